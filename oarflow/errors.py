@@ -1,0 +1,229 @@
+"""Why an input is refused, and with which exit status a run ends: the single table of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses of the application."""
+
+    WRITTEN = 0
+    FAULT = 1
+    USAGE = 2
+    REFUSED = 3
+    HELD = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Code(StrEnum):
+    """Reason codes, most fundamental first: of several, the first here is the refusal."""
+
+    NO_FILES = "NO_FILES"
+    NO_DICOM = "NO_DICOM"
+    NOT_CT = "NOT_CT"
+    ONLY_LOCALIZER = "ONLY_LOCALIZER"
+    UNREADABLE_PIXELS = "UNREADABLE_PIXELS"
+    UNSUPPORTED_TRANSFER_SYNTAX = "UNSUPPORTED_TRANSFER_SYNTAX"
+    NO_MATCHING_SERIES = "NO_MATCHING_SERIES"
+    AMBIGUOUS_SERIES = "AMBIGUOUS_SERIES"
+    MIXED_PATIENTS = "MIXED_PATIENTS"
+    MIXED_STUDIES = "MIXED_STUDIES"
+    MIXED_ORIENTATION = "MIXED_ORIENTATION"
+    MIXED_MATRIX = "MIXED_MATRIX"
+    MIXED_SPACING = "MIXED_SPACING"
+    MIXED_FRAME_OF_REFERENCE = "MIXED_FRAME_OF_REFERENCE"
+    MISSING_POSITION = "MISSING_POSITION"
+    MISSING_ORIENTATION = "MISSING_ORIENTATION"
+    MISSING_SPACING = "MISSING_SPACING"
+    MISSING_RESCALE = "MISSING_RESCALE"
+    MISSING_FRAME_OF_REFERENCE = "MISSING_FRAME_OF_REFERENCE"
+    DUPLICATE_CONFLICT = "DUPLICATE_CONFLICT"
+    MISSING_SLICE = "MISSING_SLICE"
+    GANTRY_TILT = "GANTRY_TILT"
+    OBLIQUE = "OBLIQUE"
+    ENHANCED_CT = "ENHANCED_CT"
+    INVALID_IDENTITY = "INVALID_IDENTITY"
+    TOO_FEW_SLICES = "TOO_FEW_SLICES"
+    WRONG_ANATOMY = "WRONG_ANATOMY"
+    POSITION_CONTRADICTS_ANATOMY = "POSITION_CONTRADICTS_ANATOMY"
+    IMPLAUSIBLE_HU = "IMPLAUSIBLE_HU"
+    NOTHING_SEGMENTED = "NOTHING_SEGMENTED"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One row of the table: what a code means, and what the reader can do about it."""
+
+    meaning: str
+    remedy: str
+
+
+REASONS: dict[Code, Reason] = {
+    Code.NO_FILES: Reason(
+        "The input folder holds no files.",
+        "Check the path, and that the transfer into the folder has ended.",
+    ),
+    Code.NO_DICOM: Reason(
+        "None of the files is DICOM that can be read.",
+        "Export the planning CT as DICOM Part 10 files.",
+    ),
+    Code.NOT_CT: Reason(
+        "There are DICOM objects, but no CT image among them.",
+        "Send the planning CT itself, not its contours, plan, dose or another modality.",
+    ),
+    Code.ONLY_LOCALIZER: Reason(
+        "All CT objects are localizers, dose reports or secondary captures.",
+        "Send the axial planning series.",
+    ),
+    Code.UNREADABLE_PIXELS: Reason(
+        "A slice's pixel data are missing, cut short or cannot be decoded.",
+        "Send the series again; if it fails once more, export it uncompressed.",
+    ),
+    Code.UNSUPPORTED_TRANSFER_SYNTAX: Reason(
+        "The slices are stored in a transfer syntax that is not supported.",
+        "Export the series as Explicit or Implicit VR Little Endian.",
+    ),
+    Code.NO_MATCHING_SERIES: Reason(
+        "No CT series matches the series rules in force.",
+        "Check the rules under `series` in app.yaml against the study.",
+    ),
+    Code.AMBIGUOUS_SERIES: Reason(
+        "Several CT series could be the planning CT, and no rule decides between them.",
+        "Send one series, or add a rule under `series` in app.yaml.",
+    ),
+    Code.MIXED_PATIENTS: Reason(
+        "The slices name more than one patient.",
+        "Find out whose images these are before anything else; send one patient.",
+    ),
+    Code.MIXED_STUDIES: Reason(
+        "The slices belong to more than one study.",
+        "Send one study, or run with --each-study.",
+    ),
+    Code.MIXED_ORIENTATION: Reason(
+        "The slices of the series are not parallel.",
+        "Send one axial reconstruction.",
+    ),
+    Code.MIXED_MATRIX: Reason(
+        "The slices of the series differ in rows or columns.",
+        "Send one reconstruction.",
+    ),
+    Code.MIXED_SPACING: Reason(
+        "The slices of the series differ in pixel spacing.",
+        "Send one reconstruction.",
+    ),
+    Code.MIXED_FRAME_OF_REFERENCE: Reason(
+        "The slices of the series differ in Frame of Reference UID.",
+        "Send one acquisition.",
+    ),
+    Code.MISSING_POSITION: Reason(
+        "A slice has no valid Image Position (Patient).",
+        "Export the series with its geometry.",
+    ),
+    Code.MISSING_ORIENTATION: Reason(
+        "A slice has no valid Image Orientation (Patient).",
+        "Export the series with its geometry.",
+    ),
+    Code.MISSING_SPACING: Reason(
+        "A slice has no valid Pixel Spacing.",
+        "Export the series with its geometry.",
+    ),
+    Code.MISSING_RESCALE: Reason(
+        "A slice has no valid Rescale Slope and Intercept, so its Hounsfield units are unknown.",
+        "Export the original CT, not a derived copy.",
+    ),
+    Code.MISSING_FRAME_OF_REFERENCE: Reason(
+        "The series has no Frame of Reference UID, so contours could not be tied to it.",
+        "Export the original CT; a planning system needs this UID too.",
+    ),
+    Code.DUPLICATE_CONFLICT: Reason(
+        "Two slices at the same position, or two objects of the same UID, differ in content.",
+        "Send the series again from its source, one reconstruction only.",
+    ),
+    Code.MISSING_SLICE: Reason(
+        "A slice is missing: the distance between neighbours jumps once.",
+        "Send the series again, complete.",
+    ),
+    Code.GANTRY_TILT: Reason(
+        "The stack is sheared: the slices do not follow one another along their normal.",
+        "Acquire the planning CT without gantry tilt.",
+    ),
+    Code.OBLIQUE: Reason(
+        "The slices are turned away from the axial plane by more than the limit.",
+        "Send the axial series, or raise `series.max_oblique_degrees` knowingly.",
+    ),
+    Code.ENHANCED_CT: Reason(
+        "The CT is stored as enhanced multi-frame objects, which are not supported.",
+        "Export it as classic single-frame CT images.",
+    ),
+    Code.INVALID_IDENTITY: Reason(
+        "A patient ID or UID breaks the rules of DICOM, so the result could not be matched.",
+        "Correct the identity at its source.",
+    ),
+    Code.TOO_FEW_SLICES: Reason(
+        "The series has too few slices to be a planning CT.",
+        "Send the complete series.",
+    ),
+    Code.WRONG_ANATOMY: Reason(
+        "Head and neck were not found in the scan.",
+        "Send a CT of the head and neck.",
+    ),
+    Code.POSITION_CONTRADICTS_ANATOMY: Reason(
+        "The anatomy contradicts the orientation in the header: left and right may be swapped.",
+        "Check how the patient was registered at the scanner. Do not use these images as they are.",
+    ),
+    Code.IMPLAUSIBLE_HU: Reason(
+        "The voxel values are not Hounsfield units of a CT.",
+        "Export the original CT with its rescale.",
+    ),
+    Code.NOTHING_SEGMENTED: Reason(
+        "None of the requested organs could be contoured.",
+        "Read the organs' statuses: the scan may not show them, or no model may be installed.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason against an input. detail: counts and limits in words, never patient data."""
+
+    code: Code
+    detail: str
+
+
+class Refusal(Exception):
+    """The input will not be processed. The first finding (in table order) is the refusal."""
+
+    def __init__(self, *findings: Finding) -> None:
+        order = list(Code)
+        self.findings = tuple(sorted(findings, key=lambda finding: order.index(finding.code)))
+        super().__init__(f"{self.code}: {self.detail}")
+
+    @property
+    def code(self) -> Code:
+        return self.findings[0].code
+
+    @property
+    def detail(self) -> str:
+        return self.findings[0].detail
+
+    @property
+    def also(self) -> tuple[Finding, ...]:
+        return self.findings[1:]
+
+
+class ConfigurationError(Exception):
+    """Settings, models or folders are wrong: exit status 2.
+
+    code: a short name for programs, such as MODEL_HASH or OUTPUT_IN_USE.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Fault(Exception):
+    """The program itself is wrong (self-check failed): exit status 1, nothing leaves."""

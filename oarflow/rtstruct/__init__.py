@@ -1,0 +1,1 @@
+"""DICOM RT structure sets: contours, writing, reading, checking. Needs no torch and no MONAI."""

@@ -1,0 +1,59 @@
+"""A structure set before it becomes a file, and after it was read from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class GeometricType(StrEnum):
+    """Contour geometric types that OARflow writes or fills (PS3.3 C.8.8.6.3)."""
+
+    CLOSED_PLANAR = "CLOSED_PLANAR"
+    XOR = "CLOSEDPLANAR_XOR"
+    OPEN_PLANAR = "OPEN_PLANAR"
+    OPEN_NONPLANAR = "OPEN_NONPLANAR"
+    POINT = "POINT"
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """One ring on one slice.
+
+    points_lps: (n, 3) float64 (x, y, z) mm, the last point not repeating the first.
+    sop_instance_uid: the image it lies on; None where a read file names none.
+    """
+
+    points_lps: NDArray[np.float64]
+    sop_instance_uid: str | None
+    type: GeometricType = GeometricType.CLOSED_PLANAR
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """One region of interest with its contours, in writing order.
+
+    number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
+    """
+
+    number: int
+    name: str
+    contours: tuple[Contour, ...]
+    organ: str | None = None
+    colour: tuple[int, int, int] = (255, 255, 0)
+    description: str = ""
+    interpreted_type: str = "ORGAN"
+    algorithm: str = "AUTOMATIC"
+
+
+@dataclass(frozen=True, eq=False)
+class StructureSet:
+    """All regions of one structure set on one series."""
+
+    label: str
+    rois: tuple[Roi, ...]
+    frame_of_reference_uid: str | None
+    referenced_instance_uids: frozenset[str]

@@ -1,0 +1,52 @@
+"""The CT that everything downstream works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from oarflow.geometry import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What an RTSTRUCT needs of the series that it refers to.
+
+    sop_instance_uids: one per slice, in the order of the grid's slices.
+    identity: only the elements that are copied from the CT (patient, study, frame of reference,
+        SpecificCharacterSet), as the CT wrote them; elements that broke their VR are empty.
+    pixel_digest: sha256 (hex) over the raw values of all slices, their rescales and positions.
+    patient_age_years: from PatientAge or birth and study dates, None where the header is silent.
+    """
+
+    study_uid: str
+    series_uid: str
+    frame_of_reference_uid: str
+    sop_class_uid: str
+    sop_instance_uids: tuple[str, ...]
+    identity: Dataset
+    pixel_digest: str
+    patient_age_years: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A CT in HU on its own slices.
+
+    hu: float32 (z, y, x). For near-axial series x grows to the patient's left, y to the back and
+        z to the head, whatever order the files had; any other series keeps its own rows and
+        columns, z ascending along their normal.
+    """
+
+    hu: NDArray[np.float32]
+    grid: Grid
+    source: Source
+
+    def __post_init__(self) -> None:
+        if self.hu.shape != self.grid.shape:
+            raise ValueError(f"voxels {self.hu.shape} do not fit the grid {self.grid.shape}")
+        if len(self.source.sop_instance_uids) != self.grid.shape[0]:
+            raise ValueError("one SOP Instance UID per slice is needed")
