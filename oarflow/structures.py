@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -107,4 +107,4 @@ class Segmentation:
     slices: int = 0
     seconds: float = 0.0
     model: ModelIdentity | None = None
-    localization: Localization | None = field(default=None)
+    localization: Localization | None = None
