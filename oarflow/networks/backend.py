@@ -1,0 +1,83 @@
+"""Loading and running one network. Nothing else in the program knows the file format."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oarflow.errors import ConfigurationError
+from oarflow.networks.card import ModelCard
+
+CPU_BATCH_VOXELS = 400_000
+GPU_BATCH_VOXELS = 40_000_000
+"""Input voxels (all channels) that are run at once: bounds the memory a batch takes."""
+
+
+def choose_device(wish: str) -> str:
+    """cuda or cpu for a wish of auto, cuda or cpu.
+
+    Raises ConfigurationError DEVICE where cuda is asked for and absent.
+    """
+    if wish not in ("auto", "cuda", "cpu"):
+        raise ConfigurationError("DEVICE", f"device must be auto, cuda or cpu, not {wish!r}")
+    if wish == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if wish == "cuda":
+        raise ConfigurationError("DEVICE", "device is cuda, but there is no CUDA device here")
+    return "cpu"
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 (hex) of a file. Raises ConfigurationError MODEL_MISSING where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError("MODEL_MISSING", f"cannot read {path}: {error.strerror}") from error
+
+
+class TorchScriptNetwork:
+    """A network in TorchScript, loaded only after its hash was checked against its card."""
+
+    def __init__(self, path: Path, card: ModelCard, device: str) -> None:
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != card.sha256:
+            raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
+        self.card = card
+        self._device = torch.device(device)
+        with torch.inference_mode():
+            module = torch.jit.load(str(path), map_location=self._device)  # type: ignore[no-untyped-call]
+            module.eval()
+            self._module = torch.jit.freeze(module)
+        self._format = torch.channels_last if card.dimensions == 2 else torch.channels_last_3d
+        self._half = device == "cuda"
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, organs, ...) probabilities for inputs (n, channels, ...), in batches that fit."""
+        voxels = int(np.prod(batch.shape[1:]))
+        limit = GPU_BATCH_VOXELS if self._device.type == "cuda" else CPU_BATCH_VOXELS
+        size = max(1, limit // voxels)
+        parts = [self._run(batch[start : start + size]) for start in range(0, len(batch), size)]
+        return np.concatenate(parts)
+
+    def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
+        inputs = inputs.contiguous(memory_format=self._format)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.float16, enabled=self._half),
+        ):
+            output = self._module(inputs)
+        output = output.float()
+        if self.card.activation == "sigmoid":
+            output = torch.sigmoid(output)
+        elif self.card.activation == "softmax":
+            output = torch.softmax(output, dim=1)[:, -len(self.card.organs) :]
+        result: NDArray[np.float32] = output.contiguous().cpu().numpy()
+        return result

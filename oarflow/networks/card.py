@@ -1,0 +1,163 @@
+"""The model card, model.json: everything the application knows about a network."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from oarflow.errors import ConfigurationError
+from oarflow.structures import ModelIdentity
+
+CARD_NAME = "model.json"
+NETWORK_NAME = "model.ts"
+
+Window = tuple[float, float]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Role(StrEnum):
+    """What a network is for."""
+
+    LOCALIZER = "localizer"
+    VIEW = "coarse view"
+    FUSION = "fusion"
+    SEGMENTER = "segmenter"
+
+
+class View(StrEnum):
+    """The plane of a 2-D network's slices, by the volume's axes."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+class Strict(BaseModel):
+    """A part of the card: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Channel(Strict):
+    """One input channel.
+
+    source: ct and mr are images, windowed to -1..1; side is a constant plane, -1 right or 1 left.
+    offset_mm: for 2-D networks, how far along the slice normal this channel's plane lies.
+    window: lowest and highest value (HU for CT) that the network tells apart.
+    """
+
+    source: Literal["ct", "mr", "side"] = "ct"
+    offset_mm: float = 0.0
+    window: Window = (-250.0, 350.0)
+
+
+class Region(Strict):
+    """Where a network looks.
+
+    localization: a patch around what the localizer found of the organ.
+    organ: the box of another organ's contour, grown by grow_mm on all sides.
+    volume: the whole volume.
+    """
+
+    source: Literal["localization", "organ", "volume"]
+    organ: str | None = None
+    grow_mm: float = 0.0
+
+    @model_validator(mode="after")
+    def _names_its_organ(self) -> Region:
+        if (self.source == "organ") != (self.organ is not None):
+            raise ValueError("a region from an organ names it, any other names none")
+        return self
+
+
+class Training(Strict):
+    """Where a network comes from."""
+
+    data: str
+    cases: int
+    commit: str
+    steps: int
+    minutes: float
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    labels: str = "clinical contours"
+
+
+class Validation(Strict):
+    """How good it is, with n; figures by organ and name, such as dice_mean."""
+
+    data: str
+    n: dict[str, int] = Field(default_factory=dict)
+    figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+
+class ModelCard(Strict):
+    """model.json.
+
+    dimensions, view: 3 and None, or 2 and the plane of the slices.
+    organs: one output channel each, in this order.
+    patch_mm: (z, y, x) extent of the input in mm; for a 2-D network the axis across its slices is
+        0. A network that reads the whole volume has (0, 0, 0).
+    spacing_mm: (z, y, x) of the network's voxels in mm; for a 2-D segmenter the axis across its
+        slices is 0, which means the CT's own slices.
+    smoothness_mm: (z, y, x) standard deviations in mm of the blur that the training images had when
+        they reached the network; finer CTs are low-passed to it.
+    margin_mm: how far beyond the localized range slices are run (2-D), in mm.
+    multiple: each axis of the input is a multiple of this many voxels.
+    activation: what turns the network's output into probabilities.
+    threshold: the probability at which the organ's surface lies.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    version: str
+    role: Role
+    organs: tuple[str, ...] = Field(min_length=1)
+    dimensions: Literal[2, 3]
+    view: View | None
+    region_from: Region
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    patch_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float]
+    smoothness_mm: tuple[float, float, float]
+    margin_mm: float = 0.0
+    multiple: int = 16
+    activation: Literal["sigmoid", "softmax", "none"] = "sigmoid"
+    threshold: Positive = 0.5
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    architecture: str
+    parameters: int
+    training: Training
+    validation: Validation | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _fits_its_dimensions(self) -> ModelCard:
+        if (self.dimensions == 2) != (self.view is not None):
+            raise ValueError("a 2-D network has a view, a 3-D network has none")
+        if len(set(self.organs)) != len(self.organs):
+            raise ValueError("an organ is named twice")
+        return self
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(self.name, self.version, self.sha256)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card at path. Raises ConfigurationError MODEL_CARD where it is absent or not valid."""
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError("MODEL_CARD", f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError("MODEL_CARD", f"{path}: {where}: {first['msg']}") from error
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write the card as indented JSON."""
+    path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

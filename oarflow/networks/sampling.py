@@ -1,0 +1,117 @@
+"""Reading a CT onto a network's grid, and a network's map back onto the CT: the only such path.
+
+Both grids are aligned with the volume's own axes, so every resampling is three matrix products, one
+per axis. A matrix holds low-pass and linear interpolation in one, knows uneven slice positions, and
+leaves what lies beyond the volume to the fill value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.geometry import FloatArray, extrapolated
+
+AIR_HU = -1024.0
+"""What a network sees where the volume ends."""
+
+QUADRATURE_POINTS = 15
+QUADRATURE_SIGMAS = 2.5
+"""The Gaussian low-pass is summed at this many points out to this many standard deviations."""
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkGrid:
+    """Where a network looks: voxel centres in mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
+
+    z_mm: FloatArray
+    y_mm: FloatArray
+    x_mm: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.z_mm), len(self.y_mm), len(self.x_mm)
+
+    @property
+    def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return self.z_mm, self.y_mm, self.x_mm
+
+
+def centred_axis(centre_mm: float, count: int, spacing_mm: float) -> FloatArray:
+    """(count,) positions in mm, evenly spaced, their middle at the centre."""
+    return np.asarray(centre_mm + (np.arange(count) - (count - 1) / 2) * spacing_mm)
+
+
+def low_pass_sigma(target_sigma_mm: float, spacing_mm: float) -> float:
+    """Standard deviation in mm of the Gaussian that makes a CT as smooth as the training images.
+
+    target_sigma_mm describes the training images as they reach the network. A voxel of width d and
+    the interpolation between voxels already blur by a variance of d^2 / 4, so that a CT as coarse
+    as the training images is not blurred again.
+    """
+    return float(np.sqrt(max(0.0, target_sigma_mm**2 - spacing_mm**2 / 4)))
+
+
+def read_weights(source_mm: FloatArray, targets_mm: FloatArray, sigma_mm: float) -> Weights:
+    """(targets, sources) weights of one axis; rows sum to the share that lies inside the volume."""
+    if sigma_mm > 0:
+        steps = np.linspace(-QUADRATURE_SIGMAS, QUADRATURE_SIGMAS, QUADRATURE_POINTS)
+        shares = np.exp(-(steps**2) / 2)
+    else:
+        steps, shares = np.zeros(1), np.ones(1)
+    shares = shares / shares.sum()
+    n = len(source_mm)
+    weights = np.zeros((len(targets_mm), n))
+    rows = np.arange(len(targets_mm))
+    for step, share in zip(steps, shares, strict=True):
+        index = extrapolated(targets_mm + step * sigma_mm, source_mm)
+        inside = (index > -0.5) & (index < n - 0.5)
+        index = np.clip(index, 0, n - 1)
+        low = np.minimum(index.astype(int), max(n - 2, 0))
+        part = index - low
+        np.add.at(weights, (rows, low), share * (1 - part) * inside)
+        np.add.at(weights, (rows, np.minimum(low + 1, n - 1)), share * part * inside)
+    return weights.astype(np.float32)
+
+
+def read(hu: NDArray[np.float32], weights: tuple[Weights, Weights, Weights]) -> NDArray[np.float32]:
+    """float32 (z, y, x) HU on a network's grid, from hu (z, y, x) and the weights of each axis."""
+    ranges = [_used(matrix) for matrix in weights]
+    values = hu[ranges[0], ranges[1], ranges[2]].astype(np.float32) - np.float32(AIR_HU)
+    return _product(values, [w[:, r] for w, r in zip(weights, ranges, strict=True)]) + np.float32(
+        AIR_HU
+    )
+
+
+def paste_weights(network_mm: FloatArray, targets_mm: FloatArray) -> Weights:
+    """(targets, network) linear weights of one axis for the way back; zero beyond the network."""
+    return read_weights(network_mm, targets_mm, 0.0)
+
+
+def paste(
+    values: NDArray[np.float32], weights: tuple[Weights | None, Weights | None, Weights | None]
+) -> NDArray[np.float32]:
+    """float32 (z, y, x) of a network's map at CT voxels; None leaves an axis as it is."""
+    return _product(values, list(weights))
+
+
+def _used(matrix: Weights) -> slice:
+    columns = np.flatnonzero(matrix.any(axis=0))
+    return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 1)
+
+
+def _product(values: NDArray[np.float32], weights: list[Weights | None]) -> NDArray[np.float32]:
+    """Apply one matrix per axis, the most shrinking one first."""
+    order = sorted(
+        (axis for axis in range(3) if weights[axis] is not None),
+        key=lambda axis: weights[axis].shape[0] / weights[axis].shape[1],  # type: ignore[union-attr]
+    )
+    for axis in order:
+        matrix = weights[axis]
+        assert matrix is not None
+        values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(values)

@@ -1,0 +1,1 @@
+"""Training of localizers and organ networks; nothing in serving imports it."""

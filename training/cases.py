@@ -1,0 +1,163 @@
+"""Training patients in memory, and samples drawn from them as the networks will see patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oarflow.networks.sampling import AIR_HU
+
+OPENKBP_ORGANS = {
+    "Brainstem": "Brainstem",
+    "SpinalCord": "SpinalCord",
+    "Parotid_R": "RightParotid",
+    "Parotid_L": "LeftParotid",
+    "Esophagus": "Esophagus",
+    "Larynx": "Larynx",
+    "Bone_Mandible": "Mandible",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingCase:
+    """One patient.
+
+    ct: int16 (z, y, x) HU, x to the left, y to the back, z to the head. spacing_mm: (z, y, x).
+    masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing.
+    """
+
+    name: str
+    ct: NDArray[np.int16]
+    spacing_mm: NDArray[np.float64]
+    masks: dict[str, NDArray[np.bool_]]
+
+    def centroid_mm(self, organ: str) -> NDArray[np.float64]:
+        """(z, y, x) centre of mass of a label, mm from the first voxel."""
+        return np.asarray(np.argwhere(self.masks[organ]).mean(axis=0) * self.spacing_mm)
+
+    def range_mm(self, organ: str) -> tuple[float, float]:
+        """First and last labelled plane along z, in mm."""
+        planes = np.flatnonzero(self.masks[organ].any(axis=(1, 2)))
+        return float(planes[0] * self.spacing_mm[0]), float(planes[-1] * self.spacing_mm[0])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which patients fit and tune, and which labels are left out, with the reasons beside them."""
+
+    fit: tuple[int, ...]
+    tune: tuple[int, ...]
+    excluded: frozenset[tuple[str, int]]
+
+    @classmethod
+    def read(cls, path: Path) -> Split:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        excluded = {
+            (row["organ"], patient) for row in table["exclusions"] for patient in row["patients"]
+        }
+        return cls(tuple(table["fit"]), tuple(table["tune"]), frozenset(excluded))
+
+
+def read_openkbp(folder: Path, patients: Sequence[int], split: Split) -> list[TrainingCase]:
+    """Patients of a folder of pt_N.npz, cropped along z and in plane to where a CT was published."""
+    cases = []
+    for patient in patients:
+        with np.load(folder / f"pt_{patient}.npz") as data:
+            box = _bounding_box(data["body"], margin=2)
+            masks = {
+                organ: data[key][box]
+                for organ, key in OPENKBP_ORGANS.items()
+                if key in data and (organ, patient) not in split.excluded and data[key].any()
+            }
+            cases.append(TrainingCase(f"pt_{patient}", data["ct"][box], data["spacing_mm"], masks))
+    return cases
+
+
+def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        pad = 0 if axis == 0 else margin
+        box.append(slice(max(0, int(used[0]) - pad), int(used[-1]) + 1 + pad))
+    return tuple(box)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """How a sample's grid lies in the patient: centre (z, y, x) mm and a (3, 3) linear map."""
+
+    centre_mm: NDArray[np.float64]
+    linear: NDArray[np.float64]
+
+    @classmethod
+    def random(
+        cls,
+        centre_mm: NDArray[np.float64],
+        random: np.random.Generator,
+        degrees: tuple[float, float, float] = (10.0, 6.0, 6.0),
+        scale: float = 0.1,
+    ) -> Pose:
+        """Turned about z, y, x (standard deviations in degrees) and scaled; never mirrored."""
+        angles = np.deg2rad(random.normal(0.0, 1.0, 3) * np.asarray(degrees))
+        linear = np.eye(3)
+        for axis, angle in enumerate(angles):
+            first, second = (other for other in range(3) if other != axis)
+            turn = np.eye(3)
+            turn[first, first] = turn[second, second] = np.cos(angle)
+            turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
+            linear = linear @ turn
+        whole = np.exp(random.normal(0.0, scale / 2))
+        return cls(centre_mm, linear * whole * np.exp(random.normal(0.0, scale / 3, 3)))
+
+    @classmethod
+    def straight(cls, centre_mm: NDArray[np.float64]) -> Pose:
+        return cls(centre_mm, np.eye(3))
+
+
+def sample(
+    values: NDArray[np.generic],
+    spacing_mm: NDArray[np.float64],
+    pose: Pose,
+    axes_mm: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    outside: float,
+) -> Tensor:
+    """float32 (z, y, x), values read linearly at the grid of axes (mm about the pose's centre)."""
+    mesh = np.stack(np.meshgrid(*axes_mm, indexing="ij"), axis=-1)
+    index = (mesh @ pose.linear.T + pose.centre_mm) / spacing_mm
+    low = np.floor(index.reshape(-1, 3).min(axis=0)).astype(int)
+    high = np.ceil(index.reshape(-1, 3).max(axis=0)).astype(int) + 1
+    low, high = np.maximum(low, 0), np.minimum(high, values.shape)
+    if np.any(high <= low):
+        return torch.full(mesh.shape[:3], outside)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    block = torch.from_numpy(values[box].astype(np.float32) - outside)[None, None]
+    extent = np.maximum(high - low - 1, 1)
+    grid = torch.from_numpy(((index - low) / extent * 2 - 1)[..., ::-1].astype(np.float32).copy())
+    read = torch.nn.functional.grid_sample(
+        block, grid[None], mode="bilinear", padding_mode="zeros", align_corners=True
+    )
+    return read[0, 0] + outside
+
+
+def sample_ct(
+    case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
+) -> Tensor:
+    """float32 (z, y, x) HU of a case on a sample's grid."""
+    z, y, x = axes_mm
+    return sample(case.ct, case.spacing_mm, pose, (z, y, x), AIR_HU)
+
+
+def sample_mask(
+    case: TrainingCase, organ: str, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
+) -> Tensor:
+    """float32 (z, y, x), 0 to 1, the share of a label on a sample's grid."""
+    z, y, x = axes_mm
+    return sample(case.masks[organ], case.spacing_mm, pose, (z, y, x), 0.0)

@@ -1,0 +1,179 @@
+"""Batches for each kind of network, drawn from training cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oarflow.networks.card import Role
+from oarflow.networks.sampling import centred_axis
+from training.augmentation import change_image, crop_field, lost_planes
+from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.configuration import Configuration
+
+SHARE_BEYOND = 0.25
+"""Share of an organ's samples drawn beyond its ends."""
+
+SHARE_ANYWHERE = 0.3
+"""Share of the localizer's samples drawn anywhere in the patient."""
+
+SHARE_CROPPED = 0.10
+SHARE_LOST_PLANES = 0.10
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """inputs (n, channels, ...); targets (n, organs, ...) 0 to 1; known (n, organs) bool."""
+
+    inputs: Tensor
+    targets: Tensor
+    known: Tensor
+
+
+class Sampler(Protocol):
+    def draw(self, random: np.random.Generator) -> Batch: ...
+
+
+def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
+    """HU to -1..1 within the window, as the application does it."""
+    low, high = window
+    return (hu.clamp(low, high) - low) / (high - low) * 2 - 1
+
+
+class OrganSampler:
+    """Planes of one organ for its 2-D network: jittered centres, planes beyond both ends."""
+
+    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
+        self._organ = configuration.organs[0]
+        self._cases = [case for case in cases if self._organ in case.masks]
+        if not self._cases:
+            raise ValueError(f"no training case has {self._organ}")
+        self._centres = [case.centroid_mm(self._organ) for case in self._cases]
+        self._ranges = [case.range_mm(self._organ) for case in self._cases]
+        self._configuration = configuration
+        _, height, width = configuration.patch_voxels
+        self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
+        self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
+        self._z = np.asarray(configuration.offsets_mm)
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        pairs = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        inputs = torch.stack([image for image, _ in pairs])
+        targets = torch.stack([mask for _, mask in pairs])
+        return Batch(inputs, targets, torch.ones(len(pairs), 1, dtype=torch.bool))
+
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        number = int(random.integers(len(self._cases)))
+        case = self._cases[number]
+        centre = self._centres[number] + random.normal(0, 1, 3) * self._configuration.jitter_mm
+        centre[0] = self._plane(self._ranges[number], random)
+        pose = Pose.random(centre, random)
+        planes = sample_ct(case, pose, (self._z, self._y, self._x))
+        mask = sample_mask(case, self._organ, pose, (np.zeros(1), self._y, self._x))
+        if random.random() < SHARE_CROPPED:
+            planes, mask = crop_field(planes, mask, random)
+        if random.random() < SHARE_LOST_PLANES:
+            planes = lost_planes(planes, random)
+        planes = change_image(planes, random)
+        return scale_window(planes, self._configuration.window), mask
+
+    def _plane(self, ends: tuple[float, float], random: np.random.Generator) -> float:
+        low, high = ends
+        if random.random() < SHARE_BEYOND:
+            beyond = random.uniform(0, self._configuration.beyond_mm)
+            return float(low - beyond if random.random() < 0.5 else high + beyond)
+        return float(random.uniform(low, high))
+
+
+class LocalizerSampler:
+    """Planes or blocks for a localizer; each organ comes equally often, labelled or not."""
+
+    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
+        self._cases = cases
+        self._organs = configuration.organs
+        self._with = {organ: [c for c in cases if organ in c.masks] for organ in self._organs}
+        absent = [organ for organ, some in self._with.items() if not some]
+        if absent:
+            raise ValueError(f"no training case has {', '.join(absent)}")
+        self._configuration = configuration
+        depth, height, width = configuration.patch_voxels
+        self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
+        self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
+        if configuration.dimensions == 2:
+            self._z = np.asarray(configuration.offsets_mm)
+            self._z_target = np.zeros(1)
+        else:
+            self._z = self._z_target = centred_axis(0.0, depth, configuration.spacing_mm[0])
+        self._centres: dict[str, NDArray[np.float64]] = {}
+        self._count = 0
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        triples = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        return Batch(
+            torch.stack([image for image, _, _ in triples]),
+            torch.stack([masks for _, masks, _ in triples]),
+            torch.stack([known for _, _, known in triples]),
+        )
+
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        organ = self._organs[self._count % len(self._organs)]
+        self._count += 1
+        some = self._with[organ]
+        case = some[int(random.integers(len(some)))]
+        centre = self._body_centre(case) + random.normal(0, 1, 3) * self._configuration.jitter_mm
+        low, high = case.range_mm(organ)
+        if random.random() < SHARE_ANYWHERE:
+            low, high = 0.0, float(case.ct.shape[0] * case.spacing_mm[0])
+        centre[0] = random.uniform(low - 10, high + 10)
+        pose = Pose.random(centre, random, degrees=(6.0, 4.0, 4.0))
+        planes = sample_ct(case, pose, (self._z, self._y, self._x))
+        masks, known = self._targets(case, pose)
+        planes, masks = self._damage(planes, masks, random)
+        planes = scale_window(change_image(planes, random), self._configuration.window)
+        if self._configuration.dimensions == 2:
+            return planes, masks[:, 0], known
+        return planes[None], masks, known
+
+    def _targets(self, case: TrainingCase, pose: Pose) -> tuple[Tensor, Tensor]:
+        axes = (self._z_target, self._y, self._x)
+        known = torch.tensor([organ in case.masks for organ in self._organs])
+        empty = torch.zeros(len(self._z_target), len(self._y), len(self._x))
+        masks = [
+            sample_mask(case, organ, pose, axes) if organ in case.masks else empty
+            for organ in self._organs
+        ]
+        return torch.stack(masks), known
+
+    def _damage(
+        self, planes: Tensor, masks: Tensor, random: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        if random.random() < SHARE_CROPPED:
+            flat = masks.reshape(-1, *masks.shape[2:])
+            planes, flat = crop_field(planes, flat, random)
+            masks = flat.reshape(masks.shape)
+        if random.random() < 2 * SHARE_LOST_PLANES:
+            shortened = lost_planes(planes, random)
+            if self._configuration.dimensions == 3:
+                gone = (shortened != planes).any(dim=2).any(dim=1)
+                masks = masks * (~gone)[None, :, None, None]
+            planes = shortened
+        return planes, masks
+
+    def _body_centre(self, case: TrainingCase) -> NDArray[np.float64]:
+        if case.name not in self._centres:
+            inside = np.argwhere(case.ct[::4, ::2, ::2] > -300) * (4, 2, 2)
+            self._centres[case.name] = np.asarray(inside.mean(axis=0) * case.spacing_mm)
+        return self._centres[case.name].copy()
+
+
+def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> Sampler:
+    """The sampler that a configuration's role asks for."""
+    if configuration.role is Role.SEGMENTER:
+        return OrganSampler(cases, configuration)
+    return LocalizerSampler(cases, configuration)
