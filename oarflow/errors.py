@@ -25,6 +25,8 @@ class Code(StrEnum):
     NO_DICOM = "NO_DICOM"
     NOT_CT = "NOT_CT"
     ONLY_LOCALIZER = "ONLY_LOCALIZER"
+    TOO_LARGE = "TOO_LARGE"
+    UNREADABLE_FILE = "UNREADABLE_FILE"
     UNREADABLE_PIXELS = "UNREADABLE_PIXELS"
     UNSUPPORTED_TRANSFER_SYNTAX = "UNSUPPORTED_TRANSFER_SYNTAX"
     NO_MATCHING_SERIES = "NO_MATCHING_SERIES"
@@ -45,6 +47,8 @@ class Code(StrEnum):
     GANTRY_TILT = "GANTRY_TILT"
     OBLIQUE = "OBLIQUE"
     ENHANCED_CT = "ENHANCED_CT"
+    POSITION_CONTRADICTS_ORIENTATION = "POSITION_CONTRADICTS_ORIENTATION"
+    LOSSY_COMPRESSION = "LOSSY_COMPRESSION"
     INVALID_IDENTITY = "INVALID_IDENTITY"
     TOO_FEW_SLICES = "TOO_FEW_SLICES"
     WRONG_ANATOMY = "WRONG_ANATOMY"
@@ -77,6 +81,14 @@ REASONS: dict[Code, Reason] = {
     Code.ONLY_LOCALIZER: Reason(
         "All CT objects are localizers, dose reports or secondary captures.",
         "Send the axial planning series.",
+    ),
+    Code.TOO_LARGE: Reason(
+        "The folder holds more, or larger, images than any planning CT has.",
+        "Send only the planning CT.",
+    ),
+    Code.UNREADABLE_FILE: Reason(
+        "A file is damaged or cannot be opened, and may have been a slice of the series.",
+        "Send the series again into an empty folder, and check the folder's permissions.",
     ),
     Code.UNREADABLE_PIXELS: Reason(
         "A slice's pixel data are missing, cut short or cannot be decoded.",
@@ -158,6 +170,14 @@ REASONS: dict[Code, Reason] = {
         "The CT is stored as enhanced multi-frame objects, which are not supported.",
         "Export it as classic single-frame CT images.",
     ),
+    Code.POSITION_CONTRADICTS_ORIENTATION: Reason(
+        "Patient Position does not go with the orientation of the slices: one of both is wrong.",
+        "Check the patient's position at the scanner; do not use these images as they are.",
+    ),
+    Code.LOSSY_COMPRESSION: Reason(
+        "The CT was compressed with loss, and the settings refuse that.",
+        "Send the original images, or set `series.lossy: note` knowingly.",
+    ),
     Code.INVALID_IDENTITY: Reason(
         "A patient ID or UID breaks the rules of DICOM, so the result could not be matched.",
         "Correct the identity at its source.",
@@ -194,7 +214,12 @@ class Finding:
 
 
 class Refusal(Exception):
-    """The input will not be processed. The first finding (in table order) is the refusal."""
+    """The input will not be processed. The first finding (in table order) is the refusal.
+
+    account: the input's files by class as plain values for result.json, None before they are known.
+    """
+
+    account: dict[str, object] | None = None
 
     def __init__(self, *findings: Finding) -> None:
         order = list(Code)

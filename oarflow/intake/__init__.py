@@ -1,0 +1,19 @@
+"""A folder of files to one Volume: every file accounted for, every doubt a reason to refuse."""
+
+from oarflow.intake.choose import Lossy, Prefer, SeriesRule, SeriesRules
+from oarflow.intake.read import Intake, Study, read_study, read_volume, studies
+from oarflow.intake.scan import FileAccount, FileClass
+
+__all__ = [
+    "FileAccount",
+    "FileClass",
+    "Intake",
+    "Lossy",
+    "Prefer",
+    "SeriesRule",
+    "SeriesRules",
+    "Study",
+    "read_study",
+    "read_volume",
+    "studies",
+]

@@ -1,0 +1,174 @@
+"""A judged series of slices to one Volume in canonical order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.errors import Code, Finding, Refusal
+from oarflow.geometry import FloatArray, Grid
+from oarflow.intake.decode import UndecodableError, hounsfield, stored_values
+from oarflow.intake.headers import InstanceHeader, frame_of
+from oarflow.intake.identity import age_years, identity_of
+from oarflow.intake.limits import SAME_POSITION_MM
+from oarflow.intake.orientation import Layout, layout_of
+from oarflow.volume import Source, Volume
+
+Progress = Callable[[int, int], None]
+_WORKERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One slice that passed the gate."""
+
+    path: Path
+    header: InstanceHeader
+
+    @property
+    def position_lps(self) -> FloatArray:
+        return np.array(self.header.position_lps, dtype=np.float64)
+
+
+def without_duplicates(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
+    """Slices in ascending order along the canonical normal, one for each position; the duplicates.
+
+    Raises Refusal (DUPLICATE_CONFLICT, UNREADABLE_PIXELS) where slices at one position differ.
+    """
+    layout = _layout(slices)
+    normal = np.cross(layout.x_direction, layout.y_direction)
+    placed = sorted(
+        ((float(s.position_lps @ normal), s.header.sop_instance_uid, str(s.path), s) for s in slices),
+        key=lambda item: item[:3],
+    )
+    groups: list[list[Slice]] = []
+    last = -np.inf
+    for offset, _, _, item in placed:
+        if offset - last > SAME_POSITION_MM:
+            groups.append([])
+            last = offset
+        groups[-1].append(item)
+    kept, dropped = [], []
+    for group in groups:
+        group.sort(key=lambda item: (item.header.sop_instance_uid, str(item.path)))
+        _compare(group)
+        kept.append(group[0])
+        dropped += group[1:]
+    return kept, dropped
+
+
+def _compare(group: Sequence[Slice]) -> None:
+    """Refuse slices of one position that are not the same image."""
+    if len(group) < 2:
+        return
+    reference = _hu(group[0])
+    for other in group[1:]:
+        if not np.array_equal(reference, _hu(other)):
+            raise Refusal(
+                Finding(Code.DUPLICATE_CONFLICT, "slices at one position show different images")
+            )
+
+
+def _hu(item: Slice) -> NDArray[np.float32]:
+    try:
+        return hounsfield(stored_values(item.path, item.header), item.header)
+    except UndecodableError as error:
+        raise Refusal(_undecodable(1)) from error
+
+
+def _undecodable(count: int) -> Finding:
+    return Finding(
+        Code.UNREADABLE_PIXELS, f"{count} slice{'s' if count > 1 else ''} cannot be decoded"
+    )
+
+
+def _layout(slices: Sequence[Slice]) -> Layout:
+    orientation = slices[0].header.orientation
+    if orientation is None:
+        raise ValueError("a slice that passed the gate has an orientation")
+    across, down, _ = frame_of(orientation)
+    return layout_of(across, down)
+
+
+def assemble(
+    slices: Sequence[Slice], progress: Progress | None = None
+) -> tuple[Volume, tuple[str, ...]]:
+    """Volume of slices in ascending order, and notes on its identity.
+
+    progress: called with the slices read and all slices. Raises Refusal (UNREADABLE_PIXELS).
+    """
+    header = slices[0].header
+    layout = _layout(slices)
+    shape = (header.rows or 0, header.columns or 0)
+    row_mm, column_mm = header.spacing_yx or (0.0, 0.0)
+    positions = np.array([item.position_lps for item in slices])
+    grid = Grid(
+        positions_lps=layout.first_voxel(positions, shape, (row_mm, column_mm)),
+        x_direction=layout.x_direction,
+        y_direction=layout.y_direction,
+        spacing_yx=layout.pair((row_mm, column_mm)),
+        shape=(len(slices), *layout.pair(shape)),
+    )
+    hu = np.empty(grid.shape, dtype=np.float32)
+    digest = _fill(hu, slices, layout, progress)
+    identity, notes = identity_of([item.header for item in slices])
+    source = Source(
+        study_uid=header.study_uid,
+        series_uid=header.series_uid,
+        frame_of_reference_uid=header.frame_of_reference_uid,
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uids=tuple(item.header.sop_instance_uid for item in slices),
+        identity=identity,
+        pixel_digest=digest,
+        patient_age_years=age_years(header),
+    )
+    return Volume(hu, grid, source), notes
+
+
+def _fill(
+    hu: NDArray[np.float32],
+    slices: Sequence[Slice],
+    layout: Layout,
+    progress: Progress | None,
+) -> str:
+    """Decode every slice into its place; sha256 over stored values, rescales and positions."""
+    digests = [b""] * len(slices)
+
+    def read(k: int) -> None:
+        item = slices[k]
+        stored = stored_values(item.path, item.header)
+        hu[k] = layout.arranged(hounsfield(stored, item.header))
+        digests[k] = _digest(stored, item.header)
+
+    failed = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # decoders warn with values of the header
+        with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
+            for done, future in enumerate(
+                as_completed([pool.submit(read, k) for k in range(len(slices))]), 1
+            ):
+                failed += isinstance(future.exception(), UndecodableError)
+                if not isinstance(future.exception(), UndecodableError):
+                    future.result()
+                if progress:
+                    progress(done, len(slices))
+    if failed:
+        raise Refusal(_undecodable(failed))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(stored: NDArray[np.integer], header: InstanceHeader) -> bytes:
+    """Of what the slice says, not of how it is packed."""
+    geometry = (*(header.position_lps or ()), *(header.orientation or ()))
+    numbers = (*geometry, *(header.spacing_yx or ()), header.slope or 0, header.intercept or 0)
+    digest = hashlib.sha256(np.array(numbers, dtype="<f8").tobytes())
+    digest.update(np.ascontiguousarray(stored.astype("<i4", copy=False)).data)
+    return digest.digest()

@@ -1,0 +1,220 @@
+"""Which series is the planning CT: the settings' rules, and the answer where they do not decide."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from oarflow.errors import Code, ConfigurationError, Finding
+from oarflow.intake.headers import InstanceHeader, frame_of
+from oarflow.intake.limits import (
+    MAX_OBLIQUE_DEGREES,
+    MAX_PATTERN_LENGTH,
+    MAX_TEXT,
+    MIN_SLICES,
+)
+from oarflow.intake.scan import FileRecord
+
+_NESTED_QUANTIFIER = re.compile(r"[*+}]\??\)(?:[*+]|\{)")
+
+
+class Prefer(StrEnum):
+    """Which of several series that fit a rule is taken."""
+
+    NONE = "none"
+    MOST_SLICES = "most_slices"
+    THINNEST_SLICES = "thinnest_slices"
+
+
+class Lossy(StrEnum):
+    """What becomes of a CT that was compressed with loss."""
+
+    NOTE = "note"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class SeriesRule:
+    """Conditions on a series; all that are given must hold.
+
+    modality: of the series (only CT is ever read). description: regular expression searched in
+    Series Description without regard to case. image_type: values that must all be in Image Type.
+    min_slices, max_slices: number of slices. prefer: which one, if several fit.
+    Raises ConfigurationError for an invalid, overlong or nested pattern.
+    """
+
+    modality: str = "CT"
+    description: str = ""
+    image_type: tuple[str, ...] = ()
+    min_slices: int = 0
+    max_slices: int = 1_000_000
+    prefer: Prefer = Prefer.NONE
+
+    def __post_init__(self) -> None:
+        if len(self.description) > MAX_PATTERN_LENGTH:
+            raise _wrong(f"description is longer than {MAX_PATTERN_LENGTH} characters")
+        if _NESTED_QUANTIFIER.search(self.description):
+            raise _wrong("description repeats a repetition, which may never end")
+        try:
+            re.compile(self.description)
+        except re.error as error:
+            raise _wrong(f"description is no regular expression: {error}") from error
+
+    def fits(self, series: Sequence[FileRecord]) -> bool:
+        """Whether a series fulfils every condition."""
+        header = _header(series[0])
+        words = {value.upper() for value in self.image_type}
+        return (
+            (header.modality or "CT") == self.modality.upper()
+            and self.min_slices <= len(series) <= self.max_slices
+            and words <= set(header.image_type)
+            and bool(re.search(self.description, header.series_description[:MAX_TEXT], re.I))
+        )
+
+
+@dataclass(frozen=True)
+class SeriesRules:
+    """How the series is chosen, and what of it is tolerated.
+
+    select: rules in order; the first that any series fits decides. Without rules the only series
+        of at least min_slices CT slices is taken.
+    max_oblique_degrees: greatest turn from the axial plane.
+    expected_slices: how many slices the sender counts, to notice slices lost at the ends.
+    lossy: whether a CT compressed with loss is noted or refused.
+    ignore_patient_position: accept a Patient Position that contradicts the orientation.
+    """
+
+    select: tuple[SeriesRule, ...] = ()
+    min_slices: int = MIN_SLICES
+    max_oblique_degrees: float = MAX_OBLIQUE_DEGREES
+    expected_slices: int | None = None
+    lossy: Lossy = Lossy.NOTE
+    ignore_patient_position: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> SeriesRules:
+        """From the mapping under `series` in app.yaml. Raises ConfigurationError."""
+        values = _known(settings, cls)
+        rules = values.pop("select", ()) or ()
+        if not isinstance(rules, Sequence) or not all(isinstance(rule, Mapping) for rule in rules):
+            raise _wrong("select must be a list of rules")
+        try:
+            if "lossy" in values:
+                values["lossy"] = Lossy(str(values["lossy"]))
+            return cls(select=tuple(_rule(rule) for rule in rules), **values)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise _wrong(str(error)) from error
+
+
+def _rule(settings: Mapping[str, object]) -> SeriesRule:
+    values = _known(settings, SeriesRule)
+    words = values.get("image_type", ())
+    if isinstance(words, str):
+        words = (words,)
+    if not isinstance(words, Sequence):
+        raise _wrong("image_type must be a list of words")
+    values["image_type"] = tuple(str(word) for word in words)
+    values["prefer"] = Prefer(str(values.get("prefer", "none")))
+    return SeriesRule(**values)  # type: ignore[arg-type]
+
+
+def _known(settings: Mapping[str, object], of: type) -> dict[str, object]:
+    """The settings, if each key is a field of `of` and its value of that field's kind."""
+    defaults = {item.name: item.default for item in fields(of)}
+    for key, value in settings.items():
+        if key not in defaults:
+            raise _wrong(f"unknown key {key!r}; known are {', '.join(defaults)}")
+        numeric = isinstance(defaults[key], int | float) or defaults[key] is None
+        if numeric and value is not None and not isinstance(value, int | float):
+            raise _wrong(f"{key} must be a number or true or false")
+        if isinstance(defaults[key], str) and not isinstance(value, str):
+            raise _wrong(f"{key} must be a text")
+    return dict(settings)
+
+
+def _wrong(message: str) -> ConfigurationError:
+    return ConfigurationError("SERIES_RULES", f"series rules: {message}")
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The chosen series, or the findings that stand against a choice; notes on what was left."""
+
+    series: tuple[FileRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def choose(slices: Sequence[FileRecord], rules: SeriesRules) -> Choice:
+    """Choose one series among CT slices (headers present)."""
+    grouped: dict[str, list[FileRecord]] = defaultdict(list)
+    for record in slices:
+        grouped[_header(record).series_uid].append(record)
+    every = sorted(grouped.values(), key=lambda s: (-len(s), _header(s[0]).series_uid))
+    fitting = _fitting(every, rules)
+    if not fitting:
+        return Choice(findings=(_nothing(every, rules),))
+    if len(fitting) > 1:
+        listed = "; ".join(_described(series) for series in fitting)
+        return Choice(findings=(Finding(Code.AMBIGUOUS_SERIES, f"candidates: {listed}"),))
+    left = [series for series in every if series is not fitting[0]]
+    return Choice(
+        series=tuple(fitting[0]),
+        notes=tuple(f"not chosen: {_described(series)}" for series in left),
+    )
+
+
+def _fitting(every: Sequence[list[FileRecord]], rules: SeriesRules) -> list[list[FileRecord]]:
+    if not rules.select:
+        return [series for series in every if len(series) >= rules.min_slices]
+    for rule in rules.select:
+        fitting = [series for series in every if rule.fits(series)]
+        if fitting:
+            return _preferred(fitting, rule.prefer)
+    return []
+
+
+def _preferred(fitting: list[list[FileRecord]], prefer: Prefer) -> list[list[FileRecord]]:
+    """Those that come first by the rule's preference; several where they are equal in it."""
+    if prefer == Prefer.MOST_SLICES:
+        most = max(len(series) for series in fitting)
+        return [series for series in fitting if len(series) == most]
+    if prefer == Prefer.THINNEST_SLICES:
+        distances = [_slice_distance_mm(series) for series in fitting]
+        thinnest = min(distances)
+        return [s for s, mm in zip(fitting, distances, strict=True) if mm <= thinnest * 1.01]
+    return fitting
+
+
+def _slice_distance_mm(series: Sequence[FileRecord]) -> float:
+    """Mean distance between slices; infinite where positions do not tell."""
+    headers = [_header(record) for record in series]
+    normals = [frame_of(h.orientation)[2] for h in headers if h.orientation is not None]
+    if not normals or len(headers) < 2:
+        return float("inf")
+    offsets = [float(normals[0] @ h.position_lps) for h in headers if h.position_lps is not None]
+    extent = max(offsets) - min(offsets) if offsets else 0.0
+    return extent / (len(headers) - 1) if extent > 0 else float("inf")
+
+
+def _nothing(every: Sequence[list[FileRecord]], rules: SeriesRules) -> Finding:
+    listed = "; ".join(_described(series) for series in every)
+    if rules.select:
+        return Finding(Code.NO_MATCHING_SERIES, f"CT series present: {listed}")
+    return Finding(Code.TOO_FEW_SLICES, f"at least {rules.min_slices} are needed; {listed}")
+
+
+def _described(series: Sequence[FileRecord]) -> str:
+    """Number and slices of a series: nothing that a person typed."""
+    number = _header(series[0]).series_number
+    name = f"series {int(number)}" if re.fullmatch(r"\d{1,9}", number) else "series without number"
+    return f"{name}, {len(series)} slice{'s' if len(series) != 1 else ''}"
+
+
+def _header(record: FileRecord) -> InstanceHeader:
+    if record.header is None:
+        raise ValueError("a slice has a header")
+    return record.header

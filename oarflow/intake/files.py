@@ -1,0 +1,197 @@
+"""One file as a DICOM data set, read within bounds: whatever the file holds, no more than that."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from oarflow.intake import elements
+from oarflow.intake.limits import MAX_FILE_BYTES, MAX_FRAGMENTS, MAX_INFLATED_BYTES
+
+MAGIC_AT = 128
+_META_AT = MAGIC_AT + 4
+_META_START = b"\x02\x00\x00\x00"
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_UNDEFINED = 0xFFFFFFFF
+
+
+class NotDicomError(Exception):
+    """The file is something else."""
+
+
+class DamagedError(Exception):
+    """The file is DICOM, or was, and cannot be read as such."""
+
+
+class PrivateSyntaxError(Exception):
+    """The data set is written in a transfer syntax that nobody else reads."""
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        super().__init__(uid)
+
+
+class _Clipped(io.BufferedReader):
+    """Reads no more than the file holds, so that a forged length cannot ask for gigabytes."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        super().__init__(io.FileIO(descriptor, "rb"))
+        self.size = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self.size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """A data set up to its pixels. transfer_syntax_uid is empty where no file meta group says it.
+
+    pixels: whether pixel data follow and are whole as far as lengths tell.
+    """
+
+    dataset: Dataset
+    transfer_syntax_uid: str
+    pixels: bool
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[_Clipped]:
+    """Open a regular file for reading; never waits for a pipe. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a regular file")
+        file = _Clipped(descriptor, status.st_size)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with file:
+        yield file
+
+
+def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
+    """Read the named elements in front of the pixels.
+
+    Raises NotDicomError, DamagedError, PrivateSyntaxError.
+    """
+    syntax = _transfer_syntax(file)
+    source: BinaryIO = file
+    size = file.size
+    try:
+        if syntax == DeflatedExplicitVRLittleEndian:
+            source, size = _inflated(file)
+            dataset = read_dataset(
+                source, False, True, stop_when=_at_pixels, specific_tags=[BaseTag(t) for t in tags]
+            )
+        else:
+            file.seek(0)
+            dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(tags))
+    except (NotDicomError, DamagedError):
+        raise
+    except Exception as error:  # the parser raises many kinds on damaged input
+        raise DamagedError(type(error).__name__) from error
+    return Parsed(dataset, syntax, _pixels_whole(source, size, dataset))
+
+
+def parse_whole(path: Path) -> Dataset:
+    """Read a data set with its pixels, still undecoded. Raises DamagedError, OSError."""
+    with opened(path) as file:
+        if file.size > MAX_FILE_BYTES:
+            raise DamagedError("larger than any CT image")
+        syntax = _transfer_syntax(file)
+        try:
+            if syntax == DeflatedExplicitVRLittleEndian:
+                dataset = read_dataset(_inflated(file)[0], False, True)
+            else:
+                file.seek(0)
+                dataset = dcmread(file, force=True)
+        except DamagedError:
+            raise
+        except Exception as error:  # the parser raises many kinds on damaged input
+            raise DamagedError(type(error).__name__) from error
+    return cast(Dataset, dataset)
+
+
+def _transfer_syntax(file: _Clipped) -> str:
+    """UID of the transfer syntax, empty without file meta group; the file must look like DICOM."""
+    file.seek(0)
+    start = file.read(_META_AT + 4)
+    magic = start[MAGIC_AT:_META_AT] == b"DICM"
+    if magic or start[_META_AT:] == _META_START:
+        if not magic:
+            raise DamagedError("the magic word is damaged")
+        at = _META_AT
+    elif start[:4] == _META_START:
+        at = 0
+    elif start[:2] == b"\x08\x00" and start[3:4] == b"\x00":
+        return ""
+    else:
+        raise NotDicomError
+    file.seek(at)
+    try:
+        meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+        syntax = elements.text(meta, "TransferSyntaxUID")
+    except Exception as error:  # the parser raises many kinds on damaged input
+        raise DamagedError("the file meta group is damaged") from error
+    if syntax and not (UID(syntax).is_transfer_syntax and not UID(syntax).is_private):
+        raise PrivateSyntaxError(syntax)
+    return syntax
+
+
+def _inflated(file: _Clipped) -> tuple[BinaryIO, int]:
+    """The deflated part of a file, inflated within bounds; `file` stands behind its meta group."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflater.decompress(file.read(), MAX_INFLATED_BYTES + 1)
+    if len(content) > MAX_INFLATED_BYTES:
+        raise DamagedError("inflates beyond the limit")
+    if not inflater.eof:
+        raise DamagedError("the deflated stream is cut short")
+    return io.BytesIO(content), len(content)
+
+
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in _PIXEL_TAGS
+
+
+def _pixels_whole(source: BinaryIO, size: int, dataset: Dataset) -> bool:
+    """Whether pixel data begin where `source` stands and end within the file."""
+    implicit, little = dataset.original_encoding
+    order = "little" if little else "big"
+    start = source.read(8 if implicit else 12)
+    if len(start) < (8 if implicit else 12):
+        return False
+    group, element = (int.from_bytes(start[i : i + 2], order) for i in (0, 2))  # type: ignore[arg-type]
+    if (group, element) != (0x7FE0, 0x0010):
+        return False
+    length = int.from_bytes(start[-4:], order)  # type: ignore[arg-type]
+    if length != _UNDEFINED:
+        return 0 < length <= size - source.tell()
+    return _fragments_whole(source, size)
+
+
+def _fragments_whole(source: BinaryIO, size: int) -> bool:
+    for _ in range(MAX_FRAGMENTS):
+        item = source.read(8)
+        if item[:4] == b"\xfe\xff\xdd\xe0":
+            return True
+        if len(item) < 8 or item[:4] != b"\xfe\xff\x00\xe0":
+            return False
+        length = int.from_bytes(item[4:], "little")
+        if length > size - source.tell():
+            return False
+        source.seek(length, io.SEEK_CUR)
+    return False

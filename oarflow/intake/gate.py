@@ -1,0 +1,271 @@
+"""Every reason that speaks against a series, from its headers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from oarflow.errors import Code, Finding
+from oarflow.geometry import STACK_TOLERANCE_MM
+from oarflow.intake import identity
+from oarflow.intake.choose import Lossy, SeriesRules
+from oarflow.intake.headers import InstanceHeader, frame_of, gaps
+from oarflow.intake.limits import (
+    MAX_MATRIX,
+    MAX_RESCALE,
+    MAX_SLICES,
+    MAX_SPACING_MM,
+    MAX_VOXELS,
+    MIN_MATRIX,
+    MIN_SPACING_MM,
+    MIN_TILT_DEGREES,
+    PARALLEL_TOLERANCE,
+    SPACING_TOLERANCE,
+    TILT_AGREEMENT_DEGREES,
+)
+from oarflow.intake.orientation import contradicts, layout_of
+
+_HOUNSFIELD = ("", "HU", "US", "HU_MOD")
+
+Headers = Sequence[InstanceHeader]
+
+
+def judge(headers: Headers, rules: SeriesRules) -> tuple[Finding, ...]:
+    """All findings against one series (at least one header)."""
+    found = [
+        *identity.invalid(headers),
+        *identity.mixed_persons(headers),
+        *_mixed(headers),
+        *_missing(headers),
+        *_size(headers, rules),
+        *_values(headers, rules),
+        *_same_uid(headers),
+    ]
+    codes = {finding.code for finding in found}
+    if not codes & {Code.MISSING_ORIENTATION, Code.MISSING_POSITION, Code.MIXED_ORIENTATION}:
+        found += _stack(headers, rules)
+    return tuple(found)
+
+
+def _mixed(headers: Headers) -> list[Finding]:
+    found = []
+    for code, name, values in (
+        (Code.MIXED_STUDIES, "Study Instance UID", {h.study_uid for h in headers}),
+        (
+            Code.MIXED_FRAME_OF_REFERENCE,
+            "Frame of Reference UID",
+            {h.frame_of_reference_uid for h in headers if h.frame_of_reference_uid},
+        ),
+        (Code.MIXED_MATRIX, "Rows and Columns", {(h.rows, h.columns) for h in headers}),
+        (Code.UNREADABLE_PIXELS, "pixel format", {h.bits_allocated for h in headers}),
+    ):
+        if len(values) > 1:
+            found.append(Finding(code, f"{len(values)} different values of {name}"))
+    orientations = np.array([h.orientation for h in headers if h.orientation is not None])
+    if len(orientations) and np.ptp(orientations, axis=0).max() > PARALLEL_TOLERANCE:
+        kinds = len(np.unique(orientations.round(4), axis=0))
+        found.append(Finding(Code.MIXED_ORIENTATION, f"{kinds} different orientations"))
+    spacings = np.array([h.spacing_yx for h in headers if _spacing_valid(h)])
+    if len(spacings) and np.any(np.ptp(spacings, axis=0) > SPACING_TOLERANCE * spacings.max(0)):
+        kinds = len(np.unique(spacings, axis=0))
+        found.append(Finding(Code.MIXED_SPACING, f"{kinds} different pixel spacings"))
+    return found
+
+
+def _spacing_valid(header: InstanceHeader) -> bool:
+    spacing = header.spacing_yx
+    return spacing is not None and all(MIN_SPACING_MM <= mm <= MAX_SPACING_MM for mm in spacing)
+
+
+def _rescale_valid(header: InstanceHeader) -> bool:
+    slope, intercept = header.slope, header.intercept
+    return (
+        slope is not None
+        and intercept is not None
+        and 1 / MAX_RESCALE < slope < MAX_RESCALE
+        and abs(intercept) < MAX_RESCALE
+    )
+
+
+def _missing(headers: Headers) -> list[Finding]:
+    tests: tuple[tuple[Code, str, Callable[[InstanceHeader], bool]], ...] = (
+        (Code.MISSING_POSITION, "Image Position", lambda h: h.position_lps is not None),
+        (Code.MISSING_ORIENTATION, "Image Orientation", lambda h: h.orientation is not None),
+        (Code.MISSING_SPACING, "Pixel Spacing", _spacing_valid),
+        (Code.MISSING_RESCALE, "rescale", _rescale_valid),
+        (
+            Code.MISSING_FRAME_OF_REFERENCE,
+            "Frame of Reference UID",
+            lambda h: bool(h.frame_of_reference_uid),
+        ),
+    )
+    found = []
+    for code, name, holds in tests:
+        failing = sum(not holds(header) for header in headers)
+        if failing:
+            found.append(
+                Finding(code, f"no valid {name} in {failing} of {len(headers)} slices")
+            )
+    return found
+
+
+def _size(headers: Headers, rules: SeriesRules) -> list[Finding]:
+    found = []
+    if len(headers) < rules.min_slices:
+        found.append(
+            Finding(Code.TOO_FEW_SLICES, f"{len(headers)} slices, {rules.min_slices} are needed")
+        )
+    if rules.expected_slices is not None and len(headers) < rules.expected_slices:
+        found.append(
+            Finding(
+                Code.MISSING_SLICE,
+                f"{len(headers)} slices, {rules.expected_slices} are expected",
+            )
+        )
+    rows = max(header.rows or 0 for header in headers)
+    columns = max(header.columns or 0 for header in headers)
+    if max(rows, columns) > MAX_MATRIX or len(headers) > MAX_SLICES:
+        found.append(Finding(Code.TOO_LARGE, f"{len(headers)} slices of {rows} x {columns}"))
+    elif rows * columns * len(headers) > MAX_VOXELS:
+        found.append(Finding(Code.TOO_LARGE, f"more than {MAX_VOXELS} voxels"))
+    small = sum(min(h.rows or 0, h.columns or 0) < MIN_MATRIX for h in headers)
+    if small:
+        found.append(
+            Finding(Code.UNREADABLE_PIXELS, f"{small} slices have no image matrix to speak of")
+        )
+    return found
+
+
+def _values(headers: Headers, rules: SeriesRules) -> list[Finding]:
+    found = []
+    for code, reason, holds in (
+        (
+            Code.IMPLAUSIBLE_HU,
+            "are not MONOCHROME2",
+            lambda h: h.photometric in ("MONOCHROME2", ""),
+        ),
+        (Code.IMPLAUSIBLE_HU, "have no more than 8 bits", lambda h: (h.bits_stored or 16) > 8),
+        (
+            Code.IMPLAUSIBLE_HU,
+            "have a Rescale Type other than HU",
+            lambda h: h.rescale_type in _HOUNSFIELD,
+        ),
+        (
+            Code.UNREADABLE_PIXELS,
+            "store their bits in an unusual way",
+            _bits_usual,
+        ),
+        (
+            Code.LOSSY_COMPRESSION,
+            "were compressed with loss",
+            lambda h: rules.lossy != Lossy.REFUSE or not lossy(h),
+        ),
+    ):
+        failing = sum(not holds(header) for header in headers)
+        if failing:
+            found.append(Finding(code, f"{failing} of {len(headers)} slices {reason}"))
+    return found
+
+
+def _bits_usual(header: InstanceHeader) -> bool:
+    allocated, stored = header.bits_allocated, header.bits_stored
+    if allocated is not None and stored is not None and stored <= 8:
+        return True
+    return (
+        allocated in (16, 32)
+        and stored is not None
+        and stored <= allocated
+        and header.high_bit in (None, stored - 1)
+    )
+
+
+LOSSY_SYNTAXES = frozenset(
+    {
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.51",
+        "1.2.840.10008.1.2.4.81",
+        "1.2.840.10008.1.2.4.91",
+        "1.2.840.10008.1.2.4.203",
+    }
+)
+"""Transfer syntaxes that lose, or may lose, part of the image."""
+
+
+def lossy(header: InstanceHeader) -> bool:
+    """Whether a slice was, or may have been, compressed with loss."""
+    return header.lossy or header.transfer_syntax_uid in LOSSY_SYNTAXES
+
+
+def _same_uid(headers: Headers) -> list[Finding]:
+    """Objects of one SOP Instance UID that lie at different positions or differ otherwise."""
+    first: dict[str, InstanceHeader] = {}
+    conflicts = sum(
+        _essence(first.setdefault(header.sop_instance_uid, header)) != _essence(header)
+        for header in headers
+    )
+    if not conflicts:
+        return []
+    return [Finding(Code.DUPLICATE_CONFLICT, f"{conflicts} objects share a UID and differ")]
+
+
+def _essence(header: InstanceHeader) -> tuple[object, ...]:
+    return (header.position_lps, header.orientation, header.rows, header.columns) + (
+        header.spacing_yx,
+        header.slope,
+        header.intercept,
+    )
+
+
+def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
+    """Findings on the geometry of the stack; orientations and positions are valid and parallel."""
+    orientation = headers[0].orientation or ()
+    across, down, normal = frame_of(orientation)
+    positions = np.array([header.position_lps for header in headers])
+    relative = positions - positions[np.argmin(positions @ normal)]
+    sideways = relative - np.outer(relative @ normal, normal)
+    shear_mm = float(np.linalg.norm(sideways, axis=1).max())
+    found = []
+    if shear_mm > STACK_TOLERANCE_MM:
+        found.append(
+            Finding(Code.GANTRY_TILT, f"slices lie up to {shear_mm:.2f} mm beside their normal")
+        )
+    elif _tilted(headers, normal):
+        found.append(Finding(Code.GANTRY_TILT, "the orientation shows the gantry's tilt"))
+    angle = layout_of(across, down).oblique_degrees
+    if angle > rules.max_oblique_degrees:
+        found.append(
+            Finding(
+                Code.OBLIQUE,
+                f"turned by {angle:.1f} degrees, {rules.max_oblique_degrees:g} are allowed",
+            )
+        )
+    missing = gaps(headers)
+    if missing:
+        longest = max(missing, key=lambda gap: gap.step_mm)
+        found.append(
+            Finding(
+                Code.MISSING_SLICE,
+                f"{len(missing)} gap{'s' if len(missing) > 1 else ''}: "
+                f"{longest.step_mm:.2f} mm where {longest.expected_mm:.2f} mm are expected",
+            )
+        )
+    wrong = sum(contradicts(header.patient_position, across, down) for header in headers)
+    if wrong and not rules.ignore_patient_position:
+        found.append(
+            Finding(
+                Code.POSITION_CONTRADICTS_ORIENTATION,
+                f"Patient Position of {wrong} slices does not go with their orientation",
+            )
+        )
+    return found
+
+
+def _tilted(headers: Headers, normal: np.ndarray) -> bool:
+    """Whether a tilt is written that the orientation shows: the slices' lean from the z axis."""
+    lean = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2]))))))
+    tilts = {abs(header.gantry_tilt_degrees or 0.0) for header in headers}
+    return any(
+        tilt > MIN_TILT_DEGREES and abs(tilt - lean) < min(TILT_AGREEMENT_DEGREES, tilt)
+        for tilt in tilts
+    )

@@ -1,0 +1,287 @@
+"""What one CT instance says of itself in its header, and whether a series of them is complete.
+
+Nothing here reads pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydicom import Dataset
+
+from oarflow.geometry import FloatArray
+from oarflow.intake import elements
+from oarflow.intake.limits import (
+    END_RUN_STEPS,
+    EQUAL_STEP,
+    GAP_FACTOR,
+    MAX_POSITION_MM,
+    RUN_STEPS,
+    SAME_POSITION_MM,
+    STEP_ROUNDING_MM,
+    UNIT_TOLERANCE,
+)
+
+IDENTITY_KEYWORDS = (
+    "SpecificCharacterSet",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+)
+"""Elements that an RTSTRUCT copies from the CT."""
+
+_OTHER_KEYWORDS = (
+    "ImageType",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "SeriesDescription",
+    "PatientAge",
+    "GantryDetectorTilt",
+    "PatientPosition",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SliceThickness",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "ImagesInAcquisition",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "LossyImageCompression",
+)
+
+HEADER_TAGS = tuple(elements.tag_of(keyword) for keyword in IDENTITY_KEYWORDS + _OTHER_KEYWORDS)
+"""The only tags that the intake reads of a header."""
+
+
+@dataclass(frozen=True)
+class InstanceHeader:
+    """One instance's header. Values that are missing or invalid are None, texts then empty.
+
+    orientation: direction cosines of growing column, then of growing row index, LPS.
+    position_lps: centre of the first voxel, mm. spacing_yx: between rows, between columns, mm.
+    padding: first and last stored value that stands for padding, or None.
+    identity: raw bytes of the elements that an RTSTRUCT copies, by keyword, where present.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    frame_of_reference_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    image_type: tuple[str, ...]
+    series_number: str
+    series_description: str
+    rows: int | None
+    columns: int | None
+    samples_per_pixel: int | None
+    frames: int | None
+    bits_allocated: int | None
+    bits_stored: int | None
+    high_bit: int | None
+    signed: bool
+    photometric: str
+    orientation: tuple[float, ...] | None
+    position_lps: tuple[float, ...] | None
+    spacing_yx: tuple[float, ...] | None
+    slice_thickness_mm: float | None
+    slope: float | None
+    intercept: float | None
+    rescale_type: str
+    padding: tuple[int, int] | None
+    patient_position: str
+    gantry_tilt_degrees: float | None
+    patient_age: str
+    lossy: bool
+    images_in_acquisition: int | None
+    identity: Mapping[str, bytes] = field(repr=False)
+
+
+def header_of(dataset: Dataset, transfer_syntax_uid: str = "") -> InstanceHeader:
+    """Header of a data set, read or received, pixels not needed."""
+    signed = elements.short(dataset, "PixelRepresentation") == 1
+    identity = {
+        keyword: value
+        for keyword in IDENTITY_KEYWORDS
+        if (value := elements.raw(dataset, keyword)) is not None
+    }
+    return InstanceHeader(
+        sop_class_uid=elements.text(dataset, "SOPClassUID"),
+        sop_instance_uid=elements.text(dataset, "SOPInstanceUID"),
+        study_uid=elements.text(dataset, "StudyInstanceUID"),
+        series_uid=elements.text(dataset, "SeriesInstanceUID"),
+        frame_of_reference_uid=elements.text(dataset, "FrameOfReferenceUID"),
+        transfer_syntax_uid=transfer_syntax_uid,
+        modality=elements.text(dataset, "Modality"),
+        image_type=tuple(value.upper() for value in elements.texts(dataset, "ImageType")),
+        series_number=elements.text(dataset, "SeriesNumber"),
+        series_description=elements.text(dataset, "SeriesDescription"),
+        rows=elements.short(dataset, "Rows"),
+        columns=elements.short(dataset, "Columns"),
+        samples_per_pixel=elements.short(dataset, "SamplesPerPixel"),
+        frames=elements.integer_text(dataset, "NumberOfFrames"),
+        bits_allocated=elements.short(dataset, "BitsAllocated"),
+        bits_stored=elements.short(dataset, "BitsStored"),
+        high_bit=elements.short(dataset, "HighBit"),
+        signed=signed,
+        photometric=elements.text(dataset, "PhotometricInterpretation"),
+        orientation=_orientation(dataset),
+        position_lps=_position(dataset),
+        spacing_yx=elements.numbers(dataset, "PixelSpacing", 2),
+        slice_thickness_mm=elements.number(dataset, "SliceThickness"),
+        slope=elements.number(dataset, "RescaleSlope"),
+        intercept=elements.number(dataset, "RescaleIntercept"),
+        rescale_type=elements.text(dataset, "RescaleType").upper(),
+        padding=_padding(dataset, signed=signed),
+        patient_position=elements.text(dataset, "PatientPosition").upper(),
+        gantry_tilt_degrees=elements.number(dataset, "GantryDetectorTilt"),
+        patient_age=elements.text(dataset, "PatientAge"),
+        lossy=elements.text(dataset, "LossyImageCompression") == "01",
+        images_in_acquisition=elements.integer_text(dataset, "ImagesInAcquisition"),
+        identity=identity,
+    )
+
+
+def _orientation(dataset: Dataset) -> tuple[float, ...] | None:
+    cosines = elements.numbers(dataset, "ImageOrientationPatient", 6)
+    if cosines is None:
+        return None
+    across, down = np.array(cosines[:3]), np.array(cosines[3:])
+    deviations = (np.linalg.norm(across) - 1, np.linalg.norm(down) - 1, across @ down)
+    return cosines if max(abs(float(value)) for value in deviations) <= UNIT_TOLERANCE else None
+
+
+def _position(dataset: Dataset) -> tuple[float, ...] | None:
+    position = elements.numbers(dataset, "ImagePositionPatient", 3)
+    if position is None or max(abs(value) for value in position) > MAX_POSITION_MM:
+        return None
+    return position
+
+
+def _padding(dataset: Dataset, *, signed: bool) -> tuple[int, int] | None:
+    value = elements.short(dataset, "PixelPaddingValue", signed=signed)
+    if value is None:
+        return None
+    limit = elements.short(dataset, "PixelPaddingRangeLimit", signed=signed)
+    return (value, value) if limit is None else (min(value, limit), max(value, limit))
+
+
+def frame_of(orientation: Sequence[float]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Unit vectors, at right angles, of a valid orientation: growing column, growing row, normal.
+
+    The rounding of the written cosines is taken out.
+    """
+    across = np.array(orientation[:3], dtype=np.float64)
+    across /= np.linalg.norm(across)
+    down = np.array(orientation[3:], dtype=np.float64)
+    down -= (down @ across) * across
+    down /= np.linalg.norm(down)
+    return across, down, np.cross(across, down)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A step along the stack that is too long.
+
+    after: index of the slice below it, counted along the normal from 0.
+    step_mm: its length. expected_mm: the neighbouring slices' step.
+    """
+
+    after: int
+    step_mm: float
+    expected_mm: float
+
+
+def gaps(headers: Iterable[InstanceHeader]) -> tuple[Gap, ...]:
+    """Where slices are missing inside a series, judged from positions alone.
+
+    Slices at the same position count once. Slices lost at an end leave no trace. Headers without
+    position or orientation are left out of the judgement.
+    """
+    placed = [
+        (header.orientation, header.position_lps)
+        for header in headers
+        if header.orientation is not None and header.position_lps is not None
+    ]
+    if not placed:
+        return ()
+    normal = frame_of(placed[0][0])[2]
+    offsets = np.sort(np.array([position for _, position in placed]) @ normal)
+    steps = np.diff(offsets)
+    return gaps_of_steps(steps[steps > SAME_POSITION_MM])
+
+
+def gaps_of_steps(steps_mm: FloatArray) -> tuple[Gap, ...]:
+    """Gaps among the steps between neighbouring slices, (n - 1,) in mm, in order.
+
+    Runs of equal steps of at least RUN_STEPS, or END_RUN_STEPS at an end of the stack, are spacing;
+    any other step of more than GAP_FACTOR times the smaller neighbouring run's step is a gap.
+    """
+    runs = _runs(steps_mm)
+    spacing = [
+        last - first >= (END_RUN_STEPS if 0 in (first, len(steps_mm) - last) else RUN_STEPS)
+        for first, last in runs
+    ]
+    found = []
+    for i, (first, last) in enumerate(runs):
+        neighbours = _neighbours(i, spacing)
+        if spacing[i] or not neighbours:
+            continue
+        expected = min(float(steps_mm[slice(*runs[j])].mean()) for j in neighbours)
+        found += [
+            Gap(k, float(steps_mm[k]), expected)
+            for k in range(first, last)
+            if steps_mm[k] > GAP_FACTOR * expected
+        ]
+    return tuple(found)
+
+
+def _runs(steps_mm: FloatArray) -> list[tuple[int, int]]:
+    """First index and index behind the last of each longest stretch of equal steps."""
+    runs: list[tuple[int, int]] = []
+    for k, step in enumerate(steps_mm):
+        if runs:
+            first = runs[-1][0]
+            reference = float(steps_mm[first])
+            tolerance = max(EQUAL_STEP * reference, STEP_ROUNDING_MM)
+            if abs(float(step) - reference) <= tolerance:
+                runs[-1] = (first, k + 1)
+                continue
+        runs.append((k, k + 1))
+    return runs
+
+
+def _neighbours(i: int, spacing: Sequence[bool]) -> list[int]:
+    """The nearest runs that are spacing on both sides; where there are none, the nearest runs."""
+    below = [j for j in range(i - 1, -1, -1) if spacing[j]][:1]
+    above = [j for j in range(i + 1, len(spacing)) if spacing[j]][:1]
+    if below or above:
+        return below + above
+    return [j for j in (i - 1, i + 1) if 0 <= j < len(spacing)]

@@ -1,0 +1,107 @@
+"""Every limit and tolerance of the intake, with its unit and its reason."""
+
+from __future__ import annotations
+
+MAX_FILES = 100_000
+"""Most files looked at in one folder."""
+
+MAX_FILE_BYTES = 512 * 2**20
+"""Largest file whose pixels are read, in bytes: a classic CT image is far below it."""
+
+MAX_HEADER_BYTES = 64 * 2**20
+"""Greatest size, in bytes, of one header value that is read into memory."""
+
+MAX_INFLATED_BYTES = 256 * 2**20
+"""Greatest size, in bytes, of a deflated data set once inflated."""
+
+MAX_FRAGMENTS = 65_536
+"""Most fragments of one encapsulated image."""
+
+MAX_MATRIX = 4096
+"""Most rows, and most columns, of a slice."""
+
+MAX_SLICES = 5000
+"""Most slices of a series."""
+
+MAX_VOXELS = 2**30
+"""Most voxels of a volume: 4 GiB as float32."""
+
+MIN_MATRIX = 16
+"""Fewest rows, and fewest columns, of a slice."""
+
+MIN_SLICES = 10
+"""Fewest slices of a planning CT, unless the settings say otherwise."""
+
+MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
+"""Pixel spacing outside this range, in mm, is not a spacing of a patient's CT."""
+
+MAX_POSITION_MM = 1e5
+"""Greatest coordinate of a slice, in mm."""
+
+MAX_RESCALE = 1e5
+"""Greatest size of Rescale Slope (HU per stored value) and Rescale Intercept (HU)."""
+
+MAX_OBLIQUE_DEGREES = 1.0
+"""Greatest turn of the slices' frame from the patient's axes, in degrees, unless the settings say
+otherwise: few planning systems take more."""
+
+UNIT_TOLERANCE = 5e-4
+"""Greatest deviation of a written direction's length from 1 and of the right angle's cosine from 0:
+four decimals, as some scanners write, stay below it."""
+
+PARALLEL_TOLERANCE = 1e-4
+"""Greatest difference of a direction cosine within a series: 0.05 mm over a slice of 500 mm."""
+
+SPACING_TOLERANCE = 1e-4
+"""Greatest relative difference of pixel spacing within a series."""
+
+SAME_POSITION_MM = 0.01
+"""Slices closer than this along the normal, in mm, lie at the same position."""
+
+EQUAL_STEP = 0.01
+"""Steps that differ by no more than this fraction are equal."""
+
+STEP_ROUNDING_MM = 0.02
+"""Steps that differ by no more than this, in mm, are equal: positions written with two decimals."""
+
+RUN_STEPS, END_RUN_STEPS = 5, 3
+"""So many equal steps, fewer at an end of the stack, are spacing and not an accident."""
+
+GAP_FACTOR = 1.5
+"""A step longer than this times its neighbours' is a gap."""
+
+TILT_AGREEMENT_DEGREES = 1.0
+"""A Gantry/Detector Tilt that the orientation shows to within this, in degrees, is a tilt."""
+
+MIN_TILT_DEGREES = 0.1
+"""A smaller Gantry/Detector Tilt, in degrees, is none."""
+
+AIR_HU = -1024.0
+"""HU given to padding and to whatever lies below: outside the reconstruction circle."""
+
+PADDING_BELOW_HU, PADDING_ABOVE_HU = -900.0, 4000.0
+"""A padding value between these HU would hide tissue: it is not taken for padding."""
+
+AIR_BELOW_HU = -500.0
+"""Voxels below this HU are air, lung or masked background."""
+
+MIN_AIR_FRACTION = 2e-4
+"""Least part of a volume that is air: every head and neck has an airway and a skin."""
+
+TISSUE_HU = (-250.0, 250.0)
+"""Voxels in this range of HU are fat, water or soft tissue."""
+
+MIN_TISSUE_FRACTION = 0.005
+"""Least part of a volume that is soft tissue."""
+
+MAX_JUMP_HU = 350.0
+"""Greatest median difference between neighbouring slices, in HU: more is a lost rescale."""
+
+BLANK_SLICE_HU = -900.0
+"""A constant slice at an end of the stack is masked background up to this HU."""
+
+MAX_PATTERN_LENGTH = 200
+"""Longest regular expression of a series rule, in characters."""
+
+MAX_TEXT = 64
+"""Characters of a description that patterns see, and greatest length of LO and UID values."""

@@ -1,0 +1,206 @@
+"""The way from a folder to a Volume: scan, choose, gate, decode."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oarflow.errors import Code, Finding, Refusal
+from oarflow.intake.assemble import Progress, Slice, assemble, without_duplicates
+from oarflow.intake.choose import SeriesRules, choose
+from oarflow.intake.decode import supported
+from oarflow.intake.gate import judge, lossy
+from oarflow.intake.headers import InstanceHeader
+from oarflow.intake.identity import is_uid, mixed_persons
+from oarflow.intake.plausible import judge_hu
+from oarflow.intake.scan import (
+    CT_OBJECTS,
+    FileAccount,
+    FileClass,
+    FileRecord,
+    Scan,
+    refusal,
+    scan,
+)
+from oarflow.volume import Volume
+
+_STRANGERS = frozenset(
+    {FileClass.NOT_DICOM, FileClass.HIDDEN, FileClass.EMPTY, FileClass.LINK, FileClass.SPECIAL}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """What was read: the CT, every file of the folder by class, and remarks without patient data."""
+
+    volume: Volume
+    account: FileAccount
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The files of one study in a folder, and those that belong to none. uid may be empty."""
+
+    uid: str
+    files: Scan
+
+    @property
+    def digest(self) -> str:
+        """A name for the study that tells nothing of the patient: 16 hexadecimal digits."""
+        return hashlib.sha256(self.uid.encode()).hexdigest()[:16]
+
+
+def read_volume(
+    folder: Path, rules: SeriesRules = SeriesRules(), progress: Progress | None = None
+) -> Intake:
+    """Read the planning CT of a folder.
+
+    progress: called with slices read and slices in all. Raises Refusal with every reason found,
+    and with the account of the files.
+    """
+    return _read(scan(folder), rules, progress)
+
+
+def studies(folder: Path) -> tuple[Study, ...]:
+    """Group a folder's files by study; files that name none are in every group.
+
+    Studies without any CT object are left out. Raises Refusal (NO_FILES, TOO_LARGE).
+    """
+    found = scan(folder)
+    uids = sorted({r.header.study_uid for r in found.of(*CT_OBJECTS) if r.header})
+    if not uids:
+        return (Study("", found),)
+    return tuple(Study(uid, _only(found, uid)) for uid in uids)
+
+
+def _only(found: Scan, uid: str) -> Scan:
+    other = {
+        record.path: FileClass.OTHER_STUDY
+        for record in found.records
+        if record.header and record.header.study_uid != uid
+    }
+    return found.relabelled(other)
+
+
+def read_study(
+    study: Study, rules: SeriesRules = SeriesRules(), progress: Progress | None = None
+) -> Intake:
+    """Read the planning CT of one study of a folder. Raises Refusal as `read_volume` does."""
+    return _read(study.files, rules, progress)
+
+
+def _read(found: Scan, rules: SeriesRules, progress: Progress | None) -> Intake:
+    series = found.of(FileClass.SLICE, FileClass.TRUNCATED)
+    damage = _damage(found)
+    if not series:
+        raise refusal(found, *damage, _no_slices(found))
+    choice = choose(series, rules)
+    findings = [*damage, *_strangers(found), *choice.findings]
+    chosen = choice.series
+    if chosen:
+        other = {r.path: FileClass.OTHER_SERIES for r in series if r not in chosen}
+        found = found.relabelled(
+            {path: kind for path, kind in other.items() if _is_slice(found, path)}
+        )
+        findings += [*_pixels(chosen), *judge(_headers(chosen), rules)]
+    if findings:
+        raise refusal(found, *dict.fromkeys(findings))
+    return _decoded(found, chosen, choice.notes, progress)
+
+
+def _is_slice(found: Scan, path: Path) -> bool:
+    return any(r.path == path and r.file_class == FileClass.SLICE for r in found.records)
+
+
+def _decoded(
+    found: Scan, chosen: Sequence[FileRecord], notes: Sequence[str], progress: Progress | None
+) -> Intake:
+    slices = [Slice(record.path, record.header) for record in chosen if record.header]
+    try:
+        kept, dropped = without_duplicates(slices)
+        found = found.relabelled({item.path: FileClass.DUPLICATE for item in dropped})
+        volume, identity_notes = assemble(kept, progress)
+        findings = judge_hu(volume.hu)
+        if findings:
+            raise Refusal(*findings)
+    except Refusal as error:
+        error.account = found.account.as_json()
+        raise
+    remarks = (*notes, *identity_notes, *_remarks([item.header for item in kept]))
+    return Intake(volume, found.account, remarks)
+
+
+def _headers(records: Sequence[FileRecord]) -> list[InstanceHeader]:
+    return [record.header for record in records if record.header]
+
+
+def _no_slices(found: Scan) -> Finding:
+    """Why no file is a slice of a CT."""
+    if found.of(FileClass.ENHANCED_CT):
+        count = len(found.of(FileClass.ENHANCED_CT))
+        return Finding(Code.ENHANCED_CT, f"{count} multi-frame objects")
+    if found.of(*CT_OBJECTS):
+        listed = ", ".join(f"{n} {kind}" for kind, n in found.account.counts if kind in CT_OBJECTS)
+        return Finding(Code.ONLY_LOCALIZER, listed)
+    if found.of(FileClass.OTHER_OBJECT):
+        listed = ", ".join(f"{count} {name}" for name, count in found.account.objects)
+        return Finding(Code.NOT_CT, listed)
+    return Finding(Code.NO_DICOM, f"{found.account.total} files looked at")
+
+
+def _damage(found: Scan) -> list[Finding]:
+    """Files of which nobody can say that they are no slices of the series."""
+    findings = []
+    private = found.of(FileClass.PRIVATE_SYNTAX)
+    if private:
+        names = ", ".join(sorted({r.syntax for r in private if is_uid(r.syntax)}))
+        findings.append(
+            Finding(Code.UNSUPPORTED_TRANSFER_SYNTAX, f"{len(private)} objects: {names}")
+        )
+    broken = found.of(FileClass.UNREADABLE)
+    if broken:
+        findings.append(
+            Finding(Code.UNREADABLE_FILE, f"{len(broken)} files are damaged or cannot be opened")
+        )
+    return findings
+
+
+def _strangers(found: Scan) -> list[Finding]:
+    """Findings against CT objects of the folder beyond the chosen series."""
+    headers = _headers(found.of(*CT_OBJECTS))
+    findings = list(mixed_persons(headers))
+    slices = _headers(found.of(FileClass.SLICE, FileClass.TRUNCATED))
+    count = len({header.study_uid for header in slices})
+    if count > 1:
+        findings.append(Finding(Code.MIXED_STUDIES, f"CT slices of {count} studies"))
+    return findings
+
+
+def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
+    findings = []
+    cut = sum(record.file_class == FileClass.TRUNCATED for record in chosen)
+    if cut:
+        findings.append(
+            Finding(Code.UNREADABLE_PIXELS, f"pixel data of {cut} slices are missing or cut short")
+        )
+    syntaxes = {header.transfer_syntax_uid for header in _headers(chosen)}
+    unknown = sorted(uid for uid in syntaxes if not supported(uid))
+    if unknown:
+        findings.append(Finding(Code.UNSUPPORTED_TRANSFER_SYNTAX, ", ".join(unknown)))
+    return findings
+
+
+def _remarks(headers: Sequence[InstanceHeader]) -> list[str]:
+    remarks = []
+    lossy_count = sum(lossy(header) for header in headers)
+    if lossy_count:
+        remarks.append(f"{lossy_count} slices were, or may have been, compressed with loss")
+    promised = {header.images_in_acquisition for header in headers}
+    if len(promised) == 1 and (count := promised.pop()) is not None and count > len(headers):
+        remarks.append(f"Images in Acquisition says {count}, {len(headers)} slices are here")
+    if not any(header.patient_position for header in headers):
+        remarks.append("Patient Position is missing")
+    return remarks

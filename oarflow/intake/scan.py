@@ -1,0 +1,274 @@
+"""Walk a folder and give every file a class; read the headers of what is DICOM."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    MediaStorageDirectoryStorage,
+    XRayRadiationDoseSRStorage,
+)
+
+from oarflow.errors import Code, Finding, Refusal
+from oarflow.intake.files import (
+    DamagedError,
+    NotDicomError,
+    PrivateSyntaxError,
+    opened,
+    parse_header,
+)
+from oarflow.intake.headers import HEADER_TAGS, InstanceHeader, header_of
+from oarflow.intake.limits import MAX_FILES
+
+_SLICE_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
+_LOCALIZER = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "REF_SURVIEW", "SCANOGRAM"})
+_DOSE = frozenset({"DOSE_INFO", "DOSE", "DOSE REPORT"})
+_RENDERING = frozenset(
+    {"3D", "VRT", "SSD", "MIP", "MINIP", "MAXIP", "VOLUME RENDERED", "VR", "SCREEN SAVE"}
+    | {"SCREENSHOT", "SECONDARY CAPTURE", "PROJECTION IMAGE"}
+)
+_MAP = frozenset(
+    {"PERFUSION", "RCBF", "RCBV", "CBF", "CBV", "MTT", "TTP", "TMAX", "Z_EFF", "IODINE", "VNC"}
+)
+
+
+class FileClass(StrEnum):
+    """What a file turned out to be."""
+
+    SLICE = "ct_slice"
+    OTHER_SERIES = "ct_slice_of_other_series"
+    OTHER_STUDY = "object_of_other_study"
+    DUPLICATE = "duplicate"
+    LOCALIZER = "localizer"
+    SECONDARY_CAPTURE = "secondary_capture"
+    DOSE_REPORT = "dose_report"
+    RENDERING = "rendering"
+    MAP = "parametric_map"
+    ENHANCED_CT = "enhanced_ct"
+    OTHER_OBJECT = "other_dicom_object"
+    DICOMDIR = "dicomdir"
+    PRIVATE_SYNTAX = "unsupported_transfer_syntax"
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    NOT_DICOM = "not_dicom"
+    HIDDEN = "hidden"
+    LINK = "link_not_followed"
+    SPECIAL = "not_a_regular_file"
+
+
+CT_OBJECTS = frozenset(
+    {
+        FileClass.SLICE,
+        FileClass.TRUNCATED,
+        FileClass.LOCALIZER,
+        FileClass.RENDERING,
+        FileClass.MAP,
+        FileClass.ENHANCED_CT,
+        FileClass.SECONDARY_CAPTURE,
+        FileClass.DOSE_REPORT,
+    }
+)
+"""Classes of objects that call themselves CT."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileRecord:
+    """One file. header is None where it is no readable DICOM object."""
+
+    path: Path
+    file_class: FileClass
+    header: InstanceHeader | None = None
+    syntax: str = ""
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """How many files there were of each class, and of each kind of object that is no CT slice."""
+
+    counts: tuple[tuple[FileClass, int], ...] = ()
+    objects: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterable[FileRecord]) -> FileAccount:
+        """Count records."""
+        found = tuple(records)
+        classes = Counter(record.file_class for record in found)
+        objects = Counter(
+            UID(record.header.sop_class_uid).name
+            if UID(record.header.sop_class_uid).is_valid and record.header.sop_class_uid
+            else "unknown"
+            for record in found
+            if record.header and record.file_class == FileClass.OTHER_OBJECT
+        )
+        return cls(
+            tuple((kind, classes[kind]) for kind in FileClass if classes[kind]),
+            tuple(sorted(objects.items())),
+        )
+
+    @property
+    def total(self) -> int:
+        """All files, whatever they are."""
+        return sum(count for _, count in self.counts)
+
+    def count(self, kind: FileClass) -> int:
+        """Files of one class."""
+        return dict(self.counts).get(kind, 0)
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for result.json."""
+        return {
+            "total": self.total,
+            "classes": {str(kind): count for kind, count in self.counts},
+            "other_objects": dict(self.objects),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """All files of a folder, in an order that depends on their names only."""
+
+    records: tuple[FileRecord, ...]
+
+    @property
+    def account(self) -> FileAccount:
+        return FileAccount.of(self.records)
+
+    def of(self, *classes: FileClass) -> tuple[FileRecord, ...]:
+        """The records of some classes."""
+        return tuple(record for record in self.records if record.file_class in classes)
+
+    def relabelled(self, new: dict[Path, FileClass]) -> Scan:
+        """The same files with other classes for some."""
+        return Scan(
+            tuple(
+                replace(record, file_class=new.get(record.path, record.file_class))
+                for record in self.records
+            )
+        )
+
+
+def scan(folder: Path) -> Scan:
+    """Look at every file below a folder, hidden ones by name only, and read DICOM headers.
+
+    Links to folders are not followed. Raises Refusal (NO_FILES, TOO_LARGE).
+    """
+    records = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns with values of the header
+        for path, kind in _walk(folder):
+            records.append(FileRecord(path, kind) if kind else _read(path))
+            if len(records) > MAX_FILES:
+                raise Refusal(Finding(Code.TOO_LARGE, f"more than {MAX_FILES} files"))
+    if all(record.file_class == FileClass.HIDDEN for record in records):
+        raise refusal(Scan(tuple(records)), Finding(Code.NO_FILES, "no file was found"))
+    return Scan(tuple(records))
+
+
+def refusal(found: Scan, *findings: Finding) -> Refusal:
+    """A refusal that carries the account of the files."""
+    error = Refusal(*findings)
+    error.account = found.account.as_json()
+    return error
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
+    """Every file with its class where its name or kind alone decides."""
+    unreadable: list[str] = []
+    top = os.fspath(folder)
+    for parent, folders, names in os.walk(top, onerror=lambda e: unreadable.append(e.filename)):
+        inside_hidden = any(part.startswith(".") for part in Path(parent).relative_to(top).parts)
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        folders[:] = sorted(name for name in folders if name not in links)
+        for name in sorted(names + links):
+            path = Path(parent) / name
+            hidden = inside_hidden or name.startswith(".")
+            yield path, FileClass.HIDDEN if hidden else _kind(path)
+    for name in sorted(unreadable):
+        yield Path(name), FileClass.UNREADABLE
+
+
+def _kind(path: Path) -> FileClass | None:
+    """Class of a path that is not to be opened, None for a regular file with content."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return FileClass.LINK if path.is_symlink() else FileClass.UNREADABLE
+    if stat.S_ISDIR(status.st_mode):
+        return FileClass.LINK
+    if not stat.S_ISREG(status.st_mode):
+        return FileClass.SPECIAL
+    if status.st_size == 0:
+        return FileClass.UNREADABLE if path.suffix.lower() in _SLICE_SUFFIXES else FileClass.EMPTY
+    return None
+
+
+def _read(path: Path) -> FileRecord:
+    try:
+        with opened(path) as file:
+            parsed = parse_header(file, HEADER_TAGS)
+        header = header_of(parsed.dataset, parsed.transfer_syntax_uid)
+    except NotDicomError:
+        return FileRecord(path, _stranger(path))
+    except PrivateSyntaxError as error:
+        return FileRecord(path, FileClass.PRIVATE_SYNTAX, syntax=error.uid)
+    except (DamagedError, OSError):
+        return FileRecord(path, FileClass.UNREADABLE)
+    if header.sop_class_uid == MediaStorageDirectoryStorage or path.name.upper() == "DICOMDIR":
+        return FileRecord(path, FileClass.DICOMDIR)
+    if not (header.sop_class_uid and header.sop_instance_uid):
+        # without file meta group any text may look like a tag; with one it is damage
+        named = parsed.transfer_syntax_uid or path.suffix.lower() in _SLICE_SUFFIXES
+        return FileRecord(path, FileClass.UNREADABLE if named else FileClass.NOT_DICOM)
+    return FileRecord(path, classify(header, pixels=parsed.pixels), header)
+
+
+def _stranger(path: Path) -> FileClass:
+    """A file that is not DICOM: a slice cut off within its first bytes, or something else."""
+    return FileClass.UNREADABLE if path.suffix.lower() in _SLICE_SUFFIXES else FileClass.NOT_DICOM
+
+
+def classify(header: InstanceHeader, *, pixels: bool = True) -> FileClass:
+    """Class of a DICOM object, by SOP class and Image Type together.
+
+    pixels: whether its pixel data are there and whole.
+    """
+    if header.sop_class_uid == XRayRadiationDoseSRStorage:
+        return FileClass.DOSE_REPORT
+    if header.modality not in ("CT", ""):
+        return FileClass.OTHER_OBJECT
+    if header.sop_class_uid in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage):
+        return FileClass.ENHANCED_CT
+    kinds = set(header.image_type)
+    if header.sop_class_uid != CTImageStorage:
+        if header.modality != "CT":
+            return FileClass.OTHER_OBJECT
+        return FileClass.DOSE_REPORT if kinds & _DOSE else FileClass.SECONDARY_CAPTURE
+    return _ct_image(header, kinds, pixels=pixels)
+
+
+def _ct_image(header: InstanceHeader, kinds: set[str], *, pixels: bool) -> FileClass:
+    for kind, words in (
+        (FileClass.LOCALIZER, _LOCALIZER),
+        (FileClass.DOSE_REPORT, _DOSE),
+        (FileClass.RENDERING, _RENDERING),
+        (FileClass.MAP, _MAP),
+    ):
+        if kinds & words:
+            return kind
+    if (header.frames or 1) > 1:
+        return FileClass.ENHANCED_CT
+    if (header.samples_per_pixel or 1) > 1:
+        return FileClass.SECONDARY_CAPTURE
+    return FileClass.SLICE if pixels else FileClass.TRUNCATED
