@@ -64,7 +64,7 @@ class Grid:
     def normal(self) -> FloatArray:
         """Unit vector (3,) along which slices ascend: x_direction cross y_direction."""
         vector = np.cross(self.x_direction, self.y_direction)
-        return np.asarray(vector / np.linalg.norm(vector))
+        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float64)
 
     @cached_property
     def offsets_mm(self) -> FloatArray:
@@ -110,7 +110,9 @@ class Grid:
         """
         axes = self.patient_to_axes(points_lps)
         z = extrapolated(axes[..., 0], self.offsets_mm)
-        return np.stack((z, axes[..., 1] / self.spacing_yx[0], axes[..., 2] / self.spacing_yx[1]), -1)
+        return np.stack(
+            (z, axes[..., 1] / self.spacing_yx[0], axes[..., 2] / self.spacing_yx[1]), -1
+        )
 
     def axes_to_patient(self, axes_mm: ArrayLike) -> FloatArray:
         """Map (..., 3) mm along (z, y, x) from voxel (0, 0, 0) to (..., 3) points (x, y, z) LPS."""
@@ -121,7 +123,9 @@ class Grid:
     def patient_to_axes(self, points_lps: ArrayLike) -> FloatArray:
         """Inverse of `axes_to_patient`: LPS points to mm along (z, y, x) from voxel (0, 0, 0)."""
         frame = np.stack((self.normal, self.y_direction, self.x_direction))
-        return np.asarray((np.asarray(points_lps, dtype=np.float64) - self.positions_lps[0]) @ frame.T)
+        return np.asarray(
+            (np.asarray(points_lps, dtype=np.float64) - self.positions_lps[0]) @ frame.T
+        )
 
     def slice_to_patient(self, k: int, rows_columns: ArrayLike) -> FloatArray:
         """Map (..., 2) fractional (row, column) on slice k to (..., 3) points (x, y, z) LPS."""

@@ -70,7 +70,13 @@ class ResidualUNet(nn.Module):
 
 def _convolution(dimensions: int, in_channels: int, out_channels: int) -> nn.Module:
     return Convolution(
-        dimensions, in_channels, out_channels, norm="batch", act="relu", adn_ordering="NA", bias=False
+        dimensions,
+        in_channels,
+        out_channels,
+        norm="batch",
+        act="relu",
+        adn_ordering="NA",
+        bias=False,
     )
 
 

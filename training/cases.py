@@ -66,7 +66,7 @@ class Split:
 
 
 def read_openkbp(folder: Path, patients: Sequence[int], split: Split) -> list[TrainingCase]:
-    """Patients of a folder of pt_N.npz, cropped along z and in plane to where a CT was published."""
+    """Patients of a folder of pt_N.npz, cropped to where a CT was published."""
     cases = []
     for patient in patients:
         with np.load(folder / f"pt_{patient}.npz") as data:
@@ -147,9 +147,7 @@ def sample(
     return read[0, 0] + outside
 
 
-def sample_ct(
-    case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
-) -> Tensor:
+def sample_ct(case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]) -> Tensor:
     """float32 (z, y, x) HU of a case on a sample's grid."""
     z, y, x = axes_mm
     return sample(case.ct, case.spacing_mm, pose, (z, y, x), AIR_HU)

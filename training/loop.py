@@ -58,7 +58,7 @@ def train(
     device: str = "cpu",
     report: Report | None = None,
 ) -> Outcome:
-    """Train to the configured number of steps, going on from the folder's checkpoint if there is one.
+    """Train to the configured number of steps, going on from the folder's checkpoint.
 
     Each step draws its batch with a generator seeded by the configuration's seed and the step, so
     that a resumed run sees the batches it would have seen.
@@ -89,10 +89,13 @@ class _State:
         self._configuration = configuration
         self._device = torch.device(device)
         layout = torch.channels_last if configuration.dimensions == 2 else torch.preserve_format
-        network = build_network(configuration).to(self._device, memory_format=layout)
+        network = build_network(configuration).to(self._device)
+        network.to(memory_format=layout)  # type: ignore[call-overload]
         self.network = network
         self.average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(configuration.average), use_buffers=True
+            network,
+            multi_avg_fn=get_ema_multi_avg_fn(configuration.average),  # type: ignore[no-untyped-call]
+            use_buffers=True,
         )
         self._optimizer = torch.optim.AdamW(
             network.parameters(),

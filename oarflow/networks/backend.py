@@ -39,7 +39,9 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigurationError("MODEL_MISSING", f"cannot read {path}: {error.strerror}") from error
+        raise ConfigurationError(
+            "MODEL_MISSING", f"cannot read {path}: {error.strerror}"
+        ) from error
 
 
 class TorchScriptNetwork:

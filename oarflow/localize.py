@@ -1,0 +1,132 @@
+"""Where the organs are: one look at the whole volume at low resolution (C2F, coarse stage)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from oarflow.geometry import Grid
+from oarflow.networks.backend import TorchScriptNetwork
+from oarflow.networks.card import ModelCard
+from oarflow.networks.preprocessing import image_batch
+from oarflow.networks.sampling import NetworkGrid, centred_axis
+from oarflow.networks.store import ModelStore
+from oarflow.structures import Localization, Side
+from oarflow.volume import Volume
+
+PRESENT_LEVEL = 0.5
+"""Probability from which a coarse voxel belongs to an organ."""
+
+PRESENT_CC = 0.5
+"""An organ whose coarse parts add up to less is absent."""
+
+LESSER_PART = 0.15
+"""Parts smaller than this share of the largest one are stray and are left out."""
+
+SCORE_SHARE = 0.25
+"""The score is the mean probability over this share of the organ's surest coarse voxels."""
+
+
+def localize(volume: Volume, store: ModelStore) -> dict[str, Localization]:
+    """A Localization for every organ that the localizer knows."""
+    network = store.localizer
+    grid = coarse_grid(volume.grid, network.card)
+    maps = coarse_maps(volume, network, grid)
+    return {
+        organ: _localization(organ, maps[number], grid, volume.grid)
+        for number, organ in enumerate(network.card.organs)
+    }
+
+
+def coarse_grid(grid: Grid, card: ModelCard) -> NetworkGrid:
+    """The localizer's grid over the whole volume, each axis a multiple of the card's voxels."""
+    axes = []
+    for axis in range(3):
+        extent = grid.axis_mm(axis)
+        middle = (float(extent[0]) + float(extent[-1])) / 2
+        length = float(extent[-1]) - float(extent[0])
+        count = int(np.ceil(length / card.spacing_mm[axis])) + 1
+        if card.dimensions == 3 or axis > 0:
+            count = -(-count // card.multiple) * card.multiple
+        axes.append(centred_axis(middle, count, card.spacing_mm[axis]))
+    return NetworkGrid(*axes)
+
+
+def coarse_maps(
+    volume: Volume, network: TorchScriptNetwork, grid: NetworkGrid
+) -> NDArray[np.float32]:
+    """(organs, z, y, x) probabilities on the coarse grid."""
+    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
+    batch = image_batch(volume.hu, axes, network.card, grid)
+    maps = network.probabilities(batch)
+    return np.moveaxis(maps, 1, 0) if network.card.dimensions == 2 else maps[0]
+
+
+def _localization(
+    organ: str, probabilities: NDArray[np.float32], coarse: NetworkGrid, grid: Grid
+) -> Localization:
+    parts = _main_parts(probabilities)
+    steps = [float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for axis in coarse.axes]
+    volume_cc = float(parts.sum()) * float(np.prod(steps)) / 1000
+    if volume_cc < PRESENT_CC:
+        return Localization(organ, False, float(probabilities.max()))
+    inside = np.argwhere(parts)
+    weights = probabilities[parts]
+    centre = np.average(inside, axis=0, weights=weights)
+    axes_mm = np.array(
+        [
+            np.interp(c, np.arange(len(axis)), axis)
+            for c, axis in zip(centre, coarse.axes, strict=True)
+        ]
+    )
+    low, high = inside.min(axis=0), inside.max(axis=0)
+    ends = [
+        (float(axis[a]) - step / 2, float(axis[b]) + step / 2)
+        for axis, a, b, step in zip(coarse.axes, low, high, steps, strict=True)
+    ]
+    surest = np.sort(weights)[-max(1, int(len(weights) * SCORE_SHARE)) :]
+    x, y, z = grid.axes_to_patient(axes_mm)
+    return Localization(
+        organ,
+        present=True,
+        score=float(surest.mean()),
+        centroid_lps=(float(x), float(y), float(z)),
+        extent_mm=(ends[0][1] - ends[0][0], ends[1][1] - ends[1][0], ends[2][1] - ends[2][0]),
+        slices=_slices(ends[0], grid),
+        cut=_cut(ends, steps, grid),
+    )
+
+
+def _main_parts(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(probabilities >= PRESENT_LEVEL, np.ones((3, 3, 3)))
+    if count == 0:
+        return np.zeros(probabilities.shape, dtype=bool)
+    sizes = ndimage.sum_labels(probabilities, labels, np.arange(1, count + 1))
+    kept = np.flatnonzero(sizes >= LESSER_PART * sizes.max()) + 1
+    return np.isin(labels, kept)
+
+
+def _slices(ends_mm: tuple[float, float], grid: Grid) -> tuple[int, int]:
+    inside = np.flatnonzero((grid.offsets_mm >= ends_mm[0]) & (grid.offsets_mm <= ends_mm[1]))
+    if len(inside) == 0:
+        nearest = int(np.abs(grid.offsets_mm - sum(ends_mm) / 2).argmin())
+        return nearest, nearest
+    return int(inside[0]), int(inside[-1])
+
+
+def _cut(ends: list[tuple[float, float]], steps: list[float], grid: Grid) -> frozenset[Side]:
+    """Faces of the field of view that the organ reaches, within half a coarse voxel."""
+    faces = (
+        (Side.INFERIOR, Side.SUPERIOR),
+        (Side.ANTERIOR, Side.POSTERIOR),
+        (Side.RIGHT, Side.LEFT),
+    )
+    cut = set()
+    for axis, (low_face, high_face) in enumerate(faces):
+        extent = grid.axis_mm(axis)
+        if ends[axis][0] <= extent[0] + steps[axis] / 2:
+            cut.add(low_face)
+        if ends[axis][1] >= extent[-1] - steps[axis] / 2:
+            cut.add(high_face)
+    return frozenset(cut)

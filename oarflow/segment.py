@@ -1,0 +1,194 @@
+"""One organ: its patch, its network, its field on the CT (SLICE, section 2)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.geometry import Grid
+from oarflow.networks.backend import TorchScriptNetwork
+from oarflow.networks.card import ModelCard
+from oarflow.networks.preprocessing import image_batch
+from oarflow.networks.sampling import NetworkGrid, centred_axis
+from oarflow.networks.store import ModelStore
+from oarflow.paste import paste_field
+from oarflow.structures import (
+    Localization,
+    ModelIdentity,
+    ProbabilityField,
+    Segmentation,
+    Side,
+    Status,
+)
+from oarflow.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
+
+ROOM_MM = 15.0
+"""A patch leaves at least this much room around what the localizer found, on each side."""
+
+GROWTH_MM = 48.0
+"""A patch whose border the organ touches grows by this much, and is run again."""
+
+GROWTHS = 2
+"""So often at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """Where the network looks. slices: the CT slices of a 2-D network, None for a 3-D one."""
+
+    grid: NetworkGrid
+    slices: NDArray[np.intp] | None
+
+
+class TimeExceededError(Exception):
+    """The organ's time limit ran out between two batches."""
+
+
+def segment_organ(
+    volume: Volume,
+    organ: str,
+    localizations: Mapping[str, Localization],
+    store: ModelStore,
+    deadline: float | None = None,
+) -> Segmentation:
+    """Contour one organ; its own trouble ends in a status, not in an exception.
+
+    deadline: time.monotonic() after which the organ is failed: timeout.
+    """
+    started = time.monotonic()
+    if organ not in store.organs:
+        return Segmentation(organ, Status.NO_MODEL)
+    card = store.card(organ)
+    localization = localizations.get(organ)
+
+    def ended(status: Status, *flags: str) -> Segmentation:
+        seconds = time.monotonic() - started
+        return Segmentation(
+            organ, status, None, flags, 0.0, 0, seconds, card.identity, localization
+        )
+
+    if localization is None:
+        return ended(Status.FAILED, "the localizer does not know this organ")
+    if not localization.present:
+        return ended(Status.ABSENT)
+    try:
+        field = _field(volume, localization, store.segmenter(organ), deadline)
+    except TimeExceededError:
+        return ended(Status.FAILED, "timeout")
+    except Exception:
+        LOGGER.exception("organ %s failed", organ)
+        return ended(Status.FAILED, "the network ended in an error")
+    if not field.mask.any():
+        return ended(
+            Status.FAILED, "the localizer saw the organ, but its network found nothing there"
+        )
+    return described(volume.grid, organ, field, localization, card.identity, started)
+
+
+def described(
+    grid: Grid,
+    organ: str,
+    field: ProbabilityField,
+    localization: Localization,
+    model: ModelIdentity,
+    started: float,
+) -> Segmentation:
+    """A segmentation with its volume, slices and, where the field of view cuts it, that status."""
+    mask = field.mask
+    planes = mask.sum(axis=(1, 2))
+    thickness = grid.slice_thickness_mm[field.box[0]]
+    pixel = grid.spacing_yx[0] * grid.spacing_yx[1]
+    cut = cut_sides(field, grid)
+    flags = tuple(f"cut by the field of view: {side}" for side in sorted(cut))
+    return Segmentation(
+        organ,
+        Status.TRUNCATED if cut else Status.SEGMENTED,
+        field,
+        flags,
+        float((planes * thickness).sum()) * pixel / 1000,
+        int((planes > 0).sum()),
+        time.monotonic() - started,
+        model,
+        localization,
+    )
+
+
+def cut_sides(field: ProbabilityField, grid: Grid) -> frozenset[Side]:
+    """Faces of the CT that the mask touches with its outermost voxels."""
+    faces = (
+        (Side.INFERIOR, Side.SUPERIOR),
+        (Side.ANTERIOR, Side.POSTERIOR),
+        (Side.RIGHT, Side.LEFT),
+    )
+    inside = np.argwhere(field.mask)
+    low = inside.min(axis=0) + field.offset
+    high = inside.max(axis=0) + field.offset
+    cut = set()
+    for axis, (low_face, high_face) in enumerate(faces):
+        if low[axis] == 0:
+            cut.add(low_face)
+        if high[axis] == grid.shape[axis] - 1:
+            cut.add(high_face)
+    return frozenset(cut)
+
+
+def _field(
+    volume: Volume,
+    localization: Localization,
+    network: TorchScriptNetwork,
+    deadline: float | None,
+) -> ProbabilityField:
+    number = network.card.organs.index(localization.organ)
+    grown = 0.0
+    for attempt in range(GROWTHS + 1):
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimeExceededError
+        patch = _patch(volume.grid, localization, network.card, grown)
+        values = _run(volume, network, patch)[:, number]
+        values = values if network.card.dimensions == 2 else values[0]
+        if attempt == GROWTHS or not _touches_border(values, network.card.threshold):
+            break
+        grown += GROWTH_MM
+    return paste_field(values, patch.grid, volume.grid, patch.slices, network.card.threshold)
+
+
+def _run(volume: Volume, network: TorchScriptNetwork, patch: _Patch) -> NDArray[np.float32]:
+    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
+    return network.probabilities(image_batch(volume.hu, axes, network.card, patch.grid))
+
+
+def _patch(grid: Grid, localization: Localization, card: ModelCard, grown_mm: float) -> _Patch:
+    assert localization.centroid_lps is not None
+    assert localization.extent_mm is not None
+    assert localization.slices is not None
+    centre = grid.patient_to_axes(localization.centroid_lps)
+    axes = []
+    for axis in range(3):
+        spacing = card.spacing_mm[axis]
+        if spacing == 0:
+            axes.append(grid.offsets_mm[:0])
+            continue
+        needed = localization.extent_mm[axis] + 2 * ROOM_MM
+        extent = max(card.patch_mm[axis], needed) + grown_mm
+        count = -(-round(extent / spacing) // card.multiple) * card.multiple
+        axes.append(centred_axis(float(centre[axis]), count, spacing))
+    if card.dimensions == 3:
+        return _Patch(NetworkGrid(*axes), None)
+    first, last = (grid.offsets_mm[k] for k in localization.slices)
+    slices = np.flatnonzero(
+        (grid.offsets_mm >= first - card.margin_mm) & (grid.offsets_mm <= last + card.margin_mm)
+    )
+    return _Patch(NetworkGrid(grid.offsets_mm[slices], axes[1], axes[2]), slices)
+
+
+def _touches_border(values: NDArray[np.float32], threshold: float) -> bool:
+    """Whether the organ reaches the in-plane border of its patch."""
+    inside = values >= threshold
+    return bool(inside[:, (0, -1), :].any() or inside[:, :, (0, -1)].any())

@@ -1,0 +1,139 @@
+"""From a checkpoint to models/<model>/: TorchScript, checked against the network, and its card."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from oarflow.networks.card import (
+    CARD_NAME,
+    NETWORK_NAME,
+    Channel,
+    ModelCard,
+    Region,
+    Role,
+    Training,
+    Validation,
+    View,
+    write_card,
+)
+from training.configuration import Configuration
+from training.loop import CHECKPOINT_NAME, build_network
+
+AGREEMENT = 1e-4
+"""Greatest difference in logits between the exported and the eager network."""
+
+
+def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module, int, float]:
+    """The averaged network of a checkpoint in evaluation mode, its steps and its minutes."""
+    saved = torch.load(work / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
+    network = build_network(configuration)
+    prefix = "module."
+    network.load_state_dict(
+        {
+            key.removeprefix(prefix): value
+            for key, value in saved["average"].items()
+            if key.startswith(prefix)
+        }
+    )
+    return network.eval(), int(saved["step"]), float(saved["seconds"]) / 60
+
+
+def scripted(network: nn.Module) -> torch.jit.ScriptModule:
+    """The network as TorchScript, without what only training needs."""
+    with torch.inference_mode():
+        module: torch.jit.ScriptModule = torch.jit.script(network)
+        frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
+        return frozen
+
+
+def greatest_difference(
+    network: nn.Module, module: nn.Module, configuration: Configuration
+) -> float:
+    """Greatest difference in logits over three sizes of patch and of batch."""
+    channels = len(configuration.offsets_mm) if configuration.dimensions == 2 else 1
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for size, batch in ((32, 1), (48, 3), (64, 2)):
+        shape = (batch, channels, *[size] * configuration.dimensions)
+        image: Tensor = torch.randn(shape, generator=generator)
+        with torch.inference_mode():
+            difference = (network(image) - module(image)).abs().max()
+        worst = max(worst, float(difference))
+    return worst
+
+
+def export(
+    configuration: Configuration,
+    work: Path,
+    models: Path,
+    *,
+    cases: int,
+    data: str,
+    version: str,
+    validation: Validation | None = None,
+) -> ModelCard:
+    """Write models/<name>/model.ts and model.json.
+
+    Raises ValueError where the exported network does not agree with the trained one.
+    """
+    network, steps, minutes = trained_network(configuration, work)
+    module = scripted(network)
+    difference = greatest_difference(network, module, configuration)
+    if difference > AGREEMENT:
+        raise ValueError(f"{configuration.name}: export differs by {difference:.2g} from training")
+    buffer = io.BytesIO()
+    torch.jit.save(module, buffer)
+    folder = models / configuration.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NETWORK_NAME).write_bytes(buffer.getvalue())
+    card = ModelCard(
+        name=f"oarflow/{configuration.name}",
+        version=version,
+        role=configuration.role,
+        organs=configuration.organs,
+        dimensions=configuration.dimensions,
+        view=View.AXIAL if configuration.dimensions == 2 else None,
+        region_from=Region(
+            source="localization" if configuration.role is Role.SEGMENTER else "volume"
+        ),
+        channels=tuple(
+            Channel(offset_mm=offset, window=configuration.window)
+            for offset in (configuration.offsets_mm if configuration.dimensions == 2 else (0.0,))
+        ),
+        patch_mm=configuration.patch_mm
+        if configuration.role is Role.SEGMENTER
+        else (0.0, 0.0, 0.0),
+        spacing_mm=configuration.spacing_mm,
+        smoothness_mm=configuration.smoothness_mm,
+        margin_mm=configuration.beyond_mm,
+        multiple=2 ** (len(configuration.widths) - 1),
+        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        architecture=f"residual U-Net, widths {list(configuration.widths)},"
+        f" blocks {list(configuration.blocks)}",
+        parameters=int(np.sum([parameter.numel() for parameter in network.parameters()])),
+        training=Training(
+            data=data,
+            cases=cases,
+            commit=_commit(),
+            steps=steps,
+            minutes=round(minutes, 1),
+            configuration=configuration.model_dump(mode="json"),
+        ),
+        validation=validation,
+    )
+    write_card(card, folder / CARD_NAME)
+    return card
+
+
+def _commit() -> str:
+    """The commit of the training code, or `unknown` outside a repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"

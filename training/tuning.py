@@ -1,0 +1,124 @@
+"""How the networks do on the tuning patients, through the application's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from oarflow.geometry import Grid
+from oarflow.localize import localize
+from oarflow.networks.store import ModelStore
+from oarflow.segment import segment_organ
+from oarflow.structures import Localization
+from oarflow.volume import Source, Volume
+from training.cases import TrainingCase
+
+
+@dataclass(frozen=True)
+class Score:
+    """One organ of one patient. dice_inside: within the reference's slices only."""
+
+    case: str
+    organ: str
+    status: str
+    dice: float
+    dice_inside: float
+    centre_error_mm: float
+    ends_error_mm: tuple[float, float]
+
+
+def volume_of(case: TrainingCase) -> Volume:
+    """A training patient as the application's Volume, without DICOM identity."""
+    z, y, x = case.spacing_mm
+    n = case.ct.shape[0]
+    positions = np.stack((np.zeros(n), np.zeros(n), np.arange(n) * z), axis=1)
+    grid = Grid(
+        positions, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), (float(y), float(x)), case.ct.shape
+    )
+    uids = tuple(f"1.2.3.{k}" for k in range(n))
+    source = Source("1.2.1", "1.2.2", "1.2.4", "1.2.5", uids, Dataset(), "")
+    return Volume(case.ct.astype(np.float32), grid, source)
+
+
+def true_localization(
+    case: TrainingCase, organ: str, shift_mm: NDArray[np.float64]
+) -> Localization:
+    """What a localizer that is off by shift_mm (z, y, x) would say."""
+    mask = case.masks[organ]
+    inside = np.argwhere(mask)
+    extent = (inside.max(axis=0) - inside.min(axis=0) + 1) * case.spacing_mm
+    z, y, x = case.centroid_mm(organ) + shift_mm
+    moved = round(float(shift_mm[0] / case.spacing_mm[0]))
+    last = mask.shape[0] - 1
+    first = int(np.clip(inside[:, 0].min() + moved, 0, last))
+    end = int(np.clip(inside[:, 0].max() + moved, 0, last))
+    return Localization(
+        organ,
+        True,
+        1.0,
+        (float(x), float(y), float(z)),
+        (float(extent[0]), float(extent[1]), float(extent[2])),
+        (first, end),
+    )
+
+
+def score_case(case: TrainingCase, store: ModelStore, jitter_mm: float | None) -> Iterable[Score]:
+    """Scores of all labelled organs; with jitter_mm the truth, that far off, is the localizer."""
+    volume = volume_of(case)
+    localizations: Mapping[str, Localization]
+    if jitter_mm is None:
+        localizations = localize(volume, store)
+    else:
+        random = np.random.default_rng(int(case.name.removeprefix("pt_")))
+        localizations = {
+            organ: true_localization(case, organ, random.normal(0, jitter_mm, 3))
+            for organ in case.masks
+        }
+    for organ in case.masks:
+        if organ in store.organs:
+            yield _score(case, organ, volume, localizations, store)
+
+
+def _score(
+    case: TrainingCase,
+    organ: str,
+    volume: Volume,
+    localizations: Mapping[str, Localization],
+    store: ModelStore,
+) -> Score:
+    truth = case.masks[organ]
+    result = segment_organ(volume, organ, localizations, store)
+    found = np.zeros(truth.shape, dtype=bool)
+    if result.field is not None:
+        found[result.field.box] = result.field.mask
+    planes = truth.any(axis=(1, 2))
+    localization = localizations[organ]
+    error, ends = np.nan, (np.nan, np.nan)
+    if localization.centroid_lps is not None and localization.slices is not None:
+        centre = np.asarray(localization.centroid_lps)[::-1]
+        error = float(np.linalg.norm((centre - case.centroid_mm(organ))[1:]))
+        used = np.flatnonzero(planes)
+        step = float(case.spacing_mm[0])
+        ends = (
+            (localization.slices[0] - used[0]) * step,
+            (localization.slices[1] - used[-1]) * step,
+        )
+    return Score(
+        case.name,
+        organ,
+        str(result.status),
+        dice(truth, found),
+        dice(truth[planes], found[planes]),
+        error,
+        ends,
+    )
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Dice of two masks, one where both are empty."""
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else 1.0
