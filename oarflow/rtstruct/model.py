@@ -37,6 +37,7 @@ class Roi:
     """One region of interest with its contours, in writing order.
 
     number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
+    frame_of_reference_uid: the region's own where a read file gives one (a file may hold several).
     """
 
     number: int
@@ -47,6 +48,7 @@ class Roi:
     description: str = ""
     interpreted_type: str = "ORGAN"
     algorithm: str = "AUTOMATIC"
+    frame_of_reference_uid: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
