@@ -45,20 +45,17 @@ def without_duplicates(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice
     """
     layout = _layout(slices)
     normal = np.cross(layout.x_direction, layout.y_direction)
-    placed = sorted(
-        ((float(s.position_lps @ normal), s.header.sop_instance_uid, str(s.path), s) for s in slices),
-        key=lambda item: item[:3],
-    )
     groups: list[list[Slice]] = []
     last = -np.inf
-    for offset, _, _, item in placed:
+    for item in sorted(slices, key=lambda item: float(item.position_lps @ normal)):
+        offset = float(item.position_lps @ normal)
         if offset - last > SAME_POSITION_MM:
             groups.append([])
             last = offset
         groups[-1].append(item)
     kept, dropped = [], []
     for group in groups:
-        group.sort(key=lambda item: (item.header.sop_instance_uid, str(item.path)))
+        group.sort(key=lambda item: (item.header.sop_instance_uid, item.path))
         _compare(group)
         kept.append(group[0])
         dropped += group[1:]

@@ -109,6 +109,10 @@ class SeriesRules:
             raise _wrong(str(error)) from error
 
 
+DEFAULT_RULES = SeriesRules()
+"""The one CT series of a folder, straight and complete."""
+
+
 def _rule(settings: Mapping[str, object]) -> SeriesRule:
     values = _known(settings, SeriesRule)
     words = values.get("image_type", ())

@@ -8,9 +8,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
+    JPEG2000,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -18,7 +19,6 @@ from pydicom.uid import (
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     ImplicitVRLittleEndian,
-    JPEG2000,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -74,8 +74,9 @@ def stored_values(path: Path, header: InstanceHeader) -> NDArray[np.integer]:
         dataset = parse_whole(path)
         syntax = _syntax(dataset, header)
         decoder = get_decoder(syntax)
-        options = {"decoding_plugin": DECODERS[syntax]} if DECODERS[syntax] else {}
-        pixels, _ = decoder.as_array(_bare(dataset, syntax, header), raw=True, index=0, **options)
+        pixels, _ = decoder.as_array(
+            _bare(dataset, syntax, header), index=0, raw=True, decoding_plugin=DECODERS[syntax]
+        )
     except Exception as error:  # decoders raise many kinds on damaged input
         raise UndecodableError(type(error).__name__) from error
     if pixels.shape != (header.rows, header.columns) or pixels.dtype.kind not in "iu":

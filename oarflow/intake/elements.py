@@ -6,8 +6,8 @@ import math
 import re
 
 from pydicom import DataElement, Dataset
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 
 from oarflow.intake.limits import MAX_HEADER_BYTES
 

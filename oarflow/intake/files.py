@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from pydicom import Dataset, dcmread
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from oarflow.intake import elements
 from oarflow.intake.limits import MAX_FILE_BYTES, MAX_FRAGMENTS, MAX_INFLATED_BYTES
@@ -36,7 +36,7 @@ class DamagedError(Exception):
 
 
 class PrivateSyntaxError(Exception):
-    """The data set is written in a transfer syntax that nobody else reads."""
+    """The data set is written in a transfer syntax that only its maker reads."""
 
     def __init__(self, uid: str) -> None:
         self.uid = uid
@@ -103,6 +103,8 @@ def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
     except (NotDicomError, DamagedError):
         raise
     except Exception as error:  # the parser raises many kinds on damaged input
+        if syntax == ExplicitVRBigEndian:  # private mixtures of encodings hide under this UID
+            raise PrivateSyntaxError(syntax) from error
         raise DamagedError(type(error).__name__) from error
     return Parsed(dataset, syntax, _pixels_whole(source, size, dataset))
 
@@ -123,7 +125,7 @@ def parse_whole(path: Path) -> Dataset:
             raise
         except Exception as error:  # the parser raises many kinds on damaged input
             raise DamagedError(type(error).__name__) from error
-    return cast(Dataset, dataset)
+    return dataset
 
 
 def _transfer_syntax(file: _Clipped) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oarflow.errors import Code, Finding
-from oarflow.geometry import STACK_TOLERANCE_MM
+from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
 from oarflow.intake.headers import InstanceHeader, frame_of, gaps
@@ -104,9 +104,7 @@ def _missing(headers: Headers) -> list[Finding]:
     for code, name, holds in tests:
         failing = sum(not holds(header) for header in headers)
         if failing:
-            found.append(
-                Finding(code, f"no valid {name} in {failing} of {len(headers)} slices")
-            )
+            found.append(Finding(code, f"no valid {name} in {failing} of {len(headers)} slices"))
     return found
 
 
@@ -210,11 +208,8 @@ def _same_uid(headers: Headers) -> list[Finding]:
 
 
 def _essence(header: InstanceHeader) -> tuple[object, ...]:
-    return (header.position_lps, header.orientation, header.rows, header.columns) + (
-        header.spacing_yx,
-        header.slope,
-        header.intercept,
-    )
+    geometry = (header.position_lps, header.orientation, header.spacing_yx)
+    return (*geometry, header.rows, header.columns, header.slope, header.intercept)
 
 
 def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
@@ -261,7 +256,7 @@ def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
     return found
 
 
-def _tilted(headers: Headers, normal: np.ndarray) -> bool:
+def _tilted(headers: Headers, normal: FloatArray) -> bool:
     """Whether a tilt is written that the orientation shows: the slices' lean from the z axis."""
     lean = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2]))))))
     tilts = {abs(header.gantry_tilt_degrees or 0.0) for header in headers}

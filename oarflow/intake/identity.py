@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from pydicom import Dataset
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
 from oarflow.errors import Code, Finding

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def judge_hu(hu: NDArray[np.float32]) -> tuple[Finding, ...]:
         found.append("nothing is as thin as air")
     if np.mean((body > TISSUE_HU[0]) & (body < TISSUE_HU[1])) < MIN_TISSUE_FRACTION:
         found.append("nothing is like soft tissue")
-    jumps = [float(np.median(np.abs(b - a))) for a, b in zip(body[:-1], body[1:], strict=True)]
+    jumps = [float(np.median(np.abs(b - a))) for a, b in pairwise(body)]
     leaps = sum(jump > MAX_JUMP_HU for jump in jumps)
     if leaps:
         found.append(f"{leaps} pairs of neighbouring slices differ everywhere")

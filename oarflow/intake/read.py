@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.intake.assemble import Progress, Slice, assemble, without_duplicates
-from oarflow.intake.choose import SeriesRules, choose
+from oarflow.intake.choose import DEFAULT_RULES, SeriesRules, choose
 from oarflow.intake.decode import supported
 from oarflow.intake.gate import judge, lossy
 from oarflow.intake.headers import InstanceHeader
@@ -33,7 +33,7 @@ _STRANGERS = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """What was read: the CT, every file of the folder by class, and remarks without patient data."""
+    """What was read: the CT, every file by class, and remarks without patient data."""
 
     volume: Volume
     account: FileAccount
@@ -54,7 +54,7 @@ class Study:
 
 
 def read_volume(
-    folder: Path, rules: SeriesRules = SeriesRules(), progress: Progress | None = None
+    folder: Path, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Intake:
     """Read the planning CT of a folder.
 
@@ -86,7 +86,7 @@ def _only(found: Scan, uid: str) -> Scan:
 
 
 def read_study(
-    study: Study, rules: SeriesRules = SeriesRules(), progress: Progress | None = None
+    study: Study, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Intake:
     """Read the planning CT of one study of a folder. Raises Refusal as `read_volume` does."""
     return _read(study.files, rules, progress)
