@@ -1,0 +1,187 @@
+"""StructureSet to masks on a grid. Shares no code with the contours' making.
+
+A pixel is in if its centre is (see `scanline` for the boundary). Contours belong to the slice on
+whose plane they lie, whatever image they name; a disagreement is remarked upon.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.geometry import Grid
+from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
+from oarflow.rtstruct.scanline import fill, window_of
+
+PLANE_TOLERANCE_MM = 0.1
+"""Greatest distance of a contour's points from a slice's plane: vendors round to 0.01 to 0.1 mm."""
+
+Nested = Literal["xor", "union"]
+OffSlice = Literal["leave", "nearest"]
+
+
+class Remark(StrEnum):
+    """What a contour's reader should know. Counted in contours."""
+
+    NO_AREA = "points or lines: no area to fill"
+    TOO_FEW_POINTS = "closed contour of fewer than three points, left out"
+    OFF_SLICE = "on no slice's plane"
+    MOVED_TO_SLICE = "put onto the nearest slice's plane"
+    NOT_IN_PLANE = "tilted against the slices, left out"
+    BEYOND_IMAGE = "reaches beyond the image, cut there"
+    OTHER_IMAGE = "names another slice's image than the one it lies on"
+    UNKNOWN_IMAGE = "names an image that is not in the series"
+    NESTED = "plain contour over another of the same ROI and slice"
+    DUPLICATE = "repeats another contour of the same ROI and slice, left out"
+
+
+@dataclass(frozen=True, eq=False)
+class RoiMask:
+    """A region as voxels.
+
+    values: bool (z, y, x), cropped; of shape (0, 0, 0) where nothing lies on the grid.
+    offset: index (z, y, x) of values[0, 0, 0] in the grid.
+    remarks: number of contours for each remark that applies.
+    """
+
+    values: NDArray[np.bool_]
+    offset: tuple[int, int, int]
+    remarks: Mapping[Remark, int]
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Grid slices with at least one voxel."""
+        return tuple(int(k) + self.offset[0] for k in np.flatnonzero(self.values.any(axis=(1, 2))))
+
+    def full(self, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+        """The mask on a whole grid of that shape."""
+        mask = np.zeros(shape, dtype=np.bool_)
+        z, y, x = (slice(o, o + n) for o, n in zip(self.offset, self.values.shape, strict=True))
+        mask[z, y, x] = self.values
+        return mask
+
+
+def rasterise(
+    structure_set: StructureSet,
+    grid: Grid,
+    *,
+    sop_instance_uids: Sequence[str] | None = None,
+    nested: Nested = "xor",
+    off_slice: OffSlice = "leave",
+) -> Iterator[tuple[Roi, RoiMask]]:
+    """Yield each region with its mask, one at a time, so that only one is held in memory."""
+    for roi in structure_set.rois:
+        yield (
+            roi,
+            rasterise_roi(
+                roi,
+                grid,
+                sop_instance_uids=sop_instance_uids,
+                nested=nested,
+                off_slice=off_slice,
+            ),
+        )
+
+
+def rasterise_roi(
+    roi: Roi,
+    grid: Grid,
+    *,
+    sop_instance_uids: Sequence[str] | None = None,
+    nested: Nested = "xor",
+    off_slice: OffSlice = "leave",
+) -> RoiMask:
+    """Fill one region's closed contours on the grid.
+
+    sop_instance_uids: of the grid's slices, to compare the images that contours name.
+    nested: how plain CLOSED_PLANAR contours of one slice combine: "xor" (a contour in another is
+        a hole) or "union" (it adds nothing). CLOSEDPLANAR_XOR always combines by exclusive or.
+    off_slice: "leave" out contours that lie on no slice, or put them on the "nearest" one if they
+        lie within half the distance to its neighbour.
+    """
+    remarks: Counter[Remark] = Counter()
+    by_slice: dict[int, list[tuple[NDArray[np.float64], bool]]] = {}
+    seen: set[tuple[int, bytes]] = set()
+    for contour in roi.contours:
+        placed = _placed(contour, grid, off_slice, remarks)
+        if placed is None:
+            continue
+        k, ring = placed
+        key = (k, np.unique(ring, axis=0).tobytes())
+        if key in seen:
+            remarks[Remark.DUPLICATE] += 1
+            continue
+        seen.add(key)
+        _compare_image(contour, k, sop_instance_uids, remarks)
+        if (ring < -0.5).any() or (ring > np.array(grid.shape[1:]) - 0.5).any():
+            remarks[Remark.BEYOND_IMAGE] += 1
+        exclusive = nested == "xor" or contour.type is GeometricType.XOR
+        by_slice.setdefault(k, []).append((ring, exclusive))
+    return _filled(by_slice, grid, remarks)
+
+
+def _placed(
+    contour: Contour, grid: Grid, off_slice: OffSlice, remarks: Counter[Remark]
+) -> tuple[int, NDArray[np.float64]] | None:
+    """Slice index and ring (row, column) of a contour; None, with a remark, where there is none."""
+    if contour.type not in (GeometricType.CLOSED_PLANAR, GeometricType.XOR):
+        remarks[Remark.NO_AREA] += 1
+        return None
+    if len(contour.points_lps) < 3:
+        remarks[Remark.TOO_FEW_POINTS] += 1
+        return None
+    axes = grid.patient_to_axes(contour.points_lps)
+    low, high = float(axes[:, 0].min()), float(axes[:, 0].max())
+    if high - low > 2 * PLANE_TOLERANCE_MM:
+        remarks[Remark.NOT_IN_PLANE] += 1
+        return None
+    middle = (low + high) / 2
+    k = int(np.argmin(np.abs(grid.offsets_mm - middle)))
+    distance = abs(float(grid.offsets_mm[k]) - middle)
+    if distance > PLANE_TOLERANCE_MM:
+        if off_slice == "leave" or distance > float(grid.slice_thickness_mm[k]) / 2:
+            remarks[Remark.OFF_SLICE] += 1
+            return None
+        remarks[Remark.MOVED_TO_SLICE] += 1
+    return k, axes[:, 1:] / grid.spacing_yx
+
+
+def _compare_image(
+    contour: Contour, k: int, uids: Sequence[str] | None, remarks: Counter[Remark]
+) -> None:
+    if uids is None or contour.sop_instance_uid is None or contour.sop_instance_uid == uids[k]:
+        return
+    known = contour.sop_instance_uid in uids
+    remarks[Remark.OTHER_IMAGE if known else Remark.UNKNOWN_IMAGE] += 1
+
+
+def _filled(
+    by_slice: dict[int, list[tuple[NDArray[np.float64], bool]]],
+    grid: Grid,
+    remarks: Counter[Remark],
+) -> RoiMask:
+    rings = [ring for placed in by_slice.values() for ring, _ in placed]
+    window = window_of(rings, grid.shape[1], grid.shape[2])
+    if not by_slice or 0 in window.shape:
+        return RoiMask(np.zeros((0, 0, 0), dtype=np.bool_), (0, 0, 0), dict(remarks))
+    bottom, top = min(by_slice), max(by_slice)
+    values = np.zeros((top - bottom + 1, *window.shape), dtype=np.bool_)
+    for k, placed in by_slice.items():
+        plane = values[k - bottom]
+        for ring, exclusive in placed:
+            part = window_of([ring], grid.shape[1], grid.shape[2])
+            row, column = part.row - window.row, part.column - window.column
+            target = plane[row : row + part.rows, column : column + part.columns]
+            area = fill(ring, part)
+            if (target & area).any():
+                remarks[Remark.NESTED] += 1
+            np.logical_xor(target, area, out=target) if exclusive else np.logical_or(
+                target, area, out=target
+            )
+    return RoiMask(values, (bottom, window.row, window.column), dict(remarks))
