@@ -8,6 +8,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.rtstruct.specs import Code
+from oarflow.structures import ModelIdentity
+
 
 class GeometricType(StrEnum):
     """Contour geometric types that OARflow writes or fills (PS3.3 C.8.8.6.3)."""
@@ -37,6 +40,7 @@ class Roi:
     """One region of interest with its contours, in writing order.
 
     number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
+    code: what it is. model: which network made it. None where unknown.
     frame_of_reference_uid: the region's own where a read file gives one (a file may hold several).
     """
 
@@ -48,6 +52,8 @@ class Roi:
     description: str = ""
     interpreted_type: str = "ORGAN"
     algorithm: str = "AUTOMATIC"
+    code: Code | None = None
+    model: ModelIdentity | None = None
     frame_of_reference_uid: str | None = None
 
 

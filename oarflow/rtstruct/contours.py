@@ -1,0 +1,297 @@
+"""Segmentations to a structure set: the contours of every organ, and what was done to make them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from oarflow.geometry import Grid
+from oarflow.rtstruct.islands import Dropped, gaps, with_gaps_filled, without_islands
+from oarflow.rtstruct.keyhole import KeyholeError
+from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
+from oarflow.rtstruct.outlines import Limits, OutlineError, Region, Tally, outlines
+from oarflow.rtstruct.plane import SlicePlanes
+from oarflow.rtstruct.specs import RoiSpec
+from oarflow.rtstruct.tracing import Rings, trace_rings
+from oarflow.structures import ProbabilityField, Segmentation
+from oarflow.volume import Source
+
+logger = logging.getLogger(__name__)
+
+SIMPLIFY_TOLERANCE_MM = 0.02
+"""Furthest that a simplified outline lies from the traced one. At 0.1 mm, chords would take 0.7 %
+from a 20 mm sphere, since they all lie inside it; at 0.02 mm, 0.1 %."""
+
+MAX_CONTOUR_BYTES = 65_534
+"""Text of one contour's coordinates: what a receiver can re-encode in Explicit VR (PS3.3 C.8.8.6)."""
+
+CLEARANCE_PIXELS = 0.01
+"""Least distance of a crossing from a pixel centre, in pixels."""
+
+CLEARANCE_STEPS = 4
+"""The same, in units that coordinates are rounded to, so that rounding cannot close a narrow."""
+
+MAX_LABEL_LENGTH = 16
+"""Characters of StructureSetLabel (VR SH)."""
+
+
+class HoleStyle(StrEnum):
+    """How a hole is written."""
+
+    KEYHOLE = "keyhole"
+    XOR = "xor"
+
+
+class EmptyOrgan(StrEnum):
+    """What is written for an organ that has no contour."""
+
+    OMIT = "omit"
+    NAMED = "named"
+
+
+@dataclass(frozen=True)
+class ContourOptions:
+    """How contours are made.
+
+    tolerance_mm: simplification (0: none). decimals: of coordinates in mm within the slice.
+    max_points: of one contour, None for no ceiling beyond the bytes that a file allows.
+    interpolate_gaps: longest run of empty slices that is filled from its neighbours (0: none).
+    """
+
+    tolerance_mm: float = SIMPLIFY_TOLERANCE_MM
+    decimals: int = 3
+    hole_style: HoleStyle = HoleStyle.KEYHOLE
+    empty_organ: EmptyOrgan = EmptyOrgan.OMIT
+    max_points: int | None = None
+    interpolate_gaps: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance_mm <= 0.1:
+            raise ValueError(f"simplification of {self.tolerance_mm} mm is not within 0 to 0.1")
+        if not 1 <= self.decimals <= 6:
+            raise ValueError(f"{self.decimals} decimals are not within 1 to 6")
+        if self.max_points is not None and self.max_points < 100:
+            raise ValueError(f"a ceiling of {self.max_points} points is under 100")
+        if self.interpolate_gaps < 0:
+            raise ValueError(f"interpolate_gaps {self.interpolate_gaps} is negative")
+
+
+@dataclass(frozen=True)
+class OrganContours:
+    """What became of one organ on the way from mask to contours.
+
+    slices: CT slices with a contour. gaps: empty CT slices between them. interpolated: CT slices
+    filled from their neighbours. coarsest_mm: simplification where a contour had to be cut down to
+    a limit, else 0. refused: why the organ has no contour although it has a mask, else None.
+    field: the field that was contoured, where it differs from the segmentation's own (islands
+    dropped, gaps filled), else None.
+    """
+
+    organ: str
+    contours: int = 0
+    points: int = 0
+    slices: tuple[int, ...] = ()
+    gaps: tuple[int, ...] = ()
+    interpolated: tuple[int, ...] = ()
+    islands: Dropped = Dropped()
+    rings_dropped: int = 0
+    area_dropped_mm2: float = 0.0
+    rings_unsimplified: int = 0
+    coarsest_mm: float = 0.0
+    refused: str | None = None
+    field: ProbabilityField | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know, in words; empty where there is nothing to say."""
+        said = []
+        if self.islands.count:
+            said.append(
+                f"{self.islands.count} island(s) of {self.islands.volume_cc:.3f} cc in all dropped"
+            )
+        if self.gaps:
+            said.append(f"{len(self.gaps)} slice(s) between others are empty")
+        if self.interpolated:
+            said.append(f"{len(self.interpolated)} empty slice(s) interpolated")
+        if self.rings_dropped:
+            said.append(
+                f"{self.rings_dropped} speck(s) of {self.area_dropped_mm2:.2f} mm2 in all dropped"
+            )
+        if self.coarsest_mm:
+            said.append(f"simplified by {self.coarsest_mm:g} mm to come within the limits")
+        if self.refused:
+            said.append(f"not written: {self.refused}")
+        return tuple(said)
+
+
+@dataclass(frozen=True)
+class ContourReport:
+    """What was done to every organ that had a mask, in writing order."""
+
+    organs: tuple[OrganContours, ...]
+
+    def __getitem__(self, organ: str) -> OrganContours:
+        for entry in self.organs:
+            if entry.organ == organ:
+                return entry
+        raise KeyError(organ)
+
+    @property
+    def without_contours(self) -> tuple[str, ...]:
+        """Organs that had a mask and yet have no contour: they are not segmented."""
+        return tuple(entry.organ for entry in self.organs if not entry.contours)
+
+
+def structure_set(
+    source: Source,
+    grid: Grid,
+    segmentations: Iterable[Segmentation],
+    specs: Mapping[str, RoiSpec],
+    options: ContourOptions = ContourOptions(),
+    label: str = "OARflow",
+) -> tuple[StructureSet, ContourReport]:
+    """Contour all written segmentations.
+
+    segmentations: taken one at a time, so a generator keeps one field in memory; those whose
+        status is not `written` get no contours. specs: by organ; its order is the order of the
+        ROIs, numbered 1..n.
+
+    Raises KeyError for an organ without a spec, ValueError for a label or names that cannot be
+    written. An organ whose contours cannot be written is left out and said to be in the report.
+    """
+    _check_label(label)
+    check_names(specs.values())
+    rank = {organ: number for number, organ in enumerate(specs)}
+    rois: list[tuple[Roi, str]] = []
+    entries: list[OrganContours] = []
+    for segmentation in segmentations:
+        spec = specs[segmentation.organ]
+        contours: tuple[Contour, ...] = ()
+        if segmentation.status.written and segmentation.field is not None:
+            contours, entry = organ_contours(source, grid, segmentation.field, spec, options)
+            entries.append(entry)
+        if contours or options.empty_organ is EmptyOrgan.NAMED:
+            rois.append((_roi(spec, segmentation, contours), segmentation.organ))
+    rois.sort(key=lambda pair: rank[pair[1]])
+    entries.sort(key=lambda entry: rank[entry.organ])
+    numbered = tuple(replace(roi, number=i) for i, (roi, _) in enumerate(rois, start=1))
+    if len({organ for _, organ in rois}) != len(rois):
+        raise ValueError("an organ has more than one segmentation")
+    structures = StructureSet(
+        label, numbered, source.frame_of_reference_uid, frozenset(source.sop_instance_uids)
+    )
+    return structures, ContourReport(tuple(entries))
+
+
+def organ_contours(
+    source: Source,
+    grid: Grid,
+    field: ProbabilityField,
+    spec: RoiSpec,
+    options: ContourOptions = ContourOptions(),
+) -> tuple[tuple[Contour, ...], OrganContours]:
+    """Contour one organ: islands, gaps, tracing, cleaning. Slices ascend in the result."""
+    kept, islands = without_islands(field, grid, spec.minimum_island_cc)
+    kept, interpolated = with_gaps_filled(kept, grid, options.interpolate_gaps)
+    planes = SlicePlanes(grid, options.decimals)
+    tally = Tally()
+    regions: list[Region] = []
+    contours: tuple[Contour, ...] = ()
+    refused = None
+    try:
+        regions = outlines(
+            _traced(kept, grid, planes),
+            planes,
+            options.tolerance_mm,
+            Limits(options.max_points, MAX_CONTOUR_BYTES),
+            tally,
+        )
+        contours = _contours(regions, source, options.hole_style)
+        if not contours:
+            refused = "no outline of the organ is large enough to be written"
+    except (OutlineError, KeyholeError) as error:
+        refused = str(error)
+        logger.warning("%s has no contours: %s", spec.organ, refused)
+    written = sorted({region.slice_index for region in regions}) if contours else []
+    filled = np.zeros(grid.shape[0], dtype=bool)
+    filled[written] = True
+    return contours, OrganContours(
+        organ=spec.organ,
+        contours=len(contours),
+        points=sum(len(contour.points_lps) for contour in contours),
+        slices=tuple(written),
+        gaps=gaps(filled),
+        interpolated=interpolated,
+        islands=islands,
+        rings_dropped=tally.rings_dropped,
+        area_dropped_mm2=tally.area_dropped_mm2,
+        rings_unsimplified=tally.rings_unsimplified,
+        coarsest_mm=tally.coarsest_mm,
+        refused=refused,
+        field=kept if kept is not field else None,
+    )
+
+
+def _traced(field: ProbabilityField, grid: Grid, planes: SlicePlanes) -> Rings:
+    """Rings of a field in the index space of the grid."""
+    rounding = tuple(CLEARANCE_STEPS * planes.step_mm / spacing for spacing in grid.spacing_yx)
+    row, column = (min(0.25, max(CLEARANCE_PIXELS, part)) for part in rounding)
+    rings = trace_rings(field.values, field.threshold, (row, column))
+    z, y, x = field.offset
+    return replace(rings, points=rings.points + (y, x), slices=rings.slices + z)
+
+
+def _contours(regions: list[Region], source: Source, holes: HoleStyle) -> tuple[Contour, ...]:
+    """Contours of an organ: CLOSED_PLANAR throughout, or XOR throughout where it has a hole."""
+    uids = source.sop_instance_uids
+    xor = holes is HoleStyle.XOR and any(len(region.rings) > 1 for region in regions)
+    if xor:
+        return tuple(
+            Contour(ring, uids[region.slice_index], GeometricType.XOR)
+            for region in regions
+            for ring in region.rings
+        )
+    return tuple(Contour(region.joined(), uids[region.slice_index]) for region in regions)
+
+
+def _roi(spec: RoiSpec, segmentation: Segmentation, contours: tuple[Contour, ...]) -> Roi:
+    return Roi(
+        number=0,
+        name=spec.name,
+        contours=contours,
+        organ=spec.organ,
+        colour=spec.colour,
+        description=_description(segmentation, bool(contours)),
+        interpreted_type=spec.interpreted_type,
+        code=spec.code,
+        model=segmentation.model,
+    )
+
+
+def _description(segmentation: Segmentation, contoured: bool) -> str:
+    """Status and flags in words, ASCII: a reader of the file must see a doubt."""
+    status = segmentation.status.value
+    if not contoured and segmentation.status.written:
+        status = "not contoured"
+    text = "; ".join((status, *segmentation.flags)) if status != "segmented" else "segmented"
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def check_names(specs: Iterable[RoiSpec]) -> None:
+    """Raise ValueError where two ROI names are the same but for case."""
+    seen: dict[str, str] = {}
+    for spec in specs:
+        other = seen.setdefault(spec.name.lower(), spec.organ)
+        if other != spec.organ:
+            raise ValueError(f"{other} and {spec.organ} would both be named {spec.name!r}")
+
+
+def _check_label(label: str) -> None:
+    if not label.isascii() or not label.isprintable() or "\\" in label:
+        raise ValueError(f"label {label!r} must be plain ASCII without backslash")
+    if not 0 < len(label.strip()) == len(label) <= MAX_LABEL_LENGTH:
+        raise ValueError(f"label {label!r} must have 1 to {MAX_LABEL_LENGTH} characters")

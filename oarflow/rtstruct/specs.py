@@ -1,0 +1,62 @@
+"""What the writer has to know of an organ: independent of any catalogue."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_NAME_LENGTH = 64
+"""Characters of ROIName (VR LO); profiles set less."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+~^-]*")
+_INTERPRETED_TYPES = frozenset({"ORGAN", "EXTERNAL", "AVOIDANCE", "CONTROL", "CAVITY", ""})
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept: value, coding scheme designator (such as SCT) and meaning, all ASCII."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    def __post_init__(self) -> None:
+        if not (self.value.isascii() and 0 < len(self.value) <= 16):
+            raise ValueError(f"code value {self.value!r} must have 1 to 16 ASCII characters")
+        if not (self.scheme.isascii() and 0 < len(self.scheme) <= 16):
+            raise ValueError(f"coding scheme {self.scheme!r} must have 1 to 16 ASCII characters")
+        if not (self.meaning.isascii() and 0 < len(self.meaning) <= 64):
+            raise ValueError(f"code meaning {self.meaning!r} must have 1 to 64 ASCII characters")
+
+
+@dataclass(frozen=True)
+class RoiSpec:
+    """How an organ appears in a structure set.
+
+    organ: catalogue name. name: as the planning system shows it. colour: red, green, blue, 0 to
+    255. code: what it is, for RTROIIdentificationCodeSequence and SEG. minimum_island_cc: parts
+    smaller than this are dropped, in cm3 (0: none).
+
+    Raises ValueError with the offending value.
+    """
+
+    organ: str
+    name: str
+    colour: tuple[int, int, int]
+    code: Code | None = None
+    interpreted_type: str = "ORGAN"
+    minimum_island_cc: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"ROI name {self.name!r}: a letter first, then letters, digits or _ - + ~ ^"
+            )
+        if len(self.name) > MAX_NAME_LENGTH:
+            raise ValueError(f"ROI name {self.name!r} is longer than {MAX_NAME_LENGTH}")
+        if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
+            raise ValueError(f"colour {self.colour} of {self.organ} is not three of 0 to 255")
+        if self.interpreted_type not in _INTERPRETED_TYPES:
+            raise ValueError(f"interpreted type {self.interpreted_type!r} of {self.organ}")
+        if not self.minimum_island_cc >= 0:
+            raise ValueError(f"minimum island {self.minimum_island_cc} of {self.organ}")
