@@ -91,7 +91,7 @@ class Grid:
         """Voxel centres along one axis (0 z, 1 y, 2 x), in mm from voxel (0, 0, 0)."""
         if axis == 0:
             return self.offsets_mm
-        return np.arange(self.shape[axis]) * self.spacing_yx[axis - 1]
+        return np.arange(self.shape[axis], dtype=np.float64) * self.spacing_yx[axis - 1]
 
     def index_to_patient(self, index_zyx: ArrayLike) -> FloatArray:
         """Map (..., 3) indices (z, y, x), fractions allowed, to (..., 3) points (x, y, z) LPS."""

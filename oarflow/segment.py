@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from oarflow.networks.store import ModelStore
 from oarflow.paste import paste_field
 from oarflow.structures import (
     Localization,
-    ModelIdentity,
     ProbabilityField,
     Segmentation,
     Side,
@@ -47,8 +46,13 @@ class _Patch:
     slices: NDArray[np.intp] | None
 
 
-class TimeExceededError(Exception):
-    """The organ's time limit ran out between two batches."""
+class _NotSegmentedError(Exception):
+    """An organ's way ends before a contour: with this status, for this reason."""
+
+    def __init__(self, status: Status, *flags: str) -> None:
+        self.status = status
+        self.flags = flags
+        super().__init__(status)
 
 
 def segment_organ(
@@ -65,58 +69,49 @@ def segment_organ(
     started = time.monotonic()
     if organ not in store.organs:
         return Segmentation(organ, Status.NO_MODEL)
-    card = store.card(organ)
     localization = localizations.get(organ)
-
-    def ended(status: Status, *flags: str) -> Segmentation:
-        seconds = time.monotonic() - started
-        return Segmentation(
-            organ, status, None, flags, 0.0, 0, seconds, card.identity, localization
-        )
-
-    if localization is None:
-        return ended(Status.FAILED, "the localizer does not know this organ")
-    if not localization.present:
-        return ended(Status.ABSENT)
+    result = Segmentation(
+        organ,
+        Status.FAILED,
+        model=store.card(organ).identity,
+        localization=localization,
+    )
     try:
-        field = _field(volume, localization, store.segmenter(organ), deadline)
-    except TimeExceededError:
-        return ended(Status.FAILED, "timeout")
+        field = _field(volume, _present(localization), store.segmenter(organ), deadline)
+        result = described(volume.grid, field, result)
+    except _NotSegmentedError as reason:
+        result = replace(result, status=reason.status, flags=reason.flags)
     except Exception:
         LOGGER.exception("organ %s failed", organ)
-        return ended(Status.FAILED, "the network ended in an error")
-    if not field.mask.any():
-        return ended(
+        result = replace(result, flags=("the network ended in an error",))
+    return replace(result, seconds=time.monotonic() - started)
+
+
+def _present(localization: Localization | None) -> Localization:
+    if localization is None:
+        raise _NotSegmentedError(Status.FAILED, "the localizer does not know this organ")
+    if not localization.present:
+        raise _NotSegmentedError(Status.ABSENT)
+    return localization
+
+
+def described(grid: Grid, field: ProbabilityField, result: Segmentation) -> Segmentation:
+    """The result with its field, volume and slices; truncated where the field of view cuts it."""
+    mask = field.mask
+    if not mask.any():
+        raise _NotSegmentedError(
             Status.FAILED, "the localizer saw the organ, but its network found nothing there"
         )
-    return described(volume.grid, organ, field, localization, card.identity, started)
-
-
-def described(
-    grid: Grid,
-    organ: str,
-    field: ProbabilityField,
-    localization: Localization,
-    model: ModelIdentity,
-    started: float,
-) -> Segmentation:
-    """A segmentation with its volume, slices and, where the field of view cuts it, that status."""
-    mask = field.mask
     planes = mask.sum(axis=(1, 2))
-    thickness = grid.slice_thickness_mm[field.box[0]]
-    pixel = grid.spacing_yx[0] * grid.spacing_yx[1]
+    pixel_mm2 = grid.spacing_yx[0] * grid.spacing_yx[1]
     cut = cut_sides(field, grid)
-    flags = tuple(f"cut by the field of view: {side}" for side in sorted(cut))
-    return Segmentation(
-        organ,
-        Status.TRUNCATED if cut else Status.SEGMENTED,
-        field,
-        flags,
-        float((planes * thickness).sum()) * pixel / 1000,
-        int((planes > 0).sum()),
-        time.monotonic() - started,
-        model,
-        localization,
+    return replace(
+        result,
+        status=Status.TRUNCATED if cut else Status.SEGMENTED,
+        field=field,
+        flags=tuple(f"cut by the field of view: {side}" for side in sorted(cut)),
+        volume_cc=float(planes @ grid.slice_thickness_mm[field.box[0]]) * pixel_mm2 / 1000,
+        slices=int((planes > 0).sum()),
     )
 
 
@@ -149,7 +144,7 @@ def _field(
     grown = 0.0
     for attempt in range(GROWTHS + 1):
         if deadline is not None and time.monotonic() > deadline:
-            raise TimeExceededError
+            raise _NotSegmentedError(Status.FAILED, "timeout")
         patch = _patch(volume.grid, localization, network.card, grown)
         values = _run(volume, network, patch)[:, number]
         values = values if network.card.dimensions == 2 else values[0]
