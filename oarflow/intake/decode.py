@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -29,6 +30,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from oarflow.intake.codestream import claimed_size
 from oarflow.intake.files import DamagedError, parse_whole
 from oarflow.intake.headers import InstanceHeader
 from oarflow.intake.limits import AIR_HU, PADDING_ABOVE_HU, PADDING_BELOW_HU
@@ -113,7 +115,11 @@ def _bare(dataset: Dataset, syntax: UID, header: InstanceHeader) -> Dataset:
     pixels = dataset["PixelData"]
     bare.add_new(pixels.tag, "OB" if syntax.is_encapsulated else "OW", pixels.value)
     bare["PixelData"].is_undefined_length = syntax.is_encapsulated
-    if not syntax.is_encapsulated:
+    if syntax.is_encapsulated:
+        stream = get_frame(pixels.value, 0, number_of_frames=1)
+        if claimed_size(stream) not in (None, (header.rows, header.columns)):
+            raise DamagedError("the compressed image has another size than the header says")
+    else:
         expected = (header.rows or 0) * (header.columns or 0) * (header.bits_allocated or 16) // 8
         if len(pixels.value) not in (expected, expected + expected % 2):
             raise DamagedError("the pixel data have another length than the matrix")

@@ -94,6 +94,14 @@ TISSUE_HU = (-250.0, 250.0)
 MIN_TISSUE_FRACTION = 0.005
 """Least part of a volume that is soft tissue."""
 
+DENSE_HU, MAX_DENSE_FRACTION = 700.0, 0.15
+"""Least HU of dense bone and metal, and the greatest part of the voxels above air that may be so
+dense where none is between air and tissue: padding beside stored values without their rescale."""
+
+MIN_TISSUE_OF_NEIGHBOURS, JUDGED_TISSUE_FRACTION = 0.2, 0.02
+"""A slice inside the stack with less than this part of its neighbours' soft tissue is wrong, if
+those have at least the second part of their voxels in soft tissue."""
+
 MAX_JUMP_HU = 350.0
 """Greatest median difference between neighbouring slices, in HU: more is a lost rescale."""
 

@@ -53,11 +53,11 @@ class Layout:
 
     @property
     def _across(self) -> FloatArray:
-        return -self.across if self.reverse_columns else self.across
+        return -self.across + 0.0 if self.reverse_columns else self.across
 
     @property
     def _down(self) -> FloatArray:
-        return -self.down if self.reverse_rows else self.down
+        return -self.down + 0.0 if self.reverse_rows else self.down
 
     @property
     def oblique_degrees(self) -> float:

@@ -96,7 +96,9 @@ def _read(found: Scan, rules: SeriesRules, progress: Progress | None) -> Intake:
     series = found.of(FileClass.SLICE, FileClass.TRUNCATED)
     damage = _damage(found)
     if not series:
-        raise refusal(found, *damage, _no_slices(found))
+        without = _no_slices(found)
+        known = damage if without.code == Code.NO_DICOM and damage else [*damage, without]
+        raise refusal(found, *known)
     choice = choose(series, rules)
     findings = [*damage, *_strangers(found), *choice.findings]
     chosen = choice.series

@@ -170,7 +170,9 @@ def scan(folder: Path) -> Scan:
         for path, kind in _walk(folder):
             records.append(FileRecord(path, kind) if kind else _read(path))
             if len(records) > MAX_FILES:
-                raise Refusal(Finding(Code.TOO_LARGE, f"more than {MAX_FILES} files"))
+                raise refusal(
+                    Scan(tuple(records)), Finding(Code.TOO_LARGE, f"more than {MAX_FILES} files")
+                )
     if all(record.file_class == FileClass.HIDDEN for record in records):
         raise refusal(Scan(tuple(records)), Finding(Code.NO_FILES, "no file was found"))
     return Scan(tuple(records))
@@ -228,10 +230,13 @@ def _read(path: Path) -> FileRecord:
     if header.sop_class_uid == MediaStorageDirectoryStorage or path.name.upper() == "DICOMDIR":
         return FileRecord(path, FileClass.DICOMDIR)
     if not (header.sop_class_uid and header.sop_instance_uid):
-        # without file meta group any text may look like a tag; with one it is damage
-        named = parsed.transfer_syntax_uid or path.suffix.lower() in _SLICE_SUFFIXES
-        return FileRecord(path, FileClass.UNREADABLE if named else FileClass.NOT_DICOM)
-    return FileRecord(path, classify(header, pixels=parsed.pixels), header)
+        # without file meta group any bytes may look like one tag; otherwise it is damage
+        named = parsed.transfer_syntax_uid or len(parsed.dataset) > 1
+        return FileRecord(path, FileClass.UNREADABLE if named else _stranger(path))
+    kind = classify(header, pixels=parsed.pixels)
+    if kind == FileClass.TRUNCATED and not header.series_uid:
+        kind = FileClass.UNREADABLE
+    return FileRecord(path, kind, header)
 
 
 def _stranger(path: Path) -> FileClass:
