@@ -35,11 +35,19 @@ class SlicePlanes:
         return axis if reach[axis] <= PLANE_TOLERANCE_MM else None
 
     @cached_property
+    def written_decimals(self) -> int:
+        """Decimals of the coordinates that vary within a slice."""
+        return max(self.decimals, OBLIQUE_DECIMALS) if self.oblique else self.decimals
+
+    @property
+    def oblique(self) -> bool:
+        """Whether all three coordinates vary within a slice."""
+        return self.constant_axis is None
+
+    @cached_property
     def step_mm(self) -> float:
         """The unit that coordinates are rounded to, in mm."""
-        if self.constant_axis is None:
-            return float(10.0 ** -max(self.decimals, OBLIQUE_DECIMALS))
-        return float(10.0**-self.decimals)
+        return float(10.0**-self.written_decimals)
 
     @cached_property
     def flat_axes(self) -> tuple[int, int]:

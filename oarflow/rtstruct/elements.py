@@ -1,0 +1,137 @@
+"""Parts of data sets that several of our objects share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydicom import Dataset
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import FileMetaDataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID, ImplicitVRLittleEndian
+
+import oarflow
+from oarflow.rtstruct.decimal_strings import padded
+from oarflow.rtstruct.provenance import IMPLEMENTATION_CLASS_UID, SOFTWARE, Provenance, ascii_text
+from oarflow.rtstruct.specs import Code
+from oarflow.structures import ModelIdentity
+from oarflow.volume import Source
+
+COPIED = (
+    "SpecificCharacterSet",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+)
+"""All that is taken from the CT, with its bytes."""
+
+_ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
+
+_PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
+_ARTIFICIAL_INTELLIGENCE = Code("113111", "DCM", "Artificial Intelligence")
+
+
+def tag_of(keyword: str) -> BaseTag:
+    """The tag of a keyword in the dictionary. Raises KeyError."""
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return Tag(tag)
+
+
+def raw_element(keyword: str, value: bytes) -> RawDataElement:
+    """An element whose value is written as it is, made even."""
+    tag = tag_of(keyword)
+    vr = dictionary_VR(tag)
+    value = padded(value, b"\0" if vr == "UI" else b" ")
+    return RawDataElement(tag, vr, len(value), value, 0, True, True)
+
+
+def raw_item(elements: Sequence[RawDataElement]) -> Dataset:
+    """A sequence item of raw elements."""
+    item = Dataset({element.tag: element for element in elements})
+    item.set_original_encoding(True, True, default_encoding)
+    return item
+
+
+def copy_identity(target: Dataset, source: Source) -> None:
+    """Copy patient, study and frame of reference, byte for byte; required ones that lack, empty.
+
+    The source's UIDs win over an identity that lacks them.
+    """
+    for keyword in COPIED:
+        tag = tag_of(keyword)
+        if tag in source.identity:
+            target[tag] = _as_written(source.identity.get_item(tag))
+        elif keyword not in _ONLY_WHERE_PRESENT:
+            target[tag] = DataElement(tag, dictionary_VR(tag), None)
+    target.StudyInstanceUID = source.study_uid
+    target.FrameOfReferenceUID = source.frame_of_reference_uid
+    declared = target.get("SpecificCharacterSet")
+    encodings = convert_encodings(declared) if declared else target.original_character_set
+    target.set_original_encoding(True, True, encodings)
+
+
+def _as_written(element: DataElement | RawDataElement) -> DataElement | RawDataElement:
+    if not isinstance(element, RawDataElement):
+        return element
+    vr = dictionary_VR(element.tag)
+    value = padded(element.value or b"", b"\0" if vr == "UI" else b" ")
+    return RawDataElement(element.tag, vr, len(value), value, 0, True, True)
+
+
+def code_item(code: Code) -> Dataset:
+    """A coded concept as a sequence item."""
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme
+    item.CodeMeaning = code.meaning
+    return item
+
+
+def algorithm_item(model: ModelIdentity) -> Dataset:
+    """A network as an Algorithm Identification item (PS3.3 10.16)."""
+    item = Dataset()
+    item.AlgorithmFamilyCodeSequence = [code_item(_ARTIFICIAL_INTELLIGENCE)]
+    item.AlgorithmName = ascii_text(model.name, 64)
+    item.AlgorithmVersion = ascii_text(model.version, 64)
+    item.AlgorithmParameters = f"sha256={ascii_text(model.sha256, 64)}"
+    item.AlgorithmSource = SOFTWARE
+    return item
+
+
+def equipment_item(source: Source, provenance: Provenance, when: datetime) -> Dataset:
+    """This program as contributing equipment, with what the result depends on."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [code_item(_PROCESSING_EQUIPMENT)]
+    item.Manufacturer = SOFTWARE
+    item.ManufacturerModelName = SOFTWARE
+    item.SoftwareVersions = ascii_text(provenance.version, 64)
+    item.ContributionDateTime = when.strftime("%Y%m%d%H%M%S")
+    item.ContributionDescription = provenance.describe(source)
+    return item
+
+
+def file_meta(sop_class_uid: str, sop_instance_uid: str) -> FileMetaDataset:
+    """The file meta group of an object in Implicit VR Little Endian."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = ascii_text(f"OARFLOW_{oarflow.__version__}", 16)
+    return meta

@@ -1,0 +1,111 @@
+"""What made a file, and the UIDs that follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydicom.uid import UID
+
+import oarflow
+from oarflow.structures import ModelIdentity
+from oarflow.volume import Source
+
+SOFTWARE = "OARflow"
+
+IMPLEMENTATION_CLASS_UID = UID("2.25.206953316470935386155276103834846521871")
+"""Names this implementation in file meta groups; a random UUID, drawn once."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything besides the input that a result depends on.
+
+    settings_sha256: hex digest of the settings in force (see `settings_digest`). device: such as
+    "cpu" or "cuda NVIDIA L4". models: all networks that took part, the localizer's too.
+    """
+
+    settings_sha256: str
+    device: str
+    models: tuple[ModelIdentity, ...] = ()
+    version: str = oarflow.__version__
+
+    def describe(self, source: Source) -> str:
+        """One paragraph for a DICOM text of 1,024 characters: no patient data, ASCII."""
+        models = ", ".join(
+            f"{model.name} {model.version} {model.sha256[:16]}" for model in self.models
+        )
+        text = (
+            f"Contours by deep learning, not approved, for research use only. "
+            f"Device: {self.device}. Input pixels sha256: {source.pixel_digest}. "
+            f"Settings sha256: {self.settings_sha256}. Models: {models or 'none'}"
+        )
+        return ascii_text(text, 1024)
+
+
+def settings_digest(settings: Mapping[str, object]) -> str:
+    """sha256 (hex) of settings, whatever the order of their keys."""
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def run_time(environment: Mapping[str, str] = os.environ) -> datetime:
+    """The run's one clock reading: SOURCE_DATE_EPOCH (seconds, UTC) where set, else local time.
+
+    Raises ValueError where SOURCE_DATE_EPOCH is not a whole number of seconds.
+    """
+    epoch = environment.get("SOURCE_DATE_EPOCH", "").strip()
+    if not epoch:
+        return datetime.now().astimezone()
+    if not epoch.isdecimal():
+        raise ValueError(f"SOURCE_DATE_EPOCH {epoch!r} is not a number of seconds")
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def derived_uid(*parts: str | bytes) -> UID:
+    """A UID under 2.25 that depends on all parts and on nothing else."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return UID(f"2.25.{uuid.UUID(bytes=digest.digest()[:16], version=5).int}")
+
+
+def run_uid(
+    kind: str,
+    source: Source,
+    provenance: Provenance,
+    when: datetime,
+    content: Iterable[bytes] = (),
+) -> UID:
+    """The UID of one thing (`kind`) that a run makes.
+
+    Another input, model, setting, version, device, run time or content gives another UID; the same
+    of all gives the same.
+    """
+    return derived_uid(
+        kind,
+        source.study_uid,
+        source.series_uid,
+        source.frame_of_reference_uid,
+        "\\".join(source.sop_instance_uids),
+        source.pixel_digest,
+        provenance.settings_sha256,
+        provenance.version,
+        provenance.device,
+        "\\".join(model.sha256 for model in provenance.models),
+        when.isoformat(),
+        *content,
+    )
+
+
+def ascii_text(text: str, limit: int) -> str:
+    """Text of our own as DICOM may hold it: ASCII, no backslash, no control characters, cut."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "?" for c in text)
+    return plain[:limit].strip()

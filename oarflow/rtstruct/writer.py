@@ -1,0 +1,245 @@
+"""A structure set to a DICOM RTSTRUCT: every reference, every required attribute, nothing more.
+
+What each attribute is for stands in docs/conformance.md; which failures of other writers each rule
+answers, in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset, dcmwrite
+from pydicom.uid import UID, RTStructureSetStorage
+
+from oarflow.geometry import Grid
+from oarflow.rtstruct.contours import MAX_CONTOUR_BYTES
+from oarflow.rtstruct.decimal_strings import contour_text
+from oarflow.rtstruct.elements import (
+    algorithm_item,
+    code_item,
+    copy_identity,
+    equipment_item,
+    file_meta,
+    raw_element,
+    raw_item,
+)
+from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
+from oarflow.rtstruct.plane import SlicePlanes
+from oarflow.rtstruct.provenance import SOFTWARE, Provenance, ascii_text, run_uid
+from oarflow.volume import Source
+
+OFF_PLANE_MM = 0.001
+"""Furthest that a written point may lie from the plane of the slice that its contour names."""
+
+DETACHED_STUDY_MANAGEMENT = UID("1.2.840.10008.3.1.2.3.1")
+"""SOP class by which RT Referenced Study Sequence names a study (retired, and still required)."""
+
+_WRITABLE = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
+
+
+def write_rtstruct(
+    path: Path,
+    structures: StructureSet,
+    source: Source,
+    grid: Grid,
+    provenance: Provenance,
+    when: datetime,
+    decimals: int = 3,
+) -> str:
+    """Write a structure set as an RTSTRUCT (Implicit VR Little Endian). Returns its SOP UID.
+
+    decimals: of in-plane coordinates in mm; use those that the contours were made with.
+
+    Raises ValueError where the structure set cannot be written as it must be (see
+    `rtstruct_dataset`).
+    """
+    dataset = rtstruct_dataset(structures, source, grid, provenance, when, decimals)
+    dcmwrite(path, dataset, enforce_file_format=True, implicit_vr=True, little_endian=True)
+    return str(dataset.SOPInstanceUID)
+
+
+def rtstruct_dataset(
+    structures: StructureSet,
+    source: Source,
+    grid: Grid,
+    provenance: Provenance,
+    when: datetime,
+    decimals: int = 3,
+) -> Dataset:
+    """An RTSTRUCT data set with its file meta group.
+
+    Raises ValueError where ROI numbers are not 1..n, names repeat, a contour has fewer than three
+    points or too much text, names an image that is not the source's, or leaves its slice's plane.
+    """
+    _check(structures, source, grid)
+    planes = SlicePlanes(grid, decimals)
+    texts = [
+        [contour_text(c.points_lps, planes.written_decimals, planes.constant_axis) for c in r.contours]
+        for r in structures.rois
+    ]
+    _check_texts(structures, texts)
+    content = list(_content(structures, texts))
+    dataset = Dataset()
+    copy_identity(dataset, source)
+    _add_series(dataset, source, provenance, when, content)
+    dataset.SOPClassUID = RTStructureSetStorage
+    dataset.SOPInstanceUID = run_uid("RTSTRUCT instance", source, provenance, when, content)
+    dataset.ContributingEquipmentSequence = [equipment_item(source, provenance, when)]
+    _add_structure_set(dataset, structures, source, when)
+    dataset.StructureSetROISequence = [_roi_item(roi, source) for roi in structures.rois]
+    dataset.ROIContourSequence = [
+        _roi_contour_item(roi, parts, source)
+        for roi, parts in zip(structures.rois, texts, strict=True)
+    ]
+    dataset.RTROIObservationsSequence = [_observation_item(roi) for roi in structures.rois]
+    dataset.ApprovalStatus = "UNAPPROVED"
+    dataset.file_meta = file_meta(RTStructureSetStorage, dataset.SOPInstanceUID)
+    return dataset
+
+
+def _add_series(
+    dataset: Dataset, source: Source, provenance: Provenance, when: datetime, content: list[bytes]
+) -> None:
+    """RT Series and General Equipment: a series of its own, made by this program."""
+    date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
+    dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
+    dataset.SeriesDate, dataset.SeriesTime = date, time
+    dataset.Modality = "RTSTRUCT"
+    dataset.SeriesInstanceUID = run_uid("RTSTRUCT series", source, provenance, when, content)
+    dataset.SeriesNumber = None
+    dataset.SeriesDescription = f"{SOFTWARE} contours (research use only)"
+    dataset.OperatorsName = ""
+    dataset.Manufacturer = SOFTWARE
+    dataset.ManufacturerModelName = SOFTWARE
+    dataset.SoftwareVersions = ascii_text(provenance.version, 64)
+
+
+def _add_structure_set(
+    dataset: Dataset, structures: StructureSet, source: Source, when: datetime
+) -> None:
+    dataset.StructureSetLabel = structures.label
+    dataset.StructureSetDescription = "Automatic contours, not approved, for research use only"
+    dataset.StructureSetDate = when.strftime("%Y%m%d")
+    dataset.StructureSetTime = when.strftime("%H%M%S")
+    series = Dataset()
+    series.SeriesInstanceUID = source.series_uid
+    series.ContourImageSequence = [_image_item(source, uid) for uid in source.sop_instance_uids]
+    study = Dataset()
+    study.ReferencedSOPClassUID = DETACHED_STUDY_MANAGEMENT
+    study.ReferencedSOPInstanceUID = source.study_uid
+    study.RTReferencedSeriesSequence = [series]
+    frame = Dataset()
+    frame.FrameOfReferenceUID = source.frame_of_reference_uid
+    frame.RTReferencedStudySequence = [study]
+    dataset.ReferencedFrameOfReferenceSequence = [frame]
+
+
+def _image_item(source: Source, sop_instance_uid: str) -> Dataset:
+    return raw_item(
+        (
+            raw_element("ReferencedSOPClassUID", source.sop_class_uid.encode("ascii")),
+            raw_element("ReferencedSOPInstanceUID", sop_instance_uid.encode("ascii")),
+        )
+    )
+
+
+def _roi_item(roi: Roi, source: Source) -> Dataset:
+    item = Dataset()
+    item.ROINumber = roi.number
+    item.ReferencedFrameOfReferenceUID = source.frame_of_reference_uid
+    item.ROIName = roi.name
+    if roi.description:
+        item.ROIDescription = ascii_text(roi.description, 1024)
+    item.ROIGenerationAlgorithm = roi.algorithm
+    if roi.model is not None:
+        text = f"{roi.model.name} {roi.model.version} sha256:{roi.model.sha256[:16]}"
+        item.ROIGenerationDescription = ascii_text(text, 64)
+        item.ROIDerivationAlgorithmIdentificationSequence = [algorithm_item(roi.model)]
+    return item
+
+
+def _roi_contour_item(roi: Roi, texts: list[bytes], source: Source) -> Dataset:
+    """Contours of one region; without any, no Contour Sequence (an empty one breaks readers)."""
+    item = Dataset()
+    item.ROIDisplayColor = list(roi.colour)
+    if roi.contours:
+        item.ContourSequence = [
+            _contour_item(contour, text, source)
+            for contour, text in zip(roi.contours, texts, strict=True)
+        ]
+    item.ReferencedROINumber = roi.number
+    return item
+
+
+def _contour_item(contour: Contour, text: bytes, source: Source) -> Dataset:
+    item = raw_item(
+        (
+            raw_element("ContourGeometricType", contour.type.value.encode("ascii")),
+            raw_element("NumberOfContourPoints", b"%d" % len(contour.points_lps)),
+            raw_element("ContourData", text),
+        )
+    )
+    item.ContourImageSequence = [_image_item(source, str(contour.sop_instance_uid))]
+    return item
+
+
+def _observation_item(roi: Roi) -> Dataset:
+    item = Dataset()
+    item.ObservationNumber = roi.number
+    item.ReferencedROINumber = roi.number
+    if roi.code is not None:
+        item.RTROIIdentificationCodeSequence = [code_item(roi.code)]
+    item.RTROIInterpretedType = roi.interpreted_type
+    item.ROIInterpreter = ""
+    return item
+
+
+def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[bytes]:
+    """Everything of a structure set that a file of its own UID depends on."""
+    yield structures.label.encode("ascii")
+    for roi, parts in zip(structures.rois, texts, strict=True):
+        yield repr(
+            (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type, roi.code)
+        ).encode()
+        yield repr(roi.model).encode()
+        for contour, text in zip(roi.contours, parts, strict=True):
+            yield f"{contour.type} {contour.sop_instance_uid}".encode()
+            yield text
+
+
+def _check(structures: StructureSet, source: Source, grid: Grid) -> None:
+    numbers = [roi.number for roi in structures.rois]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"ROI numbers {numbers} are not 1 to {len(numbers)}")
+    names = [roi.name.lower() for roi in structures.rois]
+    if len(set(names)) != len(names):
+        raise ValueError("ROI names repeat (letter case aside)")
+    if not structures.rois:
+        raise ValueError("a structure set needs at least one region")
+    slice_of = {uid: k for k, uid in enumerate(source.sop_instance_uids)}
+    for roi in structures.rois:
+        for contour in roi.contours:
+            _check_contour(contour, roi, slice_of, grid)
+
+
+def _check_contour(contour: Contour, roi: Roi, slice_of: dict[str, int], grid: Grid) -> None:
+    if contour.type not in _WRITABLE:
+        raise ValueError(f"{roi.name}: {contour.type} is not written")
+    if len(contour.points_lps) < 3:
+        raise ValueError(f"{roi.name}: a contour has {len(contour.points_lps)} points")
+    k = slice_of.get(contour.sop_instance_uid or "")
+    if k is None:
+        raise ValueError(f"{roi.name}: a contour names no image of the series")
+    away = np.abs((contour.points_lps - grid.positions_lps[k]) @ grid.normal).max()
+    if away > OFF_PLANE_MM:
+        raise ValueError(f"{roi.name}: a contour lies {away:.4f} mm off the plane of its slice")
+
+
+def _check_texts(structures: StructureSet, texts: list[list[bytes]]) -> None:
+    for roi, parts in zip(structures.rois, texts, strict=True):
+        longest = max(map(len, parts), default=0)
+        if longest > MAX_CONTOUR_BYTES:
+            raise ValueError(f"{roi.name}: a contour takes {longest} bytes of text")
