@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,16 @@ def file_sha256(path: Path) -> str:
         ) from error
 
 
+def _loaded(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
+    """The frozen network of checked bytes; torch's notice that TorchScript is old is known."""
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(io.BytesIO(content), map_location=device)
+        module.eval()
+        frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
+        return frozen
+
+
 class TorchScriptNetwork:
     """A network in TorchScript, loaded only after its hash was checked against its card."""
 
@@ -53,10 +65,7 @@ class TorchScriptNetwork:
             raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
         self.card = card
         self._device = torch.device(device)
-        with torch.inference_mode():
-            module = torch.jit.load(str(path), map_location=self._device)  # type: ignore[no-untyped-call]
-            module.eval()
-            self._module = torch.jit.freeze(module)
+        self._module = _loaded(content, self._device)
         self._format = torch.channels_last if card.dimensions == 2 else torch.channels_last_3d
         self._half = device == "cuda"
 
