@@ -1,0 +1,13 @@
+"""The self-check: a written file proved against its masks and the raw CT before it leaves."""
+
+from oarflow.rtstruct.check.headers import SliceHeader, read_headers
+from oarflow.rtstruct.check.inspection import CheckReport, OrganCheck, check_file, inspect_file
+
+__all__ = [
+    "CheckReport",
+    "OrganCheck",
+    "SliceHeader",
+    "check_file",
+    "inspect_file",
+    "read_headers",
+]

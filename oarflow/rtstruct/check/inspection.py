@@ -1,0 +1,337 @@
+"""The self-check: a written file read back and held against the masks that it came from.
+
+Geometry comes afresh from the raw CT headers (`headers`), the filling from `scanline`, neither
+of which the contours' making uses. Three things are compared for each organ, all by patient
+coordinates: voxels (Dice, volume, planes, largest surface distance); where the contours run in the
+probability field (a shift or a change of size far under a pixel shows there, at any organ size);
+and, if the volume is given, that its voxels are those of the CT files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.errors import Fault
+from oarflow.geometry import Grid
+from oarflow.rtstruct.check.headers import SliceHeader, read_headers
+from oarflow.rtstruct.check.identity import identity_faults
+from oarflow.rtstruct.check.lattice import Lattice, lattices, voxel_faults
+from oarflow.rtstruct.check.surface_fit import SurfaceFit
+from oarflow.rtstruct.check.voxel_sets import SlicePair, hausdorff_mm
+from oarflow.rtstruct.errors import ReadError
+from oarflow.rtstruct.model import Contour, GeometricType, Roi
+from oarflow.rtstruct.reader import open_document, structure_set
+from oarflow.rtstruct.scanline import Window, fill, window_of
+from oarflow.structures import ProbabilityField
+from oarflow.volume import Source
+
+LARGE_CC = 1.0
+"""Organs over this volume have to meet the limits for large ones."""
+
+MIN_DICE_LARGE, MIN_DICE_SMALL = 0.995, 0.97
+"""Least Dice between the mask and the contours filled at pixel centres."""
+
+MAX_VOLUME_ERROR_LARGE, MAX_VOLUME_ERROR_SMALL = 0.01, 0.03
+"""Greatest relative error of the filled contours' volume."""
+
+MAX_SURFACE_PIXELS = 1.01
+"""Greatest Hausdorff distance between the voxel sets, in pixel diagonals: one voxel may flip where
+simplification passes its centre, a filled hole or a lost island may not pass."""
+
+MAX_OFF_PLANE_MM = 0.01
+"""Greatest distance of a contour's point from the plane of the image it names."""
+
+MAX_SHIFT_PIXELS, MAX_INFLATION_PIXELS = 0.2, 0.2
+"""Greatest systematic displacement, and greatest systematic growth, of contours in the field."""
+
+GROSS_DICE = 0.5
+"""Under it, an organ is not drawn badly: it is drawn in the wrong place, and so may the others."""
+
+
+@dataclass(frozen=True)
+class OrganCheck:
+    """One region's comparison. Volumes in cm3, distances in mm.
+
+    volume_cc: of the mask. filled_cc: of the contours filled at pixel centres. contour_cc: of the
+        polygons themselves. missing_planes, extra_planes: slices of the mask without contour area,
+        and the reverse. shift_mm, inflation_mm: systematic displacement and growth of the contours
+        against the field's surface. failures: why it fails, empty where it passes.
+    """
+
+    name: str
+    dice: float
+    volume_cc: float
+    filled_cc: float
+    contour_cc: float
+    missing_planes: int
+    extra_planes: int
+    surface_mm: float
+    shift_mm: float
+    inflation_mm: float
+    failures: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The verdict on a file.
+
+    organs: one entry for each expected region. faults: of geometry, identity or references; with
+        one, nothing of the file may leave.
+    """
+
+    organs: tuple[OrganCheck, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of regions to be removed before the file is written again."""
+        return tuple(organ.name for organ in self.organs if not organ.passed)
+
+    @property
+    def passed(self) -> bool:
+        return not self.faults and not self.failed
+
+
+def check_file(
+    path: Path | str | bytes,
+    ct: Mapping[str, Path] | Mapping[str, SliceHeader],
+    expected: Mapping[str, ProbabilityField],
+    grid: Grid,
+    source: Source,
+    *,
+    hu: NDArray[np.float32] | None = None,
+) -> CheckReport:
+    """Check a written file; raise Fault where it must not leave at all.
+
+    ct: the CT's files (or `read_headers` of them) by SOP Instance UID. expected: for each ROI name
+        the field that was contoured, on the grid. hu: the volume's voxels (z, y, x), to prove that
+        the grid describes them; needs files in `ct`.
+
+    Returns the report, in which organs may have failed. Raises Fault with all faults in words.
+    """
+    report = inspect_file(path, ct, expected, grid, source, hu=hu)
+    if report.faults:
+        raise Fault("the self-check found: " + "; ".join(report.faults))
+    return report
+
+
+def inspect_file(
+    path: Path | str | bytes,
+    ct: Mapping[str, Path] | Mapping[str, SliceHeader],
+    expected: Mapping[str, ProbabilityField],
+    grid: Grid,
+    source: Source,
+    *,
+    hu: NDArray[np.float32] | None = None,
+) -> CheckReport:
+    """As `check_file`, but faults are returned in the report instead of raised."""
+    try:
+        headers = _headers(ct)
+        document = open_document(path)
+        structures = structure_set(document)
+        faults = list(identity_faults(document.dataset, headers, source))
+        planes = lattices(headers, grid, source)
+    except (ReadError, Fault) as error:
+        return CheckReport((), (str(error),))
+    if hu is not None:
+        faults += voxel_faults(hu, planes, {u: p for u, p in ct.items() if isinstance(p, Path)})
+    by_name = {roi.name: roi for roi in structures.rois}
+    unexpected = [roi for roi in structures.rois if roi.contours and roi.name not in expected]
+    if unexpected or len(by_name) != len(structures.rois):
+        faults.append("the file holds regions that nothing was segmented for, or a name twice")
+    thickness = _thickness(headers)
+    organs = []
+    for name, field in expected.items():
+        organ, wrong = _check_organ(name, by_name.get(name), field, planes, thickness)
+        organs.append(organ)
+        faults += wrong
+    return CheckReport(tuple(organs), tuple(faults))
+
+
+def _headers(ct: Mapping[str, Path] | Mapping[str, SliceHeader]) -> dict[str, SliceHeader]:
+    ready = {uid: entry for uid, entry in ct.items() if isinstance(entry, SliceHeader)}
+    files = {uid: entry for uid, entry in ct.items() if isinstance(entry, Path)}
+    return ready | read_headers(files)
+
+
+def _thickness(headers: Mapping[str, SliceHeader]) -> dict[str, float]:
+    """Length along the normal that each image stands for, in mm: half-way to its neighbours."""
+    normal = next(iter(headers.values())).normal
+    order = sorted(headers, key=lambda uid: float(headers[uid].position @ normal))
+    if len(order) < 2:
+        return dict.fromkeys(order, 1.0)
+    steps = np.diff([float(headers[uid].position @ normal) for uid in order])
+    ends = np.concatenate((steps[:1], steps)) + np.concatenate((steps, steps[-1:]))
+    return dict(zip(order, (float(v) for v in ends / 2), strict=True))
+
+
+def _check_organ(
+    name: str,
+    roi: Roi | None,
+    field: ProbabilityField,
+    planes: Mapping[str, Lattice],
+    thickness: Mapping[str, float],
+) -> tuple[OrganCheck, list[str]]:
+    contours = roi.contours if roi is not None else ()
+    faults = [f"{name}: {fault}" for fault in _contour_faults(contours, planes)]
+    if faults:
+        return _unmeasured(name, "its contours cannot be placed"), faults
+    pairs, fit, polygon_mm3 = _slices(contours, field, planes, thickness)
+    pixel_mm = np.array([(p.header.row_mm, p.header.column_mm) for p in planes.values()]).max(0)
+    result = _measured(name, pairs, fit, polygon_mm3, pixel_mm)
+    if result.extra_planes:
+        faults.append(f"{name}: contours on {result.extra_planes} slices without mask")
+    if result.filled_cc and result.volume_cc and result.dice < GROSS_DICE:
+        faults.append(f"{name}: contours and mask hardly overlap (Dice {result.dice:.3f})")
+    if result.shift_mm > MAX_SHIFT_PIXELS * float(pixel_mm.max()):
+        faults.append(f"{name}: contours shifted by about {result.shift_mm:.2f} mm")
+    if abs(result.inflation_mm) > MAX_INFLATION_PIXELS * float(pixel_mm.max()):
+        faults.append(f"{name}: contours off by about {result.inflation_mm:+.2f} mm all round")
+    return result, faults
+
+
+def _contour_faults(contours: Iterable[Contour], planes: Mapping[str, Lattice]) -> list[str]:
+    unknown = off_plane = unfit = 0
+    for contour in contours:
+        plane = planes.get(contour.sop_instance_uid or "")
+        if contour.type not in (GeometricType.CLOSED_PLANAR, GeometricType.XOR) or (
+            len(np.unique(contour.points_lps, axis=0)) < 3
+        ):
+            unfit += 1
+        elif plane is None:
+            unknown += 1
+        elif np.abs(plane.header.to_pixels(contour.points_lps)[1]).max() > MAX_OFF_PLANE_MM:
+            off_plane += 1
+    counts = (
+        (unknown, "contours name no image of the CT"),
+        (off_plane, "contours lie off the plane of the image they name"),
+        (unfit, "contours are not closed planar ones of three points or more"),
+    )
+    return [f"{count} {what}" for count, what in counts if count]
+
+
+def _slices(
+    contours: Iterable[Contour],
+    field: ProbabilityField,
+    planes: Mapping[str, Lattice],
+    thickness: Mapping[str, float],
+) -> tuple[list[SlicePair], SurfaceFit, float]:
+    """Mask and filled contours on every image that has either; the fit; the polygons' volume."""
+    rings: dict[str, list[NDArray[np.float64]]] = {}
+    exclusive = False
+    for contour in contours:
+        uid = contour.sop_instance_uid or ""
+        exclusive = exclusive or contour.type is GeometricType.XOR
+        rings.setdefault(uid, []).append(planes[uid].header.to_pixels(contour.points_lps)[0])
+    mask = field.mask
+    fit, volume, pairs = SurfaceFit(), 0.0, []
+    for uid, plane in planes.items():
+        here = rings.get(uid, [])
+        inside = 0 <= plane.slice_index - field.offset[0] < len(mask)
+        wanted = mask[plane.slice_index - field.offset[0]] if inside else None
+        if not here and (wanted is None or not wanted.any()):
+            continue
+        window = _window(here, wanted, field, plane)
+        filled = np.zeros(window.shape, dtype=np.bool_)
+        for ring in here:
+            area = fill(ring, window)
+            filled = filled ^ area if exclusive else filled | area
+            if inside:
+                values = field.values[plane.slice_index - field.offset[0]]
+                fit.add(plane.to_field(ring, field), values, field.threshold, plane.spacing_yx)
+        target = plane.sampled(wanted, window, field)
+        pixel = plane.header.row_mm * plane.header.column_mm
+        volume += _area(here, exclusive=exclusive) * pixel * thickness[uid]
+        pairs.append(SlicePair(plane.header, window, target, filled, pixel * thickness[uid]))
+    return pairs, fit, volume
+
+
+def _window(
+    rings: list[NDArray[np.float64]],
+    wanted: NDArray[np.bool_] | None,
+    field: ProbabilityField,
+    plane: Lattice,
+) -> Window:
+    corners = list(rings)
+    if wanted is not None and wanted.any():
+        corners.append(plane.box_in_image(wanted, field))
+    return window_of(corners, plane.header.rows, plane.header.columns)
+
+
+def _area(rings: list[NDArray[np.float64]], *, exclusive: bool) -> float:
+    """Pixels within the rings; of an XOR region, rings within others count by their depth."""
+    area = 0.0
+    for i, ring in enumerate(rings):
+        depth = sum(_contains(other, ring[0]) for j, other in enumerate(rings) if j != i)
+        area += _shoelace(ring) * (-1.0 if exclusive and depth % 2 else 1.0)
+    return area
+
+
+def _contains(ring: NDArray[np.float64], point: NDArray[np.float64]) -> bool:
+    window = Window(0, 0, 1, 1)
+    return bool(fill(ring - point, window)[0, 0])
+
+
+def _shoelace(ring: NDArray[np.float64]) -> float:
+    row, column = (ring - ring[0]).T
+    return abs(float(row @ np.roll(column, -1) - column @ np.roll(row, -1))) / 2
+
+
+def _measured(
+    name: str,
+    pairs: list[SlicePair],
+    fit: SurfaceFit,
+    polygon_mm3: float,
+    pixel_mm: NDArray[np.float64],
+) -> OrganCheck:
+    wanted = sum(int(pair.wanted.sum()) * pair.voxel_mm3 for pair in pairs) / 1000
+    filled = sum(int(pair.filled.sum()) * pair.voxel_mm3 for pair in pairs) / 1000
+    both = sum(int((pair.wanted & pair.filled).sum()) * pair.voxel_mm3 for pair in pairs) / 1000
+    shift, inflation = fit.solution_mm()
+    result = OrganCheck(
+        name=name,
+        dice=2 * both / (wanted + filled) if wanted + filled else 0.0,
+        volume_cc=wanted,
+        filled_cc=filled,
+        contour_cc=polygon_mm3 / 1000,
+        missing_planes=sum(bool(p.wanted.any() and not p.filled.any()) for p in pairs),
+        extra_planes=sum(bool(p.filled.any() and not p.wanted.any()) for p in pairs),
+        surface_mm=hausdorff_mm(pairs),
+        shift_mm=shift,
+        inflation_mm=inflation,
+    )
+    return replace(result, failures=_failures(result, float(np.hypot(*pixel_mm))))
+
+
+def _failures(result: OrganCheck, diagonal_mm: float) -> tuple[str, ...]:
+    if not result.volume_cc:
+        return ("the mask is empty",)
+    if not result.filled_cc:
+        return ("no contour encloses a voxel",)
+    large = result.volume_cc > LARGE_CC
+    min_dice = MIN_DICE_LARGE if large else MIN_DICE_SMALL
+    max_error = MAX_VOLUME_ERROR_LARGE if large else MAX_VOLUME_ERROR_SMALL
+    error = abs(result.filled_cc / result.volume_cc - 1)
+    said = []
+    if result.dice < min_dice:
+        said.append(f"Dice {result.dice:.4f} is under {min_dice}")
+    if error > max_error:
+        said.append(f"volume off by {error:.1%}, limit {max_error:.0%}")
+    if result.missing_planes:
+        said.append(f"{result.missing_planes} slices of the mask have no contour")
+    if result.surface_mm > MAX_SURFACE_PIXELS * diagonal_mm:
+        said.append(f"surfaces up to {result.surface_mm:.2f} mm apart")
+    return tuple(said)
+
+
+def _unmeasured(name: str, why: str) -> OrganCheck:
+    return OrganCheck(name, 0.0, 0.0, 0.0, 0.0, 0, 0, float("inf"), 0.0, 0.0, (why,))

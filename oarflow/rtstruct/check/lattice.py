@@ -1,0 +1,147 @@
+"""How an image's pixels lie among a grid's voxels: the self-check's bridge between the two."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from oarflow.errors import Fault
+from oarflow.geometry import Grid
+from oarflow.rtstruct.check.headers import SliceHeader
+from oarflow.rtstruct.scanline import Window
+from oarflow.structures import ProbabilityField
+from oarflow.volume import Source
+
+MAX_MISFIT_MM = 0.01
+"""Greatest distance between an image's pixel centres and the grid's voxel centres."""
+
+TISSUE_HU = -500.0
+"""Voxels above are compared; below lie air and whatever stands outside the scanner's circle."""
+
+MAX_VOXELS_OFF = 0.05
+"""Greatest share of compared voxels that may differ by more than 1 HU (padding, clipping)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """One image's place in the grid.
+
+    slice_index: of the grid. origin: grid index (y, x) of the image's first pixel. matrix: (2, 2)
+    of -1, 0, 1: grid index (y, x) = origin + matrix @ (row, column).
+    """
+
+    header: SliceHeader
+    slice_index: int
+    origin: NDArray[np.int64]
+    matrix: NDArray[np.int64]
+
+    @property
+    def spacing_yx(self) -> NDArray[np.float64]:
+        """(2,) voxel distances along the grid's y and x, in mm, as the header has them."""
+        return np.asarray(np.abs(self.matrix) @ (self.header.row_mm, self.header.column_mm))
+
+    def to_field(self, ring: NDArray[np.float64], field: ProbabilityField) -> NDArray[np.float64]:
+        """(n, 2) fractional (row, column) of the image to (y, x) among the field's values."""
+        return np.asarray(ring @ self.matrix.T + self.origin - field.offset[1:])
+
+    def sampled(
+        self, wanted: NDArray[np.bool_] | None, window: Window, field: ProbabilityField
+    ) -> NDArray[np.bool_]:
+        """The field's mask of this slice (y, x) at the window's pixel centres."""
+        if wanted is None:
+            return np.zeros(window.shape, dtype=np.bool_)
+        row = np.arange(window.rows)[:, None] + window.row
+        column = np.arange(window.columns)[None, :] + window.column
+        y, x = (
+            self.origin[i]
+            - field.offset[1 + i]
+            + self.matrix[i, 0] * row
+            + self.matrix[i, 1] * column
+            for i in (0, 1)
+        )
+        inside = (y >= 0) & (y < wanted.shape[0]) & (x >= 0) & (x < wanted.shape[1])
+        return np.asarray(
+            inside & wanted[np.clip(y, 0, wanted.shape[0] - 1), np.clip(x, 0, wanted.shape[1] - 1)]
+        )
+
+    def box_in_image(
+        self, wanted: NDArray[np.bool_], field: ProbabilityField
+    ) -> NDArray[np.float64]:
+        """(2, 2) opposite corners (row, column) in the image of a slice's mask (y, x)."""
+        y, x = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+        corners = np.array([(y[0], x[0]), (y[-1], x[-1])]) + field.offset[1:]
+        return np.asarray((corners - self.origin) @ self.matrix, dtype=np.float64)
+
+
+def lattices(headers: Mapping[str, SliceHeader], grid: Grid, source: Source) -> dict[str, Lattice]:
+    """Place every image in the grid. Raises Fault where the grid is not made of these images."""
+    if set(headers) != set(source.sop_instance_uids) or len(headers) != grid.shape[0]:
+        raise Fault("the volume's slices are not the CT's images")
+    return {uid: _lattice(headers[uid], k, grid) for k, uid in enumerate(source.sop_instance_uids)}
+
+
+def _lattice(header: SliceHeader, k: int, grid: Grid) -> Lattice:
+    corners = np.array([(0, 0), (header.rows - 1, 0), (0, header.columns - 1)], dtype=np.float64)
+    axes = grid.patient_to_axes(header.to_patient(corners))
+    index = axes[:, 1:] / grid.spacing_yx
+    origin, down, right = index
+    steps = np.stack(
+        ((down - origin) / max(1, header.rows - 1), (right - origin) / max(1, header.columns - 1)),
+        axis=-1,
+    )
+    matrix, start = np.rint(steps).astype(np.int64), np.rint(origin).astype(np.int64)
+    placed = np.rint(corners).astype(np.int64) @ matrix.T + start
+    misfit = np.abs((index - placed) * grid.spacing_yx).max()
+    off_plane = np.abs(axes[:, 0] - grid.offsets_mm[k]).max()
+    square = (
+        np.array_equal(np.abs(matrix).sum(axis=0), (1, 1))
+        and abs(int(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])) == 1
+    )
+    shape = np.abs(matrix) @ (header.rows, header.columns)
+    if max(misfit, off_plane) > MAX_MISFIT_MM or not square or tuple(shape) != grid.shape[1:]:
+        raise Fault(f"slice {k} of the volume does not lie where its CT image does")
+    return Lattice(header, k, start, matrix)
+
+
+def voxel_faults(
+    hu: NDArray[np.float32], planes: Mapping[str, Lattice], files: Mapping[str, Path]
+) -> list[str]:
+    """Compare the first, middle and last slice's voxels with the pixels of their files."""
+    uids = [uid for uid in planes if uid in files]
+    chosen = sorted({0, len(uids) // 2, len(uids) - 1}) if uids else []
+    return [
+        f"slice {planes[uids[i]].slice_index} of the volume does not hold its image's voxels"
+        for i in chosen
+        if _differs(hu, planes[uids[i]], files[uids[i]])
+    ]
+
+
+def _differs(hu: NDArray[np.float32], plane: Lattice, path: Path) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path, force=True)
+            if "TransferSyntaxUID" not in dataset.file_meta:
+                implicit = dataset.original_encoding[0]
+                dataset.file_meta.TransferSyntaxUID = (
+                    pydicom.uid.ImplicitVRLittleEndian
+                    if implicit
+                    else pydicom.uid.ExplicitVRLittleEndian
+                )
+            pixels = dataset.pixel_array.astype(np.float64)
+            pixels = pixels * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+        raise Fault("a CT file's pixels cannot be read again for the self-check") from None
+    row, column = np.indices(pixels.shape)
+    y, x = (
+        plane.origin[i] + plane.matrix[i, 0] * row + plane.matrix[i, 1] * column for i in (0, 1)
+    )
+    voxels = hu[plane.slice_index][y, x]
+    tissue = (pixels > TISSUE_HU) | (voxels > TISSUE_HU)
+    return bool(tissue.any() and (np.abs(voxels - pixels)[tissue] > 1.0).mean() > MAX_VOXELS_OFF)
