@@ -184,7 +184,14 @@ def _instance(phantom: Phantom, k: int) -> FileDataset:
         if phantom.transfer_syntax.is_encapsulated
         else phantom.transfer_syntax
     )
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset(
+        "",
+        {},
+        file_meta=meta,
+        preamble=b"\0" * 128,
+        is_implicit_VR=meta.TransferSyntaxUID.is_implicit_VR,
+        is_little_endian=meta.TransferSyntaxUID.is_little_endian,
+    )
     elements: dict[str, object] = {
         "SpecificCharacterSet": "ISO_IR 100",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],

@@ -101,13 +101,16 @@ def _bare(dataset: Dataset, syntax: UID, header: InstanceHeader) -> Dataset:
     bare.file_meta = FileMetaDataset()
     bare.file_meta.TransferSyntaxUID = syntax
     bare.set_original_encoding(*dataset.original_encoding)
+    stored = header.bits_stored
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        stored = header.bits_allocated  # some scanners use more bits than they say: mask none
     for name, value in (
         ("Rows", header.rows),
         ("Columns", header.columns),
         ("SamplesPerPixel", 1),
         ("BitsAllocated", header.bits_allocated),
-        ("BitsStored", header.bits_stored),
-        ("HighBit", (header.bits_stored or 16) - 1),
+        ("BitsStored", stored),
+        ("HighBit", (stored or 16) - 1),
         ("PixelRepresentation", int(header.signed)),
         ("PhotometricInterpretation", "MONOCHROME2"),
     ):
