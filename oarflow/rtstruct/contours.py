@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from oarflow.geometry import Grid
-from oarflow.rtstruct.islands import Dropped, gaps, with_gaps_filled, without_islands
+from oarflow.rtstruct.islands import NONE_DROPPED, Dropped, gaps, with_gaps_filled, without_islands
 from oarflow.rtstruct.keyhole import KeyholeError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.outlines import Limits, OutlineError, Region, Tally, outlines
@@ -27,7 +27,7 @@ SIMPLIFY_TOLERANCE_MM = 0.02
 from a 20 mm sphere, since they all lie inside it; at 0.02 mm, 0.1 %."""
 
 MAX_CONTOUR_BYTES = 65_534
-"""Text of one contour's coordinates: what a receiver can re-encode in Explicit VR (PS3.3 C.8.8.6)."""
+"""Text of one contour's coordinates: what can be re-encoded in Explicit VR (PS3.3 C.8.8.6)."""
 
 CLEARANCE_PIXELS = 0.01
 """Least distance of a crossing from a pixel centre, in pixels."""
@@ -80,6 +80,9 @@ class ContourOptions:
             raise ValueError(f"interpolate_gaps {self.interpolate_gaps} is negative")
 
 
+DEFAULT_OPTIONS = ContourOptions()
+
+
 @dataclass(frozen=True)
 class OrganContours:
     """What became of one organ on the way from mask to contours.
@@ -97,7 +100,7 @@ class OrganContours:
     slices: tuple[int, ...] = ()
     gaps: tuple[int, ...] = ()
     interpolated: tuple[int, ...] = ()
-    islands: Dropped = Dropped()
+    islands: Dropped = NONE_DROPPED
     rings_dropped: int = 0
     area_dropped_mm2: float = 0.0
     rings_unsimplified: int = 0
@@ -151,7 +154,8 @@ def structure_set(
     grid: Grid,
     segmentations: Iterable[Segmentation],
     specs: Mapping[str, RoiSpec],
-    options: ContourOptions = ContourOptions(),
+    *,
+    options: ContourOptions = DEFAULT_OPTIONS,
     label: str = "OARflow",
 ) -> tuple[StructureSet, ContourReport]:
     """Contour all written segmentations.
@@ -192,7 +196,7 @@ def organ_contours(
     grid: Grid,
     field: ProbabilityField,
     spec: RoiSpec,
-    options: ContourOptions = ContourOptions(),
+    options: ContourOptions = DEFAULT_OPTIONS,
 ) -> tuple[tuple[Contour, ...], OrganContours]:
     """Contour one organ: islands, gaps, tracing, cleaning. Slices ascend in the result."""
     kept, islands = without_islands(field, grid, spec.minimum_island_cc)
@@ -242,7 +246,8 @@ def _traced(field: ProbabilityField, grid: Grid, planes: SlicePlanes) -> Rings:
     row, column = (min(0.25, max(CLEARANCE_PIXELS, part)) for part in rounding)
     rings = trace_rings(field.values, field.threshold, (row, column))
     z, y, x = field.offset
-    return replace(rings, points=rings.points + (y, x), slices=rings.slices + z)
+    moved = rings.points + np.array((y, x))
+    return replace(rings, points=moved, slices=rings.slices + z)
 
 
 def _contours(regions: list[Region], source: Source, holes: HoleStyle) -> tuple[Contour, ...]:

@@ -24,7 +24,9 @@ def format_ds(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def contour_text(points_lps: NDArray[np.float64], decimals: int, constant_axis: int | None) -> bytes:
+def contour_text(
+    points_lps: NDArray[np.float64], decimals: int, constant_axis: int | None
+) -> bytes:
     r"""Points (n, 3) as the value of ContourData: x\y\z\x\y\z..., padded to even length.
 
     decimals: of the coordinates. constant_axis: the one (0, 1, 2) that carries its slice's own

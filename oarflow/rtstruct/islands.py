@@ -7,6 +7,7 @@ for, filled. Everything done is returned, so that it can be reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ class Dropped:
     volume_cc: float = 0.0
 
 
+NONE_DROPPED = Dropped()
+
+
 def without_islands(
     field: ProbabilityField, grid: Grid, minimum_cc: float
 ) -> tuple[ProbabilityField, Dropped]:
@@ -35,22 +39,22 @@ def without_islands(
     where nothing is dropped.
     """
     if minimum_cc <= 0:
-        return field, Dropped()
+        return field, NONE_DROPPED
     labels, count = ndimage.label(field.mask, structure=_TOUCHING)
     if count < 2:
-        return field, Dropped()
+        return field, NONE_DROPPED
     volumes = _volumes_cc(labels, field, grid, count)
     small = volumes < minimum_cc
     small[np.argmax(volumes)] = False
     if not small.any():
-        return field, Dropped()
+        return field, NONE_DROPPED
     values = field.values.copy()
     values[np.concatenate(([False], small))[labels]] = 0
     return replace(field, values=values), Dropped(int(small.sum()), float(volumes[small].sum()))
 
 
 def _volumes_cc(
-    labels: NDArray[np.int32], field: ProbabilityField, grid: Grid, count: int
+    labels: NDArray[np.signedinteger], field: ProbabilityField, grid: Grid, count: int
 ) -> FloatArray:
     """(count,) volume of each labelled part, each slice weighed by what it stands for."""
     height, width = grid.spacing_yx
@@ -83,7 +87,7 @@ def with_gaps_filled(
     values = field.values
     done: list[int] = []
     present = np.flatnonzero(filled)
-    for below, above in zip(present[:-1], present[1:], strict=True):
+    for below, above in pairwise(present.tolist()):
         if not 1 < above - below <= most_slices + 1:
             continue
         if values is field.values:
@@ -95,7 +99,7 @@ def with_gaps_filled(
             distance = (1 - part) * ends[0] + part * ends[1]
             values[k] = _as_probability(distance, field.threshold, min(grid.spacing_yx))
             if (values[k] >= field.threshold).any():
-                done.append(int(k) + field.offset[0])
+                done.append(k + field.offset[0])
     return (replace(field, values=values) if done else field), tuple(done)
 
 

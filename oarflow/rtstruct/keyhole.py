@@ -95,9 +95,7 @@ def _root(group: list[int], member: int) -> int:
     return member
 
 
-def _walk(
-    points: NDArray[np.int64], follower: list[int], bridges: list[Edge]
-) -> NDArray[np.intp]:
+def _walk(points: NDArray[np.int64], follower: list[int], bridges: list[Edge]) -> NDArray[np.intp]:
     """Walk round the region, at each vertex taking the first way clockwise from where it came."""
     ways: dict[int, list[int]] = {}
     for first, second in bridges:

@@ -121,7 +121,7 @@ def outlines(
         tally.rings_unsimplified += len(unsimplified)
         if len(_attempt(unsimplified, planes, 0.0, regions, tally)):
             raise OutlineError("outlines touch or cross one another")
-    _within_limits(regions, rings, planes, tolerance_mm, limits, tally)
+    _within_limits(regions, rings, planes, tolerance_mm=tolerance_mm, limits=limits, tally=tally)
     return [region for k in sorted(regions) for region in regions[k]]
 
 
@@ -129,6 +129,7 @@ def _within_limits(
     regions: dict[int, list[Region]],
     rings: Rings,
     planes: SlicePlanes,
+    *,
     tolerance_mm: float,
     limits: Limits,
     tally: Tally,
@@ -249,12 +250,12 @@ def _region_numbers(kept: Index, rings: Rings) -> Index:
 def _unsound(outline: _Rounded, kept: Index, rings: Rings) -> Index:
     """Slices on which outlines touch, cross, or share a point."""
     region = _region_numbers(kept, rings)
-    shapes = shapely.linearrings(outline.flat.astype(np.float64), indices=outline.ring)
-    polygons = shapely.polygons(shapes, indices=region)
+    shapes = np.asarray(shapely.linearrings(outline.flat.astype(np.float64), indices=outline.ring))
+    polygons = np.asarray(shapely.polygons(shapes, indices=region))
     slices, slice_of = np.unique(rings.slices[kept], return_inverse=True)
     first = np.flatnonzero(np.diff(region, prepend=-1))
     whole = shapely.multipolygons(polygons, indices=slice_of[first])
-    bad = ~shapely.is_valid(whole)
+    bad = ~np.asarray(shapely.is_valid(whole))
     places = np.column_stack((slice_of[outline.ring], outline.flat))
     places = places[np.lexsort(places.T)]
     shared = (np.diff(places, axis=0) == 0).all(axis=1)

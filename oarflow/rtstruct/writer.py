@@ -45,6 +45,7 @@ def write_rtstruct(
     structures: StructureSet,
     source: Source,
     grid: Grid,
+    *,
     provenance: Provenance,
     when: datetime,
     decimals: int = 3,
@@ -56,7 +57,9 @@ def write_rtstruct(
     Raises ValueError where the structure set cannot be written as it must be (see
     `rtstruct_dataset`).
     """
-    dataset = rtstruct_dataset(structures, source, grid, provenance, when, decimals)
+    dataset = rtstruct_dataset(
+        structures, source, grid, provenance=provenance, when=when, decimals=decimals
+    )
     dcmwrite(path, dataset, enforce_file_format=True, implicit_vr=True, little_endian=True)
     return str(dataset.SOPInstanceUID)
 
@@ -65,6 +68,7 @@ def rtstruct_dataset(
     structures: StructureSet,
     source: Source,
     grid: Grid,
+    *,
     provenance: Provenance,
     when: datetime,
     decimals: int = 3,
@@ -76,10 +80,7 @@ def rtstruct_dataset(
     """
     _check(structures, source, grid)
     planes = SlicePlanes(grid, decimals)
-    texts = [
-        [contour_text(c.points_lps, planes.written_decimals, planes.constant_axis) for c in r.contours]
-        for r in structures.rois
-    ]
+    texts = [[_text(contour, planes) for contour in roi.contours] for roi in structures.rois]
     _check_texts(structures, texts)
     content = list(_content(structures, texts))
     dataset = Dataset()
@@ -195,6 +196,10 @@ def _observation_item(roi: Roi) -> Dataset:
     item.RTROIInterpretedType = roi.interpreted_type
     item.ROIInterpreter = ""
     return item
+
+
+def _text(contour: Contour, planes: SlicePlanes) -> bytes:
+    return contour_text(contour.points_lps, planes.written_decimals, planes.constant_axis)
 
 
 def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[bytes]:

@@ -1,0 +1,197 @@
+"""What a planning system takes, as data, and what a site calls its organs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from oarflow.errors import ConfigurationError
+from oarflow.rtstruct.contours import (
+    MAX_LABEL_LENGTH,
+    SIMPLIFY_TOLERANCE_MM,
+    ContourOptions,
+    EmptyOrgan,
+    HoleStyle,
+)
+from oarflow.rtstruct.specs import MAX_NAME_LENGTH, RoiSpec
+
+_FOLDER = resources.files("oarflow.rtstruct") / "profiles"
+_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+~^-]*)?")
+
+
+class Evidence(StrEnum):
+    """Whether a limit was seen in a source, or is a guess on the safe side."""
+
+    EVIDENCED = "evidenced"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where the value of a limit comes from."""
+
+    evidence: Evidence
+    source: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one planning system takes.
+
+    name_length, label_length: characters. decimals: of coordinates in mm. points_per_contour: at
+    most. interpreted_types: RTROIInterpretedType values that it knows. character_set: always
+    as_source, the CT's: a name in another encoding may not match. limits: evidence by field.
+    """
+
+    name: str
+    title: str
+    name_length: int
+    label_length: int
+    decimals: int
+    points_per_contour: int
+    hole_style: HoleStyle
+    interpreted_types: tuple[str, ...]
+    empty_organ: EmptyOrgan
+    character_set: str
+    limits: Mapping[str, Limit] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.name_length <= MAX_NAME_LENGTH:
+            raise ValueError(f"name_length {self.name_length} is not within 1 to 64")
+        if not 1 <= self.label_length <= MAX_LABEL_LENGTH:
+            raise ValueError(f"label_length {self.label_length} is not within 1 to 16")
+        if self.character_set != "as_source":
+            raise ValueError(f"character_set {self.character_set!r} must be as_source")
+        if self.points_per_contour < 1:
+            raise ValueError(f"points_per_contour {self.points_per_contour} is under 1")
+
+    def contour_options(
+        self, tolerance_mm: float = SIMPLIFY_TOLERANCE_MM, interpolate_gaps: int = 0
+    ) -> ContourOptions:
+        """How contours are made for this system."""
+        return ContourOptions(
+            tolerance_mm=tolerance_mm,
+            decimals=self.decimals,
+            hole_style=self.hole_style,
+            empty_organ=self.empty_organ,
+            max_points=self.points_per_contour,
+            interpolate_gaps=interpolate_gaps,
+        )
+
+    def check_label(self, label: str) -> None:
+        """Raise ConfigurationError (STRUCTURE_LABEL) for a label that this system cannot take."""
+        plain = label.isascii() and label.isprintable() and "\\" not in label
+        if not plain or not 0 < len(label.strip()) == len(label) <= self.label_length:
+            raise ConfigurationError(
+                "STRUCTURE_LABEL",
+                f"label {label!r} must be 1 to {self.label_length} plain ASCII characters "
+                f"(profile {self.name})",
+            )
+
+
+def profile_names() -> tuple[str, ...]:
+    """Profiles that come with OARflow."""
+    files = _FOLDER.iterdir()
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
+
+
+def load_profile(name: str) -> Profile:
+    """A profile by name. Raises ConfigurationError (PROFILE_UNKNOWN) that names the valid ones."""
+    if name not in profile_names():
+        raise ConfigurationError(
+            "PROFILE_UNKNOWN", f"profile {name!r} is none of {', '.join(profile_names())}"
+        )
+    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse_profile(yaml.safe_load(text))
+
+
+def parse_profile(document: Mapping[str, Any]) -> Profile:
+    """A profile from its document. Raises ConfigurationError (PROFILE_INVALID)."""
+    try:
+        limits = document["limits"]
+        value = {key: entry["value"] for key, entry in limits.items()}
+        return Profile(
+            name=str(document["name"]),
+            title=str(document["title"]),
+            name_length=int(value.pop("name_length")),
+            label_length=int(value.pop("label_length")),
+            decimals=int(value.pop("decimals")),
+            points_per_contour=int(value.pop("points_per_contour")),
+            hole_style=HoleStyle(value.pop("hole_style")),
+            interpreted_types=tuple(value.pop("interpreted_types")),
+            empty_organ=EmptyOrgan(value.pop("empty_organ")),
+            character_set=str(value.pop("character_set")),
+            limits={
+                key: Limit(Evidence(entry["evidence"]), str(entry["source"]))
+                for key, entry in limits.items()
+            },
+            **value,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError("PROFILE_INVALID", f"profile: {error}") from error
+
+
+@dataclass(frozen=True)
+class SiteNames:
+    """A site's own way with regions: names and colours by organ, a prefix before every name."""
+
+    prefix: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+def site_specs(
+    specs: Mapping[str, RoiSpec], profile: Profile, site: SiteNames | None = None
+) -> dict[str, RoiSpec]:
+    """Specs under a site's names and colours, all checked against the profile, in the same order.
+
+    The prefix comes before mapped names too. Nothing is cut: a name that is too long, clashes with
+    another (letter case aside) or holds a character that is not allowed is an error, and so is a
+    mapping for an organ that there is not.
+
+    Raises ConfigurationError (ROI_NAMES).
+    """
+    site = site or SiteNames()
+    _check_mapping(specs, site)
+    result: dict[str, RoiSpec] = {}
+    seen: dict[str, str] = {}
+    for organ, spec in specs.items():
+        name = site.prefix + site.names.get(organ, spec.name)
+        try:
+            mapped = replace(spec, name=name, colour=site.colours.get(organ, spec.colour))
+        except ValueError as error:
+            raise ConfigurationError("ROI_NAMES", str(error)) from error
+        if len(name) > profile.name_length:
+            raise ConfigurationError(
+                "ROI_NAMES",
+                f"ROI name {name!r} has {len(name)} characters, profile {profile.name} allows "
+                f"{profile.name_length}: give a shorter one under `names`",
+            )
+        if spec.interpreted_type not in profile.interpreted_types:
+            raise ConfigurationError(
+                "ROI_NAMES",
+                f"interpreted type {spec.interpreted_type!r} of {organ} is none of "
+                f"{', '.join(profile.interpreted_types)} (profile {profile.name})",
+            )
+        if (other := seen.setdefault(name.lower(), organ)) != organ:
+            raise ConfigurationError("ROI_NAMES", f"{other} and {organ} are both named {name!r}")
+        result[organ] = mapped
+    return result
+
+
+def _check_mapping(specs: Mapping[str, RoiSpec], site: SiteNames) -> None:
+    unknown = sorted({*site.names, *site.colours} - set(specs))
+    if unknown:
+        raise ConfigurationError(
+            "ROI_NAMES", f"names or colours for organs that there are not: {', '.join(unknown)}"
+        )
+    if not _PREFIX.fullmatch(site.prefix):
+        raise ConfigurationError(
+            "ROI_NAMES", f"prefix {site.prefix!r}: a letter first, then letters, digits, _ - + ~ ^"
+        )
