@@ -50,7 +50,9 @@ def _loaded(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
     """The frozen network of checked bytes; torch's notice that TorchScript is old is known."""
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        module = torch.jit.load(io.BytesIO(content), map_location=device)
+        module = torch.jit.load(  # type: ignore[no-untyped-call]
+            io.BytesIO(content), map_location=device
+        )
         module.eval()
         frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
         return frozen
