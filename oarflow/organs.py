@@ -1,0 +1,265 @@
+"""The catalogue of organs at risk: names, codes, colours and what else belongs to an organ.
+
+The data stand in `models/organs.yaml`, whose head explains each field. Nothing here knows of
+images, files of patients or networks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+FILE_NAME = "organs.yaml"
+
+NAME_LENGTH = 16
+"""Characters that every planning system keeps of an ROI's name."""
+
+Laterality = Literal["L", "R", "midline", "both"]
+Paper = Literal["SLICE", "HANSEG", "TWOSTEP"]
+Backbone = Literal["resnet34", "seresnet34", "resnext50"]
+Colour = tuple[
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+]
+
+_SIDES = {"L": ("L", "Lt", "Left"), "R": ("R", "Rt", "Right")}
+
+
+class CatalogueError(ValueError):
+    """The catalogue's file cannot be used. The message names the file and the entry."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Concept(_Strict):
+    """A SNOMED CT concept (coding scheme designator SCT).
+
+    source: where the code was looked up: DICOM's code dictionary, or HL7 mCODE's map of TG-263.
+    """
+
+    value: str = Field(pattern=r"^[0-9]{6,16}$")
+    meaning: str = Field(min_length=1, max_length=64, pattern=r"^[\x20-\x7e]+$")
+    source: Literal["dicom", "mcode"] = "dicom"
+
+    @property
+    def scheme(self) -> str:
+        """Coding scheme designator."""
+        return "SCT"
+
+
+LATERALITY_CODES: dict[Laterality, Concept | None] = {
+    "L": Concept(value="7771000", meaning="Left"),
+    "R": Concept(value="24028007", meaning="Right"),
+    "both": Concept(value="51440002", meaning="Bilateral"),
+    "midline": None,
+}
+
+
+class Organ(_Strict):
+    """One organ at risk.
+
+    name: TG-263 primary name, or built by its rules where `tg263` is false.
+    laterality: side, "midline", or "both" for a pair contoured as one.
+    partner: name of the same organ on the other side.
+    stems: names without a side; aliases: other names. `names` has all that it answers to.
+    sources: the paper's own name of it, by paper.
+    patch_mm: edges of the square patches SLICE gives it, ascending, in mm.
+    backbone: SLICE's encoder; None where SLICE lacks the organ.
+    colour: red, green, blue, 0 to 255.
+    code: the anatomic structure, without side; None where no code means just this part.
+    volume_cc: least and greatest plausible volume, in cm3; volume_source: where that comes from.
+    minimum_island_cc: components smaller than this are not contoured, in cm3.
+    """
+
+    name: str = Field(max_length=NAME_LENGTH, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    tg263: bool = True
+    laterality: Laterality
+    partner: str | None = None
+    stems: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    sources: dict[Paper, str] = Field(min_length=1)
+    patch_mm: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    backbone: Backbone | None
+    colour: Colour
+    code: Concept | None
+    volume_cc: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    volume_source: str = Field(min_length=1)
+    minimum_island_cc: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.laterality in _SIDES) != (self.partner is not None):
+            raise ValueError("an organ has a partner if and only if it has a side")
+        if self.stems and self.laterality not in _SIDES:
+            raise ValueError("stems are for organs with a side")
+        if list(self.patch_mm) != sorted(set(self.patch_mm)):
+            raise ValueError(f"patch_mm {self.patch_mm} must ascend")
+        if self.volume_cc[0] >= self.volume_cc[1]:
+            raise ValueError(f"volume_cc {self.volume_cc} must ascend")
+        if self.minimum_island_cc >= self.volume_cc[0]:
+            raise ValueError("minimum_island_cc must be below the least plausible volume")
+        return self
+
+    @property
+    def default_patch_mm(self) -> float:
+        """The largest of the patches, into which the whole organ fits, in mm."""
+        return self.patch_mm[-1]
+
+    @property
+    def laterality_code(self) -> Concept | None:
+        """The side as a modifier of `code`; None for organs of the midline."""
+        return LATERALITY_CODES[self.laterality]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name it answers to: its own, its aliases, its stems with the side, the papers'."""
+        sided = (
+            form
+            for stem in self.stems
+            for side in _SIDES[self.laterality]
+            for form in (f"{stem}_{side}", f"{side} {stem}")
+        )
+        # A paper that draws one side only names both alike: no name to tell them by.
+        spelled = (name for paper, name in self.sources.items() if not self._one_sided(paper))
+        return tuple(dict.fromkeys((self.name, *self.aliases, *sided, *spelled)))
+
+    def _one_sided(self, paper: Paper) -> bool:
+        return paper == "TWOSTEP" and self.laterality in _SIDES
+
+
+def normalised(name: str) -> str:
+    """Fold a name for comparison: lower case, letters and digits only."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The organs in the order of their ROIs.
+
+    Raises CatalogueError where names clash, partners do not agree, or an alias could mean two
+    organs.
+    """
+
+    organs: tuple[Organ, ...]
+
+    def __post_init__(self) -> None:
+        if len(self._by_name) != len(self.organs):
+            raise CatalogueError("two organs have the same name")
+        if len({name.casefold() for name in self._by_name}) != len(self.organs):
+            raise CatalogueError("two organs' names differ only in case")
+        for organ in self.organs:
+            if organ.partner is not None:
+                self._check_pair(organ, organ.partner)
+        _ = self._by_alias
+
+    def _check_pair(self, organ: Organ, partner_name: str) -> None:
+        partner = self._by_name.get(partner_name)
+        if partner is None or partner.partner != organ.name:
+            raise CatalogueError(f"{organ.name} and {partner_name} are not each other's partner")
+        if {organ.laterality, partner.laterality} != {"L", "R"}:
+            raise CatalogueError(f"{organ.name} and {partner_name} are not left and right")
+
+    @cached_property
+    def _by_name(self) -> dict[str, Organ]:
+        return {organ.name: organ for organ in self.organs}
+
+    @cached_property
+    def _by_alias(self) -> dict[str, Organ]:
+        table: dict[str, Organ] = {}
+        for organ in self.organs:
+            for name in organ.names:
+                other = table.setdefault(normalised(name), organ)
+                if other is not organ:
+                    raise CatalogueError(f"{name!r} means both {other.name} and {organ.name}")
+        return table
+
+    def __iter__(self) -> Iterator[Organ]:
+        return iter(self.organs)
+
+    def __len__(self) -> int:
+        return len(self.organs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in catalogue order."""
+        return tuple(self._by_name)
+
+    def organ(self, name: str) -> Organ:
+        """The organ of exactly this catalogue name. Raises KeyError, saying what comes close."""
+        found = self._by_name.get(name)
+        if found is None:
+            near = self.resolve(name)
+            hint = f"; did you mean {near.name}?" if near else ""
+            raise KeyError(f"{name!r} is not in the catalogue{hint}")
+        return found
+
+    def resolve(self, alias: str) -> Organ | None:
+        """The organ that a name means, whatever its case, punctuation and spaces.
+
+        None where no organ answers to it, or where it does not say which side.
+        """
+        return self._by_alias.get(normalised(alias))
+
+    def position(self, name: str) -> int:
+        """Place of an organ in the catalogue, from 0: the order of ROIs. Raises KeyError."""
+        return self.names.index(self.organ(name).name)
+
+
+def catalogue_path(models: Path | None = None) -> Path:
+    """Where the catalogue lies: in the models folder, else with the program itself.
+
+    models: a folder that may hold `organs.yaml`. Raises CatalogueError where there is none.
+    """
+    package = Path(__file__).resolve().parent
+    places = [package.parent / "models" / FILE_NAME, package / FILE_NAME]
+    if models is not None:
+        places.insert(0, models / FILE_NAME)
+    for place in places:
+        if place.is_file():
+            return place
+    raise CatalogueError(f"no {FILE_NAME} in {', '.join(str(place.parent) for place in places)}")
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """Read and check the catalogue.
+
+    path: the file itself, or a models folder that may hold it; None for the program's own.
+    Raises CatalogueError naming the file, the entry and what is wrong with it.
+    """
+    file = path if path is not None and path.is_file() else catalogue_path(path)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CatalogueError(f"{file}: cannot be read: {error}") from error
+    if not isinstance(content, dict) or set(content) != {"organs"}:
+        raise CatalogueError(f"{file}: must hold the one key `organs`")
+    if not isinstance(content["organs"], list):
+        raise CatalogueError(f"{file}: `organs` must be a list")
+    organs = tuple(_organ(file, place, entry) for place, entry in enumerate(content["organs"]))
+    try:
+        return Catalogue(organs)
+    except CatalogueError as error:
+        raise CatalogueError(f"{file}: {error}") from error
+
+
+def _organ(file: Path, place: int, entry: Any) -> Organ:
+    try:
+        return Organ.model_validate(entry)
+    except ValidationError as error:
+        name = entry.get("name", place) if isinstance(entry, dict) else place
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "entry"
+        raise CatalogueError(f"{file}: organ {name}: {where}: {first['msg']}") from error
