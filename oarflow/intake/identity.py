@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 
 from pydicom import Dataset
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
@@ -84,7 +86,7 @@ def identity_of(headers: Sequence[InstanceHeader]) -> tuple[Dataset, tuple[str, 
             notes.append(f"{keyword}: not valid, left empty")
             value = b""
         dataset[tag_of(keyword)] = _element(keyword, value or b"")
-    dataset.set_original_encoding(False, True, _character_sets(dataset))
+    dataset.set_original_encoding(False, True, _encodings(dataset))
     return dataset, tuple(notes)
 
 
@@ -93,11 +95,16 @@ def _element(keyword: str, value: bytes) -> RawDataElement:
     return RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
 
 
-def _character_sets(dataset: Dataset) -> list[str]:
+def _encodings(dataset: Dataset) -> str | list[str]:
+    """What pydicom calls the character sets: with it, a writer passes the bytes on untouched."""
     tag = tag_of("SpecificCharacterSet")
     element = dataset.get_item(tag) if tag in dataset else None
-    value = element.value if isinstance(element, RawDataElement) else b""
-    return [part.strip() for part in plain(value if isinstance(value, bytes) else b"").split("\\")]
+    value = element.value if isinstance(element, RawDataElement) else None
+    if not isinstance(value, bytes):
+        return default_encoding
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # unknown names are taken for the default
+        return list(convert_encodings(_parts(value)))
 
 
 def _valid(keyword: str, value: bytes) -> bool:
