@@ -44,6 +44,7 @@ class Code(StrEnum):
     MISSING_FRAME_OF_REFERENCE = "MISSING_FRAME_OF_REFERENCE"
     DUPLICATE_CONFLICT = "DUPLICATE_CONFLICT"
     MISSING_SLICE = "MISSING_SLICE"
+    DISPLACED_SLICE = "DISPLACED_SLICE"
     GANTRY_TILT = "GANTRY_TILT"
     OBLIQUE = "OBLIQUE"
     ENHANCED_CT = "ENHANCED_CT"
@@ -157,6 +158,10 @@ REASONS: dict[Code, Reason] = {
     Code.MISSING_SLICE: Reason(
         "A slice is missing: the distance between neighbours jumps once.",
         "Send the series again, complete.",
+    ),
+    Code.DISPLACED_SLICE: Reason(
+        "A slice lies off its place in an even stack: its position is damaged.",
+        "Send the series again from its source.",
     ),
     Code.GANTRY_TILT: Reason(
         "The stack is sheared: the slices do not follow one another along their normal.",

@@ -52,7 +52,7 @@ DECODERS: dict[UID, str] = {
     HTJ2KLossless: "pylibjpeg",
     HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
-    RLELossless: "pylibjpeg",
+    RLELossless: "pydicom",
 }
 """The one decoder for each supported transfer syntax, so that no other that happens to be installed
 is taken."""

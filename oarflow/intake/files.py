@@ -57,13 +57,15 @@ class _Clipped(io.BufferedReader):
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """A data set up to its pixels. transfer_syntax_uid is empty where no file meta group says it.
+    """A data set up to its pixels. UIDs are empty where no file meta group says them.
 
+    media_sop_instance_uid: the instance's UID by the file meta group.
     pixels: whether pixel data follow and are whole as far as lengths tell.
     """
 
     dataset: Dataset
     transfer_syntax_uid: str
+    media_sop_instance_uid: str
     pixels: bool
 
 
@@ -88,7 +90,7 @@ def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
 
     Raises NotDicomError, DamagedError, PrivateSyntaxError.
     """
-    syntax = _transfer_syntax(file)
+    syntax, media_uid = _meta(file)
     source: BinaryIO = file
     size = file.size
     try:
@@ -106,7 +108,7 @@ def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
         if syntax == ExplicitVRBigEndian:  # private mixtures of encodings hide under this UID
             raise PrivateSyntaxError(syntax) from error
         raise DamagedError(type(error).__name__) from error
-    return Parsed(dataset, syntax, _pixels_whole(source, size, dataset))
+    return Parsed(dataset, syntax, media_uid, _pixels_whole(source, size, dataset))
 
 
 def parse_whole(path: Path) -> Dataset:
@@ -114,7 +116,7 @@ def parse_whole(path: Path) -> Dataset:
     with opened(path) as file:
         if file.size > MAX_FILE_BYTES:
             raise DamagedError("larger than any CT image")
-        syntax = _transfer_syntax(file)
+        syntax, _ = _meta(file)
         try:
             if syntax == DeflatedExplicitVRLittleEndian:
                 dataset = read_dataset(_inflated(file)[0], False, True)
@@ -128,8 +130,11 @@ def parse_whole(path: Path) -> Dataset:
     return dataset
 
 
-def _transfer_syntax(file: _Clipped) -> str:
-    """UID of the transfer syntax, empty without file meta group; the file must look like DICOM."""
+def _meta(file: _Clipped) -> tuple[str, str]:
+    """UIDs of transfer syntax and instance by the file meta group, empty where there is none.
+
+    The file must look like DICOM.
+    """
     file.seek(0)
     start = file.read(_META_AT + 4)
     magic = start[MAGIC_AT:_META_AT] == b"DICM"
@@ -140,18 +145,19 @@ def _transfer_syntax(file: _Clipped) -> str:
     elif start[:4] == _META_START:
         at = 0
     elif start[:2] == b"\x08\x00" and start[3:4] == b"\x00":
-        return ""
+        return "", ""
     else:
         raise NotDicomError
     file.seek(at)
     try:
         meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
         syntax = elements.text(meta, "TransferSyntaxUID")
+        media_uid = elements.text(meta, "MediaStorageSOPInstanceUID")
     except Exception as error:  # the parser raises many kinds on damaged input
         raise DamagedError("the file meta group is damaged") from error
     if syntax and not (UID(syntax).is_transfer_syntax and not UID(syntax).is_private):
         raise PrivateSyntaxError(syntax)
-    return syntax
+    return syntax, media_uid
 
 
 def _inflated(file: _Clipped) -> tuple[BinaryIO, int]:

@@ -10,7 +10,7 @@ from oarflow.errors import Code, Finding
 from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
-from oarflow.intake.headers import InstanceHeader, frame_of, gaps
+from oarflow.intake.headers import InstanceHeader, displaced, frame_of, gaps_of_steps, steps_mm
 from oarflow.intake.limits import (
     MAX_MATRIX,
     MAX_RESCALE,
@@ -235,7 +235,8 @@ def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
                 f"turned by {angle:.1f} degrees, {rules.max_oblique_degrees:g} are allowed",
             )
         )
-    missing = gaps(headers)
+    steps = steps_mm(headers)
+    missing = gaps_of_steps(steps)
     if missing:
         longest = max(missing, key=lambda gap: gap.step_mm)
         found.append(
@@ -244,6 +245,10 @@ def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
                 f"{len(missing)} gap{'s' if len(missing) > 1 else ''}: "
                 f"{longest.step_mm:.2f} mm where {longest.expected_mm:.2f} mm are expected",
             )
+        )
+    if off := displaced(steps):
+        found.append(
+            Finding(Code.DISPLACED_SLICE, f"{len(off)} slices lie off the middle of neighbours")
         )
     wrong = sum(contradicts(header.patient_position, across, down) for header in headers)
     if wrong and not rules.ignore_patient_position:

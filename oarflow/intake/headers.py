@@ -85,6 +85,7 @@ class InstanceHeader:
 
     orientation: direction cosines of growing column, then of growing row index, LPS.
     position_lps: centre of the first voxel, mm. spacing_yx: between rows, between columns, mm.
+    media_sop_instance_uid: the instance's UID by the file meta group, empty where there is none.
     padding: first and last stored value that stands for padding, or None.
     identity: raw bytes of the elements that an RTSTRUCT copies, by keyword, where present.
     """
@@ -95,6 +96,7 @@ class InstanceHeader:
     series_uid: str
     frame_of_reference_uid: str
     transfer_syntax_uid: str
+    media_sop_instance_uid: str
     modality: str
     image_type: tuple[str, ...]
     series_number: str
@@ -124,7 +126,9 @@ class InstanceHeader:
     identity: Mapping[str, bytes] = field(repr=False)
 
 
-def header_of(dataset: Dataset, transfer_syntax_uid: str = "") -> InstanceHeader:
+def header_of(
+    dataset: Dataset, transfer_syntax_uid: str = "", media_sop_instance_uid: str = ""
+) -> InstanceHeader:
     """Header of a data set, read or received, pixels not needed."""
     signed = elements.short(dataset, "PixelRepresentation") == 1
     identity = {
@@ -139,6 +143,7 @@ def header_of(dataset: Dataset, transfer_syntax_uid: str = "") -> InstanceHeader
         series_uid=elements.text(dataset, "SeriesInstanceUID"),
         frame_of_reference_uid=elements.text(dataset, "FrameOfReferenceUID"),
         transfer_syntax_uid=transfer_syntax_uid,
+        media_sop_instance_uid=media_sop_instance_uid,
         modality=elements.text(dataset, "Modality"),
         image_type=tuple(value.upper() for value in elements.texts(dataset, "ImageType")),
         series_number=elements.text(dataset, "SeriesNumber"),
@@ -222,8 +227,15 @@ class Gap:
 def gaps(headers: Iterable[InstanceHeader]) -> tuple[Gap, ...]:
     """Where slices are missing inside a series, judged from positions alone.
 
-    Slices at the same position count once. Slices lost at an end leave no trace. Headers without
-    position or orientation are left out of the judgement.
+    Slices lost at an end leave no trace.
+    """
+    return gaps_of_steps(steps_mm(headers))
+
+
+def steps_mm(headers: Iterable[InstanceHeader]) -> FloatArray:
+    """(n - 1,) distances between neighbouring slices along the normal, ascending, in mm.
+
+    Slices at the same position count once. Headers without position or orientation are left out.
     """
     placed = [
         (header.orientation, header.position_lps)
@@ -231,11 +243,34 @@ def gaps(headers: Iterable[InstanceHeader]) -> tuple[Gap, ...]:
         if header.orientation is not None and header.position_lps is not None
     ]
     if not placed:
-        return ()
+        return np.empty(0)
     normal = frame_of(placed[0][0])[2]
     offsets = np.sort(np.array([position for _, position in placed]) @ normal)
     steps = np.diff(offsets)
-    return gaps_of_steps(steps[steps > SAME_POSITION_MM])
+    return np.asarray(steps[steps > SAME_POSITION_MM])
+
+
+def displaced(steps_mm: FloatArray) -> tuple[int, ...]:
+    """Slices (by index from below) that lie off the middle of an otherwise even stack.
+
+    Such a slice has one step too long and the next too short by as much: no acquisition does that,
+    a damaged position does.
+    """
+    found = []
+    for k in range(1, len(steps_mm)):
+        around = np.concatenate((steps_mm[max(0, k - 3) : k - 1], steps_mm[k + 1 : k + 3]))
+        if len(around) < 2:
+            continue
+        step = float(around[0])
+        middle = float(steps_mm[k - 1] + steps_mm[k]) / 2
+        even = [_equal(float(other), step) for other in (*around, middle)]
+        if all(even) and not _equal(float(steps_mm[k]), step):
+            found.append(k)
+    return tuple(found)
+
+
+def _equal(step_mm: float, reference_mm: float) -> bool:
+    return abs(step_mm - reference_mm) <= max(EQUAL_STEP * reference_mm, STEP_ROUNDING_MM)
 
 
 def gaps_of_steps(steps_mm: FloatArray) -> tuple[Gap, ...]:
@@ -267,14 +302,10 @@ def _runs(steps_mm: FloatArray) -> list[tuple[int, int]]:
     """First index and index behind the last of each longest stretch of equal steps."""
     runs: list[tuple[int, int]] = []
     for k, step in enumerate(steps_mm):
-        if runs:
-            first = runs[-1][0]
-            reference = float(steps_mm[first])
-            tolerance = max(EQUAL_STEP * reference, STEP_ROUNDING_MM)
-            if abs(float(step) - reference) <= tolerance:
-                runs[-1] = (first, k + 1)
-                continue
-        runs.append((k, k + 1))
+        if runs and _equal(float(step), float(steps_mm[runs[-1][0]])):
+            runs[-1] = (runs[-1][0], k + 1)
+        else:
+            runs.append((k, k + 1))
     return runs
 
 

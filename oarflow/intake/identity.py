@@ -55,6 +55,11 @@ def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
             missing_frame = not uid and name.startswith("Frame")
             broken[name] += not (missing_frame or is_uid(uid))
         broken["Patient ID"] += not _long_string(header.identity.get("PatientID", b""))
+    other = sum(
+        header.media_sop_instance_uid not in ("", header.sop_instance_uid) for header in headers
+    )
+    if other < len(headers):  # in all of them it is the habit of a tool that gave new UIDs
+        broken["SOP Instance UID beside that of the file meta group"] = other
     return tuple(
         Finding(Code.INVALID_IDENTITY, f"{name} is missing or invalid in {count} slices")
         for name, count in broken.items()

@@ -220,7 +220,9 @@ def _read(path: Path) -> FileRecord:
     try:
         with opened(path) as file:
             parsed = parse_header(file, HEADER_TAGS)
-        header = header_of(parsed.dataset, parsed.transfer_syntax_uid)
+        header = header_of(
+            parsed.dataset, parsed.transfer_syntax_uid, parsed.media_sop_instance_uid
+        )
     except NotDicomError:
         return FileRecord(path, _stranger(path))
     except PrivateSyntaxError as error:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oarflow.intake.headers import Gap, gaps, gaps_of_steps, header_of
+from oarflow.intake.headers import Gap, displaced, gaps, gaps_of_steps, header_of
 from tests.phantoms import make_series
 
 
@@ -56,3 +56,21 @@ def test_headers_of_data_sets_without_pixels():
     del headers[7]
     assert gaps(headers) == (Gap(6, pytest.approx(6.0), pytest.approx(3.0)),)
     assert gaps([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("steps", "slices"),
+    [
+        ([3.0] * 6 + [3.8, 2.2] + [3.0] * 6, (7,)),
+        ([2.2, 3.8] + [3.0] * 6, (1,)),
+        ([3.0] * 6 + [3.8, 2.2], (7,)),
+        ([3.0] * 12, ()),
+        ([3.0] * 6 + [5.0] * 6, ()),
+        ([3.0, 3.1] * 6, ()),
+        ([0.62, 0.63] * 6, ()),
+        ([3.0, 3.2], ()),
+    ],
+    ids=str,
+)
+def test_a_slice_off_the_middle_of_its_neighbours(steps, slices):
+    assert displaced(np.array(steps)) == slices

@@ -310,6 +310,20 @@ def test_slices_lost_at_an_end_are_seen_where_a_number_is_expected(tmp_path):
     assert read_volume(tmp_path).volume.hu.shape[0] == 14
 
 
+def test_a_slice_off_its_place(tmp_path):
+    offsets = [3.0 * k + (0.8 if k == 7 else 0) for k in range(16)]
+    write_series(tmp_path, make_series(offsets_mm=offsets))
+    assert refused(tmp_path).code == Code.DISPLACED_SLICE
+
+
+def test_a_uid_that_its_file_meta_group_denies(tmp_path):
+    paths = write_series(tmp_path, make_series())
+    one = pydicom.dcmread(paths[3])
+    one.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    one.save_as(paths[3])
+    assert refused(tmp_path).code == Code.INVALID_IDENTITY
+
+
 def test_a_sheared_stack(tmp_path):
     series = make_series()
     for k, dataset in enumerate(series):

@@ -1,0 +1,238 @@
+"""Damage series in many ways: the intake must refuse, or the damage must be harmless.
+
+`python -m tests.fuzz_intake --cases 2000` runs the whole; a smoke run is among the tests. Real
+series take part where OARFLOW_DATA names the data folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from oarflow.errors import Refusal
+from oarflow.intake import SeriesRules, read_volume
+from oarflow.volume import Volume
+from tests.phantoms import make_series, write_series
+
+RULES = SeriesRules(min_slices=3)
+MAX_SECONDS = 20.0
+HEADER_BYTES = 1800
+"""Most bytes of a file that count as its header."""
+
+_SMALL = {"slices": 12, "rows": 36, "columns": 36, "spacing_yx": (5.5, 5.5)}
+Files = list[bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A sound series, the same of another patient, and what each slice of it is read as."""
+
+    name: str
+    files: Files
+    other: Files
+    positions: dict[str, NDArray[np.float64]]
+    hu: dict[str, NDArray[np.float32]]
+
+
+def bases() -> list[Base]:
+    """Series to damage."""
+    found = []
+    for name, changes, preamble in (
+        ("plain", {}, True),
+        ("bare", {"transfer_syntax": ImplicitVRLittleEndian}, False),
+        ("rle", {"transfer_syntax": RLELossless}, True),
+        ("jpeg2000", {"transfer_syntax": JPEG2000Lossless}, True),
+        ("decubitus", {"patient_position": "HFDL", "signed": True}, True),
+    ):
+        one, two = (_phantom(who, changes, preamble=preamble) for who in ("one", "two"))
+        found.append(_base(name, one, two))
+    data = os.environ.get("OARFLOW_DATA")
+    becker = Path(data or "", "dicom", "hn_becker")
+    if data and becker.exists():
+        files = [path.read_bytes() for path in sorted(becker.glob("CT.*.dcm"))]
+        found.append(_base("real", files, found[1].other))
+    return found
+
+
+def _phantom(who: str, changes: dict[str, object], *, preamble: bool) -> Files:
+    series = make_series(patient=who, **{**_SMALL, **changes})
+    with tempfile.TemporaryDirectory() as name:
+        return [path.read_bytes() for path in write_series(Path(name), series, preamble=preamble)]
+
+
+def _base(name: str, files: Files, other: Files) -> Base:
+    with tempfile.TemporaryDirectory() as folder:
+        _put(Path(folder), files)
+        volume = read_volume(Path(folder), RULES).volume
+    uids = volume.source.sop_instance_uids
+    positions = dict(zip(uids, volume.grid.positions_lps, strict=True))
+    return Base(name, files, other, positions, dict(zip(uids, volume.hu, strict=True)))
+
+
+def _put(folder: Path, files: Files) -> None:
+    for k, content in enumerate(files):
+        (folder / f"CT.{k:03d}.dcm").write_bytes(content)
+
+
+def drop(files: Files, base: Base, rng: random.Random) -> None:
+    for _ in range(rng.randint(1, 3)):
+        files.pop(rng.randrange(len(files)))
+
+
+def duplicate(files: Files, base: Base, rng: random.Random) -> None:
+    files.append(rng.choice(files))
+
+
+def shuffle(files: Files, base: Base, rng: random.Random) -> None:
+    rng.shuffle(files)
+
+
+def truncate(files: Files, base: Base, rng: random.Random) -> None:
+    k = rng.randrange(len(files))
+    end = rng.choice((rng.randrange(len(files[k])), rng.randrange(HEADER_BYTES)))
+    files[k] = files[k][:end]
+
+
+def _flip(content: bytes, first: int, last: int, rng: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(rng.randint(1, 8)):
+        changed[rng.randrange(first, min(last, len(content)))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def flip_header(files: Files, base: Base, rng: random.Random) -> None:
+    k = rng.randrange(len(files))
+    files[k] = _flip(files[k], 0, HEADER_BYTES, rng)
+
+
+def flip_anywhere(files: Files, base: Base, rng: random.Random) -> None:
+    for _ in range(rng.randint(1, 4)):
+        k = rng.randrange(len(files))
+        files[k] = _flip(files[k], 0, len(files[k]), rng)
+
+
+def zero_block(files: Files, base: Base, rng: random.Random) -> None:
+    k = rng.randrange(len(files))
+    start = rng.randrange(len(files[k]))
+    length = rng.randint(16, 600)
+    changed = bytearray(files[k])
+    changed[start : start + length] = b"\0" * len(changed[start : start + length])
+    files[k] = bytes(changed)
+
+
+def cut_out(files: Files, base: Base, rng: random.Random) -> None:
+    k = rng.randrange(len(files))
+    start = rng.randrange(len(files[k]))
+    files[k] = files[k][:start] + files[k][start + rng.randint(1, 300) :]
+
+
+def foreign_slice(files: Files, base: Base, rng: random.Random) -> None:
+    files[rng.randrange(len(files))] = rng.choice(base.other)
+
+
+def foreign_header(files: Files, base: Base, rng: random.Random) -> None:
+    """The first part of one patient's file before the rest of another's."""
+    k = rng.randrange(len(files))
+    end = rng.randrange(200, HEADER_BYTES)
+    files[k] = rng.choice(base.other)[:end] + files[k][end:]
+
+
+def garbage(files: Files, base: Base, rng: random.Random) -> None:
+    files[rng.randrange(len(files))] = rng.randbytes(rng.randrange(3000))
+
+
+DAMAGES = (
+    drop,
+    duplicate,
+    shuffle,
+    truncate,
+    flip_header,
+    flip_anywhere,
+    zero_block,
+    cut_out,
+    foreign_slice,
+    foreign_header,
+    garbage,
+)
+_BITS = (flip_header, flip_anywhere, zero_block, cut_out, foreign_header)
+"""Damages that can change a voxel or a rescale without a trace: uncompressed DICOM has no check
+sum. Where such a series is accepted, its geometry is still held against the sound one."""
+
+
+def run_case(base: Base, seed: int) -> str:
+    """Damage a series once; the name of the damage and what came of it.
+
+    Raises AssertionError where a harmful damage is accepted, and whatever else the intake raises.
+    """
+    rng = random.Random(seed)
+    damage = rng.choice(DAMAGES)
+    files = list(base.files)
+    damage(files, base, rng)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        _put(Path(name), files)
+        try:
+            volume = read_volume(Path(name), RULES).volume
+        except Refusal as refusal:
+            outcome = str(refusal.code)
+        else:
+            outcome = "accepted"
+            known = [uid for uid in volume.source.sop_instance_uids if uid in base.positions]
+            _assert_harmless(base, volume, known, exact=damage not in _BITS)
+    assert time.monotonic() - start < MAX_SECONDS, "too slow"
+    return f"{damage.__name__}: {outcome}"
+
+
+def _assert_harmless(base: Base, volume: Volume, known: list[str], *, exact: bool) -> None:
+    """Slices lie where they lay, none is lost inside; their voxels too, where that can be known."""
+    uids = volume.source.sop_instance_uids
+    assert len(uids) - len(known) <= 1, "several unknown slices"
+    order = list(base.positions)
+    for k, uid in enumerate(uids):
+        if uid not in base.positions:
+            continue
+        at_an_end = k in (0, len(uids) - 1)
+        allowed_mm = 0.5 * abs(volume.grid.spacing_zyx[0]) if at_an_end else 0.05
+        off = np.abs(volume.grid.positions_lps[k] - base.positions[uid]).max()
+        assert off <= allowed_mm, f"slice {k} moved by {off} mm"
+        if exact:
+            np.testing.assert_array_equal(volume.hu[k], base.hu[uid])
+    if len(known) == len(uids):
+        first = order.index(known[0])
+        assert known == order[first : first + len(known)], "a slice inside is lost"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    series = bases()
+    outcomes: Counter[str] = Counter()
+    failures = 0
+    for seed in range(arguments.seed, arguments.seed + arguments.cases):
+        base = series[seed % len(series)]
+        try:
+            outcomes[run_case(base, seed)] += 1
+        except Exception as error:
+            failures += 1
+            sys.stdout.write(f"seed {seed} ({base.name}): {type(error).__name__}: {error}\n")
+    for outcome, count in sorted(outcomes.items()):
+        sys.stdout.write(f"{count:6d}  {outcome}\n")
+    sys.stdout.write(f"{arguments.cases} cases, {failures} failures\n")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
