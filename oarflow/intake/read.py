@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from oarflow.errors import Code, Finding, Refusal
@@ -12,8 +12,9 @@ from oarflow.intake.assemble import Progress, Slice, assemble, without_duplicate
 from oarflow.intake.choose import DEFAULT_RULES, SeriesRules, choose
 from oarflow.intake.decode import supported
 from oarflow.intake.gate import judge, lossy
-from oarflow.intake.headers import InstanceHeader
+from oarflow.intake.headers import InstanceHeader, steps_mm
 from oarflow.intake.identity import is_uid, mixed_persons
+from oarflow.intake.limits import GAP_FACTOR
 from oarflow.intake.plausible import judge_hu
 from oarflow.intake.scan import (
     CT_OBJECTS,
@@ -33,11 +34,15 @@ _STRANGERS = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """What was read: the CT, every file by class, and remarks without patient data."""
+    """What was read: the CT, every file by class, and remarks without patient data.
+
+    paths: the files of the volume's slices, by SOP Instance UID.
+    """
 
     volume: Volume
     account: FileAccount
     notes: tuple[str, ...] = ()
+    paths: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +137,8 @@ def _decoded(
         error.account = found.account.as_json()
         raise
     remarks = (*notes, *identity_notes, *_remarks([item.header for item in kept]))
-    return Intake(volume, found.account, remarks)
+    paths = {item.header.sop_instance_uid: item.path for item in kept}
+    return Intake(volume, found.account, remarks, paths)
 
 
 def _headers(records: Sequence[FileRecord]) -> list[InstanceHeader]:
@@ -200,6 +206,10 @@ def _remarks(headers: Sequence[InstanceHeader]) -> list[str]:
     lossy_count = sum(lossy(header) for header in headers)
     if lossy_count:
         remarks.append(f"{lossy_count} slices were, or may have been, compressed with loss")
+    thickness = [h.slice_thickness_mm for h in headers if h.slice_thickness_mm]
+    steps = steps_mm(headers)
+    if thickness and steps.size and steps.max() > GAP_FACTOR * max(thickness):
+        remarks.append(f"slices {max(thickness):g} mm thick lie up to {steps.max():.2f} mm apart")
     promised = {header.images_in_acquisition for header in headers}
     if len(promised) == 1 and (count := promised.pop()) is not None and count > len(headers):
         remarks.append(f"Images in Acquisition says {count}, {len(headers)} slices are here")
