@@ -21,13 +21,18 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from oarflow.geometry import Grid
 from oarflow.rtstruct.decimal_strings import format_ds
-from oarflow.rtstruct.elements import copy_identity, equipment_item, file_meta
+from oarflow.rtstruct.elements import (
+    ANATOMICAL_STRUCTURE,
+    code_item,
+    copy_identity,
+    equipment_item,
+    file_meta,
+)
 from oarflow.rtstruct.provenance import SOFTWARE, Provenance, ascii_text, derived_uid, run_uid
-from oarflow.rtstruct.specs import RoiSpec
+from oarflow.rtstruct.specs import Code, RoiSpec
 from oarflow.structures import ProbabilityField, Segmentation
 from oarflow.volume import Source
 
-_BODY_STRUCTURE = SrCode("123037004", "SCT", "Anatomical Structure")
 _OWN_SCHEME = "99OARFLOW"
 
 _SERIES_NUMBER = 1
@@ -174,18 +179,13 @@ def _decimals(values: NDArray[np.float64]) -> list[str]:
 def _description(
     number: int, segmentation: Segmentation, spec: RoiSpec, uid: UID
 ) -> hd.seg.SegmentDescription:
-    code = spec.code
-    kind = (
-        SrCode(code.value, code.scheme, code.meaning)
-        if code is not None
-        else SrCode(f"OAR{number}", _OWN_SCHEME, ascii_text(spec.organ, 64))
-    )
+    code = spec.code or Code(spec.organ[:16], _OWN_SCHEME, ascii_text(spec.organ, 64))
     model = segmentation.model
-    return hd.seg.SegmentDescription(
+    description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=spec.name,
-        segmented_property_category=_BODY_STRUCTURE,
-        segmented_property_type=kind,
+        segmented_property_category=_sr_code(ANATOMICAL_STRUCTURE),
+        segmented_property_type=_sr_code(code),
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=ascii_text(model.name, 64) if model else SOFTWARE,
@@ -198,6 +198,14 @@ def _description(
         tracking_id=ascii_text(spec.organ, 64),
         display_color=hd.color.CIELabColor.from_rgb(*spec.colour),
     )
+    if code.modifier is not None:
+        kind = description.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = [code_item(code.modifier)]
+    return description
+
+
+def _sr_code(code: Code) -> SrCode:
+    return SrCode(code.value, code.scheme, code.meaning)
 
 
 def _set_frames(

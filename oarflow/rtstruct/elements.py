@@ -40,6 +40,9 @@ COPIED = (
 
 _ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
+ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+"""The category of all that is contoured here (CID 7150)."""
+
 _PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 _ARTIFICIAL_INTELLIGENCE = Code("113111", "DCM", "Artificial Intelligence")
 
@@ -94,11 +97,13 @@ def _as_written(element: DataElement | RawDataElement) -> DataElement | RawDataE
 
 
 def code_item(code: Code) -> Dataset:
-    """A coded concept as a sequence item."""
+    """A coded concept as a sequence item, its modifier within it."""
     item = Dataset()
     item.CodeValue = code.value
     item.CodingSchemeDesignator = code.scheme
     item.CodeMeaning = code.meaning
+    if code.modifier is not None:
+        item.SegmentedPropertyTypeModifierCodeSequence = [code_item(code.modifier)]
     return item
 
 

@@ -14,11 +14,15 @@ _INTERPRETED_TYPES = frozenset({"ORGAN", "EXTERNAL", "AVOIDANCE", "CONTROL", "CA
 
 @dataclass(frozen=True)
 class Code:
-    """A coded concept: value, coding scheme designator (such as SCT) and meaning, all ASCII."""
+    """A coded concept: value, coding scheme designator (such as SCT) and meaning, all ASCII.
+
+    modifier: what narrows an anatomic structure down: its side, as a rule.
+    """
 
     value: str
     scheme: str
     meaning: str
+    modifier: Code | None = None
 
     def __post_init__(self) -> None:
         if not (self.value.isascii() and 0 < len(self.value) <= 16):

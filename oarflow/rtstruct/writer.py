@@ -18,6 +18,7 @@ from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import MAX_CONTOUR_BYTES
 from oarflow.rtstruct.decimal_strings import contour_text
 from oarflow.rtstruct.elements import (
+    ANATOMICAL_STRUCTURE,
     algorithm_item,
     code_item,
     copy_identity,
@@ -192,6 +193,7 @@ def _observation_item(roi: Roi) -> Dataset:
     item.ObservationNumber = roi.number
     item.ReferencedROINumber = roi.number
     if roi.code is not None:
+        item.SegmentedPropertyCategoryCodeSequence = [code_item(ANATOMICAL_STRUCTURE)]
         item.RTROIIdentificationCodeSequence = [code_item(roi.code)]
     item.RTROIInterpretedType = roi.interpreted_type
     item.ROIInterpreter = ""

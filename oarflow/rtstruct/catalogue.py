@@ -1,0 +1,26 @@
+"""The catalogue's organs as the writer wants them."""
+
+from __future__ import annotations
+
+from oarflow.organs import Catalogue, Concept, Organ
+from oarflow.rtstruct.specs import Code, RoiSpec
+
+
+def catalogue_specs(catalogue: Catalogue) -> dict[str, RoiSpec]:
+    """A spec for every organ, in catalogue order, under its own name."""
+    return {organ.name: _spec(organ) for organ in catalogue}
+
+
+def _spec(organ: Organ) -> RoiSpec:
+    return RoiSpec(
+        organ=organ.name,
+        name=organ.name,
+        colour=organ.colour,
+        code=_code(organ.code, organ.laterality_code) if organ.code else None,
+        minimum_island_cc=organ.minimum_island_cc,
+    )
+
+
+def _code(concept: Concept, side: Concept | None) -> Code:
+    modifier = Code(side.value, side.scheme, side.meaning) if side else None
+    return Code(concept.value, concept.scheme, concept.meaning, modifier)
