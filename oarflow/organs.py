@@ -181,7 +181,15 @@ class Catalogue:
                 other = table.setdefault(normalised(name), organ)
                 if other is not organ:
                     raise CatalogueError(f"{name!r} means both {other.name} and {organ.name}")
+        self._check_stems(table)
         return table
+
+    def _check_stems(self, table: dict[str, Organ]) -> None:
+        # "Submandibula_R" folds to "submandibular": a name without a side would gain one.
+        for organ in self.organs:
+            for stem in organ.stems:
+                if (taken := table.get(normalised(stem))) is not None:
+                    raise CatalogueError(f"{stem!r} names no side but would mean {taken.name}")
 
     def __iter__(self) -> Iterator[Organ]:
         return iter(self.organs)

@@ -1,0 +1,94 @@
+# make help lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+DEFAULT_INPUT := samples/openkbp_validation/ct
+DEFAULT_OUTPUT := out/sample
+
+INPUT ?= $(DEFAULT_INPUT)
+OUTPUT ?= $(DEFAULT_OUTPUT)
+MODELS ?= models
+TORCH_INDEX ?=
+WORKERS ?= 2
+ARGS ?=
+PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && echo $$p && break; done)
+
+TORCH := torch==2.13.0
+LOCK := requirements/lock.txt
+PACKAGES := $(wildcard app operators oarflow datasets training evaluation)
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.oarflow-run
+TEST_STAMP := $(VENV)/.oarflow-test
+
+.PHONY: help setup setup-test segment test lint fuzz evaluate benchmark lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo
+	@echo "Variables:"
+	@echo "  INPUT=dir        folder of DICOM to contour (default: the sample)"
+	@echo "  OUTPUT=dir       folder for the results; must be free (default: $(DEFAULT_OUTPUT), replaced)"
+	@echo "  MODELS=dir       folder of the networks (default: models)"
+	@echo "  TORCH_INDEX=url  where torch comes from; for the CPU build, without CUDA's libraries:"
+	@echo "                   TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+	@echo "  PYTHON=python    interpreter for .venv: 3.11 or 3.12 (default: the first of them found)"
+	@echo "  WORKERS=n        processes for the tests (default: 2)"
+	@echo "  ARGS=...         further flags for the program that the target runs"
+
+# torch comes first and alone, so that no other package can bring in another build of it.
+define install
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	$(BIN)/python -m pip install -q -c $(LOCK) -e '.$(1)'
+	$(BIN)/python -m pip check
+endef
+
+$(RUN_STAMP): pyproject.toml $(LOCK)
+	$(call install,)
+	@touch $@
+
+$(TEST_STAMP): pyproject.toml $(LOCK)
+	$(call install,[test])
+	@touch $@ $(RUN_STAMP)
+
+setup: $(RUN_STAMP) ## make .venv with what the application needs
+
+setup-test: $(TEST_STAMP) ## make .venv with what the tests need too
+
+segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir
+ifeq ($(OUTPUT),$(DEFAULT_OUTPUT))
+	@if [ -e $(DEFAULT_OUTPUT) ]; then echo "Replacing the results of an earlier run in $(DEFAULT_OUTPUT)"; rm -rf $(DEFAULT_OUTPUT); fi
+endif
+	@mkdir -p '$(OUTPUT)'
+	$(BIN)/python -m app -i '$(INPUT)' -o '$(OUTPUT)' -m '$(MODELS)' $(ARGS)
+
+test: lint ## set up; check style and types; run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+lint: $(TEST_STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES)
+
+fuzz: $(TEST_STAMP) ## generated masks through contours and back, for longer than in the tests
+	OMP_NUM_THREADS=1 OARFLOW_FUZZ=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzz $(ARGS)
+
+evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/results (needs OARFLOW_DATA)
+	$(BIN)/python -m evaluation evaluate $(ARGS)
+
+benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
+	$(BIN)/python -m evaluation benchmark $(ARGS)
+
+lock: ## write requirements/lock.txt afresh, from a new environment
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/pip" install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH); \
+	"$$folder/venv/bin/pip" install -q '.[test]'; \
+	"$$folder/venv/bin/pip" check; \
+	{ echo "# Versions of every package, direct and transitive, as tested. Made by: make lock"; \
+	  "$$folder/venv/bin/pip" freeze --exclude oarflow | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > "$$folder/lock.txt"; \
+	mv "$$folder/lock.txt" $(LOCK)
