@@ -324,9 +324,11 @@ def test_a_wrong_catalogue_is_refused(tmp_path: Path, entries: list[Any], messag
 
 
 def test_a_stem_that_gains_a_side_by_folding_is_refused(tmp_path: Path) -> None:
-    left = entry(name="Gland_L", laterality="L", partner="Gland_R", stems=["Submandibula"])
-    right = {**left, "name": "Gland_R", "laterality": "R", "partner": "Gland_L"}
+    gland = entry(sources={"TWOSTEP": "Gland"})
+    left = {**gland, "name": "Gland_L", "laterality": "L", "partner": "Gland_R"}
     left["stems"] = ["Submandibular"]
+    right = {**gland, "name": "Gland_R", "laterality": "R", "partner": "Gland_L"}
+    right["stems"] = ["Submandibula"]
     with pytest.raises(CatalogueError, match="names no side"):
         load_catalogue(write(tmp_path, left, right))
 
