@@ -39,6 +39,10 @@ MAX_LABEL_LENGTH = 16
 """Characters of StructureSetLabel (VR SH)."""
 
 
+TOO_SMALL = "no outline is large enough to be written"
+"""Why an organ whose mask is empty, or holds specks only, has no contour."""
+
+
 class HoleStyle(StrEnum):
     """How a hole is written."""
 
@@ -216,7 +220,7 @@ def organ_contours(
         )
         contours = _contours(regions, source, options.hole_style)
         if not contours:
-            refused = "no outline of the organ is large enough to be written"
+            refused = TOO_SMALL
     except (OutlineError, KeyholeError) as error:
         refused = str(error)
         logger.warning("%s has no contours: %s", spec.organ, refused)

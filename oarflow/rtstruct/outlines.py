@@ -87,7 +87,7 @@ class _Rounded:
         count = len(self.ring)
         before, after = np.arange(-1, count - 1), np.arange(1, count + 1)
         first = np.flatnonzero(np.diff(self.ring, prepend=-1))
-        last = np.append(first[1:], count) - 1
+        last = np.append(first[1:], count)[: len(first)] - 1
         before[first], after[last] = last, first
         return before, after
 
@@ -115,6 +115,8 @@ def outlines(
     Raises OutlineError where neither helps.
     """
     regions: dict[int, list[Region]] = {}
+    if not len(rings):
+        return []
     bad = _attempt(rings, planes, tolerance_mm, regions, tally)
     if len(bad):
         unsimplified = rings.on_slices(bad)
