@@ -183,20 +183,21 @@ def run_case(base: Base, seed: int) -> str:
     with tempfile.TemporaryDirectory() as name:
         _put(Path(name), files)
         try:
-            volume = read_volume(Path(name), RULES).volume
+            intake = read_volume(Path(name), RULES)
         except Refusal as refusal:
             outcome = str(refusal.code)
         else:
             outcome = "accepted"
-            known = [uid for uid in volume.source.sop_instance_uids if uid in base.positions]
-            _assert_harmless(base, volume, known, exact=damage not in _BITS)
+            told = any("mm apart" in note for note in intake.notes)
+            _assert_harmless(base, intake.volume, exact=damage not in _BITS, told=told)
     assert time.monotonic() - start < MAX_SECONDS, "too slow"
     return f"{damage.__name__}: {outcome}"
 
 
-def _assert_harmless(base: Base, volume: Volume, known: list[str], *, exact: bool) -> None:
-    """Slices lie where they lay, none is lost inside; their voxels too, where that can be known."""
+def _assert_harmless(base: Base, volume: Volume, *, exact: bool, told: bool) -> None:
+    """Slices lie where they lay, with their voxels where exact; none is lost inside in silence."""
     uids = volume.source.sop_instance_uids
+    known = [uid for uid in uids if uid in base.positions]
     assert len(uids) - len(known) <= 1, "several unknown slices"
     order = list(base.positions)
     for k, uid in enumerate(uids):
@@ -208,7 +209,7 @@ def _assert_harmless(base: Base, volume: Volume, known: list[str], *, exact: boo
         assert off <= allowed_mm, f"slice {k} moved by {off} mm"
         if exact:
             np.testing.assert_array_equal(volume.hu[k], base.hu[uid])
-    if len(known) == len(uids):
+    if len(known) == len(uids) and not told:
         first = order.index(known[0])
         assert known == order[first : first + len(known)], "a slice inside is lost"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.geometry import FloatArray, Grid
 from oarflow.intake.decode import UndecodableError, hounsfield, stored_values
-from oarflow.intake.headers import InstanceHeader, frame_of
+from oarflow.intake.headers import InstanceHeader, common_orientation, frame_of
 from oarflow.intake.identity import age_years, identity_of
 from oarflow.intake.limits import SAME_POSITION_MM
 from oarflow.intake.orientation import Layout, layout_of
@@ -88,10 +88,7 @@ def _undecodable(count: int) -> Finding:
 
 
 def _layout(slices: Sequence[Slice]) -> Layout:
-    orientation = slices[0].header.orientation
-    if orientation is None:
-        raise ValueError("a slice that passed the gate has an orientation")
-    across, down, _ = frame_of(orientation)
+    across, down, _ = frame_of(common_orientation(item.header for item in slices))
     return layout_of(across, down)
 
 
@@ -104,16 +101,7 @@ def assemble(
     """
     header = slices[0].header
     layout = _layout(slices)
-    shape = (header.rows or 0, header.columns or 0)
-    row_mm, column_mm = header.spacing_yx or (0.0, 0.0)
-    positions = np.array([item.position_lps for item in slices])
-    grid = Grid(
-        positions_lps=layout.first_voxel(positions, shape, (row_mm, column_mm)),
-        x_direction=layout.x_direction,
-        y_direction=layout.y_direction,
-        spacing_yx=layout.pair((row_mm, column_mm)),
-        shape=(len(slices), *layout.pair(shape)),
-    )
+    grid = _grid(slices, layout)
     hu = np.empty(grid.shape, dtype=np.float32)
     digest = _fill(hu, slices, layout, progress)
     identity, notes = identity_of([item.header for item in slices])
@@ -128,6 +116,23 @@ def assemble(
         patient_age_years=age_years(header),
     )
     return Volume(hu, grid, source), notes
+
+
+def _grid(slices: Sequence[Slice], layout: Layout) -> Grid:
+    header = slices[0].header
+    shape = (header.rows or 0, header.columns or 0)
+    row_mm, column_mm = header.spacing_yx or (0.0, 0.0)
+    positions = np.array([item.position_lps for item in slices])
+    try:
+        return Grid(
+            positions_lps=layout.first_voxel(positions, shape, (row_mm, column_mm)),
+            x_direction=layout.x_direction,
+            y_direction=layout.y_direction,
+            spacing_yx=layout.pair((row_mm, column_mm)),
+            shape=(len(slices), *layout.pair(shape)),
+        )
+    except ValueError as error:  # at the very limit of a tolerance, duplicates may decide
+        raise Refusal(Finding(Code.GANTRY_TILT, str(error))) from error
 
 
 def _fill(

@@ -85,6 +85,16 @@ class SeriesRules:
     expected_slices: how many slices the sender counts, to notice slices lost at the ends.
     lossy: whether a CT compressed with loss is noted or refused.
     ignore_patient_position: accept a Patient Position that contradicts the orientation.
+
+    In app.yaml, where every key may be left out::
+
+        series:
+          select:
+            - {description: "planning|RT", image_type: [ORIGINAL, AXIAL], min_slices: 40}
+            - {prefer: most_slices}
+          min_slices: 10
+          max_oblique_degrees: 1.0
+          lossy: note
     """
 
     select: tuple[SeriesRule, ...] = ()

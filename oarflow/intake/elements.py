@@ -26,7 +26,8 @@ def tag_of(keyword: str) -> int:
 def raw(dataset: Dataset, keyword: str) -> bytes | None:
     """Bytes of an element's value as they stand in the file, None where it is missing."""
     tag = tag_of(keyword)
-    element = dataset.get_item(tag) if tag in dataset else None
+    # keep_deferred: else pydicom converts an empty value, and fails where its VR is unknown
+    element = dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
     if element is None:
         return None
     if isinstance(element, RawDataElement):
@@ -89,8 +90,8 @@ def integer_text(dataset: Dataset, keyword: str) -> int | None:
 def short(dataset: Dataset, keyword: str, *, signed: bool = False) -> int | None:
     """One 16-bit integer or None."""
     value = raw(dataset, keyword)
-    if value is None or len(value) != 2:
+    if not value or len(value) != 2:
         return None
-    element = dataset.get_item(tag_of(keyword))
+    element = dataset.get_item(tag_of(keyword), keep_deferred=True)
     little = element.is_little_endian if isinstance(element, RawDataElement) else True
     return int.from_bytes(value, "little" if little else "big", signed=signed)

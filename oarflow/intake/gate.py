@@ -10,7 +10,14 @@ from oarflow.errors import Code, Finding
 from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
-from oarflow.intake.headers import InstanceHeader, displaced, frame_of, gaps_of_steps, steps_mm
+from oarflow.intake.headers import (
+    InstanceHeader,
+    common_orientation,
+    displaced,
+    frame_of,
+    gaps_of_steps,
+    steps_mm,
+)
 from oarflow.intake.limits import (
     MAX_MATRIX,
     MAX_RESCALE,
@@ -214,8 +221,7 @@ def _essence(header: InstanceHeader) -> tuple[object, ...]:
 
 def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
     """Findings on the geometry of the stack; orientations and positions are valid and parallel."""
-    orientation = headers[0].orientation or ()
-    across, down, normal = frame_of(orientation)
+    across, down, normal = frame_of(common_orientation(headers))
     positions = np.array([header.position_lps for header in headers])
     relative = positions - positions[np.argmin(positions @ normal)]
     sideways = relative - np.outer(relative @ normal, normal)

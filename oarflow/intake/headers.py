@@ -198,6 +198,14 @@ def _padding(dataset: Dataset, *, signed: bool) -> tuple[int, int] | None:
     return (value, value) if limit is None else (min(value, limit), max(value, limit))
 
 
+def common_orientation(headers: Iterable[InstanceHeader]) -> tuple[float, ...]:
+    """The middle of parallel slices' orientations. Raises ValueError where none has one."""
+    written = [header.orientation for header in headers if header.orientation is not None]
+    if not written:
+        raise ValueError("no slice has an orientation")
+    return tuple(float(value) for value in np.median(np.array(written), axis=0))
+
+
 def frame_of(orientation: Sequence[float]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Unit vectors, at right angles, of a valid orientation: growing column, growing row, normal.
 

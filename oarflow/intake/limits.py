@@ -91,14 +91,15 @@ MIN_AIR_FRACTION = 2e-4
 TISSUE_HU = (-250.0, 250.0)
 """Voxels in this range of HU are fat, water or soft tissue."""
 
-MIN_TISSUE_FRACTION = 0.005
-"""Least part of a volume that is soft tissue."""
+MIN_TISSUE_FRACTION, MIN_TISSUE_OF_KNOWN = 0.01, 0.3
+"""Least part of a volume that is soft tissue; where nearly all is masked, the second is the least
+part of the voxels above -1024 HU."""
 
 DENSE_HU, MAX_DENSE_FRACTION = 700.0, 0.15
 """Least HU of dense bone and metal, and the greatest part of the voxels above air that may be so
 dense where none is between air and tissue: padding beside stored values without their rescale."""
 
-MIN_TISSUE_OF_NEIGHBOURS, JUDGED_TISSUE_FRACTION = 0.2, 0.02
+MIN_TISSUE_OF_NEIGHBOURS, JUDGED_TISSUE_FRACTION = 0.2, 0.01
 """A slice inside the stack with less than this part of its neighbours' soft tissue is wrong, if
 those have at least the second part of their voxels in soft tissue."""
 
@@ -106,7 +107,7 @@ MAX_JUMP_HU = 350.0
 """Greatest median difference between neighbouring slices, in HU: more is a lost rescale."""
 
 BLANK_SLICE_HU = -900.0
-"""A constant slice at an end of the stack is masked background up to this HU."""
+"""A slice of one value is masked background up to this HU."""
 
 MAX_PATTERN_LENGTH = 200
 """Longest regular expression of a series rule, in characters."""

@@ -108,18 +108,13 @@ def _read(found: Scan, rules: SeriesRules, progress: Progress | None) -> Intake:
     findings = [*damage, *_strangers(found), *choice.findings]
     chosen = choice.series
     if chosen:
-        other = {r.path: FileClass.OTHER_SERIES for r in series if r not in chosen}
-        found = found.relabelled(
-            {path: kind for path, kind in other.items() if _is_slice(found, path)}
-        )
+        uid = _headers(chosen)[0].series_uid
+        other = [r for r in found.of(FileClass.SLICE) if r.header and r.header.series_uid != uid]
+        found = found.relabelled({record.path: FileClass.OTHER_SERIES for record in other})
         findings += [*_pixels(chosen), *judge(_headers(chosen), rules)]
     if findings:
         raise refusal(found, *dict.fromkeys(findings))
     return _decoded(found, chosen, choice.notes, progress)
-
-
-def _is_slice(found: Scan, path: Path) -> bool:
-    return any(r.path == path and r.file_class == FileClass.SLICE for r in found.records)
 
 
 def _decoded(

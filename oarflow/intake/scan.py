@@ -29,6 +29,7 @@ from oarflow.intake.files import (
     parse_header,
 )
 from oarflow.intake.headers import HEADER_TAGS, InstanceHeader, header_of
+from oarflow.intake.identity import is_uid
 from oarflow.intake.limits import MAX_FILES
 
 _SLICE_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
@@ -107,7 +108,7 @@ class FileAccount:
         classes = Counter(record.file_class for record in found)
         objects = Counter(
             UID(record.header.sop_class_uid).name
-            if UID(record.header.sop_class_uid).is_valid and record.header.sop_class_uid
+            if is_uid(record.header.sop_class_uid)
             else "unknown"
             for record in found
             if record.header and record.file_class == FileClass.OTHER_OBJECT

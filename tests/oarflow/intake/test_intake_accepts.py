@@ -200,6 +200,12 @@ def test_lossy_compression_is_noted(tmp_path):
     assert any("with loss" in note for note in read_volume(tmp_path).notes)
 
 
+def test_steps_longer_than_the_slices_are_thick_are_noted(tmp_path):
+    write_series(tmp_path, make_series()[::2], order="shuffled")
+    notes = read_volume(tmp_path, SeriesRules(min_slices=8)).notes
+    assert notes == ("slices 3 mm thick lie up to 6.00 mm apart",)
+
+
 def test_blank_masked_slices_at_the_ends_are_accepted(tmp_path):
     def masked(x, y, z):
         return np.where(np.abs(z) < 18, head(x, y, z), -1024.0)
