@@ -15,7 +15,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.structures import Localization, Side
 from oarflow.volume import Volume
 
-PRESENT_LEVEL = 0.5
+PRESENT_LEVEL = 0.4
 """Probability from which a coarse voxel belongs to an organ."""
 
 PRESENT_CC = 0.5

@@ -46,14 +46,17 @@ def file_sha256(path: Path) -> str:
         ) from error
 
 
-def _loaded(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
-    """The frozen network of checked bytes; torch's notice that TorchScript is old is known."""
+def load_network(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
+    """The frozen network of checked bytes, in single precision whatever it was stored in.
+
+    Torch's notice that TorchScript is deprecated is known and kept quiet.
+    """
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(  # type: ignore[no-untyped-call]
             io.BytesIO(content), map_location=device
         )
-        module.eval()
+        module.float().eval()
         frozen: torch.jit.ScriptModule = torch.jit.freeze(module)
         return frozen
 
@@ -67,7 +70,7 @@ class TorchScriptNetwork:
             raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
         self.card = card
         self._device = torch.device(device)
-        self._module = _loaded(content, self._device)
+        self._module = load_network(content, self._device)
         self._format = torch.channels_last if card.dimensions == 2 else torch.channels_last_3d
         self._half = device == "cuda"
 
