@@ -1,0 +1,1 @@
+"""The MONAI Deploy application: graph, settings, command line, exit statuses."""

@@ -1,0 +1,54 @@
+"""The command line: `python -m app`, `python3 /opt/holoscan/app`, or `oarflow`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from app.arguments import parse
+from app.environment import configure_logging, prepare
+from app.signals import StopOnSignal
+from oarflow.errors import ConfigurationError, ExitStatus
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the application. argv: flags without the program's name. Returns the exit status."""
+    started = time.monotonic()
+    flags = parse(argv)
+    try:
+        prepare()
+        configure_logging(flags.debug)
+        return _act(flags, started)
+    except ConfigurationError as error:
+        sys.stderr.write(f"oarflow: {error.code}: {error}\n")
+        return ExitStatus.USAGE
+
+
+def _act(flags: argparse.Namespace, started: float) -> int:
+    """Do what the flags say. What each way does not need is not imported."""
+    if flags.explain_codes:
+        from app.table import print_codes  # noqa: PLC0415
+
+        print_codes()
+        return ExitStatus.WRITTEN
+    from app.paths import config_path, resolve  # noqa: PLC0415
+    from app.settings import load_settings  # noqa: PLC0415
+
+    if flags.print_config:
+        settings = load_settings(config_path(flags.config, os.environ))
+        sys.stdout.write(settings.as_yaml())
+        return ExitStatus.WRITTEN
+    paths = resolve(vars(flags), os.environ)
+    settings = load_settings(paths.config)
+    with StopOnSignal() as stop:  # before the networks' threads exist
+        from app.session import Session  # noqa: PLC0415
+
+        session = Session(paths, settings, flags.progress, flags.quiet, flags.debug, started)
+        return session.run(stop, flags.each_study)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

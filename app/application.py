@@ -1,0 +1,67 @@
+"""The MONAI Deploy application: its graph on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from operators.deliver_operator import DeliverOperator
+from operators.intake_operator import IntakeOperator, Progress
+from operators.localize_operator import LocalizeOperator
+from operators.sdk import Application, CountCondition
+from operators.segment_operator import SegmentOperator
+from operators.stage import Journal
+from operators.write_operator import WriteOperator
+
+from oarflow.intake import Intake
+from oarflow.networks.store import ModelStore
+from oarflow.writing import WritePlan, Written
+
+
+@dataclass(frozen=True)
+class Job:
+    """One study to contour, and everything that decides how."""
+
+    read: Callable[[Progress], Intake]
+    store: ModelStore
+    organs: Sequence[str]
+    organ_seconds: float | None
+    plan: WritePlan
+    deliver: Callable[[Written], None]
+
+
+class OARflow(Application):
+    """Contours of the organs at risk of one study.
+
+    intake -> localize -> segment -> write (and self-check) -> deliver
+
+    `run` raises what an operator raised: Refusal, Fault, ConfigurationError.
+    """
+
+    def __init__(self, job: Job, journal: Journal) -> None:
+        self.job = job
+        self.journal = journal
+        super().__init__()
+
+    def compose(self) -> None:
+        """Called by the SDK."""
+        job, journal = self.job, self.journal
+        once = CountCondition(self, 1)
+        intake = IntakeOperator(self, once, journal=journal, read=job.read)
+        localize = LocalizeOperator(self, journal=journal, store=job.store)
+        segment = SegmentOperator(
+            self,
+            journal=journal,
+            store=job.store,
+            organs=job.organs,
+            organ_seconds=job.organ_seconds,
+        )
+        write = WriteOperator(self, journal=journal, plan=job.plan)
+        deliver = DeliverOperator(self, journal=journal, deliver=job.deliver)
+
+        self.add_flow(intake, localize, {("intake", "intake")})
+        self.add_flow(intake, segment, {("intake", "intake")})
+        self.add_flow(localize, segment, {("localizations", "localizations")})
+        self.add_flow(intake, write, {("intake", "intake")})
+        self.add_flow(segment, write, {("segmentations", "segmentations")})
+        self.add_flow(write, deliver, {("written", "written")})

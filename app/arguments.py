@@ -1,0 +1,51 @@
+"""The command line's flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import oarflow
+from oarflow.errors import ExitStatus
+
+PROGRESS = ("auto", "bar", "json", "none")
+
+_STATUSES = {
+    ExitStatus.WRITTEN: "the RTSTRUCT was written and passed its self-check",
+    ExitStatus.FAULT: "a fault of the program; nothing but result.json is written",
+    ExitStatus.USAGE: "usage or configuration; nothing is written",
+    ExitStatus.REFUSED: "the input is refused; result.json has the reason",
+    ExitStatus.HELD: "strict: written, but an organ is failed or suspicious",
+    ExitStatus.INTERRUPTED: "interrupted; OUT is left as it was",
+    ExitStatus.TERMINATED: "terminated; OUT is left as it was",
+}
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The flags. Raises SystemExit: 2 for an unknown flag, 0 after help or version."""
+    parser = argparse.ArgumentParser(
+        prog="oarflow",
+        description="Contour the organs at risk on a planning CT of the head and neck. "
+        "For research use only.",
+        epilog="Without flags, HOLOSCAN_INPUT_PATH and its like decide.\n\nexit status:\n"
+        + "\n".join(f"  {status.value:>3}  {text}" for status, text in _STATUSES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-i", "--input", type=Path, metavar="IN", help="folder with the CT's DICOM files")
+    add("-o", "--output", type=Path, metavar="OUT", help="folder for the results, empty or new")
+    add("-m", "--model", "--models", dest="models", type=Path, metavar="MODELS",
+        help="folder with one folder per model")
+    add("-c", "--config", type=Path, metavar="FILE", help="settings (app.yaml)")
+    add("--each-study", action="store_true", help="contour every study, one folder in OUT each")
+    add("--progress", choices=PROGRESS, default="auto",
+        help="on standard error: a bar, JSON lines, or nothing; auto: a bar on a terminal")
+    add("--quiet", action="store_true", help="no table at the end")
+    add("--debug", action="store_true",
+        help="for developers: full messages of all libraries, which may show patient data")
+    add("--print-config", action="store_true", help="print the settings in force and end")
+    add("--explain-codes", action="store_true", help="print all reason codes and end")
+    add("--version", action="version", version=f"oarflow {oarflow.__version__}")
+    return parser.parse_args(argv)

@@ -1,0 +1,95 @@
+"""Which folders a run uses: flags, then the hosts' variables, then the package's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from oarflow.errors import ConfigurationError
+
+INPUT = ("HOLOSCAN_INPUT_PATH", "MONAI_INPUTPATH", "MERCURE_IN_DIR")
+OUTPUT = ("HOLOSCAN_OUTPUT_PATH", "MONAI_OUTPUTPATH", "MERCURE_OUT_DIR")
+MODELS = ("HOLOSCAN_MODEL_PATH", "MONAI_MODELPATH")
+CONFIG = ("HOLOSCAN_CONFIG_PATH",)
+
+DEFAULT_INPUT = Path("/var/holoscan/input")
+DEFAULT_OUTPUT = Path("/var/holoscan/output")
+DEFAULT_MODELS = Path("/opt/holoscan/models")
+DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
+
+BESIDE = Path(__file__).resolve().parent.parent
+"""The folder that holds the packages: the repository, or /opt/holoscan/app."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Absolute paths of a run. config: None where there is no settings file at all."""
+
+    input: Path
+    output: Path
+    models: Path
+    config: Path | None
+
+
+def resolve(
+    flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path = BESIDE
+) -> Paths:
+    """The paths in force.
+
+    flags: by input, output, models and config; None where not given. An empty variable counts as
+    not set, a relative one starts at HOLOSCAN_WORKDIR if that is set. Where the default models or
+    settings do not exist, those beside the program are taken.
+
+    Raises ConfigurationError (NO_INPUT, NO_MODELS, NO_CONFIG) naming what named the path.
+    """
+    source, named = _first(flags.get("input"), INPUT, environment) or (DEFAULT_INPUT, "default")
+    if not source.is_dir():
+        raise ConfigurationError("NO_INPUT", f"input {source} is no folder ({named})")
+    output, _ = _first(flags.get("output"), OUTPUT, environment) or (DEFAULT_OUTPUT, "default")
+    return Paths(
+        source.resolve(), output.resolve(), _models(flags, environment, beside),
+        config_path(flags.get("config"), environment, beside),
+    )
+
+
+def config_path(
+    flag: Path | None, environment: Mapping[str, str], beside: Path = BESIDE
+) -> Path | None:
+    """The settings file. A host may mount over the default's folder: then the one beside us."""
+    found = _first(flag, CONFIG, environment)
+    if found and found[0].is_file():
+        return found[0].resolve()
+    if found and found[0] != DEFAULT_CONFIG:
+        raise ConfigurationError("NO_CONFIG", f"settings {found[0]} do not exist ({found[1]})")
+    for candidate in (DEFAULT_CONFIG, beside / "app.yaml"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _models(
+    flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path
+) -> Path:
+    found = _first(flags.get("models"), MODELS, environment)
+    if found:
+        if not found[0].is_dir():
+            raise ConfigurationError("NO_MODELS", f"models {found[0]} is no folder ({found[1]})")
+        return found[0].resolve()
+    for candidate in (DEFAULT_MODELS, beside / "models"):
+        if candidate.is_dir():
+            return candidate
+    raise ConfigurationError("NO_MODELS", f"there is no models folder {DEFAULT_MODELS}; name one")
+
+
+def _first(
+    flag: Path | None, variables: tuple[str, ...], environment: Mapping[str, str]
+) -> tuple[Path, str] | None:
+    """The path in force and what named it."""
+    if flag is not None:
+        return flag, "command line"
+    for name in variables:
+        value = environment.get(name, "").strip()
+        if value:
+            return Path(environment.get("HOLOSCAN_WORKDIR", ""), value), name
+    return None

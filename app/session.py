@@ -1,0 +1,301 @@
+"""One run of the application: the one place where errors become exit statuses and result.json."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app.application import Job, OARflow
+from app.delivery import Delivery, Parcel
+from app.environment import describe
+from app.paths import Paths
+from app.progress import ProgressKind, Silent, make_progress
+from app.settings import Settings, requested_organs
+from app.signals import StopOnSignal
+from operators.intake_operator import Progress
+from operators.stage import Journal
+
+from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
+from oarflow.intake import Intake, read_study, read_volume, studies
+from oarflow.networks.store import ModelStore
+from oarflow.organs import CatalogueError, load_catalogue
+from oarflow.result import (
+    FaultPart,
+    Files,
+    OutputPart,
+    Result,
+    Run,
+    input_part,
+    organ_parts,
+    refusal_part,
+    written_status,
+)
+from oarflow.rtstruct.catalogue import catalogue_specs
+from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
+from oarflow.rtstruct.provenance import Provenance, run_time, settings_digest
+from oarflow.writing import WritePlan, Written
+
+LOGGER = logging.getLogger(__name__)
+
+_SEVERITY = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
+"""Exit statuses of single studies, the worst last."""
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run with its settings. started: time.monotonic() of the process's start."""
+
+    paths: Paths
+    settings: Settings
+    progress: str
+    quiet: bool
+    debug: bool
+    started: float
+
+    def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
+        """Contour the input. Raises ConfigurationError, with OUT as it was."""
+        when = _when()
+        delivery = Delivery.open(self.paths.output, self.paths.input)
+        stop.cleanup = delivery.abandon
+        try:
+            return self._run(delivery, when, each_study)
+        finally:
+            delivery.abandon()
+
+    def _run(self, delivery: Delivery, when: datetime, each_study: bool) -> ExitStatus:
+        setup = _Setup.of(self.paths, self.settings, when)
+        observer = make_progress(ProgressKind(self.progress))
+        parcels: list[Parcel] = []
+        statuses = []
+        try:
+            for folder, read in self._inputs(delivery.out, each_study):
+                case = _Case(self, setup, delivery, observer, folder)
+                result, parcel = case.contour(read)
+                parcels.append(parcel)
+                statuses.append(ExitStatus(result.exit_status))
+                if not each_study:
+                    break
+            delivery.commit(parcels)
+        finally:
+            worst = max(statuses, key=_SEVERITY.index, default=ExitStatus.FAULT)
+            observer.ended(worst)
+        if not self.quiet:
+            self._print(parcels)
+        return worst
+
+    def _inputs(
+        self, out: Path, each_study: bool
+    ) -> Iterator[tuple[Path, Callable[[Progress], Intake]]]:
+        """Where each study's results go, and what reads it."""
+        rules = self.settings.rules
+        if not each_study:
+            yield out, partial(read_volume, self.paths.input, rules)
+            return
+        try:
+            found = studies(self.paths.input)
+        except Refusal as refusal:
+            yield out, partial(_refuse, refusal)
+            return
+        for study in found:
+            yield out / study.digest, partial(read_study, study, rules)
+
+    @staticmethod
+    def _print(parcels: list[Parcel]) -> None:
+        from app.table import print_result  # noqa: PLC0415  (rich: only where somebody reads)
+
+        for parcel in parcels:
+            print_result(Result.model_validate_json(parcel.result), sys.stdout)
+
+
+def _refuse(refusal: Refusal, _: Progress) -> Intake:
+    raise refusal
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What is the same for every study of a run."""
+
+    store: ModelStore
+    organs: tuple[str, ...]
+    plan: Callable[[Path], WritePlan]
+    device: str
+    when: datetime
+    settings: dict[str, Any]
+
+    @classmethod
+    def of(cls, paths: Paths, settings: Settings, when: datetime) -> _Setup:
+        """Check everything that does not depend on the input. Raises ConfigurationError."""
+        profile = load_profile(settings.profile)
+        profile.check_label(settings.label)
+        try:
+            catalogue = load_catalogue(paths.models)
+        except CatalogueError as error:
+            raise ConfigurationError("CATALOGUE", str(error)) from error
+        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
+        specs = site_specs(catalogue_specs(catalogue), profile, site)
+        trusted = settings.trusted_models
+        store = ModelStore.open(
+            paths.models,
+            None if trusted is None else frozenset(trusted),
+            settings.device,
+            settings.threads,
+        )
+        in_force = settings.model_dump(mode="json")
+        device = _device_name(store.device)
+        provenance = Provenance(
+            settings_digest(in_force),
+            device,
+            tuple(card.identity for _, card in sorted(store.cards.items())),
+        )
+        contours = settings.contours
+        plan = partial(
+            WritePlan,
+            specs=specs,
+            provenance=provenance,
+            when=when,
+            options=profile.contour_options(contours.tolerance_mm, contours.interpolate_gaps),
+            label=settings.label,
+            seg=settings.outputs.seg,
+        )
+        organs = requested_organs(settings, store.organs, catalogue)
+        return cls(store, organs, plan, device, when, in_force)
+
+
+@dataclass
+class _Case:
+    """One study on its way. folder: where its results go."""
+
+    session: Session
+    setup: _Setup
+    delivery: Delivery
+    observer: Silent
+    folder: Path
+    journal: Journal = field(init=False)
+    ready: tuple[Result, Parcel] | None = None
+
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.observer)
+
+    def contour(self, read: Callable[[Progress], Intake]) -> tuple[Result, Parcel]:
+        """Run the graph; whatever happens, there is a result. Raises ConfigurationError."""
+        record = self.journal.record
+        record.stages["start"] = time.monotonic() - self.session.started
+        job = Job(
+            read=read,
+            store=self.setup.store,
+            organs=self.setup.organs,
+            organ_seconds=self.session.settings.organ_seconds,
+            plan=self.setup.plan(self.delivery.room(self.folder.name)),
+            deliver=self._finish,
+        )
+        try:
+            with _full_disk(self.delivery.out):
+                OARflow(job, self.journal).run()
+            if self.ready is None:
+                raise Fault("the graph ended before its last operator")
+            return self.ready
+        except ConfigurationError:
+            raise
+        except Refusal as refusal:
+            return self._without_files(
+                ExitStatus.REFUSED, refusal=refusal_part(refusal), files=refusal.account
+            )
+        except Fault as fault:
+            LOGGER.error("%s", fault)
+            part = FaultPart(kind="SELF_CHECK" if record.segmentations else "FAULT", message=str(fault))
+            return self._without_files(ExitStatus.FAULT, fault=part)
+        except Exception as error:
+            LOGGER.exception("the program failed")
+            part = FaultPart(kind=type(error).__name__, message=describe(error))
+            return self._without_files(ExitStatus.FAULT, fault=part)
+
+    def _finish(self, written: Written) -> None:
+        """The last operator's work: result.json and the list of files to be named."""
+        organs = organ_parts(written.segmentations, written.notes)
+        result = self._result(
+            written_status(organs, self.session.settings.strict),
+            organs=organs,
+            outputs=tuple(
+                OutputPart(
+                    path=item.name,
+                    kind=item.kind,
+                    sop_instance_uid=item.sop_instance_uid,
+                    sha256=item.sha256,
+                )
+                for item in written.files
+            ),
+        )
+        files = tuple((item.name, item.path) for item in written.files)
+        self.ready = result, Parcel(self.folder, files, result.as_json())
+
+    def _without_files(
+        self, status: ExitStatus, files: dict[str, object] | None = None, **parts: Any
+    ) -> tuple[Result, Parcel]:
+        if files is not None:
+            parts["files"] = Files.model_validate(files)
+        organs = organ_parts(self.journal.record.segmentations.values(), {})
+        result = self._result(status, organs=organs, **parts)
+        return result, Parcel(self.folder, (), result.as_json())
+
+    def _result(self, status: ExitStatus, **parts: Any) -> Result:
+        record = self.journal.record
+        if record.intake is not None:
+            parts["input"] = input_part(record.intake.volume, record.intake.notes)
+            parts.setdefault("files", Files.model_validate(record.intake.account.as_json()))
+        return Result(
+            run=Run(
+                started=self.setup.when.isoformat(),
+                seconds=round(time.monotonic() - self.session.started, 3),
+                stages={name: round(seconds, 3) for name, seconds in record.stages.items()},
+                device=self.setup.device,
+                peak_memory_mb=round(_peak_memory_mb(), 1),
+            ),
+            exit_status=int(status),
+            settings=self.setup.settings,
+            **parts,
+        )
+
+
+@contextmanager
+def _full_disk(out: Path) -> Iterator[None]:
+    """A full or read-only disk is the site's to mend, not a fault of the program."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise ConfigurationError(
+                "OUTPUT_NOT_WRITABLE", f"output {out} cannot be written: {error.strerror}"
+            ) from error
+        raise
+
+
+def _when() -> datetime:
+    try:
+        return run_time()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigurationError("SOURCE_DATE_EPOCH", str(error)) from error
+
+
+def _device_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch  # noqa: PLC0415  (loaded by now)
+
+    return f"{device} {torch.cuda.get_device_name(device)}"
+
+
+def _peak_memory_mb() -> float:
+    """Greatest resident size of this process so far, in MiB (Linux counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

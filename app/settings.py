@@ -1,0 +1,151 @@
+"""app.yaml: every setting with its default, checked; an unknown key is an error that names it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from oarflow.errors import ConfigurationError
+from oarflow.intake import SeriesRules
+from oarflow.organs import Catalogue
+
+PACKAGER_KEYS = frozenset({"application", "resources"})
+"""Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
+
+Colour = tuple[
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rois(_Section):
+    """The site's own ROI names and colours, by organ."""
+
+    prefix: str = ""
+    names: dict[str, str] = {}
+    colours: dict[str, Colour] = {}
+
+
+class Contours(_Section):
+    """How contours are made."""
+
+    tolerance_mm: float = Field(default=0.02, ge=0, le=0.1)
+    interpolate_gaps: int = Field(default=0, ge=0)
+
+
+class Outputs(_Section):
+    """Files beside the RTSTRUCT."""
+
+    seg: bool = False
+
+
+class Settings(_Section):
+    """The settings in force. Comments in app.yaml say what each means."""
+
+    organs: Literal["all"] | tuple[str, ...] = "all"
+    series: dict[str, Any] = {
+        "select": [],
+        "min_slices": 10,
+        "max_oblique_degrees": 1.0,
+        "expected_slices": None,
+        "lossy": "note",
+        "ignore_patient_position": False,
+    }
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    organ_seconds: float | None = Field(default=None, gt=0)
+    strict: bool = False
+    profile: str = "generic"
+    label: str = "OARflow"
+    rois: Rois = Rois()
+    contours: Contours = Contours()
+    outputs: Outputs = Outputs()
+    trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
+
+    @property
+    def rules(self) -> SeriesRules:
+        """How the series is chosen. Raises ConfigurationError."""
+        return SeriesRules.from_settings(self.series)
+
+    def as_yaml(self) -> str:
+        """As app.yaml has them."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read app.yaml; without one, the defaults.
+
+    Raises ConfigurationError (SETTINGS) naming the file, the key and what is wrong.
+    """
+    if path is None:
+        return Settings()
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
+    if document is None:
+        return Settings()
+    if not isinstance(document, Mapping):
+        raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
+    own = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
+    try:
+        settings = Settings.model_validate(own)
+    except ValidationError as error:
+        raise ConfigurationError("SETTINGS", f"{path}: {_explain(error)}") from error
+    _ = settings.rules
+    return settings
+
+
+def requested_organs(
+    settings: Settings, available: Iterable[str], catalogue: Catalogue
+) -> tuple[str, ...]:
+    """Catalogue names of the organs asked for, in catalogue order, each once.
+
+    available: organs that the models can do. Raises ConfigurationError: ORGAN_UNKNOWN for a name
+    that no organ answers to, or a model's organ that the catalogue lacks.
+    """
+    names = available if settings.organs == "all" else settings.organs
+    found = set()
+    for name in names:
+        organ = catalogue.resolve(name)
+        if organ is None:
+            near = difflib.get_close_matches(name, catalogue.names, n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigurationError("ORGAN_UNKNOWN", f"organ {name!r} is not known{hint}")
+        found.add(organ.name)
+    if not found:
+        raise ConfigurationError("ORGAN_UNKNOWN", "no organ is asked for: see `organs`")
+    return tuple(name for name in catalogue.names if name in found)
+
+
+def _explain(error: ValidationError) -> str:
+    said = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = _keys(problem["loc"][:-1])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            said.append(f"unknown key {where!r}; {hint}")
+        else:
+            said.append(f"{where}: {problem['msg']}")
+    return "; ".join(dict.fromkeys(said))
+
+
+def _keys(section: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in section:
+        inner = model.model_fields[str(part)].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return list(model.model_fields)

@@ -1,0 +1,51 @@
+"""SIGTERM and SIGINT end a run at once, whatever it is doing, and leave OUT as it was.
+
+The SDK puts its own handlers in place, waits for operators, and ends with status 1. So the signals
+are blocked in every thread, and one thread waits for them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+_POLL_SECONDS = 0.2
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class StopOnSignal:
+    """A context in which a stopping signal calls `cleanup` and ends the process with 128 + n.
+
+    Enter it on the main thread before other threads exist: they inherit the blocked signals.
+    cleanup: says whether there was something left to stop; if not, the run ends by itself.
+    """
+
+    def __init__(self) -> None:
+        self.cleanup: Callable[[], bool] = lambda: True
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._wait, name="signals", daemon=True)
+        self._before: set[signal.Signals | int] = set()
+
+    def __enter__(self) -> StopOnSignal:
+        self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def _wait(self) -> None:
+        while not self._done.is_set():
+            received = signal.sigtimedwait(_STOPPING, _POLL_SECONDS)
+            if received is not None and self.cleanup():
+                os._exit(128 + received.si_signo)

@@ -1,0 +1,73 @@
+"""What a person reads at the end: organ, status, volume, seconds; and the table of reason codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from oarflow.errors import REASONS
+from oarflow.result import Result
+from oarflow.structures import Status
+
+_STYLES = {
+    Status.SEGMENTED: "green",
+    Status.SUSPICIOUS: "bold yellow",
+    Status.TRUNCATED: "yellow",
+    Status.ABSENT: "dim",
+    Status.FAILED: "bold red",
+    Status.NO_MODEL: "dim",
+}
+
+_PLAIN_WIDTH = 120
+"""Columns where the output is no terminal."""
+
+
+def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
+    """The end of a run in a table, or why there is none."""
+    console = _console(stream)
+    if result.organs:
+        console.print(_organs(result))
+    if result.refusal:
+        refusal = result.refusal
+        console.print(f"[bold red]Refused: {refusal.code}[/] ({escape(refusal.detail)})")
+        console.print(f"{refusal.meaning} {refusal.remedy}")
+        for reason in refusal.also:
+            console.print(f"Also: {reason.code} ({escape(reason.detail)})")
+    if result.fault:
+        console.print(f"[bold red]Fault: {result.fault.kind}[/] {escape(result.fault.message)}")
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result.run.stages.items())
+    console.print(
+        f"{result.run.seconds:.1f} s ({stages}), {result.run.peak_memory_mb:.0f} MB, "
+        f"device {result.run.device or 'none'}, exit status {result.exit_status}"
+    )
+
+
+def print_codes(stream: TextIO = sys.stdout) -> None:
+    """Every reason code with what it means and what to do."""
+    table = Table("code", "meaning", "what to do", show_lines=True)
+    for code, reason in REASONS.items():
+        table.add_row(str(code), reason.meaning, reason.remedy)
+    _console(stream).print(table)
+
+
+def _organs(result: Result) -> Table:
+    table = Table("organ", "status")
+    table.add_column("volume (cc)", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("remarks")
+    for organ in result.organs:
+        style = _STYLES[organ.status]
+        volume = f"{organ.volume_cc:.1f}" if organ.status.written else ""
+        remarks = "; ".join((*organ.flags, *organ.notes))
+        status = f"[{style}]{organ.status}[/]"
+        table.add_row(organ.name, status, volume, f"{organ.seconds:.1f}", escape(remarks))
+    return table
+
+
+def _console(stream: TextIO) -> Console:
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False)

@@ -1,0 +1,260 @@
+"""result.json: what a run did, as a public, versioned document built by pure functions.
+
+It never holds a patient's name, ID or birth date. `python -m oarflow.result` prints its JSON Schema,
+which is published as docs/result.schema.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import oarflow
+from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
+from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
+from oarflow.volume import Volume
+
+SCHEMA_VERSION = "1.0"
+"""Grows by one at the right for additions, at the left where a reader must change."""
+
+FILE_NAME = "result.json"
+
+Vector = tuple[float, float, float]
+Seconds = Annotated[float, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Run(_Part):
+    """The program and its way. started: ISO 8601. device: None where no network ran."""
+
+    program: Literal["oarflow"] = "oarflow"
+    version: str = oarflow.__version__
+    started: str
+    seconds: Seconds
+    stages: dict[str, Seconds]
+    device: str | None
+    peak_memory_mb: Annotated[float, Field(ge=0)]
+
+
+class Reason(_Part):
+    """A reason code with what it means and what to do. detail: counts and limits in words."""
+
+    code: Code
+    meaning: str
+    remedy: str
+    detail: str
+
+
+class RefusalPart(Reason):
+    """The reason for which the input was refused. also: the others that hold."""
+
+    also: tuple[Reason, ...] = ()
+
+
+class FaultPart(_Part):
+    """An error of the program. kind: such as SELF_CHECK or a Python exception's name."""
+
+    kind: str
+    message: str
+
+
+class Input(_Part):
+    """The CT that was read.
+
+    spacing_mm: (z, y, x), z the median slice distance. slice_gaps_mm: smallest and largest one.
+    orientation: direction cosines along growing x index, then along growing y index (LPS).
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    frame_of_reference_uid: str
+    pixel_sha256: str
+    slices: Annotated[int, Field(ge=1)]
+    rows: Annotated[int, Field(ge=1)]
+    columns: Annotated[int, Field(ge=1)]
+    spacing_mm: Vector
+    slice_gaps_mm: tuple[float, float] | None
+    origin_mm: Vector
+    orientation: tuple[Vector, Vector]
+    notes: tuple[str, ...] = ()
+
+
+class Files(_Part):
+    """Every file of the input folder, counted by what it turned out to be."""
+
+    total: Annotated[int, Field(ge=0)]
+    classes: dict[str, int]
+    other_objects: dict[str, int] = {}
+
+
+class ModelPart(_Part):
+    """The network that made an organ."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class LocalizationPart(_Part):
+    """What the localizer said: centroid (x, y, z) LPS in mm, extent (z, y, x) in mm."""
+
+    present: bool
+    score: float
+    centroid_mm: Vector | None
+    extent_mm: Vector | None
+    slices: tuple[int, int] | None
+    cut: tuple[Side, ...]
+
+
+class OrganPart(_Part):
+    """One organ that was asked for. flags: what speaks against it; notes: what else was done."""
+
+    name: str
+    status: Status
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    volume_cc: Annotated[float, Field(ge=0)]
+    slices: Annotated[int, Field(ge=0)]
+    seconds: Seconds
+    model: ModelPart | None = None
+    localization: LocalizationPart | None = None
+
+
+class OutputPart(_Part):
+    """A delivered file. path: relative to the folder of this document."""
+
+    path: str
+    kind: Literal["RTSTRUCT", "SEG"]
+    sop_instance_uid: str
+    sha256: Sha256
+
+
+class Result(_Part):
+    """The whole document."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    run: Run
+    exit_status: int
+    refusal: RefusalPart | None = None
+    fault: FaultPart | None = None
+    input: Input | None = None
+    files: Files | None = None
+    organs: tuple[OrganPart, ...] = ()
+    outputs: tuple[OutputPart, ...] = ()
+    settings: dict[str, Any] = {}
+
+    def as_json(self) -> bytes:
+        """The document's bytes: UTF-8, indented, with a final line break."""
+        return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode("ascii")
+
+
+def refusal_part(refusal: Refusal) -> RefusalPart:
+    """A refusal in words."""
+    first = _reason(refusal.findings[0])
+    also = tuple(_reason(finding) for finding in refusal.also)
+    return RefusalPart(**first.model_dump(), also=also)
+
+
+def _reason(finding: Finding) -> Reason:
+    reason = REASONS[finding.code]
+    return Reason(
+        code=finding.code, meaning=reason.meaning, remedy=reason.remedy, detail=finding.detail
+    )
+
+
+def input_part(volume: Volume, notes: Sequence[str] = ()) -> Input:
+    """Facts of a volume; nothing of the patient."""
+    grid, source = volume.grid, volume.source
+    gaps = [float(b - a) for a, b in zip(grid.offsets_mm, grid.offsets_mm[1:], strict=False)]
+    return Input(
+        study_instance_uid=source.study_uid,
+        series_instance_uid=source.series_uid,
+        frame_of_reference_uid=source.frame_of_reference_uid,
+        pixel_sha256=source.pixel_digest,
+        slices=grid.shape[0],
+        rows=grid.shape[1],
+        columns=grid.shape[2],
+        spacing_mm=_vector(grid.spacing_zyx),
+        slice_gaps_mm=(_rounded(min(gaps)), _rounded(max(gaps))) if gaps else None,
+        origin_mm=_vector(grid.positions_lps[0]),
+        orientation=(_vector(grid.x_direction), _vector(grid.y_direction)),
+        notes=tuple(notes),
+    )
+
+
+def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPart:
+    """What became of an organ."""
+    written = segmentation.status.written
+    return OrganPart(
+        name=segmentation.organ,
+        status=segmentation.status,
+        flags=segmentation.flags,
+        notes=tuple(notes),
+        volume_cc=round(segmentation.volume_cc, 3) if written else 0.0,
+        slices=segmentation.slices if written else 0,
+        seconds=round(segmentation.seconds, 3),
+        model=_model(segmentation.model),
+        localization=_localization(segmentation.localization),
+    )
+
+
+def _model(identity: ModelIdentity | None) -> ModelPart | None:
+    if identity is None:
+        return None
+    return ModelPart(name=identity.name, version=identity.version, sha256=identity.sha256)
+
+
+def _localization(found: Localization | None) -> LocalizationPart | None:
+    if found is None:
+        return None
+    return LocalizationPart(
+        present=found.present,
+        score=round(found.score, 4),
+        centroid_mm=None if found.centroid_lps is None else _vector(found.centroid_lps),
+        extent_mm=None if found.extent_mm is None else _vector(found.extent_mm),
+        slices=found.slices,
+        cut=tuple(sorted(found.cut)),
+    )
+
+
+def organ_parts(
+    segmentations: Iterable[Segmentation], notes: Mapping[str, Sequence[str]]
+) -> tuple[OrganPart, ...]:
+    """All organs that were asked for, in their order."""
+    return tuple(organ_part(s, notes.get(s.organ, ())) for s in segmentations)
+
+
+def written_status(organs: Iterable[OrganPart], strict: bool) -> ExitStatus:
+    """Exit status of a run whose RTSTRUCT was written."""
+    doubtful = (Status.FAILED, Status.SUSPICIOUS)
+    if strict and any(organ.status in doubtful for organ in organs):
+        return ExitStatus.HELD
+    return ExitStatus.WRITTEN
+
+
+def json_schema() -> str:
+    """JSON Schema of the document, as published."""
+    schema = Result.model_json_schema(mode="serialization")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 6) + 0.0
+
+
+def _vector(values: Iterable[float]) -> Vector:
+    a, b, c = (_rounded(value) for value in values)
+    return a, b, c
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())

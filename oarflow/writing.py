@@ -1,0 +1,185 @@
+"""Segmentations to files that have been proven: contours, RTSTRUCT, self-check, SEG."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from oarflow.errors import Code, Fault, Finding, Refusal
+from oarflow.rtstruct.check import check_file
+from oarflow.rtstruct.contours import DEFAULT_OPTIONS, ContourOptions, structure_set
+from oarflow.rtstruct.provenance import Provenance
+from oarflow.rtstruct.specs import RoiSpec
+from oarflow.rtstruct.writer import write_rtstruct
+from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
+
+SELF_CHECK_FLAG = "the contour did not match its mask at the self-check"
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A written file, not yet under its final name. name: the one it shall have."""
+
+    path: Path
+    name: str
+    kind: Literal["RTSTRUCT", "SEG"]
+    sop_instance_uid: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WritePlan:
+    """How and where the files are written.
+
+    folder: for files that are being built; their names there do not end in .dcm. specs: by organ,
+    in the order of the ROIs. when: the run's time.
+    """
+
+    folder: Path
+    specs: Mapping[str, RoiSpec]
+    provenance: Provenance
+    when: datetime
+    options: ContourOptions = DEFAULT_OPTIONS
+    label: str = "OARflow"
+    seg: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """Proven files, and the segmentations as they are after the check.
+
+    notes: what else was done to an organ, in words, by organ.
+    """
+
+    segmentations: tuple[Segmentation, ...]
+    files: tuple[OutputFile, ...]
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def write_proved(
+    volume: Volume, ct: Mapping[str, Path], segmentations: Sequence[Segmentation], plan: WritePlan
+) -> Written:
+    """Write the RTSTRUCT, read it back against the raw CT, drop what does not match, repeat.
+
+    ct: the files of the volume's slices by SOP Instance UID.
+
+    Raises Refusal NOTHING_SEGMENTED where no organ can be written, Fault where organs failed by
+    error and none is left, or where the file as a whole is wrong.
+    """
+    path = plan.folder / "rtstruct.part"
+    current = tuple(segmentations)
+    notes: dict[str, tuple[str, ...]] = {}
+    hu = volume.hu
+    while True:
+        require_written(current)
+        structures, report = structure_set(
+            volume.source,
+            volume.grid,
+            current,
+            plan.specs,
+            options=plan.options,
+            label=plan.label,
+        )
+        notes |= {entry.organ: entry.notes for entry in report.organs}
+        lost = {entry.organ: entry.refused or "no contour" for entry in report.organs
+                if not entry.contours}
+        if lost:
+            current = _without(current, lost)
+            continue
+        changed = {e.organ: e.field for e in report.organs if e.field is not None}
+        current = tuple(_with_field(s, changed.get(s.organ), volume) for s in current)
+        uid = write_rtstruct(
+            path,
+            structures,
+            volume.source,
+            volume.grid,
+            provenance=plan.provenance,
+            when=plan.when,
+            decimals=plan.options.decimals,
+        )
+        expected = {
+            plan.specs[s.organ].name: s.field for s in current if s.status.written and s.field
+        }
+        check = check_file(path, ct, expected, volume.grid, volume.source, hu=hu)
+        if check.passed:
+            break
+        organ_of = {spec.name: organ for organ, spec in plan.specs.items()}
+        wrong = {organ_of[c.name]: "; ".join(c.failures) for c in check.organs if not c.passed}
+        current = _without(current, {o: f"{SELF_CHECK_FLAG}: {why}" for o, why in wrong.items()})
+    files = [_output(path, "rtstruct.dcm", "RTSTRUCT", uid)]
+    if plan.seg:
+        files.append(_seg(volume, current, plan))
+    return Written(current, tuple(files), notes)
+
+
+def require_written(segmentations: Iterable[Segmentation]) -> None:
+    """Raise where no organ can be written: Fault if any failed, else Refusal."""
+    found = tuple(segmentations)
+    if any(s.status.written for s in found):
+        return
+    failed = sum(s.status is Status.FAILED for s in found)
+    if failed:
+        raise Fault(f"no organ could be contoured: {failed} of {len(found)} failed")
+    counts = ", ".join(
+        f"{n} {status.value}" for status in Status if (n := sum(s.status is status for s in found))
+    )
+    raise Refusal(Finding(Code.NOTHING_SEGMENTED, counts or "no organ was asked for"))
+
+
+def _without(
+    segmentations: Iterable[Segmentation], lost: Mapping[str, str]
+) -> tuple[Segmentation, ...]:
+    """The same with some organs failed, and why."""
+    for organ, why in lost.items():
+        LOGGER.warning("%s is not written: %s", organ, why)
+    return tuple(
+        replace(s, status=Status.FAILED, field=None, flags=(*s.flags, lost[s.organ]))
+        if s.organ in lost
+        else s
+        for s in segmentations
+    )
+
+
+def _with_field(
+    segmentation: Segmentation, changed: ProbabilityField | None, volume: Volume
+) -> Segmentation:
+    """The segmentation with the field that was contoured, its volume and its slices."""
+    if changed is None:
+        return segmentation
+    planes = changed.mask.sum(axis=(1, 2))
+    row_mm, column_mm = volume.grid.spacing_yx
+    thickness = volume.grid.slice_thickness_mm[changed.box[0]]
+    return replace(
+        segmentation,
+        field=changed,
+        volume_cc=float(planes @ thickness) * row_mm * column_mm / 1000,
+        slices=int((planes > 0).sum()),
+    )
+
+
+def _seg(volume: Volume, segmentations: Sequence[Segmentation], plan: WritePlan) -> OutputFile:
+    from oarflow.seg import write_seg  # noqa: PLC0415  (highdicom: only where SEG is asked for)
+
+    path = plan.folder / "seg.part"
+    uid = write_seg(
+        path,
+        segmentations,
+        volume.source,
+        volume.grid,
+        plan.specs,
+        provenance=plan.provenance,
+        when=plan.when,
+    )
+    return _output(path, "seg.dcm", "SEG", uid)
+
+
+def _output(path: Path, name: str, kind: Literal["RTSTRUCT", "SEG"], uid: str) -> OutputFile:
+    return OutputFile(path, name, kind, uid, hashlib.sha256(path.read_bytes()).hexdigest())

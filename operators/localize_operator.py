@@ -1,0 +1,29 @@
+"""One look at the whole CT: where is which organ?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operators.sdk import InputContext, OperatorSpec, OutputContext
+from operators.stage import Stage
+
+from oarflow.localize import localize
+from oarflow.networks.store import ModelStore
+
+
+class LocalizeOperator(Stage):
+    """In: intake. Out: localizations (Localization by organ)."""
+
+    stage = "localize"
+
+    def __init__(self, fragment: Any, *args: Any, store: ModelStore, **kwargs: Any) -> None:
+        self.store = store
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        spec.input("intake")
+        spec.output("localizations")
+
+    def work(self, op_input: InputContext, op_output: OutputContext) -> None:
+        intake = op_input.receive("intake")
+        op_output.emit(localize(intake.volume, self.store), "localizations")

@@ -1,0 +1,54 @@
+"""Organ by organ: its network, its probability field, its status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from operators.sdk import InputContext, OperatorSpec, OutputContext
+from operators.stage import Stage
+
+from oarflow.networks.store import ModelStore
+from oarflow.segment import segment_organ
+
+
+class SegmentOperator(Stage):
+    """In: intake, localizations. Out: segmentations (one Segmentation per organ asked for).
+
+    organ_seconds: time limit of one organ, None for none.
+    """
+
+    stage = "segment"
+
+    def __init__(
+        self,
+        fragment: Any,
+        *args: Any,
+        store: ModelStore,
+        organs: Sequence[str],
+        organ_seconds: float | None,
+        **kwargs: Any,
+    ) -> None:
+        self.store = store
+        self.organs = tuple(organs)
+        self.organ_seconds = organ_seconds
+        super().__init__(fragment, *args, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        spec.input("intake")
+        spec.input("localizations")
+        spec.output("segmentations")
+
+    def work(self, op_input: InputContext, op_output: OutputContext) -> None:
+        volume = op_input.receive("intake").volume
+        localizations = op_input.receive("localizations")
+        observer, total = self.journal.observer, len(self.organs)
+        for number, organ in enumerate(self.organs, start=1):
+            observer.organ_started(organ, number, total)
+            limit = self.organ_seconds
+            deadline = None if limit is None else time.monotonic() + limit
+            result = segment_organ(volume, organ, localizations, self.store, deadline)
+            self.journal.record.segmentations[organ] = result
+            observer.organ_finished(result, number, total)
+        op_output.emit(tuple(self.journal.record.segmentations.values()), "segmentations")
