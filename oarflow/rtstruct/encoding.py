@@ -51,6 +51,7 @@ class Survey:
     body: the data set's bytes after the file meta group, inflated where they were deflated.
     declared_syntax: TransferSyntaxUID of the file meta group, None where there is none.
     syntax: the encoding that the bytes really have.
+    meta_instance_uid: MediaStorageSOPInstanceUID, empty where there is none.
     """
 
     body: bytes
@@ -58,6 +59,7 @@ class Survey:
     has_meta: bool
     declared_syntax: UID | None
     syntax: UID
+    meta_instance_uid: str = ""
     elements: int = 0
     trailing_zeros: int = 0
     disordered: int = 0
@@ -69,14 +71,15 @@ def survey(data: bytes, limits: Limits) -> Survey:
     """Walk the whole file. Raises ReadError (NOT_DICOM, DAMAGED, TOO_LARGE)."""
     has_preamble = data[128:132] == b"DICM"
     start = 132 if has_preamble else 0
-    declared, body_start = _file_meta(data, start)
+    meta, body_start = _file_meta(data, start)
+    declared = UID(meta["0010"]) if "0010" in meta else None
     body = data[body_start:]
     if declared == DeflatedExplicitVRLittleEndian:
         body = _inflated(body, limits.file_bytes)
     found = _encoding(body)
     if found is None:
         raise ReadError(_code_of_garbage(has_preamble, body_start > start), _hint(data))
-    result = Survey(body, has_preamble, body_start > start, declared, found)
+    result = Survey(body, has_preamble, body_start > start, declared, found, meta.get("0003", ""))
     try:
         _Walk(result, limits).run()
     except struct.error:
@@ -101,9 +104,9 @@ def _hint(data: bytes) -> str:
     return ""
 
 
-def _file_meta(data: bytes, start: int) -> tuple[UID | None, int]:
-    """Transfer syntax and end of the file meta group; (None, start) where there is no group."""
-    position, syntax = start, None
+def _file_meta(data: bytes, start: int) -> tuple[dict[str, str], int]:
+    """UIDs of the file meta group by element number, and its end; start where there is none."""
+    position, uids = start, {}
     while data[position : position + 2] == b"\x02\x00":
         vr = data[position + 4 : position + 6]
         header = ">" if vr not in LONG_VRS else "<"
@@ -115,10 +118,12 @@ def _file_meta(data: bytes, start: int) -> tuple[UID | None, int]:
             length, value = struct.unpack_from("<H", data, position + 6)[0], position + 8
         if value + length > len(data):
             raise ReadError(ReadCode.DAMAGED, "the file ends inside its meta group")
-        if data[position + 2 : position + 4] == b"\x10\x00":
-            syntax = UID(data[value : value + length].rstrip(b"\0 ").decode("ascii", "replace"))
+        if vr == b"UI":
+            element = struct.unpack_from("<H", data, position + 2)[0]
+            uid = data[value : value + length].rstrip(b"\0 ").decode("ascii", "replace")
+            uids[f"{element:04x}"] = uid
         position = value + length
-    return syntax, position
+    return uids, position
 
 
 def _inflated(body: bytes, limit: int) -> bytes:

@@ -1,0 +1,66 @@
+"""A linter for RTSTRUCT files of any vendor: what is odd, what it means, what to do."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from oarflow.rtstruct.check.headers import SliceHeader
+from oarflow.rtstruct.errors import ReadError
+from oarflow.rtstruct.lint.context import Context, drawn_contours, images_below
+from oarflow.rtstruct.lint.contour_checks import contour_findings
+from oarflow.rtstruct.lint.ct_checks import ct_findings
+from oarflow.rtstruct.lint.encoding_checks import encoding_findings, identity_findings
+from oarflow.rtstruct.lint.profile_checks import profile_findings
+from oarflow.rtstruct.lint.region_checks import reference_findings, region_findings
+from oarflow.rtstruct.lint.rules import RULES, Finding, Rule, Severity
+from oarflow.rtstruct.profile import Profile
+from oarflow.rtstruct.reader import open_document, structure_set
+
+__all__ = ["RULES", "Finding", "Rule", "Severity", "images_below", "lint"]
+
+CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    encoding_findings,
+    identity_findings,
+    region_findings,
+    reference_findings,
+    contour_findings,
+    ct_findings,
+    profile_findings,
+)
+
+
+def lint(
+    source: Path | str | bytes,
+    *,
+    ct: Mapping[str, SliceHeader] | None = None,
+    profile: Profile | None = None,
+) -> tuple[Finding, ...]:
+    """All findings on a file, errors first. Never raises for what the file holds.
+
+    ct: headers of the images it should refer to (`images_below`). A file that cannot be read at
+    all has the one finding UNREADABLE.
+    """
+    try:
+        document = open_document(source)
+    except ReadError as error:
+        return (Finding("UNREADABLE", 1, str(error)),)
+    found: list[Finding] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            contours = drawn_contours(document.dataset)
+        except ReadError as error:
+            contours = ()
+            found.append(Finding("CONTOURS_REFUSED", 1, error.detail))
+        context = Context(document, contours, ct or {}, profile)
+        try:
+            for check in CHECKS:
+                found += check(context)
+            if not found or found[0].rule != "CONTOURS_REFUSED":
+                structure_set(document)
+        except ReadError as error:
+            found.append(Finding("CONTOURS_REFUSED", 1, error.detail))
+    order = list(Severity)
+    return tuple(sorted(found, key=lambda f: (order.index(f.severity), list(RULES).index(f.rule))))

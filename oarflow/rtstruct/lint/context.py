@@ -1,0 +1,105 @@
+"""What the linter's checks look at: the data set, its contours as numbers, the CT, the profile."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from oarflow.errors import Fault
+from oarflow.rtstruct.check.headers import SliceHeader, read_headers
+from oarflow.rtstruct.errors import ReadError
+from oarflow.rtstruct.profile import Profile
+from oarflow.rtstruct.reader import (
+    PYDICOM_ERRORS,
+    Document,
+    contour_bytes,
+    coordinates,
+    integer,
+    items,
+    text,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One contour. points: (n, 3) LPS mm as written; images: UIDs it names; raw: its data."""
+
+    roi: int | None
+    type: str
+    points: NDArray[np.float64]
+    images: tuple[str, ...]
+    declared: int | None
+    raw: bytes
+
+    @property
+    def closed(self) -> bool:
+        return self.type in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+
+    @property
+    def repeats_first(self) -> bool:
+        return len(self.points) > 1 and bool((self.points[0] == self.points[-1]).all())
+
+    @property
+    def ring(self) -> NDArray[np.float64]:
+        """The points without a repeated first one."""
+        return self.points[:-1] if self.repeats_first else self.points
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One file under the lens. ct: empty where none was given."""
+
+    document: Document
+    contours: tuple[Drawn, ...]
+    ct: Mapping[str, SliceHeader] = field(default_factory=dict)
+    profile: Profile | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.document.dataset
+
+
+def drawn_contours(dataset: Dataset) -> tuple[Drawn, ...]:
+    """All contours of a data set. Raises ReadError where numbers cannot be read."""
+    return tuple(
+        _drawn(integer(drawing, "ReferencedROINumber"), item)
+        for drawing in items(dataset, "ROIContourSequence")
+        for item in items(drawing, "ContourSequence")
+    )
+
+
+def _drawn(roi: int | None, item: Dataset) -> Drawn:
+    images = items(item, "ContourImageSequence")
+    return Drawn(
+        roi=roi,
+        type=text(item, "ContourGeometricType"),
+        points=coordinates(item),
+        images=tuple(uid for i in images if (uid := text(i, "ReferencedSOPInstanceUID"))),
+        declared=integer(item, "NumberOfContourPoints"),
+        raw=contour_bytes(item) or b"",
+    )
+
+
+def images_below(folder: Path) -> dict[str, SliceHeader]:
+    """Headers of all images with a position below a folder; other files are passed over."""
+    found: dict[str, SliceHeader] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dataset = pydicom.dcmread(
+                    path, force=True, specific_tags=["SOPInstanceUID", "ImagePositionPatient"]
+                )
+            if dataset.get("ImagePositionPatient") is None:
+                continue
+            found |= read_headers({str(dataset.SOPInstanceUID): path})
+        except (*PYDICOM_ERRORS, OSError, Fault, ReadError, pydicom.errors.InvalidDicomError):
+            continue
+    return found
