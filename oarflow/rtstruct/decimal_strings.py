@@ -17,8 +17,8 @@ def format_ds(value: float) -> str:
         raise ValueError(f"{value} cannot be written as a decimal string")
     text = np.format_float_positional(value, unique=True, trim="-")
     if len(text) > MAX_DS_BYTES:
-        room = MAX_DS_BYTES - len(f"{int(value):d}") - 2
-        if room < 0 or abs(value) >= 1e14:
+        room = MAX_DS_BYTES - len(f"{int(abs(value)):d}") - (value < 0) - 1
+        if room < 0:
             raise ValueError(f"{value} has too many digits for a decimal string")
         text = np.format_float_positional(round(value, room), precision=room, trim="-")
     return "0" if text in ("-0", "") else text
