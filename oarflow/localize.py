@@ -21,7 +21,7 @@ PRESENT_LEVEL = 0.4
 PRESENT_CC = 0.5
 """An organ whose coarse parts add up to less is absent."""
 
-LESSER_PART = 0.15
+LESSER_PART = 0.3
 """Parts smaller than this share of the largest one are stray and are left out."""
 
 SCORE_SHARE = 0.25

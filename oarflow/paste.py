@@ -13,7 +13,7 @@ from oarflow.structures import ProbabilityField
 NEGLIGIBLE = 0.02
 """Probabilities below this are cut away around a field."""
 
-LESSER_COMPONENT = 0.05
+LESSER_COMPONENT = 0.2
 """Components smaller than this share of the largest one are stray and are removed."""
 
 
