@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def bases() -> list[Base]:
     return found
 
 
-def _phantom(who: str, changes: dict[str, object], *, preamble: bool) -> Files:
+def _phantom(who: str, changes: Mapping[str, object], *, preamble: bool) -> Files:
     series = make_series(patient=who, **{**_SMALL, **changes})
     with tempfile.TemporaryDirectory() as name:
         return [path.read_bytes() for path in write_series(Path(name), series, preamble=preamble)]

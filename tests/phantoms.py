@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,14 +89,14 @@ class Phantom:
     slice_tags: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
 
 
-def make_series(phantom: Phantom | None = None, **changes: object) -> list[FileDataset]:
+def make_series(phantom: Phantom | None = None, /, **changes: Any) -> list[FileDataset]:
     """The series' data sets in ascending order along the normal of their orientation.
 
     changes: fields of `Phantom`. tags and slice_tags (by index) set elements by keyword; a value
     of None takes the element out.
     """
     values = {**(vars(phantom) if phantom else {}), **changes}
-    made = Phantom(**values)  # type: ignore[arg-type]
+    made = Phantom(**values)
     return [_instance(made, k) for k in range(_count(made))]
 
 

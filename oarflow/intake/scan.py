@@ -191,7 +191,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
     unreadable: list[str] = []
     top = os.fspath(folder)
     for parent, folders, names in os.walk(top, onerror=lambda e: unreadable.append(e.filename)):
-        inside_hidden = any(part.startswith(".") for part in Path(parent).relative_to(top).parts)
+        inside_hidden = _hidden(Path(parent), folder)
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         folders[:] = sorted(name for name in folders if name not in links)
         for name in sorted(names + links):
@@ -199,7 +199,13 @@ def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
             hidden = inside_hidden or name.startswith(".")
             yield path, FileClass.HIDDEN if hidden else _kind(path)
     for name in sorted(unreadable):
-        yield Path(name), FileClass.UNREADABLE
+        hidden = _hidden(Path(name), folder)
+        yield Path(name), FileClass.HIDDEN if hidden else FileClass.UNREADABLE
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    """Whether a path lies below a hidden name inside the folder, or is one."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _kind(path: Path) -> FileClass | None:

@@ -1,10 +1,14 @@
 """A smoke run of the fuzzer: `make fuzz` runs the whole."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz_intake import bases, run_case
+
+CASES = 2000 if os.environ.get("OARFLOW_FUZZ") else 120
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +17,7 @@ def series():
 
 
 @settings(
-    max_examples=120,
+    max_examples=CASES,
     deadline=None,
     derandomize=True,
     database=None,

@@ -139,3 +139,24 @@ def test_no_patient_data_in_a_refusal(tmp_path):
     assert caught.value.code == Code.MIXED_PATIENTS
     for secret in ("SECRET1", "Phantom", "ID one", "19600304"):
         assert secret not in told
+
+
+@pytest.mark.parametrize("charset", [b"ISO_IR 100", b"ISO_IR 999", b"nonsense\\\\ "])
+def test_no_patient_data_in_logs_or_warnings(tmp_path, caplog, recwarn, charset):
+    series = make_series()
+    secrets = {
+        "PatientName": b"S\xe9cret^Name" + b"x" * 65,
+        "PatientID": b"SecretID",
+        "PatientBirthDate": b"Secret00",
+        "PatientSex": b"Secret",
+        "ReferringPhysicianName": b"Secret^Doctor\xff",
+    }
+    for keyword, value in secrets.items():
+        with_raw(series, keyword, value + b" " * (len(value) % 2))
+    write_series(tmp_path, with_raw(series, "SpecificCharacterSet", charset))
+    caplog.clear()
+    recwarn.clear()
+    with caplog.at_level(0):
+        notes = read_volume(tmp_path).notes
+    told = caplog.text + " ".join(str(w.message) for w in recwarn) + " ".join(notes)
+    assert "ecret" not in told
