@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from oarflow.intake import Intake
+from oarflow.networks.store import ModelStore
+from oarflow.writing import WritePlan, Written
 from operators.deliver_operator import DeliverOperator
 from operators.intake_operator import IntakeOperator, Progress
 from operators.localize_operator import LocalizeOperator
@@ -12,10 +15,6 @@ from operators.sdk import Application, CountCondition
 from operators.segment_operator import SegmentOperator
 from operators.stage import Journal
 from operators.write_operator import WriteOperator
-
-from oarflow.intake import Intake
-from oarflow.networks.store import ModelStore
-from oarflow.writing import WritePlan, Written
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Job:
     deliver: Callable[[Written], None]
 
 
-class OARflow(Application):
+class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
     """Contours of the organs at risk of one study.
 
     intake -> localize -> segment -> write (and self-check) -> deliver

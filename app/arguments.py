@@ -36,15 +36,29 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("-i", "--input", type=Path, metavar="IN", help="folder with the CT's DICOM files")
     add("-o", "--output", type=Path, metavar="OUT", help="folder for the results, empty or new")
-    add("-m", "--model", "--models", dest="models", type=Path, metavar="MODELS",
-        help="folder with one folder per model")
+    add(
+        "-m",
+        "--model",
+        "--models",
+        dest="models",
+        type=Path,
+        metavar="MODELS",
+        help="folder with one folder per model",
+    )
     add("-c", "--config", type=Path, metavar="FILE", help="settings (app.yaml)")
     add("--each-study", action="store_true", help="contour every study, one folder in OUT each")
-    add("--progress", choices=PROGRESS, default="auto",
-        help="on standard error: a bar, JSON lines, or nothing; auto: a bar on a terminal")
+    add(
+        "--progress",
+        choices=PROGRESS,
+        default="auto",
+        help="on standard error: a bar, JSON lines, or nothing; auto: a bar on a terminal",
+    )
     add("--quiet", action="store_true", help="no table at the end")
-    add("--debug", action="store_true",
-        help="for developers: full messages of all libraries, which may show patient data")
+    add(
+        "--debug",
+        action="store_true",
+        help="for developers: full messages of all libraries, which may show patient data",
+    )
     add("--print-config", action="store_true", help="print the settings in force and end")
     add("--explain-codes", action="store_true", help="print all reason codes and end")
     add("--version", action="version", version=f"oarflow {oarflow.__version__}")

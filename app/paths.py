@@ -48,7 +48,9 @@ def resolve(
         raise ConfigurationError("NO_INPUT", f"input {source} is no folder ({named})")
     output, _ = _first(flags.get("output"), OUTPUT, environment) or (DEFAULT_OUTPUT, "default")
     return Paths(
-        source.resolve(), output.resolve(), _models(flags, environment, beside),
+        source.resolve(),
+        output.resolve(),
+        _models(flags, environment, beside),
         config_path(flags.get("config"), environment, beside),
     )
 
@@ -68,9 +70,7 @@ def config_path(
     return None
 
 
-def _models(
-    flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path
-) -> Path:
+def _models(flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path) -> Path:
     found = _first(flags.get("models"), MODELS, environment)
     if found:
         if not found[0].is_dir():

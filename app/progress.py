@@ -7,9 +7,8 @@ import sys
 from enum import StrEnum
 from typing import TextIO
 
-from operators.stage import Observer
-
 from oarflow.structures import Segmentation
+from operators.stage import Observer
 
 
 class ProgressKind(StrEnum):
@@ -85,8 +84,13 @@ class Bar(Silent):
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console  # noqa: PLC0415  (0.1 s that programs do not need)
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
-        from rich.progress import TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         self._bar = Progress(
             TextColumn("{task.description:<24}"),

@@ -22,9 +22,6 @@ from app.paths import Paths
 from app.progress import ProgressKind, Silent, make_progress
 from app.settings import Settings, requested_organs
 from app.signals import StopOnSignal
-from operators.intake_operator import Progress
-from operators.stage import Journal
-
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 from oarflow.intake import Intake, read_study, read_volume, studies
 from oarflow.networks.store import ModelStore
@@ -44,6 +41,8 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, run_time, settings_digest
 from oarflow.writing import WritePlan, Written
+from operators.intake_operator import Progress
+from operators.stage import Journal
 
 LOGGER = logging.getLogger(__name__)
 
@@ -214,7 +213,7 @@ class _Case:
             )
         except Fault as fault:
             LOGGER.error("%s", fault)
-            part = FaultPart(kind="SELF_CHECK" if record.segmentations else "FAULT", message=str(fault))
+            part = FaultPart(kind="FAULT", message=str(fault))
             return self._without_files(ExitStatus.FAULT, fault=part)
         except Exception as error:
             LOGGER.exception("the program failed")

@@ -1,7 +1,7 @@
 """result.json: what a run did, as a public, versioned document built by pure functions.
 
-It never holds a patient's name, ID or birth date. `python -m oarflow.result` prints its JSON Schema,
-which is published as docs/result.schema.json.
+It never holds a patient's name, ID or birth date. `python -m oarflow.result` prints its JSON
+Schema, which is published as docs/result.schema.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
 from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
 from oarflow.volume import Volume
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 """Grows by one at the right for additions, at the left where a reader must change."""
 
 FILE_NAME = "result.json"
@@ -60,7 +60,7 @@ class RefusalPart(Reason):
 
 
 class FaultPart(_Part):
-    """An error of the program. kind: such as SELF_CHECK or a Python exception's name."""
+    """An error of the program. kind: FAULT where it was foreseen, else the exception's name."""
 
     kind: str
     message: str

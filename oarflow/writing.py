@@ -89,8 +89,11 @@ def write_proved(
             label=plan.label,
         )
         notes |= {entry.organ: entry.notes for entry in report.organs}
-        lost = {entry.organ: entry.refused or "no contour" for entry in report.organs
-                if not entry.contours}
+        lost = {
+            entry.organ: entry.refused or "no contour"
+            for entry in report.organs
+            if not entry.contours
+        }
         if lost:
             current = _without(current, lost)
             continue

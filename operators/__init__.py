@@ -1,1 +1,1 @@
-"""Operators of the MONAI Deploy application: each takes from ports, calls one function, hands on."""
+"""Operators of the application: each takes from ports, calls one function, hands on."""

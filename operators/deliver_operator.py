@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from oarflow.writing import Written
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
-
-from oarflow.writing import Written
 
 
 class DeliverOperator(Stage):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from oarflow.intake import Intake
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
-
-from oarflow.intake import Intake
 
 Progress = Callable[[int, int], None]
 """Slices read, slices in all."""

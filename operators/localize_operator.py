@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from operators.sdk import InputContext, OperatorSpec, OutputContext
-from operators.stage import Stage
-
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from operators.sdk import InputContext, OperatorSpec, OutputContext
+from operators.stage import Stage
 
 
 class LocalizeOperator(Stage):

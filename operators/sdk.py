@@ -14,8 +14,8 @@ from oarflow.runtime import preload_cuda_runtime
 preload_cuda_runtime()
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of a stack size that nothing here needs
-    from holoscan.conditions import CountCondition
-    from holoscan.core import (
+    from holoscan.conditions import CountCondition  # type: ignore[import-untyped]
+    from holoscan.core import (  # type: ignore[import-untyped]
         Application,
         ExecutionContext,
         InputContext,

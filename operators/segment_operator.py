@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from operators.sdk import InputContext, OperatorSpec, OutputContext
-from operators.stage import Stage
-
 from oarflow.networks.store import ModelStore
 from oarflow.segment import segment_organ
+from operators.sdk import InputContext, OperatorSpec, OutputContext
+from operators.stage import Stage
 
 
 class SegmentOperator(Stage):

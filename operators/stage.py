@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from operators.sdk import ExecutionContext, InputContext, Operator, OutputContext
-
 from oarflow.intake import Intake
 from oarflow.structures import Segmentation
 from oarflow.writing import Written
+from operators.sdk import ExecutionContext, InputContext, Operator, OutputContext
 
 
 class Observer(Protocol):
@@ -59,7 +58,7 @@ class Journal:
             self.observer.stage_finished(name, seconds)
 
 
-class Stage(Operator):
+class Stage(Operator):  # type: ignore[misc]  # the SDK has no types
     """One operator of the graph, measured. stage: its name in result.json."""
 
     stage: ClassVar[str]

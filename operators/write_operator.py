@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from oarflow.writing import WritePlan, write_proved
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
-
-from oarflow.writing import WritePlan, write_proved
 
 
 class WriteOperator(Stage):
