@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from oarflow.rtstruct.decimal_strings import format_ds
 from oarflow.rtstruct.keyhole import keyhole
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.tracing import Rings
@@ -143,7 +144,7 @@ def _within_limits(
         if tolerance_mm > COARSEST_TOLERANCE_MM:
             raise OutlineError(
                 f"a contour on {len(over)} slice(s) is too long for a file, "
-                f"simplified by {COARSEST_TOLERANCE_MM} mm"
+                f"even when simplified by {COARSEST_TOLERANCE_MM} mm"
             )
         coarser: dict[int, list[Region]] = {}
         _attempt(rings.on_slices(np.array(over)), planes, tolerance_mm, coarser, Tally())
@@ -162,12 +163,19 @@ def _too_long(region: Region, planes: SlicePlanes, limits: Limits) -> bool:
     count = sum(len(ring) for ring in region.rings) + 2 * (len(region.rings) - 1)
     if limits.points is not None and count > limits.points:
         return True
-    widest = np.abs(region.rings[0]).max(axis=0)
-    decimals = round(-np.log10(planes.step_mm))
-    width = sum(len(f"-{extreme:.{decimals}f}") for extreme in widest.tolist())
-    if planes.constant_axis is not None:
-        width += 16
-    return count * (width + 3) > limits.text_bytes
+    return count * _text_width(region, planes) > limits.text_bytes
+
+
+def _text_width(region: Region, planes: SlicePlanes) -> int:
+    """Most bytes that a point of the region takes: three numbers and a separator each."""
+    width = 3
+    for axis, values in enumerate(region.rings[0].T):
+        if axis == planes.constant_axis:
+            width += len(format_ds(float(values[0])))
+        else:
+            extremes = (float(values.min()), float(values.max()))
+            width += max(len(f"{value:.{planes.written_decimals}f}") for value in extremes)
+    return width
 
 
 def _attempt(

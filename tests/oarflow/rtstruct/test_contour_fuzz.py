@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -56,7 +57,7 @@ def row_major_pixels(contours: tuple[Contour, ...], k: int, grid, source) -> NDA
 def _crossings_odd(coordinates, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray:
     odd = np.zeros(x.shape, dtype=bool)
     points = np.array(coordinates)
-    for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if y0 == y1:
             continue
         spans = (y0 > y) != (y1 > y)
