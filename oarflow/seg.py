@@ -217,8 +217,9 @@ def _set_frames(
     packed = bytearray()
     rest = np.zeros(0, dtype=bool)
     for frame in dataset.PerFrameFunctionalGroupsSequence:
-        number = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
-        image = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        segment = _group(dataset, frame, "SegmentIdentificationSequence")
+        number = segment.ReferencedSegmentNumber
+        image = _group(dataset, frame, "DerivationImageSequence").SourceImageSequence[0]
         mask = _plane(fields[number - 1], grid, slice_of[image.ReferencedSOPInstanceUID])
         bits = np.concatenate((rest, mask.ravel()))
         whole = len(bits) // 8 * 8
@@ -228,6 +229,13 @@ def _set_frames(
     packed += b"\0" * (len(packed) % 2)
     dataset.PixelData = bytes(packed)
     dataset.SegmentsOverlap = "YES" if _overlap(fields) else "NO"
+
+
+def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
+    """A functional group of a frame: what is the same for all frames is shared."""
+    holder = frame if keyword in frame else dataset.SharedFunctionalGroupsSequence[0]
+    item: Dataset = holder[keyword].value[0]
+    return item
 
 
 def _plane(field: ProbabilityField, grid: Grid, k: int) -> NDArray[np.bool_]:

@@ -138,6 +138,15 @@ def test_simplification_keeps_within_its_tolerance_and_takes_points_away() -> No
     assert shapely.hausdorff_distance(*rings) <= SIMPLIFY_TOLERANCE_MM + 0.001
 
 
+def test_a_slice_that_simplifying_would_make_cross_is_left_unsimplified() -> None:
+    values = np.random.default_rng(17).random((1, 12, 12)).astype(np.float32)
+    grid = make_grid(values.shape, (0.3, 0.3))
+    contours, entry = contours_of(values, grid, tolerance_mm=0.1, hole_style=HoleStyle.XOR)
+    raw, _ = contours_of(values, grid, tolerance_mm=0, hole_style=HoleStyle.XOR)
+    assert entry.rings_unsimplified == 14
+    assert [c.points_lps.tolist() for c in contours] == [c.points_lps.tolist() for c in raw]
+
+
 def test_islands_in_holes_are_contours_of_their_own() -> None:
     values = np.zeros((1, 64, 64))
     values[0, 10:50, 10:50] = 1
@@ -171,7 +180,7 @@ def test_specks_under_the_area_constant_are_dropped_and_counted() -> None:
     values = np.zeros(grid.shape)
     values[:, 4:9, 4:9] = 1
     values[0, 12, 12] = 0.52
-    assert (0.02 / 0.52) ** 2 * 2 < MIN_RING_AREA_MM2
+    assert MIN_RING_AREA_MM2 > 2 * (0.02 / 0.52) ** 2
     contours, entry = contours_of(values, grid)
     assert (len(contours), entry.rings_dropped) == (2, 1)
     assert 0 <= entry.area_dropped_mm2 < MIN_RING_AREA_MM2
