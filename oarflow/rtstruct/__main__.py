@@ -10,6 +10,7 @@ from pathlib import Path
 
 from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.lint import RULES, Finding, Severity, images_below, lint
+from oarflow.rtstruct.lint.table import findings_page
 from oarflow.rtstruct.profile import load_profile, profile_names
 
 CLEAN, FOUND, USAGE, UNREADABLE = 0, 1, 2, 3
@@ -35,7 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--ct", type=Path, metavar="DIR", help="images it should refer to")
     command.add_argument("--profile", metavar="NAME", help=", ".join(profile_names()))
     command.add_argument("--json", action="store_true", help="findings for machines")
+    table = commands.add_parser("table", help="the linter's rules and findings as Markdown")
+    table.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    table.add_argument("--ct", type=Path, required=True, metavar="DIR", help="another study")
+    table.add_argument("--output", type=Path, required=True, metavar="FILE")
     given = parser.parse_args(arguments)
+    if given.command == "table":
+        return _table(given.folders, given.ct, given.output)
     return _lint(given.file, given.ct, given.profile, as_json=given.json)
 
 
@@ -55,6 +62,14 @@ def _lint(file: Path, folder: Path | None, profile_name: str | None, *, as_json:
     status = exit_status(findings)
     sys.stdout.write(_as_json(findings, status) if as_json else _as_text(findings))
     return status
+
+
+def _table(folders: Sequence[Path], ct: Path, output: Path) -> int:
+    shown = " ".join(f"$OARFLOW_DATA/{folder.name}" for folder in folders)
+    study = f"$OARFLOW_DATA/{ct.parent.name}/{ct.name}"
+    command = f"python -m oarflow.rtstruct table {shown} --ct {study} --output docs/{output.name}"
+    output.write_text(findings_page(folders, ct, command), encoding="utf-8")
+    return CLEAN
 
 
 def exit_status(findings: Sequence[Finding]) -> int:

@@ -65,21 +65,9 @@ def open_document(source: Path | str | bytes, limits: Limits | None = None) -> D
     """
     limits = limits or Limits()
     data = source if isinstance(source, bytes) else _bytes_of(Path(source), limits)
-    facts = survey(data, limits)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(
-                io.BytesIO(_part10(facts)), force=True, defer_size=None, stop_before_pixels=True
-            )
-    except (*PYDICOM_ERRORS, OSError, RecursionError):
-        raise ReadError(ReadCode.DAMAGED, "the data set cannot be parsed") from None
-    sop_class = text(dataset, "SOPClassUID")
-    if sop_class != RTStructureSetStorage and (
-        sop_class or "StructureSetROISequence" not in dataset
-    ):
-        raise ReadError(ReadCode.NOT_RTSTRUCT, "its SOP class is not RT Structure Set Storage")
-    return Document(dataset, facts, len(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values.
+        return _document(data, limits)
 
 
 def read_structure_set(
@@ -224,6 +212,20 @@ class _Budget:
         self.points -= points
         if self.contours < 0 or self.points < 0:
             raise ReadError(ReadCode.TOO_LARGE, "more contours or points than the limits allow")
+
+
+def _document(data: bytes, limits: Limits) -> Document:
+    facts = survey(data, limits)
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(_part10(facts)), force=True, stop_before_pixels=True)
+    except (*PYDICOM_ERRORS, OSError, RecursionError):
+        raise ReadError(ReadCode.DAMAGED, "the data set cannot be parsed") from None
+    sop_class = text(dataset, "SOPClassUID")
+    if sop_class != RTStructureSetStorage and (
+        sop_class or "StructureSetROISequence" not in dataset
+    ):
+        raise ReadError(ReadCode.NOT_RTSTRUCT, "its SOP class is not RT Structure Set Storage")
+    return Document(dataset, facts, len(data))
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:
