@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.arguments import parse
 from app.environment import configure_logging, prepare
@@ -43,11 +44,21 @@ def _act(flags: argparse.Namespace, started: float) -> int:
         return ExitStatus.WRITTEN
     paths = resolve(vars(flags), os.environ)
     settings = load_settings(paths.config)
+    when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
     with StopOnSignal() as stop:  # before the networks' threads exist
         from app.session import Session  # noqa: PLC0415
 
-        session = Session(paths, settings, flags.progress, flags.quiet, flags.debug, started)
+        session = Session(paths, settings, when, flags.progress, flags.quiet, flags.debug, started)
         return session.run(stop, flags.each_study)
+
+
+def _run_time() -> datetime:
+    from oarflow.rtstruct.provenance import run_time  # noqa: PLC0415
+
+    try:
+        return run_time()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigurationError("SOURCE_DATE_EPOCH", str(error)) from error
 
 
 if __name__ == "__main__":

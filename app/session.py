@@ -39,7 +39,7 @@ from oarflow.result import (
 )
 from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
-from oarflow.rtstruct.provenance import Provenance, run_time, settings_digest
+from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.writing import WritePlan, Written
 from operators.intake_operator import Progress
 from operators.stage import Journal
@@ -54,10 +54,14 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 @dataclass(frozen=True)
 class Session:
-    """A run with its settings. started: time.monotonic() of the process's start."""
+    """A run with its settings.
+
+    when: the run's time. started: time.monotonic() of the process's start.
+    """
 
     paths: Paths
     settings: Settings
+    when: datetime
     progress: str
     quiet: bool
     debug: bool
@@ -65,16 +69,15 @@ class Session:
 
     def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
         """Contour the input. Raises ConfigurationError, with OUT as it was."""
-        when = _when()
         delivery = Delivery.open(self.paths.output, self.paths.input)
         stop.cleanup = delivery.abandon
         try:
-            return self._run(delivery, when, each_study)
+            return self._run(delivery, each_study)
         finally:
             delivery.abandon()
 
-    def _run(self, delivery: Delivery, when: datetime, each_study: bool) -> ExitStatus:
-        setup = _Setup.of(self.paths, self.settings, when)
+    def _run(self, delivery: Delivery, each_study: bool) -> ExitStatus:
+        setup = _Setup.of(self.paths, self.settings, self.when)
         observer = make_progress(ProgressKind(self.progress))
         parcels: list[Parcel] = []
         statuses = []
@@ -278,13 +281,6 @@ def _full_disk(out: Path) -> Iterator[None]:
                 "OUTPUT_NOT_WRITABLE", f"output {out} cannot be written: {error.strerror}"
             ) from error
         raise
-
-
-def _when() -> datetime:
-    try:
-        return run_time()
-    except (ValueError, OverflowError, OSError) as error:
-        raise ConfigurationError("SOURCE_DATE_EPOCH", str(error)) from error
 
 
 def _device_name(device: str) -> str:

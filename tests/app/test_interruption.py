@@ -27,9 +27,9 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(ct: Path, slow_models: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that is inside a network."""
+    folders = ["-i", str(ct), "-o", str(out), "-m", str(slow_models)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "-i", str(ct), "-o", str(out), "-m", str(slow_models)]
-        + ["--progress", "json"],
+        [sys.executable, "-m", "app", *folders, "--progress", "json"],
         env=clean_environment(),
         stderr=subprocess.PIPE,
         text=True,

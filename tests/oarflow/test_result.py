@@ -1,4 +1,4 @@
-"""result.json: its published schema is current, its values round-trip, its reasons are the table's."""
+"""result.json: the published schema is current, values round-trip, reasons are the table's."""
 
 from __future__ import annotations
 
@@ -103,10 +103,8 @@ def test_an_organ_that_is_not_written_has_no_volume() -> None:
     ],
 )
 def test_exit_status_of_a_written_run(status: Status, strict: bool, expected: ExitStatus) -> None:
-    organs = [
-        organ_part(Segmentation("A", Status.SEGMENTED)),
-        organ_part(Segmentation("B", status)),
-    ]
+    statuses = (Status.SEGMENTED, status)
+    organs = [organ_part(Segmentation(str(n), each)) for n, each in enumerate(statuses)]
     assert written_status(organs, strict) == expected
 
 
