@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from pydicom import Dataset
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import FileMetaDataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag, ItemTag, Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
 import oarflow
@@ -38,6 +40,9 @@ COPIED = (
 )
 """All that is taken from the CT, with its bytes."""
 
+_HEADER = struct.Struct("<HHI")
+"""Tag and length of an element or item in Implicit VR Little Endian."""
+
 _ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
 ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
@@ -47,6 +52,7 @@ _PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 _ARTIFICIAL_INTELLIGENCE = Code("113111", "DCM", "Artificial Intelligence")
 
 
+@cache
 def tag_of(keyword: str) -> BaseTag:
     """The tag of a keyword in the dictionary. Raises KeyError."""
     tag = tag_for_keyword(keyword)
@@ -68,6 +74,19 @@ def raw_item(elements: Sequence[RawDataElement]) -> Dataset:
     item = Dataset({element.tag: element for element in elements})
     item.set_original_encoding(True, True, default_encoding)
     return item
+
+
+def encoded_item(elements: Sequence[RawDataElement]) -> bytes:
+    """Raw elements, in ascending order, as the bytes of one sequence item (Implicit VR).
+
+    Contours come in thousands; as bytes they are written ten times faster than as data sets.
+    """
+    body = b"".join(
+        _HEADER.pack(element.tag.group, element.tag.element, element.length)
+        + (element.value or b"")
+        for element in elements
+    )
+    return _HEADER.pack(ItemTag.group, ItemTag.element, len(body)) + body
 
 
 def copy_identity(target: Dataset, source: Source) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset, dcmwrite
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import UID, RTStructureSetStorage
 
 from oarflow.geometry import Grid
@@ -22,6 +23,7 @@ from oarflow.rtstruct.elements import (
     algorithm_item,
     code_item,
     copy_identity,
+    encoded_item,
     equipment_item,
     file_meta,
     raw_element,
@@ -128,7 +130,9 @@ def _add_structure_set(
     dataset.StructureSetTime = when.strftime("%H%M%S")
     series = Dataset()
     series.SeriesInstanceUID = source.series_uid
-    series.ContourImageSequence = [_image_item(source, uid) for uid in source.sop_instance_uids]
+    series.ContourImageSequence = [
+        raw_item(_image_elements(source, uid)) for uid in source.sop_instance_uids
+    ]
     study = Dataset()
     study.ReferencedSOPClassUID = DETACHED_STUDY_MANAGEMENT
     study.ReferencedSOPInstanceUID = source.study_uid
@@ -139,12 +143,10 @@ def _add_structure_set(
     dataset.ReferencedFrameOfReferenceSequence = [frame]
 
 
-def _image_item(source: Source, sop_instance_uid: str) -> Dataset:
-    return raw_item(
-        (
-            raw_element("ReferencedSOPClassUID", source.sop_class_uid.encode("ascii")),
-            raw_element("ReferencedSOPInstanceUID", sop_instance_uid.encode("ascii")),
-        )
+def _image_elements(source: Source, sop_instance_uid: str) -> tuple[RawDataElement, ...]:
+    return (
+        raw_element("ReferencedSOPClassUID", source.sop_class_uid.encode("ascii")),
+        raw_element("ReferencedSOPInstanceUID", sop_instance_uid.encode("ascii")),
     )
 
 
@@ -165,27 +167,26 @@ def _roi_item(roi: Roi, source: Source) -> Dataset:
 
 def _roi_contour_item(roi: Roi, texts: list[bytes], source: Source) -> Dataset:
     """Contours of one region; without any, no Contour Sequence (an empty one breaks readers)."""
-    item = Dataset()
-    item.ROIDisplayColor = list(roi.colour)
+    elements = [raw_element("ROIDisplayColor", "\\".join(map(str, roi.colour)).encode("ascii"))]
     if roi.contours:
-        item.ContourSequence = [
-            _contour_item(contour, text, source)
-            for contour, text in zip(roi.contours, texts, strict=True)
+        items = [
+            _contour_item(c, text, source) for c, text in zip(roi.contours, texts, strict=True)
         ]
-    item.ReferencedROINumber = roi.number
-    return item
+        elements.append(raw_element("ContourSequence", b"".join(items)))
+    elements.append(raw_element("ReferencedROINumber", b"%d" % roi.number))
+    return raw_item(elements)
 
 
-def _contour_item(contour: Contour, text: bytes, source: Source) -> Dataset:
-    item = raw_item(
+def _contour_item(contour: Contour, text: bytes, source: Source) -> bytes:
+    image = encoded_item(_image_elements(source, str(contour.sop_instance_uid)))
+    return encoded_item(
         (
+            raw_element("ContourImageSequence", image),
             raw_element("ContourGeometricType", contour.type.value.encode("ascii")),
             raw_element("NumberOfContourPoints", b"%d" % len(contour.points_lps)),
             raw_element("ContourData", text),
         )
     )
-    item.ContourImageSequence = [_image_item(source, str(contour.sop_instance_uid))]
-    return item
 
 
 def _observation_item(roi: Roi) -> Dataset:
