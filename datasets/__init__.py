@@ -1,0 +1,1 @@
+"""Data sets as the same cases, and cases as DICOM."""

@@ -1,0 +1,94 @@
+"""Commands: `python -m datasets openkbp | dicom | resample`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from datasets.as_dicom import PatientPosition, write_ct
+from datasets.cases import Case
+from datasets.openkbp import convert, load_npz
+from datasets.references import write_references
+from datasets.resample import resampled
+from oarflow.errors import Refusal
+
+LOGGER = logging.getLogger("datasets")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, or 1 where the data cannot be used (2: wrong flags)."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    flags = _parser().parse_args(argv)
+    try:
+        flags.run(flags)
+    except (OSError, ValueError, KeyError, Refusal) as error:
+        LOGGER.error("%s", error)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m datasets", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    openkbp = commands.add_parser("openkbp", help="OpenKBP as published (CSV) to npz")
+    openkbp.add_argument("csv_dir", type=Path, help="one patient's folder, or a folder of pt_N")
+    openkbp.add_argument("out_dir", type=Path, help="where pt_N.npz go")
+    openkbp.set_defaults(run=_openkbp)
+
+    dicom = commands.add_parser("dicom", help="a case as DICOM CT series and reference RTSTRUCT")
+    dicom.add_argument("case", type=Path, help="pt_N.npz, or a published patient's folder")
+    dicom.add_argument("out", type=Path, help="folder for ct/ and reference.dcm")
+    dicom.add_argument("--position", choices=[p.value for p in PatientPosition], default="HFS")
+    dicom.add_argument(
+        "--crop", action="store_true", help="leave out slices where nothing was published"
+    )
+    dicom.set_defaults(run=_dicom)
+
+    resample = commands.add_parser("resample", help="a CT on another matrix")
+    resample.add_argument("ct_dir", type=Path, help="folder of a CT series")
+    resample.add_argument("out", type=Path, help="folder for the new series, empty or new")
+    resample.add_argument("--matrix", type=int, default=512, help="rows and columns")
+    resample.add_argument("--slices", type=int, default=186)
+    resample.set_defaults(run=_resample)
+    return parser
+
+
+def _openkbp(flags: argparse.Namespace) -> None:
+    written = convert(flags.csv_dir, flags.out_dir)
+    LOGGER.info("%d patients in %s", len(written), flags.out_dir)
+
+
+def _dicom(flags: argparse.Namespace) -> None:
+    case = _case(flags.case, flags.out)
+    if flags.crop and case.body is not None:
+        used = np.flatnonzero(case.body.any(axis=(1, 2)))
+        case = case.cropped(int(used[0]), int(used[-1]))
+    files = write_ct(case, flags.out / "ct", flags.position)
+    organs: tuple[str, ...] = ()
+    if any(case.masks[organ].any() for organ in case.masks):
+        organs = write_references(case, flags.out / "ct", flags.out / "reference.dcm")
+    LOGGER.info("%d slices; contours: %s", len(files), ", ".join(organs) or "none")
+
+
+def _case(source: Path, out: Path) -> Case:
+    if not source.is_dir():
+        return load_npz(source)
+    out.mkdir(parents=True, exist_ok=True)
+    (converted,) = convert(source, out)
+    return load_npz(converted)
+
+
+def _resample(flags: argparse.Namespace) -> None:
+    case = resampled(flags.ct_dir, flags.matrix, flags.slices)
+    write_ct(case, flags.out)
+    LOGGER.info("%d slices, spacing (z, y, x) %s mm", len(case.ct), case.spacing_zyx)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
