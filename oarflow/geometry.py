@@ -17,9 +17,10 @@ FloatArray = NDArray[np.float64]
 DIRECTION_TOLERANCE = 1e-4
 """Greatest deviation of a direction cosine's length or of a right angle's cosine."""
 
-STACK_TOLERANCE_MM = 0.01
+STACK_TOLERANCE_MM = 0.1
 """Greatest distance of a slice's first voxel from the line through the first slice's along the
-normal: beyond it the stack is sheared (a tilted gantry)."""
+normal: what rounded headers and turns of 0.01 degrees make of a long stack stays below it, a tilted
+gantry does not."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ CHECKPOINT_NAME = "checkpoint.pt"
 LOG_NAME = "log.csv"
 CHECKPOINT_EVERY = 250
 WARM_UP_STEPS = 200
+"""The learning rate rises over so many steps, or a tenth of all where that is less."""
 
 Report = Callable[[int, float], None]
 
@@ -151,7 +152,7 @@ class _State:
 
     def _learning_rate(self) -> float:
         total = self._configuration.steps
-        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        warm = min(1.0, (self.step + 1) / max(1, min(WARM_UP_STEPS, total // 10)))
         cosine = 0.5 * (1 + np.cos(np.pi * min(self.step, total) / total))
         return float(self._configuration.learning_rate * warm * max(cosine, 0.01))
 

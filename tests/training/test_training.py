@@ -1,0 +1,148 @@
+"""A training learns, goes on where it stopped, and its export does what the network did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from oarflow.localize import localize
+from oarflow.networks.store import ModelStore
+from tests.training.patients import ORGANS, patient, small
+from training import cards
+from training.architectures import ResidualUNet
+from training.configuration import Configuration
+from training.export import export, greatest_difference, rounded, torchscript
+from training.loop import LOG_NAME, build_network, train
+from training.samplers import sampler_for
+from training.tuning import score_case, volume_of
+
+CASES = [patient(number) for number in range(4)]
+
+
+def ship(configuration: Configuration, work: Path, models: Path) -> None:
+    train(sampler_for(CASES, configuration), configuration, work / configuration.name)
+    export(
+        configuration,
+        work / configuration.name,
+        models,
+        cases=len(CASES),
+        data="made-up patients",
+        version="1.0.0",
+    )
+
+
+def test_a_trained_network_finds_the_organ_of_an_unseen_patient(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    ship(
+        small(steps=150, batch=6, learning_rate=0.01, widths=[8, 16, 16]), tmp_path / "work", models
+    )
+    store = ModelStore.open(models, device="cpu")
+    scores = {score.organ: score for score in score_case(patient(99), store, jitter_mm=2.0)}
+    assert list(scores) == ["Parotid_L"]
+    assert scores["Parotid_L"].dice > 0.7
+
+
+def test_an_exported_localizer_serves(tmp_path: Path) -> None:
+    localizer = small(
+        name="localizer",
+        role="localizer",
+        organs=list(ORGANS),
+        spacing_mm=[5, 5, 5],
+        patch_mm=[0, 160, 160],
+        steps=2,
+    )
+    ship(localizer, tmp_path / "work", tmp_path / "models")
+    store = ModelStore.open(tmp_path / "models", device="cpu")
+    assert set(localize(volume_of(patient(99)), store)) == set(ORGANS)
+
+
+def test_a_stopped_training_goes_on_to_the_same_network(tmp_path: Path) -> None:
+    configuration = small(steps=12)
+    whole = train(sampler_for(CASES, configuration), configuration, tmp_path / "whole")
+
+    class StopError(Exception):
+        pass
+
+    class Stopping:
+        def __init__(self) -> None:
+            self.sampler = sampler_for(CASES, configuration)
+            self.draws = 0
+
+        def draw(self, random):  # type: ignore[no-untyped-def]
+            self.draws += 1
+            if self.draws > 6:
+                raise StopError
+            return self.sampler.draw(random)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.loop.CHECKPOINT_EVERY", 4)
+        with pytest.raises(StopError):
+            train(Stopping(), configuration, tmp_path / "halves")
+        assert (tmp_path / "halves" / "checkpoint.pt").exists()
+        resumed = train(sampler_for(CASES, configuration), configuration, tmp_path / "halves")
+    assert resumed.steps == whole.steps == 12
+    for first, second in zip(
+        whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
+
+
+def test_the_log_lies_beside_the_checkpoint(tmp_path: Path) -> None:
+    configuration = small(steps=50, batch=1)
+    train(sampler_for(CASES, configuration), configuration, tmp_path)
+    assert (tmp_path / LOG_NAME).read_text().splitlines()[0] == "step,loss,seconds"
+    assert (tmp_path / LOG_NAME).read_text().splitlines()[1].startswith("50,")
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_export_agrees_with_the_network_at_three_sizes(dimensions: int) -> None:
+    configuration = small(
+        dimensions=dimensions, patch_mm=[96, 96, 96] if dimensions == 3 else [0, 96, 96]
+    )
+    network = rounded(build_network(configuration).eval())
+    file = torchscript(network)
+    assert greatest_difference(network, file, configuration) < 1e-4
+    with torch.no_grad():
+        next(iter(network.parameters())).add_(0.5)
+    assert greatest_difference(network, file, configuration) > 1e-3
+
+
+def test_an_export_that_disagrees_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = small(steps=1)
+    train(sampler_for(CASES, configuration), configuration, tmp_path / "work" / "Parotid_L")
+    monkeypatch.setattr("training.export.greatest_difference", lambda *_: 0.1)
+    with pytest.raises(ValueError, match=r"differs by 0\.1"):
+        ship(configuration, tmp_path / "work", tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_widths_and_blocks_must_match() -> None:
+    with pytest.raises(ValueError, match="each resolution"):
+        ResidualUNet(2, 1, 1, (4, 8), (1,))
+
+
+def test_validation_figures_reach_card_and_page(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    ship(small(steps=1), tmp_path / "work", models)
+    scores = tmp_path / "scores.csv"
+    scores.write_text(
+        "case,organ,dsc,hd95_mm\na,Parotid_L,0.5,4\nb,Parotid_L,0.9,inf\nc,Parotid_L,0.7,6\n"
+    )
+    cards.record_validation(scores, models, "three made-up patients")
+    validation = ModelStore.open(models, device="cpu").card("Parotid_L").validation
+    assert validation is not None
+    assert validation.n == {"Parotid_L": 3}
+    assert validation.figures["Parotid_L"] == {
+        "dice_mean": 0.7,
+        "dice_median": 0.7,
+        "dice_sd": 0.2,
+        "dice_min": 0.5,
+        "hd95_mm_median": 5.0,
+    }
+    cards.write_pages(models, tmp_path / "pages")
+    page = (tmp_path / "pages" / "Parotid_L.md").read_text()
+    assert "| Parotid_L | 3 | 0.700 | 0.700 | 0.200 | 0.500 | 5.000 |" in page
