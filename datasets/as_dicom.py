@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from datasets.cases import Case
 from oarflow.rtstruct.decimal_strings import format_ds
@@ -121,7 +121,7 @@ def _slice(
     return dataset
 
 
-def _meta(sop_instance_uid: str) -> FileMetaDataset:
+def _meta(sop_instance_uid: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = sop_instance_uid
