@@ -39,17 +39,11 @@ def as_stranger(
     """Run as a user without a name, who may read (the interpreter may lie anywhere), not write."""
     if not shutil.which("setpriv"):
         pytest.skip("setpriv is not installed")
-    reading = "+dac_read_search"
-    user = [
-        f"--reuid={STRANGER}",
-        "--regid=0",
-        "--clear-groups",
-        "--bounding-set",
-        f"-all,{reading}",
-    ]
-    user += ["--inh-caps", f"-all,{reading}", "--ambient-caps", f"-all,{reading}"]
+    reading = "-all,+dac_read_search"
+    user = [f"--reuid={STRANGER}", "--regid=0", "--clear-groups"]
+    rights = [f"--{kind}={reading}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
     return subprocess.run(
-        ["setpriv", *user, sys.executable, *program],
+        ["setpriv", *user, *rights, sys.executable, *program],
         env=environment,
         cwd="/",
         capture_output=True,
