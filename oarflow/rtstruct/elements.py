@@ -103,7 +103,7 @@ def copy_identity(target: Dataset, source: Source) -> None:
     target.StudyInstanceUID = source.study_uid
     target.FrameOfReferenceUID = source.frame_of_reference_uid
     declared = target.get("SpecificCharacterSet")
-    encodings = convert_encodings(declared) if declared else target.original_character_set
+    encodings = convert_encodings(declared) if declared else default_encoding
     target.set_original_encoding(True, True, encodings)
 
 
