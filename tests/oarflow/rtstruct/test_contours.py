@@ -20,6 +20,7 @@ from oarflow.rtstruct.contours import (
 )
 from oarflow.rtstruct.decimal_strings import contour_text
 from oarflow.rtstruct.outlines import COARSEST_TOLERANCE_MM, MIN_RING_AREA_MM2
+from oarflow.rtstruct.tracing import trace_rings
 from tests.oarflow.rtstruct.hand import (
     area,
     field_of,
@@ -214,6 +215,22 @@ def test_a_jagged_outline_is_simplified_until_its_text_fits() -> None:
     assert SIMPLIFY_TOLERANCE_MM < entry.coarsest_mm <= COARSEST_TOLERANCE_MM
     assert area(contours) == pytest.approx(area(raw), rel=0.005)
     assert len(contour_text(raw[0].points_lps, 3, 2)) <= MAX_CONTOUR_BYTES
+
+
+def test_a_contour_over_the_bytes_of_explicit_vr_is_simplified_until_it_fits() -> None:
+    grid = make_grid((1, 512, 512), (0.25, 0.25), first_lps=(-1263.875, -1263.875, -1120.123456))
+    rows, columns = np.mgrid[-255.5:256, -255.5:256] * 0.25
+    angle = np.arctan2(rows, columns)
+    waves = 0.3 * np.sin(600 * angle) + 0.1 * np.sin(431 * angle)
+    values = soft(60 + waves - np.hypot(rows, columns), 0.5)[None]
+    raw = trace_rings(values, 0.5).points
+    contours, entry = contours_of(values, grid)
+    assert len(raw) * len("-1263.875|-1263.875|-1120.123456|") > MAX_CONTOUR_BYTES
+    assert len(contours) == 1
+    assert len(contour_text(contours[0].points_lps, 3, 2)) <= MAX_CONTOUR_BYTES
+    assert SIMPLIFY_TOLERANCE_MM < entry.coarsest_mm <= COARSEST_TOLERANCE_MM
+    assert any("to come within the limits" in note for note in entry.notes)
+    assert area(contours) == pytest.approx(np.pi * 60**2, rel=0.01)
 
 
 def test_an_outline_that_no_simplification_brings_under_the_limit_is_refused() -> None:
