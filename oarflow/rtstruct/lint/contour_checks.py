@@ -21,6 +21,10 @@ TINY_MM2 = 0.5
 
 MANY_POINTS = 2000
 
+MAX_SHAPE_POINTS = 5000
+"""Contours of more points are not compared with others nor tested for crossing: time grows with
+the square of their points."""
+
 SKIP_FACTOR = 1.5
 """A step of more than so many usual ones between contoured slices skips a slice."""
 
@@ -105,7 +109,11 @@ def _overlaps(rings: list[Drawn]) -> tuple[int, int]:
 
     Of two that cover each other, both count as lying within.
     """
-    areas = [shapely.make_valid(shapely.Polygon(_flat(ring))) for ring in rings]
+    if len(rings) < 2:
+        return 0, 0
+    areas = [
+        shapely.make_valid(shapely.Polygon(_flat(ring))) for ring in rings if _is_comparable(ring)
+    ]
     within = partly = 0
     for i, one in enumerate(areas):
         for other in areas[i + 1 :]:
@@ -113,6 +121,11 @@ def _overlaps(rings: list[Drawn]) -> tuple[int, int]:
             within += covered
             partly += int(not covered and shapely.overlaps(one, other))
     return within, partly
+
+
+def _is_comparable(ring: Drawn) -> bool:
+    """Not so long, and not so often at the same places, that comparing it would take minutes."""
+    return len(ring.ring) <= MAX_SHAPE_POINTS and 2 * _repeated(ring) <= len(ring.ring)
 
 
 def _skips(rings: list[Drawn]) -> bool:
@@ -153,7 +166,7 @@ def _area(ring: Drawn) -> float:
 
 def _crosses(ring: Drawn) -> bool:
     """Whether a ring that visits no vertex twice crosses or touches itself."""
-    if _revisited(ring) or _has_doubles(ring):
+    if not _is_comparable(ring) or _revisited(ring) or _has_doubles(ring):
         return False
     flat = _flat(ring)
     return not bool(shapely.LinearRing(flat).is_simple)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -245,8 +246,10 @@ def test_each_known_failure_is_found(
 def test_an_explicit_vr_copy_with_a_large_contour_is_found(case: Case) -> None:
     dataset = pydicom.dcmread(case.path)
     contour = dataset.ROIContourSequence[0].ContourSequence[0]
-    contour.ContourData = [f"{0.001 * (i % 7):.3f}" for i in range(36_000)]
-    contour.NumberOfContourPoints = 12_000
+    angle = [i / 4000 * 2 * math.pi for i in range(4000)]
+    circle = [(100.123 * math.cos(a), 100.123 * math.sin(a), 1.5) for a in angle]
+    contour.ContourData = [f"{v:.3f}" for point in circle for v in point]
+    contour.NumberOfContourPoints = 4000
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
     path = case.path.with_name("explicit.dcm")
     with pytest.warns(UserWarning, match="64 kByte"):
@@ -254,6 +257,16 @@ def test_an_explicit_vr_copy_with_a_large_contour_is_found(case: Case) -> None:
     found = counts(path)
     assert found["VR_UNKNOWN"] == 1
     assert found["CONTOUR_OVER_64K"] == 1
+
+
+def test_a_contour_that_runs_to_and_fro_does_not_hold_the_linter_up(case: Case) -> None:
+    dataset = pydicom.dcmread(case.path)
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourData = [f"{0.001 * (i % 7):.3f}" for i in range(36_000)]
+    contour.NumberOfContourPoints = 12_000
+    path = case.path.with_name("restless.dcm")
+    dataset.save_as(path)
+    assert "MANY_POINTS" in counts(path)
 
 
 def test_every_row_of_the_failures_has_a_rule() -> None:
