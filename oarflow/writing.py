@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -65,11 +65,16 @@ class Written:
 
 
 def write_proved(
-    volume: Volume, ct: Mapping[str, Path], segmentations: Sequence[Segmentation], plan: WritePlan
+    volume: Volume,
+    ct: Mapping[str, Path],
+    segmentations: Sequence[Segmentation],
+    plan: WritePlan,
+    update: Callable[[Segmentation], None] | None = None,
 ) -> Written:
     """Write the RTSTRUCT, read it back against the raw CT, drop what does not match, repeat.
 
-    ct: the files of the volume's slices by SOP Instance UID.
+    ct: the files of the volume's slices by SOP Instance UID. update: called with every organ that
+    is dropped, so that its end is known even if no file leaves.
 
     Raises Refusal NOTHING_SEGMENTED where no organ can be written, Fault where organs failed by
     error and none is left, or where the file as a whole is wrong.
@@ -95,7 +100,7 @@ def write_proved(
             if not entry.contours
         }
         if lost:
-            current = _without(current, lost)
+            current = _without(current, lost, update)
             continue
         changed = {e.organ: e.field for e in report.organs if e.field is not None}
         current = tuple(_with_field(s, changed.get(s.organ), volume) for s in current)
@@ -116,7 +121,8 @@ def write_proved(
             break
         organ_of = {spec.name: organ for organ, spec in plan.specs.items()}
         wrong = {organ_of[c.name]: "; ".join(c.failures) for c in check.organs if not c.passed}
-        current = _without(current, {o: f"{SELF_CHECK_FLAG}: {why}" for o, why in wrong.items()})
+        why = {organ: f"{SELF_CHECK_FLAG}: {failures}" for organ, failures in wrong.items()}
+        current = _without(current, why, update)
     files = [_output(path, "rtstruct.dcm", "RTSTRUCT", uid)]
     if plan.seg:
         files.append(_seg(volume, current, plan))
@@ -138,17 +144,23 @@ def require_written(segmentations: Iterable[Segmentation]) -> None:
 
 
 def _without(
-    segmentations: Iterable[Segmentation], lost: Mapping[str, str]
+    segmentations: Iterable[Segmentation],
+    lost: Mapping[str, str],
+    update: Callable[[Segmentation], None] | None,
 ) -> tuple[Segmentation, ...]:
     """The same with some organs failed, and why."""
     for organ, why in lost.items():
         LOGGER.warning("%s is not written: %s", organ, why)
-    return tuple(
-        replace(s, status=Status.FAILED, field=None, flags=(*s.flags, lost[s.organ]))
-        if s.organ in lost
-        else s
-        for s in segmentations
-    )
+    result = []
+    for kept in segmentations:
+        if kept.organ not in lost:
+            result.append(kept)
+            continue
+        flags = (*kept.flags, lost[kept.organ])
+        result.append(replace(kept, status=Status.FAILED, field=None, flags=flags))
+        if update:
+            update(result[-1])
+    return tuple(result)
 
 
 def _with_field(

@@ -48,6 +48,6 @@ class SegmentOperator(Stage):
             limit = self.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
             result = segment_organ(volume, organ, localizations, self.store, deadline)
-            self.journal.record.segmentations[organ] = result
+            self.journal.record.keep(result)
             observer.organ_finished(result, number, total)
         op_output.emit(tuple(self.journal.record.segmentations.values()), "segmentations")

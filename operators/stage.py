@@ -37,6 +37,10 @@ class Record:
     segmentations: dict[str, Segmentation] = field(default_factory=dict)
     written: Written | None = None
 
+    def keep(self, segmentation: Segmentation) -> None:
+        """Note what became of an organ, in place of what was known before."""
+        self.segmentations[segmentation.organ] = segmentation
+
 
 @dataclass(frozen=True)
 class Journal:

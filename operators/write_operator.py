@@ -25,8 +25,8 @@ class WriteOperator(Stage):
 
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
         intake = op_input.receive("intake")
-        written = write_proved(
-            intake.volume, intake.paths, op_input.receive("segmentations"), self.plan
-        )
+        segmentations = op_input.receive("segmentations")
+        update = self.journal.record.keep
+        written = write_proved(intake.volume, intake.paths, segmentations, self.plan, update)
         self.journal.record.written = written
         op_output.emit(written, "written")

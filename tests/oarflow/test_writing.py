@@ -134,3 +134,21 @@ def test_nothing_to_write(intake: Intake, plan: WritePlan) -> None:
     assert caught.value.detail == "1 absent, 1 no_model"
     with pytest.raises(Fault, match="1 of 2 failed"):
         write(intake, plan, absent, segmentation("Parotid_L", None))
+
+
+def test_the_end_of_a_dropped_organ_is_told_even_where_no_file_leaves(
+    intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contour = writing.structure_set
+
+    def careless(*args: object, **kwargs: object) -> tuple[StructureSet, ContourReport]:
+        structures, report = contour(*args, **kwargs)  # type: ignore[arg-type]
+        rois = tuple(replace(roi, contours=roi.contours[:-2]) for roi in structures.rois)
+        return replace(structures, rois=rois), report
+
+    monkeypatch.setattr(writing, "structure_set", careless)
+    told: list[Segmentation] = []
+    only = (segmentation("Brainstem", cube(2, 8, 8)),)
+    with pytest.raises(Fault, match="1 of 1 failed"):
+        write_proved(intake.volume, intake.paths, only, plan, told.append)
+    assert [(s.organ, s.status) for s in told] == [("Brainstem", Status.FAILED)]
