@@ -54,6 +54,8 @@ def _run(options: argparse.Namespace) -> None:
             commands.tune(
                 options.data, options.split, options.models, options.jitter, options.output
             )
+        case "localizers":
+            commands.localizers(options.data, options.split, options.models, options.output)
         case "cards":
             if options.scores is not None:
                 cards.record_validation(options.scores, options.models, options.scored_on)
@@ -88,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="replace the localizer by the truth with an error of this many mm (1 sigma)",
     )
+    places = add("localizers", parents=[data], help="compare localizers on the tuning patients")
+    places.add_argument("--models", type=Path, nargs="+", required=True, help="models folders")
+    places.add_argument("--output", type=Path, required=True, help="Markdown file")
     pages = add("cards", parents=[models], help="validation figures and pages of the models")
     pages.add_argument("--output", type=Path, required=True, help="folder of the pages")
     pages.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")

@@ -23,6 +23,7 @@ from training.audit import label_facts, outliers, write_facts
 from training.cases import OPENKBP_ORGANS, Split, read_openkbp
 from training.configuration import Configuration
 from training.export import export
+from training.localizers import compare
 from training.loop import train
 from training.samplers import sampler_for
 from training.tuning import Score, score_case
@@ -100,6 +101,12 @@ def tune(data: Path, split_path: Path, models: Path, jitter: float | None, outpu
             f" median {statistics.median(dices):.3f} min {min(dices):.3f}"
             f"  within the reference's slices {inside:.3f}\n"
         )
+
+
+def localizers(data: Path, split_path: Path, models: list[Path], output: Path) -> None:
+    """Compare the localizers of several models folders on the split's tuning patients."""
+    split = Split.read(split_path)
+    compare(read_openkbp(data, split.tune, split), models, output)
 
 
 def audit(data: Path, output: Path) -> None:
