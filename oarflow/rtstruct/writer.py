@@ -113,7 +113,7 @@ def _add_series(
     dataset.SeriesDate, dataset.SeriesTime = date, time
     dataset.Modality = "RTSTRUCT"
     dataset.SeriesInstanceUID = run_uid("RTSTRUCT series", source, provenance, when, content)
-    dataset.SeriesNumber = None
+    dataset.SeriesNumber = 1
     dataset.SeriesDescription = f"{SOFTWARE} contours (research use only)"
     dataset.OperatorsName = ""
     dataset.Manufacturer = SOFTWARE
