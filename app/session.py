@@ -81,6 +81,7 @@ class Session:
         observer = make_progress(ProgressKind(self.progress))
         parcels: list[Parcel] = []
         statuses = []
+        worst = ExitStatus.USAGE  # what an error that leaves this block ends in
         try:
             for folder, read in self._inputs(delivery.out, each_study):
                 case = _Case(self, setup, delivery, observer, folder)
@@ -90,8 +91,8 @@ class Session:
                 if not each_study:
                     break
             delivery.commit(parcels)
+            worst = max(statuses, key=_SEVERITY.index)
         finally:
-            worst = max(statuses, key=_SEVERITY.index, default=ExitStatus.FAULT)
             observer.ended(worst)
         if not self.quiet:
             self._print(parcels)

@@ -246,6 +246,19 @@ def test_each_study_has_its_folder_and_the_worst_status(
     assert all(len(folder.name) == 16 for folder in folders)
 
 
+def test_a_missing_localizer_is_a_matter_of_configuration(
+    ct: Path, models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(models, tmp_path / "models")
+    shutil.rmtree(tmp_path / "models" / "localizer")
+    folders = ("-i", ct, "-o", tmp_path / "out", "-m", tmp_path / "models")
+    ran = app(*folders, "--progress", "json")
+    assert ran.returncode == 2
+    assert '{"event": "end", "exit_status": 2}' in ran.stderr
+    assert "NO_LOCALIZER" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_progress_for_programs(ct: Path, models: Path, tmp_path: Path) -> None:
     ran = app("-i", ct, "-o", tmp_path / "out", "-m", models, "--progress", "json", "--quiet")
     assert ran.stdout == ""
