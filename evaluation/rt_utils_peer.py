@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rt_utils import RTStructBuilder
+from rt_utils import RTStructBuilder  # type: ignore[import-not-found]
 
 
 def peak_mb() -> float:
