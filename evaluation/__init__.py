@@ -1,0 +1,1 @@
+"""What the application is worth: contours against references, its time, its pictures."""

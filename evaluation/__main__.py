@@ -1,0 +1,146 @@
+"""Commands: `python -m evaluation chain | overlays | benchmark`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from datasets.openkbp import OpenKbp
+from evaluation.application import ROOT, RunError, model_files
+from evaluation.chain import evaluate
+from evaluation.tables import markdown, write_csv
+from oarflow.errors import Refusal
+from oarflow.rtstruct.errors import ReadError
+from oarflow.runtime import preload_cuda_runtime
+
+LOGGER = logging.getLogger("evaluation")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, or 1 where it could not be done (2: wrong flags)."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    flags = _parser().parse_args(arguments)
+    flags.command_line = "python -m evaluation " + shlex.join(arguments)
+    try:
+        flags.run(flags)
+    except (OSError, ValueError, KeyError, RunError, Refusal, ReadError) as error:
+        LOGGER.error("%s", error)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_chain(commands.add_parser("chain", aliases=["evaluate"], help="Dice of the whole chain"))
+    _add_overlays(commands.add_parser("overlays", help="pictures of contours on their CT"))
+    _add_benchmark(commands.add_parser("benchmark", help="seconds and memory by stage"))
+    return parser
+
+
+def _add_chain(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--openkbp", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
+    add("--models", type=Path, default=Path("models"))
+    add("--output", type=Path, default=Path("docs/results"), help="where the tables go")
+    add("--name", default="chain", help="name of the tables, without ending")
+    add("--cases", type=Path, help="only these: a file of ids, one a line, or a split (.yaml)")
+    add("--part", default="tune", help="which list of a split")
+    add("--config", type=Path, help="settings for the application (app.yaml)")
+    add("--position", default="HFS", help="patient position of the DICOM series")
+    add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
+    parser.set_defaults(run=_chain)
+
+
+def _add_overlays(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ct_dir", type=Path)
+    parser.add_argument("rtstruct", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    parser.set_defaults(run=_overlays)
+
+
+def _add_benchmark(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--ct", type=Path, help="folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)")
+    add("--models", type=Path, default=Path("models"))
+    add("--output", type=Path, default=Path("docs/results"))
+    add("--matrix", type=int, default=512, help="rows and columns of the resampled study")
+    add("--slices", type=int, default=186, help="slices of the resampled study")
+    add("--windows", type=int, default=2, help="windows of the whole-volume network to time")
+    add("--runs", type=int, default=1, help="runs of the application; the median is shown")
+    parser.set_defaults(run=_benchmark)
+
+
+def _chain(flags: argparse.Namespace) -> None:
+    cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
+    ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
+    scores = evaluate(
+        cases, ids, flags.models, flags.cache, config=flags.config, position=flags.position
+    )
+    flags.output.mkdir(parents=True, exist_ok=True)
+    page = markdown(
+        scores,
+        model_files(flags.models),
+        title="The whole chain, from DICOM to RTSTRUCT",
+        command=_shown(flags.command_line),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+    (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
+    write_csv(flags.output / f"{flags.name}.csv", scores)
+    LOGGER.info("%s", page)
+
+
+def _overlays(flags: argparse.Namespace) -> None:
+    from evaluation.overlays import draw  # noqa: PLC0415  (matplotlib: only where drawn)
+
+    for path in draw(flags.ct_dir, flags.rtstruct, flags.out_dir):
+        LOGGER.info("%s", path)
+
+
+def _benchmark(flags: argparse.Namespace) -> None:
+    preload_cuda_runtime()
+    from evaluation.benchmark import Plan, benchmark  # noqa: PLC0415  (torch, MONAI)
+
+    archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
+    plan = Plan(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
+    page = benchmark(plan, runs=flags.runs, command=_shown(flags.command_line))
+    flags.output.mkdir(parents=True, exist_ok=True)
+    (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
+    LOGGER.info("%s", page)
+
+
+def shared(*parts: str) -> Path:
+    """A place in the folder of shared data. Raises ValueError where OARFLOW_DATA is not set."""
+    place = os.environ.get("OARFLOW_DATA")
+    if not place:
+        raise ValueError("set OARFLOW_DATA to the folder of data sets, or name the input by a flag")
+    return Path(place).joinpath(*parts)
+
+
+def _shown(command: str) -> str:
+    """The command as a reader would type it: places of this machine by their variable."""
+    place = os.environ.get("OARFLOW_DATA")
+    return (command.replace(place, "$OARFLOW_DATA") if place else command).replace(f"{ROOT}/", "")
+
+
+def _ids(path: Path, part: str) -> tuple[str, ...]:
+    """Ids in a file: one a line (`#` begins a remark), or a list of a split file, as numbers."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".yaml":
+        names = [str(number) for number in yaml.safe_load(text)[part]]
+    else:
+        names = [bare for line in text.splitlines() if (bare := line.split("#")[0].strip())]
+    return tuple(name if name.startswith("pt_") else f"pt_{name}" for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The application as a user runs it: its own process, files in, files out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oarflow.result import Result
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ("app", "operators", "oarflow")
+"""Folders whose source decides what the application does."""
+
+
+class RunError(Exception):
+    """The application wrote no result that can be read."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A network's card in short. organs: those that it contours; none for a localizer."""
+
+    folder: str
+    name: str
+    version: str
+    sha256: str
+    organs: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished run. rtstruct: None where none was delivered."""
+
+    result: Result
+    rtstruct: Path | None
+
+
+def run_application(
+    ct: Path, out: Path, models: Path, flags: Sequence[str] = (), timeout_s: float = 3600
+) -> Run:
+    """Contour the CT in `ct` into `out`, in a process of its own.
+
+    Raises RunError where it left no result.json, subprocess.TimeoutExpired where it took longer.
+    """
+    command = [sys.executable, "-m", "app", "-i", ct, "-o", out, "-m", models]
+    done = subprocess.run(
+        [*map(str, command), "--quiet", "--progress", "none", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    path = out / "result.json"
+    if not path.is_file():
+        raise RunError(f"exit status {done.returncode}: {done.stderr.strip()[-2000:]}")
+    result = Result.model_validate_json(path.read_bytes())
+    files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
+    return Run(result, files[0] if files else None)
+
+
+def model_files(models: Path) -> tuple[ModelFile, ...]:
+    """Every network of a models folder, in order of their folders' names."""
+    found = []
+    for card_path in sorted(models.glob("*/model.json")):
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        organs = () if card["role"] == "localizer" else tuple(card["organs"])
+        name, version, sha256 = card["name"], card["version"], card["sha256"]
+        found.append(ModelFile(card_path.parent.name, name, version, sha256, organs))
+    return tuple(found)
+
+
+def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:
+    """sha256 over the program's source, settings, catalogue and cards: equal digests, equal runs.
+
+    more: whatever else the run depends on.
+    """
+    digest = hashlib.sha256(json.dumps(dict(more or {}), sort_keys=True).encode())
+    sources = [path for top in PROGRAM for path in sorted((ROOT / top).rglob("*.py"))]
+    cards = sorted((*models.glob("*/model.json"), *models.glob("*.yaml")))
+    for path in (*sources, ROOT / "app.yaml", *cards):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
