@@ -112,9 +112,9 @@ def check_file(
 ) -> CheckReport:
     """Check a written file; raise Fault where it must not leave at all.
 
-    ct: the CT's files (or `read_headers` of them) by SOP Instance UID. expected: for each ROI name
-        the field that was contoured, on the grid. hu: the volume's voxels (z, y, x), to prove that
-        the grid describes them; needs files in `ct`.
+    ct: the CT's files (or `read_headers` of them) by SOP Instance UID, others allowed.
+    expected: for each ROI name the field that was contoured, on the grid.
+    hu: the volume's voxels (z, y, x), to prove that the grid describes them; needs files in `ct`.
 
     Returns the report, in which organs may have failed. Raises Fault with all faults in words.
     """
@@ -135,7 +135,7 @@ def inspect_file(
 ) -> CheckReport:
     """As `check_file`, but faults are returned in the report instead of raised."""
     try:
-        headers = _headers(ct)
+        headers = _headers(ct, source)
         document = open_document(path)
         structures = structure_set(document)
         faults = list(identity_faults(document.dataset, headers, source))
@@ -157,9 +157,14 @@ def inspect_file(
     return CheckReport(tuple(organs), tuple(faults))
 
 
-def _headers(ct: Mapping[str, Path] | Mapping[str, SliceHeader]) -> dict[str, SliceHeader]:
-    ready = {uid: entry for uid, entry in ct.items() if isinstance(entry, SliceHeader)}
-    files = {uid: entry for uid, entry in ct.items() if isinstance(entry, Path)}
+def _headers(
+    ct: Mapping[str, Path] | Mapping[str, SliceHeader], source: Source
+) -> dict[str, SliceHeader]:
+    """Headers of the source's instances; files of others are passed over."""
+    uids = frozenset(source.sop_instance_uids)
+    own = {uid: entry for uid, entry in ct.items() if uid in uids}
+    ready = {uid: entry for uid, entry in own.items() if isinstance(entry, SliceHeader)}
+    files = {uid: entry for uid, entry in own.items() if isinstance(entry, Path)}
     return ready | read_headers(files)
 
 

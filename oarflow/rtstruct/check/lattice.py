@@ -137,8 +137,8 @@ def _differs(hu: NDArray[np.float32], plane: Lattice, path: Path) -> bool:
                     if implicit
                     else pydicom.uid.ExplicitVRLittleEndian
                 )
-            pixels = dataset.pixel_array.astype(np.float64)
-            pixels = pixels * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+            stored = dataset.pixel_array.astype(np.float64)
+            pixels = stored * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         raise Fault("a CT file's pixels cannot be read again for the self-check") from None
     row, column = np.indices(pixels.shape)
@@ -146,5 +146,14 @@ def _differs(hu: NDArray[np.float32], plane: Lattice, path: Path) -> bool:
         plane.origin[i] + plane.matrix[i, 0] * row + plane.matrix[i, 1] * column for i in (0, 1)
     )
     voxels = hu[plane.slice_index][y, x]
-    tissue = (pixels > TISSUE_HU) | (voxels > TISSUE_HU)
+    tissue = ((pixels > TISSUE_HU) | (voxels > TISSUE_HU)) & ~_padded(dataset, stored)
     return bool(tissue.any() and (np.abs(voxels - pixels)[tissue] > 1.0).mean() > MAX_VOXELS_OFF)
+
+
+def _padded(dataset: pydicom.Dataset, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pixels outside the scanner's circle, which stand for nothing."""
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, dtype=np.bool_)
+    ends = sorted((int(first), int(dataset.get("PixelPaddingRangeLimit", first))))
+    return np.asarray((stored >= ends[0]) & (stored <= ends[1]))

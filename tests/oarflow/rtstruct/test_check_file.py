@@ -350,3 +350,22 @@ def test_a_roi_by_another_name_is_not_found(case: Case) -> None:
     report = inspect(case, case.rewritten(wrong))
     assert report.faults
     assert report.failed == ("Parotid_L",)
+
+
+def test_descriptive_tags_that_differ_between_slices_are_no_fault(tmp_path: Path) -> None:
+    """Each slice has its own StudyTime: any of them may be written."""
+    times = {k: {"StudyTime": f"1011{k:02d}"} for k in range(24)}
+    differing = make_case(tmp_path, SHAPES, slice_tags=times, **FINE)
+    assert inspect(differing).passed
+
+
+def test_files_of_other_series_beside_the_cts_do_not_matter(case: Case, tmp_path: Path) -> None:
+    files = {**case.files, "1.2.3": tmp_path / "absent.dcm"}
+    report = inspect_file(case.path, files, case.fields, case.volume.grid, case.volume.source)
+    assert report.passed
+
+
+def test_a_missing_ct_file_is_a_fault(case: Case) -> None:
+    files = dict(list(case.files.items())[1:])
+    report = inspect_file(case.path, files, case.fields, case.volume.grid, case.volume.source)
+    assert report.faults

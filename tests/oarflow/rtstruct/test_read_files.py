@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -341,3 +343,11 @@ def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ReadError) as caught:
             read_structure_set(path)
         assert caught.value.code is ReadCode.NOT_A_FILE
+
+
+def test_the_package_needs_neither_torch_nor_monai() -> None:
+    code = (
+        "import sys, oarflow.rtstruct.__main__, oarflow.rtstruct.raster, oarflow.rtstruct.writer\n"
+        "assert not {'torch', 'monai', 'holoscan'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
