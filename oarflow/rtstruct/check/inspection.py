@@ -22,7 +22,7 @@ from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.check.identity import identity_faults
 from oarflow.rtstruct.check.lattice import Lattice, lattices, voxel_faults
 from oarflow.rtstruct.check.surface_fit import SurfaceFit
-from oarflow.rtstruct.check.voxel_sets import SlicePair, hausdorff_mm
+from oarflow.rtstruct.check.voxel_sets import SPECK_PIXELS, SlicePair, hausdorff_mm
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi
 from oarflow.rtstruct.reader import open_document, structure_set
@@ -58,8 +58,9 @@ class OrganCheck:
     """One region's comparison. Volumes in cm3, distances in mm.
 
     volume_cc: of the mask. filled_cc: of the contours filled at pixel centres. contour_cc: of the
-        polygons themselves. missing_planes, extra_planes: slices of the mask without contour area,
-        and the reverse. shift_mm, inflation_mm: systematic displacement and growth of the contours
+        polygons themselves. missing_planes, extra_planes: slices of the mask (specks aside)
+        without contour area, and the reverse. surface_mm: Hausdorff distance of the voxel sets.
+    shift_mm, inflation_mm: systematic displacement and growth of the contours
         against the field's surface. failures: why it fails, empty where it passes.
     """
 
@@ -308,7 +309,7 @@ def _measured(
         volume_cc=wanted,
         filled_cc=filled,
         contour_cc=polygon_mm3 / 1000,
-        missing_planes=sum(bool(p.wanted.any() and not p.filled.any()) for p in pairs),
+        missing_planes=sum(p.wanted.sum() > SPECK_PIXELS and not p.filled.any() for p in pairs),
         extra_planes=sum(bool(p.filled.any() and not p.wanted.any()) for p in pairs),
         surface_mm=hausdorff_mm(pairs),
         shift_mm=shift,

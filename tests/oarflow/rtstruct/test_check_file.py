@@ -369,3 +369,14 @@ def test_a_missing_ct_file_is_a_fault(case: Case) -> None:
     files = dict(list(case.files.items())[1:])
     report = inspect_file(case.path, files, case.fields, case.volume.grid, case.volume.source)
     assert report.faults
+
+
+def test_a_speck_that_was_not_written_does_not_cost_the_organ(case: Case) -> None:
+    """One voxel that hardly passes the threshold, far from the organ: its outline has no area."""
+    field = case.fields["Parotid_L"]
+    values = np.pad(field.values, ((0, 0), (0, 0), (0, 12)))
+    values[len(values) // 2, values.shape[1] // 2, -1] = 0.501
+    fields = {**case.fields, "Parotid_L": replace(field, values=values)}
+    report = inspect_file(case.path, case.files, fields, case.volume.grid, case.volume.source)
+    assert report.passed
+    assert report.organs[0].dice < 1.0
