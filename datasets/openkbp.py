@@ -135,9 +135,10 @@ def convert(source: Path, target: Path) -> tuple[Path, ...]:
 
 def _sparse(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Flat indices and values of a published file; values are nan where it holds a mask."""
-    table = np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2, dtype=np.float64)
-    if table.size == 0:
+    lines = path.read_text(encoding="ascii").splitlines()[1:]
+    if not lines:
         return np.empty(0, dtype=np.int64), np.empty(0)
+    table = np.genfromtxt(lines, delimiter=",", ndmin=2, dtype=np.float64)
     index = table[:, 0].astype(np.int64)
     if index.min() < 0 or index.max() >= SIDE**3:
         raise ValueError(f"{path.name}: an index is outside {SIDE} x {SIDE} x {SIDE}")

@@ -30,9 +30,10 @@ has about -250.)"""
 class OrganScore:
     """One organ of one case that has a reference.
 
-    status: from result.json; "no result" where the whole run was refused or failed. dice_within: on the reference's
-    own slices. hd95_mm: None where nothing was contoured. swapped: whether it fits the other
-    side's reference better than its own. doubt: what speaks against the reference, or "".
+    status: from result.json; "no result" where the whole run was refused or failed.
+    dice_within: on the reference's own slices. hd95_mm: None where nothing was contoured.
+    swapped: whether it fits the other side's reference better than its own. doubt: what speaks
+    against the reference, or "".
     """
 
     case: str
