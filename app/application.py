@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
+from oarflow.organs import Catalogue
 from oarflow.writing import WritePlan, Written
+from operators.assess_operator import AssessOperator
 from operators.deliver_operator import DeliverOperator
 from operators.intake_operator import IntakeOperator, Progress
 from operators.localize_operator import LocalizeOperator
@@ -25,6 +27,7 @@ class Job:
     store: ModelStore
     organs: Sequence[str]
     organ_seconds: float | None
+    catalogue: Catalogue
     plan: WritePlan
     deliver: Callable[[Written], None]
 
@@ -32,7 +35,7 @@ class Job:
 class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
     """Contours of the organs at risk of one study.
 
-    intake -> localize -> segment -> write (and self-check) -> deliver
+    intake -> localize -> segment -> assess -> write (and self-check) -> deliver
 
     `run` raises what an operator raised: Refusal, Fault, ConfigurationError.
     """
@@ -55,12 +58,15 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
             organs=job.organs,
             organ_seconds=job.organ_seconds,
         )
+        assess = AssessOperator(self, journal=journal, catalogue=job.catalogue)
         write = WriteOperator(self, journal=journal, plan=job.plan)
         deliver = DeliverOperator(self, journal=journal, deliver=job.deliver)
 
         self.add_flow(intake, localize, {("intake", "intake")})
         self.add_flow(intake, segment, {("intake", "intake")})
         self.add_flow(localize, segment, {("localizations", "localizations")})
+        self.add_flow(intake, assess, {("intake", "intake")})
+        self.add_flow(segment, assess, {("segmentations", "segmentations")})
         self.add_flow(intake, write, {("intake", "intake")})
-        self.add_flow(segment, write, {("segmentations", "segmentations")})
+        self.add_flow(assess, write, {("assessed", "segmentations")})
         self.add_flow(write, deliver, {("written", "written")})

@@ -25,7 +25,7 @@ from app.signals import StopOnSignal
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 from oarflow.intake import Intake, read_study, read_volume, studies
 from oarflow.networks.store import ModelStore
-from oarflow.organs import CatalogueError, load_catalogue
+from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.result import (
     FaultPart,
     Files,
@@ -132,6 +132,7 @@ class _Setup:
 
     store: ModelStore
     organs: tuple[str, ...]
+    catalogue: Catalogue
     plan: Callable[[Path], WritePlan]
     device: str
     when: datetime
@@ -173,7 +174,7 @@ class _Setup:
             seg=settings.outputs.seg,
         )
         organs = requested_organs(settings, store.organs, catalogue)
-        return cls(store, organs, plan, device, when, in_force)
+        return cls(store, organs, catalogue, plan, device, when, in_force)
 
 
 @dataclass
@@ -200,6 +201,7 @@ class _Case:
             store=self.setup.store,
             organs=self.setup.organs,
             organ_seconds=self.session.settings.organ_seconds,
+            catalogue=self.setup.catalogue,
             plan=self.setup.plan(self.delivery.room(self.folder.name)),
             deliver=self._finish,
         )

@@ -140,23 +140,22 @@ def _field(
     network: TorchScriptNetwork,
     deadline: float | None,
 ) -> ProbabilityField:
+    def in_time() -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise _NotSegmentedError(Status.FAILED, "timeout")
+
+    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
     number = network.card.organs.index(localization.organ)
     grown = 0.0
     for attempt in range(GROWTHS + 1):
-        if deadline is not None and time.monotonic() > deadline:
-            raise _NotSegmentedError(Status.FAILED, "timeout")
         patch = _patch(volume.grid, localization, network.card, grown)
-        values = _run(volume, network, patch)[:, number]
+        batch = image_batch(volume.hu, axes, network.card, patch.grid)
+        values = network.probabilities(batch, in_time)[:, number]
         values = values if network.card.dimensions == 2 else values[0]
         if attempt == GROWTHS or not _touches_border(values, network.card.threshold):
             break
         grown += GROWTH_MM
     return paste_field(values, patch.grid, volume.grid, patch.slices, network.card.threshold)
-
-
-def _run(volume: Volume, network: TorchScriptNetwork, patch: _Patch) -> NDArray[np.float32]:
-    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
-    return network.probabilities(image_batch(volume.hu, axes, network.card, patch.grid))
 
 
 def _patch(grid: Grid, localization: Localization, card: ModelCard, grown_mm: float) -> _Patch:

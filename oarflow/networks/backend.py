@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +75,20 @@ class TorchScriptNetwork:
         self._format = torch.channels_last if card.dimensions == 2 else torch.channels_last_3d
         self._half = device == "cuda"
 
-    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, organs, ...) probabilities for inputs (n, channels, ...), in batches that fit."""
+    def probabilities(
+        self, batch: NDArray[np.float32], before_each: Callable[[], None] = lambda: None
+    ) -> NDArray[np.float32]:
+        """(n, organs, ...) probabilities for inputs (n, channels, ...), in batches that fit.
+
+        before_each: called before every batch; what it raises ends the run.
+        """
         voxels = int(np.prod(batch.shape[1:]))
         limit = GPU_BATCH_VOXELS if self._device.type == "cuda" else CPU_BATCH_VOXELS
         size = max(1, limit // voxels)
-        parts = [self._run(batch[start : start + size]) for start in range(0, len(batch), size)]
+        parts = []
+        for start in range(0, len(batch), size):
+            before_each()
+            parts.append(self._run(batch[start : start + size]))
         return np.concatenate(parts)
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -74,7 +74,7 @@ class TestWritten:
         assert [organ.status for organ in document.organs] == ["segmented", "segmented"]
         for organ in document.organs:
             assert organ.volume_cc == pytest.approx(BALL_CC, rel=0.05)
-        stages = ["start", "intake", "localize", "segment", "write"]
+        stages = ["start", "intake", "localize", "segment", "assess", "write"]
         assert list(document.run.stages) == stages
         assert sum(document.run.stages.values()) <= document.run.seconds + 0.01
 
@@ -264,7 +264,7 @@ def test_progress_for_programs(ct: Path, models: Path, tmp_path: Path) -> None:
     assert ran.stdout == ""
     events = [json.loads(line) for line in ran.stderr.splitlines()]
     stages = [e["stage"] for e in events if e["event"] == "stage" and e["state"] == "finished"]
-    assert stages == ["intake", "localize", "segment", "write", "deliver"]
+    assert stages == ["intake", "localize", "segment", "assess", "write", "deliver"]
     organs = [e for e in events if e["event"] == "organ" and e["state"] == "finished"]
     assert [(e["organ"], e["status"]) for e in organs] == [
         ("Parotid_L", "segmented"),
