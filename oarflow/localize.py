@@ -9,7 +9,7 @@ from scipy import ndimage
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard
-from oarflow.networks.preprocessing import image_batch
+from oarflow.networks.preprocessing import image_batch, scaled
 from oarflow.networks.sampling import NetworkGrid, centred_axis
 from oarflow.networks.store import ModelStore
 from oarflow.structures import Localization, Side
@@ -24,6 +24,17 @@ PRESENT_CC = 0.5
 LESSER_PART = 0.3
 """Parts smaller than this share of the largest one are stray and are left out."""
 
+TISSUE_HU = -200.0
+"""Coarse voxels above this are tissue, or couch, mask and clips."""
+
+BODY_ROOM = 2
+"""The body is grown by so many coarse voxels, so that nothing at the skin is lost."""
+
+INSIDE_SHARE = 0.2
+"""A part of which less lies in the body is a clip on the couch, not an organ."""
+
+_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+
 SCORE_SHARE = 0.25
 """The score is the mean probability over this share of the organ's surest coarse voxels."""
 
@@ -32,9 +43,9 @@ def localize(volume: Volume, store: ModelStore) -> dict[str, Localization]:
     """A Localization for every organ that the localizer knows."""
     network = store.localizer
     grid = coarse_grid(volume.grid, network.card)
-    maps = coarse_maps(volume, network, grid)
+    maps, body = coarse_maps(volume, network, grid)
     return {
-        organ: _localization(organ, maps[number], grid, volume.grid)
+        organ: _localization(organ, maps[number], body, grid, volume.grid)
         for number, organ in enumerate(network.card.organs)
     }
 
@@ -55,18 +66,42 @@ def coarse_grid(grid: Grid, card: ModelCard) -> NetworkGrid:
 
 def coarse_maps(
     volume: Volume, network: TorchScriptNetwork, grid: NetworkGrid
-) -> NDArray[np.float32]:
-    """(organs, z, y, x) probabilities on the coarse grid."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(organs, z, y, x) probabilities on the coarse grid, and (z, y, x) whether it is the body."""
     axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
-    batch = image_batch(volume.hu, axes, network.card, grid)
+    card = network.card
+    batch = image_batch(volume.hu, axes, card, grid)
     maps = network.probabilities(batch)
-    return np.moveaxis(maps, 1, 0) if network.card.dimensions == 2 else maps[0]
+    here = int(np.argmin([abs(channel.offset_mm) for channel in card.channels]))
+    window = card.channels[here].window
+    level = scaled(np.array([TISSUE_HU], dtype=np.float32), window)[0]
+    body = body_mask((batch[:, here] if card.dimensions == 2 else batch[0, here]) > level)
+    return (np.moveaxis(maps, 1, 0) if card.dimensions == 2 else maps[0]), body
+
+
+def body_mask(dense: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The patient among what is dense (z, y, x), without couch, clips and cushions.
+
+    Networks trained on CTs that were masked to the body take lone shapes in the air for organs. The
+    patient is the largest part once thin plates are opened away, with its cavities.
+    """
+    opened = ndimage.binary_opening(dense, _NEIGHBOURS)
+    labels, count = ndimage.label(opened)
+    if count == 0:
+        return np.ones(dense.shape, dtype=bool)
+    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    grown = ndimage.binary_dilation(labels == largest, iterations=BODY_ROOM)
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in grown])
 
 
 def _localization(
-    organ: str, probabilities: NDArray[np.float32], coarse: NetworkGrid, grid: Grid
+    organ: str,
+    probabilities: NDArray[np.float32],
+    body: NDArray[np.bool_],
+    coarse: NetworkGrid,
+    grid: Grid,
 ) -> Localization:
-    parts = _main_parts(probabilities)
+    parts = _main_parts(probabilities, body)
     steps = [float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for axis in coarse.axes]
     volume_cc = float(parts.sum()) * float(np.prod(steps)) / 1000
     if volume_cc < PRESENT_CC:
@@ -98,13 +133,15 @@ def _localization(
     )
 
 
-def _main_parts(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-    labels, count = ndimage.label(probabilities >= PRESENT_LEVEL, np.ones((3, 3, 3)))
+def _main_parts(probabilities: NDArray[np.float32], body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(probabilities >= PRESENT_LEVEL, _NEIGHBOURS)
     if count == 0:
         return np.zeros(probabilities.shape, dtype=bool)
-    sizes = ndimage.sum_labels(probabilities, labels, np.arange(1, count + 1))
-    kept = np.flatnonzero(sizes >= LESSER_PART * sizes.max()) + 1
-    return np.isin(labels, kept)
+    numbers = np.arange(1, count + 1)
+    sizes = ndimage.sum_labels(probabilities, labels, numbers)
+    sizes[ndimage.mean(body, labels, numbers) < INSIDE_SHARE] = 0
+    kept = numbers[(sizes > 0) & (sizes >= LESSER_PART * sizes.max())]
+    return np.asarray(np.isin(labels, kept))
 
 
 def _slices(ends_mm: tuple[float, float], grid: Grid) -> tuple[int, int]:

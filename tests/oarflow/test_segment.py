@@ -66,6 +66,18 @@ def test_the_contour_lies_where_the_sphere_is(volume: Volume, store: ModelStore)
         assert result.model.name == f"test/{organ}"
 
 
+def test_a_clip_on_the_couch_is_no_organ(store: ModelStore) -> None:
+    """Larger and just as bright as the organ, but in the air beside the body."""
+    only_left = sphere_volume({"Parotid_L": LEFT}, RADIUS)
+    x = np.arange(160) - 80.0
+    y = np.arange(128)[:, None] - 64.0
+    clip = np.hypot(x + 60.0, y - 45.0) < 14.0
+    only_left.hu[:, np.hypot(x - 25.0, y) > 50.0] = -1000.0
+    only_left.hu[10:40, clip] = 100.0
+    centroid = localize(only_left, store)["Parotid_L"].centroid_lps
+    assert centroid == pytest.approx(LEFT, abs=2.5)
+
+
 def test_an_organ_that_is_not_there_is_absent(store: ModelStore) -> None:
     only_left = sphere_volume({"Parotid_L": LEFT}, RADIUS)
     found = localize(only_left, store)

@@ -125,8 +125,8 @@ def turned(degrees: float, axis: int) -> tuple[np.ndarray, tuple[float, ...]]:
 
 
 def ripples(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """HU of a made-up body that differs on every plane and has soft tissue on each."""
-    return -100.0 + 150.0 * np.sin(x / 7.0 + 0.3) + 150.0 * np.cos(y / 5.0 + z / 11.0 + 0.2)
+    """HU of a made-up body that differs on every plane, with air and soft tissue on each."""
+    return -350.0 + 50.0 * np.sin(x / 7.0 + 0.3) + 600.0 * np.cos(y / 5.0 + z / 4.0 + x / 6.0)
 
 
 @pytest.mark.parametrize(
