@@ -1,0 +1,1 @@
+"""The report that a physicist reads: one HTML file, the same as PDF, and as DICOM for the PACS."""

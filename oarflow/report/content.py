@@ -1,0 +1,235 @@
+"""What a report says, in words: the same for HTML and PDF."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from oarflow.networks.card import ModelCard
+from oarflow.report.scene import Scene, make_scene
+from oarflow.report.strips import Strip, make_strips
+from oarflow.result import OrganPart, Result
+from oarflow.rtstruct.model import StructureSet
+from oarflow.structures import Status
+from oarflow.volume import Volume
+
+WARNING = "AI-generated, unapproved"
+"""Stands on every view and on every page."""
+
+PURPOSE = "For research use only. Every contour is a proposal that a physicist reviews."
+
+STATUS_WORDS: Mapping[Status, str] = {
+    Status.SEGMENTED: "contoured",
+    Status.SUSPICIOUS: "contoured, look first",
+    Status.TRUNCATED: "contoured, cut by the field of view",
+    Status.ABSENT: "not in the scan",
+    Status.FAILED: "failed, not contoured",
+    Status.NO_MODEL: "no network for it",
+}
+STATUS_SIGNS: Mapping[Status, str] = {
+    Status.SEGMENTED: "OK",
+    Status.SUSPICIOUS: "!",
+    Status.TRUNCATED: "!",
+    Status.ABSENT: "-",
+    Status.FAILED: "x",
+    Status.NO_MODEL: "-",
+}
+"""Told apart by letters, so that nobody depends on colours."""
+
+SCORES = (
+    (0, "severe defect: large and obvious errors"),
+    (1, "moderate defect: minor errors that can be corrected"),
+    (2, "mild defect: clinically insignificant errors"),
+    (3, "precise: no editing required"),
+)
+"""The four-point scale of TWOSTEP (subjective validation); 2 and more is acceptable there."""
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """A network's Dice on its validation data: mean over n patients."""
+
+    dice_mean: float
+    n: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the overview. dice: the validation Dice in words. details: flags and notes."""
+
+    part: OrganPart
+    sign: str
+    status: str
+    volume: str
+    details: tuple[str, ...]
+    model: str
+    dice: str
+    strip: Strip | None
+
+    @property
+    def anchor(self) -> str:
+        """Where the organ's section is, for links within a page."""
+        return f"organ-{self.strip.outline.number}" if self.strip else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Names and values under a heading."""
+
+    heading: str
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that a report shows. scene: None where nothing was contoured."""
+
+    result: Result
+    scene: Scene | None = None
+    strips: tuple[Strip, ...] = ()
+    figures: Mapping[str, ModelFigures] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The organs that were asked for: those to look at first come first."""
+        strips = {strip.outline.organ: strip for strip in self.strips}
+        order = (Status.FAILED, Status.SUSPICIOUS, Status.TRUNCATED)
+        parts = sorted(
+            self.result.organs, key=lambda p: order.index(p.status) if p.status in order else 9
+        )
+        return tuple(
+            _row(part, self.figures.get(part.name), strips.get(part.name)) for part in parts
+        )
+
+    @property
+    def headline(self) -> str:
+        """What came of the run, in one sentence."""
+        if self.result.refusal:
+            return f"The input was refused: {self.result.refusal.code}"
+        if self.result.fault:
+            return "The program failed: nothing was contoured"
+        counts = Counter(part.status for part in self.result.organs)
+        written = sum(n for status, n in counts.items() if status.written)
+        doubtful = counts[Status.SUSPICIOUS] + counts[Status.TRUNCATED]
+        first = f"{written} of {len(self.result.organs)} organs contoured"
+        return f"{first}, {doubtful} of them to look at first" if doubtful else first
+
+    @property
+    def reasons(self) -> tuple[Table, ...]:
+        """Why nothing was contoured; empty where something was."""
+        refusal, fault = self.result.refusal, self.result.fault
+        if fault:
+            return (Table(fault.kind, (("What happened", fault.message),)),)
+        if refusal is None:
+            return ()
+        return tuple(
+            Table(
+                str(reason.code),
+                (
+                    ("What it means", reason.meaning),
+                    ("In this input", reason.detail),
+                    ("What to do", reason.remedy),
+                ),
+            )
+            for reason in (refusal, *refusal.also)
+        )
+
+    @property
+    def provenance(self) -> tuple[Table, ...]:
+        """What made these contours, from what."""
+        return tuple(_provenance(self.result))
+
+
+def make_report(
+    result: Result,
+    volume: Volume | None = None,
+    structures: StructureSet | None = None,
+    figures: Mapping[str, ModelFigures] | None = None,
+) -> Report:
+    """A report on a run. volume, structures: given where contours were written, as written.
+
+    figures: validation figures by organ (see `validation_figures`).
+    """
+    if volume is None or structures is None:
+        return Report(result, figures=figures or {})
+    scene = make_scene(volume, structures)
+    return Report(result, scene, make_strips(scene), figures or {})
+
+
+def validation_figures(cards: Iterable[ModelCard]) -> dict[str, ModelFigures]:
+    """By organ, what the cards say of their networks; organs without figures are left out."""
+    found = {}
+    for card in cards:
+        if card.validation is None:
+            continue
+        for organ in card.organs:
+            mean = card.validation.figures.get(organ, {}).get("dice_mean")
+            if mean is not None:
+                n = card.validation.n.get(organ, 0)
+                found[organ] = ModelFigures(mean, n, card.validation.data)
+    return found
+
+
+def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> Row:
+    written = part.status.written
+    return Row(
+        part=part,
+        sign=STATUS_SIGNS[part.status],
+        status=STATUS_WORDS[part.status],
+        volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
+        details=(*part.flags, *part.notes),
+        model=f"{part.model.name} {part.model.version}" if part.model else "",
+        dice=f"{figures.dice_mean:.2f} (n = {figures.n})" if figures else "not measured",
+        strip=strip,
+    )
+
+
+def _provenance(result: Result) -> Iterable[Table]:
+    run = result.run
+    yield Table(
+        "Run",
+        (
+            ("Program", f"{run.program} {run.version}"),
+            ("Started", run.started),
+            ("Device", run.device or "no network ran"),
+            ("Exit status", str(result.exit_status)),
+            ("Seconds by stage", ", ".join(f"{k} {v:.1f}" for k, v in run.stages.items())),
+        ),
+    )
+    if result.input:
+        yield Table("Input", tuple(_input(result)))
+    models = {part.model.name: part.model for part in result.organs if part.model}
+    if models:
+        lines = tuple((f"{m.name} {m.version}", f"sha256 {m.sha256}") for m in models.values())
+        yield Table("Networks", lines)
+    if result.outputs:
+        lines = tuple(
+            (item.path, f"{item.kind}, SOP Instance UID {item.sop_instance_uid}, {item.sha256}")
+            for item in result.outputs
+        )
+        yield Table("Files", lines)
+    if result.settings:
+        yield Table(
+            "Settings", tuple((key, json.dumps(value)) for key, value in result.settings.items())
+        )
+
+
+def _input(result: Result) -> Iterable[tuple[str, str]]:
+    found = result.input
+    if found is None:
+        return
+    z, y, x = found.spacing_mm
+    yield "Study Instance UID", found.study_instance_uid
+    yield "Series Instance UID", found.series_instance_uid
+    yield "Frame of Reference UID", found.frame_of_reference_uid
+    yield "Matrix", f"{found.slices} slices of {found.rows} x {found.columns}"
+    yield "Spacing", f"{z:g} mm between slices, {y:g} mm between rows, {x:g} mm between columns"
+    yield "Pixels", f"sha256 {found.pixel_sha256}"
+    if result.files:
+        classes = ", ".join(f"{count} {name}" for name, count in result.files.classes.items())
+        yield "Files", f"{result.files.total}: {classes}"
+    for note in found.notes:
+        yield "Note", note

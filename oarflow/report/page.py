@@ -1,0 +1,165 @@
+"""report.html: one file that opens without a network, in a browser that allows it nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from oarflow.geometry import FloatArray
+from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
+from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
+from oarflow.report.strips import WINDOWS, jpeg
+
+PAGE_BYTES = 15_000_000
+"""A page of 200 slices of 512 x 512 stays below this."""
+
+SLICES_BYTES = 9_500_000
+"""Of which the slices, before they are written as text, which takes a third more."""
+
+_QUALITIES = (92, 85, 75, 65, 50, 35)
+_SAMPLED = 16
+"""Every so many slices one is coded to find the quality that fits."""
+
+_DECIMALS = 10
+"""Contours are written in this many parts of a pixel."""
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the page at path.
+
+    It holds what result.json holds, the CT's slices and the contours: no name, ID or birth date.
+    Its Content Security Policy allows its own scripts, style and pictures, and no connection.
+    """
+    path.write_text(render(report), encoding="utf-8")
+
+
+def render(report: Report) -> str:
+    """The page's text."""
+    environment = Environment(
+        loader=PackageLoader("oarflow.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"jpeg": _as_data_url, "path": _svg_path}
+    style = _template_text("report.css")
+    scripts = [_template_text("viewer.js"), _template_text("review.js")] if report.scene else []
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        result=report.result,
+        warning=WARNING,
+        purpose=PURPOSE,
+        scores=SCORES,
+        windows=WINDOWS,
+        style=Markup(style),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(style, scripts),
+        viewer=_embedded(_viewer(report.scene)) if report.scene else "",
+        review=_embedded(_review(report)) if report.scene else "",
+    )
+
+
+def _template_text(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+    """Nothing but pictures within the page, its own style and its own scripts, named by hash."""
+    allowed = " ".join(map(_source_hash, scripts)) or "'none'"
+    return (
+        f"default-src 'none'; img-src data:; style-src {_source_hash(style)}; "
+        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _embedded(value: Any) -> Markup:
+    """JSON for a script element: nothing in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return Markup(re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", text))
+
+
+def _viewer(scene: Scene) -> dict[str, Any]:
+    return {
+        "warning": WARNING,
+        "shape": list(scene.codes.shape),
+        "pixelMm": list(scene.pixel_mm),
+        "offsetsMm": np.round(scene.offsets_mm, 3).tolist(),
+        "positionsMm": np.round(scene.positions_mm, 2).tolist(),
+        "faces": [list(pair) for pair in scene.faces],
+        "codeKnots": CODE_KNOTS,
+        "huKnots": HU_KNOTS,
+        "ringScale": _DECIMALS,
+        "rois": [_roi(outline) for outline in scene.outlines],
+        "slices": [base64.b64encode(image).decode("ascii") for image in _slices(scene.codes)],
+    }
+
+
+def _roi(outline: Outline) -> dict[str, Any]:
+    return {
+        "number": outline.number,
+        "name": outline.name,
+        "colour": list(outline.colour),
+        "rings": {k: [_steps(ring) for ring in rings] for k, rings in outline.rings.items()},
+    }
+
+
+def _steps(ring: FloatArray) -> list[int]:
+    """A ring as x, y of its first point and then the steps to the next, in parts of a pixel."""
+    whole = np.rint(ring * _DECIMALS).astype(np.int64)
+    return [
+        int(v) for v in np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel()
+    ]
+
+
+def _slices(codes: Codes) -> list[bytes]:
+    """All slices as JPEG, at the best quality that keeps the page small enough."""
+    samples = codes[::_SAMPLED]
+    for quality in _QUALITIES:
+        size = sum(len(jpeg(plane, quality)) for plane in samples) / len(samples) * len(codes)
+        if size <= SLICES_BYTES:
+            break
+    return [jpeg(plane, quality) for plane in codes]
+
+
+def _review(report: Report) -> dict[str, Any]:
+    """What a review is of. rtstruct: SOP Instance UID."""
+    uids = [item.sop_instance_uid for item in report.result.outputs if item.kind == "RTSTRUCT"]
+    return {
+        "schema": "oarflow-review",
+        "schema_version": "1.0",
+        "rtstruct": uids[0] if uids else None,
+        "program_version": report.result.run.version,
+        "organs": [
+            {
+                "name": row.part.name,
+                "status": row.part.status.value,
+                "model": row.part.model.name if row.part.model else None,
+                "model_version": row.part.model.version if row.part.model else None,
+            }
+            for row in report.rows
+            if row.strip
+        ],
+    }
+
+
+def _as_data_url(image: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(image).decode('ascii')}"
+
+
+def _svg_path(rings: Sequence[FloatArray]) -> str:
+    return " ".join(f"M{' '.join(f'{x:.1f},{y:.1f}' for x, y in ring)}Z" for ring in rings)

@@ -1,0 +1,194 @@
+"""report.pdf: the report on paper, and for the PACS within a DICOM object."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    Flowable,
+    KeepTogether,
+    Paragraph,
+    SimpleDocTemplate,
+    TableStyle,
+)
+from reportlab.platypus import Table as Grid
+
+from oarflow.report.content import PURPOSE, WARNING, Report, Row, Table
+from oarflow.report.strips import Strip, Tile
+
+MARGIN = 15 * mm
+_WIDTH = A4[0] - 2 * MARGIN
+_GAP = 1.5 * mm
+_HEADER = 10 * mm
+_AMBER, _INK, _LINE, _SOFT = map(HexColor, ("#7a3e00", "#16202a", "#b9c3cc", "#eef2f5"))
+
+_TEXT = ParagraphStyle("text", fontName="Helvetica", fontSize=8.5, leading=11, textColor=_INK)
+_CELL = ParagraphStyle("cell", parent=_TEXT, fontSize=7.5, leading=9.5)
+_BOLD = ParagraphStyle("bold", parent=_CELL, fontName="Helvetica-Bold")
+_TITLE = ParagraphStyle("title", parent=_TEXT, fontName="Helvetica-Bold", fontSize=16, leading=20)
+_HEADLINE = ParagraphStyle(
+    "headline", parent=_TEXT, fontName="Helvetica-Bold", fontSize=11, leading=15
+)
+_HEADING = ParagraphStyle("heading", parent=_HEADLINE, spaceBefore=10, spaceAfter=4)
+_ORGAN = ParagraphStyle("organ", parent=_TEXT, spaceBefore=8, spaceAfter=3)
+
+
+def write_pdf(path: Path, report: Report) -> None:
+    """Write the report as PDF (A4). The same report gives the same bytes."""
+    document = SimpleDocTemplate(
+        str(path),
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN + _HEADER,
+        bottomMargin=MARGIN,
+        title=f"OARflow report: {WARNING}",
+        author="OARflow",
+        invariant=1,
+    )
+    document.build(list(_story(report)), onFirstPage=_frame_page, onLaterPages=_frame_page)
+
+
+def _frame_page(canvas: Canvas, document: Any) -> None:
+    """The warning and the page's number, on every page."""
+    canvas.saveState()
+    canvas.setFillColor(_AMBER)
+    canvas.setFont("Helvetica-Bold", 10)
+    canvas.drawString(MARGIN, A4[1] - MARGIN, WARNING)
+    canvas.setFont("Helvetica", 8)
+    canvas.drawRightString(A4[0] - MARGIN, A4[1] - MARGIN, PURPOSE)
+    canvas.setStrokeColor(_AMBER)
+    canvas.line(MARGIN, A4[1] - MARGIN - 4, A4[0] - MARGIN, A4[1] - MARGIN - 4)
+    canvas.drawRightString(A4[0] - MARGIN, MARGIN / 2, f"page {document.page}")
+    canvas.drawString(MARGIN, MARGIN / 2, "OARflow report")
+    canvas.restoreState()
+
+
+def _story(report: Report) -> Iterator[Flowable]:
+    result = report.result
+    yield _paragraph("OARflow report", _TITLE)
+    yield _paragraph(f"{report.headline}.", _HEADLINE)
+    yield _paragraph(
+        f"Run of {result.run.started}, {result.run.program} {result.run.version}.", _TEXT
+    )
+    for reason in report.reasons:
+        yield from _section(reason)
+    if report.rows:
+        yield _paragraph("Overview", _HEADING)
+        yield _overview(report.rows)
+    for row in report.rows:
+        if row.strip:
+            yield from _organ(row, row.strip)
+    yield _paragraph("Provenance", _HEADING)
+    for table in report.provenance:
+        yield from _section(table)
+
+
+def _overview(rows: Iterable[Row]) -> Flowable:
+    head = ("Organ", "Status", "Volume", "What speaks against it, notes", "Network", "Its Dice")
+    lines = [[_paragraph(word, _BOLD) for word in head]]
+    for row in rows:
+        texts = (
+            row.part.name,
+            f"{row.sign} {row.status}",
+            row.volume,
+            "; ".join(row.details),
+            row.model,
+            row.dice if row.model else "",
+        )
+        lines.append([_paragraph(text, _CELL) for text in texts])
+    shares = (0.16, 0.16, 0.13, 0.25, 0.17, 0.13)
+    grid = Grid(lines, colWidths=[_WIDTH * share for share in shares], repeatRows=1)
+    grid.setStyle(
+        TableStyle(
+            [
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+                ("BACKGROUND", (0, 0), (-1, 0), _SOFT),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (-1, -1), 3),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+            ]
+        )
+    )
+    return grid
+
+
+def _organ(row: Row, strip: Strip) -> Iterator[Flowable]:
+    about = f"{row.status}; {row.volume}; window: {strip.window.name}"
+    heading = Paragraph(f"<b>{_plain(row.part.name)}</b> {_plain(about)}", _ORGAN)
+    flags = [_paragraph(flag, _CELL) for flag in row.part.flags]
+    yield KeepTogether([heading, *flags, _Tiles(strip)])
+
+
+def _section(table: Table) -> Iterator[Flowable]:
+    yield _paragraph(table.heading, _HEADING)
+    lines = [[_paragraph(name, _CELL), _paragraph(value, _CELL)] for name, value in table.lines]
+    grid = Grid(lines, colWidths=[_WIDTH * 0.22, _WIDTH * 0.78])
+    grid.setStyle(
+        TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("TOPPADDING", (0, 0), (-1, -1), 0.5)])
+    )
+    yield grid
+
+
+def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
+    return Paragraph(_plain(text), style)
+
+
+def _plain(text: str) -> str:
+    """Text as a paragraph takes it: no mark-up, and only what the built-in fonts can show."""
+    return escape(text.encode("cp1252", "replace").decode("cp1252"))
+
+
+class _Tiles(Flowable):
+    """An organ's slices side by side with their contours."""
+
+    def __init__(self, strip: Strip) -> None:
+        super().__init__()
+        self.strip = strip
+
+    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
+        columns = max(len(self.strip.tiles), 5)
+        self.tile_width = (available_width - _GAP * (columns - 1)) / columns
+        self.tile_height = self.tile_width / self.strip.aspect
+        return available_width, self.tile_height + 9
+
+    def draw(self) -> None:
+        for number, tile in enumerate(self.strip.tiles):
+            self._tile(tile, number * (self.tile_width + _GAP))
+
+    def _tile(self, tile: Tile, left: float) -> None:
+        canvas = self.canv
+        canvas.saveState()
+        canvas.setFont("Helvetica", 6)
+        canvas.setFillColor(_AMBER)
+        canvas.drawString(left, 2, f"slice {tile.slice_index + 1}, {tile.position_mm:.1f} mm")
+        canvas.translate(left, 9)
+        picture = ImageReader(io.BytesIO(tile.jpeg))
+        canvas.drawImage(picture, 0, 0, self.tile_width, self.tile_height)
+        scale = self.tile_width / tile.width, self.tile_height / tile.height
+        outline = canvas.beginPath()
+        for ring in tile.rings:
+            points = [(x * scale[0], self.tile_height - y * scale[1]) for x, y in ring]
+            outline.moveTo(*points[0])
+            for point in points[1:]:
+                outline.lineTo(*point)
+            outline.close()
+        red, green, blue = self.strip.outline.colour
+        for colour, width in (
+            (Color(0, 0, 0, alpha=0.6), 1.6),
+            (Color(red / 255, green / 255, blue / 255), 0.8),
+        ):
+            canvas.setStrokeColor(colour)
+            canvas.setLineWidth(width)
+            canvas.drawPath(outline)
+        canvas.restoreState()
