@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
 TEST_STAMP := $(VENV)/.oarflow-test
 
-.PHONY: help setup setup-test segment test lint fuzz evaluate benchmark lock
+.PHONY: help setup setup-test segment test peers lint fuzz evaluate benchmark lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ endif
 
 test: lint ## set up; check style and types; run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
+	PYTHON='$(PYTHON)' bash tests/peers/environments.sh
 
 lint: $(TEST_STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
