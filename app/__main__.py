@@ -45,7 +45,9 @@ def _act(flags: argparse.Namespace, started: float) -> int:
     paths = resolve(vars(flags), os.environ)
     settings = load_settings(paths.config)
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
-    with StopOnSignal() as stop:  # before the networks' threads exist
+    limit = settings.run_seconds
+    deadline = None if limit is None else started + limit
+    with StopOnSignal(deadline) as stop:  # before the networks' threads exist
         from app.session import Session  # noqa: PLC0415
 
         session = Session(paths, settings, when, flags.progress, flags.quiet, flags.debug, started)

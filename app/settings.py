@@ -64,6 +64,7 @@ class Settings(_Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     threads: int | None = Field(default=None, ge=1)
     organ_seconds: float | None = Field(default=None, gt=0)
+    run_seconds: int | None = Field(default=3600, ge=1)
     strict: bool = False
     profile: str = "generic"
     label: str = "OARflow"

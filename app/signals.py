@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run at once, whatever it is doing, and leave OUT as it was.
+"""SIGTERM, SIGINT and the time limit end a run at once, and leave OUT as it was.
 
 The SDK puts its own handlers in place, waits for operators, and ends with status 1. So the signals
 are blocked in every thread, and one thread waits for them.
@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
+
+from oarflow.errors import ExitStatus
 
 _POLL_SECONDS = 0.2
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -21,9 +25,11 @@ class StopOnSignal:
 
     Enter it on the main thread before other threads exist: they inherit the blocked signals.
     cleanup: says whether there was something left to stop; if not, the run ends by itself.
+    deadline: time.monotonic() after which the run ends as if terminated; None for never.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float | None = None) -> None:
+        self.deadline = deadline
         self.cleanup: Callable[[], bool] = lambda: True
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="signals", daemon=True)
@@ -49,3 +55,12 @@ class StopOnSignal:
             received = signal.sigtimedwait(_STOPPING, _POLL_SECONDS)
             if received is not None and self.cleanup():
                 os._exit(128 + received.si_signo)
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        self.deadline = None
+        if self.cleanup():
+            sys.stderr.write("oarflow: TIME_LIMIT: the run took longer than run_seconds\n")
+            sys.stderr.flush()
+            os._exit(ExitStatus.TERMINATED)

@@ -89,3 +89,14 @@ def test_a_second_run_into_the_same_folder_is_turned_away(
     assert "OUTPUT_IN_USE" in ran.stderr
     assert running.poll() is None
     assert len(list(out.iterdir())) == 1
+
+
+def test_the_time_limit_ends_the_run(
+    ct: Path, slow_models: Path, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "app.yaml").write_text("run_seconds: 1\n")
+    folders = ("-i", ct, "-o", out, "-m", slow_models, "-c", tmp_path / "app.yaml")
+    ran = app(*folders)
+    assert ran.returncode == 143
+    assert ran.stderr.startswith("oarflow: TIME_LIMIT")
+    assert not out.exists()
