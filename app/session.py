@@ -20,6 +20,7 @@ from app.delivery import Delivery, Parcel
 from app.environment import describe
 from app.paths import Paths
 from app.progress import ProgressKind, Silent, make_progress
+from app.reports import Reports, output_parts
 from app.settings import Settings, requested_organs
 from app.signals import StopOnSignal
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
@@ -29,7 +30,6 @@ from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.result import (
     FaultPart,
     Files,
-    OutputPart,
     Result,
     Run,
     input_part,
@@ -38,9 +38,10 @@ from oarflow.result import (
     written_status,
 )
 from oarflow.rtstruct.catalogue import catalogue_specs
+from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
-from oarflow.writing import WritePlan, Written
+from oarflow.writing import OutputFile, WritePlan, Written
 from operators.intake_operator import Progress
 from operators.stage import Journal
 
@@ -134,6 +135,7 @@ class _Setup:
     organs: tuple[str, ...]
     catalogue: Catalogue
     plan: Callable[[Path], WritePlan]
+    reports: Reports
     device: str
     when: datetime
     settings: dict[str, Any]
@@ -173,8 +175,9 @@ class _Setup:
             label=settings.label,
             seg=settings.outputs.seg,
         )
+        reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
         organs = requested_organs(settings, store.organs, catalogue)
-        return cls(store, organs, catalogue, plan, device, when, in_force)
+        return cls(store, organs, catalogue, plan, reports, device, when, in_force)
 
 
 @dataclass
@@ -227,23 +230,11 @@ class _Case:
             return self._without_files(ExitStatus.FAULT, fault=part)
 
     def _finish(self, written: Written) -> None:
-        """The last operator's work: result.json and the list of files to be named."""
+        """The last operator's work: reports, result.json and the list of files to be named."""
         organs = organ_parts(written.segmentations, written.notes)
-        result = self._result(
-            written_status(organs, self.session.settings.strict),
-            organs=organs,
-            outputs=tuple(
-                OutputPart(
-                    path=item.name,
-                    kind=item.kind,
-                    sop_instance_uid=item.sop_instance_uid,
-                    sha256=item.sha256,
-                )
-                for item in written.files
-            ),
-        )
-        files = tuple((item.name, item.path) for item in written.files)
-        self.ready = result, Parcel(self.folder, files, result.as_json())
+        status = written_status(organs, self.session.settings.strict)
+        result = partial(self._result, status, organs=organs)
+        self.ready = self._packed(result, written.files, written.structures)
 
     def _without_files(
         self, status: ExitStatus, files: dict[str, object] | None = None, **parts: Any
@@ -251,8 +242,32 @@ class _Case:
         if files is not None:
             parts["files"] = Files.model_validate(files)
         organs = organ_parts(self.journal.record.segmentations.values(), {})
-        result = self._result(status, organs=organs, **parts)
-        return result, Parcel(self.folder, (), result.as_json())
+        result = partial(self._result, status, organs=organs, **parts)
+        try:
+            return self._packed(result)
+        except Exception:  # what the report would have said stands in result.json
+            LOGGER.exception("the report could not be written")
+            final = result()
+            return final, Parcel(self.folder, (), final.as_json())
+
+    def _packed(
+        self,
+        result: Callable[..., Result],
+        files: tuple[OutputFile, ...] = (),
+        structures: StructureSet | None = None,
+    ) -> tuple[Result, Parcel]:
+        """The final result and all files, the reports among them. result: makes it of outputs."""
+        reports, record = self.setup.reports, self.journal.record
+        if reports.wanted:
+            started = time.monotonic()
+            volume = record.intake.volume if record.intake and structures else None
+            folder = self.delivery.room(self.folder.name)
+            so_far = result(outputs=output_parts(files))
+            files += reports.write(folder, so_far, volume, structures)
+            record.stages["report"] = time.monotonic() - started
+        final = result(outputs=output_parts(files))
+        named = tuple((item.name, item.path) for item in files)
+        return final, Parcel(self.folder, named, final.as_json())
 
     def _result(self, status: ExitStatus, **parts: Any) -> Result:
         record = self.journal.record

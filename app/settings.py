@@ -47,6 +47,9 @@ class Outputs(_Section):
     """Files beside the RTSTRUCT."""
 
     seg: bool = False
+    report_html: bool = False
+    report_pdf: bool = False
+    report_dicom: bool = False
 
 
 class Settings(_Section):

@@ -15,7 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import oarflow
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
-from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
+from oarflow.structures import (
+    Localization,
+    ModelIdentity,
+    OutputKind,
+    Segmentation,
+    Side,
+    Status,
+)
 from oarflow.volume import Volume
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
@@ -129,11 +136,14 @@ class OrganPart(_Part):
 
 
 class OutputPart(_Part):
-    """A delivered file. path: relative to the folder of this document."""
+    """A delivered file.
+
+    path: relative to the folder of this document. sop_instance_uid: None where it is no DICOM.
+    """
 
     path: str
-    kind: Literal["RTSTRUCT", "SEG"]
-    sop_instance_uid: str
+    kind: OutputKind
+    sop_instance_uid: str | None
     sha256: Sha256
 
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from oarflow.errors import Code, Fault, Finding, Refusal
 from oarflow.rtstruct.check import check_file
 from oarflow.rtstruct.contours import DEFAULT_OPTIONS, ContourOptions, structure_set
+from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.writer import write_rtstruct
-from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.structures import OutputKind, ProbabilityField, Segmentation, Status
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
@@ -26,12 +26,15 @@ SELF_CHECK_FLAG = "the contour did not match its mask at the self-check"
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A written file, not yet under its final name. name: the one it shall have."""
+    """A written file, not yet under its final name.
+
+    name: the one it shall have. sop_instance_uid: None where the file is no DICOM object.
+    """
 
     path: Path
     name: str
-    kind: Literal["RTSTRUCT", "SEG"]
-    sop_instance_uid: str
+    kind: OutputKind
+    sop_instance_uid: str | None
     sha256: str
 
 
@@ -56,12 +59,13 @@ class WritePlan:
 class Written:
     """Proven files, and the segmentations as they are after the check.
 
-    notes: what else was done to an organ, in words, by organ.
+    notes: what else was done to an organ, in words, by organ. structures: as in the RTSTRUCT.
     """
 
     segmentations: tuple[Segmentation, ...]
     files: tuple[OutputFile, ...]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    structures: StructureSet | None = None
 
 
 def write_proved(
@@ -123,10 +127,10 @@ def write_proved(
         wrong = {organ_of[c.name]: "; ".join(c.failures) for c in check.organs if not c.passed}
         why = {organ: f"{SELF_CHECK_FLAG}: {failures}" for organ, failures in wrong.items()}
         current = _without(current, why, update)
-    files = [_output(path, "rtstruct.dcm", "RTSTRUCT", uid)]
+    files = [output_file(path, "rtstruct.dcm", "RTSTRUCT", uid)]
     if plan.seg:
         files.append(_seg(volume, current, plan))
-    return Written(current, tuple(files), notes)
+    return Written(current, tuple(files), notes, structures)
 
 
 def require_written(segmentations: Iterable[Segmentation]) -> None:
@@ -193,8 +197,9 @@ def _seg(volume: Volume, segmentations: Sequence[Segmentation], plan: WritePlan)
         provenance=plan.provenance,
         when=plan.when,
     )
-    return _output(path, "seg.dcm", "SEG", uid)
+    return output_file(path, "seg.dcm", "SEG", uid)
 
 
-def _output(path: Path, name: str, kind: Literal["RTSTRUCT", "SEG"], uid: str) -> OutputFile:
+def output_file(path: Path, name: str, kind: OutputKind, uid: str | None) -> OutputFile:
+    """A file that was written, with its digest."""
     return OutputFile(path, name, kind, uid, hashlib.sha256(path.read_bytes()).hexdigest())
