@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +12,9 @@ import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.cases import Case
+from datasets.openkbp import OpenKbp
 from oarflow.networks.sampling import AIR_HU
-
-OPENKBP_ORGANS = {
-    "Brainstem": "Brainstem",
-    "SpinalCord": "SpinalCord",
-    "Parotid_R": "RightParotid",
-    "Parotid_L": "LeftParotid",
-    "Esophagus": "Esophagus",
-    "Larynx": "Larynx",
-    "Bone_Mandible": "Mandible",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +58,27 @@ class Split:
 
 
 def read_openkbp(folder: Path, patients: Sequence[int], split: Split) -> list[TrainingCase]:
-    """Patients of a folder of pt_N.npz, cropped to where a CT was published."""
-    cases = []
-    for patient in patients:
-        with np.load(folder / f"pt_{patient}.npz") as data:
-            box = _bounding_box(data["body"], margin=2)
-            masks = {
-                organ: data[key][box]
-                for organ, key in OPENKBP_ORGANS.items()
-                if key in data and (organ, patient) not in split.excluded and data[key].any()
-            }
-            cases.append(TrainingCase(f"pt_{patient}", data["ct"][box], data["spacing_mm"], masks))
-    return cases
+    """Patients of a folder of pt_N.npz in memory, without the labels that the split leaves out."""
+    stored = OpenKbp(folder)
+    return [
+        in_memory(
+            stored[f"pt_{patient}"],
+            {organ for organ, excluded in split.excluded if excluded == patient},
+        )
+        for patient in patients
+    ]
+
+
+def in_memory(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
+    """A case with its masks, cropped to where its CT was published. Empty masks are left out."""
+    box = (slice(None),) * 3 if case.body is None else _bounding_box(case.body, margin=2)
+    masks = {
+        organ: case.masks[organ][box]
+        for organ in case.masks
+        if organ not in excluded and case.masks[organ].any()
+    }
+    ct = case.ct[box].astype(np.int16)
+    return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), masks)
 
 
 def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from dataclasses import astuple, fields
 from pathlib import Path
 
-import numpy as np
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,9 +17,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from datasets.openkbp import OpenKbp
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
-from training.cases import OPENKBP_ORGANS, Split, read_openkbp
+from training.cases import Split, read_openkbp
 from training.configuration import Configuration
 from training.export import export
 from training.localizers import compare
@@ -74,11 +74,11 @@ def ship(
 
 
 def _has_label(data: Path, patient: int, configuration: Configuration, split: Split) -> bool:
-    with np.load(data / f"pt_{patient}.npz") as case:
-        return any(
-            OPENKBP_ORGANS[organ] in case and (organ, patient) not in split.excluded
-            for organ in configuration.organs
-        )
+    labelled = OpenKbp(data)[f"pt_{patient}"].masks
+    return any(
+        organ in labelled and (organ, patient) not in split.excluded
+        for organ in configuration.organs
+    )
 
 
 def tune(data: Path, split_path: Path, models: Path, jitter: float | None, output: Path) -> None:
