@@ -42,6 +42,10 @@ def _act(flags: argparse.Namespace, started: float) -> int:
         settings = load_settings(config_path(flags.config, os.environ))
         sys.stdout.write(settings.as_yaml())
         return ExitStatus.WRITTEN
+    if flags.self_test:
+        from app.self_test import run_self_test  # noqa: PLC0415
+
+        return run_self_test(flags.output, flags.models, flags.config, started)
     paths = resolve(vars(flags), os.environ)
     settings = load_settings(paths.config)
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one

@@ -59,6 +59,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="for developers: full messages of all libraries, which may show patient data",
     )
+    add(
+        "--self-test",
+        action="store_true",
+        help="contour the bundled sample, compare with what is expected, and end: 0 if it passed, "
+        "1 if not; with -o, self-test.json in OUT is the record",
+    )
     add("--print-config", action="store_true", help="print the settings in force and end")
     add("--explain-codes", action="store_true", help="print all reason codes and end")
     add("--version", action="version", version=f"oarflow {oarflow.__version__}")

@@ -50,7 +50,7 @@ def resolve(
     return Paths(
         source.resolve(),
         output.resolve(),
-        _models(flags, environment, beside),
+        models_path(flags.get("models"), environment, beside),
         config_path(flags.get("config"), environment, beside),
     )
 
@@ -70,8 +70,9 @@ def config_path(
     return None
 
 
-def _models(flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path) -> Path:
-    found = _first(flags.get("models"), MODELS, environment)
+def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path = BESIDE) -> Path:
+    """The models folder. Raises ConfigurationError NO_MODELS."""
+    found = _first(flag, MODELS, environment)
     if found:
         if not found[0].is_dir():
             raise ConfigurationError("NO_MODELS", f"models {found[0]} is no folder ({found[1]})")

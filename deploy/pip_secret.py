@@ -37,10 +37,18 @@ def configuration(lines: Iterable[str]) -> dict[str, str]:
 
 
 def folders(found: dict[str, str]) -> list[str]:
-    """Folders of this machine that the configuration points to."""
-    places = [part for key in _SOURCES for part in found.get(key, "").split()]
-    local = [part.removeprefix("file://") for part in places]
-    return [part for part in dict.fromkeys(local) if part.startswith("/") and Path(part).is_dir()]
+    """Folders of this machine that the configuration points to.
+
+    An index may refer to files beside it (../../files): its parent is named.
+    """
+    places = [(key, part) for key in _SOURCES for part in found.get(key, "").split()]
+    local = [(key, Path(part.removeprefix("file://"))) for key, part in places]
+    named = [
+        str(path if key == "find-links" else path.parent)
+        for key, path in local
+        if path.is_absolute() and path.is_dir()
+    ]
+    return list(dict.fromkeys(named))
 
 
 def main() -> int:

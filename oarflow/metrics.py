@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage import measure
 
 Mask = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -233,6 +232,8 @@ def _areas(spacing_zyx: Spacing) -> FloatArray:
 
     More than four corners inside are cut like their complement: a surface and its inverse are one.
     """
+    from skimage import measure  # noqa: PLC0415  (serving measures no surfaces and lacks it)
+
     untyped: Any = measure
     areas = np.zeros(_ALL_INSIDE + 1)
     for code in range(1, _ALL_INSIDE):
