@@ -22,11 +22,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
 TEST_STAMP := $(VENV)/.oarflow-test
+SBOM_STAMP := .venvs/sbom/.oarflow
+DEPLOY_STAMP := .venvs/deploy/.oarflow
+SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test peers lint fuzz evaluate benchmark lock
+.PHONY: help setup setup-test segment test peers lint fuzz evaluate benchmark lock \
+	self-test self-test-expected map map-test sbom deploy-lint
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
 	@echo
 	@echo "Variables:"
 	@echo "  INPUT=dir        folder of DICOM to contour (default: the sample)"
@@ -95,3 +99,37 @@ lock: ## write requirements/lock.txt afresh, from a new environment
 	{ echo "# Versions of every package, direct and transitive, as tested. Made by: make lock"; \
 	  "$$folder/venv/bin/pip" freeze --exclude oarflow | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > "$$folder/lock.txt"; \
 	mv "$$folder/lock.txt" $(LOCK)
+
+self-test: $(RUN_STAMP) ## contour the sample and compare with what is expected
+	$(BIN)/python -m app --self-test $(ARGS)
+
+# The networks in models/ decide: run it after they change, and look at the difference.
+self-test-expected: $(RUN_STAMP) ## store the sample's contours as what the self-test expects
+	rm -rf $(SAMPLE)/expected
+	SOURCE_DATE_EPOCH=1763683200 $(BIN)/python -m app -i $(SAMPLE)/ct -o $(SAMPLE)/expected -m models
+
+map: $(RUN_STAMP) ## build the image and check it (VARIANT=cpu or cuda; ENGINE, BASE)
+	PYTHON=$(BIN)/python deploy/build
+
+map-test: $(RUN_STAMP) ## build it from a bare Debian, without registry, and run it as hosts do (root)
+	PYTHON=$(BIN)/python deploy/map-test
+
+sbom: $(RUN_STAMP) $(SBOM_STAMP) ## CycloneDX SBOM and licences of the image's Python packages, into out/
+	@mkdir -p out
+	.venvs/sbom/bin/cyclonedx-py environment -q --of JSON -o out/environment.cdx.json --pyproject pyproject.toml $(BIN)/python
+	$(BIN)/python -m app.map sbom out/environment.cdx.json > out/oarflow.cdx.json
+	$(BIN)/python -m app.map licences --source . > out/licences.txt
+	@echo "out/oarflow.cdx.json and out/licences.txt"
+
+deploy-lint: $(DEPLOY_STAMP) ## hold deploy/kubernetes against Kubernetes' schemas and Argo's models
+	.venvs/deploy/bin/python deploy/lint_manifests.py
+
+$(SBOM_STAMP):
+	$(PYTHON) -m venv .venvs/sbom
+	.venvs/sbom/bin/python -m pip install -q cyclonedx-bom==7.5.0
+	@touch $@
+
+$(DEPLOY_STAMP):
+	$(PYTHON) -m venv .venvs/deploy
+	.venvs/deploy/bin/python -m pip install -q kubernetes-validate==1.37.0 hera-workflows==7.1.0
+	@touch $@
