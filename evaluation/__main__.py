@@ -1,4 +1,4 @@
-"""Commands: `python -m evaluation chain | overlays | benchmark`."""
+"""Commands: `python -m evaluation chain | overlays | benchmark | edits | review`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from evaluation.application import ROOT, RunError, model_files
 from evaluation.chain import evaluate
 from evaluation.tables import markdown, write_csv
 from oarflow.errors import Refusal
+from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
 from oarflow.runtime import preload_cuda_runtime
 
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_chain(commands.add_parser("chain", aliases=["evaluate"], help="Dice of the whole chain"))
     _add_overlays(commands.add_parser("overlays", help="pictures of contours on their CT"))
     _add_benchmark(commands.add_parser("benchmark", help="seconds and memory by stage"))
+    _add_edits(commands.add_parser("edits", help="what a physicist changed, and its drift"))
+    _add_review(commands.add_parser("review", help="scores that were saved from reports"))
     return parser
 
 
@@ -78,6 +81,24 @@ def _add_benchmark(parser: argparse.ArgumentParser) -> None:
     add("--windows", type=int, default=2, help="windows of the whole-volume network to time")
     add("--runs", type=int, default=1, help="runs of the application; the median is shown")
     parser.set_defaults(run=_benchmark)
+
+
+def _add_edits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("out", type=Path, nargs="?", help="folder of a run: result.json and its RTSTRUCT")
+    add("edited", type=Path, nargs="?", help="the RTSTRUCT that came back, or its folder")
+    add("--ct", type=Path, help="folder of the CT, where its slices are unevenly spaced")
+    add("--models", type=Path, default=Path("models"), help="for the organs' other names")
+    add("--tolerance", type=float, default=2.0, help="of the surface Dice, in mm")
+    add("--save", type=Path, metavar="DIR", help="keep the record in this folder")
+    add("--history", type=Path, metavar="DIR", help="table and plot of all records in a folder")
+    add("--output", type=Path, default=Path("out/edits"), help="where table and plot go")
+    parser.set_defaults(run=_edits)
+
+
+def _add_review(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", help="review-....json")
+    parser.set_defaults(run=_review)
 
 
 def _chain(flags: argparse.Namespace) -> None:
@@ -116,6 +137,43 @@ def _benchmark(flags: argparse.Namespace) -> None:
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
+
+
+def _edits(flags: argparse.Namespace) -> None:
+    if flags.history:
+        _history(flags.history, flags.output)
+        return
+    if not (flags.out and flags.edited):
+        raise ValueError("give the run's folder and the edited RTSTRUCT, or --history DIR")
+    from evaluation import edits  # noqa: PLC0415
+
+    catalogue = load_catalogue(flags.models)
+    record = edits.compare(
+        flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance
+    )
+    if flags.save:
+        flags.save.mkdir(parents=True, exist_ok=True)
+        name = f"edits-{record.rtstruct.replace('.', '-')}.json"
+        (flags.save / name).write_text(record.as_json(), encoding="utf-8")
+    LOGGER.info("%s", edits.markdown(record))
+
+
+def _history(folder: Path, output: Path) -> None:
+    from evaluation import edits_history as history  # noqa: PLC0415
+
+    entries = history.read_entries(folder)
+    page = history.markdown(entries)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "history.md").write_text(page, encoding="utf-8")
+    history.write_csv(output / "history.csv", entries)
+    history.plot(output / "history.png", entries)
+    LOGGER.info("%s", page)
+
+
+def _review(flags: argparse.Namespace) -> None:
+    from evaluation.review import read_review, summary  # noqa: PLC0415
+
+    LOGGER.info("%s", summary([read_review(path) for path in flags.files]))
 
 
 def shared(*parts: str) -> Path:

@@ -29,7 +29,7 @@ _QUALITIES = (92, 85, 75, 65, 50, 35)
 _SAMPLED = 16
 """Every so many slices one is coded to find the quality that fits."""
 
-_DECIMALS = 10
+_RING_SCALE = 20
 """Contours are written in this many parts of a pixel."""
 
 
@@ -103,7 +103,7 @@ def _viewer(scene: Scene) -> dict[str, Any]:
         "faces": [list(pair) for pair in scene.faces],
         "codeKnots": CODE_KNOTS,
         "huKnots": HU_KNOTS,
-        "ringScale": _DECIMALS,
+        "ringScale": _RING_SCALE,
         "rois": [_roi(outline) for outline in scene.outlines],
         "slices": [base64.b64encode(image).decode("ascii") for image in _slices(scene.codes)],
     }
@@ -120,7 +120,7 @@ def _roi(outline: Outline) -> dict[str, Any]:
 
 def _steps(ring: FloatArray) -> list[int]:
     """A ring as x, y of its first point and then the steps to the next, in parts of a pixel."""
-    whole = np.rint(ring * _DECIMALS).astype(np.int64)
+    whole = np.rint(ring * _RING_SCALE).astype(np.int64)
     return [
         int(v) for v in np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel()
     ]

@@ -32,8 +32,8 @@ BODY_HU = -400.0
 BODY_MARGIN_MM = 10.0
 """Shown around all that is denser than BODY_HU in any slice."""
 
-OUTLINE_TOLERANCE = 0.1
-"""Contours are simplified by at most this many shown pixels: a tenth of one is invisible."""
+OUTLINE_TOLERANCE = 0.05
+"""Contours are simplified by at most this many shown pixels, which nobody sees."""
 
 _CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 

@@ -265,7 +265,7 @@
     for (const [roi, [px, py]] of drawn) {
       const wide = context.measureText(roi.name).width;
       const x = Math.min(px + 10 * ratio, canvas.width - wide - 4 * ratio);
-      let y = py;
+      let y = Math.min(Math.max(py, size), canvas.height - 2.5 * size);
       while (taken.some((box) => Math.abs(box.y - y) < size * 1.15 && x < box.x + box.wide && box.x < x + wide)) y += size * 0.4;
       taken.push({ x, y, wide });
       context.fillStyle = "rgba(0,0,0,0.65)";

@@ -1,0 +1,153 @@
+"""The page: all in one small file, nothing of the patient's identity, no foreign script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oarflow.networks.card import Validation
+from oarflow.report.content import (
+    STATUS_SIGNS,
+    STATUS_WORDS,
+    WARNING,
+    ModelFigures,
+    make_report,
+    validation_figures,
+)
+from oarflow.report.page import PAGE_BYTES, write_report
+from oarflow.structures import Status
+from oarflow.volume import Volume
+from tests.oarflow.report import cases
+from tests.oarflow.report.cards import card
+
+FIGURES = {"Parotid_L": ModelFigures(0.834, 39, "OpenKBP")}
+
+
+class Elements(HTMLParser):
+    """Start tags with their attributes, and the text of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] in ("script", "style") and data.strip():
+            self.raw.append((self.tags[-1][0], data))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    found = cases.volume()
+    report = make_report(
+        cases.result(found, flag=cases.NASTY), found, cases.structures(found), FIGURES
+    )
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(path, report)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_overview_says_what_became_of_every_organ(page: str) -> None:
+    table = page[page.index('id="overview"') : page.index('id="viewer"')]
+    assert table.index("Larynx") < table.index("Parotid_L") < table.index("Brainstem")
+    for words in ("contoured, look first", "12.6 cc on 10 slices", "not in the scan"):
+        assert words in table
+    assert "0.83 (n = 39)" in table
+    assert "not measured" in table
+    assert "2 of 3 organs contoured, 1 of them to look at first." in page
+
+
+def test_every_status_has_words_and_a_sign() -> None:
+    assert set(STATUS_WORDS) == set(STATUS_SIGNS) == set(Status)
+    assert len(set(STATUS_WORDS.values())) == len(Status)
+
+
+def test_untrusted_text_stays_text(page: str) -> None:
+    elements = Elements(page)
+    assert "onerror" not in {name for _, attributes in elements.tags for name in attributes}
+    assert "img" not in {tag for tag, _ in elements.tags}
+    assert not any("alert" in text for tag, text in elements.raw)
+    assert "&lt;img src=x" in page
+
+
+def test_the_policy_allows_this_very_script_and_style(page: str) -> None:
+    elements = Elements(page)
+    policy = next(
+        a["content"] for t, a in elements.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    style = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert (len(style), len(scripts)) == (1, 2)
+    for text in (*style, *scripts):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    for tag, attributes in Elements(page).tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attributes.get(name)
+            if value and tag != "meta":
+                assert value.startswith(("#", "data:image/jpeg;base64,")), (tag, value[:40])
+        assert "style" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_no_identity_leaves(page: str) -> None:
+    assert "SECRET" not in page
+
+
+def test_the_warning_stands_on_every_picture(page: str) -> None:
+    tiles = page.count('<svg class="tile"')
+    assert tiles == 12
+    assert page.count(WARNING) >= tiles + 3
+
+
+def test_a_refusal_is_told_with_its_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(path, make_report(cases.refused()))
+    page = path.read_text(encoding="utf-8")
+    reason = cases.refused().refusal
+    assert reason is not None
+    assert "The input was refused: NOT_CT." in page
+    assert reason.remedy in page
+    assert "3 files of MR &lt;/script&gt;" in page
+    assert "script-src 'none'" in html.unescape(page)
+    assert {tag for tag, _ in Elements(page).tags}.isdisjoint({"script", "img", "canvas"})
+
+
+def test_a_noisy_study_of_200_slices_stays_small(tmp_path: Path) -> None:
+    """512 x 512 of tissue with a noise of 25 HU: far worse to compress than a patient."""
+    found = cases.volume((200, 50, 60))
+    rng = np.random.default_rng(1)
+    noise = rng.normal(40, 25, (8, 512, 512)).astype(np.float32)
+    grid = cases.grid((200, 512, 512), pixel_mm=1.0)
+    volume = Volume(np.tile(noise, (25, 1, 1)), grid, found.source)
+    path = tmp_path / "report.html"
+    write_report(path, make_report(cases.result(volume), volume, cases.structures(volume)))
+    assert path.stat().st_size < PAGE_BYTES
+
+
+def test_figures_come_from_the_cards() -> None:
+    validation = Validation(
+        data="OpenKBP", n={"Larynx": 39}, figures={"Larynx": {"dice_mean": 0.81}}
+    )
+    cards = [card(("Larynx", "Brainstem"), validation), card(("Parotid_L",), None)]
+    assert validation_figures(cards) == {"Larynx": ModelFigures(0.81, 39, "OpenKBP")}
