@@ -34,6 +34,9 @@ ROOM_MM = 15.0
 GROWTH_MM = 48.0
 """A patch whose border the organ touches grows by this much, and is run again."""
 
+NEAR_FACE_MM = 9.0
+"""A contour that ends this close to a face that the localizer saw it cross is cut by it."""
+
 GROWTHS = 2
 """So often at most."""
 
@@ -104,7 +107,8 @@ def described(grid: Grid, field: ProbabilityField, result: Segmentation) -> Segm
         )
     planes = mask.sum(axis=(1, 2))
     pixel_mm2 = grid.spacing_yx[0] * grid.spacing_yx[1]
-    cut = cut_sides(field, grid)
+    found = result.localization
+    cut = cut_sides(field, grid, found.cut if found else frozenset())
     return replace(
         result,
         status=Status.TRUNCATED if cut else Status.SEGMENTED,
@@ -115,8 +119,14 @@ def described(grid: Grid, field: ProbabilityField, result: Segmentation) -> Segm
     )
 
 
-def cut_sides(field: ProbabilityField, grid: Grid) -> frozenset[Side]:
-    """Faces of the CT that the mask touches with its outermost voxels."""
+def cut_sides(
+    field: ProbabilityField, grid: Grid, localized: frozenset[Side] = frozenset()
+) -> frozenset[Side]:
+    """Faces of the CT that cut the organ.
+
+    The mask touches the face with its outermost voxels, or it ends close to a face that the
+    localizer (localized) saw the organ run out of: near a scan's end a network stops short.
+    """
     faces = (
         (Side.INFERIOR, Side.SUPERIOR),
         (Side.ANTERIOR, Side.POSTERIOR),
@@ -127,10 +137,11 @@ def cut_sides(field: ProbabilityField, grid: Grid) -> frozenset[Side]:
     high = inside.max(axis=0) + field.offset
     cut = set()
     for axis, (low_face, high_face) in enumerate(faces):
-        if low[axis] == 0:
-            cut.add(low_face)
-        if high[axis] == grid.shape[axis] - 1:
-            cut.add(high_face)
+        extent = grid.axis_mm(axis)
+        room = (extent[low[axis]] - extent[0], extent[-1] - extent[high[axis]])
+        for face, left in zip((low_face, high_face), room, strict=True):
+            if left <= (NEAR_FACE_MM if face in localized else 0.0):
+                cut.add(face)
     return frozenset(cut)
 
 

@@ -1,0 +1,132 @@
+"""The shipped sample through the shipped networks, as a new user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+
+from datasets.as_dicom import write_ct
+from datasets.cases import Case
+from oarflow.intake import read_volume
+from oarflow.metrics import dice
+from oarflow.rtstruct.raster import rasterise_roi
+from oarflow.rtstruct.reader import read_structure_set
+from oarflow.volume import Volume
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SAMPLE = REPOSITORY / "samples" / "openkbp_validation"
+ORGANS = {
+    "Brainstem",
+    "SpinalCord",
+    "Parotid_L",
+    "Parotid_R",
+    "Esophagus",
+    "Larynx",
+    "Bone_Mandible",
+}
+
+Masks = dict[str, NDArray[np.bool_]]
+
+
+def contour(ct: Path, out: Path) -> Path:
+    """Run the application on a folder; returns the RTSTRUCT."""
+    command = [sys.executable, "-m", "app", "-i", ct, "-o", out, "-m", "models", "--quiet"]
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1767225600", "PYTHONPATH": str(REPOSITORY)}
+    ran = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return out / "rtstruct.dcm"
+
+
+def masks_of(path: Path, volume: Volume) -> Masks:
+    uids = volume.source.sop_instance_uids
+    return {
+        roi.name: rasterise_roi(roi, volume.grid, sop_instance_uids=uids).full(volume.grid.shape)
+        for roi in read_structure_set(path).rois
+    }
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    return read_volume(SAMPLE / "ct").volume
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return contour(SAMPLE / "ct", tmp_path_factory.mktemp("sample") / "out").parent
+
+
+@pytest.fixture(scope="module")
+def masks(output: Path, volume: Volume) -> Masks:
+    return masks_of(output / "rtstruct.dcm", volume)
+
+
+def test_every_organ_has_a_status_and_none_failed(output: Path) -> None:
+    result = json.loads((output / "result.json").read_text())
+    statuses = {organ["name"]: organ["status"] for organ in result["organs"]}
+    assert set(statuses) == ORGANS
+    assert set(statuses.values()) <= {"segmented", "truncated"}
+
+
+def test_every_contour_lies_on_the_reference(masks: Masks, volume: Volume) -> None:
+    reference = masks_of(SAMPLE / "reference.dcm", volume)
+    scores = {organ: dice(reference[organ], masks[organ]) for organ in ORGANS}
+    assert min(scores.values()) > 0.55, scores
+    assert float(np.mean(list(scores.values()))) > 0.7, scores
+
+
+def test_left_is_left(masks: Masks, volume: Volume) -> None:
+    x = {
+        organ: volume.grid.index_to_patient(np.argwhere(mask)).mean(axis=0)[0]
+        for organ, mask in masks.items()
+    }
+    assert x["Parotid_L"] - x["SpinalCord"] > 30
+    assert x["SpinalCord"] - x["Parotid_R"] > 30
+
+
+def test_every_reference_resolves_to_the_ct(output: Path) -> None:
+    images = {
+        str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
+        for path in (SAMPLE / "ct").iterdir()
+    }
+    dataset = pydicom.dcmread(output / "rtstruct.dcm")
+    named = {
+        str(element.value)
+        for element in dataset.iterall()
+        if element.keyword == "ReferencedSOPInstanceUID"
+    }
+    study = str(dataset.StudyInstanceUID)
+    assert named - {study} == images
+
+
+@pytest.mark.parametrize("position", ["HFP", "FFS", "FFDL"])
+def test_the_position_on_the_table_changes_nothing(
+    position: str, masks: Masks, volume: Volume, tmp_path: Path
+) -> None:
+    """The same patient in other files' order and orientation: the same voxels in the patient."""
+    x, y, z = volume.grid.positions_lps[0]
+    case = Case(
+        "sample",
+        volume.hu.astype(np.int16),
+        volume.grid.spacing_zyx,
+        origin_lps=(float(x), float(y), float(z)),
+    )
+    write_ct(case, tmp_path / "ct", position)
+    first = pydicom.dcmread(next((tmp_path / "ct").iterdir()), stop_before_pixels=True)
+    assert [round(float(v)) for v in first.ImageOrientationPatient] != [1, 0, 0, 0, 1, 0]
+    structures = read_structure_set(contour(tmp_path / "ct", tmp_path / "out"))
+    turned = {
+        roi.name: rasterise_roi(roi, volume.grid).full(volume.grid.shape) for roi in structures.rois
+    }
+    assert set(turned) == set(masks)
+    for organ, mask in masks.items():
+        assert dice(mask, turned[organ]) > 0.9999, organ
