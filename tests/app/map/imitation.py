@@ -31,7 +31,8 @@ ready() {
     mount --make-rprivate / && mount -t tmpfs none /mnt && mkdir /mnt/up /mnt/work || return 1
     i=0
     for pair in $BINDS; do
-        i=$((i + 1)) && mkdir "/mnt/$i" && mount --bind "$(decode "${pair%%=*}")" "/mnt/$i" || return 1
+        i=$((i + 1)) && mkdir "/mnt/$i" || return 1
+        mount --bind "$(decode "${pair%%=*}")" "/mnt/$i" || return 1
     done
     for d in etc opt var; do
         mkdir -p "$extra/$d" &&
@@ -97,10 +98,9 @@ def run(
     user, group = container.user.split(":")
     environment = {**image_environment(), "OMP_NUM_THREADS": "1", **container.environment}
     words = [f"{name}={value}" for name, value in environment.items()]
+    command = [*(container.command or ENTRYPOINT), *arguments]
     ran = subprocess.run(
-        ["unshare", "-m", "sh", "-c", _SCRIPT, "sh", str(root), str(extra)]
-        + words
-        + [*(container.command or ENTRYPOINT), *arguments],
+        ["unshare", "-m", "sh", "-c", _SCRIPT, "sh", str(root), str(extra), *words, *command],
         env={**os.environ, "BINDS": binds, "ID": user, "GROUP": group, "CWD": container.workdir},
         capture_output=True,
         text=True,

@@ -51,7 +51,13 @@ NOMAD = {name: MERCURE[name] for name in ("MERCURE_IN_DIR", "MERCURE_OUT_DIR")}
 
 @pytest.mark.parametrize("variables", [MERCURE, NOMAD], ids=["docker", "nomad"])
 def test_mercure(
-    variables: dict[str, str], laid_out: Path, flat: Path, models: Path, out: Path, tmp_path: Path
+    variables: dict[str, str],
+    laid_out: Path,
+    flat: Path,
+    models: Path,
+    *,
+    out: Path,
+    tmp_path: Path,
 ) -> None:
     """The image's entrypoint, mercure's user, both folders below /tmp."""
     mounts = {"/tmp/data": flat, "/tmp/output": out, MODELS: models}
