@@ -1,4 +1,4 @@
-"""Commands: `python -m evaluation chain | overlays | benchmark | edits | review`."""
+"""Commands: `python -m evaluation chain | overlays | benchmark | edits | blind | review`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_overlays(commands.add_parser("overlays", help="pictures of contours on their CT"))
     _add_benchmark(commands.add_parser("benchmark", help="seconds and memory by stage"))
     _add_edits(commands.add_parser("edits", help="what a physicist changed, and its drift"))
+    _add_blind(commands.add_parser("blind", help="two sources on one page, without names"))
     _add_review(commands.add_parser("review", help="scores that were saved from reports"))
     return parser
 
@@ -96,8 +97,21 @@ def _add_edits(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_edits)
 
 
+def _add_blind(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("ct", type=Path)
+    add("first", type=Path, help="an RTSTRUCT, or a folder with one")
+    add("second", type=Path)
+    add("--labels", nargs=2, default=("first", "second"), help="what the key calls them")
+    add("--models", type=Path, default=Path("models"), help="for the organs' other names")
+    add("--seed", default="0", help="another one draws another order")
+    add("--output", type=Path, default=Path("out/blinded"), help="where page and key go")
+    parser.set_defaults(run=_blind)
+
+
 def _add_review(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", help="review-....json")
+    parser.add_argument("--key", type=Path, nargs="+", default=(), help="of blinded comparisons")
     parser.set_defaults(run=_review)
 
 
@@ -170,10 +184,24 @@ def _history(folder: Path, output: Path) -> None:
     LOGGER.info("%s", page)
 
 
-def _review(flags: argparse.Namespace) -> None:
-    from evaluation.review import read_review, summary  # noqa: PLC0415
+def _blind(flags: argparse.Namespace) -> None:
+    from evaluation.blinded import PAGE_NAME, Source, write_blinded  # noqa: PLC0415
 
-    LOGGER.info("%s", summary([read_review(path) for path in flags.files]))
+    one, other = flags.labels
+    sources = Source(one, flags.first), Source(other, flags.second)
+    key = write_blinded(flags.ct, sources, flags.output, load_catalogue(flags.models), flags.seed)
+    LOGGER.info("%s: %d contours", flags.output / PAGE_NAME, len(key.organs))
+
+
+def _review(flags: argparse.Namespace) -> None:
+    from evaluation import blinded  # noqa: PLC0415
+    from evaluation.review import latest, read_review, summary  # noqa: PLC0415
+
+    reviews = [read_review(path) for path in flags.files]
+    told = blinded.unblinded(reviews, [blinded.read_key(path) for path in flags.key])
+    LOGGER.info("%s", summary(told))
+    if flags.key:
+        LOGGER.info("%s", blinded.preferences(latest(told)))
 
 
 def shared(*parts: str) -> Path:

@@ -33,15 +33,20 @@ class ReviewedOrgan(_Part):
     @property
     def network(self) -> str:
         """Name and version of the network."""
-        return f"{self.model} {self.model_version}" if self.model else "unknown"
+        return f"{self.model} {self.model_version or ''}".strip() if self.model else "unknown"
 
 
 class Review(_Part):
-    """One file. rtstruct: SOP Instance UID of the contours. saved: ISO 8601."""
+    """One file.
+
+    rtstruct: SOP Instance UID of the contours; None in a blinded comparison, which `comparison`
+    names. saved: ISO 8601.
+    """
 
     kind: Literal["oarflow-review"] = Field(alias="schema")
     schema_version: Literal["1.0"]
     rtstruct: str | None
+    comparison: str | None = None
     program_version: str
     reviewer: str
     saved: str
@@ -60,9 +65,9 @@ def read_review(path: Path) -> Review:
 
 def latest(reviews: Iterable[Review]) -> tuple[Review, ...]:
     """Of each reviewer's reviews of the same contours the one saved last."""
-    kept: dict[tuple[str, str | None], Review] = {}
+    kept: dict[tuple[str, str | None, str | None], Review] = {}
     for review in sorted(reviews, key=lambda review: review.saved):
-        kept[review.reviewer, review.rtstruct] = review
+        kept[review.reviewer, review.rtstruct, review.comparison] = review
     return tuple(kept.values())
 
 
@@ -75,7 +80,7 @@ def summary(reviews: Sequence[Review]) -> str:
     names = [f"mean of {reviewer or 'unnamed'}" for reviewer in reviewers]
     lines = [_line([*head, *names]), _line(["---"] * (len(head) + len(names)))]
     lines += [_organ_line(key, kept, reviewers) for key in keys]
-    contours = len({review.rtstruct for review in kept})
+    contours = len({(review.rtstruct, review.comparison) for review in kept})
     parts = [
         "# Reviews",
         f"{len(kept)} reviews of {contours} structure sets by {len(reviewers)} reviewers; "

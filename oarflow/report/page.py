@@ -14,10 +14,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+import oarflow
 from oarflow.geometry import FloatArray
 from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
 from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
-from oarflow.report.strips import WINDOWS, jpeg
+from oarflow.report.strips import WINDOWS, jpeg, make_strips
 
 PAGE_BYTES = 15_000_000
 """A page of 200 slices of 512 x 512 stays below this."""
@@ -44,6 +45,37 @@ def write_report(path: Path, report: Report) -> None:
 
 def render(report: Report) -> str:
     """The page's text."""
+    return _render(
+        "report.html.j2",
+        title="OARflow report",
+        scene=report.scene,
+        review=_review(report),
+        report=report,
+        result=report.result,
+    )
+
+
+def write_comparison(path: Path, scene: Scene, comparison: str) -> None:
+    """Write a page on which contours of two sources are reviewed without knowing whose they are.
+
+    scene: its outlines' names are what the review calls them. comparison: names the comparison in
+    the reviews that are saved.
+    """
+    strips = make_strips(scene)
+    organs = [
+        {"name": strip.outline.name, "status": "blinded", "model": None, "model_version": None}
+        for strip in strips
+    ]
+    review = _review_head() | {"rtstruct": None, "comparison": comparison, "organs": organs}
+    page = _render(
+        "comparison.html.j2", title="Blinded review", scene=scene, review=review, strips=strips
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def _render(
+    template: str, *, title: str, scene: Scene | None, review: dict[str, Any], **values: Any
+) -> str:
     environment = Environment(
         loader=PackageLoader("oarflow.report"),
         autoescape=True,
@@ -53,10 +85,9 @@ def render(report: Report) -> str:
     )
     environment.filters |= {"jpeg": _as_data_url, "path": _svg_path}
     style = _template_text("report.css")
-    scripts = [_template_text("viewer.js"), _template_text("review.js")] if report.scene else []
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        result=report.result,
+    scripts = [_template_text("viewer.js"), _template_text("review.js")] if scene else []
+    return environment.get_template(template).render(
+        title=title,
         warning=WARNING,
         purpose=PURPOSE,
         scores=SCORES,
@@ -64,8 +95,10 @@ def render(report: Report) -> str:
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],
         policy=_policy(style, scripts),
-        viewer=_embedded(_viewer(report.scene)) if report.scene else "",
-        review=_embedded(_review(report)) if report.scene else "",
+        viewer=_embedded(_viewer(scene)) if scene else "",
+        review=_embedded(review),
+        reviewed=[organ["name"] for organ in review["organs"]],
+        **values,
     )
 
 
@@ -136,24 +169,32 @@ def _slices(codes: Codes) -> list[bytes]:
     return [jpeg(plane, quality) for plane in codes]
 
 
-def _review(report: Report) -> dict[str, Any]:
-    """What a review is of. rtstruct: SOP Instance UID."""
-    uids = [item.sop_instance_uid for item in report.result.outputs if item.kind == "RTSTRUCT"]
+def _review_head() -> dict[str, Any]:
+    """What every review begins with, whatever it is of."""
     return {
         "schema": "oarflow-review",
         "schema_version": "1.0",
+        "program_version": oarflow.__version__,
+    }
+
+
+def _review(report: Report) -> dict[str, Any]:
+    """What a review of a report is of. rtstruct: SOP Instance UID."""
+    uids = [item.sop_instance_uid for item in report.result.outputs if item.kind == "RTSTRUCT"]
+    organs = [
+        {
+            "name": row.part.name,
+            "status": row.part.status.value,
+            "model": row.part.model.name if row.part.model else None,
+            "model_version": row.part.model.version if row.part.model else None,
+        }
+        for row in report.rows
+        if row.strip
+    ]
+    return _review_head() | {
         "rtstruct": uids[0] if uids else None,
         "program_version": report.result.run.version,
-        "organs": [
-            {
-                "name": row.part.name,
-                "status": row.part.status.value,
-                "model": row.part.model.name if row.part.model else None,
-                "model_version": row.part.model.version if row.part.model else None,
-            }
-            for row in report.rows
-            if row.strip
-        ],
+        "organs": organs,
     }
 
 

@@ -29,7 +29,7 @@
     const result = review();
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${JSON.stringify(result, null, 2)}\n`], { type: "application/json" }));
-    link.download = `review-${(about.rtstruct || "report").slice(-12)}-${result.saved.slice(0, 19).replace(/\D/g, "")}.json`;
+    link.download = `review-${(about.rtstruct || about.comparison || "report").slice(-12)}-${result.saved.slice(0, 19).replace(/\D/g, "")}.json`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     unsaved = false;
