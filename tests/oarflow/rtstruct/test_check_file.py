@@ -14,9 +14,18 @@ from pydicom import Dataset
 
 from oarflow.errors import Fault
 from oarflow.rtstruct.check import check_file, inspect_file, read_headers
-from oarflow.rtstruct.contours import ContourOptions, HoleStyle
+from oarflow.rtstruct.contours import ContourOptions, HoleStyle, structure_set
 from oarflow.rtstruct.model import Contour, Roi, StructureSet
-from tests.oarflow.rtstruct.cases import Case, ball, box, joined, make_case, shell
+from tests.oarflow.rtstruct.cases import (
+    Case,
+    ball,
+    box,
+    joined,
+    make_case,
+    segmentations_of,
+    shell,
+    specs_of,
+)
 
 SHAPES = {
     "Parotid_L": ball((25.3, -8.1, 2.2), 15.0, soft_mm=6.0),
@@ -180,8 +189,15 @@ def test_swapped_organs_are_a_fault(case: Case) -> None:
     assert any("Parotid_R" in fault for fault in faults)
 
 
-def test_a_filled_hole_fails_its_organ_only(case: Case) -> None:
-    """Only the keyhole's outer ring, up to where the bridge returns, is left of the ring slices."""
+def test_a_hole_filled_in_the_file_fails_its_organ_only(case: Case) -> None:
+    filled = {**case.fields, "Mandible": with_hole_filled(case)}
+    structures, _ = structure_set(
+        case.volume.source, case.volume.grid, segmentations_of(filled), specs_of(filled)
+    )
+    assert inspect(case, case.rewritten(structures)).failed == ("Mandible",)
+
+
+def test_a_hole_filled_in_the_mask_fails_its_organ_only(case: Case) -> None:
     filled = {**case.fields, "Mandible": with_hole_filled(case)}
     report = inspect_file(case.path, case.files, filled, case.volume.grid, case.volume.source)
     assert report.failed == ("Mandible",)

@@ -18,9 +18,21 @@ import SimpleITK
 from scipy import ndimage
 
 from oarflow.geometry import Grid
+from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
-from tests.oarflow.rtstruct.cases import Case, ball, box, joined, make_case, shell
+from oarflow.seg import write_seg
+from tests.oarflow.rtstruct.cases import (
+    WHEN,
+    Case,
+    ball,
+    box,
+    joined,
+    make_case,
+    segmentations_of,
+    shell,
+    specs_of,
+)
 
 ROOT = Path(__file__).parents[3]
 SHAPES = {
@@ -220,7 +232,7 @@ curl -sf 127.0.0.1:18042/tools/find \\
     -d '{"Level":"Instance","Query":{"Modality":"RTSTRUCT"}}' > found.json
 id=$(sed -E 's/[^0-9a-f-]//g' found.json | tr -d '\\n')
 curl -sf "127.0.0.1:18042/instances/$id/file" -o back.dcm
-storescu -aet OARFLOW -aec ORTHTEST 127.0.0.1 14242 again.dcm
+dcmsend -aet OARFLOW -aec ORTHTEST 127.0.0.1 14242 again.dcm
 findscu -S -aet OARFLOW -aec ORTHTEST 127.0.0.1 14242 -k QueryRetrieveLevel=SERIES \\
     -k Modality=RTSTRUCT -k SeriesInstanceUID > series.txt 2>&1
 """
@@ -233,7 +245,7 @@ SETTINGS = """{ "Name": "peer", "StorageDirectory": "db", "IndexDirectory": "ind
 
 
 def may_unshare() -> bool:
-    tools = ("Orthanc", "unshare", "curl", "storescu", "findscu", "ip")
+    tools = ("Orthanc", "unshare", "curl", "dcmsend", "findscu", "ip")
     return (
         all(map(shutil.which, tools))
         and os.geteuid() == 0
@@ -254,6 +266,28 @@ def test_orthanc_stores_finds_and_gives_back_unchanged(case: Case, tmp_path: Pat
     run(["unshare", "-n", "bash", "-eu", "-c", ORTHANC, "orthanc", str(tmp_path)])
     assert '"Success"' in (tmp_path / "stored.json").read_text()
     assert (tmp_path / "back.dcm").read_bytes() == case.path.read_bytes()
+    assert again.SeriesInstanceUID in (tmp_path / "series.txt").read_text()
+
+
+@pytest.mark.skipif(not may_unshare(), reason="Orthanc, dcmtk or network namespaces are missing")
+def test_orthanc_keeps_a_seg_as_it_is(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "orthanc.json").write_text(SETTINGS)
+    write_seg(
+        tmp_path / "sent.dcm",
+        segmentations_of(case.fields),
+        case.volume.source,
+        case.volume.grid,
+        specs_of(case.fields),
+        provenance=Provenance("0" * 64, "cpu"),
+        when=WHEN,
+    )
+    again = pydicom.dcmread(tmp_path / "sent.dcm")
+    again.SOPInstanceUID = again.file_meta.MediaStorageSOPInstanceUID = "2.25.1234567"
+    again.save_as(tmp_path / "again.dcm")
+    script = ORTHANC.replace("RTSTRUCT", "SEG")
+    run(["unshare", "-n", "bash", "-eu", "-c", script, "orthanc", str(tmp_path)])
+    assert '"Success"' in (tmp_path / "stored.json").read_text()
+    assert (tmp_path / "back.dcm").read_bytes() == (tmp_path / "sent.dcm").read_bytes()
     assert again.SeriesInstanceUID in (tmp_path / "series.txt").read_text()
 
 
