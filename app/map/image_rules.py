@@ -28,6 +28,8 @@ PREDEFINED = tuple(
 NEVER_SHIPPED = ("tests", "training", "evaluation", "datasets", "service")
 BAKED = ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH")
 _SHELLS = ("bash", "sh", "cat")
+_HOME_SECRETS = (".netrc", ".pip/pip.conf", ".config/pip/pip.conf")
+_SECRETS = ("/etc/pip.conf", *("/".join(("", "root", name)) for name in _HOME_SECRETS))
 _BINARIES = ("/bin", "/usr/bin", "/usr/local/bin")
 
 
@@ -213,8 +215,7 @@ def _not_writable(target: Target) -> Complaints:
 def _no_secrets(target: Target) -> Complaints:
     if target.kind == "source tree":
         return None
-    named = ("/etc/pip.conf", "/root/.netrc", "/root/.pip/pip.conf", "/root/.config/pip/pip.conf")
-    said = [f"{path} is in the image" for path in named if target.find(path) is not None]
+    said = [f"{path} is in the image" for path in _SECRETS if target.find(path) is not None]
     said += [f"/{name} is in the image" for name in target.below("/run/secrets")]
     said += [
         f"ENV {name} is configuration of the machine that built the image"
