@@ -20,6 +20,9 @@ from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
 from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
 from oarflow.report.strips import WINDOWS, jpeg, make_strips
 
+COMPARISON_WARNING = "May be AI-generated, unapproved"
+"""In place of the warning where one of two sources may be a person."""
+
 PAGE_BYTES = 15_000_000
 """A page of 200 slices of 512 x 512 stays below this."""
 
@@ -68,13 +71,24 @@ def write_comparison(path: Path, scene: Scene, comparison: str) -> None:
     ]
     review = _review_head() | {"rtstruct": None, "comparison": comparison, "organs": organs}
     page = _render(
-        "comparison.html.j2", title="Blinded review", scene=scene, review=review, strips=strips
+        "comparison.html.j2",
+        title="Blinded review",
+        scene=scene,
+        review=review,
+        warning=COMPARISON_WARNING,
+        strips=strips,
     )
     path.write_text(page, encoding="utf-8")
 
 
 def _render(
-    template: str, *, title: str, scene: Scene | None, review: dict[str, Any], **values: Any
+    template: str,
+    *,
+    title: str,
+    scene: Scene | None,
+    review: dict[str, Any],
+    warning: str = WARNING,
+    **values: Any,
 ) -> str:
     environment = Environment(
         loader=PackageLoader("oarflow.report"),
@@ -88,14 +102,14 @@ def _render(
     scripts = [_template_text("viewer.js"), _template_text("review.js")] if scene else []
     return environment.get_template(template).render(
         title=title,
-        warning=WARNING,
+        warning=warning,
         purpose=PURPOSE,
         scores=SCORES,
         windows=WINDOWS,
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],
         policy=_policy(style, scripts),
-        viewer=_embedded(_viewer(scene)) if scene else "",
+        viewer=_embedded(_viewer(scene, warning)) if scene else "",
         review=_embedded(review),
         reviewed=[organ["name"] for organ in review["organs"]],
         **values,
@@ -126,9 +140,9 @@ def _embedded(value: Any) -> Markup:
     return Markup(re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
-def _viewer(scene: Scene) -> dict[str, Any]:
+def _viewer(scene: Scene, warning: str) -> dict[str, Any]:
     return {
-        "warning": WARNING,
+        "warning": warning,
         "shape": list(scene.codes.shape),
         "pixelMm": list(scene.pixel_mm),
         "offsetsMm": np.round(scene.offsets_mm, 3).tolist(),

@@ -120,11 +120,20 @@
   function place(plan) {
     const full = [plan.width * plan.mm[0], plan.height * plan.mm[1]];
     const scale = Math.min(canvas.width / full[0], canvas.height / full[1]) * state.zoom;
+    const middle = state.zoom > 1 ? focus() : [plan.width / 2, plan.height / 2];
     return {
       scale,
-      x: (canvas.width - full[0] * scale) / 2 + state.shift[0],
-      y: (canvas.height - full[1] * scale) / 2 + state.shift[1],
+      x: canvas.width / 2 - middle[0] * plan.mm[0] * scale + state.shift[0],
+      y: canvas.height / 2 - middle[1] * plan.mm[1] * scale + state.shift[1],
     };
+  }
+
+  // The point through which all planes go, in pixels of this plane: magnified pictures centre on it.
+  function focus() {
+    const { axial, sagittal, coronal } = state.at;
+    if (state.plane === "axial") return [sagittal + 0.5, coronal + 0.5];
+    const down = ((edges[depth] - data.offsetsMm[axial]) / height) * zPixels;
+    return [(state.plane === "sagittal" ? coronal : sagittal) + 0.5, down];
   }
 
   // Where a row of a sagittal or coronal picture lies: slice below, and share of the slice above.
@@ -419,6 +428,7 @@
       coronal: Math.min(rows - 1, Math.max(0, Math.floor(y / n))),
     };
     state.selected = roi;
+    state.shift = [0, 0];
     refresh();
   }
 
@@ -572,6 +582,7 @@
         if (here) {
           const [axial, coronal, sagittal] = here;
           state.at = { axial, coronal, sagittal };
+          state.shift = [0, 0];
           refresh();
         }
       }
