@@ -25,8 +25,8 @@ from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
 EXPECTED_DICE = 0.98
-"""Least Dice with the stored contours of the same network: room for processors that round otherwise,
-none for a shift by one of the sample's voxels (4.7 mm)."""
+"""Least Dice with the stored contours of the same network: room for processors that round
+otherwise, none for a shift by one of the sample's voxels (4.7 mm)."""
 
 CLINICAL_DICE = 0.4
 """Least Dice with the clinicians' contours: below it a contour is elsewhere, or mirrored."""
