@@ -53,13 +53,14 @@ Research use only. Every contour is a proposal that a physicist reviews.
 def record_validation(scores: Path, models: Path, data: str) -> None:
     """Put mean, median, spread and least Dice, HD95 and n of scores.csv into the cards.
 
-    scores: columns case, organ, dsc, hd95_mm at least. The localizer's card is left as it is.
+    scores: columns case, organ, dice, hd95_mm at least, as `evaluation chain` writes them. The
+    localizer's card is left as it is.
     """
     dice: dict[str, list[float]] = defaultdict(list)
     distance: dict[str, list[float]] = defaultdict(list)
     with scores.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            dice[row["organ"]].append(float(row["dsc"]))
+            dice[row["organ"]].append(float(row["dice"]))
             if row["hd95_mm"] not in ("", "nan", "inf"):
                 distance[row["organ"]].append(float(row["hd95_mm"]))
     for path, card in _cards(models):

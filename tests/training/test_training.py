@@ -130,7 +130,7 @@ def test_validation_figures_reach_card_and_page(tmp_path: Path) -> None:
     ship(small(steps=1), tmp_path / "work", models)
     scores = tmp_path / "scores.csv"
     scores.write_text(
-        "case,organ,dsc,hd95_mm\na,Parotid_L,0.5,4\nb,Parotid_L,0.9,inf\nc,Parotid_L,0.7,6\n"
+        "case,organ,dice,hd95_mm\na,Parotid_L,0.5,4\nb,Parotid_L,0.9,inf\nc,Parotid_L,0.7,6\n"
     )
     cards.record_validation(scores, models, "three made-up patients")
     validation = ModelStore.open(models, device="cpu").card("Parotid_L").validation
