@@ -42,7 +42,7 @@ def grid(shape: tuple[int, int, int], pixel_mm: float = PIXEL_MM) -> Grid:
     )
 
 
-def volume(shape: tuple[int, int, int] = (20, 50, 60)) -> Volume:
+def volume(shape: tuple[int, int, int] = (24, 50, 60)) -> Volume:
     """A cylinder of 40 HU in air, with a rod of 90 HU where Parotid_L lies."""
     depth, rows, columns = shape
     y = ORIGIN_LPS[1] + np.arange(rows)[:, None] * PIXEL_MM

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ import pytest
 from PIL import Image
 
 from evaluation.review import read_review
+from oarflow.intake import read_volume
 from oarflow.report.content import WARNING, make_report
 from oarflow.report.page import write_report
+from oarflow.rtstruct.reader import read_structure_set
 from tests.oarflow.report import cases
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
+SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "openkbp_validation"
 MIDDLE = 10
 """The slice at which the viewer opens: in the middle of what has most contours (5 to 14)."""
 
@@ -83,10 +87,15 @@ class Reader:
         return np.asarray(image.convert("RGB"))
 
     @property
+    def mask(self) -> np.ndarray:
+        """bool (rows, columns): where the picture has the parotid's colour."""
+        red, green, blue = np.moveaxis(self.picture.astype(int), -1, 0)
+        return (red > 200) & (green < 60) & (blue < 60)
+
+    @property
     def red(self) -> int:
         """How many pixels have the parotid's colour."""
-        red, green, blue = np.moveaxis(self.picture.astype(int), -1, 0)
-        return int(((red > 200) & (green < 60) & (blue < 60)).sum())
+        return int(self.mask.sum())
 
     def grey(self, share_x: float, share_y: float) -> int:
         """Brightness at a point of the picture, as shares of its width and height."""
@@ -94,22 +103,26 @@ class Reader:
         return int(picture[int(picture.shape[0] * share_y), int(picture.shape[1] * share_x), 0])
 
 
-@pytest.fixture
-def reader(browser: object, path: Path) -> Iterator[Reader]:
-    context = browser.new_context(
-        viewport={"width": 1200, "height": 900}, bypass_csp=False, accept_downloads=True
-    )
+@contextmanager
+def reading(browser: object, path: Path) -> Iterator[Reader]:
+    """Open a page; at the end there was no complaint, and nothing but the page was asked for."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     opened = Reader(context.new_page(), path)
     yield opened
     assert opened.complaints == []
-    assert [url for url in opened.requests if not url.startswith(("data:", "blob:"))] == [
-        path.as_uri()
-    ]
+    asked = [url for url in opened.requests if not url.startswith(("data:", "blob:"))]
+    assert asked == [path.as_uri()]
     context.close()
 
 
+@pytest.fixture
+def reader(browser: object, path: Path) -> Iterator[Reader]:
+    with reading(browser, path) as opened:
+        yield opened
+
+
 def test_it_opens_on_the_organs(reader: Reader) -> None:
-    assert reader.caption == f"axial {MIDDLE + 1} of 20, 140.0 mm"
+    assert reader.caption == f"axial {MIDDLE + 1} of 24, 140.0 mm"
     assert reader.drawn == "AI_Parotid_L AI_Larynx"
     assert reader.red > 50
     label = reader.page.get_attribute("#canvas", "aria-label")
@@ -119,14 +132,14 @@ def test_it_opens_on_the_organs(reader: Reader) -> None:
 
 def test_keys_change_the_slice(reader: Reader) -> None:
     reader.press("ArrowUp")
-    assert reader.caption.startswith(f"axial {MIDDLE + 2} of 20")
+    assert reader.caption.startswith(f"axial {MIDDLE + 2} of 24")
     reader.press("PageDown", "ArrowDown")
-    assert reader.caption.startswith("axial 1 of 20")
+    assert reader.caption.startswith("axial 1 of 24")
     assert reader.drawn == ""
     reader.press("End")
-    assert reader.caption.startswith("axial 20 of 20")
+    assert reader.caption.startswith("axial 24 of 24")
     reader.press("ArrowUp")
-    assert reader.caption.startswith("axial 20 of 20")
+    assert reader.caption.startswith("axial 24 of 24")
     reader.press("]")
     assert reader.drawn == "AI_Parotid_L AI_Larynx"
 
@@ -141,7 +154,7 @@ def test_the_wheel_and_the_slider_change_the_slice(reader: Reader) -> None:
     reader.page.focus("#slice")
     reader.page.keyboard.press("Home")
     reader.settle()
-    assert reader.caption.startswith("axial 1 of 20")
+    assert reader.caption.startswith("axial 1 of 24")
 
 
 def test_organs_are_switched_off_and_on(reader: Reader) -> None:
@@ -188,6 +201,20 @@ def test_other_planes_show_the_same_organs(reader: Reader) -> None:
     assert reader.drawn == ""
 
 
+def test_patients_left_is_on_the_right_and_the_head_is_up(reader: Reader) -> None:
+    """Parotid_L: x of 20 to 40 mm, slices 6 to 15 of 24, so that 20 mm lie below, 36 mm above."""
+    reader.press("n")
+    columns = np.flatnonzero(reader.mask.any(axis=0))
+    assert columns.min() > reader.mask.shape[1] / 2
+    for plane in ("c", "s"):
+        reader.page.get_by_role("button", name="Show AI_Parotid_L").click()
+        reader.press(plane)
+        rows = np.flatnonzero(reader.mask.any(axis=1))
+        total = reader.mask.shape[0]
+        assert rows.min() / total == pytest.approx(36 / 96, abs=0.02)
+        assert rows.max() / total == pytest.approx(1 - 20 / 96, abs=0.02)
+
+
 def test_zoom_makes_it_larger(reader: Reader) -> None:
     reader.press("n")
     before = reader.red
@@ -200,7 +227,7 @@ def test_zoom_makes_it_larger(reader: Reader) -> None:
 def test_a_tile_leads_to_its_slice(reader: Reader) -> None:
     reader.page.locator("button.jump").last.click()
     reader.settle()
-    assert reader.caption.startswith(f"axial {cases.LAST + 1} of 20")
+    assert reader.caption.startswith(f"axial {cases.LAST + 1} of 24")
 
 
 def test_keys_do_nothing_where_one_writes(reader: Reader) -> None:
@@ -227,3 +254,17 @@ def test_the_review_is_saved_as_a_file(reader: Reader, tmp_path: Path) -> None:
     scores = {organ.name: (organ.score, organ.comment) for organ in review.organs}
     assert scores == {"Larynx": (1, "too long below; \u00e9"), "Parotid_L": (None, "")}
     assert reader.page.inner_text("#review-state") == "saved: 1 of 2 organs scored"
+
+
+def test_the_sample_opens(browser: object, tmp_path: Path) -> None:
+    """A real CT with the contours of its physicians."""
+    volume = read_volume(SAMPLE / "ct").volume
+    structures = read_structure_set(SAMPLE / "reference.dcm")
+    path = tmp_path / "report.html"
+    write_report(path, make_report(cases.result(volume), volume, structures))
+    with reading(browser, path) as opened:
+        assert " of 114, " in opened.caption
+        opened.press("]", "c", "3", "End", "s", "Home", "a", "PageUp", "+", "0")
+        opened.page.get_by_role("button", name="Show SpinalCord").click()
+        opened.settle()
+        assert "SpinalCord" in opened.drawn

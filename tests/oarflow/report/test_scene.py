@@ -100,7 +100,7 @@ def test_sides_are_named_by_the_patient(
     found = cases.volume()
     x_direction, y_direction = np.array(x, dtype=float), np.array(y, dtype=float)
     normal = np.cross(x_direction, y_direction)
-    positions = np.arange(20)[:, None] * cases.STEP_MM * normal
+    positions = np.arange(found.grid.shape[0])[:, None] * cases.STEP_MM * normal
     grid = Grid(positions, x_direction, y_direction, (2.0, 2.0), found.grid.shape)
     scene = make_scene(Volume(found.hu, grid, found.source), cases.structures(found))
     assert scene.faces == faces
