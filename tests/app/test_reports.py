@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from app.__main__ import main
 from tests.app.workbench import app
 
 ALL = "outputs: {report_html: true, report_pdf: true, report_dicom: true}"
@@ -72,3 +73,32 @@ def test_none_is_made_where_none_is_asked_for(ct: Path, models: Path, tmp_path: 
     done = app("-i", ct, "-o", out, "-m", models, "--quiet")
     assert done.returncode == 0
     assert names(out) == {"rtstruct.dcm", "result.json"}
+
+
+def broken(*_: object) -> None:
+    raise OSError(5, "the report's disk broke")
+
+
+def test_a_report_that_cannot_be_written_fails_the_run(
+    ct: Path, models: Path, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a SEG would: what was asked for is not left out in silence."""
+    monkeypatch.setattr("oarflow.report.files.write_reports", broken)
+    out = tmp_path / "out"
+    flags = ["-i", ct, "-o", out, "-m", models, "--config", config, "--quiet"]
+    assert main([*map(str, flags), "--progress", "none"]) == 1
+    assert names(out) == {"result.json"}
+    assert json.loads((out / "result.json").read_text())["fault"]["kind"] == "OSError"
+
+
+def test_a_refusal_stays_a_refusal_without_its_report(
+    models: Path, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oarflow.report.files.write_reports", broken)
+    (tmp_path / "in").mkdir()
+    out = tmp_path / "out"
+    flags = ["-i", tmp_path / "in", "-o", out, "-m", models, "--config", config, "--quiet"]
+    assert main([*map(str, flags), "--progress", "none"]) == 3
+    result = json.loads((out / "result.json").read_text())
+    assert result["refusal"]["code"] == "NO_FILES"
+    assert result["outputs"] == []
