@@ -27,6 +27,12 @@ LESSER_PART = 0.3
 TISSUE_HU = -200.0
 """Coarse voxels above this are tissue, or couch, mask and clips."""
 
+PIECE_SHARE = 0.01
+"""Pieces smaller than this share of the patient are no part of a patient."""
+
+SIZEABLE_VOXELS = 16.0
+"""An organ's part with this much probability, summed over coarse voxels, is no stray."""
+
 BODY_ROOM = 2
 """The body is grown by so many coarse voxels, so that nothing at the skin is lost."""
 
@@ -66,8 +72,8 @@ def coarse_grid(grid: Grid, card: ModelCard) -> NetworkGrid:
 
 def coarse_maps(
     volume: Volume, network: TorchScriptNetwork, grid: NetworkGrid
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(organs, z, y, x) probabilities on the coarse grid, and (z, y, x) whether it is the body."""
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """(organs, z, y, x) probabilities on the coarse grid, and the `body_parts` (z, y, x)."""
     axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
     card = network.card
     batch = image_batch(volume.hu, axes, card, grid)
@@ -75,29 +81,37 @@ def coarse_maps(
     here = int(np.argmin([abs(channel.offset_mm) for channel in card.channels]))
     window = card.channels[here].window
     level = scaled(np.array([TISSUE_HU], dtype=np.float32), window)[0]
-    body = body_mask((batch[:, here] if card.dimensions == 2 else batch[0, here]) > level)
+    body = body_parts((batch[:, here] if card.dimensions == 2 else batch[0, here]) > level)
     return (np.moveaxis(maps, 1, 0) if card.dimensions == 2 else maps[0]), body
 
 
-def body_mask(dense: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The patient among what is dense (z, y, x), without couch, clips and cushions.
+def body_parts(dense: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Of what is dense (z, y, x): 2 the patient, 1 other large pieces, 0 the rest.
 
-    Networks trained on CTs that were masked to the body take lone shapes in the air for organs. The
-    patient is the largest part once thin plates are opened away, with its cavities.
+    Networks trained on CTs that were masked to the body take lone shapes in the air, such as
+    clips on the couch, for organs. The patient is the largest piece once thin plates are opened
+    away, with its cavities; scans that were cut to a region fall into several large pieces.
     """
-    opened = ndimage.binary_opening(dense, _NEIGHBOURS)
-    labels, count = ndimage.label(opened)
+    labels, count = ndimage.label(ndimage.binary_opening(dense, _NEIGHBOURS), _NEIGHBOURS)
     if count == 0:
-        return np.ones(dense.shape, dtype=bool)
-    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
-    grown = ndimage.binary_dilation(labels == largest, iterations=BODY_ROOM)
+        return np.full(dense.shape, 2, dtype=np.uint8)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    large = np.flatnonzero(sizes >= PIECE_SHARE * sizes.max())
+    pieces = _with_cavities(np.isin(labels, large[large > 0])).astype(np.uint8)
+    pieces[_with_cavities(labels == sizes.argmax())] = 2
+    return pieces
+
+
+def _with_cavities(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    grown = ndimage.binary_dilation(mask, iterations=BODY_ROOM)
     return np.stack([ndimage.binary_fill_holes(plane) for plane in grown])
 
 
 def _localization(
     organ: str,
     probabilities: NDArray[np.float32],
-    body: NDArray[np.bool_],
+    body: NDArray[np.uint8],
     coarse: NetworkGrid,
     grid: Grid,
 ) -> Localization:
@@ -133,13 +147,17 @@ def _localization(
     )
 
 
-def _main_parts(probabilities: NDArray[np.float32], body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _main_parts(probabilities: NDArray[np.float32], body: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The organ's main parts. A sizeable one in the patient rules out all that lie elsewhere."""
     labels, count = ndimage.label(probabilities >= PRESENT_LEVEL, _NEIGHBOURS)
     if count == 0:
         return np.zeros(probabilities.shape, dtype=bool)
     numbers = np.arange(1, count + 1)
     sizes = ndimage.sum_labels(probabilities, labels, numbers)
-    sizes[ndimage.mean(body, labels, numbers) < INSIDE_SHARE] = 0
+    sizes[ndimage.mean(body > 0, labels, numbers) < INSIDE_SHARE] = 0
+    elsewhere = ndimage.mean(body == 2, labels, numbers) < INSIDE_SHARE
+    if (sizes[~elsewhere] >= SIZEABLE_VOXELS).any():
+        sizes[elsewhere] = 0
     kept = numbers[(sizes > 0) & (sizes >= LESSER_PART * sizes.max())]
     return np.asarray(np.isin(labels, kept))
 
