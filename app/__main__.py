@@ -35,27 +35,35 @@ def _act(flags: argparse.Namespace, started: float) -> int:
 
         print_codes()
         return ExitStatus.WRITTEN
-    from app.paths import config_path, resolve  # noqa: PLC0415
-    from app.settings import load_settings  # noqa: PLC0415
-
     if flags.print_config:
+        from app.paths import config_path  # noqa: PLC0415
+        from app.settings import load_settings  # noqa: PLC0415
+
         settings = load_settings(config_path(flags.config, os.environ))
         sys.stdout.write(settings.as_yaml())
         return ExitStatus.WRITTEN
-    if flags.self_test:
-        from app.self_test import run_self_test  # noqa: PLC0415
+    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    with StopOnSignal() as stop:
+        if flags.self_test:
+            from app.self_test import run_self_test  # noqa: PLC0415
 
-        return run_self_test(flags.output, flags.models, flags.config, started)
+            return run_self_test(flags.output, flags.models, flags.config, stop, started)
+        return _contour(flags, stop, started)
+
+
+def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> int:
+    from app.paths import resolve  # noqa: PLC0415
+    from app.settings import load_settings  # noqa: PLC0415
+
     paths = resolve(vars(flags), os.environ)
     settings = load_settings(paths.config)
+    if settings.run_seconds is not None:
+        stop.deadline = started + settings.run_seconds
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
-    limit = settings.run_seconds
-    deadline = None if limit is None else started + limit
-    with StopOnSignal(deadline) as stop:  # before the networks' threads exist
-        from app.session import Session  # noqa: PLC0415
+    from app.session import Session  # noqa: PLC0415
 
-        session = Session(paths, settings, when, flags.progress, flags.quiet, flags.debug, started)
-        return session.run(stop, flags.each_study)
+    session = Session(paths, settings, when, flags.progress, flags.quiet, flags.debug, started)
+    return session.run(stop, flags.each_study)
 
 
 def _run_time() -> datetime:

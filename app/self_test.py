@@ -32,12 +32,15 @@ def run_self_test(
     out: Path | None,
     models: Path | None,
     config: Path | None,
+    stop: StopOnSignal,
     started: float,
+    *,
     sample: Path = BESIDE / SAMPLE,
 ) -> ExitStatus:
     """Contour the sample, print what was found, and write the record into OUT where one is named.
 
-    sample: a folder with ct/, reference.dcm and expected/. started: time.monotonic() of the start.
+    sample: a folder with ct/, reference.dcm and expected/. stop: entered. started:
+    time.monotonic() of the start.
     Returns WRITTEN if all passed, else FAULT. Raises ConfigurationError: NO_SAMPLE,
     OUTPUT_NOT_WRITABLE, and whatever a run can raise.
     """
@@ -51,11 +54,10 @@ def run_self_test(
     with tempfile.TemporaryDirectory(prefix="oarflow-self-test-") as scratch:
         produced = Path(scratch) / "out"
         paths = Paths(sample / "ct", produced, folder, None)
-        with StopOnSignal() as stop:
-            from app.session import Session  # noqa: PLC0415
+        from app.session import Session  # noqa: PLC0415
 
-            session = Session(paths, _settings(site), when, "none", True, False, started)
-            session.run(stop)
+        session = Session(paths, _settings(site), when, "none", True, False, started)
+        session.run(stop)
         checks = judge(sample, produced, folder)
         record = _record(when.isoformat(), checks, produced, time.monotonic() - started)
     sys.stdout.write(as_text(checks))

@@ -23,13 +23,15 @@ _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 class StopOnSignal:
     """A context in which a stopping signal calls `cleanup` and ends the process with 128 + n.
 
-    Enter it on the main thread before other threads exist: they inherit the blocked signals.
+    Enter it on the main thread before other threads exist, numpy's among them: they inherit the
+    blocked signals, and one thread without them would take a signal with its default effect, which
+    is to end the process uncleaned, or, for the first process of a container, nothing at all.
     cleanup: says whether there was something left to stop; if not, the run ends by itself.
     deadline: time.monotonic() after which the run ends as if terminated; None for never.
     """
 
-    def __init__(self, deadline: float | None = None) -> None:
-        self.deadline = deadline
+    def __init__(self) -> None:
+        self.deadline: float | None = None
         self.cleanup: Callable[[], bool] = lambda: True
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="signals", daemon=True)

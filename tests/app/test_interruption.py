@@ -100,3 +100,30 @@ def test_the_time_limit_ends_the_run(
     assert ran.returncode == 143
     assert ran.stderr.startswith("oarflow: TIME_LIMIT")
     assert not out.exists()
+
+
+def test_no_thread_is_left_that_would_take_a_signal(
+    ct: Path, slow_models: Path, tmp_path: Path
+) -> None:
+    """With several threads of numpy's and torch's, each but the waiting one has both blocked."""
+    several = clean_environment(OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")
+    folders = ["-i", str(ct), "-o", str(tmp_path / "out"), "-m", str(slow_models)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", *folders, "--progress", "json"],
+        env=several,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if '"Parotid_L", "state": "started"' in line:
+            break
+    stopping = sum(1 << (number - 1) for number in (signal.SIGTERM, signal.SIGINT))
+    status = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/status")]
+    blocked = [int(text.split("SigBlk:")[1].split()[0], 16) & stopping for text in status]
+    process.terminate()
+    assert process.wait(10) == 143
+    process.stderr.close()
+    assert len(blocked) > 2
+    assert sum(mask != stopping for mask in blocked) <= 1
+    assert not (tmp_path / "out").exists()
