@@ -127,10 +127,10 @@ IMAGE_CHANGES: tuple[tuple[float, Change], ...] = (
 """Each change with the share of samples that it is applied to, in the order of the acquisition."""
 
 
-def change_image(planes: Tensor, random: Random, often: float = 1.0) -> Tensor:
-    """One sample (planes, y, x) in HU, each change made `often` times its share."""
+def change_image(planes: Tensor, random: Random) -> Tensor:
+    """One sample (planes, y, x) in HU with a random choice of changes."""
     for share, change in IMAGE_CHANGES:
-        if random.random() < share * often:
+        if random.random() < share:
             planes = change(planes, random)
     return planes
 

@@ -23,8 +23,6 @@ class Configuration(BaseModel):
     beyond_mm: how far beyond an organ's ends planes are drawn in training, and run later
         (margin_mm on the card).
     widths, blocks: of the residual U-Net.
-    gentle_after: from this step on samples are changed half as often, so that the network ends on
-        images like the data set's own.
     average: decay of the running mean of the weights, which is what is exported.
     """
 
@@ -47,7 +45,6 @@ class Configuration(BaseModel):
     batch: int = Field(gt=0)
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    gentle_after: int | None = None
     average: float = 0.998
     seed: int = 1
 

@@ -24,9 +24,6 @@ LOGGER = logging.getLogger(__name__)
 CHECKPOINT_NAME = "checkpoint.pt"
 LOG_NAME = "log.csv"
 CHECKPOINT_EVERY = 250
-GENTLE = 0.5
-"""How often samples are changed in the gentle last part of a training, against before."""
-
 WARM_UP_STEPS = 200
 """The learning rate rises over so many steps, or a tenth of all where that is less."""
 
@@ -74,8 +71,7 @@ def train(
     running = None
     while state.step < configuration.steps:
         random = np.random.default_rng((configuration.seed, state.step))
-        gentle = configuration.gentle_after is not None and state.step >= configuration.gentle_after
-        loss = state.advance(sampler.draw(random, GENTLE if gentle else 1.0))
+        loss = state.advance(sampler.draw(random))
         running = loss if running is None else 0.98 * running + 0.02 * loss
         if state.step % 50 == 0:
             _append(folder / LOG_NAME, state.step, running, state.seconds(started))

@@ -37,9 +37,7 @@ class Batch:
 
 
 class Sampler(Protocol):
-    def draw(self, random: np.random.Generator, often: float = 1.0) -> Batch:
-        """A batch whose images are changed `often` times as often as usual."""
-        ...
+    def draw(self, random: np.random.Generator) -> Batch: ...
 
 
 def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
@@ -64,13 +62,13 @@ class OrganSampler:
         self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
         self._z = np.asarray(configuration.offsets_mm)
 
-    def draw(self, random: np.random.Generator, often: float = 1.0) -> Batch:
-        pairs = [self._draw_one(random, often) for _ in range(self._configuration.batch)]
+    def draw(self, random: np.random.Generator) -> Batch:
+        pairs = [self._draw_one(random) for _ in range(self._configuration.batch)]
         inputs = torch.stack([image for image, _ in pairs])
         targets = torch.stack([mask for _, mask in pairs])
         return Batch(inputs, targets, torch.ones(len(pairs), 1, dtype=torch.bool))
 
-    def _draw_one(self, random: np.random.Generator, often: float) -> tuple[Tensor, Tensor]:
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         number = int(random.integers(len(self._cases)))
         case = self._cases[number]
         centre = self._centres[number] + random.normal(0, 1, 3) * self._configuration.jitter_mm
@@ -82,7 +80,7 @@ class OrganSampler:
             planes, mask = crop_field(planes, mask, random)
         if random.random() < SHARE_LOST_PLANES:
             planes = lost_planes(planes, random)
-        planes = change_image(planes, random, often)
+        planes = change_image(planes, random)
         return scale_window(planes, self._configuration.window), mask
 
     def _plane(self, ends: tuple[float, float], random: np.random.Generator) -> float:
@@ -115,15 +113,15 @@ class LocalizerSampler:
         self._centres: dict[str, NDArray[np.float64]] = {}
         self._count = 0
 
-    def draw(self, random: np.random.Generator, often: float = 1.0) -> Batch:
-        triples = [self._draw_one(random, often) for _ in range(self._configuration.batch)]
+    def draw(self, random: np.random.Generator) -> Batch:
+        triples = [self._draw_one(random) for _ in range(self._configuration.batch)]
         return Batch(
             torch.stack([image for image, _, _ in triples]),
             torch.stack([masks for _, masks, _ in triples]),
             torch.stack([known for _, _, known in triples]),
         )
 
-    def _draw_one(self, random: np.random.Generator, often: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         organ = self._organs[self._count % len(self._organs)]
         self._count += 1
         some = self._with[organ]
@@ -137,7 +135,7 @@ class LocalizerSampler:
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
         masks, known = self._targets(case, pose)
         planes, masks = self._damage(planes, masks, random)
-        planes = scale_window(change_image(planes, random, often), self._configuration.window)
+        planes = scale_window(change_image(planes, random), self._configuration.window)
         if self._configuration.dimensions == 2:
             return planes, masks[:, 0], known
         return planes[None], masks, known

@@ -70,11 +70,11 @@ def test_a_stopped_training_goes_on_to_the_same_network(tmp_path: Path) -> None:
             self.sampler = sampler_for(CASES, configuration)
             self.draws = 0
 
-        def draw(self, random, often=1.0):  # type: ignore[no-untyped-def]
+        def draw(self, random):  # type: ignore[no-untyped-def]
             self.draws += 1
             if self.draws > 6:
                 raise StopError
-            return self.sampler.draw(random, often)
+            return self.sampler.draw(random)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.loop.CHECKPOINT_EVERY", 4)
