@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from training.architectures import ResidualUNet
 from training.configuration import Configuration
@@ -28,6 +28,7 @@ WARM_UP_STEPS = 200
 """The learning rate rises over so many steps, or a tenth of all where that is less."""
 
 Report = Callable[[int, float], None]
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class _State:
         self.network = network
         self.average = AveragedModel(
             network,
-            multi_avg_fn=get_ema_multi_avg_fn(configuration.average),  # type: ignore[no-untyped-call]
+            multi_avg_fn=_running_mean(configuration.average),
             use_buffers=True,
         )
         self._optimizer = torch.optim.AdamW(
@@ -155,6 +156,21 @@ class _State:
         warm = min(1.0, (self.step + 1) / max(1, min(WARM_UP_STEPS, total // 10)))
         cosine = 0.5 * (1 + np.cos(np.pi * min(self.step, total) / total))
         return float(self._configuration.learning_rate * warm * max(cosine, 0.01))
+
+
+def _running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """A running mean that forgets faster at first: a short training must not keep its start."""
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, share)
+            else:
+                mean.copy_(value)
+
+    return update
 
 
 def _append(path: Path, step: int, loss: float, seconds: float) -> None:
