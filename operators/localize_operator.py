@@ -6,12 +6,13 @@ from typing import Any
 
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.plausibility.anatomy import require_head_and_neck
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
 
 
 class LocalizeOperator(Stage):
-    """In: intake. Out: localizations (Localization by organ)."""
+    """In: intake. Out: localizations (Localization by organ). Raises Refusal."""
 
     stage = "localize"
 
@@ -25,4 +26,6 @@ class LocalizeOperator(Stage):
 
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
         intake = op_input.receive("intake")
-        op_output.emit(localize(intake.volume, self.store), "localizations")
+        localizations = localize(intake.volume, self.store)
+        require_head_and_neck(localizations)
+        op_output.emit(localizations, "localizations")

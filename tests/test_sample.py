@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,34 @@ def test_the_position_on_the_table_changes_nothing(
     assert set(turned) == set(masks)
     for organ, mask in masks.items():
         assert dice(mask, turned[organ]) > 0.9999, organ
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [np.s_[::-1, ::-1, :], np.s_[::-1, :, ::-1], np.s_[:, ::-1, ::-1]],
+    ids=["head down, nose back", "head down", "nose back"],
+)
+def test_a_patient_who_lies_otherwise_than_the_header_says_is_refused(
+    turn: tuple[slice, slice, slice], volume: Volume, tmp_path: Path
+) -> None:
+    """Registered in the wrong position: consistent headers, and left and right swapped."""
+    turned = np.ascontiguousarray(volume.hu.astype(np.int16)[turn])
+    write_ct(Case("turned", turned, volume.grid.spacing_zyx), tmp_path / "ct")
+    status, code = refusal_of(tmp_path / "ct", tmp_path / "out")
+    assert status == 3
+    assert code in ("WRONG_ANATOMY", "POSITION_CONTRADICTS_ANATOMY")
+
+
+def test_a_chest_and_abdomen_is_no_head_and_neck(shared_data: Path, tmp_path: Path) -> None:
+    with tarfile.open(shared_data / "odd" / "ffs_chest_abdomen.tar.xz") as archive:
+        archive.extractall(tmp_path / "ct", filter="data")
+    assert refusal_of(tmp_path / "ct", tmp_path / "out") == (3, "WRONG_ANATOMY")
+
+
+def refusal_of(ct: Path, out: Path) -> tuple[int, str]:
+    """Exit status and reason code of a run that must leave no DICOM file."""
+    command = [sys.executable, "-m", "app", "-i", ct, "-o", out, "-m", "models", "--quiet"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    ran = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
+    assert not list(out.glob("*.dcm"))
+    return ran.returncode, json.loads((out / "result.json").read_text())["refusal"]["code"]

@@ -52,7 +52,9 @@ def with_implant(x, y, z):
         {"tags": {"GantryDetectorTilt": "0"}},
         {"orientation": (1, 0, 0, 0, 0.99999998, 0.00017453)},
     ],
-    ids=str,
+    ids=lambda changes: ", ".join(
+        f"{name}={getattr(value, '__name__', value)}" for name, value in changes.items()
+    ),
 )
 def test_variation_is_accepted(tmp_path, changes):
     write_series(tmp_path, make_series(**changes))
