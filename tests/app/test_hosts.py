@@ -102,6 +102,9 @@ def test_out_that_this_user_cannot_write(public: Path) -> None:
 def test_no_temporary_folder(public: Path) -> None:
     if not shutil.which("unshare"):
         pytest.skip("unshare is not installed")
+    hidden = (Path("/tmp"), Path("/var/tmp"))
+    if any(Path(sys.executable).absolute().is_relative_to(folder) for folder in hidden):
+        pytest.skip("the test hides the temporary folders, and the interpreter lies in one")
     read_only = (
         f"mount -t tmpfs -o ro none {public}/out && for d in /tmp /var/tmp /usr/tmp; do "
         f'[ -d "$d" ] && mount -t tmpfs -o ro none "$d"; done; cd /proc && '
