@@ -10,6 +10,24 @@ from pydicom import Dataset
 
 from oarflow.geometry import Grid
 
+IDENTITY_KEYWORDS = (
+    "SpecificCharacterSet",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+)
+"""What is copied from the CT as it is: patient, study and frame of reference, nothing else."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:

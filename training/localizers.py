@@ -58,7 +58,8 @@ def compare(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path
     lines = [
         "# Localizers compared",
         "",
-        f"{len(cases)} tuning patients of OpenKBP, labels as they are. Centre: in-plane distance of"
+        f"{len(cases)} tuning patients of OpenKBP, less the labels that the split leaves out."
+        " Centre: in-plane distance of"
         " the found centre from the label's, median and 95th percentile. Ends: median distance of"
         " the lowest and highest found slice from the label's. Seconds: one thread, busy machine.",
         "",

@@ -23,24 +23,7 @@ from oarflow.intake.limits import (
     STEP_ROUNDING_MM,
     UNIT_TOLERANCE,
 )
-
-IDENTITY_KEYWORDS = (
-    "SpecificCharacterSet",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyID",
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-)
-"""Elements that an RTSTRUCT copies from the CT."""
+from oarflow.volume import IDENTITY_KEYWORDS
 
 _OTHER_KEYWORDS = (
     "ImageType",

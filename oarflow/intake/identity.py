@@ -16,8 +16,9 @@ from pydicom.tag import Tag
 
 from oarflow.errors import Code, Finding
 from oarflow.intake.elements import plain, tag_of
-from oarflow.intake.headers import IDENTITY_KEYWORDS, InstanceHeader
+from oarflow.intake.headers import InstanceHeader
 from oarflow.intake.limits import MAX_TEXT
+from oarflow.volume import IDENTITY_KEYWORDS
 
 _PERSON = ("PatientID", "PatientName", "PatientBirthDate")
 _OPTIONAL = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})

@@ -20,25 +20,7 @@ from oarflow.rtstruct.decimal_strings import padded
 from oarflow.rtstruct.provenance import IMPLEMENTATION_CLASS_UID, SOFTWARE, Provenance, ascii_text
 from oarflow.rtstruct.specs import Code
 from oarflow.structures import ModelIdentity
-from oarflow.volume import Source
-
-COPIED = (
-    "SpecificCharacterSet",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyID",
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-)
-"""All that is taken from the CT, with its bytes."""
+from oarflow.volume import IDENTITY_KEYWORDS, Source
 
 _HEADER = struct.Struct("<HHI")
 """Tag and length of an element or item in Implicit VR Little Endian."""
@@ -94,7 +76,7 @@ def copy_identity(target: Dataset, source: Source) -> None:
 
     The source's UIDs win over an identity that lacks them.
     """
-    for keyword in COPIED:
+    for keyword in IDENTITY_KEYWORDS:
         tag = tag_of(keyword)
         if tag in source.identity:
             target[tag] = _as_written(source.identity.get_item(tag))
