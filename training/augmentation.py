@@ -115,6 +115,13 @@ def lost_planes(planes: Tensor, random: Random) -> Tensor:
     return planes
 
 
+def lost_ends(planes: Tensor, masks: Tensor, random: Random) -> tuple[Tensor, Tensor]:
+    """Planes beyond the scan's end, gone from the labels too. masks: (..., planes, y, x)."""
+    shortened = lost_planes(planes, random)
+    gone = (shortened != planes).any(dim=2).any(dim=1)
+    return shortened, masks * (~gone)[:, None, None]
+
+
 IMAGE_CHANGES: tuple[tuple[float, Change], ...] = (
     (0.30, couch),
     (0.25, fixation_mask),

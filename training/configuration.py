@@ -61,7 +61,8 @@ class Configuration(BaseModel):
 def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     """A shipped configuration by name, or any by path, with some values changed.
 
-    An organ's name is looked up in slice.yaml, whose `defaults` every organ shares.
+    `table/organ` is an organ of a shipped table, whose `defaults` all its organs share; an organ's
+    name alone is slice/organ.
     Raises ValueError naming the key that is wrong.
     """
     path = Path(name_or_path)
@@ -70,12 +71,7 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     if path.exists():
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     else:
-        table = yaml.safe_load((CONFIGURATIONS / "slice.yaml").read_text(encoding="utf-8"))
-        if name_or_path not in table["organs"]:
-            known = ", ".join(sorted(table["organs"]))
-            raise ValueError(f"no configuration {name_or_path!r}; organs: {known}")
-        own = {"name": name_or_path, "organs": [name_or_path]}
-        values = table["defaults"] | own | (table["organs"][name_or_path] or {})
+        values = _from_table(name_or_path)
     given = {key: value for key, value in changes.items() if value is not None}
     try:
         return Configuration.model_validate(values | given)
@@ -83,3 +79,15 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{path.name}: {key}: {first['msg']}") from error
+
+
+def _from_table(name: str) -> dict[str, Any]:
+    folder, _, organ = name.rpartition("/")
+    path = CONFIGURATIONS / f"{folder or 'slice'}.yaml"
+    table = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    organs = table.get("organs", {})
+    if organ not in organs:
+        known = ", ".join(sorted(organs)) or "none"
+        raise ValueError(f"no configuration {name!r}; organs of {path.stem}: {known}")
+    own: dict[str, Any] = {"name": organ, "organs": [organ]}
+    return own | table["defaults"] | (organs[organ] or {})

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from oarflow.networks.card import Role
 from oarflow.networks.sampling import centred_axis
-from training.augmentation import change_image, crop_field, lost_planes
+from training.augmentation import change_image, crop_field, lost_ends, lost_planes
 from training.cases import Pose, TrainingCase, sample_ct, sample_mask
 from training.configuration import Configuration
 
@@ -46,7 +46,7 @@ def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
     return (hu.clamp(low, high) - low) / (high - low) * 2 - 1
 
 
-class OrganSampler:
+class PlaneSampler:
     """Planes of one organ for its 2-D network: jittered centres, planes beyond both ends."""
 
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
@@ -89,6 +89,54 @@ class OrganSampler:
             beyond = random.uniform(0, self._configuration.beyond_mm)
             return float(low - beyond if random.random() < 0.5 else high + beyond)
         return float(random.uniform(low, high))
+
+
+class BlockSampler:
+    """Blocks of one organ for its 3-D network: jittered centres, along the whole organ."""
+
+    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
+        self._organ = configuration.organs[0]
+        self._cases = [case for case in cases if self._organ in case.masks]
+        if not self._cases:
+            raise ValueError(f"no training case has {self._organ}")
+        self._centres = [case.centroid_mm(self._organ) for case in self._cases]
+        self._ranges = [case.range_mm(self._organ) for case in self._cases]
+        self._configuration = configuration
+        z, y, x = (
+            centred_axis(0.0, count, step)
+            for count, step in zip(
+                configuration.patch_voxels, configuration.spacing_mm, strict=True
+            )
+        )
+        self._axes = (z, y, x)
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        pairs = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        inputs = torch.stack([image[None] for image, _ in pairs])
+        targets = torch.stack([mask[None] for _, mask in pairs])
+        return Batch(inputs, targets, torch.ones(len(pairs), 1, dtype=torch.bool))
+
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        number = int(random.integers(len(self._cases)))
+        case = self._cases[number]
+        centre = self._centres[number].copy()
+        centre[0] = self._height(self._ranges[number], random)
+        centre = centre + random.normal(0, 1, 3) * self._configuration.jitter_mm
+        pose = Pose.random(centre, random)
+        block = sample_ct(case, pose, self._axes)
+        mask = sample_mask(case, self._organ, pose, self._axes)
+        if random.random() < SHARE_CROPPED:
+            block, mask = crop_field(block, mask, random)
+        if random.random() < SHARE_LOST_PLANES:
+            block, mask = lost_ends(block, mask, random)
+        block = change_image(block, random)
+        return scale_window(block, self._configuration.window), mask
+
+    def _height(self, ends: tuple[float, float], random: np.random.Generator) -> float:
+        """The block's middle along z: the organ's own where it fits, anywhere along it else."""
+        low, high = ends
+        play = (high - low - self._configuration.patch_mm[0]) / 2 + self._configuration.beyond_mm
+        return (low + high) / 2 + float(random.uniform(-1, 1)) * max(0.0, play)
 
 
 class LocalizerSampler:
@@ -158,11 +206,9 @@ class LocalizerSampler:
             planes, flat = crop_field(planes, flat, random)
             masks = flat.reshape(masks.shape)
         if random.random() < 2 * SHARE_LOST_PLANES:
-            shortened = lost_planes(planes, random)
             if self._configuration.dimensions == 3:
-                gone = (shortened != planes).any(dim=2).any(dim=1)
-                masks = masks * (~gone)[None, :, None, None]
-            planes = shortened
+                return lost_ends(planes, masks, random)
+            planes = lost_planes(planes, random)
         return planes, masks
 
     def _body_centre(self, case: TrainingCase) -> NDArray[np.float64]:
@@ -175,5 +221,6 @@ class LocalizerSampler:
 def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> Sampler:
     """The sampler that a configuration's role asks for."""
     if configuration.role is Role.SEGMENTER:
-        return OrganSampler(cases, configuration)
+        kind = PlaneSampler if configuration.dimensions == 2 else BlockSampler
+        return kind(cases, configuration)
     return LocalizerSampler(cases, configuration)
