@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
-PACKAGES := $(wildcard app operators oarflow datasets training evaluation)
+PACKAGES := $(wildcard app operators oarflow datasets training evaluation service)
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
@@ -26,7 +26,7 @@ SBOM_STAMP := .venvs/sbom/.oarflow
 DEPLOY_STAMP := .venvs/deploy/.oarflow
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test peers lint fuzz evaluate benchmark lock \
+.PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark lock \
 	self-test self-test-expected map map-test sbom deploy-lint
 
 help: ## this list
@@ -72,6 +72,9 @@ endif
 
 test: lint ## set up; check style and types; run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+node-test: $(TEST_STAMP) ## the node with real peers and the faults that take minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m node tests/service $(ARGS)
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh

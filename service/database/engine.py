@@ -1,0 +1,107 @@
+"""The database: one engine, transactions for reading and for writing, migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from oarflow.errors import ConfigurationError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """The node's one truth.
+
+    url: SQLAlchemy's. busy_seconds: how long a writer waits for others before OperationalError.
+    """
+
+    def __init__(self, url: str, busy_seconds: float = 10) -> None:
+        self.url = url
+        self.engine = _engine(url, busy_seconds)
+        self._writer = self.engine.execution_options(oarflow_write=True)
+
+    @property
+    def sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of it is in the database when the block ends, or nothing."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view. What is loaded in it can be looked at afterwards."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest form; a database of a newer program is an error.
+
+        Raises alembic.util.CommandError.
+        """
+        with self._writer.begin() as connection:
+            command.upgrade(_alembic(self.url, connection), "head")
+
+    def check(self) -> None:
+        """Raises sqlalchemy.exc.SQLAlchemyError where the database does not answer."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.engine.dispose()
+
+
+def _alembic(url: str, connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str, busy_seconds: float) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError("SETTINGS", "database.url is no URL of a database") from error
+    if parsed.get_backend_name() == "postgresql":
+        milliseconds = round(busy_seconds * 1000)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            connect_args={"options": f"-c lock_timeout={milliseconds}", "connect_timeout": 10},
+        )
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
+    engine = create_engine(parsed, connect_args={"timeout": busy_seconds}, pool_size=10)
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connected(connection: Any, _record: object) -> None:
+    """WAL and full syncing: what was committed survives a loss of power."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """Writers lock at once: a lock that is asked for later could find the view outdated."""
+    writes = connection.get_execution_options().get("oarflow_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,126 @@
+"""A job's way: every change of state with its step, and what a person can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.database import leases
+from service.database.models import Job, Step, now
+from service.states import NotAllowed, State, check
+
+NODE = "node"
+"""The actor of every step that no person asked for."""
+
+
+def resource(job_id: int) -> str:
+    """The name of the lease on running a job."""
+    return f"run:{job_id}"
+
+
+def load(session: Session, job_id: int) -> Job:
+    """The job, locked until the transaction ends where the database can. Raises LookupError."""
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None:
+        raise LookupError(f"there is no job {job_id}")
+    return job
+
+
+def by_key(session: Session, key: str) -> Job | None:
+    """The job of a URL."""
+    return session.scalar(select(Job).where(Job.key == key))
+
+
+def in_state(session: Session, *states: State) -> Sequence[Job]:
+    """Jobs that stand there, the longest waiting first."""
+    return session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.id)).all()
+
+
+def move(session: Session, job: Job, after: State, reason: str, actor: str = NODE) -> None:
+    """Take a step and write it down. Raises NotAllowed.
+
+    reason: in words, without patient data. Whoever ran the job loses the lease.
+    """
+    check(job.state, after)
+    session.add(Step(job=job, before=job.state, after=after, reason=reason, actor=actor))
+    if job.state is State.RUNNING:
+        leases.drop(session, resource(job.id))
+        job.progress = {}
+    job.state, job.state_at, job.reason = after, now(), reason
+
+
+def create(session: Session, series_id: int, version: int, reason: str) -> Job:
+    """A new version's job; its first step."""
+    job = Job(series_id=series_id, version=version, state=State.RECEIVED, reason=reason)
+    session.add(job)
+    session.add(Step(job=job, before=None, after=State.RECEIVED, reason=reason))
+    session.flush()
+    return job
+
+
+def complete(session: Session, job: Job, digest: str, epoch: int, reason: str) -> None:
+    """The series is complete: fix what makes a repeat the same, and queue it."""
+    job.digest, job.epoch = digest, epoch
+    job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
+    move(session, job, State.COMPLETE, reason)
+    move(session, job, State.QUEUED, "waits for a worker")
+
+
+def refuse(session: Session, job: Job, code: str, reason: str) -> None:
+    """Refused before any run. code: a reason code."""
+    job.refusal = code
+    move(session, job, State.REFUSED, reason)
+
+
+def begin(session: Session, job: Job, owner: str) -> str:
+    """A run starts. Returns its token: only who has it may say how the run ended."""
+    move(session, job, State.RUNNING, f"attempt {job.attempts + 1}")
+    job.attempts += 1
+    return leases.take(session, resource(job.id), owner)
+
+
+def running(session: Session, job_id: int, token: str) -> Job | None:
+    """The job, if this run is still the one that counts."""
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None or job.state is not State.RUNNING:
+        return None
+    return job if leases.held(session, resource(job_id), token) else None
+
+
+def progressed(session: Session, job_id: int, token: str, progress: dict[str, Any]) -> bool:
+    """A sign of life from a run, with what it is at. False: the run no longer counts."""
+    if not leases.beat(session, resource(job_id), token):
+        return False
+    job = session.get(Job, job_id)
+    if job is not None and progress:
+        job.progress = progress
+    return True
+
+
+_RETRY = (State.REFUSED, State.FAILED, State.HELD, State.SEGMENTED, State.CANCELLED)
+
+
+def retry(session: Session, job: Job, actor: str) -> None:
+    """Run it again. Raises NotAllowed."""
+    if job.state not in _RETRY:
+        raise NotAllowed(job.state, State.QUEUED)
+    job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
+    job.epoch = job.epoch or int(now().timestamp())
+    move(session, job, State.QUEUED, "asked to run again", actor)
+
+
+def cancel(session: Session, job: Job, actor: str) -> None:
+    """Stop it for good. Raises NotAllowed."""
+    move(session, job, State.CANCELLED, "cancelled", actor)
+
+
+def superseded(jobs: Iterable[Job]) -> set[int]:
+    """Ids of the jobs that a later version of the same series has replaced."""
+    newest: dict[int, int] = {}
+    listed = list(jobs)
+    for job in listed:
+        newest[job.series_id] = max(newest.get(job.series_id, 0), job.version)
+    return {job.id for job in listed if job.version < newest[job.series_id]}

@@ -1,0 +1,48 @@
+"""What the sections of the node's settings share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
+"""As PS3.5 has it: ASCII without backslash."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+Megabytes = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerTls(Section):
+    """TLS of something that listens. ca: who signs the clients' certificates."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+    client_certificates: Literal["required", "none"] = "required"
+
+
+class ClientTls(Section):
+    """TLS towards a peer. ca: who signs its certificate; certificate and key: our own."""
+
+    ca: Path
+    certificate: Path | None = None
+    key: Path | None = None
+    check_hostname: bool = True
+
+
+class Peer(Section):
+    """A DICOM system that we call."""
+
+    ae_title: AeTitle
+    host: str = Field(min_length=1)
+    port: Port
+    tls: ClientTls | None = None
