@@ -1,1 +1,5 @@
 """Data sets as the same cases, and cases as DICOM."""
+
+from datasets.opening import open_data_set as open
+
+__all__ = ["open"]

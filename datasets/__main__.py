@@ -1,4 +1,4 @@
-"""Commands: `python -m datasets openkbp | dicom | resample`."""
+"""Commands: `python -m datasets openkbp | dicom | resample | report`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import numpy as np
 
 from datasets.as_dicom import PatientPosition, write_ct
 from datasets.cases import Case
+from datasets.opening import open_data_set
 from datasets.openkbp import convert, load_npz
 from datasets.references import write_references
+from datasets.report import survey, tables, text, write_report
 from datasets.resample import resampled
 from oarflow.errors import Refusal
+from oarflow.organs import load_catalogue
+from oarflow.rtstruct.errors import ReadError
 
 LOGGER = logging.getLogger("datasets")
 
@@ -26,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(argv)
     try:
         flags.run(flags)
-    except (OSError, ValueError, KeyError, Refusal) as error:
+    except (OSError, ValueError, KeyError, Refusal, ReadError) as error:
         LOGGER.error("%s", error)
         return 1
     return 0
@@ -56,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     resample.add_argument("--matrix", type=int, default=512, help="rows and columns")
     resample.add_argument("--slices", type=int, default=186)
     resample.set_defaults(run=_resample)
+
+    report = commands.add_parser("report", help="a data set on one page")
+    report.add_argument("data", type=Path, help="a folder of patients in any layout that is known")
+    report.add_argument("--output", type=Path, required=True, help="folder for the report")
+    report.add_argument("--models", type=Path, help="for the organs' other names (default: ours)")
+    report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
+    report.set_defaults(run=_report)
     return parser
 
 
@@ -88,6 +99,16 @@ def _resample(flags: argparse.Namespace) -> None:
     case = resampled(flags.ct_dir, flags.matrix, flags.slices)
     write_ct(case, flags.out)
     LOGGER.info("%d slices, spacing (z, y, x) %s mm", len(case.ct), case.spacing_zyx)
+
+
+def _report(flags: argparse.Namespace) -> None:
+    catalogue = load_catalogue(flags.models)
+    cases = open_data_set(flags.data, catalogue)
+    found, refused = survey(cases, catalogue, workers=flags.workers)
+    shown = tables(found, refused, catalogue)
+    title = f"Data set report: {len(cases)} cases"
+    write_report(flags.output, title, found, shown)
+    LOGGER.info("%s", text(title, shown))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,24 @@ class LazyMasks(Mapping[str, Mask]):
 
 
 @dataclass(frozen=True, eq=False)
+class Image:
+    """Another image of the patient, such as an MR, on its own grid.
+
+    voxels: float32 (z, y, x), in whatever unit it was stored. grid: where they lie in patient
+    space; its axes may be oblique, and its frame need not be registered to the CT's.
+
+    Raises ValueError where they do not fit.
+    """
+
+    voxels: NDArray[np.float32]
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"voxels {self.voxels.shape} do not fit the grid {self.grid.shape}")
+
+
+@dataclass(frozen=True, eq=False)
 class Case:
     """One patient's CT with reference contours.
 
@@ -44,7 +62,8 @@ class Case:
     head (z), back (y) and left (x). spacing_zyx: mm. masks: bool (z, y, x) by catalogue name; an
     organ that is not there was not drawn, which says nothing of the anatomy. body: bool (z, y, x),
     where the CT was published; None where all of it was. origin_lps: (x, y, z) mm of voxel
-    (0, 0, 0).
+    (0, 0, 0). unmapped: names of contours that mean no organ of the catalogue, or one that another
+    contour is taken for. read_mr: reads the patient's MR; None where the data set has none.
 
     Raises ValueError where shapes or spacing cannot be.
     """
@@ -55,6 +74,8 @@ class Case:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     body: Mask | None = None
     origin_lps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    unmapped: tuple[str, ...] = ()
+    read_mr: Callable[[], Image] | None = None
 
     def __post_init__(self) -> None:
         if self.ct.ndim != 3 or min(self.ct.shape) < 1:
@@ -63,6 +84,11 @@ class Case:
             raise ValueError(f"case {self.id}: spacing {self.spacing_zyx} must be positive")
         if self.body is not None and self.body.shape != self.ct.shape:
             raise ValueError(f"case {self.id}: body {self.body.shape}, CT {self.ct.shape}")
+
+    @property
+    def mr(self) -> Image | None:
+        """The patient's MR, read at each access; None where the data set has none."""
+        return self.read_mr() if self.read_mr else None
 
     @property
     def grid(self) -> Grid:
@@ -89,4 +115,6 @@ class Case:
             LazyMasks(tuple(self.masks), lambda organ: self.masks[organ][kept]),
             None if self.body is None else self.body[kept],
             (x, y, z + first * self.spacing_zyx[0]),
+            self.unmapped,
+            self.read_mr,
         )

@@ -1,21 +1,21 @@
-"""Commands: `python -m evaluation chain | overlays | benchmark | edits | blind | review`."""
+"""Commands: `python -m evaluation COMMAND`; without one it lists them."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
 from datasets.openkbp import OpenKbp
-from evaluation.application import ROOT, RunError, model_files
+from evaluation.application import RunError, model_files
 from evaluation.chain import evaluate
+from evaluation.commands import add_comparisons
+from evaluation.places import shared, shown, today
 from evaluation.tables import markdown, write_csv
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_edits(commands.add_parser("edits", help="what a physicist changed, and its drift"))
     _add_blind(commands.add_parser("blind", help="two sources on one page, without names"))
     _add_review(commands.add_parser("review", help="scores that were saved from reports"))
+    add_comparisons(commands)
     return parser
 
 
@@ -126,8 +127,8 @@ def _chain(flags: argparse.Namespace) -> None:
         scores,
         model_files(flags.models),
         title="The whole chain, from DICOM to RTSTRUCT",
-        command=_shown(flags.command_line),
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        command=shown(flags.command_line),
+        date=today(),
     )
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
     write_csv(flags.output / f"{flags.name}.csv", scores)
@@ -147,7 +148,7 @@ def _benchmark(flags: argparse.Namespace) -> None:
 
     archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
     plan = Plan(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
-    page = benchmark(plan, runs=flags.runs, command=_shown(flags.command_line))
+    page = benchmark(plan, runs=flags.runs, command=shown(flags.command_line))
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
@@ -202,20 +203,6 @@ def _review(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", summary(told))
     if flags.key:
         LOGGER.info("%s", blinded.preferences(latest(told)))
-
-
-def shared(*parts: str) -> Path:
-    """A place in the folder of shared data. Raises ValueError where OARFLOW_DATA is not set."""
-    place = os.environ.get("OARFLOW_DATA")
-    if not place:
-        raise ValueError("set OARFLOW_DATA to the folder of data sets, or name the input by a flag")
-    return Path(place).joinpath(*parts)
-
-
-def _shown(command: str) -> str:
-    """The command as a reader would type it: places of this machine by their variable."""
-    place = os.environ.get("OARFLOW_DATA")
-    return (command.replace(place, "$OARFLOW_DATA") if place else command).replace(f"{ROOT}/", "")
 
 
 def _ids(path: Path, part: str) -> tuple[str, ...]:

@@ -11,19 +11,13 @@ from typing import Any
 import numpy as np
 
 from datasets.cases import Case, Mask
+from datasets.labels import doubt
 from oarflow.geometry import Grid
 from oarflow.metrics import dice, surface_distances, volume_cc, within_slices
 from oarflow.organs import Catalogue
 from oarflow.result import Result
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
-
-OUTSIDE_SHARE = 0.05
-"""A reference with more than this share of its voxels where no CT was published is suspicious."""
-
-AIR_HU = -400.0
-"""A reference with a mean below this is suspicious: the airway was drawn. (A larynx with its lumen
-has about -250.)"""
 
 
 @dataclass(frozen=True)
@@ -99,23 +93,6 @@ def score_case(
             )
         )
     return scores
-
-
-def doubt(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> str:
-    """What speaks against a reference, in words; empty where nothing does."""
-    reasons = []
-    least, greatest = catalogue.organ(organ).volume_cc
-    size = volume_cc(mask, case.spacing_zyx)
-    if not least <= size <= greatest:
-        reasons.append(f"{size:.1f} cc is outside {least:g} to {greatest:g} cc")
-    if case.body is not None:
-        outside = float(np.mean(~case.body[mask]))
-        if outside > OUTSIDE_SHARE:
-            reasons.append(f"{outside:.0%} lies where no CT was published")
-    mean_hu = float(case.ct[mask].mean(dtype=np.float64))
-    if mean_hu < AIR_HU:
-        reasons.append(f"mean of {mean_hu:.0f} HU")
-    return "; ".join(reasons)
 
 
 def read_masks(rtstruct: Path, grid: Grid) -> dict[str, Mask]:

@@ -1,0 +1,214 @@
+"""A clinic's own patients: one folder each, a CT series, its RTSTRUCT, perhaps an MR.
+
+ROI names are mapped by the catalogue's aliases; names that mean no organ are reported with the
+case. Nothing is guessed: a folder with two structure sets on its CT, or two MR series, is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK
+from pydicom.uid import EnhancedMRImageStorage, MRImageStorage, RTDoseStorage, RTStructureSetStorage
+
+from datasets.cases import Case, Image, LazyMasks, Mask
+from datasets.images import is_axial, is_even
+from oarflow.geometry import Grid
+from oarflow.intake import read_volume
+from oarflow.intake.scan import FileClass, FileRecord, Scan, scan
+from oarflow.organs import Catalogue, load_catalogue
+from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
+from oarflow.rtstruct.raster import rasterise_roi
+from oarflow.rtstruct.reader import read_structure_set
+from oarflow.volume import Volume
+
+_CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
+
+
+@dataclass(frozen=True)
+class PatientFolder:
+    """What a folder holds besides its CT, by SOP class."""
+
+    structure_sets: tuple[Path, ...]
+    doses: tuple[Path, ...]
+    mr_series: Mapping[str, tuple[FileRecord, ...]]
+
+
+class ClinicSet(Mapping[str, Case]):
+    """Patients of a folder, by the names of their folders; or of one patient's folder.
+
+    Everything of a patient is read when the case is asked for, but for masks (filled when asked
+    for) and the MR. Asking raises Refusal where the CT cannot be used, ReadError where an RTSTRUCT
+    is damaged, ValueError where the CT's slices are uneven or oblique or the RTSTRUCT is not one.
+    """
+
+    def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
+        self._folders = patient_folders(folder)
+        if not self._folders:
+            raise FileNotFoundError(f"no folder with DICOM files in {folder.name}")
+        self._catalogue = catalogue or load_catalogue()
+
+    def __getitem__(self, case_id: str) -> Case:
+        return read_case(self._folders[case_id], case_id, self._catalogue)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __contains__(self, case_id: object) -> bool:
+        return case_id in self._folders
+
+
+def patient_folders(folder: Path) -> dict[str, Path]:
+    """Folders of patients by name: those in a folder that hold DICOM, or the folder itself."""
+    if any(_is_dicom(path) for path in sorted(folder.iterdir())):
+        return {folder.name: folder}
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    return {path.name: path for path in inside if any(map(_is_dicom, _files(path)))}
+
+
+def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
+    """One patient's folder as a case. Raises as `ClinicSet` says."""
+    volume = read_volume(folder).volume
+    if not (is_axial(volume.grid) and is_even(volume.grid)):
+        raise ValueError(f"{case_id}: the CT's slices are oblique or unevenly spaced")
+    held = contents(scan(folder))
+    structures = structures_on(volume, held.structure_sets)
+    rois, unmapped = by_organ(structures, catalogue)
+    x, y, z = (float(mm) for mm in volume.grid.positions_lps[0])
+    return Case(
+        case_id,
+        volume.hu,
+        volume.grid.spacing_zyx,
+        LazyMasks(tuple(rois), partial(_mask, rois, volume.grid)),
+        origin_lps=(x, y, z),
+        unmapped=unmapped,
+        read_mr=partial(read_mr, held.mr_series) if held.mr_series else None,
+    )
+
+
+def contents(found: Scan) -> PatientFolder:
+    """The structure sets, doses and MR series among a folder's files."""
+    by_class: dict[str, list[Path]] = defaultdict(list)
+    series: dict[str, list[FileRecord]] = defaultdict(list)
+    for record in found.of(FileClass.OTHER_OBJECT):
+        if record.header is None:
+            continue
+        by_class[record.header.sop_class_uid].append(record.path)
+        if record.header.sop_class_uid in (MRImageStorage, EnhancedMRImageStorage):
+            series[record.header.series_uid].append(record)
+    return PatientFolder(
+        tuple(by_class[RTStructureSetStorage]),
+        tuple(by_class[RTDoseStorage]),
+        {uid: tuple(records) for uid, records in series.items()},
+    )
+
+
+def structures_on(volume: Volume, paths: tuple[Path, ...]) -> StructureSet:
+    """The one structure set that refers to a CT's slices, or at least to its frame of reference.
+
+    Raises ValueError where there is none, or more than one. ReadError where one is damaged.
+    """
+    uids = frozenset(volume.source.sop_instance_uids)
+    found = [read_structure_set(path) for path in paths]
+    fitting = [one for one in found if uids & _named(one)] or [
+        one
+        for one in found
+        if not _named(one)
+        and one.frame_of_reference_uid in (None, volume.source.frame_of_reference_uid)
+    ]
+    if len(fitting) != 1:
+        raise ValueError(
+            f"{len(fitting)} of {len(found)} RTSTRUCT refer to the CT; leave exactly one"
+        )
+    return fitting[0]
+
+
+def by_organ(
+    structures: StructureSet, catalogue: Catalogue
+) -> tuple[dict[str, Roi], tuple[str, ...]]:
+    """Regions with closed contours by catalogue name in its order, and the names not used.
+
+    Of two that mean one organ, the one spelled as the catalogue does is used, else the first.
+    """
+    drawn = [roi for roi in structures.rois if any(c.type in _CLOSED for c in roi.contours)]
+    found: dict[str, Roi] = {}
+    unmapped = []
+    for roi in sorted(drawn, key=lambda roi: roi.name not in catalogue):
+        organ = catalogue.resolve(roi.name)
+        if organ is None or organ.name in found:
+            unmapped.append(roi.name)
+        else:
+            found[organ.name] = roi
+    ordered = {name: found[name] for name in catalogue.names if name in found}
+    return ordered, tuple(sorted(unmapped))
+
+
+def read_mr(series: Mapping[str, tuple[FileRecord, ...]]) -> Image:
+    """The one MR series, its slices ordered by position along their normal.
+
+    Raises ValueError where there are several, or its slices are no even stack.
+    """
+    if len(series) != 1:
+        raise ValueError(f"{len(series)} MR series; leave exactly one")
+    (records,) = series.values()
+    headers = [(record.path, record.header) for record in records if record.header]
+    first = headers[0][1]
+    if any(h.orientation != first.orientation or h.position_lps is None for _, h in headers):
+        raise ValueError("the MR's slices differ in orientation, or lack a position")
+    if first.orientation is None or first.spacing_yx is None:
+        raise ValueError("the MR has no orientation or no spacing")
+    x, y = np.asarray(first.orientation[:3]), np.asarray(first.orientation[3:])
+    normal = np.cross(x, y)
+    order = sorted(headers, key=lambda item: float(np.asarray(item[1].position_lps) @ normal))
+    grid = Grid(
+        positions_lps=np.asarray([header.position_lps for _, header in order]),
+        x_direction=x,
+        y_direction=y,
+        spacing_yx=(first.spacing_yx[0], first.spacing_yx[1]),
+        shape=(len(order), first.rows or 0, first.columns or 0),
+    )
+    if not is_even(grid):
+        raise ValueError("the MR's slices are unevenly spaced")
+    return Image(np.stack([_pixels(path) for path, _ in order]), grid)
+
+
+def _pixels(path: Path) -> Any:
+    itk: Any = SimpleITK  # its functions are untyped
+    try:
+        plane = itk.GetArrayFromImage(itk.ReadImage(str(path)))
+    except RuntimeError:
+        raise ValueError("a slice of the MR cannot be read") from None
+    return np.asarray(plane, dtype=np.float32).reshape(plane.shape[-2:])
+
+
+def _mask(rois: Mapping[str, Roi], grid: Grid, organ: str) -> Mask:
+    return rasterise_roi(rois[organ], grid).full(grid.shape)
+
+
+def _named(structures: StructureSet) -> frozenset[str]:
+    """Images that the object or its contours name."""
+    contours = (c.sop_instance_uid for roi in structures.rois for c in roi.contours)
+    return structures.referenced_instance_uids | {uid for uid in contours if uid}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _is_dicom(path: Path) -> bool:
+    """By the ending, or by the mark behind the preamble."""
+    if not path.is_file() or path.name.startswith("."):
+        return False
+    if path.suffix.lower() in (".dcm", ".dicom", ".ima"):
+        return True
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

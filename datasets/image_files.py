@@ -1,0 +1,224 @@
+"""Data sets of image files (NRRD, NIfTI): a CT, perhaps an MR, and a mask per organ.
+
+What differs between them is where the files lie. Each layout is a function from a folder to its
+patients; `ImageFileSet` hands them on as cases.
+
+- HaN-Seg (Podobnik et al., Medical Physics 50 (2023) 1917): `set_1/case_01/case_01_IMG_CT.nrrd`,
+  `case_01_IMG_MR_T1.nrrd`, `case_01_OAR_<organ>.seg.nrrd`.
+- PDDCA, of the MICCAI 2015 challenge (Raudaschl et al., Medical Physics 44 (2017) 2020):
+  `0522c0001/img.nrrd`, `0522c0001/structures/<organ>.nrrd`.
+- Folders: one a patient, the CT named `ct`, `image` or `img`, the MR `mr`, the masks beside them or
+  in `structures`, `segmentations` or `masks`, each named after its organ.
+- nnU-Net: `imagesTr/<case>_0000.nii.gz`, `labelsTr/<case>.nii.gz`, the labels' and channels' names
+  in `dataset.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datasets.cases import Case, LazyMasks, Mask
+from datasets.images import (
+    ENDINGS,
+    is_axial,
+    is_image,
+    read_hu,
+    read_image,
+    read_mask,
+    stem,
+)
+from oarflow.geometry import Grid
+from oarflow.organs import Catalogue, load_catalogue
+
+MASK_FOLDERS = ("structures", "segmentations", "masks")
+CT_NAMES = frozenset({"ct", "image", "img"})
+MR_NAMES = frozenset({"mr", "mr_t1", "mri"})
+
+_HANSEG = re.compile(r"^(?P<case>.+)_(?:IMG_(?P<image>CT|MR_T1)|OAR_(?P<organ>.+))$")
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where a mask is stored: every value of at least one half, or one value of a label map."""
+
+    path: Path
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class PatientFiles:
+    """One patient's files. labels: by the names that the data set gives them."""
+
+    ct: Path
+    labels: Mapping[str, Label]
+    mr: Path | None = None
+
+
+class ImageFileSet(Mapping[str, Case]):
+    """Patients of image files as cases, in order of their ids.
+
+    A patient's CT is read when the case is asked for, a mask and the MR when they are. Names are
+    mapped by the catalogue's aliases. Asking raises ValueError where a file is no image, or the
+    CT's axes are oblique.
+    """
+
+    def __init__(
+        self, patients: Mapping[str, PatientFiles], catalogue: Catalogue | None = None
+    ) -> None:
+        self._patients = dict(sorted(patients.items()))
+        self._catalogue = catalogue or load_catalogue()
+
+    def __getitem__(self, case_id: str) -> Case:
+        files = self._patients[case_id]
+        ct, grid = read_hu(files.ct)
+        if not is_axial(grid):
+            raise ValueError(f"{files.ct.name}: its axes are oblique; resample it to axial slices")
+        organs, unmapped = mapped(files.labels, self._catalogue)
+        x, y, z = (float(mm) for mm in grid.positions_lps[0])
+        return Case(
+            case_id,
+            ct,
+            grid.spacing_zyx,
+            LazyMasks(tuple(organs), partial(_mask, organs, grid)),
+            origin_lps=(x, y, z),
+            unmapped=unmapped,
+            read_mr=partial(read_image, files.mr) if files.mr else None,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._patients)
+
+    def __len__(self) -> int:
+        return len(self._patients)
+
+    def __contains__(self, case_id: object) -> bool:
+        return case_id in self._patients
+
+
+def _mask(organs: Mapping[str, Label], grid: Grid, organ: str) -> Mask:
+    label = organs[organ]
+    return read_mask(label.path, grid, label.value)
+
+
+def mapped(
+    labels: Mapping[str, Label], catalogue: Catalogue
+) -> tuple[dict[str, Label], tuple[str, ...]]:
+    """Labels by catalogue name in its order, and the names that are not used.
+
+    Of two names that mean one organ, the one spelled as the catalogue does is used, else the first.
+    """
+    found: dict[str, str] = {}
+    unmapped = []
+    for name in sorted(labels, key=lambda name: (name not in catalogue, name)):
+        organ = catalogue.resolve(name)
+        if organ is None or organ.name in found:
+            unmapped.append(name)
+        else:
+            found[organ.name] = name
+    ordered = {organ: labels[found[organ]] for organ in catalogue.names if organ in found}
+    return ordered, tuple(sorted(unmapped))
+
+
+def hanseg(folder: Path) -> dict[str, PatientFiles]:
+    """HaN-Seg's patients of a folder: a set (`set_1`), what holds it, or one patient."""
+    found = {}
+    for place in _folders(folder):
+        images: dict[str, Path] = {}
+        labels: dict[str, Label] = {}
+        for path in _images(place):
+            match = _HANSEG.match(stem(path))
+            if match is None:
+                continue
+            if organ := match["organ"]:
+                labels[organ] = Label(path)
+            else:
+                images[match["image"]] = path
+        if "CT" in images:
+            found[place.name] = PatientFiles(images["CT"], labels, images.get("MR_T1"))
+    return found
+
+
+def organ_folders(folder: Path) -> dict[str, PatientFiles]:
+    """One folder a patient: PDDCA's, and any with a CT and a file per organ."""
+    found = {}
+    for place in _folders(folder):
+        images = list(_images(place))
+        ct = [path for path in images if stem(path).lower() in CT_NAMES]
+        if len(ct) != 1:
+            continue
+        mr = [path for path in images if stem(path).lower() in MR_NAMES]
+        beside = [path for name in MASK_FOLDERS for path in _images(place / name)]
+        labels = beside or [path for path in images if path not in (*ct, *mr)]
+        found[place.name] = PatientFiles(
+            ct[0], {stem(path): Label(path) for path in labels}, mr[0] if mr else None
+        )
+    return found
+
+
+def nnunet(folder: Path) -> dict[str, PatientFiles]:
+    """The training patients of an nnU-Net data set.
+
+    Raises ValueError where `dataset.json` names no CT channel or no labels.
+    """
+    try:
+        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        channels = dict(about.get("channel_names") or about["modality"])
+        labels = dict(about["labels"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("dataset.json names no channels or no labels") from None
+    values = {name: value for name, value in map(_value, labels.items()) if value != 0}
+    ct, mr = (_channel(channels, kind) for kind in ("CT", "MR"))
+    if ct is None:
+        raise ValueError("dataset.json names no CT among its channels")
+    found = {}
+    for path in _images(folder / "labelsTr"):
+        case, ending = stem(path), path.name[len(stem(path)) :]
+        image, other = (folder / "imagesTr" / f"{case}_{k or 0:04d}{ending}" for k in (ct, mr))
+        found[case] = PatientFiles(
+            image,
+            {name: Label(path, value) for name, value in values.items()},
+            other if mr is not None else None,
+        )
+    return found
+
+
+LAYOUTS: Mapping[str, Callable[[Path], dict[str, PatientFiles]]] = {
+    "HaN-Seg": hanseg,
+    "a file per organ": organ_folders,
+}
+"""Layouts that are told by the files' names alone."""
+
+
+def _value(label: tuple[str, Any]) -> tuple[str, int]:
+    """A label's name and value: earlier versions of the format had them the other way round."""
+    one, other = label
+    return (str(other), int(one)) if one.isdecimal() else (one, int(other))
+
+
+def _channel(channels: Mapping[str, str], kind: str) -> int | None:
+    for number, name in channels.items():
+        if str(name).upper().startswith(kind):
+            return int(number)
+    return None
+
+
+def _folders(folder: Path) -> Iterable[Path]:
+    """A folder, those in it and those in them: data sets come in parts (`set_1`, `part1`)."""
+    yield folder
+    for depth in ("*", "*/*"):
+        yield from sorted(path for path in folder.glob(depth) if path.is_dir())
+
+
+def _images(folder: Path) -> tuple[Path, ...]:
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path for path in folder.iterdir() if is_image(path) and path.is_file()))
+
+
+__all__ = ["ENDINGS", "ImageFileSet", "Label", "PatientFiles", "hanseg", "nnunet", "organ_folders"]

@@ -1,0 +1,40 @@
+"""A folder of patients to cases, whatever its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from datasets.cases import Case
+from oarflow.organs import Catalogue
+
+
+def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[str, Case]:
+    """The patients of a folder by id: OpenKBP's npz, HaN-Seg, PDDCA, a file per organ, nnU-Net's
+    layout, or a clinic's DICOM.
+
+    A case is read when asked for. catalogue: None for the program's own. Raises FileNotFoundError
+    where the folder is missing or its layout is none of these.
+    """
+    # The adapters are imported where they are needed: pydicom and SimpleITK load slowly.
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    if any(folder.glob("pt_*.npz")):
+        from datasets.openkbp import OpenKbp  # noqa: PLC0415
+
+        return OpenKbp(folder)
+    from datasets.image_files import LAYOUTS, ImageFileSet, nnunet  # noqa: PLC0415
+
+    if (folder / "dataset.json").is_file() and (folder / "labelsTr").is_dir():
+        return ImageFileSet(nnunet(folder), catalogue)
+    for layout in LAYOUTS.values():
+        if patients := layout(folder):
+            return ImageFileSet(patients, catalogue)
+    from datasets.clinic import ClinicSet, patient_folders  # noqa: PLC0415
+
+    if patient_folders(folder):
+        return ClinicSet(folder, catalogue)
+    raise FileNotFoundError(
+        f"{folder}: no patients in a layout that is known (pt_N.npz, HaN-Seg, PDDCA, a folder per "
+        "patient with a CT and a file per organ, nnU-Net, DICOM)"
+    )

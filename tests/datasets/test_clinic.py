@@ -1,0 +1,114 @@
+"""A clinic's own DICOM as cases: names mapped, doubts refused, the MR on its own grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.uid import MRImageStorage, generate_uid
+
+import datasets
+from datasets.as_dicom import write_ct
+from datasets.cases import Case
+from datasets.references import write_references
+from oarflow.errors import Refusal
+from oarflow.rtstruct.provenance import derived_uid
+from tests.evaluation.cases import made_up
+
+SHOWN = {"SpinalCord": "Myelon", "Parotid_L": "Parotis", "Parotid_R": "Right Parotid"}
+
+
+def write_patient(folder: Path, position: str = "HFS") -> Case:
+    """A CT in a subfolder and an RTSTRUCT whose names are a clinic's."""
+    case = made_up(folder.name)
+    write_ct(case, folder / "CT", position)
+    write_references(case, folder / "CT", folder / "RS.dcm")
+    structures = dcmread(folder / "RS.dcm")
+    for item in structures.StructureSetROISequence:
+        item.ROIName = SHOWN.get(item.ROIName, item.ROIName)
+    dcmwrite(folder / "RS.dcm", structures, enforce_file_format=True)
+    return case
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFP"])
+def test_a_clinics_folder_is_a_data_set(tmp_path: Path, position: str) -> None:
+    truth = write_patient(tmp_path / "a", position)
+    write_patient(tmp_path / "b", position)
+    cases = datasets.open(tmp_path)
+    assert list(cases) == ["a", "b"]
+    case = cases["a"]
+    assert np.array_equal(case.ct, truth.ct)
+    assert case.spacing_zyx == pytest.approx(truth.spacing_zyx)
+    assert case.origin_lps == pytest.approx(truth.origin_lps)
+    # "Parotis" says no side: it is reported and taken for nothing.
+    assert list(case.masks) == ["SpinalCord", "Parotid_R", "Larynx"]
+    assert case.unmapped == ("Parotis",)
+    for organ in case.masks:
+        assert np.array_equal(case.masks[organ], truth.masks[organ]), organ
+    assert case.mr is None
+    assert list(datasets.open(tmp_path / "a" / "CT")) == ["CT"]
+
+
+def test_two_structure_sets_on_one_ct_are_refused(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    second = dcmread(tmp_path / "a" / "RS.dcm")
+    second.SOPInstanceUID = second.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dcmwrite(tmp_path / "a" / "RS2.dcm", second, enforce_file_format=True)
+    with pytest.raises(ValueError, match="2 of 2 RTSTRUCT refer to the CT; leave exactly one"):
+        datasets.open(tmp_path)["a"]
+
+
+def test_a_structure_set_on_another_ct_is_not_taken(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    write_patient(tmp_path / "b")
+    (tmp_path / "b" / "RS.dcm").replace(tmp_path / "a" / "RS.dcm")
+    with pytest.raises(ValueError, match="0 of 1 RTSTRUCT refer to the CT"):
+        datasets.open(tmp_path)["a"]
+
+
+def test_a_ct_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    (tmp_path / "a" / "CT" / "ct0005.dcm").unlink()
+    with pytest.raises(Refusal, match="MISSING_SLICE"):
+        datasets.open(tmp_path)["a"]
+
+
+def write_mr(folder: Path, like: Path) -> np.ndarray:
+    """Eight coronal MR slices, files named against their order. Returns voxels (z, y, x)."""
+    voxels = np.arange(8 * 6 * 5, dtype=np.int16).reshape(8, 6, 5)
+    folder.mkdir()
+    ct = dcmread(like)
+    series = derived_uid("mr", like.name)
+    for k in range(8):
+        slice_: Dataset = pydicom.Dataset()
+        slice_.update(ct)
+        slice_.file_meta = ct.file_meta
+        slice_.SOPClassUID = slice_.file_meta.MediaStorageSOPClassUID = MRImageStorage
+        slice_.SOPInstanceUID = derived_uid("mr", str(k))
+        slice_.file_meta.MediaStorageSOPInstanceUID = slice_.SOPInstanceUID
+        slice_.SeriesInstanceUID, slice_.Modality = series, "MR"
+        slice_.FrameOfReferenceUID = derived_uid("mr frame", "x")
+        slice_.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+        slice_.ImagePositionPatient = [-4, 10 + 3 * k, 20]
+        slice_.PixelSpacing = [1.5, 2]
+        slice_.Rows, slice_.Columns = 6, 5
+        slice_.RescaleIntercept, slice_.RescaleSlope = 0, 1
+        slice_.PixelData = voxels[k].tobytes()
+        dcmwrite(folder / f"{9 - k}.dcm", slice_, enforce_file_format=True)
+    return voxels
+
+
+def test_the_mr_is_read_by_position_on_its_own_grid(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    voxels = write_mr(tmp_path / "a" / "MR", tmp_path / "a" / "CT" / "ct0001.dcm")
+    mr = datasets.open(tmp_path)["a"].mr
+    assert mr is not None
+    # Rows run to the left, columns to the feet: the normal points to the back, as k grows.
+    assert np.array_equal(mr.voxels, voxels)
+    assert mr.grid.index_to_patient((2, 1, 3)) == pytest.approx((-4 + 6, 16, 20 - 1.5))
+    write_mr(tmp_path / "a" / "MR2", tmp_path / "a" / "CT" / "ct0002.dcm")
+    with pytest.raises(ValueError, match="2 MR series"):
+        datasets.open(tmp_path)["a"].mr  # noqa: B018
