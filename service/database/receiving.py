@@ -1,0 +1,180 @@
+"""Instances arrive: studies, series, instances and the jobs that they start, restart or renew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.database import jobs
+from service.database.models import Instance, Job, Series, Study, now
+from service.states import RESTARTABLE, State
+
+
+class Standing(StrEnum):
+    """What an instance is to its series."""
+
+    NEW = "new"
+    IDENTICAL = "identical"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who sent an instance, from where, to which of our titles."""
+
+    calling_ae: str
+    called_ae: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An instance that is on disk, and what its data set says.
+
+    study, series: values of those columns of the tables that come from the data set.
+    sha256: of the data set as it was sent. path: below the storage folder. expected: count of the
+    series's instances, if the sender tells.
+    """
+
+    origin: Origin
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    sha256: str
+    size: int
+    path: str
+    folder: str
+    modality: str
+    study: dict[str, str]
+    series: dict[str, str]
+    expected: int | None = None
+
+
+def known(
+    session: Session, calling_ae: str, study_uid: str, series_uid: str, sop_instance_uid: str
+) -> Sequence[Instance]:
+    """What this sender sent before under this UID, the accepted one first."""
+    query = (
+        select(Instance)
+        .join(Series)
+        .join(Study)
+        .where(
+            Study.calling_ae == calling_ae,
+            Study.study_uid == study_uid,
+            Series.series_uid == series_uid,
+            Instance.sop_instance_uid == sop_instance_uid,
+        )
+        .order_by(Instance.conflict, Instance.id)
+    )
+    return session.scalars(query).all()
+
+
+def came_again(session: Session, instance: Instance) -> Standing:
+    """The same instance, unchanged, is here once more."""
+    series = session.get_one(Series, instance.series_id, with_for_update=True)
+    series.resent += 1
+    series.last_received_at = now()
+    return Standing.IDENTICAL
+
+
+def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standing, int]:
+    """Write an instance down, and what follows for its series's job.
+
+    contoured: whether series of this modality have jobs. Returns what the instance is, and the
+    series's id.
+    """
+    series = _series(session, arrival)
+    same_uid = session.scalars(
+        select(Instance).where(
+            Instance.series_id == series.id, Instance.sop_instance_uid == arrival.sop_instance_uid
+        )
+    ).all()
+    same = next((one for one in same_uid if one.sha256 == arrival.sha256), None)
+    if same is not None:
+        if same.deleted_at is not None:
+            same.deleted_at, same.path = None, arrival.path
+        return came_again(session, same), series.id
+    standing = Standing.CONFLICT if same_uid else Standing.NEW
+    session.add(
+        Instance(
+            series_id=series.id,
+            sop_instance_uid=arrival.sop_instance_uid,
+            sop_class_uid=arrival.sop_class_uid,
+            transfer_syntax_uid=arrival.transfer_syntax_uid,
+            sha256=arrival.sha256,
+            size=arrival.size,
+            path=arrival.path,
+            conflict=standing is Standing.CONFLICT,
+        )
+    )
+    series.last_received_at = now()
+    if arrival.expected is not None:
+        series.expected = max(series.expected or 0, arrival.expected)
+    if contoured:
+        _job(session, series, standing)
+    return standing, series.id
+
+
+def _series(session: Session, arrival: Arrival) -> Series:
+    study = session.scalar(
+        select(Study).where(
+            Study.study_uid == arrival.study_uid, Study.calling_ae == arrival.origin.calling_ae
+        )
+    )
+    if study is None:
+        study = Study(
+            study_uid=arrival.study_uid, calling_ae=arrival.origin.calling_ae, **arrival.study
+        )
+        session.add(study)
+        session.flush()
+    series = session.scalar(
+        select(Series)
+        .where(Series.study_id == study.id, Series.series_uid == arrival.series_uid)
+        .with_for_update()
+    )
+    if series is None:
+        series = Series(
+            study_id=study.id,
+            series_uid=arrival.series_uid,
+            modality=arrival.modality,
+            called_ae=arrival.origin.called_ae,
+            address=arrival.origin.address,
+            folder=arrival.folder,
+            resent=0,
+            **arrival.series,
+        )
+        session.add(series)
+        session.flush()
+    return series
+
+
+def newest_job(session: Session, series_id: int) -> Job | None:
+    """The job of a series's latest version."""
+    query = select(Job).where(Job.series_id == series_id).order_by(Job.version.desc()).limit(1)
+    return session.scalar(query.with_for_update())
+
+
+def _job(session: Session, series: Series, standing: Standing) -> None:
+    """A first job, a restart of what is not delivered, or a new version of what is."""
+    job = newest_job(session, series.id)
+    if job is None:
+        jobs.create(session, series.id, 1, "the first instance arrived")
+        return
+    what = "an instance with other content" if standing is Standing.CONFLICT else "an instance"
+    if job.state in RESTARTABLE:
+        jobs.move(session, job, State.RECEIVED, f"{what} came late")
+    elif job.state is not State.RECEIVED:
+        reason = f"{what} came after version {job.version} was {job.state}"
+        jobs.create(session, series.id, job.version + 1, reason)
+    series.resent = 0
+
+
+def paths(session: Session) -> set[str]:
+    """Every file that is journalled and not deleted since."""
+    return set(session.scalars(select(Instance.path).where(Instance.deleted_at.is_(None))))

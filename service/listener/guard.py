@@ -1,0 +1,131 @@
+"""The socket side: who may connect, TLS, and bounds on what a peer can make the node hold."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pynetdicom.association import Association
+from pynetdicom.transport import (
+    AssociationSocket,
+    RequestHandler,
+    ThreadedAssociationServer,
+)
+
+from service.listener.admission import Admission
+
+LOGGER = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
+_PDU_SLACK = 4096
+"""What a PDU other than P-DATA may exceed the negotiated length by; associations are longer."""
+
+_ASSOCIATE_BYTES = 1 << 17
+"""More than 128 presentation contexts need."""
+
+
+class BoundedSocket(AssociationSocket):
+    """A socket that ends an association whose PDUs or messages are too long."""
+
+    max_pdu: int
+    max_message: int
+    held: int
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read all of it in large pieces. Raises OSError where it is more than allowed."""
+        self.held += nr_bytes
+        longest = max(self.max_pdu + _PDU_SLACK, _ASSOCIATE_BYTES)
+        if nr_bytes > longest or self.held > self.max_message + longest:
+            LOGGER.warning("an association sent more than is allowed; it is ended")
+            raise OSError("more than is allowed")
+        if self.socket is None:
+            raise OSError("closed")
+        data = bytearray(nr_bytes)
+        view = memoryview(data)
+        done = 0
+        while done < nr_bytes:
+            count = self.socket.recv_into(view[done:])
+            if not count:
+                break
+            done += count
+        view.release()
+        # Many senders wait for the acknowledgement of a command before they send its data.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data[:done]
+
+
+def message_taken(association: Association) -> None:
+    """A message was taken over: its bytes no longer count."""
+    connection = association.dul.socket
+    if isinstance(connection, BoundedSocket):
+        connection.held = 0
+
+
+class _Handler(RequestHandler):
+    """Associations with bounded sockets."""
+
+    def __init__(self, *args: Any, max_pdu: int, max_message: int) -> None:
+        self._bounds = (max_pdu, max_message)
+        super().__init__(*args)
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        plain = association.dul.socket
+        if plain is None:
+            raise OSError("closed")
+        # pynetdicom makes the socket's wrapper itself, and a second one would connect twice.
+        plain.__class__ = BoundedSocket
+        bounded: Any = plain
+        bounded.max_pdu, bounded.max_message = self._bounds
+        bounded.held = 0
+        return association
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server allows. max_pdu, max_message: bytes."""
+
+    admission: Admission
+    tls: ssl.SSLContext | None
+    idle_seconds: float
+    max_connections: int
+    max_pdu: int
+    max_message: int
+
+
+class GuardedServer(ThreadedAssociationServer):
+    """Closes connections from unknown addresses unread; shakes hands in the peer's own thread."""
+
+    limits: Limits
+
+    def guard(self, limits: Limits) -> None:
+        """Set the limits, before the server is started."""
+        self.limits = limits
+        handler: Any = partial(_Handler, max_pdu=limits.max_pdu, max_message=limits.max_message)
+        self.RequestHandlerClass = handler
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Before a byte is read."""
+        if not self.limits.admission.address_known(client_address[0]):
+            LOGGER.warning("a connection from an address that is not on the list is closed")
+            return False
+        return len(self.active_associations) < self.limits.max_connections
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """A peer that does not answer holds up nobody but itself."""
+        try:
+            request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            request.settimeout(HANDSHAKE_SECONDS)
+            if self.limits.tls is not None:
+                request = self.limits.tls.wrap_socket(request, server_side=True)
+            request.settimeout(self.limits.idle_seconds)
+        except OSError as error:
+            reason = getattr(error, "reason", None) or type(error).__name__
+            LOGGER.warning("no TLS with a peer: %s", reason)
+            self.shutdown_request(request)
+            return
+        super().process_request_thread(request, client_address)

@@ -1,0 +1,145 @@
+"""One instance: checked, on disk, in the database. Only then may the sender hear of success."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from service.database import Database, receiving
+from service.database.receiving import Arrival, Origin, Standing
+from service.listener.dataset import Contents, inspect
+from service.listener.spool import Spool, same_content, series_folder, split
+from service.listener.statuses import NotStored, Status
+from service.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+MEGABYTE = 1 << 20
+
+
+class Receiver:
+    """Takes instances, from the network or from a pull. It may be called from many threads."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._series = settings.series
+        self._max_inflated = settings.listener.max_inflated_mb * MEGABYTE
+        self._database = database
+        self.spool = Spool(settings.storage.root, settings.storage.min_free_mb * MEGABYTE)
+
+    def receive(
+        self,
+        origin: Origin,
+        data: bytes,
+        transfer_syntax_uid: str,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+    ) -> Standing:
+        """Take an instance; safe on disk and journalled on return. Raises NotStored.
+
+        data: the data set as sent. The UIDs are those of the request.
+        """
+        self._check_room(len(data))
+        contents = inspect(data, transfer_syntax_uid, self._max_inflated)
+        header = contents.header
+        if (header.sop_class_uid, header.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
+            raise NotStored(Status.DOES_NOT_MATCH, "data set and request name different instances")
+        try:
+            if self._again(origin, contents, data):
+                return Standing.IDENTICAL
+            path = self.spool.keep(origin, contents, data)
+            return self._journal(origin, contents, path, len(data))
+        except SQLAlchemyError as error:
+            LOGGER.error("the database does not take an instance: %s", type(error).__name__)
+            raise NotStored(
+                Status.OUT_OF_RESOURCES, "the database does not answer; send it again"
+            ) from error
+
+    def _check_room(self, size: int) -> None:
+        try:
+            self.spool.check_room(size)
+        except OSError as error:
+            raise NotStored(Status.OUT_OF_RESOURCES, "the disk does not answer") from error
+
+    def _again(self, origin: Origin, contents: Contents, data: bytes) -> bool:
+        """Whether the same content is here already. Then that it came again is written down."""
+        header = contents.header
+        with self._database.read() as session:
+            before = receiving.known(
+                session,
+                origin.calling_ae,
+                header.study_uid,
+                header.series_uid,
+                header.sop_instance_uid,
+            )
+        for instance in before:
+            path = self.spool.root / instance.path
+            if instance.deleted_at is not None or not path.is_file():
+                continue
+            if instance.sha256 == contents.sha256 or same_content(
+                path, data, header.transfer_syntax_uid
+            ):
+                with self._database.write() as session:
+                    receiving.came_again(session, instance)
+                return True
+        return False
+
+    def _journal(self, origin: Origin, contents: Contents, path: Path, size: int) -> Standing:
+        arrival = self._arrival(origin, contents, path, size)
+        contoured = contents.header.modality in self._series.modalities
+        for last in (False, True):
+            try:
+                with self._database.write() as session:
+                    standing, series_id = receiving.journal(session, arrival, contoured)
+                break
+            except IntegrityError:  # another association made the study or series meanwhile
+                if last:
+                    raise
+        if standing is Standing.CONFLICT:
+            LOGGER.warning("series %d: an instance UID came with other content", series_id)
+        return standing
+
+    def _arrival(self, origin: Origin, contents: Contents, path: Path, size: int) -> Arrival:
+        header = contents.header
+        return Arrival(
+            origin=origin,
+            study_uid=header.study_uid,
+            series_uid=header.series_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            sha256=contents.sha256,
+            size=size,
+            path=self.spool.relative(path),
+            folder=series_folder(origin.calling_ae, contents),
+            modality=header.modality[:16],
+            study=contents.study,
+            series=contents.series,
+            expected=header.images_in_acquisition if self._series.expect_images else None,
+        )
+
+    def recover(self) -> int:
+        """Journal what was on disk before a crash, but not in the database. Returns how many.
+
+        Call it before anything is received. Raises OSError, SQLAlchemyError.
+        """
+        self.spool.open()
+        with self._database.read() as session:
+            journalled = receiving.paths(session)
+        lost = [one for one in self.spool.stored() if self.spool.relative(one) not in journalled]
+        for path in lost:
+            self._recover(path)
+        return len(lost)
+
+    def _recover(self, path: Path) -> None:
+        try:
+            origin, transfer_syntax_uid, data = split(path)
+            contents = inspect(data, transfer_syntax_uid, self._max_inflated)
+        except (NotStored, OSError, ValueError, AttributeError, KeyError):
+            LOGGER.error("a file in the spool is no instance; it is set aside")
+            with contextlib.suppress(OSError):
+                path.rename(path.with_suffix(".damaged"))
+            return
+        self._journal(origin, contents, path, len(data))

@@ -1,0 +1,129 @@
+"""Received instances on disk, under names that say nothing of the patient."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import FileMetaDataset, dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
+from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID
+
+from service.database.receiving import Origin
+from service.files import TEMPORARY, free_bytes, make_folder, write_safely
+from service.listener.dataset import Contents
+from service.listener.statuses import NotStored, Status
+
+LOGGER = logging.getLogger(__name__)
+
+INCOMING = "incoming"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Spool:
+    """The folder of received instances. root: the storage folder; min_free: bytes to be left."""
+
+    def __init__(self, root: Path, min_free: int) -> None:
+        self.root = root
+        self.folder = root / INCOMING
+        self._min_free = min_free
+
+    def open(self) -> None:
+        """Make the folder; remove what was never answered with success. Raises OSError."""
+        make_folder(self.folder)
+        for leftover in self.folder.glob(f"*/{TEMPORARY}*"):
+            leftover.unlink()
+
+    def check_room(self, size: int) -> None:
+        """Raises NotStored while there is still room, so that the node itself can go on."""
+        if free_bytes(self.folder) - size < self._min_free:
+            raise NotStored(Status.OUT_OF_RESOURCES, "the disk has no room")
+
+    def keep(self, origin: Origin, contents: Contents, data: bytes) -> Path:
+        """Write the instance safely. Returns its path. Raises NotStored."""
+        folder = self.folder / series_folder(origin.calling_ae, contents)
+        target = folder / _file_name(contents)
+        try:
+            make_folder(folder)
+            write_safely(target, _preface(origin, contents), data)
+        except OSError as error:
+            LOGGER.error("an instance cannot be written: %s", errno.errorcode.get(error.errno or 0))
+            reason = "the disk is full" if error.errno in _NO_ROOM else "the disk does not take it"
+            raise NotStored(Status.OUT_OF_RESOURCES, reason) from error
+        return target
+
+    def relative(self, path: Path) -> str:
+        """As the database has it."""
+        return path.relative_to(self.root).as_posix()
+
+    def stored(self) -> list[Path]:
+        """Every instance on disk."""
+        return sorted(self.folder.glob("*/*.dcm"))
+
+
+def series_folder(calling_ae: str, contents: Contents) -> str:
+    """Name of a series's folder: the same series of another sender has another."""
+    header = contents.header
+    return _digest(calling_ae, header.study_uid, header.series_uid)
+
+
+def _file_name(contents: Contents) -> str:
+    """Other content under the same UID has another name, so that nothing is overwritten."""
+    return _digest(contents.header.sop_instance_uid, contents.sha256) + ".dcm"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def _preface(origin: Origin, contents: Contents) -> bytes:
+    """Preamble and file meta group. The sender's title is in it, for after a crash."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(contents.header.sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(contents.header.sop_instance_uid)
+    meta.TransferSyntaxUID = UID(contents.header.transfer_syntax_uid)
+    meta.ImplementationClassUID = PYNETDICOM_IMPLEMENTATION_UID
+    meta.SourceApplicationEntityTitle = origin.calling_ae
+    meta.ReceivingApplicationEntityTitle = origin.called_ae
+    stream = DicomBytesIO()
+    write_file_meta_info(stream, meta)
+    return b"\0" * 128 + b"DICM" + stream.getvalue()
+
+
+def split(path: Path) -> tuple[Origin, str, bytes]:
+    """Sender, transfer syntax and data set of a stored file. Raises OSError, ValueError."""
+    whole = path.read_bytes()
+    meta = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=[]).file_meta
+    start = 132 + 12 + int(meta.FileMetaInformationGroupLength)
+    origin = Origin(
+        str(meta.get("SourceApplicationEntityTitle", "")),
+        str(meta.get("ReceivingApplicationEntityTitle", "")),
+    )
+    return origin, str(meta.TransferSyntaxUID), whole[start:]
+
+
+def same_content(path: Path, data: bytes, transfer_syntax_uid: str) -> bool:
+    """Whether a stored file and a data set are equal element by element, however encoded.
+
+    Pixels are compared as they are stored: what was compressed otherwise counts as different.
+    """
+    try:
+        stored = dcmread(path)
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = UID(transfer_syntax_uid)
+        stream = DicomBytesIO()
+        write_file_meta_info(stream, meta, enforce_standard=False)
+        other = dcmread(BytesIO(b"\0" * 128 + b"DICM" + stream.getvalue() + data))
+        return bool(_plain(stored) == _plain(other))
+    except Exception:  # what cannot be compared is not the same
+        return False
+
+
+def _plain(dataset: object) -> dict[str, object]:
+    to_json: dict[str, object] = dataset.to_json_dict()  # type: ignore[attr-defined]
+    return {tag: value for tag, value in to_json.items() if tag[4:] != "0000"}
