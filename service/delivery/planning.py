@@ -1,0 +1,74 @@
+"""What of a finished job goes where: read from its results, by the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from oarflow import result
+from service.database import deliveries, jobs
+from service.database.models import Job
+from service.delivery.parcel import Altered
+from service.delivery.rules import Origin, destinations
+from service.settings import Settings
+from service.states import State
+
+REFUSAL = "REFUSAL"
+"""Stands among a delivery's kinds for a refused study's reason."""
+
+
+def origin(job: Job) -> Origin:
+    """What the rules look at."""
+    series = job.series
+    return Origin(
+        calling_ae=series.study.calling_ae,
+        station=series.station_name,
+        study_description=series.study.description,
+        series_description=series.description,
+    )
+
+
+def read_result(root: Path, job: Job) -> result.Result:
+    """The job's result.json. Raises Altered."""
+    try:
+        content = (root / job.output / result.FILE_NAME).read_bytes()
+        return result.Result.model_validate_json(content)
+    except (OSError, ValidationError) as error:
+        raise Altered("the job's result.json cannot be read") from error
+
+
+def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
+    """Kinds of objects by destination, of those that were written.
+
+    Where the results cannot be read, all that the destinations take: the attempt tells why not.
+    """
+    names = destinations(settings.delivery, origin(job))
+    known = settings.delivery.destinations
+    if job.state is State.REFUSED:
+        return {name: [REFUSAL] for name in names if known[name].refusals}
+    try:
+        written = {output.kind for output in read_result(settings.storage.root, job).outputs}
+    except Altered:
+        return {name: [*known[name].objects] for name in names}
+    return {name: [kind for kind in known[name].objects if kind in written] for name in names}
+
+
+def begin(session: Session, settings: Settings, job: Job, reason: str, actor: str) -> None:
+    """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
+    deliveries.plan(session, job, wanted(settings, job), reason, actor)
+
+
+def begin_all(session: Session, settings: Settings) -> int:
+    """Begin every delivery that needs no person. Returns how many."""
+    begun = 0
+    for job in jobs.in_state(session, State.SEGMENTED):
+        begin(session, settings, job, "the delivery begins", jobs.NODE)
+        begun += 1
+    if any(destination.refusals for destination in settings.delivery.destinations.values()):
+        for job in jobs.in_state(session, State.REFUSED):
+            if wanted(settings, job):
+                begin(session, settings, job, "the reason is sent", jobs.NODE)
+                begun += 1
+    return begun

@@ -1,0 +1,121 @@
+"""A refused study's reason as an Encapsulated PDF in the study (PS3.3 A.45.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import EncapsulatedPDFStorage, ImplicitVRLittleEndian, generate_uid
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
+
+import oarflow
+from oarflow.errors import REASONS, Code
+
+COPIED = (
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+"""Of the patient and the study, as the images have them; written empty where they do not."""
+
+TITLE = "OARflow: not contoured. Research use only"
+
+
+@dataclass(frozen=True)
+class RefusedStudy:
+    """key: the job's. epoch: the job's fixed time (s since 1970). code: None where none is known.
+
+    reason: in words. image: any file of the series, for patient and study.
+    """
+
+    key: str
+    epoch: int
+    code: str | None
+    reason: str
+    image: Path
+
+
+def encapsulate(study: RefusedStudy, pdf: bytes, target: Path) -> str:
+    """Write the object; returns its SOP Instance UID, the same for the same job and document.
+
+    Raises OSError and pydicom's errors where the image cannot be read.
+    """
+    wanted = ["SpecificCharacterSet", *COPIED]
+    source = dcmread(study.image, stop_before_pixels=True, specific_tags=wanted, force=True)
+    dataset = _dataset(study, pdf, source)
+    dcmwrite(target, dataset, enforce_file_format=True, implicit_vr=True, little_endian=True)
+    return str(dataset.SOPInstanceUID)
+
+
+def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
+    dataset = Dataset()
+    if "SpecificCharacterSet" in source:
+        dataset.SpecificCharacterSet = source.SpecificCharacterSet
+    for keyword in COPIED:
+        if keyword in source:
+            dataset[keyword] = source[keyword]
+        elif keyword != "IssuerOfPatientID":
+            setattr(dataset, keyword, "")
+    when = datetime.fromtimestamp(study.epoch, UTC)
+    date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
+    entropy = [study.key, str(study.epoch), hashlib.sha256(pdf).hexdigest()]
+    dataset.SOPClassUID = EncapsulatedPDFStorage
+    dataset.SOPInstanceUID = generate_uid(None, ["refusal instance", *entropy])
+    dataset.SeriesInstanceUID = generate_uid(None, ["refusal series", *entropy])
+    dataset.Modality, dataset.ConversionType = "DOC", "WSD"
+    dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
+    dataset.SeriesDescription = TITLE
+    dataset.Manufacturer = "OARflow"
+    dataset.SoftwareVersions = oarflow.__version__
+    dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
+    dataset.SeriesDate, dataset.SeriesTime = date, time
+    dataset.ContentDate, dataset.ContentTime = date, time
+    dataset.AcquisitionDateTime = ""
+    dataset.BurnedInAnnotation = "NO"
+    dataset.DocumentTitle = TITLE
+    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.ConceptNameCodeSequence = []
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    dataset.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    dataset.EncapsulatedDocumentLength = len(pdf)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    return dataset
+
+
+def reason_page(study: RefusedStudy) -> bytes:
+    """A page for a study that was refused before the application ran; nothing of the patient."""
+    styles = getSampleStyleSheet()
+    story = [Paragraph(TITLE, styles["Title"]), Spacer(1, 12)]
+    if study.code in {code.value for code in Code}:
+        known = REASONS[Code(study.code)]
+        story += [
+            Paragraph(str(study.code), styles["Heading2"]),
+            Paragraph(_escaped(known.meaning), styles["BodyText"]),
+            Paragraph(_escaped(known.remedy), styles["BodyText"]),
+        ]
+    story.append(Paragraph(_escaped(study.reason), styles["BodyText"]))
+    buffer = io.BytesIO()
+    SimpleDocTemplate(buffer, pagesize=A4, title=TITLE, invariant=1).build(story)
+    return buffer.getvalue()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
