@@ -103,13 +103,13 @@ def progressed(session: Session, job_id: int, token: str, progress: dict[str, An
 _RETRY = (State.REFUSED, State.FAILED, State.HELD, State.SEGMENTED, State.CANCELLED)
 
 
-def retry(session: Session, job: Job, actor: str) -> None:
+def retry(session: Session, job: Job, actor: str, reason: str = "asked to run again") -> None:
     """Run it again. Raises NotAllowed."""
     if job.state not in _RETRY:
         raise NotAllowed(job.state, State.QUEUED)
     job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
     job.epoch = job.epoch or int(now().timestamp())
-    move(session, job, State.QUEUED, "asked to run again", actor)
+    move(session, job, State.QUEUED, reason, actor)
 
 
 def cancel(session: Session, job: Job, actor: str) -> None:

@@ -1,0 +1,67 @@
+"""A part of the node that does something again and again, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+LOGGER = logging.getLogger(__name__)
+
+_STOP_SECONDS = 30.0
+
+
+class Worker:
+    """Calls tick() every few seconds. What a tick meets is logged and tried again in the next."""
+
+    name = "worker"
+
+    def __init__(self, every_seconds: float) -> None:
+        self._every_seconds = every_seconds
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble: str | None = None
+
+    def tick(self) -> None:
+        """One round of work."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the tick in hand."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def trouble(self) -> str | None:
+        """What the last tick met; None if it went well."""
+        if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
+            return "it is not running"
+        return self._trouble
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.attempt()
+            self._stop.wait(self._every_seconds)
+
+    def attempt(self) -> None:
+        """A tick whose errors become trouble."""
+        try:
+            self.tick()
+            self._trouble = None
+        except SQLAlchemyError as error:
+            self._report(f"the database does not answer ({type(error).__name__})")
+        except Exception as error:
+            self._report(f"a fault ({type(error).__name__})")
+            LOGGER.debug("the fault", exc_info=True)
+
+    def _report(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            LOGGER.error("%s: %s", self.name, trouble)
+        self._trouble = trouble
