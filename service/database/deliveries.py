@@ -31,6 +31,8 @@ class Way(StrEnum):
 OPEN = (Way.WAITING, Way.SENDING, Way.COMMITTING)
 """Not at an end."""
 
+KEPT = "the peer has committed to keep it"
+
 LEASES = "delivery:"
 """What the names of leases on deliveries begin with."""
 
@@ -204,7 +206,7 @@ def committed(
     if not missing:
         delivery.commitment = "kept"
         if delivery.state == Way.COMMITTING:
-            settle(session, delivery, Way.DELIVERED, "the peer has committed to keep it")
+            settle(session, delivery, Way.DELIVERED, KEPT)
         return True
     delivery.sent = {key: sha for key, sha in delivery.sent.items() if key not in missing}
     delivery.commitment = "lacking"

@@ -141,7 +141,9 @@ class Attempt:
                 until = now() + timedelta(seconds=destination.commitment_seconds)
                 deliveries.await_report(session, delivery, until)
             else:
-                deliveries.settle(session, delivery, Way.DELIVERED, "delivered")
+                kept = delivery.commitment == "kept"
+                words = deliveries.KEPT if kept else "delivered"
+                deliveries.settle(session, delivery, Way.DELIVERED, words)
 
     def _wait(self, session: Session, delivery: Delivery, failed: list[Outcome]) -> None:
         lasting = [outcome for outcome in failed if outcome.verdict is Verdict.REFUSED]
