@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydicom import Dataset
@@ -68,14 +70,29 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module="pydicom")
 
 
+@dataclass(frozen=True)
+class Extension:
+    """A further service that the listener offers. offer: adds its contexts."""
+
+    offer: Callable[[AE], None]
+    event: Any
+    handler: Callable[[Any], Any]
+
+
 class Listener:
     """Receives. A part of the node."""
 
     name = "listener"
 
-    def __init__(self, settings: ListenerSettings, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        receiver: Receiver,
+        extensions: Sequence[Extension] = (),
+    ) -> None:
         self._settings = settings
         self._receiver = receiver
+        self._extensions = extensions
         self._admission = Admission(settings.allow)
         self._server: GuardedServer | None = None
         self._thread: threading.Thread | None = None
@@ -86,12 +103,15 @@ class Listener:
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
         entity = _entity(settings)
+        for extension in self._extensions:
+            extension.offer(entity)
         try:
             server = entity.make_server(
                 (settings.host, settings.port),
                 evt_handlers=[
                     (evt.EVT_REQUESTED, self._requested),
                     (evt.EVT_C_STORE, self._store),
+                    *((one.event, one.handler) for one in self._extensions),
                 ],
                 server_class=GuardedServer,
             )

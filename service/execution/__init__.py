@@ -1,0 +1,1 @@
+"""Jobs on workers: an existing engine (Dask) carries them, the database says what is unfinished."""

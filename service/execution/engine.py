@@ -1,0 +1,190 @@
+"""Dask distributed: worker processes of the node's own, or those of a scheduler elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+from distributed import Client, Future, LocalCluster
+from distributed.security import Security
+
+from service.execution.order import Order, Outcome
+from service.execution.remote import TOPIC, perform
+from service.settings import ExecutionSettings
+
+LOGGER = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+
+
+class EngineLost(Exception):  # noqa: N818  (what happened)
+    """The scheduler does not answer, or is another one: everything that was under way is lost."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign of life from a run."""
+
+    job_id: int
+    token: str
+    progress: dict[str, Any]
+
+
+class Ticket:
+    """A run that was submitted."""
+
+    def __init__(self, future: Future[Outcome]) -> None:
+        self._future = future
+
+    @property
+    def lost(self) -> bool:
+        """The engine no longer knows of it."""
+        return self._future.status in ("cancelled", "lost")
+
+    @property
+    def over(self) -> bool:
+        """Its outcome, or the engine's error, can be had."""
+        return self._future.status in ("finished", "error")
+
+    def outcome(self) -> Outcome:
+        """Of one that is over. Raises EngineLost where the engine gave up on it."""
+        try:
+            return self._future.result(timeout=CONNECT_SECONDS)
+        except (Exception, CancelledError) as error:
+            raise EngineLost(type(error).__name__) from error
+
+    def release(self) -> None:
+        """Let the engine forget it."""
+        with contextlib.suppress(Exception):
+            self._future.cancel()
+
+
+class Engine:
+    """The connection to the workers; made on demand, made anew after close()."""
+
+    def __init__(self, settings: ExecutionSettings) -> None:
+        self._settings = settings
+        self._cluster: LocalCluster | None = None
+        self._client: Client | None = None
+        self._scheduler_id = ""
+        self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
+
+    def open(self) -> None:
+        """Connect, if that is not so already. Raises EngineLost."""
+        if self._client is not None:
+            return
+        with dask.config.set(_DASK):
+            try:
+                address = self._settings.scheduler or self._start_cluster()
+                self._client = Client(
+                    address,
+                    security=self._security(),
+                    timeout=CONNECT_SECONDS,
+                    set_as_default=False,
+                    name="oarflow-node",
+                )
+                self._client.subscribe_topic(TOPIC, self._hear)
+                self._scheduler_id = self._client.scheduler_info(n_workers=0)["id"]
+            except Exception as error:
+                self.close()
+                raise EngineLost(f"no scheduler ({type(error).__name__})") from error
+
+    def _start_cluster(self) -> LocalCluster:
+        """Encrypted, by certificates of the moment: others on this machine cannot use it."""
+        self._cluster = LocalCluster(
+            n_workers=self._settings.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            host="127.0.0.1",
+            security=Security.temporary(),
+            silence_logs=logging.CRITICAL,
+            resources=self._settings.resources or None,
+        )
+        return self._cluster
+
+    def _security(self) -> Security | None:
+        tls = self._settings.scheduler_tls
+        if tls is None:
+            return None
+        return Security(
+            tls_ca_file=str(tls.ca),
+            tls_client_cert=str(tls.certificate),
+            tls_client_key=str(tls.key),
+            require_encryption=True,
+        )
+
+    def close(self) -> None:
+        """End the connection, and the workers that are the node's own."""
+        for part in (self._client, self._cluster):
+            if part is not None:
+                with contextlib.suppress(Exception):
+                    part.close(timeout=5)
+        self._client = self._cluster = None
+
+    def slots(self) -> int:
+        """How many runs there is room for at once. Raises EngineLost."""
+        info = self._info()
+        return sum(self._room(worker) for worker in info["workers"].values())
+
+    def _info(self) -> dict[str, Any]:
+        client = self._client
+        if client is None or client.status != "running":
+            raise EngineLost("the connection to the scheduler is gone")
+        try:
+            info: dict[str, Any] = client.scheduler_info()
+        except Exception as error:
+            raise EngineLost("the scheduler does not answer") from error
+        if info["id"] != self._scheduler_id:
+            raise EngineLost("the scheduler was started anew")
+        return info
+
+    def _room(self, worker: dict[str, Any]) -> int:
+        has = worker.get("resources", {})
+        rooms = [int(has.get(name, 0) // need) for name, need in self._settings.resources.items()]
+        return min([int(worker.get("nthreads", 0)), *rooms])
+
+    def submit(self, order: Order) -> Ticket:
+        """Hand a run to the workers. Raises EngineLost."""
+        if self._client is None:
+            raise EngineLost("not connected")
+        try:
+            future = self._client.submit(
+                perform,
+                order,
+                key=f"oarflow-{order.job_id}-{order.token}",
+                pure=False,
+                resources=self._settings.resources or None,
+            )
+        except Exception as error:
+            raise EngineLost("the scheduler takes no work") from error
+        return Ticket(future)
+
+    def signs(self) -> list[Sign]:
+        """Signs of life since last asked."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._signs.get_nowait())
+        return found
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        message = event[1]
+        with contextlib.suppress(TypeError, KeyError, ValueError):
+            progress = message["progress"]
+            self._signs.put(Sign(int(message["job"]), str(message["token"]), dict(progress)))
+
+
+_DASK = {
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.comm.timeouts.connect": "10s",
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.worker.daemon": True,
+    "distributed.nanny.pre-spawn-environ": {},
+}

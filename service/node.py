@@ -1,0 +1,153 @@
+"""The node: its parts in order, started after what a crash left was put right."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic.util import CommandError
+from pynetdicom import evt
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.errors import ConfigurationError
+from service.database import Database, deliveries
+from service.delivery.commitment import Report, answer_report, offer
+from service.execution.executor import Executor
+from service.files import make_folder
+from service.listener.receiver import Receiver
+from service.listener.server import Extension, Listener
+from service.parts import Context, Part
+from service.series import Assembler
+from service.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+OTHERS = ("service.delivery", "service.housekeeping", "service.web")
+"""Packages whose part() is started if there is one."""
+
+LOCK = "node.lock"
+
+
+class Node:
+    """All parts. open() and close() frame what is between; start() needs open()."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.storage.root
+        self.database = Database(settings.database_url, settings.database.busy_seconds)
+        self.receiver = Receiver(settings, self.database)
+        self.executor = Executor(settings, self.database)
+        self.listener = Listener(settings.listener, self.receiver, [self._commitment()])
+        self._parts: list[Part] = []
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Folder, lock, database; then whatever was under way goes on where it was.
+
+        Raises ConfigurationError (STORAGE, IN_USE, DATABASE).
+        """
+        try:
+            make_folder(self.root)
+            self._lock = lock(self.root)
+            migrate(self.database)
+            files, runs = self.receiver.recover(), self.executor.recover()
+        except OSError as error:
+            raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
+        except SQLAlchemyError as error:
+            raise ConfigurationError("DATABASE", _of_database(error)) from error
+        if files or runs:
+            LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
+
+    def start(self) -> None:
+        """Start every part, the listener last. Raises ConfigurationError, all of it stopped."""
+        context = Context(self.settings, self.database, self.health)
+        try:
+            for part in (
+                self.executor,
+                *other_parts(context),
+                Assembler(self.settings, self.database),
+                self.listener,
+            ):
+                part.start()
+                self._parts.append(part)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop every part, the listener first; what is under way is put down safely."""
+        while self._parts:
+            part = self._parts.pop()
+            LOGGER.info("stopping %s", part.name)
+            part.stop()
+        self.database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def health(self) -> Mapping[str, str | None]:
+        """What is wrong with each part; None where nothing is."""
+        state: dict[str, str | None] = {"database": None}
+        try:
+            self.database.check()
+        except SQLAlchemyError as error:
+            state["database"] = _of_database(error)
+        return state | {part.name: part.trouble() for part in self._parts}
+
+    def _commitment(self) -> Extension:
+        """Peers report what they keep to the listener."""
+
+        def reported(report: Report) -> None:
+            with self.database.write() as session:
+                deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+
+        def handle(event: Any) -> Any:
+            return answer_report(event, reported)
+
+        return Extension(offer, evt.EVT_N_EVENT_REPORT, handle)
+
+
+def other_parts(context: Context) -> list[Part]:
+    """What the packages beside the core contribute."""
+    made = []
+    for name in OTHERS:
+        make = getattr(importlib.import_module(name), "part", None)
+        part = make(context) if make is not None else None
+        if part is not None:
+            made.append(part)
+    return made
+
+
+def lock(root: Path) -> int:
+    """Only one node works on a folder. Returns the descriptor that holds the lock.
+
+    Raises ConfigurationError (IN_USE).
+    """
+    descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigurationError("IN_USE", f"another node works on {root}") from error
+    return descriptor
+
+
+def migrate(database: Database) -> None:
+    """Bring the database to this program's form. Raises ConfigurationError, SQLAlchemyError."""
+    try:
+        database.migrate()
+    except CommandError as error:
+        raise ConfigurationError(
+            "DATABASE", f"the database is of another version of the program ({error})"
+        ) from error
+
+
+def _of_database(error: SQLAlchemyError) -> str:
+    """The kind of error alone: its text may quote values."""
+    inner = getattr(error, "orig", None) or error
+    return f"the database does not answer ({type(inner).__name__})"
