@@ -25,7 +25,6 @@ from typing import Any
 
 from datasets.cases import Case, LazyMasks, Mask
 from datasets.images import (
-    ENDINGS,
     is_axial,
     is_image,
     read_hu,
@@ -219,6 +218,3 @@ def _images(folder: Path) -> tuple[Path, ...]:
     if not folder.is_dir():
         return ()
     return tuple(sorted(path for path in folder.iterdir() if is_image(path) and path.is_file()))
-
-
-__all__ = ["ENDINGS", "ImageFileSet", "Label", "PatientFiles", "hanseg", "nnunet", "organ_folders"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class CaseScores:
     peak_memory_mb: float
     organs: tuple[OrganScore, ...]
 
+    @property
+    def delivered(self) -> bool:
+        """Whether an RTSTRUCT was written."""
+        return self.exit_status in (0, 4)
+
     def as_json(self) -> str:
         plain = self.__dict__ | {"organs": [score.stored() for score in self.organs]}
         return json.dumps(plain, indent=1)
@@ -57,24 +63,23 @@ def evaluate(
 ) -> tuple[CaseScores, ...]:
     """Score the cases of these ids, in their order; those in the cache are not run again.
 
-    cache: folder of scores. config: settings file for the application. position: how the patients
-    lie in the DICOM series.
+    cache: folder of scores and contours (see `kept`). config: settings file for the application.
+    position: how the patients lie in the DICOM series.
 
     Raises KeyError for an unknown id, RunError where the application left no result.
     """
     catalogue = load_catalogue(models)
-    settings = hashlib.sha256(config.read_bytes()).hexdigest() if config else ""
-    program = program_digest(models, {"config": settings, "position": position})
-    folder = cache / program[:16]
+    folder = kept(models, cache, config=config, position=position)
     folder.mkdir(parents=True, exist_ok=True)
     flags = ("-c", str(config.resolve())) if config else ()
     found = []
     for number, case_id in enumerate(ids, start=1):
-        stored = folder / f"{case_id}.json"
-        if stored.is_file():
-            scores = CaseScores.read(stored.read_text(encoding="utf-8"))
-        else:
-            scores = _run(cases[case_id], models, catalogue, flags, position)
+        stored, contours = (folder / f"{case_id}{ending}" for ending in (".json", ".dcm"))
+        scores = CaseScores.read(stored.read_text(encoding="utf-8")) if stored.is_file() else None
+        if scores is None or (scores.delivered and not contours.is_file()):
+            scores = _run(
+                cases[case_id], models, catalogue, flags, position=position, contours=contours
+            )
             part = stored.with_suffix(".part")
             part.write_text(scores.as_json(), encoding="utf-8")
             part.rename(stored)
@@ -83,8 +88,21 @@ def evaluate(
     return tuple(found)
 
 
+def kept(models: Path, cache: Path, *, config: Path | None = None, position: str = "HFS") -> Path:
+    """Where `evaluate` keeps each case's contours as `<id>.dcm`: an RTSTRUCT of this program."""
+    settings = hashlib.sha256(config.read_bytes()).hexdigest() if config else ""
+    program = program_digest(models, {"config": settings, "position": position})
+    return cache / program[:16]
+
+
 def _run(
-    case: Case, models: Path, catalogue: Catalogue, flags: Sequence[str], position: str
+    case: Case,
+    models: Path,
+    catalogue: Catalogue,
+    flags: Sequence[str],
+    *,
+    position: str,
+    contours: Path,
 ) -> CaseScores:
     first, last = _published(case)
     shown = case.cropped(first, last)
@@ -94,6 +112,8 @@ def _run(
         run = run_application(folder / "ct", folder / "out", models.resolve(), flags)
         # Slices that were not shown belong to the reference all the same.
         masks = read_masks(run.rtstruct, case.grid) if run.rtstruct else {}
+        if run.rtstruct:
+            shutil.copyfile(run.rtstruct, contours)
     result = run.result
     organs = frozenset(organ for model in model_files(models) for organ in model.organs)
     return CaseScores(

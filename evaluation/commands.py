@@ -15,7 +15,74 @@ LOGGER = logging.getLogger("evaluation")
 
 def add_comparisons(commands: Any) -> None:
     """Add them to the subparsers of `python -m evaluation`."""
+    _add_compare(commands.add_parser("compare", help="two folders of contours, organ by organ"))
+    _add_rank(commands.add_parser("rank", help="methods by their scores.csv, as HaN-Seg did"))
     _add_human(commands.add_parser("human", help="how well two observers agree"))
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--reference", type=Path, required=True, help="folder of folders, one a case")
+    add("--prediction", type=Path, required=True, help="the same names")
+    add("--output", type=Path, required=True, help="folder for scores.csv, tables and plots")
+    add("--ct", type=Path, help="folder of CTs, one folder a case, for RTSTRUCT without one")
+    add("--tolerance", type=float, default=2.0, help="of surface Dice and added path, in mm")
+    add("--every-organ", action="store_true", help="also those that no prediction has, as empty")
+    add("--models", type=Path, help="for the organs' other names (default: ours)")
+    add("--workers", type=int, default=1, help="cases read at the same time")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(flags: argparse.Namespace) -> None:
+    from evaluation import agreement, boxplots, comparison, score_tables  # noqa: PLC0415
+
+    catalogue = load_catalogue(flags.models)
+    options = comparison.Options(flags.tolerance, flags.ct, flags.every_organ, flags.workers)
+    found = comparison.compare(flags.reference, flags.prediction, catalogue, options)
+    order = catalogue.names
+    scores = found.scores
+    flags.output.mkdir(parents=True, exist_ok=True)
+    page = score_tables.report(found, order, shown(flags.command_line), today())
+    (flags.output / "report.txt").write_text(page, encoding="utf-8")
+    agreement.write_scores(flags.output / "scores.csv", scores)
+    if not scores:
+        LOGGER.info("%s", page)
+        raise ValueError("nothing could be compared")
+    score_tables.write_csv(flags.output / "summary.csv", scores, order)
+    (flags.output / "table.tex").write_text(score_tables.latex(scores, order), encoding="utf-8")
+    sources = {flags.prediction.name: scores}
+    for metric in ("dsc", "hd95_mm", "surface_dice"):
+        if agreement.finite(getattr(one, metric) for one in scores):
+            boxplots.draw(flags.output / f"{metric}.png", sources, order, metric)
+    LOGGER.info("%s", page)
+
+
+def _add_rank(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("scores", nargs="+", metavar="[NAME=]SCORES_CSV", help="a method is named by its folder")
+    add("--output", type=Path, help="folder for ranking.txt and ranking.csv")
+    add("--common", action="store_true", help="only cases and organs that every method has")
+    parser.set_defaults(run=_rank)
+
+
+def _rank(flags: argparse.Namespace) -> None:
+    from evaluation import ranking  # noqa: PLC0415
+
+    methods = {}
+    for entry in flags.scores:
+        name, _, place = entry.rpartition("=")
+        path = Path(place)
+        name = name or path.resolve().parent.name
+        if name in methods:
+            raise ValueError(f"two methods are called {name}: write NAME=FILE")
+        methods[name] = ranking.read_method(path)
+    found = ranking.rank(methods, common=flags.common)
+    page = ranking.text(found)
+    if flags.output:
+        flags.output.mkdir(parents=True, exist_ok=True)
+        (flags.output / "ranking.txt").write_text(page, encoding="utf-8")
+        ranking.write_csv(flags.output / "ranking.csv", found)
+    LOGGER.info("%s", page)
 
 
 def _add_human(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,159 @@
+"""Two folders of contours, one folder a case, scored organ by organ."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from datasets.reading import each
+from evaluation.agreement import TOLERANCE_MM, Score, score
+from evaluation.contours import Contours, common_grid, read_contours
+from oarflow.errors import Refusal
+from oarflow.intake import read_volume
+from oarflow.organs import Catalogue
+from oarflow.rtstruct.errors import ReadError
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CaseComparison:
+    """One case. extra: organs that only the prediction has. unused: names of no use, both sides.
+
+    missing: whether there is no prediction at all. failed: why it could not be compared, or "".
+    """
+
+    case: str
+    scores: tuple[Score, ...] = ()
+    extra: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    missing: bool = False
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All cases. left_out: organs of the reference that no prediction has, with their contours."""
+
+    cases: tuple[CaseComparison, ...]
+    tolerance_mm: float
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """Of all cases."""
+        return tuple(one for case in self.cases for one in case.scores)
+
+
+@dataclass(frozen=True)
+class Options:
+    """cts: a folder of CTs, one folder a case, for RTSTRUCT that have none beside them.
+
+    every_organ: score organs that no prediction has as empty. workers: cases at a time.
+    """
+
+    tolerance_mm: float = TOLERANCE_MM
+    cts: Path | None = None
+    every_organ: bool = False
+    workers: int = 1
+
+
+def compare(
+    reference: Path, prediction: Path, catalogue: Catalogue, options: Options = Options()
+) -> Comparison:
+    """Score every case of the reference that can be read.
+
+    Folders are matched by name. A case without prediction counts as empty, a case that cannot be
+    read is listed with the reason. Raises ValueError where the reference has no case, or the two
+    folders share none.
+    """
+    cases = {path.name: path for path in sorted(reference.iterdir()) if path.is_dir()}
+    if not cases:
+        raise ValueError(f"{reference} holds no folder: one a case is needed")
+    if not any((prediction / name).is_dir() for name in cases):
+        raise ValueError(f"no folder of {prediction} is named as one of {reference}")
+
+    def look(name: str) -> CaseComparison:
+        try:
+            return _case(name, cases[name], prediction / name, catalogue, options)
+        except (OSError, ValueError, Refusal, ReadError) as error:
+            return CaseComparison(name, failed=str(error))
+
+    found = []
+    for number, (name, one) in enumerate(
+        each(tuple(cases), look, workers=options.workers), start=1
+    ):
+        LOGGER.info("%d/%d %s: %s", number, len(cases), name, one.failed or _in_short(one))
+        found.append(one)
+    return _comparison(found, options)
+
+
+def _case(
+    name: str, reference: Path, prediction: Path, catalogue: Catalogue, options: Options
+) -> CaseComparison:
+    wanted = read_contours(reference, catalogue)
+    drawn = read_contours(prediction, catalogue) if prediction.is_dir() else None
+    ct = options.cts / name if options.cts else None
+    grid = common_grid(
+        [one for one in (wanted, drawn) if one is not None],
+        read_volume(ct).volume.grid if ct is not None else None,
+    )
+    scores = []
+    for organ in _in_order(wanted.organs, catalogue):
+        truth = wanted.draw(organ, grid)
+        if not truth.any():
+            continue
+        has = drawn is not None and organ in drawn.organs
+        mask = drawn.draw(organ, grid) if drawn and has else np.zeros_like(truth)
+        scores.append(
+            score(name, organ, mask, truth, grid.spacing_zyx, tolerance_mm=options.tolerance_mm)
+        )
+    return CaseComparison(
+        name,
+        tuple(scores),
+        extra=_extra(wanted, drawn, catalogue),
+        unused=(*wanted.unused, *(drawn.unused if drawn else ())),
+        missing=drawn is None,
+    )
+
+
+def _comparison(cases: list[CaseComparison], options: Options) -> Comparison:
+    """With organs that were never drawn left out, unless they are asked for."""
+    every = [one for case in cases for one in case.scores]
+    drawn = {one.organ for one in every if not one.empty}
+    if options.every_organ or not drawn:
+        return Comparison(tuple(cases), options.tolerance_mm)
+    kept = [
+        CaseComparison(
+            case.case,
+            tuple(one for one in case.scores if one.organ in drawn),
+            case.extra,
+            case.unused,
+            case.missing,
+            case.failed,
+        )
+        for case in cases
+    ]
+    left_out = Counter(one.organ for one in every if one.organ not in drawn)
+    return Comparison(tuple(kept), options.tolerance_mm, dict(left_out))
+
+
+def _extra(wanted: Contours, drawn: Contours | None, catalogue: Catalogue) -> tuple[str, ...]:
+    organs = () if drawn is None else drawn.organs
+    return tuple(_in_order(tuple(o for o in organs if o not in wanted.organs), catalogue))
+
+
+def _in_order(organs: tuple[str, ...], catalogue: Catalogue) -> list[str]:
+    known = [organ for organ in catalogue.names if organ in organs]
+    return [*known, *sorted(organ for organ in organs if organ not in catalogue)]
+
+
+def _in_short(case: CaseComparison) -> str:
+    if case.missing:
+        return "no prediction"
+    return f"{len(case.scores)} organs, {sum(one.empty for one in case.scores)} not contoured"
