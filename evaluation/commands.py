@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluation.places import shared, shown, today
 from oarflow.organs import load_catalogue
+
+if TYPE_CHECKING:
+    from evaluation.dose import OrganDose
 
 LOGGER = logging.getLogger("evaluation")
 
@@ -17,6 +20,9 @@ def add_comparisons(commands: Any) -> None:
     """Add them to the subparsers of `python -m evaluation`."""
     _add_compare(commands.add_parser("compare", help="two folders of contours, organ by organ"))
     _add_rank(commands.add_parser("rank", help="methods by their scores.csv, as HaN-Seg did"))
+    _add_dose(
+        commands.add_parser("dose", help="the plan's dose in predicted and clinical contours")
+    )
     _add_human(commands.add_parser("human", help="how well two observers agree"))
 
 
@@ -83,6 +89,59 @@ def _rank(flags: argparse.Namespace) -> None:
         (flags.output / "ranking.txt").write_text(page, encoding="utf-8")
         ranking.write_csv(flags.output / "ranking.csv", found)
     LOGGER.info("%s", page)
+
+
+def _add_dose(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--reference", type=Path, help="folder of folders, one a case: contours, CT and RTDOSE")
+    add("--prediction", type=Path, help="the same names (default: OpenKBP's validation patients)")
+    add("--openkbp", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
+    add("--doses", type=Path, help="folder of their doses (default: in OARFLOW_DATA)")
+    add("--models", type=Path, default=Path("models"))
+    add("--cache", type=Path, default=Path("out/evaluation"), help="contours of cases already run")
+    add("--output", type=Path, default=Path("docs/results"))
+    parser.set_defaults(run=_dose)
+
+
+def _dose(flags: argparse.Namespace) -> None:
+    from evaluation import dose, dose_tables  # noqa: PLC0415
+
+    if (flags.reference is None) != (flags.prediction is None):
+        raise ValueError("give both --reference and --prediction, or neither")
+    if flags.reference:
+        catalogue = load_catalogue(flags.models)
+        found = list(dose.folder_doses(flags.reference, flags.prediction, catalogue))
+        source = "Plans and contours of the folders named."
+    else:
+        found, source = _openkbp_doses(flags), _OPENKBP
+    flags.output.mkdir(parents=True, exist_ok=True)
+    page = dose_tables.markdown(found, source, shown(flags.command_line), today())
+    page += "\n![Mean dose-volume histograms](dose.png)\n"
+    (flags.output / "dose.md").write_text(page, encoding="utf-8")
+    dose.write_csv(flags.output / "dose.csv", found)
+    dose_tables.plot(flags.output / "dose.png", found)
+    LOGGER.info("%s", page)
+
+
+_OPENKBP = (
+    "The dose is OpenKBP's planned one (`openkbp/dose`), the clinical contours are its own, and "
+    "the predicted ones are what the application drew on each CT, as in [chain.md](chain.md)."
+)
+
+
+def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
+    from datasets.openkbp import OpenKbp  # noqa: PLC0415
+    from evaluation.application import model_files  # noqa: PLC0415
+    from evaluation.chain import evaluate, kept  # noqa: PLC0415
+    from evaluation.dose import openkbp_doses  # noqa: PLC0415
+
+    cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
+    contours = kept(flags.models, flags.cache)
+    evaluate(cases, tuple(cases), flags.models, flags.cache)
+    organs = frozenset(organ for model in model_files(flags.models) for organ in model.organs)
+    doses = flags.doses or shared("openkbp", "dose")
+    catalogue = load_catalogue(flags.models)
+    return list(openkbp_doses(cases, doses, contours, organs, catalogue))
 
 
 def _add_human(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,192 @@
+"""Dose differences as the page that people read, and mean volume histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.dose import DVH_GY, STATISTICS, OrganDose
+from evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
+
+LIMITS: Mapping[str, tuple[str, float]] = {
+    "Brainstem": ("max_gy", 54.0),
+    "SpinalCord": ("max_gy", 45.0),
+    "Parotid_L": ("mean_gy", 26.0),
+    "Parotid_R": ("mean_gy", 26.0),
+    "Esophagus": ("mean_gy", 34.0),
+    "Larynx": ("mean_gy", 44.0),
+    "Bone_Mandible": ("max_gy", 70.0),
+}
+"""Limits that planners often use (QUANTEC and common protocols), in Gy: not the data set's own."""
+
+WORST = 10
+"""Contours listed with the largest difference of their mean dose."""
+
+
+def table(doses: Sequence[OrganDose]) -> str:
+    """Markdown: each organ's statistics inside both contours, their difference and its test."""
+    head = (
+        "| organ | n | missed | | clinical (Gy) | predicted (Gy) | difference (Gy) | "
+        "median of absolute | greatest | p | p, Holm |"
+    )
+    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
+    groups = _groups(doses)
+    keys = [(organ, statistic) for organ in groups for statistic in STATISTICS]
+    tests = {key: _test(groups[key[0]], key[1]) for key in keys}
+    corrected = dict(zip(keys, holm([tests[key].p for key in keys]), strict=True))
+    for organ, group in groups.items():
+        drawn = [one for one in group if one.predicted]
+        for place, (statistic, name) in enumerate(STATISTICS.items()):
+            first = f"{organ} | {len(drawn)} | {len(group) - len(drawn)}" if not place else " | | "
+            key = organ, statistic
+            lines.append(
+                f"| {first} | {name} | {_cells(drawn, statistic)} | {_p(tests[key].p)} | "
+                f"{_p(corrected[key])} |"
+            )
+    return "\n".join(lines)
+
+
+def limits(doses: Sequence[OrganDose]) -> str:
+    """Markdown: how often the limit is met in both contours, and how often they disagree."""
+    head = "| organ | limit | n | met, clinical | met, predicted | verdicts that differ |"
+    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
+    for organ, group in _groups(doses).items():
+        if organ not in LIMITS:
+            continue
+        statistic, limit = LIMITS[organ]
+        met = [
+            (getattr(one.clinical, statistic) <= limit, getattr(one.predicted, statistic) <= limit)
+            for one in group
+            if one.predicted
+        ]
+        differ = sum(one != other for one, other in met)
+        lines.append(
+            f"| {organ} | {STATISTICS[statistic]} {limit:g} Gy | {len(met)} | "
+            f"{sum(one for one, _ in met)} | {sum(other for _, other in met)} | {differ} |"
+        )
+    return "\n".join(lines)
+
+
+def worst(doses: Sequence[OrganDose]) -> str:
+    """Markdown: the contours whose mean dose differs most."""
+    drawn = [one for one in doses if one.predicted]
+    drawn.sort(key=lambda one: -abs(one.difference("mean_gy")))
+    lines = ["| case | organ | clinical Dmean | difference | Dice | doubt |", "|" + " --- |" * 6]
+    lines += [
+        f"| {one.case} | {one.organ} | {one.clinical.mean_gy:.1f} | "
+        f"{one.difference('mean_gy'):+.1f} | {one.dice:.2f} | {one.doubt} |"
+        for one in drawn[:WORST]
+    ]
+    return "\n".join(lines)
+
+
+def markdown(doses: Sequence[OrganDose], source: str, command: str, date: str) -> str:
+    """The whole page. source: whose plans these are, one sentence. command: what made it."""
+    sure = [one for one in doses if not one.doubt]
+    cases = len({one.case for one in doses})
+    parts = [
+        "# Dose in predicted and in clinical contours",
+        f"Made by `{command}` on {date}, from {cases} cases. {source}",
+        "## By organ",
+        table(doses),
+        _READING,
+        "## Limits",
+        limits(doses),
+        "Limits that planners often use, not the data set's own. A verdict differs where one "
+        "contour meets the limit and the other does not.",
+        "## Largest differences",
+        worst(doses),
+    ]
+    if len(sure) < len(doses):
+        parts += [
+            "## Without clinical contours in doubt",
+            f"The first table without the {len(doses) - len(sure)} clinical contours of an "
+            "implausible volume, outside the published CT, or mostly air.",
+            table(sure),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+_READING = (
+    "Mean (SD) over cases; difference: predicted minus clinical. D2%: the least dose of the "
+    "hottest 2 % of the volume. p: Wilcoxon's signed-rank test of the pairs, two-sided, then "
+    f"Holm-corrected over all rows (a difference counts below {ALPHA:g}). Missed: not "
+    "contoured, and left out. The plans were made for the clinical contours and are not made "
+    "anew: the table says what a planner would read off the same plan, not what a plan for "
+    "the predicted contours would do. A test that finds nothing does not show that nothing is"
+    " there: the spread does."
+)
+
+
+def plot(path: Path, doses: Sequence[OrganDose]) -> None:
+    """Mean cumulative histograms by organ, clinical and predicted, and the band of their SD."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
+
+    groups = {o: [one for one in g if one.predicted] for o, g in _groups(doses).items()}
+    groups = {organ: group for organ, group in groups.items() if group}
+    columns = min(4, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")
+    axes: Any = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axis, (organ, group) in zip(axes.flat, groups.items(), strict=False):
+        for name, colour, line in (("clinical", "#0072b2", "-"), ("predicted", "#d55e00", "--")):
+            curves = np.array([getattr(one, f"{name}_dvh") for one in group])
+            mean, spread = curves.mean(axis=0), curves.std(axis=0)
+            axis.plot(DVH_GY, mean, color=colour, linestyle=line, label=name)
+            axis.fill_between(
+                DVH_GY,
+                np.clip(mean - spread, 0, 1),
+                np.clip(mean + spread, 0, 1),
+                color=colour,
+                alpha=0.12,
+            )
+        axis.set_title(f"{organ} (n = {len(group)})", loc="left", fontsize=9)
+        axis.grid(alpha=0.3)
+    for axis in list(axes.flat)[len(groups) :]:
+        axis.set_axis_off()
+    axes[0, 0].legend(fontsize=8)
+    figure.supxlabel("dose (Gy)", fontsize=9)
+    figure.supylabel("share of the volume", fontsize=9)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _groups(doses: Sequence[OrganDose]) -> dict[str, list[OrganDose]]:
+    organs = dict.fromkeys(one.organ for one in doses)
+    return {organ: [one for one in doses if one.organ == organ] for organ in organs}
+
+
+def _test(group: Sequence[OrganDose], statistic: str) -> PairedTest:
+    pairs = [
+        (getattr(one.predicted, statistic), getattr(one.clinical, statistic))
+        for one in group
+        if one.predicted
+    ]
+    return wilcoxon([one for one, _ in pairs], [other for _, other in pairs])
+
+
+def _cells(drawn: Sequence[OrganDose], statistic: str) -> str:
+    if not drawn:
+        return "- | - | - | - | -"
+    differences = np.array([one.difference(statistic) for one in drawn])
+    absolute = np.abs(differences)
+    sides = [[getattr(side, statistic) for side in sides] for sides in _sides(drawn)]
+    return (
+        f"{_mean_sd(sides[0])} | {_mean_sd(sides[1])} | {_mean_sd(differences, sign=True)} | "
+        f"{np.median(absolute):.2f} | {absolute.max():.1f}"
+    )
+
+
+def _sides(drawn: Sequence[OrganDose]) -> tuple[list[Any], list[Any]]:
+    return [one.clinical for one in drawn], [one.predicted for one in drawn]
+
+
+def _mean_sd(values: Any, *, sign: bool = False) -> str:
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return f"{np.mean(values):{'+' if sign else ''}.2f} ({spread:.2f})"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
