@@ -19,14 +19,14 @@ RUN python3 -m ensurepip --version >/dev/null 2>&1 || { \
 
 FROM python AS packages
 ARG TORCH_INDEX=
-COPY requirements/lock.txt requirements/image.txt /build/
+COPY requirements/lock.txt requirements/torch.txt requirements/image.txt /build/
 # torch comes with what it declares, everything else alone (requirements/image.txt says why). The
 # first start of Python completes holoscan's installation; pip is not needed after it.
 RUN --mount=type=secret,id=pipconf --mount=type=secret,id=ca \
     export PIP_CONFIG_FILE=/run/secrets/pipconf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 && \
     umask 022 && \
     python3 -m venv /opt/venv && \
-    /opt/venv/bin/python -m pip install -q -c /build/lock.txt \
+    /opt/venv/bin/python -m pip install -q -c /build/lock.txt -c /build/torch.txt \
         ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch && \
     /opt/venv/bin/python -m pip install -q --no-deps -c /build/lock.txt -r /build/image.txt && \
     /opt/venv/bin/python -c "" && \
@@ -44,6 +44,7 @@ ARG BASE
 LABEL org.opencontainers.image.title="OARflow" \
       org.opencontainers.image.description="Contours of the organs at risk on planning CTs of the head and neck, as DICOM RTSTRUCT. Research use only." \
       org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="${BASE}" \

@@ -62,7 +62,7 @@ def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> i
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
     from app.session import Session  # noqa: PLC0415
 
-    session = Session(paths, settings, when, flags.progress, flags.quiet, flags.debug, started)
+    session = Session(paths, settings, when, flags.progress, flags.quiet, started)
     return session.run(stop, flags.each_study)
 
 

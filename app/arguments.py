@@ -57,7 +57,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--debug",
         action="store_true",
-        help="for developers: full messages of all libraries, which may show patient data",
+        help="for developers: whole tracebacks, by place, and where libraries warn; texts that may "
+        "quote a header are left out here, too",
     )
     add(
         "--self-test",

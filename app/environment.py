@@ -11,13 +11,22 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import TextIO
 
 from oarflow.errors import ConfigurationError
 
+LOGGER = logging.getLogger(__name__)
+
 OWN_LOGGERS = ("oarflow", "operators", "app")
-"""Only these speak: other libraries' messages may hold values of a DICOM header."""
+"""Only these are quoted: other libraries' messages may hold values of a DICOM header."""
+
+_PLACES = 6
+"""Innermost places of a traceback that a line names; with debug, all."""
 
 
 def prepare() -> None:
@@ -39,54 +48,95 @@ def prepare() -> None:
     home = os.environ.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
         os.environ["HOME"] = temporary
-    os.environ.setdefault("HOLOSCAN_LOG_LEVEL", "OFF")
+    os.environ["HOLOSCAN_LOG_LEVEL"] = "OFF"  # at any other it quotes exceptions
     os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 def configure_logging(debug: bool = False) -> None:
-    """Our own messages to standard error, nobody else's; with debug, everybody's.
+    """Our own messages to standard error, from warnings on; with debug, all of them, and of other
+    libraries who spoke and where.
 
-    debug: for developers; other libraries' messages may then show patient data.
+    At no level is anything written that other libraries, warnings or exceptions say: they quote
+    headers.
     """
+    level = logging.DEBUG if debug else logging.WARNING
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_Discreet("%(levelname)s %(name)s: %(message)s", debug))
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    own = logging.StreamHandler(sys.stderr)
-    own.setFormatter(_Scrubbed("%(levelname)s %(name)s: %(message)s", debug))
-    logging.captureWarnings(True)
-    if debug:
-        root.addHandler(own)
-        root.setLevel(logging.DEBUG)
-        return
-    warnings.simplefilter("ignore")
-    root.addHandler(logging.NullHandler())
+    root.handlers = [stream if debug else logging.NullHandler()]
+    root.setLevel(level)
     for name in OWN_LOGGERS:
         logger = logging.getLogger(name)
-        logger.handlers = [own]
-        logger.setLevel(logging.WARNING)
+        logger.handlers = [stream]
+        logger.setLevel(level)
         logger.propagate = False
+    logging.raiseExceptions = False  # its report of a malformed record quotes the record
+    warnings.showwarning = _warned
+    sys.excepthook = _ended
+    threading.excepthook = lambda ended: _failed(ended.exc_value)
+    sys.unraisablehook = lambda ended: _failed(ended.exc_value)
 
 
-class _Scrubbed(logging.Formatter):
-    """Tracebacks by place and kind, without the exception's text, which may quote a header."""
+def describe(error: BaseException, places: int | None = _PLACES) -> str:
+    """An exception's kind and the places it went through; nothing that it says.
+
+    places: the innermost ones that are named; None for all, with the exceptions that led to it.
+    """
+    if places is None:
+        return " <- ".join(_described(link, None) for link in _chain(error))
+    return _described(error, places)
+
+
+class _Discreet(logging.Formatter):
+    """Own messages in full; of others, the place that spoke. Exceptions by kind and places."""
 
     def __init__(self, form: str, debug: bool) -> None:
         super().__init__(form)
-        self.debug = debug
+        self.places = None if debug else _PLACES
 
-    def formatException(self, ei: object) -> str:  # noqa: N802  (logging's name)
-        if self.debug:
-            return super().formatException(ei)  # type: ignore[arg-type]
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        if record.name.split(".")[0] not in OWN_LOGGERS:
+            record.message = f"{record.filename}:{record.lineno}"
+        return super().formatMessage(record)
+
+    def formatException(self, ei: object) -> str:  # noqa: N802
         error = ei[1] if isinstance(ei, tuple) else None
-        return describe(error) if isinstance(error, BaseException) else ""
+        return describe(error, self.places) if isinstance(error, BaseException) else ""
 
 
-def describe(error: BaseException) -> str:
-    """An exception's kind and the places it went through; nothing that it says."""
-    places = []
+def _warned(  # noqa: PLR0917  (the signature is the library's)
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    LOGGER.debug("%s at %s:%d", category.__name__, Path(filename).name, lineno)
+
+
+def _ended(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+    _failed(error)
+
+
+def _failed(error: BaseException | None) -> None:
+    LOGGER.critical("the program failed", exc_info=error)
+
+
+def _described(error: BaseException, places: int | None) -> str:
+    found = []
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        found.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return f"{type(error).__name__} at {' > '.join(places[-6:]) or 'unknown place'}"
+    named = found if places is None else found[-places:]
+    return f"{type(error).__name__} at {' > '.join(named) or 'unknown place'}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those that led to it, the last first."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

@@ -56,7 +56,7 @@ def run_self_test(
         paths = Paths(sample / "ct", produced, folder, None)
         from app.session import Session  # noqa: PLC0415
 
-        session = Session(paths, _settings(site), when, "none", True, False, started)
+        session = Session(paths, _settings(site), when, "none", True, started)
         session.run(stop)
         checks = judge(sample, produced, folder)
         record = _record(when.isoformat(), checks, produced, time.monotonic() - started)

@@ -65,7 +65,6 @@ class Session:
     when: datetime
     progress: str
     quiet: bool
-    debug: bool
     started: float
 
     def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
