@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -62,6 +63,14 @@ class Assembler(Worker):
                 self._consider(series_id, open_jobs[series_id], signatures[series_id], seconds)
             elif seconds >= self._settings.quiet_seconds:
                 self._came_again(series_id)
+
+    def settle_all(self) -> None:
+        """Judge every open series now: no more will come."""
+        with self._database.read() as session:
+            open_jobs = {job.series_id: job.id for job in jobs.in_state(session, State.RECEIVED)}
+            signatures = _signatures(session, open_jobs)
+        for series_id, job_id in open_jobs.items():
+            self._consider(series_id, job_id, signatures[series_id], math.inf)
 
     def _quiet(self, signatures: dict[int, Signature]) -> dict[int, float]:
         """Seconds since each series last changed."""

@@ -178,3 +178,14 @@ def _job(session: Session, series: Series, standing: Standing) -> None:
 def paths(session: Session) -> set[str]:
     """Every file that is journalled and not deleted since."""
     return set(session.scalars(select(Instance.path).where(Instance.deleted_at.is_(None))))
+
+
+def announce(session: Session, study_uid: str, series_uid: str, count: int) -> None:
+    """The sender tells how many instances a series has. For what is here of it already."""
+    query = (
+        select(Series)
+        .join(Study)
+        .where(Study.study_uid == study_uid, Series.series_uid == series_uid)
+    )
+    for series in session.scalars(query):
+        series.expected = max(series.expected or 0, count)

@@ -97,7 +97,11 @@ def _preface(origin: Origin, contents: Contents) -> bytes:
 
 def split(path: Path) -> tuple[Origin, str, bytes]:
     """Sender, transfer syntax and data set of a stored file. Raises OSError, ValueError."""
-    whole = path.read_bytes()
+    return split_bytes(path.read_bytes())
+
+
+def split_bytes(whole: bytes) -> tuple[Origin, str, bytes]:
+    """The same, of a file's bytes. Raises ValueError, AttributeError, KeyError."""
     meta = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=[]).file_meta
     start = 132 + 12 + int(meta.FileMetaInformationGroupLength)
     origin = Origin(

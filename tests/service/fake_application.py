@@ -20,7 +20,7 @@ from pydicom import dcmread
 
 from oarflow.errors import Code, ExitStatus, Finding, Refusal
 from oarflow.result import FILE_NAME, Files, Input, OrganPart, OutputPart, Result, Run, refusal_part
-from oarflow.structures import OutputKind, Status
+from oarflow.structures import Status
 
 
 def main(argv: list[str]) -> int:
@@ -59,9 +59,7 @@ def _finish(kind: str, folder: Path, out: Path) -> int:
     content = b"\0" * 128 + b"DICM" + digest.digest()
     (out / "rtstruct.dcm").write_bytes(content)
     sha = hashlib.sha256(content).hexdigest() if kind != "forge" else "0" * 64
-    output = OutputPart(
-        path="rtstruct.dcm", kind=OutputKind.RTSTRUCT, sop_instance_uid="2.25.1", sha256=sha
-    )
+    output = OutputPart(path="rtstruct.dcm", kind="RTSTRUCT", sop_instance_uid="2.25.1", sha256=sha)
     status = ExitStatus.HELD if kind == "hold" else ExitStatus.WRITTEN
     organ = OrganPart(
         name="Brainstem", status=Status.SEGMENTED, volume_cc=25.0, slices=20, seconds=0.1

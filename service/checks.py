@@ -1,0 +1,302 @@
+"""What `doctor` looks at: each check says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.errors import ConfigurationError
+from service.commands.pull import pacs
+from service.database import Database
+from service.delivery.settings import DicomDestination, FolderDestination
+from service.execution.engine import Engine, EngineLost
+from service.execution.workspace import command
+from service.files import free_bytes, write_safely
+from service.listener.receiver import MEGABYTE
+from service.listener.tls import client_context, server_context
+from service.pulling.dimse import echo
+from service.pulling.query import PullFailed
+from service.pulling.web import WebPacs
+from service.section import Peer
+from service.settings import Settings
+
+EXPIRES_SOON = timedelta(days=30)
+
+
+class Mark(StrEnum):
+    """How a check came out."""
+
+    GOOD = "ok"
+    DOUBTFUL = "doubtful"
+    BAD = "BAD"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. remedy: what to do, empty where nothing is to be done."""
+
+    subject: str
+    mark: Mark
+    text: str
+    remedy: str = ""
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def good(subject: str, text: str) -> Finding:
+    """Nothing to do."""
+    return Finding(subject, Mark.GOOD, text)
+
+
+def bad(subject: str, text: str, remedy: str) -> Finding:
+    """It will not work."""
+    return Finding(subject, Mark.BAD, text, remedy)
+
+
+def storage(settings: Settings) -> Iterator[Finding]:
+    """The folder can be written, safely, by us alone, and has room."""
+    root = settings.storage.root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".doctor-") as folder:
+            write_safely(Path(folder) / "file", b"x")
+    except OSError as error:
+        yield bad(
+            "storage", f"{root}: {error.strerror}", "give the node's user a folder it may write to"
+        )
+        return
+    yield good("storage", f"{root} can be written")
+    if root.stat().st_mode & stat.S_IROTH:
+        yield Finding(
+            "storage", Mark.DOUBTFUL, "others on this machine may read it", f"chmod o= {root}"
+        )
+    free, least = free_bytes(root) >> 20, settings.storage.min_free_mb
+    if free < least:
+        yield bad(
+            "disk",
+            f"{free} MB are free, {least} MB must stay: every instance is answered with A700",
+            "make room, or lower storage.min_free_mb knowingly",
+        )
+    else:
+        yield good("disk", f"{free} MB are free, {least} MB must stay")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """It answers, and can be brought to this program's form."""
+    store = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        store.check()
+        yield good("database", f"{store.engine.dialect.name} answers")
+    except SQLAlchemyError as error:
+        inner = getattr(error, "orig", None) or error
+        yield bad(
+            "database",
+            f"it does not answer ({type(inner).__name__})",
+            "check database.url, and that the server runs and lets the node in",
+        )
+    finally:
+        store.close()
+
+
+def listener(settings: Settings) -> Iterator[Finding]:
+    """The port can be had, or our own node has it; who may call."""
+    own = settings.listener
+    family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((own.host, own.port))
+            yield good("listener", f"{own.host}:{own.port} is free")
+        except OSError as error:
+            yield _taken(settings, error)
+    wide = [
+        network
+        for caller in own.allow
+        for network in caller.addresses
+        if ipaddress.ip_network(network).prefixlen < 16
+        and not ipaddress.ip_network(network).is_loopback
+    ]
+    if wide and own.tls is None:
+        yield Finding(
+            "listener",
+            Mark.DOUBTFUL,
+            f"whole networks may call without TLS ({', '.join(wide)})",
+            "name the senders' own addresses under listener.allow",
+        )
+    if own.tls is not None:
+        yield from _certificates("listener", own.tls.certificate, lambda: server_context(own.tls))
+
+
+def _taken(settings: Settings, error: OSError) -> Finding:
+    own = settings.listener
+    host = "127.0.0.1" if own.host in ("0.0.0.0", "::") else own.host
+    try:
+        if own.tls is None:
+            echo(own.ae_title, Peer(ae_title=own.ae_title, host=host, port=own.port))
+            return good("listener", f"the node answers on {own.host}:{own.port}")
+    except (PullFailed, ConfigurationError):
+        pass
+    return bad(
+        "listener",
+        f"{own.host}:{own.port} cannot be had: {error.strerror}",
+        "end what uses the port (ss -ltnp names it), or choose another under listener.port",
+    )
+
+
+def _certificates(
+    subject: str, certificate: Path | None, load: Callable[[], object]
+) -> Iterator[Finding]:
+    try:
+        load()
+    except ConfigurationError as error:
+        yield bad(subject, f"TLS: {error}", "check the files and that certificate and key match")
+        return
+    if certificate is None:
+        return
+    until = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    left = until - datetime.now(UTC)
+    if left < timedelta():
+        yield bad(subject, f"its certificate ended on {until:%Y-%m-%d}", "renew it")
+    elif left < EXPIRES_SOON:
+        yield Finding(subject, Mark.DOUBTFUL, f"its certificate ends in {left.days} days", "renew")
+    else:
+        yield good(subject, f"TLS; the certificate holds until {until:%Y-%m-%d}")
+
+
+def application(settings: Settings) -> Iterator[Finding]:
+    """The command exists; the models are there; a scheduler answers."""
+    execution = settings.execution
+    parts = command(execution, Path("in"))
+    if shutil.which(parts[0]) is None:
+        yield bad("application", f"{parts[0]} is not found", "correct execution.command")
+    else:
+        yield good("application", f"{Path(parts[0]).name} is found")
+    if execution.command[:3] == ("{python}", "-m", "app"):
+        yield _asked_for_version(parts)
+    if not execution.models.is_dir():
+        yield bad("models", f"{execution.models} is no folder", "correct execution.models")
+    else:
+        yield good("models", f"{execution.models.absolute()}")
+    if execution.scheduler is not None:
+        yield from _scheduler(settings)
+
+
+def _asked_for_version(parts: tuple[str, ...]) -> Finding:
+    place = Path(__file__).resolve().parent.parent
+    try:
+        answer = subprocess.run(
+            [*parts[:3], "--version"], cwd=place, capture_output=True, timeout=120, check=True
+        )
+        return good("application", answer.stdout.decode(errors="replace").strip())
+    except (OSError, subprocess.SubprocessError):
+        return bad(
+            "application",
+            "it does not start",
+            f"run `{' '.join(parts[:3])} --version` by hand and read what it says",
+        )
+
+
+def _scheduler(settings: Settings) -> Iterator[Finding]:
+    engine = Engine(settings.execution)
+    try:
+        engine.open()
+        slots = engine.slots()
+    except EngineLost as error:
+        yield bad("scheduler", str(error), "check execution.scheduler, its port and certificates")
+        return
+    finally:
+        engine.close()
+    if slots:
+        yield good("scheduler", f"it answers; its workers take {slots} jobs at once")
+    else:
+        yield bad(
+            "scheduler",
+            "it answers, but none of its workers has the resources of a job",
+            "start workers, with what execution.resources names (--resources)",
+        )
+
+
+def peers(settings: Settings) -> Iterator[Finding]:
+    """Every PACS and destination answers."""
+    title = settings.delivery.ae_title or settings.listener.ae_title
+    for name, source in settings.pull.items():
+        if source.peer is not None:
+            yield _peer(f"pull {name}", settings.listener.ae_title, source.peer)
+        else:
+            yield _web(f"pull {name}", pacs(name, source, settings))
+    for name, destination in settings.delivery.destinations.items():
+        subject = f"destination {name}"
+        if isinstance(destination, DicomDestination):
+            peer = Peer(
+                ae_title=destination.ae_title,
+                host=destination.host,
+                port=destination.port,
+                tls=destination.tls,
+            )
+            if peer.tls is not None:
+                tls = peer.tls
+                yield from _certificates(subject, tls.certificate, lambda t=tls: client_context(t))
+            yield _peer(subject, title, peer)
+        elif isinstance(destination, FolderDestination):
+            usable = destination.path.is_dir() and os.access(destination.path, os.W_OK)
+            yield (
+                good(subject, f"{destination.path} can be written")
+                if usable
+                else bad(subject, f"{destination.path} cannot be written", "mount it; check rights")
+            )
+
+
+def _peer(subject: str, title: str, peer: Peer) -> Finding:
+    try:
+        echo(title, peer)
+    except (PullFailed, ConfigurationError) as error:
+        return bad(
+            subject,
+            str(error),
+            f"ask its administrator whether {title} is known there with this machine's address",
+        )
+    return good(subject, f"{peer.ae_title} answers to C-ECHO")
+
+
+def _web(subject: str, place: object) -> Finding:
+    assert isinstance(place, WebPacs)
+    try:
+        place.echo()
+    except PullFailed as error:
+        return bad(subject, str(error), "check url, ca, certificate and token")
+    return good(subject, "the DICOMweb service answers")
+
+
+def memory(settings: Settings) -> Iterator[Finding]:
+    """The jobs that run at once fit into memory."""
+    limit = settings.execution.memory_limit_mb
+    if limit is None or settings.execution.scheduler is not None:
+        return
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
+    needs = limit * settings.execution.workers
+    if needs > has:
+        yield Finding(
+            "memory",
+            Mark.DOUBTFUL,
+            f"{settings.execution.workers} jobs may use {needs} MB, the machine has {has} MB",
+            "lower execution.workers or execution.memory_limit_mb",
+        )
+    else:
+        yield good("memory", f"{needs} of {has} MB may be used by jobs")
+
+
+CHECKS: tuple[Check, ...] = (storage, database, listener, application, memory, peers)

@@ -1,0 +1,77 @@
+"""Ask a PACS for studies. The running node takes what comes as if it had been sent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from oarflow.errors import ConfigurationError, ExitStatus
+from service.database import Database, receiving
+from service.listener.receiver import Receiver
+from service.node import migrate
+from service.pulling.dimse import DimsePacs
+from service.pulling.query import Found, PullFailed, Query, Taken
+from service.pulling.web import WebPacs
+from service.settings import PullSource, Settings
+
+HELP = "ask a PACS for studies by accession number, date or UID"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to ask for."""
+    parser.add_argument("source", help="a name of the section `pull`")
+    parser.add_argument("--accession", default="", metavar="NUMBER")
+    parser.add_argument("--date", default="", metavar="YYYYMMDD[-YYYYMMDD]")
+    parser.add_argument("--study", default="", metavar="UID")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Find and fetch. Raises ConfigurationError."""
+    source = settings.pull.get(flags.source)
+    if source is None:
+        known = ", ".join(settings.pull) or "none"
+        raise ConfigurationError("SETTINGS", f"pull.{flags.source} is not set; known are {known}")
+    try:
+        query = Query(flags.accession, flags.date, flags.study, settings.series.modalities)
+    except ValueError as error:
+        raise ConfigurationError("QUERY", str(error)) from error
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        migrate(database)
+        return _pull(flags.source, source, query, settings, database)
+    except PullFailed as error:
+        sys.stderr.write(f"oarflow-node: PULL: {flags.source}: {error}\n")
+        return ExitStatus.FAULT
+    finally:
+        database.close()
+
+
+def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPacs:
+    """The PACS of a name in the settings. Raises ConfigurationError."""
+    if source.dicomweb is not None:
+        return WebPacs(name, source.dicomweb, settings.listener.ae_title)
+    assert source.peer is not None
+    return DimsePacs(settings.listener.ae_title, source.peer, source.method)
+
+
+def _pull(
+    name: str, source: PullSource, query: Query, settings: Settings, database: Database
+) -> int:
+    receiver = Receiver(settings, database)
+    place = pacs(name, source, settings)
+    found = place.find(query)
+    sys.stdout.write(f"{len(found)} series found\n")
+    total = Taken()
+    for number, series in enumerate(found, 1):
+        taken = place.fetch(series, receiver.receive)
+        _announce(database, series)
+        total.instances += taken.instances
+        total.refused += taken.refused
+        sys.stdout.write(f"series {number}: {taken.instances} instances, {taken.refused} refused\n")
+    return ExitStatus.FAULT if total.refused else ExitStatus.WRITTEN
+
+
+def _announce(database: Database, series: Found) -> None:
+    if series.count is not None:
+        with database.write() as session:
+            receiving.announce(session, series.study_uid, series.series_uid, series.count)
