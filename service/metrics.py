@@ -62,7 +62,8 @@ class _Node(Collector):
 
 
 def _jobs(session: Session) -> Metric:
-    counted = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples())
+    rows = session.execute(select(Job.state, func.count()).group_by(Job.state))
+    counted = {row[0]: row[1] for row in rows}
     family = GaugeMetricFamily("oarflow_jobs", "Jobs by state", labels=["state"])
     for state in State:
         family.add_metric([state.value], counted.get(state, 0))
@@ -74,7 +75,7 @@ def _deliveries(session: Session, known: list[str]) -> Iterator[Metric]:
         select(
             Delivery.destination, Delivery.state, func.count(), func.sum(Delivery.attempts)
         ).group_by(Delivery.destination, Delivery.state)
-    ).tuples()
+    )
     counts, attempts = {}, dict.fromkeys(known, 0)
     for destination, state, count, failed in rows:
         counts[destination, state] = count

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from service.database import deliveries, leases
 from service.database.deliveries import Way
@@ -18,6 +15,7 @@ from service.delivery.alarm import Alarm, ring
 from service.delivery.attempt import Attempt
 from service.delivery.pauses import due, pause_after
 from service.parts import Context
+from service.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +30,13 @@ class _InHand:
     future: Future[None]
 
 
-class Courier:
+class Courier(Worker):
     """The node's part that delivers. All it knows is in the database: it can die at any time."""
 
     name = "delivery"
 
     def __init__(self, context: Context) -> None:
+        super().__init__(context.settings.delivery.poll_seconds)
         self._context = context
         self._database = context.database
         self._settings = context.settings.delivery
@@ -45,52 +44,18 @@ class Courier:
         self._watch = leases.Watch(context.settings.execution.lease_seconds)
         self._senders = ThreadPoolExecutor(MAX_SENDERS, thread_name_prefix="delivery")
         self._in_hand: dict[str, _InHand] = {}
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._trouble: str | None = None
-
-    def start(self) -> None:
-        """Begin; what this node had in hand when it died is taken up at once."""
-        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
-        self._thread.start()
+        self._fresh = True
 
     def stop(self) -> None:
         """Stop; objects on the wire are sent to their end."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
+        super().stop()
         self._senders.shutdown(wait=True, cancel_futures=True)
 
-    def trouble(self) -> str | None:
-        if self._thread is not None and not self._thread.is_alive() and not self._ended.is_set():
-            return "the courier has died"
-        return self._trouble
-
-    def _work(self) -> None:
-        fresh = True
-        while not self._ended.is_set():
-            try:
-                if fresh:
-                    self._take_up()
-                    fresh = False
-                self.turn()
-                self._trouble = None
-            except SQLAlchemyError as error:
-                self._trouble = f"the database does not do what it should ({type(error).__name__})"
-                logger.error("delivery: %s", self._trouble)
-            self._ended.wait(self._settings.poll_seconds)
-
-    def _take_up(self) -> None:
-        with self._database.write() as session:
-            mine = [
-                lease
-                for lease in leases.all_leases(session, deliveries.LEASES)
-                if lease.owner == self._owner
-            ]
-            deliveries.give_up_claims(session, mine)
-
-    def turn(self) -> None:
-        """Look once: begin, take up, send, ask again."""
+    def tick(self) -> None:
+        """Look once: take up what was left, begin, send, ask again."""
+        if self._fresh:
+            self._take_up()
+            self._fresh = False
         self._beat()
         with self._database.write() as session:
             planning.begin_all(session, self._context.settings)
@@ -98,6 +63,16 @@ class Courier:
             deliveries.give_up_claims(session, lost)
         self._ask_again()
         self._send()
+
+    def _take_up(self) -> None:
+        """What this node had in hand when it died."""
+        with self._database.write() as session:
+            mine = [
+                lease
+                for lease in leases.all_leases(session, deliveries.LEASES)
+                if lease.owner == self._owner
+            ]
+            deliveries.give_up_claims(session, mine)
 
     def _beat(self) -> None:
         for name, held in list(self._in_hand.items()):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service.delivery.parcel import Outcome, Parcel, Verdict
 from service.delivery.settings import FolderDestination
+from service.files import sync_folder
 
 
 class FolderTransport:
@@ -57,8 +58,4 @@ def place(source: Path, target: Path) -> None:
         writing.flush()
         os.fsync(writing.fileno())
     hidden.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)

@@ -1,0 +1,103 @@
+"""The web server as a part of the node."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+import time
+
+import uvicorn
+
+from oarflow.errors import ConfigurationError
+from service.parts import Context
+from service.web.application import make_application
+
+LOGGER = logging.getLogger(__name__)
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+class WebServer:
+    """uvicorn in a thread of its own."""
+
+    name = "web"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings = context.settings.web
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        assert self._socket is not None
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Serve. Raises ConfigurationError (WEB)."""
+        config = self._config()
+        try:
+            family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+            self._socket = socket.create_server(
+                (self._settings.host, self._settings.port), family=family
+            )
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise ConfigurationError("WEB", f"cannot serve on {where}: {error.strerror}") from error
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="web", daemon=True
+        )
+        self._thread.start()
+        end = time.monotonic() + _START_SECONDS
+        while not self._server.started and self._thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.02)
+        scheme = "https" if self._settings.tls else "http"
+        LOGGER.info("the page is at %s://%s:%d", scheme, self._settings.host, self.port)
+
+    def _config(self) -> uvicorn.Config:
+        tls = self._settings.tls
+        config = uvicorn.Config(
+            make_application(self._context),
+            # Addresses of pages hold no patient data, but who looked when is the audit log's.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_keep_alive=15,
+            limit_concurrency=200,
+            h11_max_incomplete_event_size=32768,
+            ssl_certfile=str(tls.certificate) if tls else None,
+            ssl_keyfile=str(tls.key) if tls else None,
+            ssl_ca_certs=str(tls.ca) if tls and tls.ca else None,
+            ssl_cert_reqs=_client_certificates(self._context),
+        )
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        return config
+
+    def stop(self) -> None:
+        """Stop; open pages look again and find nothing."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+        if self._socket is not None:
+            self._socket.close()
+
+    def trouble(self) -> str | None:
+        if self._thread is None or not self._thread.is_alive():
+            return "the page is not served"
+        return None
+
+
+def _client_certificates(context: Context) -> int:
+    tls = context.settings.web.tls
+    wanted = tls is not None and tls.ca is not None and tls.client_certificates == "required"
+    return ssl.CERT_REQUIRED if wanted else ssl.CERT_NONE

@@ -1,0 +1,72 @@
+"""Sign-ins: a random token in a cookie, of which the database has only the digest."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from service.database.models import User, WebSession, now
+from service.web.settings import WebSettings
+from service.web.users import Role
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who makes the request. csrf: what the forms of the page carry."""
+
+    user: str
+    role: Role
+    csrf: str
+
+    @property
+    def acts(self) -> bool:
+        """Whether the role may do more than look."""
+        return self.role is Role.OPERATOR
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def open_session(session: Session, user: User, settings: WebSettings) -> str:
+    """Sign a user in: the token for the cookie. Those that have run out are removed."""
+    session.execute(delete(WebSession).where(WebSession.expires_at < now()))
+    token = secrets.token_urlsafe(32)
+    session.add(
+        WebSession(
+            token_hash=digest(token),
+            user_id=user.id,
+            csrf=secrets.token_urlsafe(24),
+            expires_at=now() + timedelta(minutes=settings.idle_minutes),
+        )
+    )
+    return token
+
+
+def find_session(
+    session: Session, token: str, settings: WebSettings, *, extend: bool = True
+) -> SignedIn | None:
+    """Who has this token. extend: the sign-in goes on for another while of rest."""
+    row = session.get(WebSession, digest(token))
+    if row is None:
+        return None
+    user = session.get(User, row.user_id)
+    longest = timedelta(hours=settings.session_hours)
+    ended = row.expires_at < now() or now() - row.created_at > longest
+    if user is None or user.disabled or ended:
+        session.delete(row)
+        return None
+    later = now() + timedelta(minutes=settings.idle_minutes)
+    if extend and later - row.expires_at > timedelta(minutes=settings.idle_minutes) / 10:
+        row.expires_at = later
+    return SignedIn(user.name, Role(user.role), row.csrf)
+
+
+def close_session(session: Session, token: str) -> None:
+    """Sign out."""
+    session.execute(delete(WebSession).where(WebSession.token_hash == digest(token)))

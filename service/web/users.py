@@ -1,0 +1,89 @@
+"""Who may sign in, and what each role may do."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from service.audit import Action, Person, record
+from service.database.models import User, WebSession, now
+from service.web.passwords import hash_password, right
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+FREE_FAILURES = 5
+"""Wrong passwords in a row before a user is locked out."""
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(minutes=15)
+
+
+class Role(StrEnum):
+    """VIEWER sees studies; OPERATOR also acts on them, and sees the audit log."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+def find(session: Session, name: str) -> User | None:
+    """A user by name."""
+    return session.scalar(select(User).where(User.name == name))
+
+
+def put(session: Session, name: str, password: str, role: Role, by: Person) -> User:
+    """Add a user, or give one a new password and role. Sign-ins with the old one end.
+
+    Raises ValueError where the name or the password is not accepted.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError("a user's name has small letters, digits, dots, _ and - only")
+    user = find(session, name)
+    if user is None:
+        user = User(name=name, password_hash="", role=role.value)
+        session.add(user)
+    user.password_hash = hash_password(password)
+    user.role, user.disabled, user.failures, user.locked_until = role.value, False, 0, None
+    session.flush()
+    end_sessions(session, user)
+    record(session, by, Action.USER, name, role=role.value, change="password and role")
+    return user
+
+
+def disable(session: Session, name: str, by: Person) -> None:
+    """Let a user sign in no more; sign-ins end at once. Raises LookupError."""
+    user = find(session, name)
+    if user is None:
+        raise LookupError(f"there is no user {name!r}")
+    user.disabled = True
+    end_sessions(session, user)
+    record(session, by, Action.USER, name, change="disabled")
+
+
+def end_sessions(session: Session, user: User) -> None:
+    """End all sign-ins of a user."""
+    session.execute(delete(WebSession).where(WebSession.user_id == user.id))
+
+
+def check(session: Session, name: str, password: str) -> User | None:
+    """The user, if name and password are right and the user is neither disabled nor locked out.
+
+    Counts: wrong passwords in a row lock a user out for a growing time.
+    """
+    user = find(session, name)
+    known = user is not None and not user.disabled
+    correct = right(password, user.password_hash if user is not None and known else None)
+    if user is None or not known:
+        return None
+    if user.locked_until is not None and now() < user.locked_until <= now() + LONGEST_LOCK:
+        return None
+    if not correct:
+        user.failures += 1
+        beyond = user.failures - FREE_FAILURES
+        if beyond >= 0:
+            user.locked_until = now() + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(beyond, 8))
+        return None
+    user.failures, user.locked_until = 0, None
+    return user
