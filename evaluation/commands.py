@@ -24,6 +24,7 @@ def add_comparisons(commands: Any) -> None:
         commands.add_parser("dose", help="the plan's dose in predicted and clinical contours")
     )
     _add_human(commands.add_parser("human", help="how well two observers agree"))
+    _add_commission(commands.add_parser("commission", help="a clinic's patients, limits, record"))
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -161,3 +162,58 @@ def _human(flags: argparse.Namespace) -> None:
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "human.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
+
+
+def _add_commission(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--patients", type=Path, help="folder of folders, one a patient: CT and RTSTRUCT")
+    add("--thresholds", type=Path, help="the clinic's limits; evaluation/thresholds.yaml shows how")
+    add("--models", type=Path, default=Path("models"))
+    add("--config", type=Path, help="settings for the application (app.yaml)")
+    add("--clinic", default="", help="what the record calls the clinic")
+    add("--output", type=Path, help="folder for the record")
+    add("--work", type=Path, default=Path("out/commissioning"), help="runs already done")
+    add("--verify", type=Path, metavar="RECORD", help="hold a record against --models instead")
+    parser.set_defaults(run=_commission)
+
+
+def _commission(flags: argparse.Namespace) -> None:
+    if flags.verify:
+        _verify(flags.verify, flags.models)
+        return
+    if not (flags.patients and flags.thresholds and flags.output):
+        raise ValueError("give --patients, --thresholds and --output, or --verify RECORD")
+    from evaluation import commissioning, commissioning_page, commissioning_run  # noqa: PLC0415
+
+    limits = commissioning.read_thresholds(flags.thresholds, load_catalogue(flags.models))
+    plan = commissioning_run.Plan(
+        flags.patients, flags.models, limits, flags.work, flags.clinic, flags.config
+    )
+    found = commissioning_run.commission(plan)
+    out = flags.output
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "record.json").write_text(found.record.as_json(), encoding="utf-8")
+    commissioning_page.write_html(out / "record.html", found.record)
+    commissioning_page.write_pdf(out / "record.pdf", found.record)
+    settings = commissioning_page.settings(found.record)
+    (out / "released.yaml").write_text(settings, encoding="utf-8")
+    commissioning_run.write_key(out / commissioning_run.KEY_NAME, found.folders)
+    LOGGER.info("%s", commissioning_page.allowed(found.record))
+    LOGGER.info("record %s in %s", found.record.sha256, out)
+
+
+def _verify(path: Path, models: Path) -> None:
+    from evaluation.application import model_files  # noqa: PLC0415
+    from evaluation.commissioning import read_record  # noqa: PLC0415
+
+    record = read_record(path)
+    there = {file.sha256 for file in model_files(models)}
+    gone = [
+        one.organ
+        for one in record.decisions
+        if one.allowed and one.network and one.network.sha256 not in there
+    ]
+    gone += [one.folder for one in record.networks if not one.organs and one.sha256 not in there]
+    if gone:
+        raise ValueError(f"{models} holds other networks than the record for {', '.join(gone)}")
+    LOGGER.info("The record is as it was made, and %s holds its released networks.", models)

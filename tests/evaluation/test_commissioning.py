@@ -1,0 +1,279 @@
+"""Commissioning: limits decide by hand's figures, and the record is bound to what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from app.settings import Settings
+from datasets.as_dicom import write_ct
+from datasets.cases import Case
+from datasets.references import write_references
+from evaluation.__main__ import main
+from evaluation.application import ROOT, Run
+from evaluation.commissioning import (
+    Limits,
+    Measured,
+    Network,
+    Thresholds,
+    decide,
+    figures,
+    read_record,
+    read_thresholds,
+)
+from oarflow.organs import load_catalogue
+from oarflow.result import ModelPart, OrganPart
+from oarflow.structures import Status
+from tests.evaluation.cases import made_up, result
+
+CATALOGUE = load_catalogue()
+PAROTID = Network(
+    folder="Parotid_L", name="oarflow/p", version="1", sha256="ab" * 32, organs=("Parotid_L",)
+)
+
+
+def one(dsc: float, **changes: Any) -> Measured:
+    plain: dict[str, Any] = {
+        "patient": "P001",
+        "organ": "Parotid_L",
+        "status": "segmented",
+        "flags": (),
+        "dsc": dsc,
+        "hd95_mm": 4.0,
+        "surface_dice": 0.9,
+        "volume_cc": 22.0,
+        "reference_cc": 20.0,
+        "swapped": False,
+        "model_sha256": PAROTID.sha256,
+    }
+    return Measured(**plain | changes)
+
+
+def test_figures_by_hand() -> None:
+    found = figures(
+        [
+            one(0.9, hd95_mm=2.0),
+            one(0.7, volume_cc=15.0, hd95_mm=5.0),
+            one(0.2, hd95_mm=9.0, swapped=True),
+            one(0.1, flags=("odd",)),
+            one(0.0, volume_cc=0.0, hd95_mm=None, status="absent"),
+        ]
+    )
+    assert found["patients"] == 5
+    assert found["mean_dsc"] == pytest.approx(1.9 / 5)
+    assert found["lowest_dsc"] == 0.0
+    assert found["median_hd95_mm"] == 4.5
+    assert found["greatest_hd95_mm"] == 9.0
+    assert found["mean_volume_error"] == pytest.approx((0.1 + 0.25 + 0.1 + 0.1 + 1.0) / 5)
+    # The one of 0.1 had a flag, the missing one is said to be absent.
+    assert (found["missed"], found["silent_failures"], found["swapped"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reasons"),
+    [
+        ({"mean_dsc": 0.8, "patients": 2}, ()),
+        ({"mean_dsc": 0.81}, ("mean Dice 0.8 is below 0.81",)),
+        ({"lowest_dsc": 0.75, "missed": 0}, ("lowest Dice 0.7 is below 0.75",)),
+        ({"patients": 10}, ("patients 2 is below 10",)),
+        ({"greatest_hd95_mm": 3.9}, ("greatest HD95 (mm) 4 is above 3.9",)),
+        ({"mean_volume_error": 0.1001}, ()),
+        ({}, ("no limit is set for it",)),
+    ],
+)
+def test_limits_decide(limits: dict[str, float], reasons: tuple[str, ...]) -> None:
+    thresholds = Thresholds(organs={"Parotid_L": Limits(**limits)})
+    (found,) = decide([PAROTID], thresholds, [one(0.9), one(0.7)])
+    assert (found.allowed, found.reasons) == (not reasons, reasons)
+
+
+def test_what_is_not_asked_for_is_not_released() -> None:
+    no_limit, wrong = decide(
+        [PAROTID], Thresholds(organs={"Larynx": Limits(mean_dsc=0.5)}), [one(0.9)]
+    )
+    assert no_limit.reasons == ("no limit is set for it",)
+    assert wrong.reasons == (
+        "no network contours it",
+        "mean Dice cannot be measured",
+        "no patient has a contour of it to compare with",
+    )
+    other = decide(
+        [PAROTID],
+        Thresholds(organs={"Parotid_L": Limits(mean_dsc=0.5)}),
+        [one(0.9, model_sha256="cd" * 32)],
+    )
+    assert "another network" in other[0].reasons[0]
+    assert Thresholds(default=Limits(mean_dsc=0.5)).of("Parotid_L") is None
+
+
+def test_an_organs_own_limits_go_before_the_defaults() -> None:
+    found = Thresholds(
+        default=Limits(patients=10, missed=0), organs={"Lips": Limits(patients=3)}
+    ).of("Lips")
+    assert found == Limits(patients=3, missed=0)
+
+
+def test_the_example_of_thresholds_is_one(tmp_path: Path) -> None:
+    found = read_thresholds(ROOT / "evaluation" / "thresholds.yaml", CATALOGUE)
+    brainstem = found.of("Brainstem")
+    assert brainstem is not None
+    assert brainstem.patients == 10
+    for text, said in (
+        ("organs: {Nose: {}}", "'Nose' is not in the catalogue"),
+        ("organs: {Lips: {dice: 1}}", "organs.Lips.dice"),
+        ("default: {mean_dsc: 80}", "default.mean_dsc"),
+        ("a: [", "is no YAML"),
+    ):
+        (tmp_path / "t.yaml").write_text(text)
+        with pytest.raises(ValueError, match=said):
+            read_thresholds(tmp_path / "t.yaml", CATALOGUE)
+
+
+def patient(folder: Path) -> None:
+    case = made_up(folder.name)
+    write_ct(case, folder / "ct")
+    write_references(case, folder / "ct", folder / "clinic.dcm")
+
+
+def models(folder: Path) -> Path:
+    for name, role, organs in (
+        ("Parotid_L", "segmenter", ["Parotid_L"]),
+        ("SpinalCord", "segmenter", ["SpinalCord"]),
+        ("localizer", "localizer", ["Parotid_L"]),
+    ):
+        digest = {"Parotid_L": "ab", "SpinalCord": "cd", "localizer": "ef"}[name] * 32
+        card = {"name": name, "version": "1", "role": role, "organs": organs, "sha256": digest}
+        (folder / name).mkdir(parents=True)
+        (folder / name / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture
+def application(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """An application that draws the left parotid right and the cord two voxels off."""
+    runs: list[Path] = []
+
+    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> Run:
+        runs.append(ct)
+        case = made_up(ct.name)
+        cord = np.roll(case.masks["SpinalCord"], 2, axis=2)
+        masks = {"Parotid_L": case.masks["Parotid_L"], "SpinalCord": cord}
+        drawn = Case(case.id, case.ct, case.spacing_zyx, masks)
+        write_references(drawn, ct / "ct", out / "rtstruct.dcm")
+        parts = tuple(
+            OrganPart(
+                name=organ,
+                status=Status.SEGMENTED,
+                volume_cc=1,
+                slices=1,
+                seconds=1,
+                model=ModelPart(name=organ, version="1", sha256=digest * 32),
+            )
+            for organ, digest in (("Parotid_L", "ab"), ("SpinalCord", "cd"))
+        )
+        found = result().model_copy(update={"organs": parts})
+        return Run(found, out / "rtstruct.dcm")
+
+    monkeypatch.setattr("evaluation.commissioning_run.run_application", run)
+    return runs
+
+
+def test_a_clinics_patients_become_a_record(
+    tmp_path: Path, application: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    for name in ("Doe_John", "Roe_Jane"):
+        patient(tmp_path / "patients" / name)
+    limits = {"patients": 2, "mean_dsc": 0.9}
+    thresholds = {"organs": {"Parotid_L": limits, "SpinalCord": limits}}
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(thresholds))
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    place = models(tmp_path / "models")
+    flags += ["--models", str(place), "--work", str(tmp_path / "work"), "--clinic", "Ours & Co"]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert len(application) == 2
+    record = read_record(tmp_path / "out" / "record.json")
+    decisions = {one.organ: one for one in record.decisions}
+    assert decisions["Parotid_L"].allowed
+    # A cord three columns wide, moved by two of them: a third in common.
+    assert decisions["SpinalCord"].reasons == ("mean Dice 0.333 is below 0.9",)
+    assert record.made == "2023-11-14T22:13:20+00:00"
+    assert [one.patient for one in record.patients] == ["P001", "P002"]
+    page = (tmp_path / "out" / "record.html").read_text()
+    for text in (
+        "1 of 2 organs may be used: Parotid_L.",
+        "Ours &amp; Co",
+        record.sha256,
+        "ab" * 32,
+    ):
+        assert text in page
+    pdf = (tmp_path / "out" / "record.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    # The names of folders stand in the clinic's own list alone.
+    assert "P001,Doe_John" in (tmp_path / "out" / "patients.csv").read_text()
+    written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert all(b"Doe" not in data for name, data in written.items() if name != "patients.csv")
+    released = yaml.safe_load(written["released.yaml"])
+    assert released == {"organs": ["Parotid_L"], "trusted_models": ["ab" * 32, "ef" * 32]}
+    assert Settings.model_validate(released).organs == ("Parotid_L",)
+    verify = ["commission", "--verify", str(tmp_path / "out" / "record.json")]
+    assert main([*verify, "--models", str(place)]) == 0
+    card = place / "Parotid_L" / "model.json"
+    card.write_text(card.read_text().replace("ab", "aa"))
+    assert main([*verify, "--models", str(place)]) == 1
+
+
+def test_a_record_that_was_changed_is_no_record(
+    tmp_path: Path, application: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    patient(tmp_path / "patients" / "a")
+    (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {mean_dsc: 0.9}}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    path = tmp_path / "out" / "record.json"
+    text = path.read_text()
+    assert '"allowed": false' in text
+    path.write_text(text.replace('"allowed": false', '"allowed": true'))
+    with pytest.raises(ValueError, match="was changed after it was made"):
+        read_record(path)
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="no commissioning record"):
+        read_record(path)
+    assert main(["commission", "--output", str(tmp_path / "out")]) == 1
+    assert "give --patients" in caplog.text
+
+
+def test_a_refused_patient_counts_as_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "evaluation.commissioning_run.run_application", lambda *_: Run(result(), None)
+    )
+    patient(tmp_path / "patients" / "a")
+    (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 0}}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    record = read_record(tmp_path / "out" / "record.json")
+    cord = next(one for one in record.decisions if one.organ == "SpinalCord")
+    assert cord.reasons == ("missed 1 is above 0",)
+
+
+def test_a_patient_without_contours_is_named(
+    tmp_path: Path, application: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    patient(tmp_path / "patients" / "a")
+    (tmp_path / "patients" / "a" / "clinic.dcm").unlink()
+    (tmp_path / "t.yaml").write_text("organs: {}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
+    assert "a: 0 of 0 RTSTRUCT refer to the CT" in caplog.text
+    assert not application
