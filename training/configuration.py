@@ -1,4 +1,4 @@
-"""What is trained, and how: one YAML file a network."""
+"""What is trained, and how: one YAML file a network, or a table of one network an organ."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.networks.card import Role, Window
+from oarflow.organs import load_catalogue
 
 CONFIGURATIONS = Path(__file__).parent / "configurations"
 
@@ -22,31 +23,88 @@ class Configuration(BaseModel):
     jitter_mm: standard deviation (z, y, x) of a patch's centre about the organ's, in mm.
     beyond_mm: how far beyond an organ's ends planes are drawn in training, and run later
         (margin_mm on the card).
-    widths, blocks: of the residual U-Net.
+    region: what a segmenter looks at: a patch about the organ, or the whole slice.
+    architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
+        dropouts, residual_units, normalize: its own measures.
+    activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
+    steps, or epochs: an epoch is as many samples as the training patients have slices.
+    losses: names of training.losses with their weights. schedule: how the learning rate falls;
+        plateau halves it after `patience` validations without a better Dice.
+    sampling: what a batch is made of; empty is by role (training.samplers).
+    augmentation: clinic (training.augmentation), deformation (elastic and grid), or none.
+    mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
     average: decay of the running mean of the weights, which is what is exported.
+    validate_every: steps between validations on the tuning patients, 0 for none.
+    keep: what is exported, the last weights or those that validated best.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     role: Role
-    organs: tuple[str, ...]
+    organs: tuple[str, ...] = Field(min_length=1)
     dimensions: Literal[2, 3]
     offsets_mm: tuple[float, ...] = (0.0,)
     window: Window
+    region: Literal["patch", "slice"] = "patch"
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]
     smoothness_mm: tuple[float, float, float] = (0.9, 2.0, 2.0)
     jitter_mm: tuple[float, float, float] = (6.0, 6.0, 6.0)
     beyond_mm: float = 18.0
+    architecture: str = "residual_unet"
+    backbone: Literal["resnet34", "seresnet34", "resnext50"] | None = None
     widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-    steps: int = Field(gt=0)
+    blocks: tuple[int, ...] = ()
+    decoder_widths: tuple[int, ...] = ()
+    encoder_dropout: float = 0.0
+    decoder_dropout: float = 0.0
+    residual_units: int = 2
+    normalize: bool = False
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    steps: int = Field(default=0, ge=0)
+    epochs: int | None = Field(default=None, gt=0)
     batch: int = Field(gt=0)
+    losses: dict[str, float] = {"dice_and_cross_entropy": 1.0}
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    schedule: Literal["cosine", "constant", "plateau", "polynomial"] = "cosine"
+    patience: int = 10
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
+    sampling: Literal["", "labelled_slices", "whole_slices"] = ""
+    augmentation: Literal["clinic", "deformation", "none"] = "clinic"
+    mixup: Literal["none", "plain", "weighted"] = "none"
     average: float = 0.998
+    validate_every: int = Field(default=0, ge=0)
+    keep: Literal["last", "best"] = "last"
     seed: int = 1
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Configuration:
+        if not self.steps and self.epochs is None:
+            raise ValueError("steps or epochs must say how long to train")
+        if (self.keep == "best" or self.schedule == "plateau") and not self.validate_every:
+            raise ValueError("keep: best and schedule: plateau need validate_every")
+        return self
+
+    @property
+    def in_channels(self) -> int:
+        return len(self.offsets_mm) if self.dimensions == 2 else 1
+
+    @property
+    def out_channels(self) -> int:
+        return len(self.organs) + (self.activation == "softmax")
+
+    @property
+    def multiple(self) -> int:
+        """Each axis of the input is a multiple of this many voxels."""
+        return int(2 ** (len(self.widths) - (self.architecture != "encoder_unet")))
+
+    def lasting(self, samples: int) -> Configuration:
+        """With the steps that its epochs of so many samples take; unchanged where it has steps."""
+        if self.steps:
+            return self
+        return self.model_copy(update={"steps": -(-samples // self.batch) * (self.epochs or 0)})
 
     @property
     def patch_voxels(self) -> tuple[int, int, int]:
@@ -81,13 +139,44 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
         raise ValueError(f"{path.name}: {key}: {first['msg']}") from error
 
 
+def shipped() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Each shipped file: its name, its first line of comment, and a table's organs."""
+    found = []
+    for path in sorted(CONFIGURATIONS.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        about = text.splitlines()[0].removeprefix("# ").rstrip(".")
+        found.append((path.stem, about, tuple(_organs(yaml.safe_load(text)))))
+    return found
+
+
 def _from_table(name: str) -> dict[str, Any]:
     folder, _, organ = name.rpartition("/")
     path = CONFIGURATIONS / f"{folder or 'slice'}.yaml"
     table = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    organs = table.get("organs", {})
+    organs = _organs(table)
     if organ not in organs:
         known = ", ".join(sorted(organs)) or "none"
         raise ValueError(f"no configuration {name!r}; organs of {path.stem}: {known}")
     own: dict[str, Any] = {"name": organ, "organs": [organ]}
-    return own | table["defaults"] | (organs[organ] or {})
+    shared: dict[str, Any] = table["defaults"]
+    return own | shared | organs[organ]
+
+
+def _organs(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a table says of each organ; with `from_catalogue`, what the catalogue says before it.
+
+    from_catalogue lists keys: backbone, and patch_mm, the larger one where there are two.
+    """
+    if "defaults" not in table:
+        return {}
+    organs = {organ: own or {} for organ, own in table["organs"].items()}
+    keys = table.get("from_catalogue")
+    if not keys:
+        return organs
+    listed = {}
+    for organ in load_catalogue():
+        if organ.backbone is not None:
+            edge = organ.default_patch_mm
+            known = {"backbone": organ.backbone, "patch_mm": [0, edge, edge]}
+            listed[organ.name] = {key: known[key] for key in keys} | organs.get(organ.name, {})
+    return listed

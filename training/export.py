@@ -26,22 +26,27 @@ from oarflow.networks.card import (
     View,
     write_card,
 )
+from training.architectures import build_network, describe
 from training.configuration import Configuration
-from training.loop import CHECKPOINT_NAME, build_network
+from training.loop import CHECKPOINT_NAME
 
 AGREEMENT = 1e-4
 """Greatest difference in logits between the exported and the eager network."""
 
 
 def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module, int, float]:
-    """The averaged network of a checkpoint in evaluation mode, its steps and its minutes."""
+    """The averaged network of a checkpoint in evaluation mode, its steps and its minutes.
+
+    Its weights are the last ones, or those that validated best where the configuration says so.
+    """
     saved = torch.load(work / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
     network = build_network(configuration)
+    kept = saved.get("best") if configuration.keep == "best" else None
     prefix = "module."
     network.load_state_dict(
         {
             key.removeprefix(prefix): value
-            for key, value in saved["average"].items()
+            for key, value in (kept or saved["average"]).items()
             if key.startswith(prefix)
         }
     )
@@ -66,11 +71,15 @@ def torchscript(network: nn.Module) -> bytes:
 def greatest_difference(network: nn.Module, file: bytes, configuration: Configuration) -> float:
     """Greatest difference in logits, file against network, over three sizes and batches."""
     module = load_network(file, torch.device("cpu"))
-    channels = len(configuration.offsets_mm) if configuration.dimensions == 2 else 1
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
-    for size, batch in ((32, 1), (48, 3), (64, 2)):
-        shape = (batch, channels, *[size] * configuration.dimensions)
+    multiple = max(16, configuration.multiple)
+    for count, batch in ((2, 1), (3, 3), (4, 2)):
+        shape = (
+            batch,
+            configuration.in_channels,
+            *[count * multiple] * configuration.dimensions,
+        )
         image: Tensor = torch.randn(shape, generator=generator)
         with torch.inference_mode():
             difference = (network(image) - module(image)).abs().max()
@@ -108,23 +117,21 @@ def export(
         organs=configuration.organs,
         dimensions=configuration.dimensions,
         view=View.AXIAL if configuration.dimensions == 2 else None,
-        region_from=Region(
-            source="localization" if configuration.role is Role.SEGMENTER else "volume"
-        ),
+        region_from=_region(configuration),
         channels=tuple(
             Channel(offset_mm=offset, window=configuration.window)
             for offset in (configuration.offsets_mm if configuration.dimensions == 2 else (0.0,))
         ),
-        patch_mm=configuration.patch_mm
-        if configuration.role is Role.SEGMENTER
-        else (0.0, 0.0, 0.0),
+        patch_mm=(0.0, 0.0, 0.0)
+        if _region(configuration).source == "volume"
+        else configuration.patch_mm,
         spacing_mm=configuration.spacing_mm,
         smoothness_mm=configuration.smoothness_mm,
         margin_mm=configuration.beyond_mm,
-        multiple=2 ** (len(configuration.widths) - 1),
+        multiple=configuration.multiple,
+        activation=configuration.activation,
         sha256=hashlib.sha256(file).hexdigest(),
-        architecture=f"residual U-Net, widths {list(configuration.widths)},"
-        f" blocks {list(configuration.blocks)}",
+        architecture=describe(configuration),
         parameters=int(np.sum([parameter.numel() for parameter in network.parameters()])),
         training=Training(
             data=data,
@@ -138,6 +145,11 @@ def export(
     )
     write_card(card, folder / CARD_NAME)
     return card
+
+
+def _region(configuration: Configuration) -> Region:
+    whole = configuration.role is not Role.SEGMENTER or configuration.region == "slice"
+    return Region(source="volume" if whole else "localization")
 
 
 def _commit() -> str:

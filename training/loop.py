@@ -1,8 +1,7 @@
-"""The training loop: seeded, resumable, with a log beside the checkpoint."""
+"""The training loop: seeded, resumable; log, validations and curves beside the checkpoint."""
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Callable
@@ -15,17 +14,20 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from training.architectures import ResidualUNet
+from training import curves
+from training.architectures import build_network
+from training.batches import Batch, Mixture, Sampler, mix
 from training.configuration import Configuration
-from training.losses import dice_and_cross_entropy
-from training.samplers import Batch, Sampler
+from training.curves import LOG_NAME
+from training.losses import objective
+from training.optimization import Schedule, optimizer
+from training.validation import Validation
+
+__all__ = ["CHECKPOINT_NAME", "LOG_NAME", "Outcome", "Report", "build_network", "train"]
 
 LOGGER = logging.getLogger(__name__)
 CHECKPOINT_NAME = "checkpoint.pt"
-LOG_NAME = "log.csv"
 CHECKPOINT_EVERY = 250
-WARM_UP_STEPS = 200
-"""The learning rate rises over so many steps, or a tenth of all where that is less."""
 
 Report = Callable[[int, float], None]
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -33,24 +35,14 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The network with averaged weights, in evaluation mode, and what it took."""
+    """The network with averaged weights, in evaluation mode, and what it took.
+
+    steps is less than the configuration's where the time limit came first.
+    """
 
     network: nn.Module
     steps: int
     minutes: float
-
-
-def build_network(configuration: Configuration) -> nn.Module:
-    """The configuration's network, seeded."""
-    torch.manual_seed(configuration.seed)
-    channels = len(configuration.offsets_mm) if configuration.dimensions == 2 else 1
-    return ResidualUNet(
-        configuration.dimensions,
-        channels,
-        len(configuration.organs),
-        configuration.widths,
-        configuration.blocks,
-    )
 
 
 def train(
@@ -59,29 +51,48 @@ def train(
     folder: Path,
     device: str = "cpu",
     report: Report | None = None,
+    *,
+    validation: Sampler | None = None,
+    limit_s: float | None = None,
 ) -> Outcome:
     """Train to the configured number of steps, going on from the folder's checkpoint.
 
     Each step draws its batch with a generator seeded by the configuration's seed and the step, so
     that a resumed run sees the batches it would have seen.
+    validation: draws from the tuning patients; needed where the configuration validates.
+    limit_s: stop, with a checkpoint, after so many seconds.
+    Raises ValueError for a configuration that cannot be trained so.
     """
+    if configuration.steps == 0:
+        raise ValueError(f"{configuration.name}: its epochs must be turned into steps first")
+    judge = None
+    if configuration.validate_every:
+        if validation is None:
+            raise ValueError(f"{configuration.name} validates, and needs patients for it")
+        judge = Validation(validation, configuration.seed)
     folder.mkdir(parents=True, exist_ok=True)
     state = _State(configuration, device)
     state.resume(folder)
     started = time.monotonic()
     running = None
     while state.step < configuration.steps:
+        if limit_s is not None and time.monotonic() - started > limit_s:
+            state.save(folder, state.seconds(started))
+            break
         random = np.random.default_rng((configuration.seed, state.step))
-        loss = state.advance(sampler.draw(random))
+        loss = state.advance(sampler.draw(random), random)
         running = loss if running is None else 0.98 * running + 0.02 * loss
-        if state.step % 50 == 0:
-            _append(folder / LOG_NAME, state.step, running, state.seconds(started))
+        ended = state.step == configuration.steps
+        if state.step % 50 == 0 or ended:
+            curves.log(folder, state.step, running, state.seconds(started))
             if report is not None:
                 report(state.step, running)
-        if state.step % CHECKPOINT_EVERY == 0 or state.step == configuration.steps:
+        if judge is not None and (state.step % configuration.validate_every == 0 or ended):
+            state.validate(judge, folder)
+        if state.step % CHECKPOINT_EVERY == 0 or ended:
             state.save(folder, state.seconds(started))
-    network = state.average.module.cpu().eval()
-    return Outcome(network, state.step, state.seconds(started) / 60)
+            curves.draw(folder)
+    return Outcome(state.exported().cpu().eval(), state.step, state.seconds(started) / 60)
 
 
 class _State:
@@ -99,13 +110,13 @@ class _State:
             multi_avg_fn=_running_mean(configuration.average),
             use_buffers=True,
         )
-        self._optimizer = torch.optim.AdamW(
-            network.parameters(),
-            lr=configuration.learning_rate,
-            weight_decay=configuration.weight_decay,
-        )
+        self._optimizer = optimizer(network, configuration)
+        self._schedule = Schedule(self._optimizer, configuration)
+        self._objective = objective(configuration)
         self.step = 0
         self._seconds_before = 0.0
+        self._best_dice = -1.0
+        self._best: dict[str, Tensor] | None = None
 
     def seconds(self, started: float) -> float:
         return self._seconds_before + time.monotonic() - started
@@ -119,6 +130,9 @@ class _State:
         self.average.load_state_dict(saved["average"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.step, self._seconds_before = saved["step"], saved["seconds"]
+        if "schedule" in saved:
+            self._schedule.load_state_dict(saved["schedule"])
+        self._best, self._best_dice = saved.get("best"), saved.get("best_dice", -1.0)
         LOGGER.info("resumed at step %d", self.step)
 
     def save(self, folder: Path, seconds: float) -> None:
@@ -128,6 +142,9 @@ class _State:
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                "best": self._best,
+                "best_dice": self._best_dice,
                 "step": self.step,
                 "seconds": seconds,
             },
@@ -135,15 +152,16 @@ class _State:
         )
         part.replace(folder / CHECKPOINT_NAME)
 
-    def advance(self, batch: Batch) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+    def advance(self, batch: Batch, random: np.random.Generator) -> float:
+        """One step. Dropout is seeded by the step too."""
+        torch.manual_seed(self._configuration.seed * 1_000_003 + self.step)
+        self._schedule.before_step(self.step)
         self.network.train()
         self._optimizer.zero_grad(set_to_none=True)
-        logits = self.network(batch.inputs.to(self._device))
-        loss = dice_and_cross_entropy(
-            logits, batch.targets.to(self._device), batch.known.to(self._device)
-        )
+        if self._configuration.mixup == "none":
+            loss = self._loss(self._logits(batch.inputs), batch)
+        else:
+            loss = self._mixed_loss(mix(batch, random))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self._optimizer.step()
@@ -151,11 +169,34 @@ class _State:
         self.step += 1
         return float(loss.detach())
 
-    def _learning_rate(self) -> float:
-        total = self._configuration.steps
-        warm = min(1.0, (self.step + 1) / max(1, min(WARM_UP_STEPS, total // 10)))
-        cosine = 0.5 * (1 + np.cos(np.pi * min(self.step, total) / total))
-        return float(self._configuration.learning_rate * warm * max(cosine, 0.01))
+    def validate(self, judge: Validation, folder: Path) -> None:
+        """Judge the averaged weights; keep the best ones where the configuration wants them."""
+        found = judge.judge(self.average.module, self._device)
+        curves.log_validation(folder, self.step, found.dice, found.iou, self._schedule.rate)
+        self._schedule.after_validation(found.dice)
+        if self._configuration.keep == "best" and found.dice > self._best_dice:
+            self._best_dice = found.dice
+            self._best = {
+                key: value.detach().clone() for key, value in self.average.state_dict().items()
+            }
+
+    def exported(self) -> nn.Module:
+        """The averaged network, with the weights that are to be exported."""
+        if self._best is not None:
+            self.average.load_state_dict(self._best)
+        return self.average.module
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.network(inputs.to(self._device))
+        return logits
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return self._objective(logits, batch.targets.to(self._device), batch.known.to(self._device))
+
+    def _mixed_loss(self, mixture: Mixture) -> Tensor:
+        logits = self._logits(mixture.inputs)
+        first, second = (self._loss(logits, part) for part in mixture.parts)
+        return mixture.share * first + (1 - mixture.share) * second
 
 
 def _running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
@@ -171,12 +212,3 @@ def _running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], No
                 mean.copy_(value)
 
     return update
-
-
-def _append(path: Path, step: int, loss: float, seconds: float) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(("step", "loss", "seconds"))
-        writer.writerow((step, f"{loss:.5f}", f"{seconds:.1f}"))

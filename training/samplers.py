@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,8 +12,10 @@ from torch import Tensor
 from oarflow.networks.card import Role
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image, crop_field, lost_ends, lost_planes
+from training.batches import Batch, Sampler
 from training.cases import Pose, TrainingCase, sample_ct, sample_mask
 from training.configuration import Configuration
+from training.slices import LabelledSliceSampler, WholeSliceSampler, scale_window
 
 SHARE_BEYOND = 0.25
 """Share of an organ's samples drawn beyond its ends."""
@@ -25,25 +25,6 @@ SHARE_ANYWHERE = 0.3
 
 SHARE_CROPPED = 0.10
 SHARE_LOST_PLANES = 0.10
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """inputs (n, channels, ...); targets (n, organs, ...) 0 to 1; known (n, organs) bool."""
-
-    inputs: Tensor
-    targets: Tensor
-    known: Tensor
-
-
-class Sampler(Protocol):
-    def draw(self, random: np.random.Generator) -> Batch: ...
-
-
-def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
-    """HU to -1..1 within the window, as the application does it."""
-    low, high = window
-    return (hu.clamp(low, high) - low) / (high - low) * 2 - 1
 
 
 class PlaneSampler:
@@ -73,9 +54,12 @@ class PlaneSampler:
         case = self._cases[number]
         centre = self._centres[number] + random.normal(0, 1, 3) * self._configuration.jitter_mm
         centre[0] = self._plane(self._ranges[number], random)
-        pose = Pose.random(centre, random)
+        plain = self._configuration.augmentation == "none"
+        pose = Pose.straight(centre) if plain else Pose.random(centre, random)
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
         mask = sample_mask(case, self._organ, pose, (np.zeros(1), self._y, self._x))
+        if plain:
+            return scale_window(planes, self._configuration.window), mask
         if random.random() < SHARE_CROPPED:
             planes, mask = crop_field(planes, mask, random)
         if random.random() < SHARE_LOST_PLANES:
@@ -122,9 +106,12 @@ class BlockSampler:
         centre = self._centres[number].copy()
         centre[0] = self._height(self._ranges[number], random)
         centre = centre + random.normal(0, 1, 3) * self._configuration.jitter_mm
-        pose = Pose.random(centre, random)
+        plain = self._configuration.augmentation == "none"
+        pose = Pose.straight(centre) if plain else Pose.random(centre, random)
         block = sample_ct(case, pose, self._axes)
         mask = sample_mask(case, self._organ, pose, self._axes)
+        if plain:
+            return scale_window(block, self._configuration.window), mask
         if random.random() < SHARE_CROPPED:
             block, mask = crop_field(block, mask, random)
         if random.random() < SHARE_LOST_PLANES:
@@ -179,11 +166,16 @@ class LocalizerSampler:
         if random.random() < SHARE_ANYWHERE:
             low, high = 0.0, float(case.ct.shape[0] * case.spacing_mm[0])
         centre[0] = random.uniform(low - 10, high + 10)
-        pose = Pose.random(centre, random, degrees=(6.0, 4.0, 4.0))
+        plain = self._configuration.augmentation == "none"
+        pose = (
+            Pose.straight(centre) if plain else Pose.random(centre, random, degrees=(6.0, 4.0, 4.0))
+        )
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
         masks, known = self._targets(case, pose)
-        planes, masks = self._damage(planes, masks, random)
-        planes = scale_window(change_image(planes, random), self._configuration.window)
+        if not plain:
+            planes, masks = self._damage(planes, masks, random)
+            planes = change_image(planes, random)
+        planes = scale_window(planes, self._configuration.window)
         if self._configuration.dimensions == 2:
             return planes, masks[:, 0], known
         return planes[None], masks, known
@@ -219,8 +211,19 @@ class LocalizerSampler:
 
 
 def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> Sampler:
-    """The sampler that a configuration's role asks for."""
+    """The sampler that a configuration names, or that its role asks for."""
+    if configuration.sampling == "labelled_slices":
+        return LabelledSliceSampler(cases, configuration)
+    if configuration.sampling == "whole_slices":
+        return WholeSliceSampler(cases, configuration)
     if configuration.role is Role.SEGMENTER:
         kind = PlaneSampler if configuration.dimensions == 2 else BlockSampler
         return kind(cases, configuration)
     return LocalizerSampler(cases, configuration)
+
+
+def validation_sampler(cases: Sequence[TrainingCase], configuration: Configuration) -> Sampler:
+    """The same samples as they are: no augmentation, no mixing."""
+    return sampler_for(
+        cases, configuration.model_copy(update={"augmentation": "none", "mixup": "none"})
+    )

@@ -1,0 +1,135 @@
+"""Batches of CT slices: one organ's labelled ones (SLICE), or whole ones with all organs (RESU)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oarflow.networks.sampling import centred_axis
+from training.batches import Batch
+from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.configuration import Configuration
+from training.crops import crop_of, cut, cut_mask
+from training.deformation import deform
+
+
+def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
+    """HU to -1..1 within the window, as the application does it."""
+    low, high = window
+    return (hu.clamp(low, high) - low) / (high - low) * 2 - 1
+
+
+class LabelledSliceSampler:
+    """All slices that hold one organ, cropped once and kept; drawn as they are (SLICE)."""
+
+    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
+        organ = configuration.organs[0]
+        some = [case for case in cases if organ in case.masks]
+        if not some:
+            raise ValueError(f"no training case has {organ}")
+        crops = [crop_of(case, organ, configuration) for case in some]
+        pairs = list(zip(some, crops, strict=True))
+        images = torch.cat([cut(case, crop, configuration) for case, crop in pairs])
+        masks = torch.cat([cut_mask(case, crop, configuration) for case, crop in pairs])
+        labelled = masks.amax(dim=(1, 2, 3)) >= 0.5
+        self.images = scale_window(images[labelled], configuration.window)
+        self.masks = masks[labelled]
+        self._batch = configuration.batch
+
+    def __len__(self) -> int:
+        """How many samples make an epoch."""
+        return len(self.images)
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        chosen = torch.from_numpy(random.integers(len(self.images), size=self._batch))
+        known = torch.ones(self._batch, 1, dtype=torch.bool)
+        return Batch(self.images[chosen], self.masks[chosen], known)
+
+
+class WholeSliceSampler:
+    """Slices of the whole patient with all organs, near labelled ones (RESU, section 4.2.1).
+
+    Weighted mixup draws a slice by the sum, over its organs, of the inverse number of slices that
+    hold the organ: rare organs come as often as frequent ones.
+    """
+
+    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._organs = configuration.organs
+        self._cases = [case for case in cases if any(o in case.masks for o in self._organs)]
+        absent = [o for o in self._organs if not any(o in case.masks for case in cases)]
+        if absent:
+            raise ValueError(f"no training case has {', '.join(absent)}")
+        _, height, width = configuration.patch_voxels
+        self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
+        self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
+        self._planes, present = self._list_planes()
+        self._shares = self._weigh(present)
+
+    def __len__(self) -> int:
+        """How many samples make an epoch."""
+        return len(self._planes)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """How often each plane is drawn; they sum to one."""
+        return self._shares
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        chosen = random.choice(len(self._planes), size=self._configuration.batch, p=self._shares)
+        triples = [self._sample(self._planes[number], random) for number in chosen]
+        images, masks, known = (torch.stack(part) for part in zip(*triples, strict=True))
+        return Batch(images, masks, known)
+
+    def _list_planes(self) -> tuple[list[tuple[int, int]], NDArray[np.bool_]]:
+        """(case, plane) of every plane near a label, and which organs each holds."""
+        planes, present = [], []
+        for number, case in enumerate(self._cases):
+            organs = [organ for organ in self._organs if organ in case.masks]
+            holds = np.zeros((case.ct.shape[0], len(self._organs)), dtype=bool)
+            for organ in organs:
+                holds[:, self._organs.index(organ)] = case.masks[organ].any(axis=(1, 2))
+            used = np.flatnonzero(holds.any(axis=1))
+            beyond = int(self._configuration.beyond_mm / case.spacing_mm[0])
+            first, last = max(0, used[0] - beyond), min(len(holds) - 1, used[-1] + beyond)
+            for plane in range(first, last + 1):
+                planes.append((number, plane))
+                present.append(holds[plane])
+        return planes, np.asarray(present)
+
+    def _weigh(self, present: NDArray[np.bool_]) -> NDArray[np.float64]:
+        if self._configuration.mixup != "weighted":
+            return np.full(len(present), 1 / len(present))
+        weights = present @ (1 / np.maximum(present.sum(axis=0), 1))
+        return np.asarray(weights / weights.sum())
+
+    def _sample(
+        self, place: tuple[int, int], random: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        number, plane = place
+        case = self._cases[number]
+        middle = (np.asarray(case.ct.shape) - 1) / 2 * case.spacing_mm
+        centre = middle + random.normal(0, 1, 3) * self._configuration.jitter_mm
+        centre[0] = plane * case.spacing_mm[0]
+        pose = Pose.straight(centre)
+        offsets = np.asarray(self._configuration.offsets_mm)
+        image = sample_ct(case, pose, (offsets, self._y, self._x))
+        masks = self._masks(case, pose)
+        if self._configuration.augmentation == "deformation":
+            image, masks = deform(image, masks, random)
+        known = torch.tensor([organ in case.masks for organ in self._organs])
+        return scale_window(image, self._configuration.window), masks, known
+
+    def _masks(self, case: TrainingCase, pose: Pose) -> Tensor:
+        axes = (np.zeros(1), self._y, self._x)
+        empty = torch.zeros(1, len(self._y), len(self._x))
+        return torch.cat(
+            [
+                sample_mask(case, organ, pose, axes) if organ in case.masks else empty
+                for organ in self._organs
+            ]
+        )
