@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.errors import InvalidDicomError
 from sqlalchemy import select
 
 from oarflow.result import FILE_NAME
@@ -94,7 +93,7 @@ class Batch:
             self._receiver.receive(
                 Origin(CALLER), data, syntax, header.sop_class_uid, header.sop_instance_uid
             )
-        except (NotStored, InvalidDicomError, OSError, ValueError, AttributeError, KeyError):
+        except (NotStored, OSError, ValueError):
             return False
         return True
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -138,7 +139,8 @@ def listener(settings: Settings) -> Iterator[Finding]:
             "name the senders' own addresses under listener.allow",
         )
     if own.tls is not None:
-        yield from _certificates("listener", own.tls.certificate, lambda: server_context(own.tls))
+        load = partial(server_context, own.tls)
+        yield from _certificates("listener", own.tls.certificate, load)
 
 
 def _taken(settings: Settings, error: OSError) -> Finding:
@@ -248,8 +250,8 @@ def peers(settings: Settings) -> Iterator[Finding]:
                 tls=destination.tls,
             )
             if peer.tls is not None:
-                tls = peer.tls
-                yield from _certificates(subject, tls.certificate, lambda t=tls: client_context(t))
+                load = partial(client_context, peer.tls)
+                yield from _certificates(subject, peer.tls.certificate, load)
             yield _peer(subject, title, peer)
         elif isinstance(destination, FolderDestination):
             usable = destination.path.is_dir() and os.access(destination.path, os.W_OK)

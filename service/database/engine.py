@@ -38,6 +38,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One transaction: all of it is in the database when the block ends, or nothing."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            session.connection()
             yield session
 
     @contextmanager

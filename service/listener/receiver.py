@@ -137,7 +137,7 @@ class Receiver:
         try:
             origin, transfer_syntax_uid, data = split(path)
             contents = inspect(data, transfer_syntax_uid, self._max_inflated)
-        except (NotStored, OSError, ValueError, AttributeError, KeyError):
+        except (NotStored, OSError, ValueError):
             LOGGER.error("a file in the spool is no instance; it is set aside")
             with contextlib.suppress(OSError):
                 path.rename(path.with_suffix(".damaged"))

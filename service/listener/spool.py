@@ -101,8 +101,13 @@ def split(path: Path) -> tuple[Origin, str, bytes]:
 
 
 def split_bytes(whole: bytes) -> tuple[Origin, str, bytes]:
-    """The same, of a file's bytes. Raises ValueError, AttributeError, KeyError."""
-    meta = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=[]).file_meta
+    """The same, of a file's bytes. Raises ValueError."""
+    try:
+        meta = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=[]).file_meta
+    except Exception as error:  # whatever the parser meets
+        raise ValueError("no DICOM file") from error
+    if "FileMetaInformationGroupLength" not in meta or "TransferSyntaxUID" not in meta:
+        raise ValueError("no DICOM file")
     start = 132 + 12 + int(meta.FileMetaInformationGroupLength)
     origin = Origin(
         str(meta.get("SourceApplicationEntityTitle", "")),

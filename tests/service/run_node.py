@@ -1,0 +1,90 @@
+"""`python -m service` as tests need it: without parts they do not use, and killed where they say.
+
+OARFLOW_TEST_KILL: a step at which the process kills itself with SIGKILL. OARFLOW_TEST_ENGINE=here:
+runs take place in a thread of this process, without Dask.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import service.node
+from service.__main__ import main
+from service.database import jobs
+from service.execution import executor, workspace
+from service.files import sync_folder
+from service.listener import receiver, spool
+from tests.service.node_bench import HereEngine, HereTicket
+
+
+class ThreadEngine(HereEngine):
+    """Runs at once, each in a thread."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+
+    def submit(self, order: Any) -> HereTicket:
+        ticket = super().submit(order)
+        threading.Thread(target=self.run_last, daemon=True).start()
+        return ticket
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, and then the end."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        value = function(*arguments, **named)
+        die()
+        return value
+
+    return call
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "before the rename": lambda: setattr(spool, "write_safely", _half),
+    "after the rename": lambda: setattr(receiver.Receiver, "_journal", die),
+    "after the journal": lambda: setattr(
+        receiver.Receiver, "_journal", after(receiver.Receiver._journal)
+    ),
+    "while it is judged": lambda: setattr(jobs, "complete", die),
+    "when it is queued": lambda: setattr(
+        service.node.Assembler, "_consider", after(service.node.Assembler._consider)
+    ),
+    "when it is handed out": lambda: setattr(workspace, "prepare", die),
+    "when it runs": lambda: setattr(executor.Executor, "_listen", die_if_running),
+    "when it is over": lambda: setattr(executor.Executor, "_settle", die),
+    "when it is taken over": lambda: setattr(executor.Executor, "_apply", die),
+    "when it is segmented": lambda: setattr(
+        executor.Executor, "_settle", after(executor.Executor._settle)
+    ),
+}
+
+
+def _half(target: Any, *pieces: bytes) -> None:
+    (target.parent / ".part-half").write_bytes(pieces[0])
+    sync_folder(target.parent)
+    die()
+
+
+def die_if_running(self: Any) -> None:
+    if self._runs:
+        die()
+
+
+if __name__ == "__main__":
+    service.node.OTHERS = ("service.delivery",)
+    if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
+        vars(executor)["Engine"] = ThreadEngine
+    step = os.environ.get("OARFLOW_TEST_KILL")
+    if step:
+        STEPS[step]()
+    sys.exit(main())
