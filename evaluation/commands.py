@@ -100,6 +100,7 @@ def _add_dose(parser: argparse.ArgumentParser) -> None:
     add("--doses", type=Path, help="folder of their doses (default: in OARFLOW_DATA)")
     add("--models", type=Path, default=Path("models"))
     add("--cache", type=Path, default=Path("out/evaluation"), help="contours of cases already run")
+    add("--first", type=int, metavar="N", help="only the first N of OpenKBP's patients")
     add("--output", type=Path, default=Path("docs/results"))
     parser.set_defaults(run=_dose)
 
@@ -138,11 +139,12 @@ def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
 
     cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
     contours = kept(flags.models, flags.cache)
-    evaluate(cases, tuple(cases), flags.models, flags.cache)
+    ids = tuple(cases)[: flags.first]
+    evaluate(cases, ids, flags.models, flags.cache)
     organs = frozenset(organ for model in model_files(flags.models) for organ in model.organs)
     doses = flags.doses or shared("openkbp", "dose")
     catalogue = load_catalogue(flags.models)
-    return list(openkbp_doses(cases, doses, contours, organs, catalogue))
+    return list(openkbp_doses(cases, doses, contours, organs, catalogue, ids=ids))
 
 
 def _add_human(parser: argparse.ArgumentParser) -> None:

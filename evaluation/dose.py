@@ -93,12 +93,14 @@ def openkbp_doses(
     contours: Path,
     organs: frozenset[str],
     catalogue: Catalogue,
+    *,
+    ids: Sequence[str],
 ) -> Iterator[OrganDose]:
-    """All of OpenKBP's patients. contours: folder of `<id>.dcm`; a patient without one was refused.
+    """OpenKBP's patients of these ids. contours: folder of `<id>.dcm`; one without was refused.
 
     organs: those that a network contours.
     """
-    for case_id in cases:
+    for case_id in ids:
         case = cases[case_id]
         dose = openkbp_dose(doses, case)
         path = contours / f"{case_id}.dcm"

@@ -32,9 +32,10 @@ from tests.datasets.made_up import (
 )
 
 CANONICAL = STRAIGHT.points()
+COARSE = Layout(spacing_xyz=(4.0, 5.0, 8.0))
 # Every way to store a right-handed or left-handed axial volume along the patient's axes.
 ALL_LAYOUTS = [
-    Layout(tuple(zip(order, signs, strict=True)))
+    Layout(tuple(zip(order, signs, strict=True)), COARSE.spacing_xyz)
     for order in permutations(range(3))
     for signs in product((1, -1), repeat=3)
 ]
@@ -90,10 +91,15 @@ def test_pddca_in_ras_with_masks_of_255(tmp_path: Path) -> None:
 def test_every_order_and_direction_of_axes(tmp_path: Path, layout: Layout) -> None:
     points = layout.points()
     write_nifti(tmp_path / "p" / "ct.nii.gz", hu(points), layout)
-    for organ in ORGANS:
-        name = f"{organ}.nii.gz"
-        write_nifti(tmp_path / "p" / "segmentations" / name, inside(organ)(points), layout)
-    check(datasets.open(tmp_path)["p"])
+    mask = inside("Parotid_L")(points)
+    write_nifti(tmp_path / "p" / "segmentations" / "Parotid_L.nii.gz", mask, layout)
+    case = datasets.open(tmp_path)["p"]
+    canonical = COARSE.points()
+    assert np.array_equal(case.ct, hu(canonical))
+    assert case.origin_lps == pytest.approx(tuple(LOW))
+    assert case.grid.index_to_patient(np.array(case.ct.shape) - 1) == pytest.approx(HIGH)
+    found = case.masks["Parotid_L"]
+    assert np.array_equal(found, inside("Parotid_L")(canonical).astype(bool))
 
 
 def test_nnunets_layout_with_labels_by_number(tmp_path: Path) -> None:
@@ -171,12 +177,11 @@ def test_what_is_no_axial_image_is_said(tmp_path: Path) -> None:
 
 def test_a_mask_goes_to_another_grid_and_back(tmp_path: Path) -> None:
     write_nrrd(tmp_path / "a.nrrd", inside("Parotid_L")(CANONICAL), STRAIGHT)
-    coarse = Layout(spacing_xyz=(4.0, 5.0, 8.0))
-    write_nrrd(tmp_path / "b.nrrd", inside("Parotid_L")(coarse.points()), coarse)
+    write_nrrd(tmp_path / "b.nrrd", inside("Parotid_L")(COARSE.points()), COARSE)
     grid = read_grid(tmp_path / "b.nrrd")
     found = read_mask(tmp_path / "a.nrrd", grid)
     # Every voxel of the coarse grid lies on one of the fine grid.
-    assert np.array_equal(found, inside("Parotid_L")(coarse.points()).astype(bool))
+    assert np.array_equal(found, inside("Parotid_L")(COARSE.points()).astype(bool))
     write_image(tmp_path / "c.nii.gz", found, grid)
     again = read_mask(tmp_path / "c.nii.gz", grid)
     assert np.array_equal(found, again)

@@ -185,3 +185,21 @@ def test_surface_distance_agrees_on_organs(deepmind: Any, shared_data: Path, pat
             mask = np.roll(reference, (1, 0, 2), (0, 1, 2))
             mask[:, ::7] = False
             agree(deepmind, mask, reference, spacing)
+
+
+@pytest.mark.parametrize("organ", ["Parotid-Lt", "Cochlea-Rt", "Optic-Nerve-Lt", "Lens-Lt"])
+def test_surface_distance_agrees_on_two_observers(
+    deepmind: Any, shared_data: Path, organ: str
+) -> None:
+    masks = []
+    for observer in ("oncologist", "radiographer"):
+        with np.load(shared_data / "tcia-oars" / "test" / observer / "0522c0017.npz") as data:
+            spacing = tuple(float(mm) for mm in data["spacing_mm"])
+            whole = np.zeros(data["shape"], dtype=bool)
+            box = zip(data[f"{organ}.offset"], data[organ].shape, strict=True)
+            whole[tuple(slice(int(a), int(a) + n) for a, n in box)] = data[organ]
+            masks.append(whole)
+    used = np.argwhere(masks[0] | masks[1])
+    low, high = np.maximum(used.min(axis=0) - 3, 0), used.max(axis=0) + 4
+    part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    agree(deepmind, masks[1][part], masks[0][part], spacing)
