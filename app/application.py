@@ -27,6 +27,7 @@ class Job:
     store: ModelStore
     organs: Sequence[str]
     organ_seconds: float | None
+    precedence: Sequence[str]
     catalogue: Catalogue
     plan: WritePlan
     deliver: Callable[[Written], None]
@@ -58,7 +59,9 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
             organs=job.organs,
             organ_seconds=job.organ_seconds,
         )
-        assess = AssessOperator(self, journal=journal, catalogue=job.catalogue)
+        assess = AssessOperator(
+            self, journal=journal, catalogue=job.catalogue, precedence=job.precedence
+        )
         write = WriteOperator(self, journal=journal, plan=job.plan)
         deliver = DeliverOperator(self, journal=journal, deliver=job.deliver)
 

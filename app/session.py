@@ -21,7 +21,7 @@ from app.environment import describe
 from app.paths import Paths
 from app.progress import ProgressKind, Silent, make_progress
 from app.reports import Reports, output_parts
-from app.settings import Settings, requested_organs
+from app.settings import Settings, precedence, requested_organs
 from app.signals import StopOnSignal
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 from oarflow.intake import Intake, read_study, read_volume, studies
@@ -132,6 +132,7 @@ class _Setup:
 
     store: ModelStore
     organs: tuple[str, ...]
+    precedence: tuple[str, ...]
     catalogue: Catalogue
     plan: Callable[[Path], WritePlan]
     reports: Reports
@@ -176,7 +177,8 @@ class _Setup:
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
         organs = requested_organs(settings, store.organs, catalogue)
-        return cls(store, organs, catalogue, plan, reports, device, when, in_force)
+        first = precedence(settings, catalogue)
+        return cls(store, organs, first, catalogue, plan, reports, device, when, in_force)
 
 
 @dataclass
@@ -203,6 +205,7 @@ class _Case:
             store=self.setup.store,
             organs=self.setup.organs,
             organ_seconds=self.session.settings.organ_seconds,
+            precedence=self.setup.precedence,
             catalogue=self.setup.catalogue,
             plan=self.setup.plan(self.delivery.room(self.folder.name)),
             deliver=self._finish,

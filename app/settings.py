@@ -74,6 +74,7 @@ class Settings(_Section):
     rois: Rois = Rois()
     contours: Contours = Contours()
     outputs: Outputs = Outputs()
+    precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
 
     @property
@@ -119,17 +120,24 @@ def requested_organs(
     that no organ answers to, or a model's organ that the catalogue lacks.
     """
     names = available if settings.organs == "all" else settings.organs
-    found = set()
-    for name in names:
-        organ = catalogue.resolve(name)
-        if organ is None:
-            near = difflib.get_close_matches(name, catalogue.names, n=3)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise ConfigurationError("ORGAN_UNKNOWN", f"organ {name!r} is not known{hint}")
-        found.add(organ.name)
+    found = {_known(name, catalogue) for name in names}
     if not found:
         raise ConfigurationError("ORGAN_UNKNOWN", "no organ is asked for: see `organs`")
     return tuple(name for name in catalogue.names if name in found)
+
+
+def precedence(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:
+    """Catalogue names of `precedence`, in its order. Raises ConfigurationError ORGAN_UNKNOWN."""
+    return tuple(dict.fromkeys(_known(name, catalogue) for name in settings.precedence))
+
+
+def _known(name: str, catalogue: Catalogue) -> str:
+    organ = catalogue.resolve(name)
+    if organ is None:
+        near = difflib.get_close_matches(name, catalogue.names, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ConfigurationError("ORGAN_UNKNOWN", f"organ {name!r} is not known{hint}")
+    return organ.name
 
 
 def _explain(error: ValidationError) -> str:

@@ -16,6 +16,7 @@ from evaluation.application import RunError, model_files
 from evaluation.chain import evaluate
 from evaluation.commands import add_comparisons
 from evaluation.places import shared, shown, today
+from evaluation.plausibility_commands import add_plausibility
 from evaluation.tables import markdown, write_csv
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_blind(commands.add_parser("blind", help="two sources on one page, without names"))
     _add_review(commands.add_parser("review", help="scores that were saved from reports"))
     add_comparisons(commands)
+    add_plausibility(commands)
     return parser
 
 

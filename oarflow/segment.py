@@ -166,7 +166,8 @@ def _field(
         if attempt == GROWTHS or not _touches_border(values, network.card.threshold):
             break
         grown += GROWTH_MM
-    return paste_field(values, patch.grid, volume.grid, patch.slices, network.card.threshold)
+    field = paste_field(values, patch.grid, volume.grid, patch.slices, network.card.threshold)
+    return replace(field, clipped=_clipped(field, patch, volume.grid))
 
 
 def _patch(grid: Grid, localization: Localization, card: ModelCard, grown_mm: float) -> _Patch:
@@ -197,3 +198,20 @@ def _touches_border(values: NDArray[np.float32], threshold: float) -> bool:
     """Whether the organ reaches the in-plane border of its patch."""
     inside = values >= threshold
     return bool(inside[:, (0, -1), :].any() or inside[:, :, (0, -1)].any())
+
+
+def _clipped(field: ProbabilityField, patch: _Patch, grid: Grid) -> bool:
+    """Whether the organ runs to the last voxels that the network saw, although the CT goes on."""
+    mask = field.mask
+    for axis, seen in enumerate(patch.grid.axes):
+        extent = grid.axis_mm(axis)
+        planes = mask.any(axis=tuple(other for other in range(3) if other != axis))
+        used = np.flatnonzero(planes) + field.offset[axis]
+        if len(used) == 0:
+            return False
+        step = 0.99 * grid.spacing_zyx[axis]
+        if extent[0] < seen[0] and extent[used[0]] < seen[0] + step:
+            return True
+        if extent[-1] > seen[-1] and extent[used[-1]] > seen[-1] - step:
+            return True
+    return False

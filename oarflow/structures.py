@@ -68,11 +68,13 @@ class ProbabilityField:
     values: float32 (z, y, x), 0 to 1; zero everywhere outside.
     offset: index (z, y, x) of values[0, 0, 0] in the CT.
     threshold: the level at which the organ's surface lies.
+    clipped: whether the organ ran on to the end of what its network saw, inside the CT.
     """
 
     values: NDArray[np.float32]
     offset: tuple[int, int, int]
     threshold: float = 0.5
+    clipped: bool = False
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -100,7 +102,7 @@ class Segmentation:
     """One organ's result. field is None unless the status is written.
 
     volume_cc, slices: of the mask on the CT grid. flags: in words, empty where nothing speaks
-    against the organ. seconds: time the organ took.
+    against the organ. notes: what else was done to it, in words. seconds: time the organ took.
     """
 
     organ: str
@@ -112,3 +114,4 @@ class Segmentation:
     seconds: float = 0.0
     model: ModelIdentity | None = None
     localization: Localization | None = None
+    notes: tuple[str, ...] = ()

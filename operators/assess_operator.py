@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from oarflow.organs import Catalogue
@@ -11,12 +12,23 @@ from operators.stage import Stage
 
 
 class AssessOperator(Stage):
-    """In: intake, segmentations. Out: assessed (segmentations with the rules' flags)."""
+    """In: intake, segmentations. Out: assessed (overlaps settled, with the rules' flags).
+
+    precedence: organs of which an earlier one keeps what it shares with a later one.
+    """
 
     stage = "assess"
 
-    def __init__(self, fragment: Any, *args: Any, catalogue: Catalogue, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        fragment: Any,
+        *args: Any,
+        catalogue: Catalogue,
+        precedence: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
         self.catalogue = catalogue
+        self.precedence = tuple(precedence)
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -25,8 +37,9 @@ class AssessOperator(Stage):
         spec.output("assessed")
 
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
-        grid = op_input.receive("intake").volume.grid
-        assessed = assess(grid, op_input.receive("segmentations"), self.catalogue)
+        volume = op_input.receive("intake").volume
+        segmentations = op_input.receive("segmentations")
+        assessed = assess(volume, segmentations, self.catalogue, self.precedence)
         for segmentation in assessed:
             self.journal.record.keep(segmentation)
         op_output.emit(assessed, "assessed")

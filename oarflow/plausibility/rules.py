@@ -2,86 +2,177 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from oarflow.geometry import FloatArray, Grid
 from oarflow.organs import Catalogue
+from oarflow.plausibility.evidence import Contour, Scene, gather
+from oarflow.plausibility.limits import Limits, load_limits
+from oarflow.plausibility.overlap import overlaps, settled
+from oarflow.plausibility.signs import SIGNS, Family, places, signs
+from oarflow.priors import Priors, Spread, load_priors
 from oarflow.structures import Segmentation, Status
-
-AGREEMENT_MM = 20.0
-"""Localizer and contour that lie further apart than this speak of different things."""
+from oarflow.volume import Volume
 
 SIDE_MARGIN_MM = 5.0
 """A left organ lies at least this much further left than its right partner and than the cord."""
 
 MIDLINE_ORGANS = ("Brainstem", "SpinalCord")
 
-Centres = Mapping[str, FloatArray]
+WHOLE_SHARE = 0.9
+"""An organ in pieces of which the largest holds less than this share is in doubt."""
+
+OVERLAP_SHARE = 0.2
+"""Neighbours overlap by some voxels where both are unsure; more than this share is one too many."""
+
+ADULT_YEARS = 18.0
+"""The networks learned from adults."""
+
+ALWAYS_SAID = 30.0
+"""A score at which a sign of any family speaks: what nobody measured has no such figure."""
+
+X = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """What contours are held against."""
+
+    priors: Priors
+    limits: Limits
+
+    def spread(self, organ: str, sign: str) -> Spread | None:
+        """A sign's spread: of the networks' own contours, or of references."""
+        return self.limits.networks.get(organ, {}).get(sign) or self.priors.sign(organ, sign)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One thing that speaks against a contour. rule: its short name."""
+
+    rule: str
+    words: str
 
 
 def assess(
-    grid: Grid, segmentations: Sequence[Segmentation], catalogue: Catalogue
+    volume: Volume,
+    segmentations: Sequence[Segmentation],
+    catalogue: Catalogue,
+    precedence: Sequence[str] = (),
 ) -> tuple[Segmentation, ...]:
-    """The segmentations with every flag that a rule raises; flagged ones become suspicious."""
-    centres = {
-        item.organ: centroid_lps(grid, item) for item in segmentations if item.field is not None
-    }
-    assessed = []
-    for item in segmentations:
-        if item.organ not in centres:
-            assessed.append(item)
+    """The segmentations with every flag that a rule raises; flagged ones become suspicious.
+
+    precedence: organs of which an earlier one keeps what it shares with a later one.
+    """
+    measures = Measures(load_priors(), load_limits())
+    settled_items = settled(volume.grid, segmentations, precedence)
+    scene = gather(volume, settled_items, catalogue)
+    return tuple(
+        _assessed(item, judge(scene.contours[item.organ], scene, measures))
+        if item.organ in scene.contours
+        else item
+        for item in settled_items
+    )
+
+
+def judge(contour: Contour, scene: Scene, measures: Measures) -> tuple[Flag, ...]:
+    """All flags of one contour, hard rules first."""
+    flags = [Flag(name, words) for name, rule in _RULES.items() for words in rule(contour, scene)]
+    return (*flags, *_spoken(contour, scene, measures))
+
+
+def _assessed(item: Segmentation, flags: Iterable[Flag]) -> Segmentation:
+    words = tuple(flag.words for flag in flags)
+    status = Status.SUSPICIOUS if words else item.status
+    return replace(item, status=status, flags=(*item.flags, *words))
+
+
+def _spoken(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag]:
+    """Signs that passed the limit of their family."""
+    organ = contour.item.organ
+    judged = signs(contour, scene)
+    for name, sign in SIGNS.items():
+        spread = measures.spread(organ, name)
+        limit = measures.limits.families.get(sign.family)
+        if name not in judged or spread is None or limit is None:
             continue
-        flags = [flag for rule in _RULES for flag in rule(item, centres, catalogue)]
-        status = Status.SUSPICIOUS if flags else item.status
-        assessed.append(replace(item, status=status, flags=(*item.flags, *flags)))
-    return tuple(assessed)
+        score = spread.score(judged[name])
+        if (sign.high and score > limit) or (sign.low and score < -limit):
+            bound = spread.bound(limit if score > 0 else -limit)
+            yield Flag(sign.family.value, sign.words(judged[name], bound, spread))
+    limit = measures.limits.families.get(Family.PLACE, ALWAYS_SAID)
+    for place in places(contour, scene, measures.priors):
+        if abs(place.score) > limit:
+            yield Flag(Family.PLACE.value, place.words)
+    if "volume" not in judged or measures.spread(organ, "volume") is None:
+        yield from _catalogue_volume(contour)
 
 
-def centroid_lps(grid: Grid, item: Segmentation) -> FloatArray:
-    """(3,) centre of mass (x, y, z) of a segmentation's mask in patient space, in mm."""
-    assert item.field is not None
-    inside = np.argwhere(item.field.mask) + item.field.offset
-    return np.asarray(grid.index_to_patient(inside).mean(axis=0))
-
-
-def _volume(item: Segmentation, centres: Centres, catalogue: Catalogue) -> Iterator[str]:
-    if item.organ not in catalogue:
+def _catalogue_volume(contour: Contour) -> Iterator[Flag]:
+    """The catalogue's range, where no measured one applies; what is cut may be small."""
+    if contour.organ is None:
         return
-    least, most = catalogue.organ(item.organ).volume_cc
-    if item.volume_cc > most:
-        yield f"volume {item.volume_cc:.1f} cc is above the plausible {most:g} cc"
-    if item.volume_cc < least and item.status is not Status.TRUNCATED:
-        yield f"volume {item.volume_cc:.1f} cc is below the plausible {least:g} cc"
+    least, most = contour.organ.volume_cc
+    volume = contour.facts.volume_cc
+    if volume > most:
+        yield Flag("volume", f"volume {volume:.1f} cc is above the plausible {most:g} cc")
+    if volume < least and not contour.cut:
+        yield Flag("volume", f"volume {volume:.1f} cc is below the plausible {least:g} cc")
 
 
-def _side(item: Segmentation, centres: Centres, catalogue: Catalogue) -> Iterator[str]:
-    if item.organ not in catalogue:
+def _side(contour: Contour, scene: Scene) -> Iterator[str]:
+    if contour.organ is None:
         return
-    organ = catalogue.organ(item.organ)
-    towards_left = {"L": 1.0, "R": -1.0}.get(organ.laterality)
+    towards_left = {"L": 1.0, "R": -1.0}.get(contour.organ.laterality)
     if towards_left is None:
         return
-    for other in (organ.partner, *MIDLINE_ORGANS):
-        if other is not None and other in centres:
-            distance = float(centres[item.organ][0] - centres[other][0]) * towards_left
-            if distance < SIDE_MARGIN_MM:
+    for other in (contour.organ.partner, *MIDLINE_ORGANS):
+        if other is not None and other in scene.contours:
+            there = scene.contours[other].facts.centroid_mm[X]
+            if (contour.facts.centroid_mm[X] - there) * towards_left < SIDE_MARGIN_MM:
                 yield f"does not lie on its side of {other}"
 
 
-def _agreement(item: Segmentation, centres: Centres, catalogue: Catalogue) -> Iterator[str]:
-    found = item.localization
-    if found is None or found.centroid_lps is None:
-        return
-    distance = float(np.linalg.norm(centres[item.organ] - np.asarray(found.centroid_lps)))
-    if distance > AGREEMENT_MM:
-        yield f"lies {distance:.0f} mm from where the localizer saw the organ"
+def _pieces(contour: Contour, scene: Scene) -> Iterator[str]:
+    facts = contour.facts
+    if facts.components > 1 and facts.largest_share < WHOLE_SHARE:
+        yield f"is in {facts.components} pieces; the largest holds {facts.largest_share:.0%}"
 
 
-_RULES: tuple[Callable[[Segmentation, Centres, Catalogue], Iterator[str]], ...] = (
-    _volume,
-    _side,
-    _agreement,
-)
+def _gaps(contour: Contour, scene: Scene) -> Iterator[str]:
+    empty = contour.facts.empty_slices
+    if empty:
+        yield f"{empty} slice{'s' if empty > 1 else ''} without contour in its middle"
+
+
+def _overlap(contour: Contour, scene: Scene) -> Iterator[str]:
+    fields = {
+        organ: other.item.field
+        for organ, other in scene.contours.items()
+        if other.item.field is not None
+    }
+    for other, share in overlaps(fields, contour.item.organ).items():
+        if share > OVERLAP_SHARE:
+            yield f"shares {share:.0%} of its volume with {other}"
+
+
+def _clipped(contour: Contour, scene: Scene) -> Iterator[str]:
+    if contour.item.field is not None and contour.item.field.clipped:
+        yield "runs on to the end of what its network saw: it may be larger than contoured"
+
+
+def _age(contour: Contour, scene: Scene) -> Iterator[str]:
+    if scene.age_years is not None and scene.age_years < ADULT_YEARS:
+        yield (
+            f"the patient is younger than {ADULT_YEARS:.0f} years; the networks learned from adults"
+        )
+
+
+_RULES: dict[str, Callable[[Contour, Scene], Iterator[str]]] = {
+    "side": _side,
+    "pieces": _pieces,
+    "gaps": _gaps,
+    "overlap": _overlap,
+    "clipped": _clipped,
+    "age": _age,
+}

@@ -1,0 +1,152 @@
+"""Limits of the plausibility rules: as wide as good contours of the training patients need.
+
+What any contour shows is held against references, what only networks show against the networks'
+own contours of patients that they were not fitted to (the split's `tune`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datasets.openkbp import OpenKbp
+from evaluation.application import model_files
+from evaluation.calibration_cache import Predictions, published
+from evaluation.reference_scenes import (
+    excluded_labels,
+    openkbp_references,
+    split_ids,
+)
+from oarflow.metrics import dice
+from oarflow.organs import Catalogue
+from oarflow.plausibility.evidence import Contour, Scene, gather
+from oarflow.plausibility.limits import Limits
+from oarflow.plausibility.rules import Measures
+from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family, places, signs
+from oarflow.priors import Priors, Spread
+from oarflow.structures import ProbabilityField
+
+GOOD_DICE = 0.7
+"""A contour with a Dice over this is good."""
+
+ALLOWED_SHARE = 0.005
+"""Share of good contours that one family may flag: ten families are to stay below 5 %."""
+
+ROOM = 1.1
+"""Limits lie this much beyond what the training patients ask for, who are few."""
+
+LEAST_LIMIT = 3.0
+"""No limit is closer than so many standard deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A contour whose Dice is known, or None where no reference was drawn."""
+
+    case: str
+    contour: Contour
+    scene: Scene
+    dice: float | None
+
+
+def predicted(
+    cases: OpenKbp, ids: Iterable[str], predictions: Predictions, catalogue: Catalogue
+) -> Iterator[Known]:
+    """The networks' contours of these patients, with their Dice; wrong labels are no reference."""
+    excluded = excluded_labels()
+    for case_id in ids:
+        case = published(cases[case_id])
+        found = predictions.of(case)
+        scene = gather(found.volume, found.segmentations, catalogue)
+        for organ, contour in scene.contours.items():
+            reference = None
+            if organ in case.masks and (organ, case_id) not in excluded:
+                drawn = case.masks[organ]
+                reference = drawn if drawn.any() else None
+            assert contour.item.field is not None
+            mask = whole(contour.item.field, found.volume.hu.shape)
+            yield Known(
+                case_id, contour, scene, None if reference is None else dice(mask, reference)
+            )
+
+
+def drawn(cases: OpenKbp, ids: Iterable[str], catalogue: Catalogue) -> Iterator[Known]:
+    """References of these patients, without the labels that the split leaves out."""
+    excluded = excluded_labels()
+    for case_id in ids:
+        for volume, items in openkbp_references(cases, (case_id,), excluded):
+            scene = gather(volume, items, catalogue)
+            for contour in scene.contours.values():
+                yield Known(case_id, contour, scene, 1.0)
+
+
+def whole(
+    field: ProbabilityField, shape: tuple[int, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """A field's mask on the whole grid."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    mask[field.box] = field.mask
+    return mask
+
+
+def calibrated(
+    openkbp: Path, models: Path, cache: Path, priors: Priors, catalogue: Catalogue
+) -> Limits:
+    """The limits. openkbp: folder of training patients; cache: of predictions."""
+    cases = OpenKbp(openkbp)
+    tune = split_ids(("tune",))
+    contours = list(predicted(cases, tune, Predictions(models, cache), catalogue))
+    networks = network_spreads(contours)
+    files = {model.folder: model.sha256 for model in model_files(models)}
+    measures = Measures(priors, Limits({}, networks, files))
+    good = [one for one in contours if one.dice is not None and one.dice > GOOD_DICE]
+    references = drawn(cases, split_ids(("fit", "tune")), catalogue)
+    by_reference = [worst(one, measures) for one in references]
+    by_network = [worst(one, measures) for one in good]
+    limits = {
+        family: _limit(family, by_reference if family in OF_CONTOURS else [], by_network)
+        for family in Family
+    }
+    return Limits(limits, networks, files)
+
+
+def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
+    """By organ and sign, of all that the networks contoured: most of it is right."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for one in contours:
+        for name, value in signs(one.contour, one.scene).items():
+            if SIGNS[name].family not in OF_CONTOURS:
+                values[one.contour.item.organ][name].append(value)
+    return {
+        organ: {name: Spread.of(found, SIGNS[name].least) for name, found in row.items()}
+        for organ, row in values.items()
+    }
+
+
+def worst(one: Known, measures: Measures) -> Mapping[Family, float]:
+    """How far the contour's worst sign of each family lies from what is usual, in SD."""
+    found: dict[Family, float] = {}
+    for name, value in signs(one.contour, one.scene).items():
+        sign, spread = SIGNS[name], measures.spread(one.contour.item.organ, name)
+        if spread is None:
+            continue
+        score = spread.score(value)
+        against = max(score if sign.high else 0.0, -score if sign.low else 0.0)
+        found[sign.family] = max(found.get(sign.family, 0.0), against)
+    for place in places(one.contour, one.scene, measures.priors):
+        found[Family.PLACE] = max(found.get(Family.PLACE, 0.0), abs(place.score))
+    return found
+
+
+def _limit(family: Family, *groups: Sequence[Mapping[Family, float]]) -> float:
+    """The limit that every group's share of false alarms asks for."""
+    asked = [
+        float(np.quantile([row[family] for row in rows if family in row], 1 - ALLOWED_SHARE))
+        for rows in groups
+        if any(family in row for row in rows)
+    ]
+    return round(max(LEAST_LIMIT, ROOM * max(asked)), 2)

@@ -1,0 +1,139 @@
+"""What the plausibility rules flag: good contours, planted faults, the networks' own failures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from datasets.cases import Case
+from datasets.labels import doubt
+from datasets.openkbp import OpenKbp
+from evaluation.calibrate import GOOD_DICE, whole
+from evaluation.calibration_cache import Predicted, Predictions, published
+from evaluation.planted import faults, with_item
+from evaluation.reference_scenes import excluded_labels, references
+from oarflow.metrics import dice
+from oarflow.organs import Catalogue
+from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
+from oarflow.plausibility.rules import Flag, Measures, judge
+from oarflow.plausibility.signs import Family
+from oarflow.structures import Segmentation
+from oarflow.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
+
+NETWORK_RULES = frozenset({Family.CENTRE, Family.FACES, Family.DOUBT, "clipped"})
+"""Rules that speak of networks, not of contours as such."""
+
+HARMLESS_DICE = 0.7
+"""A planted change that leaves this much Dice with the contour it was planted in is no fault."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of one contour.
+
+    kind: "reference", "network", or the name of a planted fault; way: its variant. rules: short
+    names of those that flagged it. dice: with the reference (network) or with the contour as it was
+    (planted); None where there is no reference. status: before the rules. doubt: what speaks
+    against the reference.
+    """
+
+    case: str
+    organ: str
+    kind: str
+    way: str = ""
+    rules: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    dice: float | None = None
+    status: str = ""
+    doubt: str = ""
+
+    @property
+    def caught(self) -> bool:
+        return bool(self.rules)
+
+
+REFERENCE, NETWORK = "reference", "network"
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Applies the rules to every contour of a case: drawn, predicted, and with planted faults."""
+
+    predictions: Predictions
+    measures: Measures
+    catalogue: Catalogue
+
+    def verdicts(self, cases: OpenKbp, ids: Iterable[str]) -> tuple[Verdict, ...]:
+        """Of all these patients."""
+        found: list[Verdict] = []
+        for case_id in ids:
+            case = published(cases[case_id])
+            made = self.predictions.of(case)
+            found += self._of_references(case, made)
+            found += self._of_networks(case, made)
+            LOGGER.info("%s judged", case_id)
+        return tuple(found)
+
+    def _of_references(self, case: Case, made: Predicted) -> Iterator[Verdict]:
+        excluded = excluded_labels()
+        kept = (organ for organ in case.masks if (organ, case.id) not in excluded)
+        scene = gather(made.volume, tuple(references(case, kept)), self.catalogue)
+        for organ, contour in scene.contours.items():
+            flags = judge(contour, scene, self.measures)
+            flags = tuple(flag for flag in flags if flag.rule not in NETWORK_RULES)
+            why = doubt(case, organ, case.masks[organ], self.catalogue)
+            blank = Verdict(case.id, organ, REFERENCE, dice=1.0, doubt=why)
+            yield _verdict(contour.item, blank, flags)
+
+    def _of_networks(self, case: Case, made: Predicted) -> Iterator[Verdict]:
+        scene = gather(made.volume, made.segmentations, self.catalogue)
+        for item in made.segmentations:
+            contour = scene.contours.get(item.organ)
+            agreed, why = self._agreement(case, item)
+            flags = judge(contour, scene, self.measures) if contour else ()
+            blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why)
+            yield _verdict(item, blank, flags)
+            if contour and agreed is not None and agreed > GOOD_DICE:
+                yield from self._of_faults(case.id, contour, made.volume, scene)
+
+    def _agreement(self, case: Case, item: Segmentation) -> tuple[float | None, str]:
+        """Dice with the reference, None where there is none; and what speaks against that."""
+        if item.organ not in case.masks or (item.organ, case.id) in excluded_labels():
+            return None, ""
+        drawn = case.masks[item.organ]
+        if not drawn.any():
+            return None, ""
+        agreed = 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
+        return agreed, doubt(case, item.organ, drawn, self.catalogue)
+
+    def _of_faults(
+        self, case_id: str, contour: Contour, volume: Volume, scene: Scene
+    ) -> Iterator[Verdict]:
+        assert contour.item.field is not None
+        before = whole(contour.item.field, volume.hu.shape)
+        for fault in faults(contour, scene, volume.hu):
+            field = fault.item.field
+            assert field is not None
+            if not field.mask.any():
+                continue  # moved out of the CT: an organ that is gone is not written
+            damaged = contour_of(volume, fault.item, self.catalogue)
+            around = replace(scene, contours=with_item(scene.contours, damaged))
+            left = dice(whole(field, before.shape), before)
+            blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
+            yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
+
+
+def _verdict(item: Segmentation, blank: Verdict, flags: Sequence[Flag]) -> Verdict:
+    rules = tuple(dict.fromkeys(flag.rule for flag in flags))
+    words = tuple(flag.words for flag in flags)
+    return replace(blank, rules=rules, words=words, status=item.status.value)
+
+
+def validation(folder: Path) -> tuple[OpenKbp, tuple[str, ...]]:
+    """The validation patients: nothing was chosen on them."""
+    cases = OpenKbp(folder)
+    return cases, tuple(cases)

@@ -1,0 +1,113 @@
+"""Everything that the rules look at, gathered once: each contour's facts, and what lies around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from oarflow.geometry import Grid
+from oarflow.organs import Catalogue, Organ
+from oarflow.plausibility.facts import Facts, Triple, measure
+from oarflow.plausibility.image import Look, look
+from oarflow.structures import Localization, Segmentation, Side
+from oarflow.volume import Volume
+
+FACES = (
+    (Side.INFERIOR, Side.SUPERIOR),
+    (Side.ANTERIOR, Side.POSTERIOR),
+    (Side.RIGHT, Side.LEFT),
+)
+"""Low and high face along each axis (z, y, x) of an axial volume."""
+
+NEAR_FACE_MM = 9.0
+"""A contour that ends this close to a face that the localizer saw it cross is cut by it."""
+
+
+@dataclass(frozen=True)
+class Localized:
+    """What the localizer said, along the volume's axes (z, y, x), in mm from its first voxel.
+
+    x and y faces are half the extent away from the centre of mass: the box itself is not told.
+    """
+
+    centre_mm: Triple
+    low_mm: Triple
+    high_mm: Triple
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """One contoured organ. organ: None where the catalogue lacks it. cut: faces that cut it."""
+
+    item: Segmentation
+    organ: Organ | None
+    facts: Facts
+    look: Look
+    cut: frozenset[Side]
+    localized: Localized | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All contours of one patient, by organ. age_years: None where the header is silent."""
+
+    grid: Grid
+    contours: Mapping[str, Contour]
+    age_years: float | None = None
+
+
+def gather(volume: Volume, segmentations: Sequence[Segmentation], catalogue: Catalogue) -> Scene:
+    """Measure every segmentation that has a field."""
+    contours = {
+        item.organ: contour_of(volume, item, catalogue)
+        for item in segmentations
+        if item.field is not None and item.field.mask.any()
+    }
+    return Scene(volume.grid, contours, volume.source.patient_age_years)
+
+
+def contour_of(volume: Volume, item: Segmentation, catalogue: Catalogue) -> Contour:
+    assert item.field is not None
+    grid = volume.grid
+    facts = measure(volume.hu, grid, item.field)
+    found = item.localization
+    return Contour(
+        item,
+        catalogue.organ(item.organ) if item.organ in catalogue else None,
+        facts,
+        look(volume.hu, grid, item.field.box),
+        _cut(facts, grid, found.cut if found else frozenset()),
+        _localized(grid, found),
+    )
+
+
+def _cut(facts: Facts, grid: Grid, localized: frozenset[Side]) -> frozenset[Side]:
+    """Faces of the CT that cut the organ, as `segment` sees it."""
+    cut = set()
+    for axis, (low_face, high_face) in enumerate(FACES):
+        extent = grid.axis_mm(axis)
+        step = grid.spacing_zyx[axis]
+        room = (facts.low_mm[axis] - extent[0], extent[-1] - facts.high_mm[axis])
+        for face, left in zip((low_face, high_face), room, strict=True):
+            if left < 0 or (face in localized and left + step / 2 <= NEAR_FACE_MM):
+                cut.add(face)
+    return frozenset(cut)
+
+
+def _localized(grid: Grid, found: Localization | None) -> Localized | None:
+    if found is None or None in (found.centroid_lps, found.extent_mm, found.slices):
+        return None
+    assert found.centroid_lps is not None
+    assert found.extent_mm is not None
+    z, y, x = (float(mm) for mm in grid.patient_to_axes(np.asarray(found.centroid_lps)))
+    _, rows, columns = found.extent_mm
+    assert found.slices is not None
+    first, last = found.slices
+    thick = grid.slice_thickness_mm
+    bottom = float(grid.offsets_mm[first] - thick[first] / 2)
+    top = float(grid.offsets_mm[last] + thick[last] / 2)
+    return Localized(
+        (z, y, x), (bottom, y - rows / 2, x - columns / 2), (top, y + rows / 2, x + columns / 2)
+    )

@@ -1,0 +1,192 @@
+"""What can be measured of one contour: size, place, shape, its voxels, and its network's doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from oarflow.geometry import FloatArray, Grid
+from oarflow.structures import ProbabilityField
+
+AIR_HU = -300.0
+"""Voxels below this are air, or mostly air."""
+
+DOUBTED = 0.3
+"""Probabilities above this say that the network saw something of the organ."""
+
+END_MM = 6.0
+"""Thickness of the slab that is looked at on each end of an organ."""
+
+STRAY_SHARE = 0.005
+"""Components smaller than this share of the mask are crumbs, and are not counted."""
+
+_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+
+Mask = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One organ's facts.
+
+    volume_cc: of the mask. centroid_mm, low_mm, high_mm: its centre of mass and the two faces of
+        its bounding box along the volume's axes (z, y, x), in mm from the grid's first voxel.
+    components: pieces that touch by no corner. largest_share: the greatest one's share of the mask.
+    empty_slices: without a voxel, between the first and the last with one.
+    end_low, end_high: (z, y, x) volume of the outermost `END_MM` on each side, as a share of the
+        organ's fullest slab of that thickness: 1 where it ends bluntly.
+    sphericity: surface of a ball of its volume by its own surface (Crofton's formula along the
+        axes): about 1 for a ball, less for anything longer, thinner or rougher.
+    mean_hu, sd_hu: of the mask's voxels. air_share: part of them below `AIR_HU`.
+    sure_mean: mean of the probabilities above `DOUBTED`; 1 for a mask that no network made.
+    border_entropy: mean binary entropy, in bits, of the voxels on both sides of the surface.
+    """
+
+    volume_cc: float
+    centroid_mm: Triple
+    low_mm: Triple
+    high_mm: Triple
+    components: int
+    largest_share: float
+    empty_slices: int
+    end_low: Triple
+    end_high: Triple
+    sphericity: float
+    mean_hu: float
+    sd_hu: float
+    air_share: float
+    sure_mean: float
+    border_entropy: float
+
+    @property
+    def extent_mm(self) -> Triple:
+        """(z, y, x) size of the bounding box."""
+        z, y, x = (high - low for low, high in zip(self.low_mm, self.high_mm, strict=True))
+        return z, y, x
+
+
+def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Facts:
+    """Facts of a field whose mask is not empty. hu: float32 (z, y, x), the CT on the grid.
+
+    Works on the mask's box, not on the volume. Raises ValueError for an empty mask.
+    """
+    inner = _inner(field)
+    values = field.values[inner]
+    mask = values >= field.threshold
+    first = tuple(o + part.start for o, part in zip(field.offset, inner, strict=True))
+    box = tuple(slice(a, a + n) for a, n in zip(first, mask.shape, strict=True))
+    widths = _widths(grid, box)
+    profiles = _profiles(mask, widths)
+    ends = [_ends(profile, width) for profile, width in zip(profiles, widths, strict=True)]
+    volume = float(profiles[0].sum())
+    places = [grid.axis_mm(axis)[part] for axis, part in enumerate(box)]
+    inside = hu[box][mask]
+    components, largest = _components(mask)
+    return Facts(
+        volume_cc=volume / 1000,
+        centroid_mm=_triple(
+            [float(p @ at) / volume for p, at in zip(profiles, places, strict=True)]
+        ),
+        low_mm=_triple([float(at[0] - w[0] / 2) for at, w in zip(places, widths, strict=True)]),
+        high_mm=_triple([float(at[-1] + w[-1] / 2) for at, w in zip(places, widths, strict=True)]),
+        components=components,
+        largest_share=largest,
+        empty_slices=int((profiles[0] == 0).sum()),
+        end_low=_triple([low for low, _ in ends]),
+        end_high=_triple([high for _, high in ends]),
+        sphericity=_sphericity(mask, widths, volume),
+        mean_hu=float(inside.mean(dtype=np.float64)),
+        sd_hu=float(inside.std(dtype=np.float64)),
+        air_share=float((inside < AIR_HU).mean()),
+        sure_mean=_sure_mean(values),
+        border_entropy=_border_entropy(values, mask),
+    )
+
+
+def _inner(field: ProbabilityField) -> Box:
+    """The mask's bounding box within its field."""
+    found = ndimage.find_objects(field.mask.view(np.uint8))
+    if not found or found[0] is None:
+        raise ValueError("the mask is empty")
+    z, y, x = found[0]
+    return z, y, x
+
+
+def _widths(grid: Grid, box: tuple[slice, ...]) -> list[FloatArray]:
+    """Thickness of each voxel of a box along each axis, in mm."""
+    rows, columns = grid.spacing_yx
+    return [
+        grid.slice_thickness_mm[box[0]],
+        np.full(box[1].stop - box[1].start, rows),
+        np.full(box[2].stop - box[2].start, columns),
+    ]
+
+
+def _profiles(mask: Mask, widths: list[FloatArray]) -> list[FloatArray]:
+    """Volume of each plane across each axis, in mm3."""
+    thick = widths[0]
+    pixel = float(widths[1][0] * widths[2][0])
+    return [
+        mask.sum(axis=(1, 2)) * thick * pixel,
+        thick @ mask.sum(axis=2) * pixel,
+        thick @ mask.sum(axis=1) * pixel,
+    ]
+
+
+def _ends(profile: FloatArray, widths: FloatArray) -> tuple[float, float]:
+    """Volume of both end slabs as a share of the fullest slab of that thickness."""
+    edges = np.concatenate(([0.0], np.cumsum(widths)))
+    upto = np.concatenate(([0.0], np.cumsum(profile)))
+    slab = min(END_MM, float(edges[-1]))
+    starts = np.concatenate((edges[edges <= edges[-1] - slab], [edges[-1] - slab]))
+    filled = np.interp(starts + slab, edges, upto) - np.interp(starts, edges, upto)
+    fullest = float(filled.max())
+    return float(filled[0]) / fullest, float(filled[-1]) / fullest
+
+
+def _components(mask: Mask) -> tuple[int, float]:
+    labels, count = ndimage.label(mask, _NEIGHBOURS)
+    if count == 1:
+        return 1, 1.0
+    shares = np.bincount(labels.ravel())[1:] / np.count_nonzero(mask)
+    return int((shares >= STRAY_SHARE).sum()), float(shares.max())
+
+
+def _sphericity(mask: Mask, widths: list[FloatArray], volume_mm3: float) -> float:
+    """A ball's surface by the mask's; two thirds of the voxels' faces are a surface's area."""
+    thick, rows, columns = widths[0], float(widths[1][0]), float(widths[2][0])
+    padded = np.pad(mask, 1)
+    core = slice(1, -1)
+    across = np.count_nonzero(padded[1:, core, core] != padded[:-1, core, core]) * rows * columns
+    along_y = (padded[core, 1:, core] != padded[core, :-1, core]).sum(axis=(1, 2)) @ thick
+    along_x = (padded[core, core, 1:] != padded[core, core, :-1]).sum(axis=(1, 2)) @ thick
+    surface = (across + float(along_y) * columns + float(along_x) * rows) * 2 / 3
+    ball = float(np.cbrt(np.pi) * (6 * volume_mm3) ** (2 / 3))
+    return float(ball / surface)
+
+
+def _sure_mean(values: NDArray[np.float32]) -> float:
+    return float(values[values > DOUBTED].mean(dtype=np.float64))
+
+
+def _border_entropy(values: NDArray[np.float32], mask: Mask) -> float:
+    border = np.zeros(mask.shape, dtype=np.bool_)
+    for axis in range(3):
+        turned, marked = np.moveaxis(mask, axis, 0), np.moveaxis(border, axis, 0)
+        differ = turned[1:] != turned[:-1]
+        marked[1:] |= differ
+        marked[:-1] |= differ
+    p = np.clip(values[border].astype(np.float64), 1e-6, 1 - 1e-6)
+    if not len(p):
+        return 0.0
+    return float(np.mean(-p * np.log2(p) - (1 - p) * np.log2(1 - p)))
+
+
+def _triple(values: list[float]) -> Triple:
+    z, y, x = values
+    return z, y, x

@@ -1,0 +1,98 @@
+"""Voxels that two organs claim: how many, and who keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from oarflow.geometry import Grid
+from oarflow.structures import ProbabilityField, Segmentation
+
+JUST_OUTSIDE = np.float32(1e-4)
+"""A voxel that goes to another organ lies this far below the surface's level."""
+
+
+def settled(
+    grid: Grid, segmentations: Sequence[Segmentation], precedence: Sequence[str]
+) -> tuple[Segmentation, ...]:
+    """The segmentations, none of those in `precedence` overlapping another that stands before it.
+
+    The later organ's surface is moved to the earlier one's, and its notes say how much it lost. An
+    organ that would lose all is left as it is.
+    """
+    done: dict[str, Segmentation] = {item.organ: item for item in segmentations}
+    for place, organ in enumerate(precedence):
+        for earlier in precedence[:place]:
+            if organ in done and earlier in done:
+                done[organ] = _yielded(grid, done[organ], done[earlier])
+    return tuple(done[item.organ] for item in segmentations)
+
+
+def shared_voxels(one: ProbabilityField, other: ProbabilityField) -> int:
+    """How many voxels both masks hold."""
+    both = _common(one, other)
+    if both is None:
+        return 0
+    mine, theirs = both
+    return int(np.count_nonzero(one.mask[mine] & other.mask[theirs]))
+
+
+def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, float]:
+    """By other organ, the share of the organ's voxels that it claims too."""
+    own = fields[organ]
+    count = int(np.count_nonzero(own.mask))
+    found = {
+        other: shared_voxels(own, field) / count
+        for other, field in fields.items()
+        if other != organ
+    }
+    return {other: share for other, share in found.items() if share > 0}
+
+
+def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentation:
+    if item.field is None or winner.field is None:
+        return item
+    both = _common(item.field, winner.field)
+    if both is None:
+        return item
+    mine, theirs = both
+    values = item.field.values.copy()
+    taken = winner.field.mask[theirs]
+    # Where the winner is sure the rest is far below the level: both surfaces meet in between.
+    cap = item.field.threshold + winner.field.threshold - winner.field.values[theirs]
+    lowered = np.minimum(values[mine], np.maximum(cap - JUST_OUTSIDE, 0))
+    values[mine] = np.where(taken, lowered, values[mine])
+    field = replace(item.field, values=values)
+    before, after = item.field.mask, field.mask
+    if not after.any() or np.array_equal(before, after):
+        return item
+    lost = _volume_cc(grid, item.field) - _volume_cc(grid, field)
+    return replace(
+        item,
+        field=field,
+        volume_cc=_volume_cc(grid, field),
+        slices=int(after.any(axis=(1, 2)).sum()),
+        notes=(*item.notes, f"{lost:.2f} cc that it shared with {winner.organ} went to that organ"),
+    )
+
+
+def _volume_cc(grid: Grid, field: ProbabilityField) -> float:
+    rows, columns = grid.spacing_yx
+    planes = field.mask.sum(axis=(1, 2)) @ grid.slice_thickness_mm[field.box[0]]
+    return float(planes) * rows * columns / 1000
+
+
+def _common(
+    one: ProbabilityField, other: ProbabilityField
+) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+    """The part that both fields cover, in the indices of each; None where they do not meet."""
+    mine, theirs = [], []
+    for a, b in zip(one.box, other.box, strict=True):
+        low, high = max(a.start, b.start), min(a.stop, b.stop)
+        if low >= high:
+            return None
+        mine.append(slice(low - a.start, high - a.start))
+        theirs.append(slice(low - b.start, high - b.start))
+    return tuple(mine), tuple(theirs)
