@@ -16,8 +16,19 @@ import torch  # noqa: E402
 from oarflow.errors import ConfigurationError  # noqa: E402
 from training import cards, commands  # noqa: E402
 from training.configuration import read_configuration  # noqa: E402
+from training.experiment.plan import BACKBONES, DROPOUT, Settings  # noqa: E402
 
 DEFAULT_SPLIT = Path(__file__).parent.parent / "datasets" / "openkbp_split.yaml"
+SLICE_PAGE = Path(__file__).parent.parent / "docs" / "results" / "slice-experiment.md"
+OPENKBP_ORGANS = (
+    "Parotid_L",
+    "Larynx",
+    "Brainstem",
+    "Esophagus",
+    "SpinalCord",
+    "Parotid_R",
+    "Bone_Mandible",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,6 +61,10 @@ def _run(options: argparse.Namespace) -> None:
                 models=options.models,
                 version=options.version,
             )
+        case "systems":
+            commands.systems()
+        case "experiment":
+            _experiment(options)
         case "tune":
             commands.tune(
                 options.data, options.split, options.models, options.jitter, options.output
@@ -62,6 +77,30 @@ def _run(options: argparse.Namespace) -> None:
             cards.write_pages(options.models, options.output)
 
 
+def _experiment(options: argparse.Namespace) -> None:
+    settings = Settings(
+        tuple(options.organs),
+        tuple(options.backbones),
+        options.patients,
+        options.steps,
+        options.seed,
+    )
+    chosen = (
+        f"--organs {' '.join(options.organs)} --backbones {' '.join(options.backbones)}"
+        f" --patients {options.patients} --steps {options.steps} --seed {options.seed}"
+    )
+    commands.slice_experiment(
+        settings,
+        options.data,
+        options.split,
+        options.work,
+        output=options.output,
+        minutes=options.minutes,
+        device=options.device,
+        command=f"python -m training experiment slice --data DATA --work RUNS {chosen}",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
@@ -70,7 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--data", type=Path, required=True, help="folder of OpenKBP pt_N.npz")
     data.add_argument("--split", type=Path, default=DEFAULT_SPLIT)
     network = argparse.ArgumentParser(add_help=False)
-    network.add_argument("network", help="an organ, localizer_axial, localizer_3d, or a YAML file")
+    network.add_argument(
+        "network",
+        help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
+    )
     network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
     network.add_argument("--steps", type=int)
     network.add_argument("--seed", type=int)
@@ -83,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--device", default="cpu")
     export = add("export", parents=[data, network, models], help="write a network into the models")
     export.add_argument("--version", default="1.0.0")
+    add("systems", help="what can be trained")
+    _add_experiment(add("experiment", parents=[data], help="a paper's own comparison, resumable"))
     tune = add("tune", parents=[data, models], help="score the models on the tuning patients")
     tune.add_argument("--output", type=Path, required=True, help="CSV of all scores")
     tune.add_argument(
@@ -98,6 +142,21 @@ def _parser() -> argparse.ArgumentParser:
     pages.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")
     pages.add_argument("--scored-on", default="", help="what the scores were measured on")
     return parser
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paper", choices=["slice"], help="SLICE: crops against full slices")
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and scores")
+    parser.add_argument("--organs", nargs="+", default=list(OPENKBP_ORGANS))
+    parser.add_argument(
+        "--backbones", nargs="+", choices=[*BACKBONES, DROPOUT], default=list(BACKBONES)
+    )
+    parser.add_argument("--patients", type=int, default=60, help="of each organ, 0 for all")
+    parser.add_argument("--steps", type=int, default=1500, help="of every network alike")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, default=SLICE_PAGE, help="Markdown file")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
+import time
 from collections import defaultdict
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -21,11 +24,14 @@ from datasets.openkbp import OpenKbp
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
 from training.cases import Split, read_openkbp
-from training.configuration import Configuration
+from training.configuration import Configuration, shipped
+from training.experiment.page import write_page
+from training.experiment.plan import Settings, read_parts
+from training.experiment.unit import UNIT_NAME, run
 from training.export import export
 from training.localizers import compare
-from training.loop import train
-from training.samplers import sampler_for
+from training.loop import Report, train
+from training.samplers import sampler_for, validation_sampler
 from training.tuning import Score, score_case
 
 DATA_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
@@ -34,20 +40,36 @@ DATA_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 def fit(
     configuration: Configuration, data: Path, split_path: Path, work: Path, device: str
 ) -> None:
-    """Train one network on the split's fitting patients, with progress."""
+    """Train one network on the split's fitting patients, with progress.
+
+    A configuration that validates does so on the split's tuning patients.
+    """
     split = Split.read(split_path)
-    cases = read_openkbp(data, split.fit, split)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    loss = TextColumn("loss {task.fields[loss]:.3f}")
-    with Progress(*columns, loss, TimeRemainingColumn()) as bar:
-        task = bar.add_task(configuration.name, total=configuration.steps, loss=float("nan"))
+    sampler = sampler_for(read_openkbp(data, split.fit, split), configuration)
+    if isinstance(sampler, Sized):
+        configuration = configuration.lasting(len(sampler))
+    validation = None
+    if configuration.validate_every:
+        validation = validation_sampler(read_openkbp(data, split.tune, split), configuration)
+    with _progress(configuration.name, configuration.steps) as report:
         train(
-            sampler_for(cases, configuration),
+            sampler,
             configuration,
             work / configuration.name,
             device,
-            lambda step, value: bar.update(task, completed=step, loss=value),
+            report,
+            validation=validation,
         )
+
+
+@contextmanager
+def _progress(name: str, steps: int) -> Iterator[Report]:
+    """A bar for people: the steps done, the loss, the time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    loss = TextColumn("loss {task.fields[loss]:.3f}")
+    with Progress(*columns, loss, TimeRemainingColumn()) as bar:
+        task = bar.add_task(name, total=steps, loss=float("nan"))
+        yield lambda step, value: bar.update(task, completed=step, loss=value)
 
 
 def ship(
@@ -117,3 +139,54 @@ def audit(data: Path, output: Path) -> None:
     write_facts(facts, output)
     for fact, reason in outliers(facts):
         sys.stdout.write(f"{fact.organ:14} {fact.case:8} {reason}\n")
+
+
+def systems() -> None:
+    """What can be trained: every shipped configuration, on standard output."""
+    for name, about, organs in shipped():
+        sys.stdout.write(f"{name}\n    {about}\n")
+        if organs:
+            sys.stdout.write(f"    fit {name}/ORGAN of {', '.join(organs)}\n")
+
+
+def slice_experiment(
+    settings: Settings,
+    data: Path,
+    split_path: Path,
+    work: Path,
+    *,
+    output: Path,
+    minutes: float | None,
+    device: str,
+    command: str,
+) -> None:
+    """Train and measure the experiment's networks one after another, then write its page.
+
+    minutes: stop after so long; the next call goes on. The page says what is missing.
+    """
+    split = Split.read(split_path)
+    folder = work / settings.folder
+    started = time.monotonic()
+    for organ in settings.organs:
+        units = [unit for unit in settings.units() if unit.organ == organ]
+        units = [unit for unit in units if not (folder / unit.name / UNIT_NAME).exists()]
+        cases = read_parts(data, split, organ, settings) if units else {}
+        for unit in units:
+            left = None if minutes is None else 60 * minutes - (time.monotonic() - started)
+            if left is not None and left <= 0:
+                break
+            with _progress(unit.name, settings.steps) as report:
+                run(
+                    unit,
+                    settings,
+                    cases,
+                    folder / unit.name,
+                    device=device,
+                    limit_s=left,
+                    report=report,
+                )
+    for unit in settings.units():
+        state = "done" if (folder / unit.name / UNIT_NAME).exists() else "to do"
+        sys.stdout.write(f"{unit.name:42} {state}\n")
+    if write_page(settings, folder, output, command, device):
+        sys.stdout.write(f"{output}\n")

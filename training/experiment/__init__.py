@@ -1,0 +1,1 @@
+"""Papers' own comparisons, trained and measured on the data at hand."""

@@ -1,0 +1,117 @@
+"""What SLICE's experiment consists of: its settings, its units, and who is in which part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from datasets.openkbp import OpenKbp
+from training.cases import Split, TrainingCase, in_memory
+from training.configuration import Configuration, read_configuration
+
+Region = Literal["sliced", "full"]
+Part = Literal["fit", "tune", "test"]
+
+REGIONS: tuple[Region, ...] = ("sliced", "full")
+BACKBONES = ("resnet34", "seresnet34", "resnext50")
+DROPOUT = "resnet34_dropout"
+"""The dropout variant, beside the backbones: ResNet34 with 50 % in it and 20 % after it."""
+
+TABLE = "slice_compact"
+WHOLE_SLICE_MM = 500.0
+TUNE_SHARE = TEST_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Settings:
+    """patients: so many of each organ, 0 for all that have it. steps: of each network."""
+
+    organs: tuple[str, ...]
+    backbones: tuple[str, ...] = BACKBONES
+    patients: int = 60
+    steps: int = 1500
+    seed: int = 1
+
+    @property
+    def folder(self) -> str:
+        """Results of other settings lie elsewhere, so that they never mix."""
+        return f"slice-{self.patients}-patients-{self.steps}-steps-seed-{self.seed}"
+
+    def units(self) -> Iterator[Unit]:
+        """All networks, organ by organ, the sliced and the full one side by side."""
+        for organ in self.organs:
+            for backbone in self.backbones:
+                for region in REGIONS:
+                    yield Unit(organ, backbone, region)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One network to train and measure."""
+
+    organ: str
+    backbone: str
+    region: Region
+
+    @property
+    def name(self) -> str:
+        return f"{self.organ}-{self.backbone}-{self.region}"
+
+    def configuration(self, settings: Settings) -> Configuration:
+        """The shipped compact one; the full-slice baseline differs in its patch alone."""
+        changes: dict[str, Any] = {
+            "name": self.name,
+            "backbone": self.backbone.removesuffix("_dropout"),
+            "steps": settings.steps,
+            "seed": settings.seed,
+        }
+        if self.backbone == DROPOUT:
+            changes |= {"encoder_dropout": 0.5, "decoder_dropout": 0.2}
+        if self.region == "full":
+            changes |= {"region": "slice", "patch_mm": [0, WHOLE_SLICE_MM, WHOLE_SLICE_MM]}
+        return read_configuration(f"{TABLE}/{self.organ}", **changes)
+
+
+def parts(patients: list[int], seed: int, count: int) -> dict[Part, tuple[int, ...]]:
+    """70/15/15 by patient, of the first `count` (0: all) in an order that the seed shuffles.
+
+    Raises ValueError where a part would be empty.
+    """
+    order = [int(k) for k in np.random.default_rng(seed).permutation(sorted(patients))]
+    order = order[:count] if count else order
+    tune, test = round(len(order) * TUNE_SHARE), round(len(order) * TEST_SHARE)
+    if not tune or not test:
+        raise ValueError(f"{len(order)} patients are too few to split 70/15/15")
+    return {
+        "test": tuple(order[:test]),
+        "tune": tuple(order[test : test + tune]),
+        "fit": tuple(order[test + tune :]),
+    }
+
+
+def read_parts(
+    data: Path, split: Split, organ: str, settings: Settings
+) -> dict[Part, list[TrainingCase]]:
+    """The organ's patients in memory, its label alone, the same for every network of the organ.
+
+    Patients come from the split's fit and tune parts, without the labels that it leaves out.
+    """
+    stored = OpenKbp(data)
+    labelled = [
+        patient
+        for patient in (*split.fit, *split.tune)
+        if (organ, patient) not in split.excluded and organ in stored[f"pt_{patient}"].masks
+    ]
+    chosen = parts(labelled, settings.seed, settings.patients)
+    found: dict[Part, list[TrainingCase]] = {}
+    for part, patients in chosen.items():
+        cases = []
+        for patient in patients:
+            case = stored[f"pt_{patient}"]
+            cases.append(in_memory(case, [other for other in case.masks if other != organ]))
+        found[part] = cases
+    return found
