@@ -197,8 +197,9 @@ def _commission(flags: argparse.Namespace) -> None:
     (out / "record.json").write_text(found.record.as_json(), encoding="utf-8")
     commissioning_page.write_html(out / "record.html", found.record)
     commissioning_page.write_pdf(out / "record.pdf", found.record)
-    settings = commissioning_page.settings(found.record)
-    (out / "released.yaml").write_text(settings, encoding="utf-8")
+    if any(one.allowed for one in found.record.decisions):
+        settings = commissioning_page.settings(found.record)
+        (out / "released.yaml").write_text(settings, encoding="utf-8")
     commissioning_run.write_key(out / commissioning_run.KEY_NAME, found.folders)
     LOGGER.info("%s", commissioning_page.allowed(found.record))
     LOGGER.info("record %s in %s", found.record.sha256, out)

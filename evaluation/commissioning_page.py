@@ -205,6 +205,9 @@ def _grid(head: Sequence[str], rows: Rows, height: float | None = None) -> Flowa
     lines += [[_paragraph(_breakable(cell), _CELL) for cell in row] for row in rows]
     longest = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
     weights = [min(max(length, 8), 40) for length in longest]
+    weights[0] = max(weights[0], 18)  # organs' names must not break
+    if height:
+        weights = [30, 30, 15, 40]
     widths = [_WIDTH * weight / sum(weights) for weight in weights]
     grid = Table(
         lines,
