@@ -13,6 +13,7 @@ from service.audit import Action, record
 from service.database import deliveries, jobs
 from service.database.models import Job
 from service.delivery import planning
+from service.housekeeping.keeper import images_there
 from service.settings import Settings
 from service.states import NotAllowed
 from service.web.access import context_of, genuine, job_of, operating, person
@@ -25,7 +26,9 @@ def _resend(session: Session, _: Settings, job: Job, actor: str) -> None:
     deliveries.again(session, job, actor)
 
 
-def _retry(session: Session, _: Settings, job: Job, actor: str) -> None:
+def _retry(session: Session, settings: Settings, job: Job, actor: str) -> None:
+    if not images_there(job, settings.storage.root):
+        raise LookupError("its images have been deleted; send the series again")
     jobs.retry(session, job, actor)
 
 

@@ -1,0 +1,52 @@
+"""Print the audit log as JSON lines, after checking that it is whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from sqlalchemy import select
+
+from oarflow.errors import ExitStatus
+from service.audit import first_broken
+from service.database import Database
+from service.database.models import AuditEntry
+from service.settings import Settings
+
+HELP = "check and print the audit log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """From where on."""
+    parser.add_argument("--after", type=int, default=0, metavar="ID", help="entries after this id")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Print it. Returns 1 where an entry does not follow from the one before."""
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        with database.read() as session:
+            chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
+            for entry in session.scalars(chosen).yield_per(500):
+                sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
+            broken = first_broken(session)
+    finally:
+        database.close()
+    if broken is not None:
+        sys.stderr.write(f"entry {broken} does not follow from the one before: it was changed\n")
+        return ExitStatus.FAULT
+    return ExitStatus.WRITTEN
+
+
+def _as_json(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "at": entry.at.isoformat(),
+        "user": entry.user,
+        "address": entry.address,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
+        "chain": entry.chain,
+    }

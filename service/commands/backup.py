@@ -1,0 +1,42 @@
+"""Write the node's state, database and files, into one archive; the node may be running."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+
+from oarflow.errors import ConfigurationError, ExitStatus
+from service.audit import Action, Person, record
+from service.backup import back_up
+from service.database import Database
+from service.settings import Settings
+
+HELP = "back the state up into an archive"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to."""
+    parser.add_argument("archive", type=Path, help="a new .tar.gz; it holds patients' data")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Back up. Raises ConfigurationError (BACK_UP)."""
+    target = flags.archive.absolute()
+    root = settings.storage.root
+    if target.is_relative_to(root.resolve()):
+        raise ConfigurationError("BACK_UP", "the archive must lie outside the storage folder")
+    if target.exists():
+        raise ConfigurationError("BACK_UP", f"{target} exists")
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        with database.write() as session:
+            record(session, Person(getpass.getuser(), "command line"), Action.BACK_UP)
+        made = back_up(database, root, target)
+    except OSError as error:
+        raise ConfigurationError("BACK_UP", f"{target}: {error.strerror}") from error
+    finally:
+        database.close()
+    sys.stdout.write(f"{target}: {made.rows} rows, {made.files} files\n")
+    return ExitStatus.WRITTEN

@@ -1,0 +1,43 @@
+"""Fill an empty node from an archive of `backup`; it must not be running."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from oarflow.errors import ExitStatus
+from service.audit import Action, Person, record
+from service.backup import restore
+from service.database import Database
+from service.files import make_folder
+from service.node import lock, migrate
+from service.settings import Settings
+
+HELP = "fill an empty node from a back-up"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where from."""
+    parser.add_argument("archive", type=Path, help="an archive that `backup` wrote")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Restore. Raises ConfigurationError."""
+    root = settings.storage.root
+    make_folder(root)
+    held = lock(root)
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        migrate(database)
+        done = restore(flags.archive, database, root)
+        with database.write() as session:
+            record(session, Person(getpass.getuser(), "command line"), Action.RESTORE)
+    finally:
+        database.close()
+        os.close(held)
+    gone = f", {done.missing} instances without their file" if done.missing else ""
+    sys.stdout.write(f"{done.rows} rows, {done.files} files{gone}\n")
+    return ExitStatus.WRITTEN
