@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
-from oarflow.networks.card import ModelCard
-from oarflow.networks.preprocessing import image_batch, scaled
-from oarflow.networks.sampling import NetworkGrid, centred_axis
+from oarflow.networks.card import ModelCard, Role, View
+from oarflow.networks.preprocessing import (
+    PLANES,
+    Images,
+    axis_weights,
+    image_batch,
+    input_batch,
+    scaled,
+)
+from oarflow.networks.sampling import NetworkGrid, centred_axis, read
 from oarflow.networks.store import ModelStore
 from oarflow.structures import Localization, Side
 from oarflow.volume import Volume
@@ -46,10 +55,14 @@ SCORE_SHARE = 0.25
 
 
 def localize(volume: Volume, store: ModelStore) -> dict[str, Localization]:
-    """A Localization for every organ that the localizer knows."""
-    network = store.localizer
+    """A Localization for every organ that the localizer knows: one network, or views fused."""
+    fusion = store.fusion
+    network = store.localizer if fusion is None else fusion
     grid = coarse_grid(volume.grid, network.card)
-    maps, body = coarse_maps(volume, network, grid)
+    if fusion is None:
+        maps, body = coarse_maps(volume, network, grid)
+    else:
+        maps, body = fused_maps(volume, fusion, store.views, grid)
     return {
         organ: _localization(organ, maps[number], body, grid, volume.grid)
         for number, organ in enumerate(network.card.organs)
@@ -64,7 +77,7 @@ def coarse_grid(grid: Grid, card: ModelCard) -> NetworkGrid:
         middle = (float(extent[0]) + float(extent[-1])) / 2
         length = float(extent[-1]) - float(extent[0])
         count = int(np.ceil(length / card.spacing_mm[axis])) + 1
-        if card.dimensions == 3 or axis > 0:
+        if card.dimensions == 3 or card.role is Role.FUSION or axis > 0:
             count = -(-count // card.multiple) * card.multiple
         axes.append(centred_axis(middle, count, card.spacing_mm[axis]))
     return NetworkGrid(*axes)
@@ -83,6 +96,42 @@ def coarse_maps(
     level = scaled(np.array([TISSUE_HU], dtype=np.float32), window)[0]
     body = body_parts((batch[:, here] if card.dimensions == 2 else batch[0, here]) > level)
     return (np.moveaxis(maps, 1, 0) if card.dimensions == 2 else maps[0]), body
+
+
+def view_maps(
+    volume: Volume, network: TorchScriptNetwork, grid: NetworkGrid
+) -> NDArray[np.float32]:
+    """(organs, z, y, x) probabilities of a 2-D network on all planes of its view over a grid."""
+    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
+    assert network.card.view is not None
+    maps = network.probabilities(input_batch(Images(volume.hu, axes), network.card, grid))
+    return np.moveaxis(np.moveaxis(maps, 1, 0), 1, 1 + PLANES[network.card.view])
+
+
+def fused_maps(
+    volume: Volume,
+    fusion: TorchScriptNetwork,
+    views: Mapping[View, TorchScriptNetwork],
+    grid: NetworkGrid,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """(organs, z, y, x) probabilities of the views fused, and the `body_parts` (C2F, III.A)."""
+    maps = {view: view_maps(volume, network, grid) for view, network in views.items()}
+    channels = [
+        maps[channel.view][views[channel.view].card.organs.index(channel.organ)]
+        for channel in fusion.card.channels
+        if channel.view is not None and channel.organ is not None
+    ]
+    body = body_parts(_read_hu(volume, fusion.card, grid) > TISSUE_HU)
+    if fusion.card.dimensions == 3:
+        return fusion.probabilities(np.stack(channels)[None])[0], body
+    return np.moveaxis(fusion.probabilities(np.stack(channels, axis=1)), 1, 0), body
+
+
+def _read_hu(volume: Volume, card: ModelCard, grid: NetworkGrid) -> NDArray[np.float32]:
+    z, y, x = (
+        axis_weights(card, axis, volume.grid.axis_mm(axis), grid.axes[axis]) for axis in range(3)
+    )
+    return read(volume.hu, (z, y, x))
 
 
 def body_parts(dense: NDArray[np.bool_]) -> NDArray[np.uint8]:

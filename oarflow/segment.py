@@ -1,10 +1,10 @@
-"""One organ: its patch, its network, its field on the CT (SLICE, section 2)."""
+"""Organ by organ: where its network looks, its field on the CT, its status (SLICE, section 2)."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard
-from oarflow.networks.preprocessing import image_batch
-from oarflow.networks.sampling import NetworkGrid, centred_axis
+from oarflow.networks.preprocessing import Images, input_batch
 from oarflow.networks.store import ModelStore
+from oarflow.networks.tiles import tiled
 from oarflow.paste import paste_field
+from oarflow.regions import Patch, localized_patch, organ_patch, volume_patch, within
 from oarflow.structures import (
     Localization,
     ProbabilityField,
@@ -27,9 +28,6 @@ from oarflow.structures import (
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
-
-ROOM_MM = 15.0
-"""A patch leaves at least this much room around what the localizer found, on each side."""
 
 GROWTH_MM = 48.0
 """A patch whose border the organ touches grows by this much, and is run again."""
@@ -42,11 +40,26 @@ GROWTHS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Patch:
-    """Where the network looks. slices: the CT slices of a 2-D network, None for a 3-D one."""
+class Mr:
+    """What became of the study's MR.
 
-    grid: NetworkGrid
-    slices: NDArray[np.intp] | None
+    values: float32 on the CT's voxels as networks read it (oarflow.registration.scaled_mr); None
+    where it cannot be used. trouble: why not, in words; empty where no MR was given.
+    """
+
+    values: NDArray[np.float32] | None = None
+    trouble: str = ""
+
+
+NO_MR = Mr()
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a network said of a patch. values: (organs, planes or z, y, x)."""
+
+    patch: Patch
+    values: NDArray[np.float32]
 
 
 class _NotSegmentedError(Exception):
@@ -65,46 +78,180 @@ def segment_organ(
     store: ModelStore,
     deadline: float | None = None,
 ) -> Segmentation:
-    """Contour one organ; its own trouble ends in a status, not in an exception.
+    """Contour one organ of a CT; its own trouble ends in a status, not in an exception.
 
     deadline: time.monotonic() after which the organ is failed: timeout.
     """
-    started = time.monotonic()
-    if organ not in store.organs:
-        return Segmentation(organ, Status.NO_MODEL)
-    localization = localizations.get(organ)
-    result = Segmentation(
-        organ,
-        Status.FAILED,
-        model=store.card(organ).identity,
-        localization=localization,
-    )
-    try:
-        field = _field(volume, _present(localization), store.segmenter(organ), deadline)
-        result = described(volume.grid, field, result)
-    except _NotSegmentedError as reason:
-        result = replace(result, status=reason.status, flags=reason.flags)
-    except Exception:
-        LOGGER.exception("organ %s failed", organ)
-        result = replace(result, flags=("the network ended in an error",))
-    return replace(result, seconds=time.monotonic() - started)
+    return Segmenter(volume, localizations, store).segment(organ, deadline)
 
 
-def _present(localization: Localization | None) -> Localization:
-    if localization is None:
-        raise _NotSegmentedError(Status.FAILED, "the localizer does not know this organ")
-    if not localization.present:
-        raise _NotSegmentedError(Status.ABSENT)
-    return localization
+class Segmenter:
+    """All organs of one study: networks of several organs run once, organs in whatever order.
+
+    An organ that is looked for about another one's contour has that one contoured first, once. An
+    organ whose network reads an MR falls back to one that needs none, where there is such a one.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        localizations: Mapping[str, Localization],
+        store: ModelStore,
+        mr: Mr = NO_MR,
+    ) -> None:
+        self._grid = volume.grid
+        axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
+        self._images = Images(volume.hu, axes, mr.values)
+        self._localizations = localizations
+        self._store = store
+        self._mr = mr
+        self._seen: dict[tuple[str, float], _Seen] = {}
+        self._done: dict[str, Segmentation] = {}
+
+    def segment(self, organ: str, deadline: float | None = None) -> Segmentation:
+        """One organ; its own trouble ends in a status, not in an exception.
+
+        deadline: time.monotonic() after which the organ is failed: timeout.
+        """
+        if organ not in self._done:
+            self._done[organ] = self._segment(organ, deadline)
+        return self._done[organ]
+
+    def _segment(self, organ: str, deadline: float | None) -> Segmentation:
+        started = time.monotonic()
+        if organ not in self._store.organs:
+            return Segmentation(organ, Status.NO_MODEL)
+        usable = self._mr.values is not None
+        result = Segmentation(
+            organ,
+            Status.FAILED,
+            model=self._store.card(organ, mr=usable).identity,
+            localization=self._localizations.get(organ),
+        )
+        try:
+            network = self._network(organ)
+            result = replace(result, notes=self._notes(network.card, organ))
+            field = self._field(organ, network, deadline)
+            result = self._with_mr_flag(described(self._grid, field, result), network.card)
+        except _NotSegmentedError as reason:
+            result = replace(result, status=reason.status, flags=reason.flags)
+        except Exception:
+            LOGGER.exception("organ %s failed", organ)
+            result = replace(result, flags=("the network ended in an error",))
+        return replace(result, seconds=time.monotonic() - started)
+
+    def _network(self, organ: str) -> TorchScriptNetwork:
+        usable = self._mr.values is not None
+        if self._store.card(organ, mr=usable).needs_mr and not usable:
+            trouble = self._mr.trouble or "none was given"
+            raise _NotSegmentedError(Status.FAILED, f"its network reads an MR: {trouble}")
+        return self._store.segmenter(organ, mr=usable)
+
+    def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
+        notes = []
+        if (source := card.source_organ(organ)) is not None:
+            notes.append(f"contoured within {card.region_from.grow_mm:g} mm of {source}'s box only")
+        if card.reads_mr and self._mr.values is not None:
+            notes.append("contoured on the CT and the MR registered to it")
+        return tuple(notes)
+
+    def _with_mr_flag(self, result: Segmentation, card: ModelCard) -> Segmentation:
+        """An MR that was there and could not be used speaks against what wanted it."""
+        wanted = card.reads_mr or self._store.card(result.organ, mr=True).reads_mr
+        if not wanted or not self._mr.trouble:
+            return result
+        flag = f"contoured on the CT alone: {self._mr.trouble}"
+        return replace(result, status=Status.SUSPICIOUS, flags=(*result.flags, flag))
+
+    def _field(
+        self, organ: str, network: TorchScriptNetwork, deadline: float | None
+    ) -> ProbabilityField:
+        def in_time() -> None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise _NotSegmentedError(Status.FAILED, "timeout")
+
+        card = network.card
+        if card.region_from.source != "organ":
+            self._refuse_absent(organ, card)
+        side = card.side(organ) if card.sided else 0.0
+        key = (card.sha256, side)
+        if key not in self._seen:
+            self._seen[key] = self._look(organ, network, side, in_time)
+        seen = self._seen[key]
+        values = seen.values[card.output(organ)].astype(np.float32, copy=False)
+        field = paste_field(values, seen.patch.grid, self._grid, seen.patch.slices, card.threshold)
+        if seen.patch.box is not None:
+            return within(seen.patch.box, self._grid, field)
+        return replace(field, clipped=_clipped(field, seen.patch, self._grid))
+
+    def _look(
+        self, organ: str, network: TorchScriptNetwork, side: float, in_time: Callable[[], None]
+    ) -> _Seen:
+        """What the network says of the patch that holds all its organs (of one side)."""
+        card = network.card
+        if card.region_from.source == "localization":
+            return self._look_and_grow(network, side, in_time)
+        source = card.source_organ(organ)
+        patch = volume_patch(self._grid, card) if source is None else self._about(source, card)
+        return _Seen(patch, self._run(network, patch, side, in_time))
+
+    def _look_and_grow(
+        self, network: TorchScriptNetwork, side: float, in_time: Callable[[], None]
+    ) -> _Seen:
+        card = network.card
+        found = [
+            self._localizations[organ]
+            for organ in card.organs
+            if organ in self._localizations and (not card.sided or card.side(organ) == side)
+        ]
+        present = [item for item in found if item.present]
+        grown = 0.0
+        for attempt in range(GROWTHS + 1):
+            patch = localized_patch(self._grid, present, card, grown)
+            values = self._run(network, patch, side, in_time)
+            touched = any(_touches_border(each, card.threshold) for each in values)
+            if attempt == GROWTHS or not touched:
+                break
+            grown += GROWTH_MM
+        return _Seen(patch, values)
+
+    def _about(self, source: str, card: ModelCard) -> Patch:
+        found = self.segment(source)
+        if found.field is None:
+            why = "; ".join((found.status.replace("_", " "), *found.flags))
+            status = Status.ABSENT if found.status is Status.ABSENT else Status.FAILED
+            raise _NotSegmentedError(status, f"looked for about {source}, which is {why}")
+        return organ_patch(self._grid, found.field, card)
+
+    def _run(
+        self, network: TorchScriptNetwork, patch: Patch, side: float, in_time: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """(organs, planes or z, y, x) probabilities."""
+        card = network.card
+        batch = input_batch(self._images, card, patch.grid, side)
+        if card.dimensions == 2:
+            return np.asarray(np.moveaxis(network.probabilities(batch, in_time), 1, 0))
+        if card.region_from.source == "volume" and min(card.patch_mm) > 0:
+            z, y, x = (
+                -(-round(extent / step) // card.multiple) * card.multiple
+                for extent, step in zip(card.patch_mm, card.spacing_mm, strict=True)
+            )
+            return tiled(network, batch, (z, y, x), in_time)
+        return network.probabilities(batch, in_time)[0]
+
+    def _refuse_absent(self, organ: str, card: ModelCard) -> None:
+        localization = self._localizations.get(organ)
+        if localization is None and card.region_from.source == "localization":
+            raise _NotSegmentedError(Status.FAILED, "the localizer does not know this organ")
+        if localization is not None and not localization.present:
+            raise _NotSegmentedError(Status.ABSENT)
 
 
 def described(grid: Grid, field: ProbabilityField, result: Segmentation) -> Segmentation:
     """The result with its field, volume and slices; truncated where the field of view cuts it."""
     mask = field.mask
     if not mask.any():
-        raise _NotSegmentedError(
-            Status.FAILED, "the localizer saw the organ, but its network found nothing there"
-        )
+        raise _nothing(result)
     planes = mask.sum(axis=(1, 2))
     pixel_mm2 = grid.spacing_yx[0] * grid.spacing_yx[1]
     found = result.localization
@@ -145,53 +292,13 @@ def cut_sides(
     return frozenset(cut)
 
 
-def _field(
-    volume: Volume,
-    localization: Localization,
-    network: TorchScriptNetwork,
-    deadline: float | None,
-) -> ProbabilityField:
-    def in_time() -> None:
-        if deadline is not None and time.monotonic() > deadline:
-            raise _NotSegmentedError(Status.FAILED, "timeout")
-
-    axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
-    number = network.card.organs.index(localization.organ)
-    grown = 0.0
-    for attempt in range(GROWTHS + 1):
-        patch = _patch(volume.grid, localization, network.card, grown)
-        batch = image_batch(volume.hu, axes, network.card, patch.grid)
-        values = network.probabilities(batch, in_time)[:, number]
-        values = values if network.card.dimensions == 2 else values[0]
-        if attempt == GROWTHS or not _touches_border(values, network.card.threshold):
-            break
-        grown += GROWTH_MM
-    field = paste_field(values, patch.grid, volume.grid, patch.slices, network.card.threshold)
-    return replace(field, clipped=_clipped(field, patch, volume.grid))
-
-
-def _patch(grid: Grid, localization: Localization, card: ModelCard, grown_mm: float) -> _Patch:
-    assert localization.centroid_lps is not None
-    assert localization.extent_mm is not None
-    assert localization.slices is not None
-    centre = grid.patient_to_axes(localization.centroid_lps)
-    axes = []
-    for axis in range(3):
-        spacing = card.spacing_mm[axis]
-        if spacing == 0:
-            axes.append(grid.offsets_mm[:0])
-            continue
-        needed = localization.extent_mm[axis] + 2 * ROOM_MM
-        extent = max(card.patch_mm[axis], needed) + grown_mm
-        count = -(-round(extent / spacing) // card.multiple) * card.multiple
-        axes.append(centred_axis(float(centre[axis]), count, spacing))
-    if card.dimensions == 3:
-        return _Patch(NetworkGrid(*axes), None)
-    first, last = (grid.offsets_mm[k] for k in localization.slices)
-    slices = np.flatnonzero(
-        (grid.offsets_mm >= first - card.margin_mm) & (grid.offsets_mm <= last + card.margin_mm)
+def _nothing(result: Segmentation) -> _NotSegmentedError:
+    """What an empty mask means: an error only where somebody else saw the organ."""
+    if result.localization is None:
+        return _NotSegmentedError(Status.ABSENT, "its network found nothing where it looked")
+    return _NotSegmentedError(
+        Status.FAILED, "the localizer saw the organ, but its network found nothing there"
     )
-    return _Patch(NetworkGrid(grid.offsets_mm[slices], axes[1], axes[2]), slices)
 
 
 def _touches_border(values: NDArray[np.float32], threshold: float) -> bool:
@@ -200,7 +307,7 @@ def _touches_border(values: NDArray[np.float32], threshold: float) -> bool:
     return bool(inside[:, (0, -1), :].any() or inside[:, :, (0, -1)].any())
 
 
-def _clipped(field: ProbabilityField, patch: _Patch, grid: Grid) -> bool:
+def _clipped(field: ProbabilityField, patch: Patch, grid: Grid) -> bool:
     """Whether the organ runs to the last voxels that the network saw, although the CT goes on."""
     mask = field.mask
     for axis, seen in enumerate(patch.grid.axes):

@@ -103,6 +103,6 @@ class TorchScriptNetwork:
         if self.card.activation == "sigmoid":
             output = torch.sigmoid(output)
         elif self.card.activation == "softmax":
-            output = torch.softmax(output, dim=1)[:, -len(self.card.organs) :]
+            output = torch.softmax(output, dim=1)[:, -self.card.outputs :]
         result: NDArray[np.float32] = output.contiguous().cpu().numpy()
         return result

@@ -15,6 +15,7 @@ CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
 
 Window = tuple[float, float]
+_PARTNERS = {"_L": "_R", "_R": "_L"}
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -44,21 +45,38 @@ class Strict(BaseModel):
 class Channel(Strict):
     """One input channel.
 
-    source: ct and mr are images, windowed to -1..1; side is a constant plane, -1 right or 1 left.
+    source: ct and mr are images, windowed to -1..1; side is constant, -1 right or 1 left; view is
+        a coarse network's probability of one organ, for a fusion network.
     offset_mm: for 2-D networks, how far along the slice normal this channel's plane lies.
-    window: lowest and highest value (HU for CT) that the network tells apart.
+    window: lowest and highest value that the network tells apart: HU for CT, for MR thousandths
+        between its own darkest and brightest values (oarflow.registration.scaled_mr).
+    optional: of an mr channel; a study without a usable MR shows the lowest value there.
+    view, organ: of a view channel.
     """
 
-    source: Literal["ct", "mr", "side"] = "ct"
+    source: Literal["ct", "mr", "side", "view"] = "ct"
     offset_mm: float = 0.0
     window: Window = (-250.0, 350.0)
+    optional: bool = False
+    view: View | None = None
+    organ: str | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Channel:
+        named = self.view is not None and self.organ is not None
+        if named != (self.source == "view"):
+            raise ValueError("a view channel names its view and organ, any other neither")
+        if self.optional and self.source != "mr":
+            raise ValueError("only an mr channel is optional")
+        return self
 
 
 class Region(Strict):
     """Where a network looks.
 
     localization: a patch around what the localizer found of the organ.
-    organ: the box of another organ's contour, grown by grow_mm on all sides.
+    organ: the box of another organ's contour, grown by grow_mm on all sides. A network with a side
+        names the left organ, and looks about its partner for the right ones.
     volume: the whole volume.
     """
 
@@ -97,9 +115,12 @@ class ModelCard(Strict):
     """model.json.
 
     dimensions, view: 3 and None, or 2 and the plane of the slices.
-    organs: one output channel each, in this order.
+    organs: one output channel each, in this order. A network with a side channel is run once for
+        each side: it names its left organs (..._L) and then the same of the right (..._R), and has
+        an output channel for each pair.
     patch_mm: (z, y, x) extent of the input in mm; for a 2-D network the axis across its slices is
-        0. A network that reads the whole volume has (0, 0, 0).
+        0. A network that reads the whole volume has (0, 0, 0), or, in 3-D, the extent of the tiles
+        that it reads it in.
     spacing_mm: (z, y, x) of the network's voxels in mm; for a 2-D segmenter the axis across its
         slices is 0, which means the CT's own slices.
     smoothness_mm: (z, y, x) standard deviations in mm of the blur that the training images had when
@@ -139,11 +160,61 @@ class ModelCard(Strict):
             raise ValueError("a 2-D network has a view, a 3-D network has none")
         if len(set(self.organs)) != len(self.organs):
             raise ValueError("an organ is named twice")
+        if (self.role is Role.FUSION) != any(c.source == "view" for c in self.channels):
+            raise ValueError("a fusion network reads the views' channels, no other network does")
+        if self.role is Role.SEGMENTER and self.view not in (None, View.AXIAL):
+            raise ValueError("a 2-D segmenter reads axial slices")
+        half = len(self.organs) // 2
+        if self.sided and self.organs[half:] != tuple(map(partner, self.organs[:half])):
+            raise ValueError("a network with a side names left organs, then the same of the right")
         return self
+
+    def _has(self, source: str) -> bool:
+        return any(channel.source == source for channel in self.channels)
+
+    @property
+    def sided(self) -> bool:
+        """Whether the side is an input."""
+        return self._has("side")
+
+    @property
+    def reads_mr(self) -> bool:
+        return self._has("mr")
+
+    @property
+    def needs_mr(self) -> bool:
+        """Whether the network cannot do without an MR."""
+        return any(c.source == "mr" and not c.optional for c in self.channels)
+
+    @property
+    def outputs(self) -> int:
+        """Organs among the output channels."""
+        return len(self.organs) // 2 if self.sided else len(self.organs)
+
+    def output(self, organ: str) -> int:
+        """The output channel of an organ. Raises ValueError for one that the network lacks."""
+        return self.organs.index(organ) % self.outputs
+
+    def side(self, organ: str) -> float:
+        """What the side channel shows for an organ: 1 left, -1 right."""
+        return 1.0 if self.organs.index(organ) < self.outputs else -1.0
+
+    def source_organ(self, organ: str) -> str | None:
+        """The organ about whose contour the network looks; None where there is none."""
+        source = self.region_from.organ
+        if source is None or not self.sided or self.side(organ) > 0:
+            return source
+        return partner(source)
 
     @property
     def identity(self) -> ModelIdentity:
         return ModelIdentity(self.name, self.version, self.sha256)
+
+
+def partner(organ: str) -> str:
+    """The organ's name on the other side, by its TG-263 ending; unpaired organs keep theirs."""
+    ending = _PARTNERS.get(organ[-2:])
+    return organ[:-2] + ending if ending else organ
 
 
 def read_card(path: Path) -> ModelCard:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.geometry import FloatArray
-from oarflow.networks.card import ModelCard, Window
-from oarflow.networks.sampling import NetworkGrid, Weights, low_pass_sigma, read, read_weights
+from oarflow.networks.card import ModelCard, View, Window
+from oarflow.networks.sampling import (
+    AIR_HU,
+    NetworkGrid,
+    Weights,
+    low_pass_sigma,
+    read,
+    read_weights,
+)
 
 
 def scaled(values: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
@@ -26,34 +35,83 @@ def axis_weights(
     return read_weights(source_mm, targets_mm, low_pass_sigma(card.smoothness_mm[axis], step))
 
 
+PLANES = {View.AXIAL: 0, View.CORONAL: 1, View.SAGITTAL: 2}
+"""The axis (z, y, x) across a view's planes."""
+
+DARKEST = 0.0
+"""The value of a scaled MR where there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What networks read of a study.
+
+    hu: float32 (z, y, x). axes_mm: its voxel centres along z, y, x. mr: float32 on the same voxels,
+    0 to 1000 between its darkest and its brightest, 0 where it does not reach; None without one.
+    """
+
+    hu: NDArray[np.float32]
+    axes_mm: tuple[FloatArray, FloatArray, FloatArray]
+    mr: NDArray[np.float32] | None = None
+
+
 def image_batch(
     hu: NDArray[np.float32],
     axes_mm: tuple[FloatArray, FloatArray, FloatArray],
     card: ModelCard,
     grid: NetworkGrid,
 ) -> NDArray[np.float32]:
-    """A network's input over a grid, from hu (z, y, x) whose voxel centres are axes_mm.
+    """`input_batch` of a network that reads nothing but the CT."""
+    return input_batch(Images(hu, axes_mm), card, grid)
 
-    2-D axial: (planes, channels, y, x), one sample for each z of the grid, its channels at the
-    card's offsets. 3-D: (1, channels, z, y, x).
-    Raises ValueError for a card whose channels are not all CT.
+
+def input_batch(
+    images: Images, card: ModelCard, grid: NetworkGrid, side: float = 0.0
+) -> NDArray[np.float32]:
+    """A network's input over a grid.
+
+    2-D: (planes, channels, ...), one sample for each plane of the grid across the card's view, its
+    channels at the card's offsets; the other two axes keep their order.
+    3-D: (1, channels, z, y, x).
+    side: 1 left or -1 right, for a side channel.
+    Raises ValueError where the card needs an MR that is not there, or another network's maps.
     """
-    if any(channel.source != "ct" for channel in card.channels):
-        raise ValueError(f"{card.name} needs channels other than CT")
-    rows = axis_weights(card, 1, axes_mm[1], grid.y_mm)
-    columns = axis_weights(card, 2, axes_mm[2], grid.x_mm)
-    if card.dimensions == 3:
-        block = read(hu, (axis_weights(card, 0, axes_mm[0], grid.z_mm), rows, columns))
-        return np.stack([scaled(block, channel.window) for channel in card.channels])[None]
-    offsets = np.asarray([channel.offset_mm for channel in card.channels])
-    wanted = np.round(grid.z_mm[:, None] + offsets, 6)
-    planes, place = np.unique(wanted, return_inverse=True)
-    block = read(hu, (axis_weights(card, 0, axes_mm[0], planes), rows, columns))
-    place = place.reshape(wanted.shape)
-    return np.stack(
-        [
-            scaled(block[place[:, number]], channel.window)
-            for number, channel in enumerate(card.channels)
-        ],
-        axis=1,
+    across = None if card.view is None else PLANES[card.view]
+    blocks: dict[str, NDArray[np.float32]] = {}
+    place = np.empty(0, dtype=np.intp)
+    axes = list(grid.axes)
+    if across is not None:
+        offsets = np.asarray([channel.offset_mm for channel in card.channels])
+        wanted = np.round(axes[across][:, None] + offsets, 6)
+        axes[across], place = np.unique(wanted, return_inverse=True)
+        place = place.reshape(wanted.shape)
+    for source in dict.fromkeys(channel.source for channel in card.channels):
+        blocks[source] = _block(source, images, card, axes)
+    made = []
+    for number, channel in enumerate(card.channels):
+        block = blocks[channel.source]
+        constant = channel.source == "side"
+        values = np.full_like(block, side) if constant else scaled(block, channel.window)
+        if across is not None:
+            values = np.take(values, place[:, number], axis=across)
+            values = np.moveaxis(values, across, 0)
+        made.append(values)
+    return np.stack(made, axis=1) if across is not None else np.stack(made)[None]
+
+
+def _block(
+    source: str, images: Images, card: ModelCard, targets_mm: list[FloatArray]
+) -> NDArray[np.float32]:
+    """(z, y, x) values of one image on the targets; the CT stands in for a constant one's shape."""
+    if source == "view":
+        raise ValueError(f"{card.name} reads other networks' maps, not images")
+    if source == "mr" and images.mr is None and card.needs_mr:
+        raise ValueError(f"{card.name} needs an MR")
+    image = images.mr if source == "mr" else images.hu
+    if source == "side" or image is None:
+        shape = [len(axis) for axis in targets_mm]
+        return np.full(shape, DARKEST, dtype=np.float32)
+    z, y, x = (
+        axis_weights(card, axis, images.axes_mm[axis], targets_mm[axis]) for axis in range(3)
     )
+    return read(image, (z, y, x), DARKEST if source == "mr" else AIR_HU)

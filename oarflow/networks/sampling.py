@@ -78,12 +78,19 @@ def read_weights(source_mm: FloatArray, targets_mm: FloatArray, sigma_mm: float)
     return weights.astype(np.float32)
 
 
-def read(hu: NDArray[np.float32], weights: tuple[Weights, Weights, Weights]) -> NDArray[np.float32]:
-    """float32 (z, y, x) HU on a network's grid, from hu (z, y, x) and the weights of each axis."""
+def read(
+    image: NDArray[np.float32],
+    weights: tuple[Weights, Weights, Weights],
+    outside: float = AIR_HU,
+) -> NDArray[np.float32]:
+    """float32 (z, y, x) values on a network's grid, from an image (z, y, x) and each axis' weights.
+
+    outside: the value beyond the image.
+    """
     ranges = [_used(matrix) for matrix in weights]
-    values = hu[ranges[0], ranges[1], ranges[2]].astype(np.float32) - np.float32(AIR_HU)
+    values = image[ranges[0], ranges[1], ranges[2]].astype(np.float32) - np.float32(outside)
     return _product(values, [w[:, r] for w, r in zip(weights, ranges, strict=True)]) + np.float32(
-        AIR_HU
+        outside
     )
 
 

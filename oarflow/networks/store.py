@@ -9,7 +9,7 @@ import torch
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.backend import TorchScriptNetwork, choose_device, file_sha256
-from oarflow.networks.card import CARD_NAME, NETWORK_NAME, ModelCard, Role, read_card
+from oarflow.networks.card import CARD_NAME, NETWORK_NAME, ModelCard, Role, View, read_card
 from oarflow.structures import ModelIdentity
 
 
@@ -37,7 +37,8 @@ class ModelStore:
 
         trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
         Raises ConfigurationError: NO_MODELS, MODEL_CARD, MODEL_MISSING, MODEL_HASH, MODEL_CLASH
-        (two segmenters for one organ, or two localizers), DEVICE.
+        (two segmenters for one organ that both need an MR or both need none, two localizers,
+        organs that are looked for about each other), DEVICE.
         """
         if not folder.is_dir():
             raise ConfigurationError("NO_MODELS", f"there is no models folder {folder}")
@@ -56,10 +57,24 @@ class ModelStore:
     @property
     def localizer(self) -> TorchScriptNetwork:
         """The localizer. Raises ConfigurationError NO_LOCALIZER where there is none."""
-        for name, card in self.cards.items():
-            if card.role is Role.LOCALIZER:
-                return self._network(name)
-        raise ConfigurationError("NO_LOCALIZER", f"{self.folder} holds no localizer")
+        found = self._of(Role.LOCALIZER)
+        if not found:
+            raise ConfigurationError("NO_LOCALIZER", f"{self.folder} holds no localizer")
+        return found[0]
+
+    @property
+    def fusion(self) -> TorchScriptNetwork | None:
+        """The network that fuses the coarse views' maps, the localizer of a folder that has one."""
+        found = self._of(Role.FUSION)
+        return found[0] if found else None
+
+    @property
+    def views(self) -> dict[View, TorchScriptNetwork]:
+        """The coarse networks by the plane that they read."""
+        return {network.card.view: network for network in self._of(Role.VIEW) if network.card.view}
+
+    def _of(self, role: Role) -> list[TorchScriptNetwork]:
+        return [self._network(name) for name, card in self.cards.items() if card.role is role]
 
     @property
     def organs(self) -> tuple[str, ...]:
@@ -72,19 +87,35 @@ class ModelStore:
         """Which network does each organ."""
         return {organ: self.cards[self._segmenter(organ)].identity for organ in self.organs}
 
-    def segmenter(self, organ: str) -> TorchScriptNetwork:
-        """The network of an organ that `organs` lists; KeyError for any other."""
-        return self._network(self._segmenter(organ))
+    @property
+    def reads_mr(self) -> bool:
+        """Whether any network makes use of an MR."""
+        return any(card.reads_mr for card in self.cards.values())
 
-    def card(self, organ: str) -> ModelCard:
-        """The card of an organ that `organs` lists; KeyError for any other."""
-        return self.cards[self._segmenter(organ)]
+    def segmenter(self, organ: str, *, mr: bool = False) -> TorchScriptNetwork:
+        """The network of an organ that `organs` lists; KeyError for any other.
 
-    def _segmenter(self, organ: str) -> str:
-        for name, card in self.cards.items():
-            if card.role is Role.SEGMENTER and organ in card.organs:
-                return name
-        raise KeyError(organ)
+        mr: whether the study has a usable MR. With one, a network that reads it is preferred;
+        without one, a network that needs none, where the organ has one.
+        """
+        return self._network(self._segmenter(organ, mr=mr))
+
+    def card(self, organ: str, *, mr: bool = False) -> ModelCard:
+        """The card of that network; KeyError as `segmenter`."""
+        return self.cards[self._segmenter(organ, mr=mr)]
+
+    def _segmenter(self, organ: str, *, mr: bool = False) -> str:
+        names = [
+            name
+            for name, card in self.cards.items()
+            if card.role is Role.SEGMENTER and organ in card.organs
+        ]
+        if not names:
+            raise KeyError(organ)
+        return min(
+            names,
+            key=lambda name: not self.cards[name].reads_mr if mr else self.cards[name].needs_mr,
+        )
 
     def _network(self, name: str) -> TorchScriptNetwork:
         if name not in self._loaded:
@@ -103,13 +134,55 @@ def _check_file(path: Path, card: ModelCard, trusted: frozenset[str] | None) -> 
 
 
 def _check_roles(cards: dict[str, ModelCard]) -> None:
-    if sum(card.role is Role.LOCALIZER for card in cards.values()) > 1:
+    localizers = [card for card in cards.values() if card.role in (Role.LOCALIZER, Role.FUSION)]
+    if len(localizers) > 1:
         raise ConfigurationError("MODEL_CLASH", "the models folder holds two localizers")
-    seen: dict[str, str] = {}
+    _check_coarse_stage(cards)
+    seen: dict[tuple[str, bool], str] = {}
     for name, card in cards.items():
         for organ in card.organs if card.role is Role.SEGMENTER else ():
-            if organ in seen:
+            first = seen.setdefault((organ, card.needs_mr), name)
+            if first != name:
                 raise ConfigurationError(
-                    "MODEL_CLASH", f"both {seen[organ]} and {name} are segmenters of {organ}"
+                    "MODEL_CLASH", f"both {first} and {name} are segmenters of {organ}"
                 )
-            seen[organ] = name
+    for mr in (False, True):
+        _check_sources(
+            cards, {organ: seen.get((organ, mr), name) for (organ, _), name in seen.items()}
+        )
+
+
+def _check_coarse_stage(cards: dict[str, ModelCard]) -> None:
+    """A fusion network's channels are all made by a coarse view, of which there is one a plane."""
+    views: dict[View | None, ModelCard] = {}
+    for card in cards.values():
+        if card.role is Role.VIEW and views.setdefault(card.view, card) is not card:
+            raise ConfigurationError("MODEL_CLASH", f"two coarse networks read {card.view} planes")
+    for card in cards.values():
+        for channel in card.channels:
+            if channel.source != "view":
+                continue
+            view = views.get(channel.view)
+            if view is None or channel.organ not in view.organs:
+                raise ConfigurationError(
+                    "MODEL_MISSING",
+                    f"{card.name} fuses {channel.organ} of {channel.view} planes, which no coarse"
+                    " network here makes",
+                )
+
+
+def _check_sources(cards: dict[str, ModelCard], segmenters: dict[str, str]) -> None:
+    """Every organ that a network starts from has a network, and no organ starts from itself."""
+    for organ in segmenters:
+        way, current = [organ], organ
+        while (source := cards[segmenters[current]].source_organ(current)) is not None:
+            if source not in segmenters:
+                raise ConfigurationError(
+                    "MODEL_MISSING", f"{current} is looked for about {source}, which has no network"
+                )
+            if source in way:
+                raise ConfigurationError(
+                    "MODEL_CLASH", f"{organ} is looked for about itself: {', '.join(way)}"
+                )
+            way.append(source)
+            current = source
