@@ -3,7 +3,8 @@
 `fake_application.py -i IN -o OUT -m MODELS ...`. MODELS/behaviour.json, if there is one, says:
 {"do": "write" | "fault" | "refuse" | "hold" | "hang" | "eat" | "crash" | "forge", "seconds": 0.1,
 "times": how often, after which it writes}. Its output is a small file that depends on IN and
-SOURCE_DATE_EPOCH alone, as the application's does.
+SOURCE_DATE_EPOCH alone, as the application's does. It imports the standard library only, to be
+quick; that its result.json is valid, the node itself checks.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ import hashlib
 import json
 import os
 import signal
+import struct
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from pydicom import dcmread
-
-from oarflow.errors import Code, ExitStatus, Finding, Refusal
-from oarflow.result import FILE_NAME, Files, Input, OrganPart, OutputPart, Result, Run, refusal_part
-from oarflow.structures import Status
+WRITTEN, FAULT, REFUSED, HELD = 0, 1, 3, 4
 
 
 def main(argv: list[str]) -> int:
@@ -37,7 +36,7 @@ def main(argv: list[str]) -> int:
     if kind == "eat":
         held = []
         while True:
-            held.append(bytearray(os.urandom(1 << 20)) * 16)
+            held.append(os.urandom(1 << 20) * 16)
             time.sleep(0.01)
     if kind == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -47,10 +46,15 @@ def main(argv: list[str]) -> int:
 def _finish(kind: str, folder: Path, out: Path) -> int:
     if kind == "fault":
         sys.stderr.write("something is wrong\n")
-        return _write(out, Result(run=_run(), exit_status=ExitStatus.FAULT))
+        return _write(out, FAULT)
     if kind == "refuse":
-        refusal = refusal_part(Refusal(Finding(Code.WRONG_ANATOMY, "no head in it")))
-        return _write(out, Result(run=_run(), exit_status=ExitStatus.REFUSED, refusal=refusal))
+        refusal = {
+            "code": "WRONG_ANATOMY",
+            "meaning": "Head and neck were not found in the scan.",
+            "remedy": "Send a CT of the head and neck.",
+            "detail": "no head in it",
+        }
+        return _write(out, REFUSED, refusal=refusal)
     say(event="organ", organ="Brainstem", state="started", number=1, total=1)
     files = sorted(folder.iterdir())
     digest = hashlib.sha256(os.environ["SOURCE_DATE_EPOCH"].encode())
@@ -58,67 +62,84 @@ def _finish(kind: str, folder: Path, out: Path) -> int:
         digest.update(file.read_bytes())
     content = b"\0" * 128 + b"DICM" + digest.digest()
     (out / "rtstruct.dcm").write_bytes(content)
-    sha = hashlib.sha256(content).hexdigest() if kind != "forge" else "0" * 64
-    output = OutputPart(path="rtstruct.dcm", kind="RTSTRUCT", sop_instance_uid="2.25.1", sha256=sha)
-    status = ExitStatus.HELD if kind == "hold" else ExitStatus.WRITTEN
-    organ = OrganPart(
-        name="Brainstem", status=Status.SEGMENTED, volume_cc=25.0, slices=20, seconds=0.1
-    )
+    sha256 = hashlib.sha256(content).hexdigest() if kind != "forge" else "0" * 64
+    output = {
+        "path": "rtstruct.dcm",
+        "kind": "RTSTRUCT",
+        "sop_instance_uid": "2.25.1",
+        "sha256": sha256,
+    }
+    organ = {
+        "name": "Brainstem",
+        "status": "segmented",
+        "volume_cc": 25.0,
+        "slices": 20,
+        "seconds": 0.1,
+    }
     return _write(
         out,
-        Result(
-            run=_run(),
-            exit_status=status,
-            input=_input(files),
-            files=Files(total=len(files), classes={"slice": len(files)}),
-            organs=(organ,),
-            outputs=(output,),
-        ),
+        HELD if kind == "hold" else WRITTEN,
+        input=_input(files),
+        files={"total": len(files), "classes": {"slice": len(files)}},
+        organs=[organ],
+        outputs=[output],
     )
 
 
-def _write(out: Path, result: Result) -> int:
-    (out / FILE_NAME).write_bytes(result.as_json())
-    say(event="end", exit_status=result.exit_status)
-    return result.exit_status
+def _write(out: Path, exit_status: int, **parts: Any) -> int:
+    run = {
+        "version": "0",
+        "started": "2026-01-01T00:00:00Z",
+        "seconds": 0.1,
+        "stages": {},
+        "device": "cpu",
+        "peak_memory_mb": 1,
+    }
+    document = {"schema_version": "1.0", "run": run, "exit_status": exit_status, **parts}
+    (out / "result.json").write_text(json.dumps(document))
+    say(event="end", exit_status=exit_status)
+    return exit_status
 
 
-def _behaviour(models: Path) -> dict[str, object]:
+def _behaviour(models: Path) -> dict[str, Any]:
     try:
-        behaviour: dict[str, object] = json.loads((models / "behaviour.json").read_text())
+        behaviour: dict[str, Any] = json.loads((models / "behaviour.json").read_text())
     except FileNotFoundError:
         return {}
     done = len(list(models.glob("run-*")))
-    return behaviour if done < int(str(behaviour.get("times", 1 << 30))) else {}
+    return behaviour if done < int(behaviour.get("times", 1 << 30)) else {}
 
 
 def _count(models: Path, folder: Path) -> None:
     """Leave a mark: the tests count the runs and what each was given."""
     mark = models / f"run-{time.time_ns()}-{os.getpid()}"
-    mark.write_text(json.dumps(sorted(one.name for one in folder.iterdir())))
+    partial = models / f"mark-{os.getpid()}"
+    partial.write_text(json.dumps(sorted(one.name for one in folder.iterdir())))
+    partial.rename(mark)
 
 
-def _run() -> Run:
-    return Run(
-        started="2026-01-01T00:00:00Z", seconds=0.1, stages={}, device="cpu", peak_memory_mb=1
-    )
+def _input(files: list[Path]) -> dict[str, Any]:
+    header = files[0].read_bytes()
+    return {
+        "study_instance_uid": _uid(header, 0x000D),
+        "series_instance_uid": _uid(header, 0x000E),
+        "frame_of_reference_uid": _uid(header, 0x0052),
+        "pixel_sha256": "0" * 64,
+        "slices": len(files),
+        "rows": 16,
+        "columns": 16,
+        "spacing_mm": [3.0, 1.0, 1.0],
+        "slice_gaps_mm": None,
+        "origin_mm": [0.0, 0.0, 0.0],
+        "orientation": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+    }
 
 
-def _input(files: list[Path]) -> Input:
-    header = dcmread(files[0], stop_before_pixels=True)
-    return Input(
-        study_instance_uid=str(header.StudyInstanceUID),
-        series_instance_uid=str(header.SeriesInstanceUID),
-        frame_of_reference_uid=str(header.get("FrameOfReferenceUID", "")),
-        pixel_sha256="0" * 64,
-        slices=len(files),
-        rows=int(header.Rows),
-        columns=int(header.Columns),
-        spacing_mm=(3.0, 1.0, 1.0),
-        slice_gaps_mm=None,
-        origin_mm=(0.0, 0.0, 0.0),
-        orientation=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-    )
+def _uid(header: bytes, element: int) -> str:
+    """A UID of group 0020 of a file in Explicit VR Little Endian."""
+    at = header.index(struct.pack("<HH2s", 0x0020, element, b"UI"))
+    (length,) = struct.unpack_from("<H", header, at + 6)
+    return header[at + 8 : at + 8 + length].rstrip(b"\0").decode("ascii")
 
 
 def say(**facts: object) -> None:

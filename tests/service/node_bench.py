@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset, FileMetaDataset, dcmwrite
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 from sqlalchemy import select
@@ -328,7 +329,9 @@ def node_process(config: Path, log: Path, **environment: str) -> Iterator[subpro
 def send_files(port: int, files: Sequence[Path], calling: str = "SCANNER") -> list[int]:
     """C-STORE over one association: the status of each, -1 where there was no answer."""
     entity = AE(ae_title=calling)
-    entity.add_requested_context(CTImageStorage, SYNTAX)
+    syntaxes = {str(read_file_meta_info(file).TransferSyntaxUID) for file in files}
+    for syntax in sorted(syntaxes):
+        entity.add_requested_context(CTImageStorage, syntax)
     entity.dimse_timeout = entity.network_timeout = 30
     association = entity.associate("127.0.0.1", port, ae_title="OARFLOW")
     statuses = []

@@ -45,9 +45,9 @@ class Shop:
 
     def run(self) -> None:
         """Hand out, run, collect."""
-        self.executor.tick()
+        self.executor.attempt()
         self.engine.run_last()
-        self.executor.tick()
+        self.executor.attempt()
 
     @property
     def state(self) -> State:
@@ -180,6 +180,7 @@ def test_a_command_that_is_not_there_is_no_success(tmp_path: Path) -> None:
 def test_progress_is_a_sign_of_life(tmp_path: Path) -> None:
     said: list[dict[str, Any]] = []
     bench = Bench(tmp_path)
+    bench.behave(do="write", seconds=2)
     run(order_of(bench, tmp_path), said.append)
     assert {"stage": "intake"} in said
 
