@@ -1,4 +1,4 @@
-"""Commands: `python -m datasets openkbp | dicom | resample | report`."""
+"""Commands: `python -m datasets openkbp | dicom | resample | report | derive`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 
 from datasets.as_dicom import PatientPosition, write_ct
 from datasets.cases import Case
+from datasets.derived.corrections import TABLE, Corrections
+from datasets.derived.derive import derive_all, summary
+from datasets.derived.sheets import write_sheets
 from datasets.opening import open_data_set
-from datasets.openkbp import convert, load_npz
+from datasets.openkbp import OpenKbp, convert, load_npz
 from datasets.references import write_references
 from datasets.report import survey, tables, text, write_report
 from datasets.resample import resampled
@@ -67,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--models", type=Path, help="for the organs' other names (default: ours)")
     report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
     report.set_defaults(run=_report)
+
+    derive = commands.add_parser("derive", help="labels that no one drew, by rules, from OpenKBP")
+    derive.add_argument("--data", type=Path, required=True, help="folder of pt_N.npz")
+    derive.add_argument("--output", type=Path, required=True, help="folder for labels and facts")
+    derive.add_argument("--patients", nargs="+", help="only these, such as pt_1 (default: all)")
+    derive.add_argument("--table", type=Path, default=TABLE, help="exclusions and corrections")
+    derive.add_argument("--sheets", action="store_true", help="contact sheets to look at, as well")
+    derive.set_defaults(run=_derive)
     return parser
 
 
@@ -109,6 +120,20 @@ def _report(flags: argparse.Namespace) -> None:
     title = f"Data set report: {len(cases)} cases"
     write_report(flags.output, title, found, shown)
     LOGGER.info("%s", text(title, shown))
+
+
+def _derive(flags: argparse.Namespace) -> None:
+    stored = OpenKbp(flags.data)
+    chosen = flags.patients or list(stored)
+    if unknown := [name for name in chosen if name not in stored]:
+        raise ValueError(f"no {', '.join(unknown)} in {flags.data}")
+    facts = derive_all(
+        (stored[name] for name in chosen), flags.output, Corrections.read(flags.table)
+    )
+    LOGGER.info("%s", summary(facts))
+    if flags.sheets:
+        sheets = write_sheets((stored[name] for name in chosen), flags.output)
+        LOGGER.info("%d sheets in %s", len(sheets), flags.output)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import torch  # noqa: E402
 
 from oarflow.errors import ConfigurationError  # noqa: E402
 from training import cards, commands  # noqa: E402
+from training.cases import Split  # noqa: E402
 from training.configuration import read_configuration  # noqa: E402
 from training.experiment.plan import BACKBONES, DROPOUT, Settings  # noqa: E402
 
@@ -50,13 +51,13 @@ def _run(options: argparse.Namespace) -> None:
             commands.audit(options.data, options.output)
         case "fit":
             network = read_configuration(options.network, steps=options.steps, seed=options.seed)
-            commands.fit(network, options.data, options.split, options.work, options.device)
+            commands.fit(network, options.data, _split(options), options.work, options.device)
         case "export":
             network = read_configuration(options.network, steps=options.steps, seed=options.seed)
             commands.ship(
                 network,
                 options.data,
-                options.split,
+                _split(options),
                 options.work,
                 models=options.models,
                 version=options.version,
@@ -67,7 +68,7 @@ def _run(options: argparse.Namespace) -> None:
             _experiment(options)
         case "tune":
             commands.tune(
-                options.data, options.split, options.models, options.jitter, options.output
+                options.data, _split(options), options.models, options.jitter, options.output
             )
         case "localizers":
             commands.localizers(options.data, options.split, options.models, options.output)
@@ -75,6 +76,10 @@ def _run(options: argparse.Namespace) -> None:
             if options.scores is not None:
                 cards.record_validation(options.scores, options.models, options.scored_on)
             cards.write_pages(options.models, options.output)
+
+
+def _split(options: argparse.Namespace) -> Split:
+    return Split.read(options.split, options.derived)
 
 
 def _experiment(options: argparse.Namespace) -> None:
@@ -108,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument("--data", type=Path, required=True, help="folder of OpenKBP pt_N.npz")
     data.add_argument("--split", type=Path, default=DEFAULT_SPLIT)
+    data.add_argument(
+        "--derived", type=Path, help="folder of derived labels: python -m datasets derive"
+    )
     network = argparse.ArgumentParser(add_help=False)
     network.add_argument(
         "network",

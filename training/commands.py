@@ -20,7 +20,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from datasets.derived.store import ORGANS as DERIVED_ORGANS
 from datasets.openkbp import OpenKbp
+from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
 from training.cases import Split, read_openkbp
@@ -38,13 +40,16 @@ DATA_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 
 
 def fit(
-    configuration: Configuration, data: Path, split_path: Path, work: Path, device: str
+    configuration: Configuration,
+    data: Path,
+    split: Split,
+    work: Path,
+    device: str,
 ) -> None:
     """Train one network on the split's fitting patients, with progress.
 
     A configuration that validates does so on the split's tuning patients.
     """
-    split = Split.read(split_path)
     sampler = sampler_for(read_openkbp(data, split.fit, split), configuration)
     if isinstance(sampler, Sized):
         configuration = configuration.lasting(len(sampler))
@@ -75,14 +80,13 @@ def _progress(name: str, steps: int) -> Iterator[Report]:
 def ship(
     configuration: Configuration,
     data: Path,
-    split_path: Path,
+    split: Split,
     work: Path,
     *,
     models: Path,
     version: str,
 ) -> None:
     """Export a fitted network into the models folder."""
-    split = Split.read(split_path)
     cases = sum(_has_label(data, patient, configuration, split) for patient in split.fit)
     card = export(
         configuration,
@@ -91,21 +95,27 @@ def ship(
         cases=cases,
         data=DATA_NAME,
         version=version,
+        labels=_origin(configuration, split),
     )
     sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
 
 
+def _origin(configuration: Configuration, split: Split) -> str:
+    """Where a network's labels come from, in the card's words."""
+    derived = split.derived is not None and set(configuration.organs) <= set(DERIVED_ORGANS)
+    return DERIVED_LABELS if derived else CLINICAL_LABELS
+
+
 def _has_label(data: Path, patient: int, configuration: Configuration, split: Split) -> bool:
-    labelled = OpenKbp(data)[f"pt_{patient}"].masks
+    labelled = split.with_derived(OpenKbp(data)[f"pt_{patient}"]).masks
     return any(
         organ in labelled and (organ, patient) not in split.excluded
         for organ in configuration.organs
     )
 
 
-def tune(data: Path, split_path: Path, models: Path, jitter: float | None, output: Path) -> None:
+def tune(data: Path, split: Split, models: Path, jitter: float | None, output: Path) -> None:
     """Score the models on the split's tuning patients; the table goes to output as CSV."""
-    split = Split.read(split_path)
     store = ModelStore.open(models, device="cpu")
     by_organ: dict[str, list[Score]] = defaultdict(list)
     with output.open("w", newline="", encoding="utf-8") as file:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from oarflow.networks.backend import load_network
 from oarflow.networks.card import (
     CARD_NAME,
+    CLINICAL_LABELS,
     NETWORK_NAME,
     Channel,
     ModelCard,
@@ -96,6 +97,7 @@ def export(
     data: str,
     version: str,
     validation: Validation | None = None,
+    labels: str = CLINICAL_LABELS,
 ) -> ModelCard:
     """Write models/<name>/model.ts and model.json.
 
@@ -140,6 +142,7 @@ def export(
             steps=steps,
             minutes=round(minutes, 1),
             configuration=configuration.model_dump(mode="json"),
+            labels=labels,
         ),
         validation=validation,
     )

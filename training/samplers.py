@@ -127,7 +127,10 @@ class BlockSampler:
 
 
 class LocalizerSampler:
-    """Planes or blocks for a localizer; each organ comes equally often, labelled or not."""
+    """Planes or blocks for a localizer, or for a segmenter of several organs on whole slices.
+
+    Each organ comes equally often, labelled or not.
+    """
 
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
         self._cases = cases
@@ -216,7 +219,7 @@ def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> 
         return LabelledSliceSampler(cases, configuration)
     if configuration.sampling == "whole_slices":
         return WholeSliceSampler(cases, configuration)
-    if configuration.role is Role.SEGMENTER:
+    if configuration.role is Role.SEGMENTER and configuration.region == "patch":
         kind = PlaneSampler if configuration.dimensions == 2 else BlockSampler
         return kind(cases, configuration)
     return LocalizerSampler(cases, configuration)

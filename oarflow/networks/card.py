@@ -91,6 +91,12 @@ class Region(Strict):
         return self
 
 
+CLINICAL_LABELS = "clinical contours"
+
+DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
+"""Of networks whose labels no one drew; their ROIDescription says so, too."""
+
+
 class Training(Strict):
     """Where a network comes from."""
 
@@ -100,7 +106,7 @@ class Training(Strict):
     steps: int
     minutes: float
     configuration: dict[str, Any] = Field(default_factory=dict)
-    labels: str = "clinical contours"
+    labels: str = CLINICAL_LABELS
 
 
 class Validation(Strict):
