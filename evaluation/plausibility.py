@@ -17,6 +17,7 @@ from evaluation.reference_scenes import excluded_labels, references
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
+from oarflow.plausibility.overlap import dice_of
 from oarflow.plausibility.rules import Flag, Measures, judge
 from oarflow.plausibility.signs import Family
 from oarflow.structures import Segmentation
@@ -114,15 +115,15 @@ class Judge:
         self, case_id: str, contour: Contour, volume: Volume, scene: Scene
     ) -> Iterator[Verdict]:
         assert contour.item.field is not None
-        before = whole(contour.item.field, volume.hu.shape)
+        before = contour.item.field
         for fault in faults(contour, scene, volume.hu):
             field = fault.item.field
             assert field is not None
             if not field.mask.any():
                 continue  # moved out of the CT: an organ that is gone is not written
-            damaged = contour_of(volume, fault.item, self.catalogue)
+            damaged = contour_of(volume, fault.item, self.catalogue, contour.look)
             around = replace(scene, contours=with_item(scene.contours, damaged))
-            left = dice(whole(field, before.shape), before)
+            left = dice_of(field, before)
             blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
 

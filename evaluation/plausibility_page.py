@@ -159,7 +159,8 @@ _METHOD = """\
   have to be transferred to these.
 - Spreads are a median and, for each side, the distance to the 5th or 95th percentile over 1.645. A
   family of signs shares one limit: 10 % beyond the 99.5th percentile of what good training contours
-  show at worst, and at least 3 (for doubt: see `evaluation/calibrate.py`).
+  show at worst, and at least 3. Doubt is cut closer, at the 97.5th percentile: it alone can see a
+  failure on which localizer and network agree.
 - After a change of networks run `python -m evaluation calibrate` and then `python -m evaluation
   plausibility`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ def split_ids(parts: Collection[str], split: Path = SPLIT) -> tuple[str, ...]:
     return tuple(f"pt_{number}" for part in parts for number in table[part])
 
 
+@lru_cache(maxsize=4)
 def excluded_labels(split: Path = SPLIT) -> frozenset[tuple[str, str]]:
     """Organ and patient of the labels that the split leaves out as wrong."""
     table = yaml.safe_load(split.read_text(encoding="utf-8"))

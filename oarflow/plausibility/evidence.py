@@ -68,7 +68,10 @@ def gather(volume: Volume, segmentations: Sequence[Segmentation], catalogue: Cat
     return Scene(volume.grid, contours, volume.source.patient_age_years)
 
 
-def contour_of(volume: Volume, item: Segmentation, catalogue: Catalogue) -> Contour:
+def contour_of(
+    volume: Volume, item: Segmentation, catalogue: Catalogue, known: Look | None = None
+) -> Contour:
+    """Measure a segmentation that has a field. known: how the CT looks there, where it is known."""
     assert item.field is not None
     grid = volume.grid
     facts = measure(volume.hu, grid, item.field)
@@ -77,7 +80,7 @@ def contour_of(volume: Volume, item: Segmentation, catalogue: Catalogue) -> Cont
         item,
         catalogue.organ(item.organ) if item.organ in catalogue else None,
         facts,
-        look(volume.hu, grid, item.field.box),
+        known or look(volume.hu, grid, item.field.box),
         _cut(facts, grid, found.cut if found else frozenset()),
         _localized(grid, found),
     )

@@ -36,7 +36,14 @@ def shared_voxels(one: ProbabilityField, other: ProbabilityField) -> int:
     if both is None:
         return 0
     mine, theirs = both
-    return int(np.count_nonzero(one.mask[mine] & other.mask[theirs]))
+    taken = (one.values[mine] >= one.threshold) & (other.values[theirs] >= other.threshold)
+    return int(np.count_nonzero(taken))
+
+
+def dice_of(one: ProbabilityField, other: ProbabilityField) -> float:
+    """Dice of two fields' masks, of which at least one holds a voxel."""
+    total = int(np.count_nonzero(one.mask)) + int(np.count_nonzero(other.mask))
+    return 2 * shared_voxels(one, other) / total
 
 
 def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, float]:

@@ -1,0 +1,138 @@
+"""Planted faults do what they say, limits follow from what was shown, and the page counts right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation.calibrate import Known, network_spreads, worst
+from evaluation.planted import (
+    HALVED,
+    LEAKED,
+    MIRRORED,
+    SHIFTED,
+    SWAPPED,
+    Planted,
+    faults,
+)
+from evaluation.plausibility import NETWORK, REFERENCE, Verdict
+from evaluation.plausibility_page import page
+from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
+from oarflow.plausibility.facts import Facts, measure
+from oarflow.plausibility.limits import Limits
+from oarflow.plausibility.rules import Measures
+from oarflow.plausibility.signs import Family
+from oarflow.priors import Priors
+from oarflow.structures import Segmentation
+from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
+
+LEFT, RIGHT = (55.0, 0.0, 90.0), (-45.0, 0.0, 90.0)
+
+
+def head() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """A box of tissue, 160 mm wide and deep, its middle at x = 10 mm; air around it."""
+    hu = np.full(SHAPE, -1000.0, dtype=np.float32)
+    columns = GRID.patient_to_index([(-70.0, -80.0, 0.0), (90.0, 80.0, 0.0)])
+    (_, y0, x0), (_, y1, x1) = columns.round().astype(int)
+    hu[:, y0 : y1 + 1, x0 : x1 + 1] = 0.0
+    return hu
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    items = [ball("Parotid_L", LEFT), ball("Parotid_R", RIGHT)]
+    return gather(volume(), items, CATALOGUE)
+
+
+@pytest.fixture(scope="module")
+def planted(scene: Scene) -> dict[tuple[str, str], Planted]:
+    left = scene.contours["Parotid_L"]
+    return {(fault.kind, fault.way): fault for fault in faults(left, scene, head())}
+
+
+def facts(item: Segmentation) -> Facts:
+    assert item.field is not None
+    return measure(volume().hu, GRID, item.field)
+
+
+@pytest.mark.parametrize(
+    ("way", "axis", "mm"),
+    [("upward", 0, 15), ("downward", 0, -15), ("backward", 1, 15), ("leftward", 2, 15)],
+)
+def test_a_shift_moves_the_whole(
+    scene: Scene, planted: dict[tuple[str, str], Planted], way: str, axis: int, mm: int
+) -> None:
+    before, after = scene.contours["Parotid_L"].facts, facts(planted[SHIFTED, way].item)
+    moved = np.subtract(after.centroid_mm, before.centroid_mm)
+    expected = np.zeros(3)
+    expected[axis] = mm
+    assert moved == pytest.approx(expected, abs=1.0)
+    assert after.volume_cc == pytest.approx(before.volume_cc, rel=0.1)
+
+
+@pytest.mark.parametrize("way", ["lower half", "upper half", "left half", "front half"])
+def test_a_half_is_a_half(scene: Scene, planted: dict[tuple[str, str], Planted], way: str) -> None:
+    whole = scene.contours["Parotid_L"].facts.volume_cc
+    assert facts(planted[HALVED, way].item).volume_cc == pytest.approx(whole / 2, rel=0.15)
+
+
+def test_the_upper_half_is_what_is_missing(planted: dict[tuple[str, str], Planted]) -> None:
+    found = facts(planted[HALVED, "upper half"].item)
+    assert found.high_mm[0] == pytest.approx(90.0, abs=3.0)
+    assert found.low_mm[0] == pytest.approx(75.0, abs=3.0)
+
+
+def test_a_mirrored_organ_lies_on_the_other_side(
+    planted: dict[tuple[str, str], Planted],
+) -> None:
+    """The middle of the tissue is at x = 10 mm: from 55 to -35."""
+    x = facts(planted[MIRRORED, "left to right"].item).centroid_mm[2] - 150.0
+    assert x == pytest.approx(-35.0, abs=2.1)
+
+
+def test_swapped_organs_keep_their_names(planted: dict[tuple[str, str], Planted]) -> None:
+    item = planted[SWAPPED, ""].item
+    assert item.organ == "Parotid_L"
+    assert facts(item).centroid_mm[2] - 150.0 == pytest.approx(-45.0, abs=1.0)
+
+
+def test_a_leak_goes_through_the_skin(planted: dict[tuple[str, str], Planted]) -> None:
+    found = facts(planted[LEAKED, ""].item)
+    assert found.high_mm[1] - 150.0 == pytest.approx(110.0, abs=4.0)
+
+
+def test_limits_are_what_good_contours_showed(scene: Scene) -> None:
+    shown = [Known("a", moved(scene, mm), scene, 0.9) for mm in (-2.0, -1.0, 0.0, 1.0, 2.0)]
+    spreads = network_spreads(shown)["Parotid_L"]
+    assert spreads["centre_z"].median == pytest.approx(0.0, abs=0.5)
+    measures = Measures(Priors({}, {}), Limits({}, {"Parotid_L": spreads}, {}))
+    far = worst(Known("b", moved(scene, 12.0), scene, 0.9), measures)
+    near = worst(Known("c", moved(scene, 1.0), scene, 0.9), measures)
+    assert far[Family.CENTRE] > 4 > near[Family.CENTRE]
+
+
+def moved(scene: Scene, mm: float) -> Contour:
+    x, y, z = LEFT
+    item = ball("Parotid_L", (x, y, z + mm), localized=LEFT)
+    return contour_of(volume(), item, CATALOGUE)
+
+
+def test_the_page_counts() -> None:
+    verdicts = [
+        Verdict("pt_1", "Larynx", REFERENCE, dice=1.0),
+        Verdict("pt_2", "Larynx", REFERENCE, rules=("volume",), words=("w",), dice=1.0),
+        Verdict("pt_3", "Larynx", REFERENCE, rules=("volume",), dice=1.0, doubt="airway"),
+        Verdict("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
+        Verdict("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
+        Verdict("pt_3", "Larynx", NETWORK, rules=("doubt",), words=("unsure",), dice=0.1,
+                status="segmented"),
+        Verdict("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
+        Verdict("pt_1", "Larynx", SHIFTED, "upward", ("centre",), ("w",), 0.3, "segmented"),
+        Verdict("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
+    ]  # fmt: skip
+    text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
+    assert "| Larynx | 1 of 2 (50.0%; 1.3% to 98.7%) | 0 of 1 (0.0%; 0.0% to 97.5%) |" in text
+    assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in text
+    assert "Dice under 0.5: 3 of 4 organs with a reference; 1 of them not contoured" in text
+    assert "**1 of 2 (50.0%; 1.3% to 98.7%)**" in text
+    assert "With the rules 1 of 2 called `segmented` remain" in text
