@@ -27,7 +27,7 @@ DEPLOY_STAMP := .venvs/deploy/.oarflow
 SAMPLE := samples/openkbp_validation
 
 .PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark lock \
-	self-test self-test-expected map map-test sbom deploy-lint
+	self-test self-test-expected map map-test sbom audit deploy-lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -124,6 +124,9 @@ sbom: $(RUN_STAMP) $(SBOM_STAMP) ## CycloneDX SBOM and licences of the image's P
 	$(BIN)/python -m app.map sbom out/environment.cdx.json > out/oarflow.cdx.json
 	$(BIN)/python -m app.map licences --source . > out/licences.txt
 	@echo "out/oarflow.cdx.json and out/licences.txt"
+
+audit: ## known vulnerabilities of the pinned packages, asked of PyPI (ARGS=--index ... for a mirror)
+	$(PYTHON) deploy/audit.py $(LOCK) requirements/torch.txt $(ARGS)
 
 deploy-lint: $(DEPLOY_STAMP) ## hold deploy/kubernetes against Kubernetes' schemas and Argo's models
 	.venvs/deploy/bin/python deploy/lint_manifests.py

@@ -49,6 +49,7 @@ def prepare() -> None:
     if not home or not os.access(home, os.W_OK):
         os.environ["HOME"] = temporary
     os.environ["HOLOSCAN_LOG_LEVEL"] = "OFF"  # at any other it quotes exceptions
+    os.environ.pop("GXF_LOG_LEVEL", None)  # overrules it, and a wrong value aborts
     os.environ.setdefault("MPLBACKEND", "Agg")
 
 

@@ -133,6 +133,6 @@ def app(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # against a hang alone
         check=False,
     )
