@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -203,9 +203,11 @@ def _story(record: Record) -> Iterator[Flowable]:
 def _grid(head: Sequence[str], rows: Rows, height: float | None = None) -> Flowable:
     lines = [[_paragraph(cell, _BOLD) for cell in head]]
     lines += [[_paragraph(_breakable(cell), _CELL) for cell in row] for row in rows]
-    longest = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-    weights = [min(max(length, 8), 40) for length in longest]
-    weights[0] = max(weights[0], 18)  # organs' names must not break
+    longest = [max(len(row[k]) for row in rows) for k in range(len(head))]
+    words = [_longest_word(row[k] for row in (head, *rows)) for k in range(len(head))]
+    weights = [
+        max(min(length, 40), round(1.5 * word)) for length, word in zip(longest, words, strict=True)
+    ]
     if height:
         weights = [30, 30, 15, 40]
     widths = [_WIDTH * weight / sum(weights) for weight in weights]
@@ -227,6 +229,11 @@ def _grid(head: Sequence[str], rows: Rows, height: float | None = None) -> Flowa
         )
     )
     return grid
+
+
+def _longest_word(cells: Iterable[str]) -> int:
+    """Characters of the longest word that must not break: digests may."""
+    return max(len(word) for cell in cells for word in (cell.split() or [""]) if len(word) < 64)
 
 
 def _breakable(cell: str, width: int = 16) -> str:

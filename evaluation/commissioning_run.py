@@ -17,10 +17,12 @@ from evaluation.agreement import score
 from evaluation.application import Run, model_files, program_digest, run_application
 from evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
 from evaluation.scores import read_masks
+from oarflow.errors import Refusal
 from oarflow.intake.scan import scan
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import Result
+from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.provenance import run_time
 
 LOGGER = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ def commission(plan: Plan) -> Commissioned:
     """Contour every patient and decide on every organ.
 
     Raises ValueError where there is no patient, or one cannot be read as a CT with one RTSTRUCT on
-    it (its folder is named), RunError where the application left no result.
+    it (numbered, since a folder's name may be a person's), RunError where the application left no
+    result.
     """
     folders = patient_folders(plan.patients)
     if not folders:
@@ -70,8 +73,8 @@ def commission(plan: Plan) -> Commissioned:
     for number, name in numbers.items():
         try:
             case = read_case(folders[name], number, catalogue)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+        except (ValueError, Refusal, ReadError) as error:
+            raise ValueError(f"{number} (folders counted by name): {error}") from None
         run = _run(folders[name], plan, program, name)
         in_force = run.result.settings or in_force
         patients.append(_patient(number, folders[name], case, run))
@@ -109,7 +112,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
         if result.input is None or result.input.pixel_sha256 == _pixels(ct):
             files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
             return Run(result, files[0] if files else None)
-        raise ValueError(f"{name}: its CT was changed since it was contoured; remove {plan.work}")
+        raise ValueError(f"a CT was changed since it was contoured; remove {plan.work}")
     out.mkdir(parents=True, exist_ok=True)
     flags = ("-c", str(plan.config.resolve())) if plan.config else ()
     return run_application(ct, out, plan.models.resolve(), flags)

@@ -266,7 +266,7 @@ def test_a_refused_patient_counts_as_missed(
     assert cord.reasons == ("missed 1 is above 0",)
 
 
-def test_a_patient_without_contours_is_named(
+def test_a_patient_without_contours_is_said_by_number(
     tmp_path: Path, application: list[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     patient(tmp_path / "patients" / "a")
@@ -275,5 +275,5 @@ def test_a_patient_without_contours_is_named(
     flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
-    assert "a: 0 of 0 RTSTRUCT refer to the CT" in caplog.text
+    assert "P001 (folders counted by name): 0 of 0 RTSTRUCT refer to the CT" in caplog.text
     assert not application
