@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from oarflow.intake import Intake
+from oarflow.intake import Intake, SeriesRule
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.writing import WritePlan, Written
@@ -13,6 +13,7 @@ from operators.assess_operator import AssessOperator
 from operators.deliver_operator import DeliverOperator
 from operators.intake_operator import IntakeOperator, Progress
 from operators.localize_operator import LocalizeOperator
+from operators.register_operator import RegisterOperator
 from operators.sdk import Application, CountCondition
 from operators.segment_operator import SegmentOperator
 from operators.stage import Journal
@@ -31,12 +32,14 @@ class Job:
     catalogue: Catalogue
     plan: WritePlan
     deliver: Callable[[Written], None]
+    mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
 
 
 class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
     """Contours of the organs at risk of one study.
 
     intake -> localize -> segment -> assess -> write (and self-check) -> deliver
+    and, where a network reads an MR, intake -> register -> segment
 
     `run` raises what an operator raised: Refusal, Fault, ConfigurationError.
     """
@@ -68,6 +71,10 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
         self.add_flow(intake, localize, {("intake", "intake")})
         self.add_flow(intake, segment, {("intake", "intake")})
         self.add_flow(localize, segment, {("localizations", "localizations")})
+        if job.store.reads_mr:
+            register = RegisterOperator(self, journal=journal, rule=job.mr)
+            self.add_flow(intake, register, {("intake", "intake")})
+            self.add_flow(register, segment, {("mr", "mr")})
         self.add_flow(intake, assess, {("intake", "intake")})
         self.add_flow(segment, assess, {("segmentations", "segmentations")})
         self.add_flow(intake, write, {("intake", "intake")})

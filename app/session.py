@@ -209,6 +209,7 @@ class _Case:
             catalogue=self.setup.catalogue,
             plan=self.setup.plan(self.delivery.room(self.folder.name)),
             deliver=self._finish,
+            mr=self.session.settings.mr_rule,
         )
         try:
             with _full_disk(self.delivery.out):
@@ -234,7 +235,10 @@ class _Case:
     def _finish(self, written: Written) -> None:
         """The last operator's work: reports, result.json and the list of files to be named."""
         organs = organ_parts(written.segmentations, written.notes)
-        status = written_status(organs, self.session.settings.strict)
+        settings = self.session.settings
+        status = written_status(organs, settings.strict)
+        if settings.strict and status is ExitStatus.WRITTEN and _over_memory(settings.memory_gb):
+            status = ExitStatus.HELD
         result = partial(self._result, status, organs=organs)
         self.ready = self._packed(result, written.files, written.structures)
 
@@ -274,7 +278,9 @@ class _Case:
     def _result(self, status: ExitStatus, **parts: Any) -> Result:
         record = self.journal.record
         if record.intake is not None:
-            parts["input"] = input_part(record.intake.volume, record.intake.notes)
+            memory = _over_memory(self.session.settings.memory_gb)
+            notes = (*record.intake.notes, *((memory,) if memory else ()))
+            parts["input"] = input_part(record.intake.volume, notes)
             parts.setdefault("files", Files.model_validate(record.intake.account.as_json()))
         return Result(
             run=Run(
@@ -309,6 +315,14 @@ def _device_name(device: str) -> str:
     import torch  # noqa: PLC0415  (loaded by now)
 
     return f"{device} {torch.cuda.get_device_name(device)}"
+
+
+def _over_memory(limit_gb: float | None) -> str:
+    """What is to be said of a peak beyond the limit; empty where it was kept."""
+    peak = _peak_memory_mb() / 1024
+    if limit_gb is None or peak <= limit_gb:
+        return ""
+    return f"the run took {peak:.1f} GiB of memory, more than memory_gb: {limit_gb:g}"
 
 
 def _peak_memory_mb() -> float:

@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from oarflow.errors import ConfigurationError
-from oarflow.intake import SeriesRules
+from oarflow.intake import SeriesRule, SeriesRules
+from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
@@ -64,10 +65,18 @@ class Settings(_Section):
         "lossy": "note",
         "ignore_patient_position": False,
     }
+    mr: dict[str, Any] = {
+        "description": "",
+        "image_type": [],
+        "min_slices": 10,
+        "max_slices": 1_000_000,
+        "prefer": "most_slices",
+    }
     device: Literal["auto", "cuda", "cpu"] = "auto"
     threads: int | None = Field(default=None, ge=1)
     organ_seconds: float | None = Field(default=None, gt=0)
     run_seconds: int | None = Field(default=3600, ge=1)
+    memory_gb: float | None = Field(default=16.0, gt=0)
     strict: bool = False
     profile: str = "generic"
     label: str = "OARflow"
@@ -81,6 +90,11 @@ class Settings(_Section):
     def rules(self) -> SeriesRules:
         """How the series is chosen. Raises ConfigurationError."""
         return SeriesRules.from_settings(self.series)
+
+    @property
+    def mr_rule(self) -> SeriesRule:
+        """Which MR series is taken, where a network reads one. Raises ConfigurationError."""
+        return mr_rule(self.mr)
 
     def as_yaml(self) -> str:
         """As app.yaml has them."""
@@ -107,7 +121,7 @@ def load_settings(path: Path | None) -> Settings:
         settings = Settings.model_validate(own)
     except ValidationError as error:
         raise ConfigurationError("SETTINGS", f"{path}: {_explain(error)}") from error
-    _ = settings.rules
+    _ = settings.rules, settings.mr_rule
     return settings
 
 

@@ -237,7 +237,7 @@ class Segmenter:
                 for extent, step in zip(card.patch_mm, card.spacing_mm, strict=True)
             )
             return tiled(network, batch, (z, y, x), in_time)
-        return network.probabilities(batch, in_time)[0]
+        return np.asarray(network.probabilities(batch, in_time)[0])
 
     def _refuse_absent(self, organ: str, card: ModelCard) -> None:
         localization = self._localizations.get(organ)

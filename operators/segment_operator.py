@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from oarflow.networks.store import ModelStore
-from oarflow.segment import segment_organ
+from oarflow.segment import NO_MR, Segmenter
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
 
 
 class SegmentOperator(Stage):
-    """In: intake, localizations. Out: segmentations (one Segmentation per organ asked for).
+    """In: intake, localizations, and mr where a network of the store reads one.
+
+    Out: segmentations (one Segmentation per organ asked for).
 
     organ_seconds: time limit of one organ, None for none.
     """
@@ -37,17 +39,21 @@ class SegmentOperator(Stage):
     def setup(self, spec: OperatorSpec) -> None:
         spec.input("intake")
         spec.input("localizations")
+        if self.store.reads_mr:
+            spec.input("mr")
         spec.output("segmentations")
 
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
         volume = op_input.receive("intake").volume
         localizations = op_input.receive("localizations")
+        mr = op_input.receive("mr") if self.store.reads_mr else NO_MR
+        segmenter = Segmenter(volume, localizations, self.store, mr)
         observer, total = self.journal.observer, len(self.organs)
         for number, organ in enumerate(self.organs, start=1):
             observer.organ_started(organ, number, total)
             limit = self.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
-            result = segment_organ(volume, organ, localizations, self.store, deadline)
+            result = segmenter.segment(organ, deadline)
             self.journal.record.keep(result)
             observer.organ_finished(result, number, total)
         op_output.emit(tuple(self.journal.record.segmentations.values()), "segmentations")

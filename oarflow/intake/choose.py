@@ -187,11 +187,11 @@ def _fitting(every: Sequence[list[FileRecord]], rules: SeriesRules) -> list[list
     for rule in rules.select:
         fitting = [series for series in every if rule.fits(series)]
         if fitting:
-            return _preferred(fitting, rule.prefer)
+            return preferred(fitting, rule.prefer)
     return []
 
 
-def _preferred(fitting: list[list[FileRecord]], prefer: Prefer) -> list[list[FileRecord]]:
+def preferred(fitting: list[list[FileRecord]], prefer: Prefer) -> list[list[FileRecord]]:
     """Those that come first by the rule's preference; several where they are equal in it."""
     if prefer == Prefer.MOST_SLICES:
         most = max(len(series) for series in fitting)

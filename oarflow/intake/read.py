@@ -36,13 +36,15 @@ _STRANGERS = frozenset(
 class Intake:
     """What was read: the CT, every file by class, and remarks without patient data.
 
-    paths: the files of the volume's slices, by SOP Instance UID.
+    paths: the files of the volume's slices, by SOP Instance UID. files: all files that were found,
+    as the account counts them.
     """
 
     volume: Volume
     account: FileAccount
     notes: tuple[str, ...] = ()
     paths: Mapping[str, Path] = field(default_factory=dict)
+    files: Scan = field(default_factory=lambda: Scan(()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,7 @@ def _decoded(
         raise
     remarks = (*notes, *identity_notes, *_remarks([item.header for item in kept]))
     paths = {item.header.sop_instance_uid: item.path for item in kept}
-    return Intake(volume, found.account, remarks, paths)
+    return Intake(volume, found.account, remarks, paths, found)
 
 
 def _headers(records: Sequence[FileRecord]) -> list[InstanceHeader]:

@@ -57,6 +57,7 @@ class FileClass(StrEnum):
     RENDERING = "rendering"
     MAP = "parametric_map"
     ENHANCED_CT = "enhanced_ct"
+    MR = "used_as_mr"
     OTHER_OBJECT = "other_dicom_object"
     DICOMDIR = "dicomdir"
     PRIVATE_SYNTAX = "unsupported_transfer_syntax"

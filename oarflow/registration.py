@@ -1,0 +1,313 @@
+"""MR to CT, rigid, with its check (HANSEG).
+
+SimpleITK is imported only here and only when an MR is registered: the image does not hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from oarflow.geometry import FloatArray, Grid
+from oarflow.networks.sampling import AIR_HU, low_pass_sigma, read, read_weights
+from oarflow.volume import Volume
+
+GRID_MM = 2.5
+"""Both images are registered at this spacing."""
+
+LEVELS = ((4, 4.0), (2, 2.0), (1, 0.0))
+"""Shrink factor and smoothing in mm of each level, coarse to fine."""
+
+START_STEPS_MM = (-80.0, -40.0, 0.0, 40.0, 80.0)
+"""The MR's field of view is a part of the CT's: starts along z about the common centre."""
+
+BINS = 32
+ITERATIONS = 150
+SEED = 1
+
+BODY_HU = -300.0
+TOP_PERCENT = 99.5
+
+LEAST_OVERLAP = 0.6
+"""Share of the MR's body that must come to lie within the CT."""
+
+LEAST_GAIN = 0.02
+"""Mutual information, in nats, by which the registration must beat where the MR lay before, unless
+it lay there already."""
+
+AT_HOME_MM = 3.0
+"""An MR that the registration moves by less than this lay there already."""
+
+LEAST_INFORMATION = 0.15
+"""Mutual information in nats of two images that show the same."""
+
+MOST_DEGREES = 30.0
+"""No head is turned further between two scans."""
+
+LEAST_BODY_DICE = 0.93
+"""Agreement of both body masks within the MR's field of view."""
+
+
+class RegistrationError(Exception):
+    """The MR cannot be brought onto the CT; the text says why, for a person."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rigid:
+    """A rigid map of patient space: point -> rotation @ point + translation, LPS in mm."""
+
+    rotation: FloatArray
+    translation: FloatArray
+
+    def __call__(self, points: FloatArray) -> FloatArray:
+        return np.asarray(points @ self.rotation.T + self.translation)
+
+    @property
+    def inverse(self) -> Rigid:
+        return Rigid(self.rotation.T, -self.rotation.T @ self.translation)
+
+    @property
+    def degrees(self) -> float:
+        """Angle of the rotation."""
+        cosine = (np.trace(self.rotation) - 1) / 2
+        return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """mr_to_ct: where the MR's points lie in the CT's patient space. What the check measured:
+    information in nats after and before, overlap and body_dice 0 to 1, moved_mm of the MR's centre.
+    """
+
+    mr_to_ct: Rigid
+    information: float
+    information_before: float
+    overlap: float
+    body_dice: float
+    moved_mm: float
+
+    @property
+    def trouble(self) -> str:
+        """Why the registration must not be used; empty where nothing speaks against it."""
+        gained = self.information - self.information_before
+        if self.mr_to_ct.degrees > MOST_DEGREES:
+            return f"the MR would have to be turned by {self.mr_to_ct.degrees:.0f} degrees"
+        if self.overlap < LEAST_OVERLAP:
+            return f"only {self.overlap:.0%} of the MR's body lie within the CT"
+        if self.information < LEAST_INFORMATION:
+            return f"the images have too little in common ({self.information:.2f} nats)"
+        if gained < LEAST_GAIN and self.moved_mm > AT_HOME_MM:
+            return "the registration is no better than none"
+        if self.body_dice < LEAST_BODY_DICE:
+            return f"the bodies' outlines do not agree (Dice {self.body_dice:.2f})"
+        return ""
+
+    @property
+    def summary(self) -> str:
+        """One line for result.json."""
+        return (
+            f"MR registered: centre moved {self.moved_mm:.1f} mm, turned"
+            f" {self.mr_to_ct.degrees:.1f} degrees, body outlines agree with Dice"
+            f" {self.body_dice:.2f}"
+        )
+
+
+def scaled_mr(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values 0 to 1000 between the MR's darkest and its 99.5th percentile, cut at both ends."""
+    low, high = np.percentile(values, (1.0, TOP_PERCENT))
+    scale = 1000.0 / max(float(high - low), 1e-6)
+    return np.asarray(
+        np.clip((values - np.float32(low)) * np.float32(scale), 0, 1000), dtype=np.float32
+    )
+
+
+def register(ct: Volume, mr: Volume) -> Registration:
+    """Find where the MR lies on the CT; mr.hu holds the MR's values. Look at `trouble`.
+
+    Raises RegistrationError where SimpleITK is missing or no start leads anywhere.
+    """
+    itk = _simple_itk()
+    still = _Even.of(mr.grid, scaled_mr(mr.hu), 0.0)
+    moving = _Even.of(ct.grid, np.clip(ct.hu, -1000, 1500), AIR_HU)
+    fixed_image, moving_image = still.as_itk(itk), moving.as_itk(itk)
+    best = None
+    for start in _starts(itk, ct, mr, still, moving):
+        found = _optimized(itk, fixed_image, moving_image, start, LEVELS[:1])
+        if found is not None and (best is None or found[1] > best[1]):
+            best = found
+    final = _optimized(itk, fixed_image, moving_image, best[0], LEVELS[1:]) if best else None
+    if final is None:
+        raise RegistrationError("the MR and the CT cannot be brought to overlap")
+    before = _information(itk, fixed_image, moving_image, _euler(itk, still.centre_lps))
+    return _measured(final, before, still, moving)
+
+
+def on_ct(
+    mr: NDArray[np.float32], mr_grid: Grid, ct_grid: Grid, mr_to_ct: Rigid
+) -> NDArray[np.float32]:
+    """float32 (z, y, x) values of an MR at the CT's voxels, linear, 0 where it does not reach."""
+    result = np.empty(ct_grid.shape, dtype=np.float32)
+    back = mr_to_ct.inverse
+    rows, columns = np.indices(ct_grid.shape[1:], dtype=np.float64)
+    plane = np.stack((rows, columns), axis=-1)
+    for k in range(ct_grid.shape[0]):
+        index = mr_grid.patient_to_index(back(ct_grid.slice_to_patient(k, plane)))
+        result[k] = ndimage.map_coordinates(mr, np.moveaxis(index, -1, 0), order=1, cval=0.0)
+    return result
+
+
+def _simple_itk() -> Any:
+    try:
+        import SimpleITK  # noqa: PLC0415  (a quarter of a gigabyte, for the few who have an MR)
+    except ImportError as error:
+        raise RegistrationError("SimpleITK is not installed here") from error
+    return SimpleITK
+
+
+@dataclass(frozen=True, eq=False)
+class _Even:
+    """An image at GRID_MM along its own axes. outside: its value beyond."""
+
+    values: NDArray[np.float32]
+    grid: Grid
+    axes: tuple[FloatArray, FloatArray, FloatArray]
+    outside: float
+
+    @classmethod
+    def of(cls, grid: Grid, values: NDArray[np.float32], outside: float) -> _Even:
+        axes, weights = [], []
+        for axis in range(3):
+            source = grid.axis_mm(axis)
+            targets = np.arange(float(source[0]), float(source[-1]) + 1e-6, GRID_MM)
+            sigma = low_pass_sigma(GRID_MM / 2, grid.spacing_zyx[axis])
+            axes.append(targets)
+            weights.append(read_weights(source, targets, sigma))
+        z, y, x = weights
+        return cls(read(values, (z, y, x), outside), grid, (axes[0], axes[1], axes[2]), outside)
+
+    def points(self, index: NDArray[np.intp]) -> FloatArray:
+        """(n, 3) LPS of indices (z, y, x)."""
+        mm = [self.axes[axis][index[:, axis]] for axis in range(3)]
+        return self.grid.axes_to_patient(np.stack(mm, axis=-1))
+
+    @property
+    def centre_lps(self) -> FloatArray:
+        return self.grid.axes_to_patient([float(axis.mean()) for axis in self.axes])
+
+    def as_itk(self, itk: Any) -> Any:
+        image = itk.GetImageFromArray(self.values)
+        image.SetSpacing([GRID_MM] * 3)
+        image.SetOrigin([float(v) for v in self.grid.axes_to_patient([a[0] for a in self.axes])])
+        frame = np.stack((self.grid.x_direction, self.grid.y_direction, self.grid.normal), axis=1)
+        image.SetDirection([float(v) for v in frame.ravel()])
+        return image
+
+
+def _euler(itk: Any, centre: FloatArray, translation: FloatArray | None = None) -> Any:
+    transform = itk.Euler3DTransform()
+    transform.SetCenter([float(v) for v in centre])
+    transform.SetTranslation([0.0] * 3 if translation is None else [float(v) for v in translation])
+    return transform
+
+
+def _starts(itk: Any, ct: Volume, mr: Volume, still: _Even, moving: _Even) -> Iterator[Any]:
+    """Where it lies, and the two bodies' centres upon each other at several heights."""
+    yield _euler(itk, still.centre_lps)
+    if ct.source.frame_of_reference_uid == mr.source.frame_of_reference_uid:
+        return
+    towards = _body_centre(moving, BODY_HU) - _body_centre(still, _air_level(still.values))
+    for step in START_STEPS_MM:
+        yield _euler(itk, still.centre_lps, towards + np.array([0.0, 0.0, step]))
+
+
+def _optimized(
+    itk: Any, fixed: Any, moving: Any, start: Any, levels: tuple[tuple[int, float], ...]
+) -> tuple[Any, float] | None:
+    """The transform of MR to CT points and its mutual information; None where nothing overlaps."""
+    method = _method(itk)
+    method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, ITERATIONS, 0.6)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([factor for factor, _ in levels])
+    method.SetSmoothingSigmasPerLevel([sigma for _, sigma in levels])
+    method.SetInitialTransform(itk.Euler3DTransform(start), inPlace=False)
+    try:
+        found = method.Execute(fixed, moving)
+    except RuntimeError:  # no voxel of one lies within the other
+        return None
+    if hasattr(found, "GetBackTransform"):
+        found = found.GetBackTransform()
+    return itk.Euler3DTransform(found), -float(method.GetMetricValue())
+
+
+def _method(itk: Any) -> Any:
+    method = itk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(BINS)
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(0.5, SEED)
+    method.SetInterpolator(itk.sitkLinear)
+    return method
+
+
+def _information(itk: Any, fixed: Any, moving: Any, transform: Any) -> float:
+    method = _method(itk)
+    method.SetInitialTransform(transform)
+    try:
+        return -float(method.MetricEvaluate(fixed, moving))
+    except RuntimeError:
+        return 0.0
+
+
+def _measured(final: tuple[Any, float], before: float, still: _Even, moving: _Even) -> Registration:
+    transform, information = final
+    rotation = np.array(transform.GetMatrix()).reshape(3, 3)
+    centre = np.array(transform.GetCenter())
+    rigid = Rigid(rotation, centre + np.array(transform.GetTranslation()) - rotation @ centre)
+    overlap, dice = _bodies(rigid, still, moving)
+    moved = float(np.linalg.norm(rigid(still.centre_lps) - still.centre_lps))
+    return Registration(rigid, information, before, overlap, dice, moved)
+
+
+def _bodies(rigid: Rigid, still: _Even, moving: _Even) -> tuple[float, float]:
+    """Share of the MR's body within the CT, and Dice of the bodies where both images reach."""
+    body = _body(still.values, _air_level(still.values))
+    other = _body(moving.values, BODY_HU).astype(np.float32)
+    points = rigid(still.points(np.argwhere(np.ones(body.shape, dtype=bool))))
+    index = (moving.grid.patient_to_axes(points) - [a[0] for a in moving.axes]) / GRID_MM
+    inside = np.all((index >= 0) & (index <= np.array(other.shape) - 1), axis=-1)
+    there = ndimage.map_coordinates(other, index.T, order=0, cval=0.0) >= 0.5
+    here = body.ravel()
+    both = 2 * float((here & there & inside).sum())
+    total = float((here & inside).sum() + (there & inside).sum())
+    overlap = float((here & inside).sum()) / max(1.0, float(here.sum()))
+    return overlap, both / total if total else 0.0
+
+
+def _air_level(values: NDArray[np.float32]) -> float:
+    """What lies above is body in a scaled MR: Otsu's level, halved, since fat outshines muscle."""
+    counts, edges = np.histogram(values, bins=128)
+    middles = (edges[1:] + edges[:-1]) / 2
+    below, mass = np.cumsum(counts), np.cumsum(counts * middles)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = below * above * (mass / below - (mass[-1] - mass) / above) ** 2
+    return float(middles[int(np.nanargmax(spread))]) / 2
+
+
+def _body(values: NDArray[np.float32], level: float) -> NDArray[np.bool_]:
+    """The largest piece above a level, with its cavities."""
+    labels, count = ndimage.label(ndimage.binary_opening(values > level, iterations=2))
+    if count == 0:
+        return np.zeros(values.shape, dtype=bool)
+    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    closed = ndimage.binary_closing(np.pad(largest, 3), iterations=3)[3:-3, 3:-3, 3:-3]
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in closed])
+
+
+def _body_centre(image: _Even, level: float) -> FloatArray:
+    inside = np.argwhere(_body(image.values, level))
+    return image.points(inside).mean(axis=0) if len(inside) else image.centre_lps
