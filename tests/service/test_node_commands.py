@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from service.section import Peer
 from service.settings import Settings, explain, load_settings
 from service.states import State
 from tests.service.node_bench import (
+    ROOT,
     Bench,
     HereEngine,
     free_port,
@@ -58,6 +60,14 @@ def test_a_wrong_setting_is_named(tmp_path: Path, document: dict[str, Any], said
         load_settings(file)
     assert said in str(error.value)
     assert str(file) in str(error.value)
+
+
+def test_the_settings_that_the_page_shows_are_valid() -> None:
+    page = (ROOT / "docs" / "node.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 2
+    for text in shown:
+        Settings.model_validate(yaml.safe_load(text))
 
 
 def test_settings_survive_being_printed(tmp_path: Path) -> None:
