@@ -1,4 +1,4 @@
-"""Hold deploy/kubernetes against Kubernetes' own schemas and Argo's models: `make deploy-lint`.
+"""Hold the manifests against Kubernetes' own schemas and Argo's models: `make deploy-lint`.
 
 Needs kubernetes-validate and hera-workflows, which have an environment of their own.
 """
@@ -13,7 +13,8 @@ import kubernetes_validate
 import yaml
 from hera.workflows.models import WorkflowTemplate
 
-FOLDER = Path(__file__).resolve().parent / "kubernetes"
+DEPLOY = Path(__file__).resolve().parent
+FOLDERS = (DEPLOY / "kubernetes", DEPLOY / "node" / "kubernetes")
 KUBERNETES = "1.31"
 
 
@@ -42,9 +43,10 @@ def _pod(step: dict[str, Any]) -> None:
 
 def main() -> int:
     """Returns 0; an invalid document ends in the tool's error."""
-    for path in sorted(FOLDER.glob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            sys.stdout.write(f"{path.name}: {check(document)}\n")
+    for path in sorted(path for folder in FOLDERS for path in folder.glob("*.yaml")):
+        name = path.relative_to(DEPLOY)
+        for document in filter(None, yaml.safe_load_all(path.read_text(encoding="utf-8"))):
+            sys.stdout.write(f"{name}: {document['kind']}: {check(document)}\n")
     return 0
 
 

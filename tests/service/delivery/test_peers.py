@@ -227,6 +227,7 @@ def test_a_wrong_ae_title(tmp_path: Path) -> None:
     assert reason == "the peer rejects the association: Called AE title not recognised"
 
 
+@pytest.mark.node
 def test_orthanc_has_it_in_the_study_and_commits_to_it(tmp_path: Path) -> None:
     """Orthanc reports on an association of its own; the job is delivered only then."""
     reporting = bench.free_port()
@@ -274,6 +275,7 @@ def reports_taken(context: Context, port: int) -> Iterator[list[commitment.Repor
         server.shutdown()
 
 
+@pytest.mark.node
 def test_orthancs_commitment_ends_the_delivery(tmp_path: Path) -> None:
     reporting = bench.free_port()
     ours = {"node": {"AET": "OARFLOW", "Host": "127.0.0.1", "Port": reporting}}
@@ -312,6 +314,7 @@ class Committer(Keeper):
         )
 
 
+@pytest.mark.node
 def test_what_the_peer_does_not_keep_is_sent_again(tmp_path: Path) -> None:
     peer = Committer(True)
     handlers = [(evt.EVT_C_STORE, peer.handle), (evt.EVT_N_ACTION, peer.act)]
@@ -322,6 +325,7 @@ def test_what_the_peer_does_not_keep_is_sent_again(tmp_path: Path) -> None:
     assert job.deliveries[0].commitment == "kept"
 
 
+@pytest.mark.node
 def test_a_peer_that_never_reports_is_asked_again_and_not_sent_to_again(tmp_path: Path) -> None:
     peer = Keeper()
     asked: list[str] = []
@@ -356,6 +360,7 @@ def test_orthanc_takes_it_by_stow(tmp_path: Path) -> None:
     assert [dcmread_bytes(content) for content in stored] == [CONTENT]
 
 
+@pytest.mark.node
 def test_a_stow_service_with_tls_and_password(tmp_path: Path) -> None:
     """Orthanc behind a proxy for TLS, as hospitals have it."""
     made = peers.make_certificates(tmp_path / "pki", "peer")

@@ -21,7 +21,10 @@ from tests.service.web.test_pages import NASTY, put
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.node,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
 
 PICTURES = os.environ.get("OARFLOW_PICTURES")
 """Folder for the screenshots of docs/node-connecting.md; none are made without it."""
