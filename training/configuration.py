@@ -23,7 +23,13 @@ class Configuration(BaseModel):
     jitter_mm: standard deviation (z, y, x) of a patch's centre about the organ's, in mm.
     beyond_mm: how far beyond an organ's ends planes are drawn in training, and run later
         (margin_mm on the card).
-    region: what a segmenter looks at: a patch about the organ, or the whole slice.
+    view: the plane that a 2-D network reads. images: what a 3-D network reads, a channel each.
+    mr_window, mr_dropout: of an mr channel, which is optional where some samples are drawn without.
+    region: what a segmenter looks at: a patch about the organ, the whole slice, the whole volume in
+        tiles of patch_mm, or the box of source's contour grown by grow_mm.
+    source, grow_mm: labels end at that box, whatever the region. A network that reads the side
+        names left organs, then the same of the right; the source is the left one's.
+    labels: what organs are called in the data, where it is otherwise.
     architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
         dropouts, residual_units, normalize: its own measures.
     activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
@@ -46,7 +52,14 @@ class Configuration(BaseModel):
     dimensions: Literal[2, 3]
     offsets_mm: tuple[float, ...] = (0.0,)
     window: Window
-    region: Literal["patch", "slice"] = "patch"
+    view: Literal["axial", "coronal", "sagittal"] = "axial"
+    images: tuple[Literal["ct", "mr", "side"], ...] = ("ct",)
+    mr_window: Window = (0.0, 1000.0)
+    mr_dropout: float = 0.0
+    region: Literal["patch", "slice", "organ", "volume"] = "patch"
+    source: str | None = None
+    grow_mm: float = 0.0
+    labels: dict[str, str] = {}
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]
     smoothness_mm: tuple[float, float, float] = (0.9, 2.0, 2.0)
@@ -68,7 +81,7 @@ class Configuration(BaseModel):
     losses: dict[str, float] = {"dice_and_cross_entropy": 1.0}
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     schedule: Literal["cosine", "constant", "plateau", "polynomial"] = "cosine"
-    patience: int = 10
+    patience: int = Field(default=10, gt=0)
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     sampling: Literal["", "labelled_slices", "whole_slices"] = ""
@@ -89,11 +102,22 @@ class Configuration(BaseModel):
 
     @property
     def in_channels(self) -> int:
-        return len(self.offsets_mm) if self.dimensions == 2 else 1
+        return len(self.offsets_mm) if self.dimensions == 2 else len(self.images)
+
+    @property
+    def outputs(self) -> int:
+        """Organs among the output channels; a network that reads the side has one for a pair."""
+        return len(self.organs) // 2 if "side" in self.images else len(self.organs)
 
     @property
     def out_channels(self) -> int:
-        return len(self.organs) + (self.activation == "softmax")
+        return self.outputs + (self.activation == "softmax")
+
+    @property
+    def reads_blocks(self) -> bool:
+        """Whether a 3-D segmenter reads more than one organ's own block of the CT."""
+        more = self.region != "patch" or self.images != ("ct",) or self.outputs > 1
+        return self.role is Role.SEGMENTER and self.dimensions == 3 and more
 
     @property
     def multiple(self) -> int:

@@ -118,14 +118,11 @@ def export(
         role=configuration.role,
         organs=configuration.organs,
         dimensions=configuration.dimensions,
-        view=View.AXIAL if configuration.dimensions == 2 else None,
+        view=View(configuration.view) if configuration.dimensions == 2 else None,
         region_from=_region(configuration),
-        channels=tuple(
-            Channel(offset_mm=offset, window=configuration.window)
-            for offset in (configuration.offsets_mm if configuration.dimensions == 2 else (0.0,))
-        ),
+        channels=_channels(configuration),
         patch_mm=(0.0, 0.0, 0.0)
-        if _region(configuration).source == "volume"
+        if _region(configuration).source == "volume" and configuration.region != "volume"
         else configuration.patch_mm,
         spacing_mm=configuration.spacing_mm,
         smoothness_mm=configuration.smoothness_mm,
@@ -150,8 +147,24 @@ def export(
     return card
 
 
+def _channels(configuration: Configuration) -> tuple[Channel, ...]:
+    window = configuration.window
+    if configuration.dimensions == 2:
+        return tuple(Channel(offset_mm=mm, window=window) for mm in configuration.offsets_mm)
+    return tuple(
+        Channel(
+            source=source,
+            window=configuration.mr_window if source == "mr" else window,
+            optional=source == "mr" and configuration.mr_dropout > 0,
+        )
+        for source in configuration.images
+    )
+
+
 def _region(configuration: Configuration) -> Region:
-    whole = configuration.role is not Role.SEGMENTER or configuration.region == "slice"
+    if configuration.region == "organ":
+        return Region(source="organ", organ=configuration.source, grow_mm=configuration.grow_mm)
+    whole = configuration.role is not Role.SEGMENTER or configuration.region != "patch"
     return Region(source="volume" if whole else "localization")
 
 

@@ -22,6 +22,9 @@ SMOOTH = 1.0
 FOCUS = 2.0
 """Exponent of the focal loss (RESU, section 4.2.2)."""
 
+RAREST = 1000.0
+"""Greatest weight of a class in the weighted cross-entropy."""
+
 LEFT_OUT = -1e4
 """Logit of a class that a sample does not know: its probability is zero."""
 
@@ -105,12 +108,57 @@ def organ_probabilities(logits: Tensor, known: Tensor) -> Tensor:
     return torch.sigmoid(logits)
 
 
+def weighted_cross_entropy(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy with each class weighed by its rarity in the batch (C2F, equations 1 and 2).
+
+    A class of n of N voxels weighs (N - n) / n, at most RAREST, scaled so that the mean over voxels
+    is 1. The paper's equation 2 counts predictions; labels are counted here, which do not move.
+    """
+    if _exclusive(logits, known):
+        classes = _classes(targets, known)
+        each = -torch.log_softmax(_known_logits(logits, known), dim=1).clamp_min(LEFT_OUT)
+    else:
+        classes = torch.cat((1 - targets, targets), dim=1)
+        each = torch.nn.functional.softplus(torch.cat((logits, -logits), dim=1))
+        classes = classes * _spread(torch.cat((known, known), dim=1), classes)
+    axes = [0, *range(2, logits.ndim)]
+    counts = classes.sum(axes)
+    if _exclusive(logits, known):
+        every = counts.sum()
+    else:
+        organs = logits.shape[1]
+        every = (counts[:organs] + counts[organs:]).repeat(2)
+    weights = ((every - counts) / counts.clamp_min(1.0)).clamp_max(RAREST)
+    weights = weights.reshape(1, -1, *([1] * (logits.ndim - 2)))
+    weighed = weights * classes
+    return (weighed * each).sum() / weighed.sum().clamp_min(1e-6)
+
+
+def generalized_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Generalized Dice over the organs and what is none of them (C2F, equations 3 and 4).
+
+    Each class weighs 1 / (its voxels in the batch) squared; classes without a voxel are left out.
+    """
+    weight = _spread(known, logits)
+    organs = organ_probabilities(logits, known) * weight
+    classes = _classes(targets, known)
+    probabilities = torch.cat(((1 - organs.sum(1, keepdim=True)).clamp_min(0), organs), dim=1)
+    axes = [0, *range(2, logits.ndim)]
+    counts = classes.sum(axes)
+    rarity = torch.where(counts > 0, 1 / counts.clamp_min(1.0) ** 2, torch.zeros_like(counts))
+    overlap = (rarity * (probabilities * classes).sum(axes)).sum()
+    total = (rarity * (probabilities + classes).sum(axes)).sum()
+    return 1 - 2 * overlap / total.clamp_min(1e-12)
+
+
 LOSSES: Mapping[str, Objective] = {
     "dice_and_cross_entropy": dice_and_cross_entropy,
     "dice": dice,
     "cross_entropy": cross_entropy,
     "focal": focal,
     "boundary": boundary,
+    "weighted_cross_entropy": weighted_cross_entropy,
+    "generalized_dice": generalized_dice,
 }
 """By the names that a configuration's `losses` weighs."""
 
@@ -133,7 +181,15 @@ def objective(configuration: Configuration) -> Objective:
         ]
         return torch.stack(terms).sum()
 
-    return weighted
+    def supervised(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        """Deep supervision: of heads (n, heads, organs, ...) each weighs half the one before."""
+        if logits.ndim == targets.ndim:
+            return weighted(logits, targets, known)
+        shares = [0.5**number for number in range(logits.shape[1])]
+        each = [weighted(head, targets, known) for head in logits.unbind(1)]
+        return torch.stack([share * loss for share, loss in zip(shares, each, strict=True)]).sum()
+
+    return supervised
 
 
 def _spread(known: Tensor, like: Tensor) -> Tensor:

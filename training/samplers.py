@@ -15,7 +15,9 @@ from training.augmentation import change_image, crop_field, lost_ends, lost_plan
 from training.batches import Batch, Sampler
 from training.cases import Pose, TrainingCase, sample_ct, sample_mask
 from training.configuration import Configuration
+from training.regions import RegionSampler
 from training.slices import LabelledSliceSampler, WholeSliceSampler, scale_window
+from training.views import ViewSampler
 
 SHARE_BEYOND = 0.25
 """Share of an organ's samples drawn beyond its ends."""
@@ -219,6 +221,10 @@ def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> 
         return LabelledSliceSampler(cases, configuration)
     if configuration.sampling == "whole_slices":
         return WholeSliceSampler(cases, configuration)
+    if configuration.role is Role.VIEW:
+        return ViewSampler(cases, configuration)
+    if configuration.reads_blocks:
+        return RegionSampler(cases, configuration)
     if configuration.role is Role.SEGMENTER and configuration.region == "patch":
         kind = PlaneSampler if configuration.dimensions == 2 else BlockSampler
         return kind(cases, configuration)

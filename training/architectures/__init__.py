@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from training.architectures.dyn_unet import dyn_unet
 from training.architectures.encoder_unet import encoder_unet
 from training.architectures.residual_unet import ResidualUNet
+from training.architectures.se_unet import se_unet
 from training.architectures.unet import unet
 from training.configuration import Configuration
 
@@ -31,6 +33,8 @@ ARCHITECTURES: dict[str, tuple[Builder, str]] = {
     "residual_unet": (_residual_unet, "residual U-Net"),
     "encoder_unet": (encoder_unet, "U-Net with a classification network as its encoder"),
     "unet": (unet, "U-Net"),
+    "se_unet": (se_unet, "U-Net with squeeze and excitation"),
+    "dyn_unet": (dyn_unet, "nnU-Net's U-Net, instance norm, deep supervision"),
 }
 """What builds each network, and its name on a card."""
 
