@@ -1,0 +1,115 @@
+"""The papers' own comparisons: C2F's views against their fusion, TWOSTEP's one step against two."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from oarflow.localize import localize
+from oarflow.networks.card import View, partner
+from oarflow.networks.store import ModelStore
+from oarflow.segment import Segmenter
+from training.cases import TrainingCase
+from training.fusion import maps_of, organs_of, truth_on
+from training.regions import cut_to_box
+from training.tuning import dice, volume_of
+
+FUSION = "fusion"
+MANDIBLE = "Bone_Mandible"
+GROW_MM = 17.0
+
+Row = tuple[str, str, str, float]
+"""Case, organ, method, Dice."""
+
+
+def view_scores(cases: Iterable[TrainingCase], store: ModelStore) -> Iterator[Row]:
+    """Dice on the coarse grid of each view's map and of their fusion, at a probability of 0.5.
+
+    Raises ValueError where the models folder holds no fusion network.
+    """
+    fusion = store.fusion
+    if fusion is None:
+        raise ValueError(f"{store.folder} holds no fusion network")
+    organs = organs_of(store)
+    for case in cases:
+        grid, maps = maps_of(case, store, organs)
+        planes = np.moveaxis(maps.reshape(-1, *maps.shape[2:]), 0, 1)
+        fused = np.moveaxis(fusion.probabilities(np.ascontiguousarray(planes)), 1, 0)
+        for number, organ in enumerate(organs):
+            if organ not in case.masks:
+                continue
+            truth = truth_on(case, organ, grid)
+            for place, view in enumerate(View):
+                yield case.name, organ, str(view), dice(truth, maps[number, place] >= 0.5)
+            yield case.name, organ, FUSION, dice(truth, fused[number] >= 0.5)
+
+
+def step_scores(
+    cases: Iterable[TrainingCase], one: ModelStore, two: ModelStore, organ: str, source: str
+) -> Iterator[Row]:
+    """Dice of the mandible in the box of each side's parotid, grown by 17 mm.
+
+    one, two: models folders whose organ (of the left; its partner of the right) means the mandible
+    there; the second looks about the source's contour. The box is the reference parotid's.
+    """
+    for case in cases:
+        volume = volume_of(case)
+        for name, store in (("one step", one), ("two steps", two)):
+            segmenter = Segmenter(volume, localize(volume, store), store)
+            for left in (True, False):
+                here, about = (organ, source) if left else (partner(organ), partner(source))
+                if MANDIBLE not in case.masks or about not in case.masks:
+                    continue
+                truth = cut_to_box(case, case.masks[MANDIBLE], case.masks[about], GROW_MM)
+                found = np.zeros(truth.shape, dtype=bool)
+                result = segmenter.segment(here)
+                if result.field is not None:
+                    found[result.field.box] = result.field.mask
+                found = cut_to_box(case, found, case.masks[about], GROW_MM)
+                yield case.name, here, name, dice(truth, found)
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """The scores as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("case", "organ", "method", "dice"))
+        writer.writerows((*row[:3], f"{row[3]:.4f}") for row in rows)
+
+
+def table(rows: Sequence[Row], title: str, command: str) -> str:
+    """Markdown: mean Dice and spread of each method per organ, the last one's paired test."""
+    methods = list(dict.fromkeys(row[2] for row in rows))
+    scores: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for case, organ, method, value in rows:
+        scores[organ][method][case] = value
+    lines = [f"# {title}", "", f"Made by `{command}`. Dice, mean and standard deviation.", ""]
+    lines.append(f"| organ | n | {' | '.join(methods)} | p |")
+    lines.append("| --- " * (len(methods) + 3) + "|")
+    for organ, found in scores.items():
+        cells = [_cell(list(found[method].values())) for method in methods]
+        lines.append(
+            f"| {organ} | {len(found[methods[0]])} | {' | '.join(cells)} | {_test(found)} |"
+        )
+    lines += ["", f"p: Wilcoxon, paired by patient, {methods[-1]} against the best other method."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+
+
+def _test(found: Mapping[str, Mapping[str, float]]) -> str:
+    *others, last = found
+    best = max(others, key=lambda method: float(np.mean(list(found[method].values()))))
+    cases = [case for case in found[last] if case in found[best]]
+    differences: NDArray[np.float64] = np.array([found[last][c] - found[best][c] for c in cases])
+    if len(cases) < 6 or not differences.any():
+        return "n too small"
+    return f"{float(stats.wilcoxon(differences).pvalue):.3f}"

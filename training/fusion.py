@@ -1,0 +1,186 @@
+"""C2F's weighted supervised fusion: how much each view's map counts for each organ (III.A)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oarflow.localize import coarse_grid, view_maps
+from oarflow.networks.card import (
+    CARD_NAME,
+    NETWORK_NAME,
+    Channel,
+    ModelCard,
+    Region,
+    Role,
+    Training,
+    View,
+    write_card,
+)
+from oarflow.networks.sampling import NetworkGrid
+from oarflow.networks.store import ModelStore
+from training.cases import Pose, TrainingCase, sample_mask
+from training.export import rounded, torchscript
+from training.tuning import volume_of
+
+SURE = 1e-4
+"""Probabilities are kept this far from 0 and 1, where their log odds have no end."""
+
+DOUBTFUL = 0.02
+"""Voxels that no view gives more than this, and no label, teach nothing."""
+
+STEPS = 300
+RATE = 0.05
+
+
+class Fusion(nn.Module):
+    """Per organ a weighted sum of the views' log odds, (n, organs x views, y, x) to (n, organs, y, x).
+
+    Channels are an organ's views, then the next organ's. It begins as the views' mean.
+    """
+
+    def __init__(self, organs: int, views: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(organs * views, organs, 1, groups=organs)
+        nn.init.constant_(self.mix.weight, 1 / views)
+        assert self.mix.bias is not None
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Logits of probabilities."""
+        kept = maps.clamp(1e-4, 1 - 1e-4)
+        return self.mix(torch.log(kept) - torch.log1p(-kept))  # type: ignore[no-any-return]
+
+
+def organs_of(store: ModelStore) -> tuple[str, ...]:
+    """The organs that the folder's three views all know.
+
+    Raises ValueError where a view is missing or they share no organ.
+    """
+    views = store.views
+    missing = [view for view in View if view not in views]
+    if missing:
+        raise ValueError(f"no coarse network of {', '.join(missing)} planes")
+    common = [
+        o for o in views[View.AXIAL].card.organs if all(o in v.card.organs for v in views.values())
+    ]
+    if not common:
+        raise ValueError("the three views share no organ")
+    return tuple(common)
+
+
+def fit_fusion(cases: Iterable[TrainingCase], store: ModelStore) -> Fusion:
+    """Learn the weights on what the trained views say of training patients."""
+    organs = organs_of(store)
+    drawn: list[list[tuple[Tensor, Tensor]]] = [[] for _ in organs]
+    for case in cases:
+        grid, maps = maps_of(case, store, organs)
+        for number, organ in enumerate(organs):
+            if organ in case.masks:
+                drawn[number].append(_voxels(maps[number], truth_on(case, organ, grid)))
+    fusion = Fusion(len(organs), len(View))
+    for number, organ in enumerate(organs):
+        if not drawn[number]:
+            raise ValueError(f"no training case has {organ}")
+        _fit_organ(fusion, number, drawn[number])
+    return fusion.eval()
+
+
+def maps_of(
+    case: TrainingCase, store: ModelStore, organs: Sequence[str]
+) -> tuple[NetworkGrid, NDArray[np.float32]]:
+    """The coarse grid, and (organs, views, z, y, x) probabilities on it."""
+    volume = volume_of(case)
+    grid = coarse_grid(volume.grid, fusion_card(store, organs, Fusion(len(organs), 3), b""))
+    found = [
+        view_maps(volume, store.views[view], grid)[
+            [store.views[view].card.organs.index(organ) for organ in organs]
+        ]
+        for view in View
+    ]
+    return grid, np.stack(found, axis=1)
+
+
+def truth_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bool_]:
+    """A label on a coarse grid, bool (z, y, x): voxels that it fills by half."""
+    share = sample_mask(case, organ, Pose.straight(np.zeros(3)), grid.axes)
+    return share.numpy() >= 0.5
+
+
+def _voxels(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+    """(voxels, views) probabilities of doubtful voxels, and (voxels,) what they are."""
+    kept = (maps.max(axis=0) > DOUBTFUL) | truth
+    return torch.from_numpy(maps[:, kept].T.copy()), torch.from_numpy(
+        truth[kept].astype(np.float32)
+    )
+
+
+def _fit_organ(fusion: Fusion, number: int, drawn: list[tuple[Tensor, Tensor]]) -> None:
+    """Logistic regression of one organ, both classes weighing the same."""
+    maps = torch.cat([part for part, _ in drawn]).clamp(SURE, 1 - SURE)
+    truth = torch.cat([part for _, part in drawn])
+    odds = torch.log(maps) - torch.log1p(-maps)
+    weight = torch.full((maps.shape[1],), 1 / maps.shape[1], requires_grad=True)
+    bias = torch.zeros((), requires_grad=True)
+    some = torch.optim.Adam((weight, bias), lr=RATE)
+    share = truth.mean().clamp(SURE, 1 - SURE)
+    balance = torch.where(truth > 0, 0.5 / share, 0.5 / (1 - share))
+    for _ in range(STEPS):
+        some.zero_grad()
+        loss = nn.functional.binary_cross_entropy_with_logits(odds @ weight + bias, truth, balance)
+        loss.backward()  # type: ignore[no-untyped-call]
+        some.step()
+    assert fusion.mix.bias is not None
+    with torch.no_grad():
+        fusion.mix.weight[number, :, 0, 0] = weight
+        fusion.mix.bias[number] = bias
+
+
+def fusion_card(
+    store: ModelStore, organs: Sequence[str], fusion: Fusion, file: bytes, cases: int = 0
+) -> ModelCard:
+    """The card of a fusion network of the folder's views, at the axial view's spacing."""
+    axial = store.views[View.AXIAL].card
+    return ModelCard(
+        name="oarflow/c2f_fusion",
+        version="1.0.0",
+        role=Role.FUSION,
+        organs=tuple(organs),
+        dimensions=2,
+        view=View.AXIAL,
+        region_from=Region(source="volume"),
+        channels=tuple(
+            Channel(source="view", view=view, organ=organ) for organ in organs for view in View
+        ),
+        patch_mm=(0.0, 0.0, 0.0),
+        spacing_mm=axial.spacing_mm,
+        smoothness_mm=axial.smoothness_mm,
+        multiple=max(view.card.multiple for view in store.views.values()),
+        sha256=hashlib.sha256(file).hexdigest(),
+        architecture="weighted sum of the views' log odds, per organ",
+        parameters=sum(parameter.numel() for parameter in fusion.parameters()),
+        training=Training(
+            data=axial.training.data,
+            cases=cases,
+            commit=axial.training.commit,
+            steps=STEPS,
+            minutes=0.0,
+        ),
+    )
+
+
+def export_fusion(fusion: Fusion, store: ModelStore, cases: int) -> ModelCard:
+    """Write c2f_fusion/model.ts and model.json into the views' models folder."""
+    file = torchscript(rounded(fusion))
+    folder: Path = store.folder / "c2f_fusion"
+    folder.mkdir(exist_ok=True)
+    (folder / NETWORK_NAME).write_bytes(file)
+    card = fusion_card(store, organs_of(store), fusion, file, cases)
+    write_card(card, folder / CARD_NAME)
+    return card
