@@ -122,9 +122,11 @@ def calibrated(
 
 
 def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
-    """By organ and sign, of all that the networks contoured: most of it is right."""
+    """By organ and sign, of what the networks contoured and no reference shows to be wrong."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one in contours:
+        if one.dice is not None and one.dice <= GOOD_DICE:
+            continue
         for name, value in signs(one.contour, one.scene).items():
             if SIGNS[name].family not in OF_CONTOURS:
                 values[one.contour.item.organ][name].append(value)

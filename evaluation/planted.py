@@ -85,12 +85,14 @@ def mirrored(field: ProbabilityField, grid: Grid, axis: int, middle: float) -> P
 
 
 def without_half(field: ProbabilityField, axis: int, high: bool) -> ProbabilityField:
-    """The field without its mask's higher or lower half, by volume, along an axis."""
+    """The field without its mask's higher or lower half along an axis: at most half is left."""
     planes = field.mask.sum(axis=tuple(a for a in range(3) if a != axis))
     middle = int(np.searchsorted(np.cumsum(planes), planes.sum() / 2))
     values = np.moveaxis(field.values.copy(), axis, 0)
-    values[middle:] = 0 if high else values[middle:]
-    values[:middle] = values[:middle] if high else 0
+    if high:
+        values[middle:] = 0
+    else:
+        values[: middle + 1] = 0
     return replace(field, values=np.ascontiguousarray(np.moveaxis(values, 0, axis)))
 
 

@@ -59,11 +59,11 @@ def _averaged(hu: NDArray[np.float32], steps: tuple[float, float, float]) -> NDA
         for wanted, step, size in zip((SLICE_MM, PIXEL_MM, PIXEL_MM), steps, hu.shape, strict=True)
     ]
     for axis, count in enumerate(counts):
-        whole = hu.shape[axis] // count
-        kept = np.take(hu, np.arange(whole * count), axis=axis) if count > 1 else hu
         if count > 1:
-            shape = (*kept.shape[:axis], whole, count, *kept.shape[axis + 1 :])
-            hu = kept.reshape(shape).mean(axis=axis + 1)
+            whole = hu.shape[axis] // count
+            kept = hu[tuple(slice(whole * count) if a == axis else slice(None) for a in range(3))]
+            hu = kept.reshape(*hu.shape[:axis], whole, count, *hu.shape[axis + 1 :])
+            hu = hu.mean(axis=axis + 1)
     return hu
 
 

@@ -9,7 +9,7 @@ from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, gather
 from oarflow.plausibility.limits import Limits, load_limits
 from oarflow.plausibility.overlap import overlaps, settled
-from oarflow.plausibility.signs import SIGNS, Family, places, signs
+from oarflow.plausibility.signs import SENTENCES, SIGNS, Family, places, signs
 from oarflow.priors import Priors, Spread, load_priors
 from oarflow.structures import Segmentation, Status
 from oarflow.volume import Volume
@@ -88,7 +88,8 @@ def _assessed(item: Segmentation, flags: Iterable[Flag]) -> Segmentation:
 
 
 def _spoken(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag]:
-    """Signs that passed the limit of their family."""
+    """Signs that passed the limit of their family; some families tell theirs in one sentence."""
+    together: dict[Family, list[str]] = {family: [] for family in SENTENCES}
     organ = contour.item.organ
     judged = signs(contour, scene)
     for name, sign in SIGNS.items():
@@ -99,7 +100,14 @@ def _spoken(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag
         score = spread.score(judged[name])
         if (sign.high and score > limit) or (sign.low and score < -limit):
             bound = spread.bound(limit if score > 0 else -limit)
-            yield Flag(sign.family.value, sign.words(judged[name], bound, spread))
+            words = sign.words(judged[name], bound, spread)
+            if sign.family in together:
+                together[sign.family].append(words)
+            else:
+                yield Flag(sign.family.value, words)
+    for family, parts in together.items():
+        if parts:
+            yield Flag(family.value, SENTENCES[family].format(", ".join(parts)))
     limit = measures.limits.families.get(Family.PLACE, ALWAYS_SAID)
     for place in places(contour, scene, measures.priors):
         if abs(place.score) > limit:

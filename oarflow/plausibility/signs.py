@@ -56,6 +56,9 @@ class Sign:
     high: bool = True
 
 
+ENOUGH_NEIGHBOURS = 2
+"""Of two organs that lie oddly to each other none can be told to be the wrong one."""
+
 AXES = ("z", "y", "x")
 
 TOWARD = (("the feet", "the head"), ("the front", "the back"), ("the right", "the left"))
@@ -84,21 +87,23 @@ def _end(side: Side) -> Words:
 
 
 def _toward(axis: int) -> Words:
-    return lambda value, limit, spread: (
-        f"lies {abs(value):.0f} mm toward {TOWARD[axis][value > limit]} of where the localizer saw "
-        "the organ"
-    )
+    return lambda value, limit, spread: f"{abs(value):.0f} mm toward {TOWARD[axis][value > limit]}"
 
 
 def _face(axis: int, high: bool) -> Words:
     def words(value: float, limit: float, spread: Spread) -> str:
         away = value - spread.median
         word = "further" if (away > 0) == high else "less far"
-        return (
-            f"reaches {abs(away):.0f} mm {word} toward {TOWARD[axis][high]} than the localizer saw"
-        )
+        return f"{abs(away):.0f} mm {word} toward {TOWARD[axis][high]}"
 
     return words
+
+
+SENTENCES = {
+    Family.CENTRE: "lies {} of where the localizer saw the organ",
+    Family.FACES: "reaches {} than the localizer saw",
+}
+"""Families whose signs are told together."""
 
 
 def _figure(name: str, unit: str, digits: int = 0) -> Words:
@@ -248,7 +253,7 @@ def places(contour: Contour, scene: Scene, priors: Priors) -> list[Place]:
             if name != contour.item.organ and not other.cut.intersection(faces)
         ]
         known = sorted((v for v in verdicts if v is not None), key=lambda place: abs(place.score))
-        if known:
+        if len(known) >= ENOUGH_NEIGHBOURS:
             # The lower middle: a single neighbour that is itself wrong accuses no one.
             found.append(known[(len(known) - 1) // 2])
     return found

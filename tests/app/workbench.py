@@ -22,18 +22,18 @@ BALL_CC = 4 / 3 * np.pi * RADIUS_MM**3 / 1000
 
 
 class Bright(torch.nn.Module):
-    """One logit: positive above 150 HU."""
+    """One logit: positive above 50 HU."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         hu = image[:, 1:2] * 500
-        return (hu - 150) / 20
+        return (hu - 50) / 7
 
 
 class Halves(torch.nn.Module):
     """Two logits: bright in the patient's left half, bright in the right half."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logit = (image[:, 1] * 500 - 150) / 20
+        logit = (image[:, 1] * 500 - 50) / 7
         half = logit.shape[-1] // 2
         left, right = logit.clone(), logit.clone()
         left[..., :half] = -10
@@ -56,7 +56,7 @@ class Slow(torch.nn.Module):
         work = torch.ones(400, 400)
         for _ in range(4000):
             work = work @ work / work.max()
-        return (image[:, 1:2] * 500 - 150) / 20 + work[0, 0] * 0
+        return (image[:, 1:2] * 500 - 50) / 7 + work[0, 0] * 0
 
 
 def balls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def balls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     hu[np.broadcast_to((x / 80) ** 2 + (y / 70) ** 2 < 1, hu.shape)] = 0.0
     hu[np.broadcast_to(x**2 + (y + 12) ** 2 < 8**2, hu.shape)] = -990.0
     for cx, cy, cz in CENTRES_LPS.values():
-        hu[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < RADIUS_MM**2] = 300.0
+        hu[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < RADIUS_MM**2] = 100.0
     return hu
 
 

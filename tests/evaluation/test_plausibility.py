@@ -26,6 +26,9 @@ from oarflow.priors import Priors
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 
+PLANE_CC = 2.2
+"""Volume of a ball's middle plane: halves are made of whole ones."""
+
 LEFT, RIGHT = (55.0, 0.0, 90.0), (-45.0, 0.0, 90.0)
 
 
@@ -67,13 +70,13 @@ def test_a_shift_moves_the_whole(
     expected = np.zeros(3)
     expected[axis] = mm
     assert moved == pytest.approx(expected, abs=1.0)
-    assert after.volume_cc == pytest.approx(before.volume_cc, rel=0.1)
+    assert after.volume_cc == pytest.approx(before.volume_cc, rel=0.15)
 
 
 @pytest.mark.parametrize("way", ["lower half", "upper half", "left half", "front half"])
 def test_a_half_is_a_half(scene: Scene, planted: dict[tuple[str, str], Planted], way: str) -> None:
     whole = scene.contours["Parotid_L"].facts.volume_cc
-    assert facts(planted[HALVED, way].item).volume_cc == pytest.approx(whole / 2, rel=0.15)
+    assert facts(planted[HALVED, way].item).volume_cc == pytest.approx(whole / 2, abs=PLANE_CC)
 
 
 def test_the_upper_half_is_what_is_missing(planted: dict[tuple[str, str], Planted]) -> None:
