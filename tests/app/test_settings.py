@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.settings import PACKAGER_KEYS, Settings, load_settings, requested_organs
+from app.settings import (
+    PACKAGER_KEYS,
+    Settings,
+    load_settings,
+    precedence,
+    requested_organs,
+)
 from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRules
 from oarflow.organs import load_catalogue
@@ -78,3 +84,13 @@ def test_all_is_what_the_models_can_do() -> None:
 def test_a_name_without_its_side_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Parotid"):
         requested_organs(loaded(tmp_path, "organs: [Parotid]"), (), load_catalogue())
+
+
+def test_precedence_takes_other_names_in_their_order_and_no_unknown_one(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert precedence(Settings(), catalogue) == ("Brainstem", "SpinalCord")
+    own = loaded(tmp_path, "precedence: [Myelon, Brain Stem, SpinalCord]")
+    assert precedence(own, catalogue) == ("SpinalCord", "Brainstem")
+    with pytest.raises(ConfigurationError) as error:
+        precedence(loaded(tmp_path, "precedence: [Brainstm]"), catalogue)
+    assert error.value.code == "ORGAN_UNKNOWN"
