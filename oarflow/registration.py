@@ -20,14 +20,14 @@ from oarflow.volume import Volume
 GRID_MM = 2.5
 """Both images are registered at this spacing."""
 
-LEVELS = ((4, 4.0), (2, 2.0), (1, 0.0))
-"""Shrink factor and smoothing in mm of each level, coarse to fine."""
+LEVELS = ((4, 4.0, 1.0), (2, 2.0, 0.5), (1, 0.0, 0.1))
+"""Shrink factor, smoothing in mm and share of the voxels of each level, coarse to fine."""
 
 START_STEPS_MM = (-80.0, -40.0, 0.0, 40.0, 80.0)
 """The MR's field of view is a part of the CT's: starts along z about the common centre."""
 
 BINS = 32
-ITERATIONS = 150
+ITERATIONS = 100
 SEED = 1
 
 BODY_HU = -300.0
@@ -226,14 +226,15 @@ def _starts(itk: Any, ct: Volume, mr: Volume, still: _Even, moving: _Even) -> It
 
 
 def _optimized(
-    itk: Any, fixed: Any, moving: Any, start: Any, levels: tuple[tuple[int, float], ...]
+    itk: Any, fixed: Any, moving: Any, start: Any, levels: tuple[tuple[int, float, float], ...]
 ) -> tuple[Any, float] | None:
     """The transform of MR to CT points and its mutual information; None where nothing overlaps."""
     method = _method(itk)
     method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, ITERATIONS, 0.6)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([factor for factor, _ in levels])
-    method.SetSmoothingSigmasPerLevel([sigma for _, sigma in levels])
+    method.SetShrinkFactorsPerLevel([factor for factor, _, _ in levels])
+    method.SetSmoothingSigmasPerLevel([sigma for _, sigma, _ in levels])
+    method.SetMetricSamplingPercentagePerLevel([share for _, _, share in levels], SEED)
     method.SetInitialTransform(itk.Euler3DTransform(start), inPlace=False)
     try:
         found = method.Execute(fixed, moving)
@@ -248,7 +249,7 @@ def _method(itk: Any) -> Any:
     method = itk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.5, SEED)
+    method.SetMetricSamplingPercentage(LEVELS[-1][2], SEED)
     method.SetInterpolator(itk.sitkLinear)
     return method
 

@@ -40,7 +40,8 @@ RATE = 0.05
 
 
 class Fusion(nn.Module):
-    """Per organ a weighted sum of the views' log odds, (n, organs x views, y, x) to (n, organs, y, x).
+    """Per organ a weighted sum of the views' log odds: (n, organs x views, y, x) to (n, organs, y,
+    x).
 
     Channels are an organ's views, then the next organ's. It begins as the views' mean.
     """

@@ -44,6 +44,11 @@ class ViewSampler:
             )
         )
         self._axes = (z, y, x)
+        self._planes = sum(case.ct.shape[self._across] for case in cases)
+
+    def __len__(self) -> int:
+        """Planes of all patients: an epoch."""
+        return self._planes
 
     def draw(self, random: np.random.Generator) -> Batch:
         """(n, channels, ...) planes; the other two axes keep their order."""

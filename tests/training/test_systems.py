@@ -1,0 +1,170 @@
+"""C2F's, TWOSTEP's and HANSEG's networks: few steps, exported, run by the serving code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from oarflow.localize import localize
+from oarflow.networks.store import ModelStore
+from oarflow.segment import Segmenter
+from oarflow.structures import Status
+from tests.training.patients import ORGANS, patient, small
+from training.comparisons import FUSION, table, view_scores
+from training.configuration import Configuration, read_configuration, shipped
+from training.export import export
+from training.fusion import Fusion, export_fusion, fit_fusion
+from training.loop import train
+from training.losses import generalized_dice, objective, weighted_cross_entropy
+from training.regions import PairedCase, RegionSampler, cut_to_box
+from training.samplers import sampler_for
+from training.tuning import volume_of
+
+KNOWN = torch.ones(1, 1, dtype=torch.bool)
+
+
+def view(name: str, **changes: object) -> Configuration:
+    patch = {"axial": [0, 96, 96], "coronal": [96, 0, 96], "sagittal": [96, 96, 0]}[name]
+    values: dict[str, object] = {
+        "name": f"view_{name}",
+        "role": "coarse view",
+        "view": name,
+        "organs": list(ORGANS),
+        "offsets_mm": [0],
+        "patch_mm": patch,
+        "spacing_mm": [6, 6, 6],
+        "architecture": "se_unet",
+        "blocks": [],
+        "activation": "softmax",
+        "losses": {"weighted_cross_entropy": 1.0},
+        "steps": 3,
+    }
+    return small(**(values | changes))
+
+
+def region(**changes: object) -> Configuration:
+    values: dict[str, object] = {
+        "name": "region",
+        "dimensions": 3,
+        "organs": ["Mandible_Ramus_L", "Mandible_Ramus_R"],
+        "labels": {"Mandible_Ramus_L": "Parotid_R", "Mandible_Ramus_R": "Parotid_R"},
+        "images": ["ct", "side"],
+        "region": "organ",
+        "source": "Parotid_L",
+        "grow_mm": 17,
+        "patch_mm": [48, 64, 64],
+        "spacing_mm": [4, 4, 4],
+        "architecture": "dyn_unet",
+        "widths": [4, 8, 8],
+        "blocks": [],
+        "optimizer": "sgd",
+        "schedule": "polynomial",
+        "batch": 2,
+        "steps": 2,
+    }
+    return small(**(values | changes))
+
+
+def test_every_shipped_configuration_of_the_three_systems_is_valid() -> None:
+    names = {name: organs for name, _, organs in shipped()}
+    for name in ("c2f_axial", "c2f_coronal", "c2f_sagittal", "twostep_gland", "twostep_organs"):
+        assert read_configuration(name).name == name
+    for organ in names["c2f_fine"]:
+        assert read_configuration(f"c2f_fine/{organ}").dimensions == 3
+    hanseg = read_configuration("hanseg")
+    assert (len(hanseg.organs), hanseg.in_channels) == (30, 2)
+
+
+def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: Path) -> None:
+    cases = [patient(number) for number in range(2)]
+    models = tmp_path / "models"
+    for name in ("axial", "coronal", "sagittal"):
+        configuration = view(name)
+        train(sampler_for(cases, configuration), configuration, tmp_path / "w" / configuration.name)
+        work = tmp_path / "w" / configuration.name
+        export(configuration, work, models, cases=2, data="made up", version="1.0.0")
+    store = ModelStore.open(models, device="cpu")
+    export_fusion(fit_fusion(cases, store), store, 2)
+    store = ModelStore.open(models, device="cpu")
+    assert set(localize(volume_of(cases[0]), store)) == set(ORGANS)
+    rows = list(view_scores(cases[:1], store))
+    assert {row[2] for row in rows} == {"axial", "coronal", "sagittal", FUSION}
+    assert "| Parotid_L | 1 |" in table(rows, "views", "a command")
+
+
+def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:
+    maps = torch.tensor([0.5, 0.9, 0.1, 0.8, 0.8, 0.8]).reshape(1, 6, 1, 1)
+    found = torch.sigmoid(Fusion(2, 3)(maps)).flatten().tolist()
+    assert found == pytest.approx([0.5, 0.8], abs=1e-5)
+
+
+def test_labels_end_at_the_box_of_the_other_organ() -> None:
+    """The box of a 5-voxel cube at 3 x 4 x 4 mm, grown by 8 mm: 2 voxels more, by hand."""
+    case = patient(0)
+    source = np.zeros(case.ct.shape, dtype=bool)
+    source[10:15, 10:15, 10:15] = True
+    kept = np.argwhere(cut_to_box(case, np.ones_like(source), source, 8.0))
+    assert kept.min(axis=0).tolist() == [8, 8, 8]
+    assert kept.max(axis=0).tolist() == [16, 16, 16]
+
+
+def test_the_side_and_the_mr_reach_the_network() -> None:
+    case = patient(0)
+    mr = np.full(case.ct.shape, 750.0, dtype=np.float32)
+    paired = PairedCase(case.name, case.ct, case.spacing_mm, case.masks, mr)
+    configuration = region(images=["ct", "side", "mr"], augmentation="none", batch=8)
+    batch = RegionSampler([paired], configuration).draw(np.random.default_rng(0))
+    assert set(batch.inputs[:, 1].unique().tolist()) == {-1.0, 1.0}
+    assert batch.inputs[:, 2, 6, 8, 8] == pytest.approx(torch.full((8,), 0.5), abs=1e-4)
+    dropped = region(images=["ct", "side", "mr"], mr_dropout=1.0)
+    batch = RegionSampler([paired], dropped).draw(np.random.default_rng(0))
+    assert set(batch.inputs[:, 2].unique().tolist()) == {-1.0}
+
+
+def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: Path) -> None:
+    cases = [patient(number) for number in range(2)]
+    models = tmp_path / "models"
+    gland = region(
+        name="gland", organs=list(ORGANS), labels={}, region="volume", source=None, grow_mm=0
+    )
+    for configuration in (gland, region()):
+        work = tmp_path / "w" / configuration.name
+        train(sampler_for(cases, configuration), configuration, work)
+        card = export(configuration, work, models, cases=2, data="made up", version="1.0.0")
+        assert card.sided
+    store = ModelStore.open(models, device="cpu")
+    result = Segmenter(volume_of(cases[0]), {}, store).segment("Mandible_Ramus_R")
+    assert result.status is not Status.NO_MODEL
+    assert "the network ended in an error" not in result.flags
+
+
+def test_deep_supervision_halves_each_head_s_share() -> None:
+    configuration = region(losses={"dice": 1.0})
+    loss = objective(configuration)
+    targets = torch.zeros(1, 1, 4, 4, 4)
+    targets[..., :2] = 1
+    good, bad = (targets * 2 - 1) * 20, (1 - targets * 2) * 20
+    known = KNOWN
+    alone = [float(loss(logits, targets, known)) for logits in (good, bad)]
+    both = float(loss(torch.stack((good, bad, bad), dim=1), targets, known))
+    assert both == pytest.approx(alone[0] + 0.75 * alone[1], abs=1e-5)
+
+
+def test_c2f_s_losses_by_hand() -> None:
+    """Four voxels, one of them organ; p is 0.5 everywhere."""
+    targets = torch.tensor([1.0, 0, 0, 0]).reshape(1, 1, 4, 1)
+    logits = torch.zeros(1, 1, 4, 1)
+    # weights 3 and 1/3: every term is log 2, whatever its weight
+    assert float(weighted_cross_entropy(logits, targets, KNOWN)) == pytest.approx(np.log(2))
+    # classes: 3 voxels (weight 1/9) and 1 voxel (weight 1); overlaps 1.5 and 0.5
+    overlap = 1.5 / 9 + 0.5
+    total = (2 + 3) / 9 + (2 + 1)
+    expected = 1 - 2 * overlap / total
+    assert float(generalized_dice(logits, targets, KNOWN)) == pytest.approx(expected)
+    rare = torch.tensor([0.0, 20, 20, 20]).reshape(1, 1, 4, 1) * -1  # right but for the organ
+    assert float(weighted_cross_entropy(rare, targets, KNOWN)) == pytest.approx(
+        0.75 * np.log(2), abs=1e-4
+    )
