@@ -106,6 +106,7 @@ class Engine:
             security=Security.temporary(),
             silence_logs=logging.CRITICAL,
             resources=self._settings.resources or None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         )
         return self._cluster
 
@@ -187,4 +188,7 @@ _DASK = {
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": {},
+    # Their HTTP servers have nothing to say: the node's own page and metrics do.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }

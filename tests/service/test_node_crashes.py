@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -48,7 +49,11 @@ class Site:
         self.folder = folder
         self.port = free_port()
         listener = {"port": self.port}
-        self.settings: Settings = settings_at(folder, listener=listener, **sections)
+        # A busy machine must not take a slow worker for a lost one.
+        execution = {"heartbeat_seconds": 1, "lease_seconds": 30, **sections.pop("execution", {})}
+        self.settings: Settings = settings_at(
+            folder, listener=listener, execution=execution, **sections
+        )
         self.config = folder / "node.yaml"
         document = self.settings.model_dump(mode="json", exclude_defaults=True)
         self.config.write_text(yaml.safe_dump(document))
@@ -144,7 +149,7 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         assert worker is not None
         worker.kill()
         wait_for(lambda: not application.is_running(), 30, "the application's end")
-        wait_for(site.at_rest, 240, "the job's end")
+        wait_for(site.at_rest, 400, "the job's end")
         site.account()
         assert len(site.runs()) == 2
 
@@ -202,7 +207,7 @@ def test_a_scheduler_killed_and_started_empty_gets_the_job_again(
         time.sleep(2)
         scheduler(*serve)
         scheduler(*work)
-        wait_for(site.at_rest, 240, "the job's end")
+        wait_for(site.at_rest, 400, "the job's end")
         site.account()
         assert len(site.runs()) == 2
 
@@ -215,16 +220,14 @@ def _postgresql() -> Path:
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[Any]:
-    """A server of the test's own: (url, restart)."""
-    programs, data, port = _postgresql(), tmp_path / "postgresql", free_port()
-    data.mkdir()
+def postgresql() -> Iterator[Any]:
+    """A server of the test's own: (url, restart). Its user must be able to reach its folder."""
+    programs, port = _postgresql(), free_port()
+    data = Path(tempfile.mkdtemp(prefix="oarflow-postgresql-"))
     user: list[str] = []
     if os.geteuid() == 0:
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-        for folder in (data, *list(tmp_path.parents)[:3], tmp_path):
-            folder.chmod(0o755)
         shutil.chown(data, "postgres")
         user = ["runuser", "-u", "postgres", "--"]
 
@@ -244,6 +247,7 @@ def postgresql(tmp_path: Path) -> Iterator[Any]:
 
     yield url, restart
     run(*control, "-m", "immediate", "stop")
+    shutil.rmtree(data, ignore_errors=True)
 
 
 def test_postgresql_restarted_in_the_middle_loses_nothing(tmp_path: Path, postgresql: Any) -> None:
