@@ -105,7 +105,7 @@ class Segmenter:
         self._localizations = localizations
         self._store = store
         self._mr = mr
-        self._seen: dict[tuple[str, float], _Seen] = {}
+        self._seen: dict[tuple[str, tuple[str, ...], float], _Seen] = {}
         self._done: dict[str, Segmentation] = {}
 
     def segment(self, organ: str, deadline: float | None = None) -> Segmentation:
@@ -174,7 +174,7 @@ class Segmenter:
         if card.region_from.source != "organ":
             self._refuse_absent(organ, card)
         side = card.side(organ) if card.sided else 0.0
-        key = (card.sha256, side)
+        key = (card.sha256, card.organs, side)
         if key not in self._seen:
             self._seen[key] = self._look(organ, network, side, in_time)
         seen = self._seen[key]
