@@ -44,6 +44,7 @@ class _Node(Collector):
     def collect(self) -> Iterator[Metric]:
         with self._database.read() as session:
             yield _jobs(session)
+            yield _refusals(session)
             yield from _deliveries(session, self._destinations)
             yield from _instances(session)
         yield self._parts()
@@ -67,6 +68,17 @@ def _jobs(session: Session) -> Metric:
     family = GaugeMetricFamily("oarflow_jobs", "Jobs by state", labels=["state"])
     for state in State:
         family.add_metric([state.value], counted.get(state, 0))
+    return family
+
+
+def _refusals(session: Session) -> Metric:
+    rows = session.execute(
+        select(Job.refusal, func.count()).where(Job.refusal != "").group_by(Job.refusal)
+    )
+    text = "Jobs that were refused, whether or not the reason was delivered"
+    family = GaugeMetricFamily("oarflow_refused_jobs", text, labels=["code"])
+    for code, count in rows:
+        family.add_metric([code], count)
     return family
 
 

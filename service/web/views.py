@@ -38,7 +38,7 @@ class Live:
 
     @property
     def css(self) -> str:
-        return self.state.replace(" ", "-")
+        return "refused" if self.state.startswith("refused") else self.state.replace(" ", "-")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ def live(job: Job) -> Live:
     share, doing = None, ""
     if job.state is State.RUNNING:
         share, doing = _progress(job.progress)
-    return Live(job.key, job.state.value, MEANINGS[job.state], job.reason, share, doing)
+    state = job.state.value
+    if job.refusal and job.state is not State.REFUSED:
+        # What is delivered is the reason: nobody must take it for contours.
+        state = f"refused, reason {state}"
+    return Live(job.key, state, MEANINGS[job.state], job.reason, share, doing)
 
 
 def _progress(said: dict[str, Any]) -> tuple[int, str]:
@@ -121,8 +125,10 @@ def listing(
 ) -> Listing:
     """Jobs, the newest first. term: part of a name, an ID, an accession number, date or text."""
     chosen = select(Job).join(Job.series).join(Series.study)
-    if state is not None:
-        chosen = chosen.where(Job.state == state)
+    if state is State.REFUSED:
+        chosen = chosen.where(or_(Job.state == state, Job.refusal != ""))
+    elif state is not None:
+        chosen = chosen.where(Job.state == state, Job.refusal == "")
     for word in term.split()[:8]:
         columns = (
             Study.patient_name,

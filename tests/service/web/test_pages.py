@@ -137,6 +137,21 @@ def test_a_refusal_is_explained(tmp_path: Path) -> None:
     assert "3.0 mm, then 6.0 mm" in page
 
 
+def test_a_reason_that_was_delivered_is_never_taken_for_contours(tmp_path: Path) -> None:
+    context = ward.make_ward(tmp_path)
+    refused = bench.add_job(context, patient_name="Refused^One")
+    bench.add_job(context, patient_name="Contoured^One")
+    put(context, refused, State.DELIVERED, refusal="MISSING_SLICE")
+    visitor = ward.signed_in(context)
+    assert "refused, reason delivered" in visitor.get("/").text
+    key = bench.look(context, refused).key
+    (live,) = visitor.get(f"/live?keys={key}").json()["jobs"]
+    assert (live["state"], live["css"]) == ("refused, reason delivered", "refused")
+    assert "Refused One" in visitor.get("/?state=refused").text
+    assert "Refused One" not in visitor.get("/?state=delivered").text
+    assert 'oarflow_refused_jobs{code="MISSING_SLICE"} 1.0' in visitor.get("/metrics").text
+
+
 def test_the_report_lives_in_an_origin_of_its_own(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("<p>hello</p>")
