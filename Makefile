@@ -120,7 +120,7 @@ map-test: $(RUN_STAMP) ## build it from a bare Debian, without registry, and run
 
 sbom: $(RUN_STAMP) $(SBOM_STAMP) ## CycloneDX SBOM and licences of the image's Python packages, into out/
 	@mkdir -p out
-	.venvs/sbom/bin/cyclonedx-py environment -q --of JSON -o out/environment.cdx.json --pyproject pyproject.toml $(BIN)/python
+	.venvs/sbom/bin/cyclonedx-py environment --of JSON -o out/environment.cdx.json --pyproject pyproject.toml $(BIN)/python
 	$(BIN)/python -m app.map sbom out/environment.cdx.json > out/oarflow.cdx.json
 	$(BIN)/python -m app.map licences --source . > out/licences.txt
 	@echo "out/oarflow.cdx.json and out/licences.txt"

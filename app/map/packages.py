@@ -81,14 +81,15 @@ def licence_report(found: Iterable[Package]) -> str:
 
 
 def only(bom: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """A CycloneDX document (JSON) reduced to the components of these normalised names."""
+    """A CycloneDX document (JSON) reduced to its root and the components of these normalised names."""
     wanted = set(names)
     kept = [c for c in bom.get("components", ()) if normalised(c["name"]) in wanted]
     refs = {component["bom-ref"] for component in kept}
+    root = bom.get("metadata", {}).get("component", {}).get("bom-ref")
     dependencies = [
         {**entry, "dependsOn": [ref for ref in entry.get("dependsOn", ()) if ref in refs]}
         for entry in bom.get("dependencies", ())
-        if entry["ref"] in refs
+        if entry["ref"] in refs | {root}
     ]
     return {**bom, "components": kept, "dependencies": dependencies}
 

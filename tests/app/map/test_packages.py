@@ -69,11 +69,19 @@ def test_licence_report_and_sbom_name_the_image_s_packages() -> None:
             {"name": "Torch", "bom-ref": "t"},
             {"name": "pytest", "bom-ref": "p"},
         ],
-        "dependencies": [{"ref": "t", "dependsOn": ["p"]}, {"ref": "p"}],
+        "metadata": {"component": {"name": "oarflow", "bom-ref": "r"}},
+        "dependencies": [
+            {"ref": "r", "dependsOn": ["p", "t"]},
+            {"ref": "t", "dependsOn": ["p"]},
+            {"ref": "p"},
+        ],
     }
     reduced = only(bom, names)
     assert [c["name"] for c in reduced["components"]] == ["Torch"]
-    assert reduced["dependencies"] == [{"ref": "t", "dependsOn": []}]
+    assert reduced["dependencies"] == [
+        {"ref": "r", "dependsOn": ["t"]},
+        {"ref": "t", "dependsOn": []},
+    ]
 
 
 def test_pip_s_configuration_becomes_a_secret(tmp_path: Path) -> None:
