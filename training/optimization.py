@@ -43,7 +43,7 @@ class Schedule:
         self._optimizer = some
         self._configuration = configuration
         self._plateau = ReduceLROnPlateau(
-            some, mode="max", factor=0.5, patience=configuration.patience
+            some, mode="max", factor=0.5, patience=configuration.patience - 1
         )
 
     @property

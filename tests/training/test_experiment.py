@@ -1,0 +1,121 @@
+"""SLICE's experiment: the same patients on both sides, resumable, and what its page says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.patients import patient
+from training.crops import read_crops
+from training.experiment.comparison import chosen, holm, pairs, signed_rank
+from training.experiment.page import write_page
+from training.experiment.plan import Part, Settings, Unit, parts
+from training.experiment.unit import CROPS_NAME, Facts, Row, _write_rows, overlap, read_unit, run
+
+SETTINGS = Settings(("Parotid_L",), ("resnet34", "seresnet34"), patients=0, steps=3)
+
+
+def test_parts_are_by_patient_and_the_same_for_the_same_seed() -> None:
+    found = parts(list(range(1, 101)), seed=3, count=40)
+    assert [len(found[part]) for part in ("fit", "tune", "test")] == [28, 6, 6]
+    everyone = [patient for some in found.values() for patient in some]
+    assert len(set(everyone)) == 40
+    assert parts(list(range(100, 0, -1)), seed=3, count=40) == found
+    assert parts(list(range(1, 101)), seed=4, count=40) != found
+    with pytest.raises(ValueError, match="too few"):
+        parts([1, 2, 3], seed=1, count=0)
+
+
+def test_both_sides_differ_in_their_patch_alone() -> None:
+    sliced, full = (
+        Unit("Larynx", "resnext50", region).configuration(SETTINGS).model_dump()
+        for region in ("sliced", "full")
+    )
+    assert {key for key in sliced if sliced[key] != full[key]} == {"name", "region", "patch_mm"}
+    assert sliced["patch_mm"] == (0, 125, 125)
+    assert full["patch_mm"] == (0, 500, 500)
+    dropped = Unit("Larynx", "resnet34_dropout", "full").configuration(SETTINGS)
+    assert (dropped.backbone, dropped.encoder_dropout, dropped.decoder_dropout) == (
+        "resnet34",
+        0.5,
+        0.2,
+    )
+
+
+def test_overlap_by_hand() -> None:
+    found, truth = np.array([True, True, True, False]), np.array([False, True, True, True])
+    assert overlap(found, truth) == (pytest.approx(4 / 6), pytest.approx(2 / 4))
+    assert overlap(np.zeros(2, dtype=bool), np.zeros(2, dtype=bool)) == (1.0, 1.0)
+
+
+def test_tests_by_hand() -> None:
+    # Five pairs, all of one sign: 2 of the 2^5 ways of signing them are as far out.
+    assert signed_rank([5, 6, 7, 8, 9], [1, 1, 1, 1, 1]) == pytest.approx(2 / 2**5)
+    assert signed_rank([1, 2], [1, 2]) == 1.0
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_a_unit_stops_at_its_limit_goes_on_and_is_measured(tmp_path: Path) -> None:
+    cases: dict[Part, list] = {  # type: ignore[type-arg]
+        "fit": [patient(1)],
+        "tune": [patient(2)],
+        "test": [patient(3), patient(4)],
+    }
+    unit = Unit("Parotid_L", "resnet34", "sliced")
+    assert not run(unit, SETTINGS, cases, tmp_path, limit_s=0)
+    assert read_unit(tmp_path) is None
+    assert run(unit, SETTINGS, cases, tmp_path)
+    found = read_unit(tmp_path)
+    assert found is not None
+    facts, rows = found
+    assert (facts.unit, facts.steps) == ("Parotid_L-resnet34-sliced", 3)
+    assert [(row.part, row.case) for row in rows] == [
+        ("tune", "pt_2"),
+        ("test", "pt_3"),
+        ("test", "pt_4"),
+    ]
+    assert all(0 <= row.iou <= row.dice <= 1 for row in rows)
+    assert [crop.case for crop in read_crops(tmp_path / CROPS_NAME)] == [
+        f"pt_{k}" for k in range(1, 5)
+    ]
+
+
+def finish(folder: Path, unit: Unit, dice: list[float], tune_iou: float, seconds: float) -> None:
+    """A unit's results as if it had been trained."""
+    place = folder / unit.name
+    place.mkdir(parents=True)
+    facts = Facts(unit.name, 1000, 5, 9, {"fit": 28}, 10 * seconds)
+    (place / "unit.json").write_text(json.dumps(asdict(facts)))
+    rows = [Row("tune", "t", 0.5, tune_iou, seconds)]
+    rows += [Row("test", f"c{k}", value, value / 2, seconds) for k, value in enumerate(dice)]
+    _write_rows(rows, place / "scores.csv")
+
+
+def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    assert not write_page(SETTINGS, tmp_path, page, "COMMAND", "cpu")
+    assert not page.exists()
+    better, worse = [0.8, 0.81, 0.82, 0.83, 0.84], [0.7, 0.7, 0.7, 0.7, 0.7]
+    for backbone, tune in (("resnet34", 0.5), ("seresnet34", 0.6)):
+        finish(tmp_path, Unit("Parotid_L", backbone, "sliced"), better, tune, 1.0)
+        if backbone == "resnet34":
+            assert not write_page(SETTINGS, tmp_path, page, "COMMAND", "cpu")
+        finish(tmp_path, Unit("Parotid_L", backbone, "full"), worse, tune, 4.0)
+    found = pairs(SETTINGS, tmp_path)
+    assert [pair.dice_p for pair in found] == pytest.approx([1 / 16, 1 / 16])
+    assert [pair.backbone for pair in chosen(found)] == ["seresnet34"]
+    three = Settings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
+    assert write_page(three, tmp_path, page, "COMMAND", "cpu")
+    text = page.read_text()
+    assert "Made by `COMMAND`" in text
+    assert "4 of 8 networks are trained and measured." in text
+    assert "Missing: Larynx-resnet34-sliced, " in text
+    assert "| Parotid_L | seresnet34 | 5 | 0.820 ± 0.016 | 0.700 ± 0.000 | +0.120 | 0.062 |" in text
+    assert "| Parotid_L | resnet34 | 5 | 0.820 ± 0.016 | 0.700 ± 0.000 | +0.120 | 0.12 |" in text
+    assert "| Dice | +12.0 points | +3.2 % |" in text
+    assert "| inference | 4.0 x faster (4.0 to 4.0) | 8 x faster (3 to 30) |" in text
+    assert "| training | 4.0 x faster | 2.3 x faster |" in text
