@@ -175,9 +175,9 @@ class Segmenter:
             self._refuse_absent(organ, card)
         side = card.side(organ) if card.sided else 0.0
         key = (card.sha256, card.organs, side)
-        if key not in self._seen:
-            self._seen[key] = self._look(organ, network, side, in_time)
-        seen = self._seen[key]
+        seen = self._seen.get(key) or self._look(organ, network, side, in_time)
+        if card.outputs > 1:  # what one organ's network saw is not kept
+            self._seen[key] = seen
         values = seen.values[card.output(organ)].astype(np.float32, copy=False)
         field = paste_field(values, seen.patch.grid, self._grid, seen.patch.slices, card.threshold)
         if seen.patch.box is not None:

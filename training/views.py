@@ -48,7 +48,7 @@ class ViewSampler:
 
     def __len__(self) -> int:
         """Planes of all patients: an epoch."""
-        return self._planes
+        return int(self._planes)
 
     def draw(self, random: np.random.Generator) -> Batch:
         """(n, channels, ...) planes; the other two axes keep their order."""

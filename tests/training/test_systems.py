@@ -102,13 +102,17 @@ def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:
 
 
 def test_labels_end_at_the_box_of_the_other_organ() -> None:
-    """The box of a 5-voxel cube at 3 x 4 x 4 mm, grown by 8 mm: 2 voxels more, by hand."""
+    """Voxels 10 to 14 of 3 x 4 x 4 mm, grown by 8 mm, by hand.
+
+    z: 28.5 to 43.5 mm become 20.5 to 51.5, centres 21 to 51; y, x: 38 to 58 become 30 to 66,
+    centres 32 to 64.
+    """
     case = patient(0)
     source = np.zeros(case.ct.shape, dtype=bool)
     source[10:15, 10:15, 10:15] = True
     kept = np.argwhere(cut_to_box(case, np.ones_like(source), source, 8.0))
-    assert kept.min(axis=0).tolist() == [8, 8, 8]
-    assert kept.max(axis=0).tolist() == [16, 16, 16]
+    assert kept.min(axis=0).tolist() == [7, 8, 8]
+    assert kept.max(axis=0).tolist() == [17, 16, 16]
 
 
 def test_the_side_and_the_mr_reach_the_network() -> None:
