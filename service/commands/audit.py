@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from oarflow.errors import ExitStatus
 from service.audit import first_broken
-from service.database import Database
 from service.database.models import AuditEntry
+from service.opening import opened
 from service.settings import Settings
 
 HELP = "check and print the audit log"
@@ -24,15 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Print it. Returns 1 where an entry does not follow from the one before."""
-    database = Database(settings.database_url, settings.database.busy_seconds)
-    try:
-        with database.read() as session:
-            chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
-            for entry in session.scalars(chosen).yield_per(500):
-                sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
-            broken = first_broken(session)
-    finally:
-        database.close()
+    with opened(settings) as database, database.read() as session:
+        chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
+        for entry in session.scalars(chosen).yield_per(500):
+            sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
+        broken = first_broken(session)
     if broken is not None:
         sys.stderr.write(f"entry {broken} does not follow from the one before: it was changed\n")
         return ExitStatus.FAULT

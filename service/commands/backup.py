@@ -10,7 +10,7 @@ from pathlib import Path
 from oarflow.errors import ConfigurationError, ExitStatus
 from service.audit import Action, Person, record
 from service.backup import back_up
-from service.database import Database
+from service.opening import opened
 from service.settings import Settings
 
 HELP = "back the state up into an archive"
@@ -29,14 +29,12 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         raise ConfigurationError("BACK_UP", "the archive must lie outside the storage folder")
     if target.exists():
         raise ConfigurationError("BACK_UP", f"{target} exists")
-    database = Database(settings.database_url, settings.database.busy_seconds)
-    try:
+    with opened(settings) as database:
         with database.write() as session:
             record(session, Person(getpass.getuser(), "command line"), Action.BACK_UP)
-        made = back_up(database, root, target)
-    except OSError as error:
-        raise ConfigurationError("BACK_UP", f"{target}: {error.strerror}") from error
-    finally:
-        database.close()
+        try:
+            made = back_up(database, root, target)
+        except OSError as error:
+            raise ConfigurationError("BACK_UP", f"{target}: {error.strerror}") from error
     sys.stdout.write(f"{target}: {made.rows} rows, {made.files} files\n")
     return ExitStatus.WRITTEN

@@ -11,9 +11,9 @@ from pathlib import Path
 from oarflow.errors import ExitStatus
 from service.audit import Action, Person, record
 from service.backup import restore
-from service.database import Database
 from service.files import make_folder
-from service.node import lock, migrate
+from service.node import lock
+from service.opening import opened
 from service.settings import Settings
 
 HELP = "fill an empty node from a back-up"
@@ -29,14 +29,12 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     root = settings.storage.root
     make_folder(root)
     held = lock(root)
-    database = Database(settings.database_url, settings.database.busy_seconds)
     try:
-        migrate(database)
-        done = restore(flags.archive, database, root)
-        with database.write() as session:
-            record(session, Person(getpass.getuser(), "command line"), Action.RESTORE)
+        with opened(settings) as database:
+            done = restore(flags.archive, database, root)
+            with database.write() as session:
+                record(session, Person(getpass.getuser(), "command line"), Action.RESTORE)
     finally:
-        database.close()
         os.close(held)
     gone = f", {done.missing} instances without their file" if done.missing else ""
     sys.stdout.write(f"{done.rows} rows, {done.files} files{gone}\n")

@@ -10,10 +10,8 @@ from sqlalchemy import select
 
 from oarflow.errors import ConfigurationError, ExitStatus
 from service.audit import Person
-from service.database import Database
 from service.database.models import User
-from service.files import make_folder
-from service.node import migrate
+from service.opening import opened
 from service.settings import Settings
 from service.web import users
 
@@ -32,13 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Do it. Raises ConfigurationError (USER)."""
-    make_folder(settings.storage.root)
-    database = Database(settings.database_url, settings.database.busy_seconds)
     by = Person(getpass.getuser(), "command line")
+    password = _password() if flags.action == "put" else ""
     try:
-        migrate(database)
-        password = _password() if flags.action == "put" else ""
-        with database.write() as session:
+        with opened(settings) as database, database.write() as session:
             if flags.action == "put":
                 users.put(session, flags.name, password, users.Role(flags.role), by)
             elif flags.action == "disable":
@@ -49,8 +44,6 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
                     sys.stdout.write(f"{user.name:<24} {user.role}{state}\n")
     except (ValueError, LookupError) as error:
         raise ConfigurationError("USER", str(error.args[0])) from error
-    finally:
-        database.close()
     return ExitStatus.WRITTEN
 
 

@@ -33,6 +33,7 @@ from service.delivery.planning import REFUSAL, read_result
 from service.delivery.settings import Destination
 from service.delivery.stow import StowTransport
 from service.parts import Context
+from service.states import State
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +180,8 @@ def _make_refusal(root: Path, job: Job, target: Path) -> None:
     if image is None:
         raise Altered("the images are gone, and with them patient and study")
     epoch = job.epoch or int(job.created_at.timestamp())
-    study = refusal.RefusedStudy(job.key, epoch, job.refusal or None, job.reason, image)
+    reasons = [step.reason for step in job.steps if step.after is State.REFUSED] or [job.reason]
+    study = refusal.RefusedStudy(job.key, epoch, job.refusal or None, reasons[-1], image)
     report = root / job.output / "report.pdf"
     pdf = report.read_bytes() if job.output and report.is_file() else refusal.reason_page(study)
     target.parent.mkdir(parents=True, exist_ok=True)

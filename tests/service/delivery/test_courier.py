@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.database.deliveries import Way
 from service.delivery import planning
 from service.delivery.courier import Courier
 from service.delivery.folder import place
+from service.delivery.refusal import RefusedStudy, reason_page
 from service.states import NotAllowed, State
 from tests.service.delivery import bench
 
@@ -250,11 +252,14 @@ def test_a_cancelled_job_is_not_sent(tmp_path: Path) -> None:
     assert len(list(share.iterdir())) == 1
 
 
+GAP = "a slice is missing: 3.0 mm, then 6.0 mm"
+
+
 def _refuse(context: Any, job_id: int, code: str) -> None:
     with context.database.write() as session:
         job = jobs.load(session, job_id)
-        job.state, job.refusal, job.output = State.REFUSED, code, ""
-        job.reason = "a slice is missing: 3.0 mm, then 6.0 mm"
+        job.state, job.output = State.RECEIVED, ""
+        jobs.refuse(session, job, code, GAP)
 
 
 def test_a_refusal_arrives_as_a_pdf_in_the_study(tmp_path: Path) -> None:
@@ -269,7 +274,11 @@ def test_a_refusal_arrives_as_a_pdf_in_the_study(tmp_path: Path) -> None:
     assert sent.SOPClassUID.name == "Encapsulated PDF Storage"
     assert (sent.PatientID, sent.StudyInstanceUID) == (image.PatientID, image.StudyInstanceUID)
     assert sent.PatientName == image.PatientName
-    assert bytes(sent.EncapsulatedDocument).startswith(b"%PDF-")
+    told = RefusedStudy("", 0, "MISSING_SLICE", GAP, tmp_path)
+    document = bytes(sent.EncapsulatedDocument)[: sent.EncapsulatedDocumentLength]
+    assert document == reason_page(told)
+    assert document.startswith(b"%PDF-")
+    assert reason_page(replace(told, reason="another")) != document
     assert sent.SeriesInstanceUID != image.SeriesInstanceUID
 
 

@@ -167,6 +167,22 @@ def test_an_archive_never_lies_in_what_it_copies(
     assert "outside the storage folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("backup", "x.tar.gz"), ("audit",), ("user", "list")])
+def test_a_database_that_is_none_is_said_in_words(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "node.db").write_bytes(b"no database at all" * 100)
+    file = tmp_path / "node.yaml"
+    file.write_text(yaml.safe_dump({"storage": {"folder": str(tmp_path / "store")}}))
+    assert run(file, *words) == 2
+    assert "DATABASE: the database does not answer" in capsys.readouterr().err
+
+
 def test_users_from_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
