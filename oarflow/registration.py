@@ -250,6 +250,8 @@ def _method(itk: Any) -> Any:
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.REGULAR)
     method.SetMetricSamplingPercentage(LEVELS[-1][2], SEED)
+    method.MetricUseFixedImageGradientFilterOff()  # derivatives where samples are: the CT is large
+    method.MetricUseMovingImageGradientFilterOff()
     method.SetInterpolator(itk.sitkLinear)
     return method
 
