@@ -127,7 +127,9 @@ def _dose(flags: argparse.Namespace) -> None:
 
 _OPENKBP = (
     "The dose is OpenKBP's planned one (`openkbp/dose`), the clinical contours are its own, and "
-    "the predicted ones are what the application drew on each CT, as in [chain.md](chain.md)."
+    "the predicted ones are what the application drew on each CT, as in [chain.md](chain.md). "
+    "OpenKBP publishes no dose outside its mask of possible dose: it counts as 0 Gy there, in both "
+    "contours alike, so that means of organs that leave the mask are too low in both."
 )
 
 
