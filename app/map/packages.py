@@ -81,7 +81,7 @@ def licence_report(found: Iterable[Package]) -> str:
 
 
 def only(bom: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """A CycloneDX document (JSON) reduced to its root and the components of these normalised names."""
+    """A CycloneDX document (JSON) reduced to its root and these packages (normalised)."""
     wanted = set(names)
     kept = [c for c in bom.get("components", ()) if normalised(c["name"]) in wanted]
     refs = {component["bom-ref"] for component in kept}

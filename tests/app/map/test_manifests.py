@@ -95,9 +95,14 @@ def test_versions_in_the_dockerfile_and_deploy_are_the_project_s() -> None:
     assert f'org.nvidia.holoscan="{pins["holoscan-cu13"]}"' in dockerfile
     assert f'org.monai.deploy.app-sdk="{pins["monai-deploy-app-sdk"]}"' in dockerfile
     deploy = REPOSITORY / "deploy"
-    for path in [*deploy.rglob("*.yaml"), *deploy.rglob("*.json"), *deploy.rglob("Dockerfile")]:
-        named = set(re.findall(r"oarflow:(\d[\w.]*)", path.read_text()))
-        assert named == {version}, path
+    named = {
+        path: set(re.findall(r"oarflow(?:-node)?:(\d[\w.]*)", path.read_text()))
+        for pattern in ("*.yaml", "*.json", "Dockerfile")
+        for path in deploy.rglob(pattern)
+    }
+    assert {path: versions for path, versions in named.items() if versions - {version}} == {}
+    packages = [*(deploy / "kubernetes").iterdir(), *(deploy / "mercure").iterdir()]
+    assert all(named[path] == {version} for path in packages)
 
 
 def test_by_command(tmp_path: Path) -> None:
