@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import time
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from service.settings import ExecutionSettings
 LOGGER = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
+RESTART_SECONDS = 60.0
+"""How long a worker process of the node's own may be away."""
 
 
 class EngineLost(Exception):  # noqa: N818  (what happened)
@@ -72,6 +75,7 @@ class Engine:
         self._cluster: LocalCluster | None = None
         self._client: Client | None = None
         self._scheduler_id = ""
+        self._lacking_since: float | None = None
         self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
 
     def open(self) -> None:
@@ -128,11 +132,23 @@ class Engine:
                 with contextlib.suppress(Exception):
                     part.close(timeout=5)
         self._client = self._cluster = None
+        self._lacking_since = None
 
     def slots(self) -> int:
         """How many runs there is room for at once. Raises EngineLost."""
-        info = self._info()
-        return sum(self._room(worker) for worker in info["workers"].values())
+        workers = self._info()["workers"]
+        self._check_own(len(workers))
+        return sum(self._room(worker) for worker in workers.values())
+
+    def _check_own(self, count: int) -> None:
+        """Dask starts a worker process of ours again once; if that fails, all of it starts anew."""
+        if self._cluster is None or count >= self._settings.workers:
+            self._lacking_since = None
+            return
+        moment = time.monotonic()
+        self._lacking_since = self._lacking_since or moment
+        if moment - self._lacking_since > RESTART_SECONDS:
+            raise EngineLost("a worker process is gone and does not come back")
 
     def _info(self) -> dict[str, Any]:
         client = self._client
