@@ -14,7 +14,8 @@ from datasets.as_dicom import PatientPosition, write_ct
 from datasets.cases import Case
 from datasets.derived.corrections import TABLE, Corrections
 from datasets.derived.derive import derive_all, summary
-from datasets.derived.sheets import write_sheets
+from datasets.derived.sheets import write_every_third, write_sheets
+from datasets.derived.store import read_labels
 from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp, convert, load_npz
 from datasets.references import write_references
@@ -127,12 +128,15 @@ def _derive(flags: argparse.Namespace) -> None:
     chosen = flags.patients or list(stored)
     if unknown := [name for name in chosen if name not in stored]:
         raise ValueError(f"no {', '.join(unknown)} in {flags.data}")
-    facts = derive_all(
-        (stored[name] for name in chosen), flags.output, Corrections.read(flags.table)
-    )
+    table = Corrections.read(flags.table)
+    facts = derive_all((stored[name] for name in chosen), flags.output, table)
     LOGGER.info("%s", summary(facts))
     if flags.sheets:
         sheets = write_sheets((stored[name] for name in chosen), flags.output)
+        for name in sorted(table.checked.patients & set(chosen)):
+            labels = read_labels(flags.output / f"{name}.npz")
+            path = flags.output / f"every_third_{name}.png"
+            sheets.append(write_every_third(stored[name], labels, path))
         LOGGER.info("%d sheets in %s", len(sheets), flags.output)
 
 

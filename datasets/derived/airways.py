@@ -55,7 +55,7 @@ WALL_MM = 2.0
 BOTTOM_MM = 16.0
 """The lungs are cut by a head-and-neck scan: they reach its lowest part."""
 
-DEEP_MM = 6.0
+DEEP_MM = 3.0
 """Air nearer to the skin is outside, or in folds of it."""
 
 LEAST_LUNG_CC = 8.0
@@ -106,10 +106,11 @@ def airways(
     _, row, midline_x = (float(middle) for middle in np.median(np.argwhere(cord), axis=0))
     seed = _under_larynx(air, larynx, midline_x, spacing) if larynx is not None else None
     known = seed is not None
-    if seed is None:
+    if seed is not None:
+        lumen, carina = _lumen(air, seed, spacing)
+    else:
         before_spine = row - BEFORE_CORD_MM / spacing[1]
-        seed = _in_neck(air, body, (before_spine, midline_x), spacing)
-    lumen, carina = _lumen(air, seed, spacing)
+        lumen, carina = _longest_lumen(air, body, (before_spine, midline_x), spacing)
     bronchi = _bronchi(air, lumen, carina, spacing)
     wall = grown(lumen, WALL_MM + 1.0, spacing) | grown(bronchi, WALL_MM, spacing)
     lung_l, lung_r = _lungs(ct, body, wall, spacing, midline_x)
@@ -134,18 +135,27 @@ def _under_larynx(
     return None
 
 
-def _in_neck(
+def _longest_lumen(
     air: Air, body: Mask, centre: tuple[float, float], spacing: Spacing
-) -> tuple[int, Mask] | None:
-    """A lumen to keep out of the lungs: the air before the spine where the neck is narrowest."""
+) -> tuple[Mask, int | None]:
+    """A lumen to keep out of the lungs, where no larynx says where it begins.
+
+    The longest that is found from the narrowest slice of the neck down: air closes and opens again
+    between pharynx and trachea.
+    """
     area = body.sum(axis=(1, 2))
     used = np.flatnonzero(area)
     lower = used[: len(used) * 2 // 3]
-    for level in range(int(lower[area[lower].argmin()]), int(used[0]), -1):
+    best, carina, level = np.zeros(air.shape, dtype=bool), None, int(lower[area[lower].argmin()])
+    while level > used[0]:
         plane = _nearest(air[level], centre, spacing, 2 * STRAY_MM)
         if plane is not None:
-            return level, plane
-    return None
+            lumen, end = _lumen(air, (level, plane), spacing)
+            if lumen.any(axis=(1, 2)).sum() > best.any(axis=(1, 2)).sum():
+                best, carina = lumen, end
+            level = int(np.flatnonzero(lumen.any(axis=(1, 2)))[0])
+        level -= 1
+    return best, carina
 
 
 def _nearest(
@@ -227,7 +237,7 @@ def _lungs(
 ) -> tuple[Mask, Mask]:
     """Left and right lung."""
     air = (ct < LUNG_HU) & deep(body, DEEP_MM, spacing) & ~airway
-    labels, _ = ndimage.label(ndimage.binary_opening(air), NEIGHBOURS)
+    labels, _ = ndimage.label(_without_bridges(air), NEIGHBOURS)
     used = np.flatnonzero(body.any(axis=(1, 2)))
     bottom = labels[used[0] : used[0] + max(2, round(BOTTOM_MM / spacing[0]))]
     sizes = np.bincount(labels.ravel()) * np.prod(spacing) / 1000
@@ -239,6 +249,11 @@ def _lungs(
     left_side[:, :, int(np.ceil(midline_x)) :] = True
     left, right = _parted(both, left_side, spacing)
     return _smooth(left, body, airway, right, spacing), _smooth(right, body, airway, left, spacing)
+
+
+def _without_bridges(air: Mask) -> Mask:
+    """The air opened by one voxel; the scan's lowest slice does not end it."""
+    return np.asarray(ndimage.binary_opening(np.pad(air, 1, mode="edge"))[1:-1, 1:-1, 1:-1])
 
 
 def _parted(both: Mask, left_side: Mask, spacing: Spacing) -> tuple[Mask, Mask]:

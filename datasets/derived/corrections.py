@@ -81,10 +81,14 @@ class Correction(_Strict):
 
 
 class Checked(_Strict):
-    """Patients whose labels were looked at on every third slice, by organ."""
+    """Patients whose labels were all looked at on every third slice."""
 
-    tune: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    validation: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    tune: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(self.tune + self.validation)
 
 
 class Corrections(_Strict):

@@ -37,6 +37,11 @@ DRAWN = ("SpinalCord", "Larynx", "Brainstem")
 
 MOST_CUT_SLICES = 2
 
+LUNGS = ("Lung_L", "Lung_R")
+
+MOST_UNPUBLISHED = 0.2
+"""Share of a lung, whose darkest voxels may have no published value."""
+
 AIR_HU = -300.0
 """Below this lies no body, in a case that does not say where its CT was published."""
 
@@ -86,8 +91,10 @@ def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
         for change in changes:
             whole = change.apply(whole)
         share = _held(organ, whole[box], drawn)
-        reason = table.excluded(organ, case.id) or _against(
-            organ, whole[box], body, case.spacing_zyx, share
+        reason = (
+            table.excluded(organ, case.id)
+            or _against(organ, whole[box], body, case.spacing_zyx, share)
+            or _unpublished(organ, whole[box], published[box])
         )
         facts.append(_fact(case, organ, whole, held=share, corrected=len(changes), left_out=reason))
         if not reason:
@@ -125,6 +132,14 @@ def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing, held: float) 
     if organ in HELD and held < HELD[organ][1]:
         return f"holds {held:.0%} of the drawn {HELD[organ][0]}"
     return ""
+
+
+def _unpublished(organ: str, lung: Mask, published: Mask) -> str:
+    """A lung that is largely a hole in the published CT is none: the CT is in pieces there."""
+    if organ not in LUNGS or not lung.any():
+        return ""
+    share = float((lung & ~published).sum() / lung.sum())
+    return f"{share:.0%} of it was not published" if share > MOST_UNPUBLISHED else ""
 
 
 def _held(organ: str, mask: Mask, drawn: Mapping[str, Mask]) -> float:

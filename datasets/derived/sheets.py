@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from datasets.cases import Case, Mask
 from datasets.derived.store import DerivedLabels, read_labels
 from datasets.derived.voxels import bounding_box
 
 COLOURS = {
-    "Brain": "red",
-    "Lung_L": "cyan",
-    "Lung_R": "magenta",
-    "Trachea": "lime",
-    "SpinalCanal": "yellow",
+    "Brain": (255, 60, 60),
+    "Lung_L": (0, 220, 255),
+    "Lung_R": (255, 80, 255),
+    "Trachea": (80, 255, 80),
+    "SpinalCanal": (255, 230, 0),
 }
-PER_SHEET = 20
-COLUMNS = 10
+PER_SHEET = 24
+COLUMNS = 12
 EVERY = 3
 WINDOW_HU = (-1000.0, 400.0)
-ROOM = 4
-"""Voxels shown around an organ on its every-third-slice sheet."""
+PIXEL_MM = 2.5
+"""Of a pixel on the sheets."""
+
+Picture = NDArray[np.uint8]
 
 
 def write_sheets(cases: Iterable[Case], folder: Path) -> list[Path]:
-    """sheet_N.png: 20 patients each, sagittal through the cord, coronal and axial.
+    """sheet_N.png: 24 patients each, from the side through the cord, from the front, an axial one.
 
     folder: where `<case>.npz` of the derived labels are, and the sheets go.
     """
     written = []
     for number, batch in enumerate(_batches(cases)):
-        rows = 3 * -(-len(batch) // COLUMNS)
-        figure = Figure(figsize=(2.2 * COLUMNS, 2.1 * rows), layout="constrained")
-        axes = figure.subplots(rows, COLUMNS, squeeze=False)
-        for axis in axes.flat:
-            axis.axis("off")
-        for place, case in enumerate(batch):
-            labels = read_labels(folder / f"{case.id}.npz")
-            row, column = divmod(place, COLUMNS)
-            _patient(list(axes[3 * row : 3 * row + 3, column]), case, labels)
-        written.append(_save(figure, folder / f"sheet_{number:02d}.png"))
+        columns = [
+            _stacked(
+                [named(view, case.id if not place else "") for place, view in enumerate(views)]
+            )
+            for case in batch
+            for views in [_views(case, read_labels(folder / f"{case.id}.npz"))]
+        ]
+        path = folder / f"sheet_{number:02d}.png"
+        Image.fromarray(mosaic(columns, COLUMNS)).save(path)
+        written.append(path)
     return written
 
 
@@ -61,7 +62,7 @@ def _batches(cases: Iterable[Case]) -> Iterator[list[Case]]:
         yield batch
 
 
-def _patient(axes: Sequence[Axes], case: Case, labels: DerivedLabels) -> None:
+def _views(case: Case, labels: DerivedLabels) -> list[Picture]:
     body = case.body if case.body is not None else np.ones(case.ct.shape, dtype=np.bool_)
     box = bounding_box(body)
     ct = case.ct[box]
@@ -70,47 +71,70 @@ def _patient(axes: Sequence[Axes], case: Case, labels: DerivedLabels) -> None:
     y, x = int(middle[1]), int(middle[2])
     if "SpinalCord" in case.masks and case.masks["SpinalCord"].any():
         x = int(np.median(np.argwhere(case.masks["SpinalCord"][box])[:, 2]))
-    first = labels.slices[0] - box[0].start
-    z = int(np.clip(first + 12, 0, len(ct) - 1))
-    steps = case.spacing_zyx
-    _view(
-        axes[0], ct[::-1, :, x], {o: m[::-1, :, x] for o, m in masks.items()}, steps[0] / steps[1]
-    )
-    _view(axes[1], ct[::-1, y], {o: m[::-1, y] for o, m in masks.items()}, steps[0] / steps[2])
-    _view(axes[2], ct[z], {o: m[z] for o, m in masks.items()}, steps[1] / steps[2])
-    axes[0].set_title(case.id, fontsize=8)
+    z = int(np.clip(labels.slices[0] - box[0].start + 12, 0, len(ct) - 1))
+    dz, dy, dx = case.spacing_zyx
+    aside = drawn(ct[::-1, :, x], {o: m[::-1, :, x] for o, m in masks.items()}, (dz, dy), PIXEL_MM)
+    return [
+        named(aside, case.id),
+        drawn(ct[::-1, y], {o: m[::-1, y] for o, m in masks.items()}, (dz, dx), PIXEL_MM),
+        drawn(ct[z], {o: m[z] for o, m in masks.items()}, (dy, dx), PIXEL_MM),
+    ]
 
 
-def write_every_third(case: Case, labels: DerivedLabels, organ: str, path: Path) -> Path:
-    """Every third slice of one organ, with one beyond each end; slice numbers of the case."""
-    mask = labels.masks[organ]
-    box = bounding_box(mask)
-    rows_shown, columns_shown = (
-        slice(max(0, part.start - ROOM), part.stop + ROOM) for part in (box[1], box[2])
-    )
-    levels = range(max(0, box[0].start - 1), min(len(mask), box[0].stop + EVERY), EVERY)
-    columns = min(12, len(levels))
-    rows = -(-len(levels) // columns)
-    figure = Figure(figsize=(1.7 * columns, 1.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, level in zip(axes.flat, levels, strict=False):
-        plane = (level, rows_shown, columns_shown)
-        _view(axis, case.ct[plane], {organ: mask[plane]}, case.spacing_zyx[1] / case.spacing_zyx[2])
-        axis.set_title(str(level), fontsize=6, pad=1)
-    return _save(figure, path)
-
-
-def _view(axis: Axes, ct: NDArray[np.generic], masks: dict[str, Mask], aspect: float) -> None:
-    low, high = WINDOW_HU
-    axis.imshow(ct, cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="nearest")
-    for organ, mask in masks.items():
-        if mask.any() and not mask.all():
-            axis.contour(mask, [0.5], colors=COLOURS[organ], linewidths=0.7)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=60)
+def write_every_third(case: Case, labels: DerivedLabels, path: Path) -> Path:
+    """Every third slice with all labels, upward from the first, with slice numbers of the case."""
+    body = case.body if case.body is not None else np.ones(case.ct.shape, dtype=np.bool_)
+    _, rows, columns = bounding_box(body)
+    _, dy, dx = case.spacing_zyx
+    pictures = []
+    for level in range(labels.slices[0], labels.slices[1] + 1, EVERY):
+        outlines = {o: labels.masks[o][level, rows, columns] for o in COLOURS if o in labels.masks}
+        plane = drawn(case.ct[level, rows, columns], outlines, (dy, dx), PIXEL_MM)
+        pictures.append(named(plane, str(level)))
+    Image.fromarray(mosaic(pictures, 8)).save(path)
     return path
+
+
+def drawn(
+    ct: NDArray[np.generic],
+    masks: Mapping[str, Mask],
+    spacing: tuple[float, float],
+    pixel_mm: float,
+) -> Picture:
+    """uint8 (rows, columns, 3): a plane in grey with the masks' outlines, on square pixels."""
+    low, high = WINDOW_HU
+    grey = (np.clip(ct.astype(np.float32), low, high) - low) * (255 / (high - low))
+    rows, columns = (
+        np.arange(int(size * step / pixel_mm)) * pixel_mm / step
+        for size, step in zip(ct.shape, spacing, strict=True)
+    )
+    pick = np.ix_(rows.astype(int), columns.astype(int))
+    picture = np.repeat(grey[pick][..., None], 3, axis=2).astype(np.uint8)
+    for organ, mask in masks.items():
+        shown = mask[pick]
+        picture[shown & ~ndimage.binary_erosion(shown)] = COLOURS[organ]
+    return picture
+
+
+def named(picture: Picture, text: str) -> Picture:
+    """The picture with a text in its upper left corner."""
+    image = Image.fromarray(picture)
+    ImageDraw.Draw(image).text((1, 0), text, fill=(255, 255, 255))
+    return np.asarray(image)
+
+
+def mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
+    """Pictures side by side, in rows, each in a field as large as the largest."""
+    height = max(picture.shape[0] for picture in pictures) + 2
+    width = max(picture.shape[1] for picture in pictures) + 2
+    rows = -(-len(pictures) // columns)
+    whole = np.zeros((rows * height, min(columns, len(pictures)) * width, 3), dtype=np.uint8)
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        y, x = row * height, column * width
+        whole[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    return whole
+
+
+def _stacked(pictures: Sequence[Picture]) -> Picture:
+    return mosaic(pictures, 1)
