@@ -70,6 +70,8 @@ def _run(options: argparse.Namespace) -> None:
             commands.tune(
                 options.data, _split(options), options.models, options.jitter, options.output
             )
+        case "agreement":
+            commands.agreement(options.data, options.split, options.models, options.output)
         case "localizers":
             commands.localizers(options.data, options.split, options.models, options.output)
         case "cards":
@@ -145,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     places = add("localizers", parents=[data], help="compare localizers on the tuning patients")
     places.add_argument("--models", type=Path, nargs="+", required=True, help="models folders")
     places.add_argument("--output", type=Path, required=True, help="Markdown file")
+    pair = add("agreement", parents=[data], help="compare two networks an organ, tuning patients")
+    pair.add_argument("--models", type=Path, nargs=2, required=True, help="two models folders")
+    pair.add_argument("--output", type=Path, required=True, help="Markdown file")
     pages = add("cards", parents=[models], help="validation figures and pages of the models")
     pages.add_argument("--output", type=Path, required=True, help="folder of the pages")
     pages.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")

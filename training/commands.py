@@ -24,6 +24,7 @@ from datasets.derived.store import ORGANS as DERIVED_ORGANS
 from datasets.openkbp import OpenKbp
 from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS
 from oarflow.networks.store import ModelStore
+from training.agreement import compare_pairs
 from training.audit import label_facts, outliers, write_facts
 from training.cases import Split, read_openkbp
 from training.configuration import Configuration, shipped
@@ -139,6 +140,13 @@ def localizers(data: Path, split_path: Path, models: list[Path], output: Path) -
     """Compare the localizers of several models folders on the split's tuning patients."""
     split = Split.read(split_path)
     compare(read_openkbp(data, split.tune, split), models, output)
+
+
+def agreement(data: Path, split_path: Path, models: list[Path], output: Path) -> None:
+    """Compare two models folders, organ by organ, on the split's tuning patients."""
+    split = Split.read(split_path)
+    first, second = models
+    compare_pairs(read_openkbp(data, split.tune, split), first, second, output)
 
 
 def audit(data: Path, output: Path) -> None:

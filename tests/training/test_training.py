@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.structures import ProbabilityField, Segmentation, Status
 from tests.training.patients import ORGANS, patient, small
 from training import cards
+from training.agreement import agreements
 from training.architectures import ResidualUNet
 from training.configuration import Configuration
 from training.export import export, greatest_difference, rounded, torchscript
@@ -42,6 +45,34 @@ def test_a_trained_network_finds_the_organ_of_an_unseen_patient(tmp_path: Path) 
     scores = {score.organ: score for score in score_case(patient(99), store, jitter_mm=2.0)}
     assert list(scores) == ["Parotid_L"]
     assert scores["Parotid_L"].dice > 0.7
+
+
+@pytest.mark.parametrize("organs", [ORGANS, ("Parotid_R",)])
+def test_two_networks_are_held_against_the_reference_and_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, organs: tuple[str, ...]
+) -> None:
+    for seed in (1, 2):
+        ship(small(steps=1, seed=seed), tmp_path / f"work{seed}", tmp_path / f"models{seed}")
+    first, second = (ModelStore.open(tmp_path / f"models{seed}", device="cpu") for seed in (1, 2))
+    truth = patient(99).masks["Parotid_L"]
+    half = truth.copy()
+    half[:, :, truth.any(axis=(0, 1)).argmax() + 3 :] = False
+    fields = {first: truth.astype(np.float32), second: half * np.float32(0.6)}
+
+    def said(volume: object, organ: str, places: object, store: ModelStore) -> Segmentation:
+        field = ProbabilityField(fields[store], (0, 0, 0), 0.5)
+        return Segmentation(organ, Status.SEGMENTED, field)
+
+    monkeypatch.setattr("training.agreement.localize", lambda volume, store: {})
+    monkeypatch.setattr("training.agreement.segment_organ", said)
+    found = dict(agreements(patient(99, organs), first, second))
+    if "Parotid_L" not in organs:
+        assert found == {}
+        return
+    share = 2 * half.sum() / (half.sum() + truth.sum())
+    agreement = found["Parotid_L"]
+    assert (agreement.first, agreement.mean) == (1.0, 1.0)
+    assert agreement.second == agreement.each_other == pytest.approx(share)
 
 
 def test_an_exported_localizer_serves(tmp_path: Path) -> None:

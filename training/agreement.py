@@ -1,0 +1,94 @@
+"""Two networks an organ on the tuning patients: beside the reference and beside each other."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.localize import localize
+from oarflow.networks.card import ModelCard
+from oarflow.networks.store import ModelStore
+from oarflow.paste import without_strays
+from oarflow.segment import segment_organ
+from oarflow.structures import ProbabilityField
+from training.cases import TrainingCase
+from training.tuning import dice, volume_of
+
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Dice of one organ of one patient: of each network and of the mean of their fields with the
+    reference, and of the networks' masks with each other."""
+
+    first: float
+    second: float
+    mean: float
+    each_other: float
+
+
+def agreements(
+    case: TrainingCase, first: ModelStore, second: ModelStore
+) -> Iterable[tuple[str, Agreement]]:
+    """An Agreement for every labelled organ that both stores know; the first one's localizer."""
+    volume = volume_of(case)
+    places = localize(volume, first)
+    for organ, truth in case.masks.items():
+        if organ not in first.organs or organ not in second.organs:
+            continue
+        fields = [
+            _whole(segment_organ(volume, organ, places, store).field, truth.shape)
+            for store in (first, second)
+        ]
+        one, other = (field >= THRESHOLD for field in fields)
+        both = without_strays((fields[0] + fields[1]) * np.float32(0.5), THRESHOLD) >= THRESHOLD
+        yield (
+            organ,
+            Agreement(dice(truth, one), dice(truth, other), dice(truth, both), dice(one, other)),
+        )
+
+
+def _whole(field: ProbabilityField | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = np.zeros(shape, dtype=np.float32)
+    if field is not None:
+        values[field.box] = field.values
+    return values
+
+
+def compare_pairs(cases: Sequence[TrainingCase], first: Path, second: Path, output: Path) -> None:
+    """Write a Markdown table of the organs that both models folders know."""
+    stores = [ModelStore.open(folder, device="cpu") for folder in (first, second)]
+    by_organ: dict[str, list[Agreement]] = defaultdict(list)
+    for case in cases:
+        for organ, agreement in agreements(case, *stores):
+            by_organ[organ].append(agreement)
+    lines = [
+        "# Two networks an organ",
+        "",
+        f"Made by `python -m training agreement` from {len(cases)} tuning patients. Mean Dice"
+        " with the reference of each network and of the mean of their fields, and of the two"
+        " networks with each other.",
+        "",
+        "| organ | n | first | second | mean field | with each other |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for organ, found in by_organ.items():
+        columns = zip(*(astuple(agreement) for agreement in found), strict=True)
+        means = " | ".join(f"{statistics.mean(column):.3f}" for column in columns)
+        lines.append(f"| {organ} | {len(found)} | {means} |")
+    lines += ["", "| | architecture of the first | of the second |", "| --- | --- | --- |"]
+    for organ in by_organ:
+        one, other = (_named(store.card(organ)) for store in stores)
+        lines.append(f"| {organ} | {one} | {other} |")
+    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _named(card: ModelCard) -> str:
+    return f"{card.dimensions}-D {card.architecture}, {card.training.steps} steps"
