@@ -13,6 +13,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from oarflow.structures import Status
 from tests.training.patients import ORGANS, patient, small
+from training.architectures.dyn_unet import SupervisedUNet
 from training.comparisons import FUSION, table, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
@@ -172,3 +173,19 @@ def test_c2f_s_losses_by_hand() -> None:
     assert float(weighted_cross_entropy(rare, targets, KNOWN)) == pytest.approx(
         0.75 * np.log(2), abs=1e-4
     )
+
+
+def test_the_supervised_network_is_monai_s_dynunet() -> None:
+    """The same weights in MONAI's own forward pass give the same heads."""
+    from monai.networks.nets.dynunet import DynUNet  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    levels, block = 4, torch.randn(1, 2, 16, 16, 16)
+    made = DynUNet(
+        3, 2, 1, [3] * levels, [1, 2, 2, 2], [2, 2, 2], [4, 6, 8, 10],
+        deep_supervision=True, deep_supr_num=2,
+    )  # fmt: skip
+    own = SupervisedUNet(made)
+    with torch.no_grad():
+        assert torch.allclose(own.train()(block), made.train()(block), atol=1e-6)
+        assert torch.allclose(own.eval()(block), made.eval()(block), atol=1e-6)

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import torch
 from monai.networks.nets.dynunet import DynUNet
-from torch import nn
+from torch import Tensor, nn
 
 from training.configuration import Configuration
+
+
+class SupervisedUNet(nn.Module):
+    """A DynUNet's parts, run in a plain loop: its own skip layers cannot be scripted.
+
+    While training it gives (n, heads, organs, z, y, x), the heads from fine to coarse, all at full
+    extent; otherwise (n, organs, z, y, x).
+    """
+
+    def __init__(self, made: DynUNet) -> None:
+        super().__init__()
+        self.input_block = made.input_block
+        self.downsamples = made.downsamples
+        self.bottleneck = made.bottleneck
+        self.upsamples = made.upsamples
+        self.output_block = made.output_block
+        self.heads = made.deep_supervision_heads
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.input_block(image)
+        skips = [features]
+        for block in self.downsamples:
+            features = block(features)
+            skips.append(features)
+        features = self.bottleneck(features)
+        decoded = [features]
+        for number, block in enumerate(self.upsamples):
+            features = block(features, skips[len(skips) - 1 - number])
+            decoded.append(features)
+        output = self.output_block(features)
+        if not self.training:
+            return output  # type: ignore[no-any-return]
+        outputs = [output]
+        for number, head in enumerate(self.heads):
+            coarse = head(decoded[len(decoded) - 2 - number])
+            outputs.append(nn.functional.interpolate(coarse, size=output.shape[2:]))
+        return torch.stack(outputs, dim=1)
 
 
 def dyn_unet(configuration: Configuration) -> nn.Module:
     """Two convolutions a level, strided ones between, instance norm, leaky ReLU.
 
-    While training it gives (n, heads, organs, ...), the heads from fine to coarse at full extent:
-    losses weigh each half as much as the one before (TWOSTEP, equation 1). Otherwise (n, organs,
-    ...). Raises ValueError for a 2-D configuration.
+    While training, losses weigh each head half as much as the one before (TWOSTEP, equation 1).
+    Raises ValueError for a 2-D configuration.
     """
     if configuration.dimensions != 3:
         raise ValueError("dyn_unet is 3-D")
     levels = len(configuration.widths)
     strides = [1] + [2] * (levels - 1)
-    return DynUNet(
+    made = DynUNet(
         spatial_dims=3,
         in_channels=configuration.in_channels,
         out_channels=configuration.out_channels,
@@ -32,3 +69,4 @@ def dyn_unet(configuration: Configuration) -> nn.Module:
         deep_supervision=True,
         deep_supr_num=max(1, levels - 2),
     )
+    return SupervisedUNet(made)
