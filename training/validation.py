@@ -26,10 +26,10 @@ class Agreement:
 class Validation:
     """A fixed set of samples, drawn once."""
 
-    def __init__(self, sampler: Sampler, seed: int, samples: int = SAMPLES) -> None:
+    def __init__(self, sampler: Sampler, seed: int) -> None:
         self._batches: list[Batch] = []
         drawn = 0
-        while drawn < samples:
+        while drawn < SAMPLES:
             random = np.random.default_rng((seed, len(self._batches), 1))
             self._batches.append(sampler.draw(random))
             drawn += len(self._batches[-1].inputs)

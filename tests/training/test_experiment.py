@@ -59,7 +59,10 @@ def test_tests_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_a_unit_stops_at_its_limit_goes_on_and_is_measured(tmp_path: Path) -> None:
+def test_a_unit_stops_at_its_limit_goes_on_and_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.validation.SAMPLES", 16)
     cases: dict[Part, list] = {  # type: ignore[type-arg]
         "fit": [patient(1)],
         "tune": [patient(2)],

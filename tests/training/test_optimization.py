@@ -55,6 +55,7 @@ ENCODER: dict[str, Any] = {
     "encoder_dropout": 0.5,
     "decoder_dropout": 0.2,
     "offsets_mm": [0],
+    "patch_mm": [0, 128, 128],
     "steps": 4,
 }
 CASES = [patient(1), patient(2, organs=("Parotid_R",)), patient(3)]
@@ -135,8 +136,12 @@ def test_a_training_that_validates_needs_patients_for_it(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("system", "organs"), [(EVERYTHING, ORGANS), (ENCODER, ORGANS[:1])])
 def test_each_systems_export_runs_in_the_application(
-    system: dict[str, Any], organs: tuple[str, ...], tmp_path: Path
+    system: dict[str, Any],
+    organs: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("training.validation.SAMPLES", 4)
     configuration = small(**system | {"steps": 2})
     train(
         sampler_for(CASES, configuration),
