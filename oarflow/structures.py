@@ -90,11 +90,15 @@ class ProbabilityField:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which network made a segmentation."""
+    """Which network made a segmentation.
+
+    derived_labels: whether it learned from labels that rules made, which no one drew.
+    """
 
     name: str
     version: str
     sha256: str
+    derived_labels: bool = False
 
 
 @dataclass(frozen=True, eq=False)

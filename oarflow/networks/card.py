@@ -214,7 +214,8 @@ class ModelCard(Strict):
 
     @property
     def identity(self) -> ModelIdentity:
-        return ModelIdentity(self.name, self.version, self.sha256)
+        derived = self.training.labels == DERIVED_LABELS
+        return ModelIdentity(self.name, self.version, self.sha256, derived)
 
 
 def partner(organ: str) -> str:

@@ -291,12 +291,17 @@ def _roi(spec: RoiSpec, segmentation: Segmentation, contours: tuple[Contour, ...
     )
 
 
+DERIVED = "network trained on labels derived by rules, not drawn"
+
+
 def _description(segmentation: Segmentation, contoured: bool) -> str:
     """Status and flags in words, ASCII: a reader of the file must see a doubt."""
     status = segmentation.status.value
     if not contoured and segmentation.status.written:
         status = "not contoured"
     text = "; ".join((status, *segmentation.flags)) if status != "segmented" else "segmented"
+    if segmentation.model is not None and segmentation.model.derived_labels:
+        text += "; " + DERIVED
     return text.encode("ascii", "replace").decode("ascii")
 
 
