@@ -30,7 +30,7 @@ def shown_by_mr(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     hu = balls(x, y, z)
     values = np.interp(hu, (-1000, -900, 0, 300), (0, 0, 300, 120))
     lx, ly, lz = LESION_LPS
-    values[(x - lx) ** 2 + (y - ly) ** 2 + (z - lz) ** 2 < 10**2] = 900.0
+    values[(x - lx) ** 2 + (y - ly) ** 2 + (z - lz) ** 2 < 16**2] = 900.0
     return values
 
 
@@ -75,7 +75,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     both = (Channel(window=WINDOW), mr)
     thyroid = ("Glnd_Thyroid",)
     write_model(folder / "thyroid_mr", Near((500.0,), channel=1), organs=thyroid, channels=both)
-    write_model(folder / "thyroid_ct", Near((300.0,)), organs=thyroid)
+    write_model(folder / "thyroid_ct", Near((100.0,)), organs=thyroid)
     return folder
 
 

@@ -74,11 +74,11 @@ def test_a_known_transform_is_found_within_a_millimetre_and_a_degree(ct: Volume)
 
 
 def test_the_resampled_mr_lies_where_the_transform_says(ct: Volume) -> None:
-    """One bright voxel of the MR, taken to the CT by hand."""
+    """A bright spot of the MR, taken to the CT by hand."""
     truth = Rigid(TURN, SHIFT)
     mr = pseudo_mr(ct, truth)
-    mr.hu[:] = 0
-    mr.hu[20:23, 40:43, 30:33] = 1.0
+    away = np.moveaxis(np.indices(mr.hu.shape), 0, -1) - (21, 41, 31)
+    mr.hu[:] = np.exp(-(away**2).sum(axis=-1) / (2 * 3.0**2))
     expected = truth(mr.grid.index_to_patient([21.0, 41.0, 31.0]))
     moved = on_ct(mr.hu, mr.grid, ct.grid, truth)
     assert moved.shape == ct.grid.shape
