@@ -184,7 +184,7 @@ REASONS: dict[Code, Reason] = {
         "Send the original images, or set `series.lossy: note` knowingly.",
     ),
     Code.INVALID_IDENTITY: Reason(
-        "A patient ID or UID breaks the rules of DICOM, so the result could not be matched.",
+        "A patient ID, UID or character set breaks DICOM's rules: no result could be matched.",
         "Correct the identity at its source.",
     ),
     Code.TOO_FEW_SLICES: Reason(

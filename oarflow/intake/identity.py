@@ -44,7 +44,10 @@ def _comparable(value: bytes | None) -> bytes:
 
 
 def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
-    """INVALID_IDENTITY where a UID or a Patient ID breaks the rules of its VR."""
+    """INVALID_IDENTITY where a UID, a Patient ID or the character set breaks the rules of its VR.
+
+    Without its character set a name's bytes cannot be read, nor be passed on as they were.
+    """
     broken: Counter[str] = Counter()
     for header in headers:
         for name, uid in (
@@ -55,6 +58,9 @@ def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
         ):
             missing_frame = not uid and name.startswith("Frame")
             broken[name] += not (missing_frame or is_uid(uid))
+        broken["Specific Character Set"] += not _codes(
+            header.identity.get("SpecificCharacterSet") or b""
+        )
         broken["Patient ID"] += not _long_string(header.identity.get("PatientID", b""))
     other = sum(
         header.media_sop_instance_uid not in ("", header.sop_instance_uid) for header in headers

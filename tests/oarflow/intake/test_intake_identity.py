@@ -141,7 +141,7 @@ def test_no_patient_data_in_a_refusal(tmp_path):
         assert secret not in told
 
 
-@pytest.mark.parametrize("charset", [b"ISO_IR 100", b"ISO_IR 999", b"nonsense\\\\ "])
+@pytest.mark.parametrize("charset", [b"ISO_IR 100", b"ISO_IR 999", b"NONSENSE\\\\ "])
 def test_no_patient_data_in_logs_or_warnings(tmp_path, caplog, recwarn, charset):
     series = make_series()
     secrets = {

@@ -386,6 +386,17 @@ def test_a_patient_id_that_breaks_its_vr(tmp_path, identifier):
     assert identifier not in str(refusal)
 
 
+@pytest.mark.parametrize("charset", ["latin-1", "ISO_IR 100 AND MORE", "ISO_IR 100\\utf8"])
+def test_a_character_set_that_breaks_its_vr(tmp_path, charset):
+    series = make_series()
+    for dataset in series:
+        dataset["SpecificCharacterSet"] = pydicom.DataElement(
+            0x00080005, "CS", charset, validation_mode=0
+        )
+    write_series(tmp_path, series)
+    assert refused(tmp_path).code == Code.INVALID_IDENTITY
+
+
 def test_a_missing_study_uid(tmp_path):
     write_series(tmp_path, make_series(tags={"StudyInstanceUID": None}))
     assert refused(tmp_path).code == Code.INVALID_IDENTITY
