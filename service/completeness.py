@@ -62,9 +62,10 @@ def judge(holding: Holding) -> Judgement:
     found = gaps(_stack(holding.headers))
     if found:
         steps = ", ".join(f"{gap.step_mm:g} mm" for gap in found[:3])
+        gaps_in = "1 gap" if len(found) == 1 else f"{len(found)} gaps"
         return Judgement(
             Verdict.LACKING,
-            f"{len(found)} gaps in {holding.count} slices ({steps})",
+            f"{gaps_in} in {holding.count} slices ({steps})",
             Code.MISSING_SLICE,
         )
     return Judgement(Verdict.COMPLETE, f"{holding.count} instances, no gap")

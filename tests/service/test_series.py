@@ -55,7 +55,7 @@ def test_a_gap_waits_longer_and_is_then_refused_with_its_reason(bench: Bench) ->
     bench.silence(100)
     job = bench.job()
     assert (job.state, job.refusal) == (State.REFUSED, "MISSING_SLICE")
-    assert job.reason == "1 gaps in 19 slices (6 mm)"
+    assert job.reason == "1 gap in 19 slices (6 mm)"
 
 
 def test_half_a_series_and_then_silence_is_refused_and_goes_on_when_the_rest_comes(
