@@ -18,7 +18,7 @@ from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
 from oarflow.plausibility.overlap import dice_of
-from oarflow.plausibility.rules import Flag, Measures, judge
+from oarflow.plausibility.rules import Flag, Measures, judge, judge_all
 from oarflow.plausibility.signs import Family
 from oarflow.structures import Segmentation
 from oarflow.volume import Volume
@@ -92,12 +92,12 @@ class Judge:
 
     def _of_networks(self, case: Case, made: Predicted) -> Iterator[Verdict]:
         scene = gather(made.volume, made.segmentations, self.catalogue)
+        flags = judge_all(scene, self.measures)
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
             agreed, why = self._agreement(case, item)
-            flags = judge(contour, scene, self.measures) if contour else ()
             blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why)
-            yield _verdict(item, blank, flags)
+            yield _verdict(item, blank, flags.get(item.organ, ()))
             if contour and agreed is not None and agreed > GOOD_DICE:
                 yield from self._of_faults(case.id, contour, made.volume, scene)
 

@@ -31,6 +31,9 @@ ADULT_YEARS = 18.0
 ALWAYS_SAID = 30.0
 """A score at which a sign of any family speaks: what nobody measured has no such figure."""
 
+MOST_AT_LEAST = 3
+"""Where more than half of a study's contours, and so many at least, are in doubt, all are."""
+
 X = 2
 
 
@@ -67,16 +70,25 @@ def assess(
     measures = Measures(load_priors(), load_limits())
     settled_items = settled(volume.grid, segmentations, precedence)
     scene = gather(volume, settled_items, catalogue)
+    flags = judge_all(scene, measures)
     return tuple(
-        _assessed(item, judge(scene.contours[item.organ], scene, measures))
-        if item.organ in scene.contours
-        else item
+        _assessed(item, flags[item.organ]) if item.organ in flags else item
         for item in settled_items
     )
 
 
+def judge_all(scene: Scene, measures: Measures) -> dict[str, tuple[Flag, ...]]:
+    """All flags of each contour; where most are in doubt, so are the others."""
+    flags = {organ: judge(contour, scene, measures) for organ, contour in scene.contours.items()}
+    doubted = sum(bool(found) for found in flags.values())
+    if doubted < MOST_AT_LEAST or 2 * doubted <= len(flags):
+        return flags
+    words = f"{doubted} of the {len(flags)} contours of this study are in doubt"
+    return {organ: found or (Flag("study", words),) for organ, found in flags.items()}
+
+
 def judge(contour: Contour, scene: Scene, measures: Measures) -> tuple[Flag, ...]:
-    """All flags of one contour, hard rules first."""
+    """All flags of one contour, taken by itself; hard rules first."""
     flags = [Flag(name, words) for name, rule in _RULES.items() for words in rule(contour, scene)]
     return (*flags, *_spoken(contour, scene, measures))
 

@@ -10,7 +10,7 @@ import pytest
 
 from oarflow.plausibility.evidence import gather
 from oarflow.plausibility.limits import Limits
-from oarflow.plausibility.rules import Measures, assess, judge
+from oarflow.plausibility.rules import Measures, assess, judge, judge_all
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.structures import ProbabilityField, Segmentation, Status
@@ -203,3 +203,31 @@ def test_an_empty_field_is_nobodys_contour() -> None:
     empty = ProbabilityField(np.zeros((1, 1, 1), dtype=np.float32), (0, 0, 0))
     item = Segmentation("Larynx", Status.SEGMENTED, empty)
     assert assess(volume(), [item], CATALOGUE) == (item,)
+
+
+@pytest.mark.parametrize(
+    ("in_doubt", "contours", "others_flagged"), [(3, 5, True), (2, 3, False), (3, 6, False)]
+)
+def test_where_most_contours_are_in_doubt_all_are(
+    in_doubt: int, contours: int, others_flagged: bool
+) -> None:
+    places = {
+        "Parotid_L": LEFT,
+        "Parotid_R": RIGHT,
+        "Brainstem": STEM,
+        "Larynx": (0.0, -20.0, 20.0),
+        "Bone_Mandible": (0.0, -60.0, 60.0),
+        "Esophagus": (0.0, 25.0, 20.0),
+    }
+    items = [
+        ball(organ, place, 8.0, clipped=number < in_doubt)
+        for number, (organ, place) in enumerate(list(places.items())[:contours])
+    ]
+    any_volume = Priors({organ: {"volume": spread(VOLUME_OF_BALL, 9.0)} for organ in places}, {})
+    measures = Measures(any_volume, Limits({}, {}, {}))
+    found = judge_all(gather(volume(0.0), items, CATALOGUE), measures)
+    names = list(found)
+    assert all([flag.rule for flag in found[name]] == ["clipped"] for name in names[:in_doubt])
+    rest = {name: [flag.words for flag in found[name]] for name in names[in_doubt:]}
+    words = [f"{in_doubt} of the {contours} contours of this study are in doubt"]
+    assert rest == dict.fromkeys(rest, words if others_flagged else [])
