@@ -93,6 +93,7 @@ evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
 	$(BIN)/python -m evaluation benchmark $(ARGS)
 	$(BIN)/python -m evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
+	$(BIN)/python -m evaluation.benchmark_receiving
 
 lock: ## write requirements/lock.txt afresh, from a new environment
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

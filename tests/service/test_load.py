@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -137,6 +139,17 @@ def account_for_jobs(database: Database, site: Site) -> None:
     assert len(site.runs()) == STUDIES
 
 
+@pytest.fixture
+def dask_port_taken() -> Iterator[None]:
+    """Somebody else has the port that Dask likes to warn about."""
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        yield
+
+
+@pytest.mark.usefixtures("dask_port_taken")
 def test_eight_senders_and_a_hundred_studies(tmp_path: Path) -> None:
     # The sender's count: a pause of a sender on a busy machine must not pass for the series' end.
     series = {"expect_images": True, "gap_seconds": 300}
