@@ -25,7 +25,7 @@ pytestmark = pytest.mark.node
 
 STUDIES, SLICES = 6, 12
 HOLD_SECONDS = 40
-"""How long the first two runs take: longer than the 30 s after which Dask gives up a silent worker."""
+"""How long the first two runs take. Dask gives up a silent worker after 30 s."""
 
 
 @dataclass(frozen=True)
