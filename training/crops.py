@@ -20,12 +20,6 @@ from oarflow.networks.sampling import centred_axis, paste, paste_weights
 from training.cases import Pose, TrainingCase, sample_ct, sample_mask
 from training.configuration import Configuration
 
-STANDARD_MM = (62.5, 125.0, 250.0)
-"""SLICE's patches of 64, 128 and 256 pixels at the 0.9766 mm of its institute's CTs."""
-
-MARGIN_MM = 5.0
-"""What a standard patch leaves around the organ at least, on each side."""
-
 
 @dataclass(frozen=True)
 class Crop:
@@ -55,25 +49,6 @@ def crop_of(case: TrainingCase, organ: str, configuration: Configuration) -> Cro
         _, y, x = case.centroid_mm(organ)
     edge = configuration.patch_mm[1]
     return Crop(case.name, organ, int(planes[0]), int(planes[-1]), float(y), float(x), edge)
-
-
-def in_plane_extent_mm(cases: Iterable[TrainingCase], organ: str) -> float:
-    """The organ's greatest in-plane extent in any case, in mm."""
-    greatest = 0.0
-    for case in cases:
-        if organ in case.masks:
-            for axes, step in (((0, 2), case.spacing_mm[1]), ((0, 1), case.spacing_mm[2])):
-                used = np.flatnonzero(case.masks[organ].any(axis=axes))
-                greatest = max(greatest, float((used[-1] - used[0] + 1) * step))
-    return greatest
-
-
-def standard_patch_mm(extent_mm: float) -> float:
-    """The smallest of SLICE's patches that holds the extent and a margin; the largest else."""
-    for edge in STANDARD_MM:
-        if extent_mm + 2 * MARGIN_MM <= edge:
-            return edge
-    return STANDARD_MM[-1]
 
 
 def cut(case: TrainingCase, crop: Crop, configuration: Configuration) -> Tensor:

@@ -14,10 +14,8 @@ from training.crops import (
     crop_of,
     cut,
     cut_mask,
-    in_plane_extent_mm,
     paste_back,
     read_crops,
-    standard_patch_mm,
     write_crops,
 )
 from training.deformation import deform
@@ -47,18 +45,6 @@ def test_the_archive_of_crops_reads_back(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"other\.csv is no archive"):
         read_crops(tmp_path / "other.csv")
-
-
-def test_standard_patches_hold_the_organ_with_a_margin() -> None:
-    # Balls of 15 mm radius, on voxels of 4 mm.
-    assert 26 <= in_plane_extent_mm([patient(1), patient(2)], "Parotid_L") <= 34
-    assert [standard_patch_mm(extent) for extent in (30, 52.5, 53, 116, 400)] == [
-        62.5,
-        62.5,
-        125,
-        250,
-        250,
-    ]
 
 
 def test_only_labelled_slices_are_drawn_and_none_is_changed() -> None:
