@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.cases import Case
-from datasets.derived.store import with_derived
-from datasets.openkbp import OpenKbp
 from oarflow.networks.sampling import AIR_HU
 
 
@@ -39,43 +35,6 @@ class TrainingCase:
         """First and last labelled plane along z, in mm."""
         planes = np.flatnonzero(self.masks[organ].any(axis=(1, 2)))
         return float(planes[0] * self.spacing_mm[0]), float(planes[-1] * self.spacing_mm[0])
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which patients fit and tune, and which labels are left out, with the reasons beside them.
-
-    derived: a folder of derived labels (datasets.derived) that are read with the drawn ones.
-    """
-
-    fit: tuple[int, ...]
-    tune: tuple[int, ...]
-    excluded: frozenset[tuple[str, int]]
-    derived: Path | None = None
-
-    @classmethod
-    def read(cls, path: Path, derived: Path | None = None) -> Split:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-        excluded = {
-            (row["organ"], patient) for row in table["exclusions"] for patient in row["patients"]
-        }
-        return cls(tuple(table["fit"]), tuple(table["tune"]), frozenset(excluded), derived)
-
-    def with_derived(self, case: Case) -> Case:
-        """The case with its derived labels, where the split has a folder of them."""
-        return case if self.derived is None else with_derived(case, self.derived)
-
-
-def read_openkbp(folder: Path, patients: Sequence[int], split: Split) -> list[TrainingCase]:
-    """Patients of a folder of pt_N.npz in memory, without the labels that the split leaves out."""
-    stored = OpenKbp(folder)
-    return [
-        in_memory(
-            split.with_derived(stored[f"pt_{patient}"]),
-            {organ for organ, excluded in split.excluded if excluded == patient},
-        )
-        for patient in patients
-    ]
 
 
 def in_memory(case: Case, excluded: Collection[str] = ()) -> TrainingCase:

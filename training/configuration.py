@@ -124,6 +124,11 @@ class Configuration(BaseModel):
         """Each axis of the input is a multiple of this many voxels."""
         return int(2 ** (len(self.widths) - (self.architecture != "encoder_unet")))
 
+    @property
+    def read_labels(self) -> tuple[str, ...]:
+        """What the organs are called in the data."""
+        return tuple(self.labels.get(organ, organ) for organ in self.organs)
+
     def lasting(self, samples: int) -> Configuration:
         """With the steps that its epochs of so many samples take; unchanged where it has steps."""
         if self.steps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,19 +16,13 @@ from training.augmentation import change_image
 from training.batches import Batch
 from training.cases import Pose, TrainingCase, sample, sample_ct
 from training.configuration import Configuration
+from training.paired import PairedCase
 from training.slices import scale_window
 
 SHARE_ANYWHERE = 0.3
 """Share of a whole-volume network's blocks drawn anywhere in the patient."""
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class PairedCase(TrainingCase):
-    """A training patient with an MR on the CT's voxels, scaled as networks read it, or None."""
-
-    mr: NDArray[np.float32] | None = None
 
 
 class RegionSampler:

@@ -20,14 +20,14 @@ SETTINGS = Settings(("Parotid_L",), ("resnet34", "seresnet34"), patients=0, step
 
 
 def test_parts_are_by_patient_and_the_same_for_the_same_seed() -> None:
-    found = parts(list(range(1, 101)), seed=3, count=40)
+    found = parts([f"pt_{k}" for k in range(1, 101)], seed=3, count=40)
     assert [len(found[part]) for part in ("fit", "tune", "test")] == [28, 6, 6]
     everyone = [patient for some in found.values() for patient in some]
     assert len(set(everyone)) == 40
-    assert parts(list(range(100, 0, -1)), seed=3, count=40) == found
-    assert parts(list(range(1, 101)), seed=4, count=40) != found
+    assert parts([f"pt_{k}" for k in range(100, 0, -1)], seed=3, count=40) == found
+    assert parts([f"pt_{k}" for k in range(1, 101)], seed=4, count=40) != found
     with pytest.raises(ValueError, match="too few"):
-        parts([1, 2, 3], seed=1, count=0)
+        parts(["a", "b", "c"], seed=1, count=0)
 
 
 def test_both_sides_differ_in_their_patch_alone() -> None:

@@ -20,7 +20,8 @@ from training.export import export
 from training.fusion import Fusion, export_fusion, fit_fusion
 from training.loop import train
 from training.losses import generalized_dice, objective, weighted_cross_entropy
-from training.regions import PairedCase, RegionSampler, cut_to_box
+from training.paired import PairedCase
+from training.regions import RegionSampler, cut_to_box
 from training.samplers import sampler_for
 from training.tuning import volume_of
 

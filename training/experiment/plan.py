@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from datasets.openkbp import OpenKbp
-from training.cases import Split, TrainingCase, in_memory
+from training.cases import TrainingCase
 from training.configuration import Configuration, read_configuration
+from training.data import TrainingData
 
 Region = Literal["sliced", "full"]
 Part = Literal["fit", "tune", "test"]
@@ -76,12 +75,13 @@ class Unit:
         return read_configuration(f"{TABLE}/{self.organ}", **changes)
 
 
-def parts(patients: list[int], seed: int, count: int) -> dict[Part, tuple[int, ...]]:
+def parts(patients: Iterable[str], seed: int, count: int) -> dict[Part, tuple[str, ...]]:
     """70/15/15 by patient, of the first `count` (0: all) in an order that the seed shuffles.
 
     Raises ValueError where a part would be empty.
     """
-    order = [int(k) for k in np.random.default_rng(seed).permutation(sorted(patients))]
+    ordered = sorted(patients)
+    order = [ordered[k] for k in np.random.default_rng(seed).permutation(len(ordered))]
     order = order[:count] if count else order
     tune, test = round(len(order) * TUNE_SHARE), round(len(order) * TEST_SHARE)
     if not tune or not test:
@@ -94,24 +94,11 @@ def parts(patients: list[int], seed: int, count: int) -> dict[Part, tuple[int, .
 
 
 def read_parts(
-    data: Path, split: Split, organ: str, settings: Settings
+    data: TrainingData, organ: str, settings: Settings
 ) -> dict[Part, list[TrainingCase]]:
     """The organ's patients in memory, its label alone, the same for every network of the organ.
 
     Patients come from the split's fit and tune parts, without the labels that it leaves out.
     """
-    stored = OpenKbp(data)
-    labelled = [
-        patient
-        for patient in (*split.fit, *split.tune)
-        if (organ, patient) not in split.excluded and organ in stored[f"pt_{patient}"].masks
-    ]
-    chosen = parts(labelled, settings.seed, settings.patients)
-    found: dict[Part, list[TrainingCase]] = {}
-    for part, patients in chosen.items():
-        cases = []
-        for patient in patients:
-            case = stored[f"pt_{patient}"]
-            cases.append(in_memory(case, [other for other in case.masks if other != organ]))
-        found[part] = cases
-    return found
+    chosen = parts(data.labelled(organ), settings.seed, settings.patients)
+    return {part: data.read(patients, organ=organ) for part, patients in chosen.items()}

@@ -1,0 +1,206 @@
+"""The command line of python -m training: what each command takes, and whom it calls."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from training import cards, commands, judging
+from training.configuration import Configuration, read_configuration
+from training.data import TrainingData
+from training.experiment.plan import BACKBONES, DROPOUT, Settings
+
+SLICE_PAGE = Path(__file__).parent.parent / "docs" / "results" / "slice-experiment.md"
+OPENKBP_ORGANS = (
+    "Parotid_L",
+    "Larynx",
+    "Brainstem",
+    "Esophagus",
+    "SpinalCord",
+    "Parotid_R",
+    "Bone_Mandible",
+)
+
+Options = argparse.Namespace
+Command = Callable[[Options], None]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Its options have `run`, the command, which takes them."""
+    whole = argparse.ArgumentParser(prog="python -m training")
+    whole.add_argument("--threads", type=int, default=1, help="CPU threads")
+    add = whole.add_subparsers(dest="command", required=True).add_parser
+    data, network, models, device, some = _shared()
+
+    def command(
+        name: str, run: Command, about: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        made = add(name, parents=parents, help=about, description=about)
+        made.set_defaults(run=run)
+        return made
+
+    command("systems", _systems, "what can be trained")
+    audit = command("audit", _audit, "find labels that stand out", data)
+    audit.add_argument("--output", type=Path, required=True, help="CSV of every label's facts")
+    command("fit", _fit, "train a network, or go on where it stopped", data, network, device)
+    export = command("export", _export, "write a network into the models", data, network, models)
+    export.add_argument("--version", default="1.0.0")
+    about = "learn how the coarse views of a models folder are fused (C2F)"
+    command("fusion", _fusion, about, data, models, some, device)
+
+    tune = command("tune", _tune, "score the models on the tuning patients", data, models)
+    tune.add_argument("--output", type=Path, required=True, help="CSV of all scores")
+    tune.add_argument(
+        "--jitter",
+        type=float,
+        help="replace the localizer by the truth with an error of this many mm (1 sigma)",
+    )
+    about = "compare localizers on the tuning patients"
+    _compares(command("localizers", _localizers, about, data), "+")
+    about = "compare two networks an organ on the tuning patients"
+    _compares(command("agreement", _agreement, about, data), 2)
+    about = "C2F's table 1 on the tuning patients: each view against their fusion"
+    views = command("views", _views, about, data, models, some, device)
+    views.add_argument("--output", type=Path, required=True, help="Markdown; a CSV goes beside it")
+    about = "TWOSTEP's one step against two on the tuning patients"
+    _compares(command("steps", _steps, about, data, some, device), 2)
+    _add_experiment(
+        command("experiment", _experiment, "a paper's own comparison, resumable", data, device)
+    )
+    pages = command("cards", _cards, "validation figures and pages of the models", models)
+    pages.add_argument("--output", type=Path, required=True, help="folder of the pages")
+    pages.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")
+    pages.add_argument("--scored-on", default="", help="what the scores were measured on")
+    return whole
+
+
+def _shared() -> tuple[argparse.ArgumentParser, ...]:
+    data, network, models, device, some = (
+        argparse.ArgumentParser(add_help=False) for _ in range(5)
+    )
+    data.add_argument(
+        "--data", type=Path, required=True, help="folder of patients in any layout that is known"
+    )
+    data.add_argument(
+        "--split",
+        type=Path,
+        help="table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)",
+    )
+    data.add_argument(
+        "--derived", type=Path, help="folder of derived labels: python -m datasets derive"
+    )
+    data.add_argument("--data-name", help="what the model card says of the data")
+    network.add_argument(
+        "network",
+        help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
+    )
+    network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
+    network.add_argument("--steps", type=int)
+    network.add_argument("--seed", type=int)
+    models.add_argument("--models", type=Path, required=True, help="the models folder")
+    device.add_argument("--device", default="cpu")
+    some.add_argument("--patients", type=int, help="so many at most (default: all)")
+    return data, network, models, device, some
+
+
+def _compares(made: argparse.ArgumentParser, count: int | str) -> None:
+    made.add_argument("--models", type=Path, nargs=count, required=True, help="models folders")
+    made.add_argument("--output", type=Path, required=True, help="Markdown file")
+
+
+def _add_experiment(made: argparse.ArgumentParser) -> None:
+    made.add_argument("paper", choices=["slice"], help="SLICE: crops against full slices")
+    made.add_argument("--work", type=Path, required=True, help="folder of checkpoints and scores")
+    made.add_argument("--organs", nargs="+", default=list(OPENKBP_ORGANS))
+    made.add_argument(
+        "--backbones", nargs="+", choices=[*BACKBONES, DROPOUT], default=list(BACKBONES)
+    )
+    made.add_argument("--patients", type=int, default=60, help="of each organ, 0 for all")
+    made.add_argument("--steps", type=int, default=1500, help="of every network alike")
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
+    made.add_argument("--output", type=Path, default=SLICE_PAGE, help="Markdown file")
+
+
+def _data(options: Options) -> TrainingData:
+    return TrainingData.open(options.data, options.split, options.derived, options.data_name)
+
+
+def _network(options: Options) -> Configuration:
+    return read_configuration(options.network, steps=options.steps, seed=options.seed)
+
+
+def _systems(_: Options) -> None:
+    commands.systems()
+
+
+def _audit(options: Options) -> None:
+    commands.audit(_data(options), options.output)
+
+
+def _fit(options: Options) -> None:
+    commands.fit(_network(options), _data(options), options.work, options.device)
+
+
+def _export(options: Options) -> None:
+    commands.ship(
+        _network(options),
+        _data(options),
+        options.work,
+        models=options.models,
+        version=options.version,
+    )
+
+
+def _fusion(options: Options) -> None:
+    commands.fusion(_data(options), options.models, options.patients, options.device)
+
+
+def _tune(options: Options) -> None:
+    judging.tune(_data(options), options.models, options.jitter, options.output)
+
+
+def _localizers(options: Options) -> None:
+    judging.localizers(_data(options), options.models, options.output)
+
+
+def _agreement(options: Options) -> None:
+    judging.agreement(_data(options), options.models, options.output)
+
+
+def _views(options: Options) -> None:
+    judging.views(_data(options), options.models, options.output, options.patients, options.device)
+
+
+def _steps(options: Options) -> None:
+    judging.steps(_data(options), options.models, options.output, options.patients, options.device)
+
+
+def _experiment(options: Options) -> None:
+    settings = Settings(
+        tuple(options.organs),
+        tuple(options.backbones),
+        options.patients,
+        options.steps,
+        options.seed,
+    )
+    chosen = (
+        f"--organs {' '.join(options.organs)} --backbones {' '.join(options.backbones)}"
+        f" --patients {options.patients} --steps {options.steps} --seed {options.seed}"
+    )
+    judging.slice_experiment(
+        settings,
+        _data(options),
+        options.work,
+        output=options.output,
+        minutes=options.minutes,
+        device=options.device,
+        command=f"python -m training experiment slice --data DATA --work RUNS {chosen}",
+    )
+
+
+def _cards(options: Options) -> None:
+    if options.scores is not None:
+        cards.record_validation(options.scores, options.models, options.scored_on)
+    cards.write_pages(options.models, options.output)

@@ -1,0 +1,119 @@
+"""What the commands of python -m training do that judge networks: scores, comparisons, pages."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from oarflow.networks.store import ModelStore
+from training.agreement import compare_pairs
+from training.commands import progress
+from training.comparisons import Row, step_scores, table, view_scores, write_rows
+from training.data import TrainingData
+from training.experiment.page import write_page
+from training.experiment.plan import Settings, read_parts
+from training.experiment.unit import UNIT_NAME, run
+from training.localizers import compare
+from training.tuning import Score, score_case
+
+
+def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -> None:
+    """Score the models on the split's tuning patients; the table goes to output as CSV."""
+    store = ModelStore.open(models, device="cpu")
+    by_organ: dict[str, list[Score]] = defaultdict(list)
+    with output.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(Score)])
+        for case in data.tuning():
+            for score in score_case(case, store, jitter):
+                by_organ[score.organ].append(score)
+                writer.writerow(astuple(score))
+    for organ, scores in by_organ.items():
+        dices = [score.dice for score in scores]
+        inside = statistics.mean(score.dice_inside for score in scores)
+        sys.stdout.write(
+            f"{organ:14} n {len(dices):3}  Dice mean {statistics.mean(dices):.3f}"
+            f" median {statistics.median(dices):.3f} min {min(dices):.3f}"
+            f"  within the reference's slices {inside:.3f}\n"
+        )
+
+
+def localizers(data: TrainingData, models: list[Path], output: Path) -> None:
+    """Compare the localizers of several models folders on the split's tuning patients."""
+    compare(data.tuning(), models, output)
+
+
+def agreement(data: TrainingData, models: list[Path], output: Path) -> None:
+    """Compare two models folders, organ by organ, on the split's tuning patients."""
+    first, second = models
+    compare_pairs(data.tuning(), first, second, output)
+
+
+def views(data: TrainingData, models: Path, output: Path, most: int | None, device: str) -> None:
+    """C2F's table 1 on the split's tuning patients: each view against their fusion."""
+    store = ModelStore.open(models, device=device)
+    rows = list(view_scores(data.tuning(most=most), store))
+    _write(rows, output, "C2F: each view against their fusion (the paper's table 1)", "views")
+
+
+def steps(
+    data: TrainingData, folders: list[Path], output: Path, most: int | None, device: str
+) -> None:
+    """TWOSTEP's comparison on the tuning patients: the mandible about the parotid."""
+    one, two = (ModelStore.open(folder, device=device) for folder in folders)
+    tuning = data.tuning(most=most)
+    rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
+    _write(rows, output, "TWOSTEP: one step against two, the mandible about the parotid", "steps")
+
+
+def _write(rows: Sequence[Row], output: Path, title: str, command: str) -> None:
+    write_rows(rows, output.with_suffix(".csv"))
+    made_by = f"python -m training {command} --data DATA"
+    output.write_text(table(rows, title, made_by), encoding="utf-8")
+
+
+def slice_experiment(
+    settings: Settings,
+    data: TrainingData,
+    work: Path,
+    *,
+    output: Path,
+    minutes: float | None,
+    device: str,
+    command: str,
+) -> None:
+    """Train and measure the experiment's networks one after another, then write its page.
+
+    minutes: stop after so long; the next call goes on. The page says what is missing.
+    """
+    folder = work / settings.folder
+    started = time.monotonic()
+    for organ in settings.organs:
+        units = [unit for unit in settings.units() if unit.organ == organ]
+        units = [unit for unit in units if not (folder / unit.name / UNIT_NAME).exists()]
+        cases = read_parts(data, organ, settings) if units else {}
+        for unit in units:
+            left = None if minutes is None else 60 * minutes - (time.monotonic() - started)
+            if left is not None and left <= 0:
+                break
+            with progress(unit.name, settings.steps) as report:
+                run(
+                    unit,
+                    settings,
+                    cases,
+                    folder / unit.name,
+                    device=device,
+                    limit_s=left,
+                    report=report,
+                )
+    for unit in settings.units():
+        state = "done" if (folder / unit.name / UNIT_NAME).exists() else "to do"
+        sys.stdout.write(f"{unit.name:42} {state}\n")
+    if write_page(settings, folder, output, command, device):
+        sys.stdout.write(f"{output}\n")

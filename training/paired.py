@@ -1,0 +1,50 @@
+"""Training patients with their MR on the CT's voxels, as the application registers it (HANSEG)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.cases import Case
+from oarflow.registration import RegistrationError, on_ct, register, scaled_mr
+from oarflow.volume import Volume
+from training.cases import TrainingCase, in_memory
+from training.tuning import volume_of
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PairedCase(TrainingCase):
+    """A training patient with an MR on the CT's voxels, scaled as networks read it, or None."""
+
+    mr: NDArray[np.float32] | None = None
+
+
+def paired(case: Case, excluded: Collection[str] = ()) -> PairedCase:
+    """A patient with the MR registered to the CT; without it where the registration fails."""
+    made = in_memory(case, excluded)
+    return PairedCase(made.name, made.ct, made.spacing_mm, made.masks, _mr_on_ct(case, made))
+
+
+def _mr_on_ct(case: Case, made: TrainingCase) -> NDArray[np.float32] | None:
+    image = case.mr
+    if image is None:
+        return None
+    source = volume_of(made).source
+    ct = Volume(case.ct.astype(np.float32), case.grid, source)
+    uids = tuple(f"1.2.3.{k}" for k in range(image.grid.shape[0]))
+    mr = Volume(image.voxels, image.grid, replace(source, sop_instance_uids=uids))
+    try:
+        found = register(ct, mr)
+        trouble = found.trouble
+    except RegistrationError as error:
+        trouble = str(error)
+    if trouble:
+        LOGGER.warning("%s: trained without its MR: %s", case.id, trouble)
+        return None
+    return on_ct(scaled_mr(mr.hu), mr.grid, ct.grid, found.mr_to_ct)
