@@ -30,6 +30,7 @@ class Configuration(BaseModel):
     source, grow_mm: labels end at that box, whatever the region. A network that reads the side
         names left organs, then the same of the right; the source is the left one's.
     labels: what organs are called in the data, where it is otherwise.
+    unions: organs that are others of the network together; the export adds them to its outputs.
     architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
         dropouts, residual_units, normalize: its own measures.
     activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
@@ -60,6 +61,7 @@ class Configuration(BaseModel):
     source: str | None = None
     grow_mm: float = 0.0
     labels: dict[str, str] = {}
+    unions: dict[str, tuple[str, ...]] = {}
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]
     smoothness_mm: tuple[float, float, float] = (0.9, 2.0, 2.0)
@@ -98,6 +100,15 @@ class Configuration(BaseModel):
             raise ValueError("steps or epochs must say how long to train")
         if (self.keep == "best" or self.schedule == "plateau") and not self.validate_every:
             raise ValueError("keep: best and schedule: plateau need validate_every")
+        return self
+
+    @model_validator(mode="after")
+    def _unites_its_own(self) -> Configuration:
+        parts = {part for some in self.unions.values() for part in some}
+        if not parts <= set(self.organs) or set(self.unions) & set(self.organs):
+            raise ValueError("unions are of the network's organs, and none of them")
+        if self.unions and (self.activation != "sigmoid" or "side" in self.images):
+            raise ValueError("unions need outputs that stand by themselves: sigmoid, no side")
         return self
 
     @property

@@ -28,6 +28,7 @@ from oarflow.networks.card import (
     write_card,
 )
 from training.architectures import build_network, describe
+from training.architectures.united import UnitedNetwork
 from training.configuration import Configuration
 from training.loop import CHECKPOINT_NAME
 
@@ -105,6 +106,8 @@ def export(
     """
     network, steps, minutes = trained_network(configuration, work)
     network = rounded(network)
+    if configuration.unions:
+        network = UnitedNetwork(network, configuration.organs, configuration.unions).eval()
     file = torchscript(network)
     difference = greatest_difference(network, file, configuration)
     if difference > AGREEMENT:
@@ -116,7 +119,7 @@ def export(
         name=f"oarflow/{configuration.name}",
         version=version,
         role=configuration.role,
-        organs=configuration.organs,
+        organs=(*configuration.organs, *configuration.unions),
         dimensions=configuration.dimensions,
         view=View(configuration.view) if configuration.dimensions == 2 else None,
         region_from=_region(configuration),

@@ -225,7 +225,7 @@ def sampler_for(cases: Sequence[TrainingCase], configuration: Configuration) -> 
         return ViewSampler(cases, configuration)
     if configuration.reads_blocks:
         return RegionSampler(cases, configuration)
-    if configuration.role is Role.SEGMENTER and configuration.region == "patch":
+    if configuration.role is Role.SEGMENTER and configuration.region in ("patch", "organ"):
         kind = PlaneSampler if configuration.dimensions == 2 else BlockSampler
         return kind(cases, configuration)
     return LocalizerSampler(cases, configuration)

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.segment import Segmenter
 from oarflow.structures import ProbabilityField, Segmentation, Status
 from tests.training.patients import ORGANS, patient, small
 from training import cards
@@ -73,6 +76,47 @@ def test_two_networks_are_held_against_the_reference_and_each_other(
     agreement = found["Parotid_L"]
     assert (agreement.first, agreement.mean) == (1.0, 1.0)
     assert agreement.second == agreement.each_other == pytest.approx(share)
+
+
+def test_a_union_is_what_its_parts_are_together(tmp_path: Path) -> None:
+    both = small(
+        name="both",
+        organs=list(ORGANS),
+        unions={"Lungs": list(ORGANS)},
+        region="slice",
+        patch_mm=[0, 160, 192],
+        steps=60,
+        batch=6,
+        learning_rate=0.01,
+        widths=[8, 16, 16],
+    )
+    ship(both, tmp_path / "work", tmp_path / "models")
+    store = ModelStore.open(tmp_path / "models", device="cpu")
+    segmenter = Segmenter(volume_of(patient(99)), {}, store)
+    fields = [segmenter.segment(organ).field for organ in (*ORGANS, "Lungs")]
+    left, right, union = (_filled(field) for field in fields)
+    assert left.any()
+    assert right.any()
+    assert np.array_equal(union, left | right)
+    with pytest.raises(ValidationError, match="unions are of the network's organs"):
+        small(unions={"Lungs": ["Lung_L"]})
+
+
+def _filled(field: ProbabilityField | None) -> NDArray[np.bool_]:
+    mask = np.zeros(patient(99).ct.shape, dtype=bool)
+    assert field is not None
+    mask[field.box] = field.mask
+    return mask
+
+
+def test_a_network_about_another_organ_is_trained_on_its_own_planes(tmp_path: Path) -> None:
+    """A spinal canal's way: patches about itself in training, the other organ's box in use."""
+    ship(small(name="Parotid_R", organs=["Parotid_R"], steps=1), tmp_path / "w", tmp_path / "m")
+    about = small(region="organ", source="Parotid_R", grow_mm=20.0, steps=1)
+    ship(about, tmp_path / "w", tmp_path / "m")
+    card = ModelStore.open(tmp_path / "m", device="cpu").card("Parotid_L")
+    assert (card.region_from.source, card.region_from.organ) == ("organ", "Parotid_R")
+    assert card.region_from.grow_mm == 20.0
 
 
 def test_an_exported_localizer_serves(tmp_path: Path) -> None:
