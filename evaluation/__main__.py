@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_chain(commands.add_parser("chain", aliases=["evaluate"], help="Dice of the whole chain"))
+    _add_systems(commands.add_parser("systems", help="several models folders, one table"))
     _add_overlays(commands.add_parser("overlays", help="pictures of contours on their CT"))
     _add_benchmark(commands.add_parser("benchmark", help="seconds and memory by stage"))
     _add_edits(commands.add_parser("edits", help="what a physicist changed, and its drift"))
@@ -56,16 +57,29 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_chain(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--openkbp", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
     add("--models", type=Path, default=Path("models"))
-    add("--output", type=Path, default=Path("docs/results"), help="where the tables go")
     add("--name", default="chain", help="name of the tables, without ending")
+    add("--position", default="HFS", help="patient position of the DICOM series")
+    _add_cases(parser)
+    parser.set_defaults(run=_chain)
+
+
+def _add_systems(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("systems", nargs="+", metavar="NAME=MODELS", help="what the table calls a models folder")
+    add("--name", default="systems", help="name of the tables, without ending")
+    _add_cases(parser)
+    parser.set_defaults(run=_systems)
+
+
+def _add_cases(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--openkbp", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
     add("--cases", type=Path, help="only these: a file of ids, one a line, or a split (.yaml)")
     add("--part", default="tune", help="which list of a split")
     add("--config", type=Path, help="settings for the application (app.yaml)")
-    add("--position", default="HFS", help="patient position of the DICOM series")
+    add("--output", type=Path, default=Path("docs/results"), help="where the tables go")
     add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
-    parser.set_defaults(run=_chain)
 
 
 def _add_overlays(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +148,27 @@ def _chain(flags: argparse.Namespace) -> None:
     )
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
     write_csv(flags.output / f"{flags.name}.csv", scores)
+    LOGGER.info("%s", page)
+
+
+def _systems(flags: argparse.Namespace) -> None:
+    from evaluation import systems  # noqa: PLC0415
+
+    cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
+    ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
+    found = []
+    for entry in flags.systems:
+        name, _, folder = entry.partition("=")
+        if not folder:
+            raise ValueError(f"{entry}: write NAME=MODELS")
+        LOGGER.info("%s", name)
+        scores = evaluate(cases, ids, Path(folder), flags.cache, config=flags.config)
+        found.append(systems.System(name, systems.Size.of(Path(folder)), scores))
+    flags.output.mkdir(parents=True, exist_ok=True)
+    title = "Systems side by side"
+    page = systems.markdown(found, title=title, command=shown(flags.command_line), date=today())
+    (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
+    systems.write_csv(flags.output / f"{flags.name}.csv", found)
     LOGGER.info("%s", page)
 
 

@@ -23,7 +23,7 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A network's card in short. organs: those that it contours; none for a localizer."""
+    """A network's card in short. organs: those that it contours; none for what localizes."""
 
     folder: str
     name: str
@@ -69,7 +69,7 @@ def model_files(models: Path) -> tuple[ModelFile, ...]:
     found = []
     for card_path in sorted(models.glob("*/model.json")):
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        organs = () if card["role"] == "localizer" else tuple(card["organs"])
+        organs = tuple(card["organs"]) if card["role"] == "segmenter" else ()
         name, version, sha256 = card["name"], card["version"], card["sha256"]
         found.append(ModelFile(card_path.parent.name, name, version, sha256, organs))
     return tuple(found)
