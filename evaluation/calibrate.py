@@ -17,9 +17,8 @@ from datasets.openkbp import OpenKbp
 from evaluation.application import model_files
 from evaluation.calibration_cache import Predictions, published
 from evaluation.reference_scenes import (
-    excluded_labels,
     openkbp_references,
-    split_ids,
+    openkbp_split,
 )
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue
@@ -68,7 +67,7 @@ def predicted(
     cases: OpenKbp, ids: Iterable[str], predictions: Predictions, catalogue: Catalogue
 ) -> Iterator[Known]:
     """The networks' contours of these patients, with their Dice; wrong labels are no reference."""
-    excluded = excluded_labels()
+    excluded = openkbp_split().excluded
     for case_id in ids:
         case = published(cases[case_id])
         found = predictions.of(case)
@@ -87,7 +86,7 @@ def predicted(
 
 def drawn(cases: OpenKbp, ids: Iterable[str], catalogue: Catalogue) -> Iterator[Known]:
     """References of these patients, without the labels that the split leaves out."""
-    excluded = excluded_labels()
+    excluded = openkbp_split().excluded
     for case_id in ids:
         for volume, items in openkbp_references(cases, (case_id,), excluded):
             scene = gather(volume, items, catalogue)
@@ -109,12 +108,12 @@ def calibrated(
 ) -> Limits:
     """The limits. openkbp: folder of training patients; cache: of predictions."""
     cases = OpenKbp(openkbp)
-    tune = split_ids(("tune",))
+    tune = openkbp_split().tune
     contours = list(predicted(cases, tune, Predictions(models, cache), catalogue))
     networks = network_spreads(contours)
     files = {model.folder: model.sha256 for model in model_files(models)}
     measures = Measures(priors, Limits({}, networks, files))
-    references = drawn(cases, split_ids(("fit", "tune")), catalogue)
+    references = drawn(cases, (*openkbp_split().fit, *openkbp_split().tune), catalogue)
     by_reference = [worst(one, measures) for one in references]
     by_network = list(_held_out(contours, measures))
     limits = {

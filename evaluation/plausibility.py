@@ -13,7 +13,7 @@ from datasets.openkbp import OpenKbp
 from evaluation.calibrate import GOOD_DICE, whole
 from evaluation.calibration_cache import Predicted, Predictions, published
 from evaluation.planted import faults, with_item
-from evaluation.reference_scenes import excluded_labels, references
+from evaluation.reference_scenes import openkbp_split, references
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
@@ -80,7 +80,7 @@ class Judge:
         return tuple(found)
 
     def _of_references(self, case: Case, made: Predicted) -> Iterator[Verdict]:
-        excluded = excluded_labels()
+        excluded = openkbp_split().excluded
         kept = (organ for organ in case.masks if (organ, case.id) not in excluded)
         scene = gather(made.volume, tuple(references(case, kept)), self.catalogue)
         for organ, contour in scene.contours.items():
@@ -103,7 +103,7 @@ class Judge:
 
     def _agreement(self, case: Case, item: Segmentation) -> tuple[float | None, str]:
         """Dice with the reference, None where there is none; and what speaks against that."""
-        if item.organ not in case.masks or (item.organ, case.id) in excluded_labels():
+        if item.organ not in case.masks or (item.organ, case.id) in openkbp_split().excluded:
             return None, ""
         drawn = case.masks[item.organ]
         if not drawn.any():

@@ -11,9 +11,8 @@ from datasets.openkbp import ORGANS, OpenKbp
 from datasets.tcia_oars import read_drawing, scans
 from evaluation.reference_scenes import (
     drawing_scene,
-    excluded_labels,
     openkbp_references,
-    split_ids,
+    openkbp_split,
 )
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import FACES, Scene, gather
@@ -37,10 +36,10 @@ Offsets = Mapping[tuple[str, str], Sequence[Sequence[float]]]
 def measure_priors(openkbp: Path, tcia: Path, catalogue: Catalogue, command: str) -> Priors:
     """Spreads over 170 patients' references, and over 35 scans for organs that these lack."""
     cases = OpenKbp(openkbp)
-    patients = split_ids(("fit", "tune"))
+    patients = (*openkbp_split().fit, *openkbp_split().tune)
     clinical = [
         gather(volume, items, catalogue)
-        for volume, items in openkbp_references(cases, patients, excluded_labels())
+        for volume, items in openkbp_references(cases, patients, openkbp_split().excluded)
     ]
     files = scans(tcia)
     drawn = [drawing_scene(read_drawing(path, catalogue), catalogue) for path in files]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-import yaml
 from pydicom import Dataset
 
 from datasets.cases import Case, Mask
 from datasets.openkbp import OpenKbp
+from datasets.split import OPENKBP_SPLIT, Split
 from datasets.tcia_oars import CroppedMask, Drawing
 from evaluation.calibration_cache import published, volume_of
 from oarflow.geometry import Grid
@@ -20,22 +19,11 @@ from oarflow.plausibility.evidence import Scene, gather
 from oarflow.structures import ProbabilityField, Segmentation, Status
 from oarflow.volume import Source, Volume
 
-SPLIT = Path("datasets/openkbp_split.yaml")
 
-
-def split_ids(parts: Collection[str], split: Path = SPLIT) -> tuple[str, ...]:
-    """Patients of the parts of a split (fit, tune), as OpenKBP's ids."""
-    table = yaml.safe_load(split.read_text(encoding="utf-8"))
-    return tuple(f"pt_{number}" for part in parts for number in table[part])
-
-
-@lru_cache(maxsize=4)
-def excluded_labels(split: Path = SPLIT) -> frozenset[tuple[str, str]]:
-    """Organ and patient of the labels that the split leaves out as wrong."""
-    table = yaml.safe_load(split.read_text(encoding="utf-8"))
-    return frozenset(
-        (row["organ"], f"pt_{number}") for row in table["exclusions"] for number in row["patients"]
-    )
+@lru_cache(maxsize=1)
+def openkbp_split() -> Split:
+    """Who of OpenKBP's training patients fits and who tunes, and which labels are wrong."""
+    return Split.read(OPENKBP_SPLIT)
 
 
 def openkbp_references(

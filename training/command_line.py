@@ -90,6 +90,9 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     data.add_argument(
         "--derived", type=Path, help="folder of derived labels: python -m datasets derive"
     )
+    data.add_argument(
+        "--fold", type=_fold, metavar="K/N", help="hold out the K-th of N parts of all patients"
+    )
     data.add_argument("--data-name", help="what the model card says of the data")
     network.add_argument(
         "network",
@@ -124,7 +127,13 @@ def _add_experiment(made: argparse.ArgumentParser) -> None:
 
 
 def _data(options: Options) -> TrainingData:
-    return TrainingData.open(options.data, options.split, options.derived, options.data_name)
+    data = TrainingData.open(options.data, options.split, options.derived, options.data_name)
+    return data if options.fold is None else data.fold(*options.fold)
+
+
+def _fold(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    return int(number), int(count)
 
 
 def _network(options: Options) -> Configuration:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.cases import Case
 from datasets.derived.store import with_derived
 from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp
+from datasets.split import OPENKBP_SPLIT, Split
 from training.cases import TrainingCase, in_memory
 from training.paired import paired
-from training.split import OPENKBP_SPLIT, Split
 
 OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 
@@ -48,6 +48,10 @@ class TrainingData:
             return cls(patients, Split.read(split or OPENKBP_SPLIT), name or OPENKBP_NAME, derived)
         parted = Split.by_patient(patients) if split is None else Split.read(split)
         return cls(patients, parted, name, derived)
+
+    def fold(self, number: int, count: int) -> TrainingData:
+        """The same patients, one of `count` parts of all of them held out; number from 1."""
+        return replace(self, split=self.split.fold(number, count))
 
     def fitting(self, *, mr: bool = False, most: int | None = None) -> list[TrainingCase]:
         """The fitting patients in memory, with registered MRs if wanted; the first `most`."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from datasets.split import OPENKBP_SPLIT, Split
 from oarflow.networks.store import ModelStore
 from tests.datasets.made_up import write_hanseg, write_pddca
 from training.__main__ import main
 from training.configuration import read_configuration
 from training.data import TrainingData
-from training.split import OPENKBP_SPLIT, Split
 
 NETWORK = {
     "name": "Parotid_L",
@@ -62,6 +62,19 @@ def test_a_patient_never_fits_and_tunes(tmp_path: Path) -> None:
     table.write_text("fit: [a]")
     with pytest.raises(ValueError, match="is no split"):
         Split.read(table)
+
+
+def test_folds_hold_every_patient_out_once() -> None:
+    split = Split.read(OPENKBP_SPLIT)
+    everyone = sorted((*split.fit, *split.tune))
+    folds = [split.fold(number, 3) for number in (1, 2, 3)]
+    assert sorted(one for fold in folds for one in fold.tune) == everyone
+    assert all(sorted((*fold.fit, *fold.tune)) == everyone for fold in folds)
+    assert [len(fold.tune) for fold in folds] == [57, 57, 56]
+    assert folds[0].excluded == split.excluded
+    assert split.fold(2, 3) == folds[1]
+    with pytest.raises(ValueError, match="no fold 4 of 3"):
+        split.fold(4, 3)
 
 
 def test_labels_that_a_split_leaves_out_are_not_read(pddca: Path, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-OPENKBP_SPLIT = Path(__file__).parent.parent / "datasets" / "openkbp_split.yaml"
+OPENKBP_SPLIT = Path(__file__).parent / "openkbp_split.yaml"
 TUNE_SHARE = 0.15
 SEED = 41
 
@@ -52,6 +52,18 @@ class Split:
         shuffled = [ordered[k] for k in np.random.default_rng(seed).permutation(len(ordered))]
         tuning = min(len(shuffled) - 1, max(1, round(len(shuffled) * TUNE_SHARE)))
         return cls(tuple(sorted(shuffled[tuning:])), tuple(sorted(shuffled[:tuning])))
+
+    def fold(self, number: int, count: int) -> Split:
+        """One part of `count` equal ones of all patients tunes, the others fit; number from 1.
+
+        Raises ValueError for a part that there is not.
+        """
+        if not 1 <= number <= count:
+            raise ValueError(f"there is no fold {number} of {count}")
+        ordered = sorted((*self.fit, *self.tune))
+        shuffled = [ordered[k] for k in np.random.default_rng(SEED).permutation(len(ordered))]
+        apart = tuple(sorted(shuffled[number - 1 :: count]))
+        return replace(self, fit=tuple(sorted(set(ordered) - set(apart))), tune=apart)
 
 
 def _ids(patients: Iterable[int | str]) -> tuple[str, ...]:
