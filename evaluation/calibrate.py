@@ -1,7 +1,8 @@
 """Limits of the plausibility rules: as wide as good contours of the training patients need.
 
-What any contour shows is held against references, what only networks show against the networks'
-own contours of patients that they were not fitted to (the split's `tune`).
+What any contour shows is held against references; what only networks show against the networks'
+own contours of patients that they were not fitted to (the split's `tune`), and against those of
+short trainings on the other patients of each fold, out of fold.
 """
 
 from __future__ import annotations
@@ -103,24 +104,61 @@ def whole(
     return mask
 
 
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Limits, and what they were measured on.
+
+    folds: contours by the folds' networks, each of a patient that its network never saw; measures:
+    what those contours are held against, of all folds' networks together.
+    """
+
+    limits: Limits
+    folds: tuple[Known, ...]
+    measures: Measures
+
+
 def calibrated(
-    openkbp: Path, models: Path, cache: Path, priors: Priors, catalogue: Catalogue
-) -> Limits:
-    """The limits. openkbp: folder of training patients; cache: of predictions."""
-    cases = OpenKbp(openkbp)
-    tune = openkbp_split().tune
-    contours = list(predicted(cases, tune, Predictions(models, cache), catalogue))
+    openkbp: Path,
+    models: Path,
+    cache: Path,
+    priors: Priors,
+    catalogue: Catalogue,
+    *,
+    folds: Sequence[Path] = (),
+) -> Calibration:
+    """The limits. openkbp: folder of training patients; cache: of predictions.
+
+    folds: models folders, the K-th of them trained with `--fold K/N`. Their own spreads stand for
+    the shipped networks'; how far good contours go beyond them is what is asked.
+    """
+    cases, split = OpenKbp(openkbp), openkbp_split()
+    contours = list(predicted(cases, split.tune, Predictions(models, cache), catalogue))
     networks = network_spreads(contours)
     files = {model.folder: model.sha256 for model in model_files(models)}
     measures = Measures(priors, Limits({}, networks, files))
-    references = drawn(cases, (*openkbp_split().fit, *openkbp_split().tune), catalogue)
+    references = drawn(cases, (*split.fit, *split.tune), catalogue)
     by_reference = [worst(one, measures) for one in references]
     by_network = list(_held_out(contours, measures))
-    limits = {
-        family: _limit(family, by_reference if family in OF_CONTOURS else [], by_network)
+    apart = [
+        one
+        for number, folder in enumerate(folds, start=1)
+        for one in predicted(
+            cases,
+            split.fold(number, len(folds)).tune,
+            Predictions(folder, cache),
+            catalogue,
+        )
+    ]
+    of_folds = replace(measures, limits=replace(measures.limits, networks=network_spreads(apart)))
+    by_fold = list(_held_out(apart, of_folds))
+    families = {
+        family: _limit(family, by_reference if family in OF_CONTOURS else [], by_network, by_fold)
         for family in Family
     }
-    return Limits(limits, networks, files)
+    limits = replace(of_folds.limits, families=families)
+    return Calibration(
+        Limits(families, networks, files), tuple(apart), replace(of_folds, limits=limits)
+    )
 
 
 def _held_out(contours: Sequence[Known], measures: Measures) -> Iterator[Mapping[Family, float]]:

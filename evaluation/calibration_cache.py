@@ -21,7 +21,7 @@ from datasets.cases import Case
 from evaluation.application import ROOT
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import segment_organ
+from oarflow.segment import Segmenter
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Side, Status
 from oarflow.volume import Source, Volume
 
@@ -80,9 +80,8 @@ class Predictions:
 
     def _predict(self, volume: Volume, target: Path) -> None:
         localizations = localize(volume, self._store)
-        segmentations = [
-            segment_organ(volume, organ, localizations, self._store) for organ in self.organs
-        ]
+        segmenter = Segmenter(volume, localizations, self._store)
+        segmentations = [segmenter.segment(organ) for organ in self.organs]
         part = target.with_suffix(".part")
         with part.open("wb") as file:
             np.savez_compressed(file, **_arrays(localizations, segmentations))

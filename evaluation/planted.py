@@ -18,6 +18,12 @@ LEAK_WIDTH_MM = 20.0
 BEHIND_MM = 30.0
 """The leak ends so far behind the patient's back: in the couch."""
 
+COUCH_GAP_MM, COUCH_SHELL_MM, COUCH_MM = 4.0, 2.0, 50.0
+"""A couch top: how far behind the back, its shells' thickness and its own."""
+
+SHELL_HU, CORE_HU = np.float32(-250.0), np.float32(-920.0)
+"""Carbon fibre, partly in its voxels, and the foam between."""
+
 TISSUE_HU = -300.0
 LIKELY = np.float32(0.9)
 
@@ -34,11 +40,15 @@ KINDS = (SHIFTED, MIRRORED, HALVED, SWAPPED, LEAKED)
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A damaged contour. kind: one of KINDS; way: which of its variants."""
+    """A damaged contour. kind: one of KINDS; way: which of its variants.
+
+    hu: the CT (z, y, x) that it lies on, where that was changed too; None for the patient's own.
+    """
 
     kind: str
     way: str
     item: Segmentation
+    hu: NDArray[np.float32] | None = None
 
 
 def faults(contour: Contour, scene: Scene, hu: NDArray[np.float32]) -> Iterator[Planted]:
@@ -55,7 +65,9 @@ def faults(contour: Contour, scene: Scene, hu: NDArray[np.float32]) -> Iterator[
     way = "left to right" if axis == 2 else "front to back"
     turned = mirrored(item.field, grid, axis, middle_mm(scene, hu, axis))
     yield Planted(MIRRORED, way, replace(item, field=turned))
-    yield Planted(LEAKED, "", replace(item, field=leaking(contour, grid, hu)))
+    leak = replace(item, field=leaking(contour, grid, hu))
+    yield Planted(LEAKED, "into the air", leak)
+    yield Planted(LEAKED, "into a couch", leak, with_couch(hu, grid))
     partner = contour.organ.partner if contour.organ else None
     if partner is not None and partner in scene.contours:
         other = scene.contours[partner].item
@@ -119,6 +131,17 @@ def leaking(contour: Contour, grid: Grid, hu: NDArray[np.float32]) -> Probabilit
     values[_within(field.box, low)] = field.values
     values[_within(bar, low)] = np.maximum(values[_within(bar, low)], LIKELY)
     return ProbabilityField(values, (low[0], low[1], low[2]), field.threshold, field.clipped)
+
+
+def with_couch(hu: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+    """The CT with a couch top behind the patient's back: two shells and foam, across all slices."""
+    rows = np.flatnonzero((hu > TISSUE_HU).any(axis=(0, 2)))
+    behind = grid.axis_mm(1) - grid.axis_mm(1)[rows[-1] if len(rows) else -1] - COUCH_GAP_MM
+    couch = (behind >= 0) & (behind <= COUCH_MM)
+    core = (behind > COUCH_SHELL_MM) & (behind < COUCH_MM - COUCH_SHELL_MM)
+    changed = hu.copy()
+    changed[:, couch] = np.where(core[couch], CORE_HU, SHELL_HU)[None, :, None]
+    return changed
 
 
 def middle_mm(scene: Scene, hu: NDArray[np.float32], axis: int) -> float:

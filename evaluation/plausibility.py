@@ -121,7 +121,8 @@ class Judge:
             assert field is not None
             if not field.mask.any():
                 continue  # moved out of the CT: an organ that is gone is not written
-            damaged = contour_of(volume, fault.item, self.catalogue, contour.look)
+            seen = volume if fault.hu is None else replace(volume, hu=fault.hu)
+            damaged = contour_of(seen, fault.item, self.catalogue, contour.look)
             around = replace(scene, contours=with_item(scene.contours, damaged))
             left = dice_of(field, before)
             blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)

@@ -36,6 +36,8 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     add("--openkbp", type=Path, help="training patients (default: in OARFLOW_DATA)")
     add("--models", type=Path, default=Path("models"))
     add("--cache", type=Path, default=CACHE, help="what the networks said")
+    add("--folds", type=Path, nargs="+", default=(), help="models folders, the K-th of fold K/N")
+    add("--page", type=Path, default=Path("docs/results/calibration.md"), help="of the folds")
     add("--output", type=Path, help="default: oarflow/plausibility/limits.json")
     parser.set_defaults(run=_calibrate)
 
@@ -64,21 +66,26 @@ def _priors(flags: argparse.Namespace) -> None:
 
 
 def _calibrate(flags: argparse.Namespace) -> None:
+    from evaluation import out_of_fold  # noqa: PLC0415
     from evaluation.calibrate import calibrated  # noqa: PLC0415
     from oarflow.plausibility.limits import FILE  # noqa: PLC0415
     from oarflow.priors import load_priors  # noqa: PLC0415
     from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
 
     preload_cuda_runtime()
-    limits = calibrated(
+    found = calibrated(
         flags.openkbp or shared("openkbp", "train"),
         flags.models,
         flags.cache,
         load_priors(),
         load_catalogue(),
+        folds=flags.folds,
     )
-    limits = replace(limits, command=shown(flags.command_line))
+    command = shown(flags.command_line)
+    limits = replace(found.limits, command=command)
     (flags.output or FILE).write_text(limits.as_json(), encoding="utf-8")
+    if flags.folds:
+        flags.page.write_text(out_of_fold.page(found, command, today()), encoding="utf-8")
     for family, limit in limits.families.items():
         LOGGER.info("%s: %g", family.value, limit)
 

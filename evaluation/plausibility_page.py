@@ -90,8 +90,9 @@ def _planted(verdicts: Sequence[Verdict]) -> str:
         "organs as they were; judged by all rules. Shifts go along three axes both ways; a missing "
         "half leaves at most half of the volume, on each of six sides; pairs are mirrored about "
         "the patient's middle, other organs front to back; the leak is a bar of 20 mm from the "
-        "organ's middle through the back into the air, 30 mm behind the skin (these CTs show no "
-        "couch). A change that leaves Dice over "
+        "organ's middle through the back, 30 mm beyond the skin: into the air, or into a couch "
+        "top (two shells and foam) drawn behind the patient, since these CTs show none. A change "
+        "that leaves Dice over "
         f"{HARMLESS_DICE:g} with the contour it was planted in is no fault and stands apart below.",
         "",
         f"| fault | {' | '.join(organs)} | all |",
@@ -206,14 +207,16 @@ def _count(group: Sequence[Verdict]) -> str:
 
 
 def _share(group: Sequence[Verdict]) -> str:
+    return share_of(sum(v.caught for v in group), len(group))
+
+
+def share_of(flagged: int, total: int) -> str:
     """Flagged of all, the share, and its interval."""
-    if not group:
+    if not total:
         return "none"
-    caught = sum(v.caught for v in group)
-    interval = binomtest(caught, len(group)).proportion_ci(0.95, "exact")
+    interval = binomtest(flagged, total).proportion_ci(0.95, "exact")
     return (
-        f"{caught} of {len(group)} ({caught / len(group):.1%}; {interval.low:.1%} to "
-        f"{interval.high:.1%})"
+        f"{flagged} of {total} ({flagged / total:.1%}; {interval.low:.1%} to {interval.high:.1%})"
     )
 
 

@@ -71,6 +71,7 @@ class Organ(_Strict):
     name: TG-263 primary name, or built by its rules where `tg263` is false.
     laterality: side, "midline", or "both" for a pair contoured as one.
     partner: name of the same organ on the other side.
+    part_of: organs that hold this one; they overlap rightly.
     stems: names without a side; aliases: other names. `names` has all that it answers to.
     sources: the paper's own name of it, by paper.
     patch_mm: edges of the square patches SLICE gives it, ascending, in mm.
@@ -85,6 +86,7 @@ class Organ(_Strict):
     tg263: bool = True
     laterality: Laterality
     partner: str | None = None
+    part_of: tuple[str, ...] = ()
     stems: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     sources: dict[Paper, str] = Field(min_length=1)
@@ -160,6 +162,8 @@ class Catalogue:
         for organ in self.organs:
             if organ.partner is not None:
                 self._check_pair(organ, organ.partner)
+            if unknown := set(organ.part_of) - set(self._by_name):
+                raise CatalogueError(f"{organ.name} is part of what is not listed: {unknown}")
         _ = self._by_alias
 
     def _check_pair(self, organ: Organ, partner_name: str) -> None:

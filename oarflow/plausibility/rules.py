@@ -169,11 +169,18 @@ def _overlap(contour: Contour, scene: Scene) -> Iterator[str]:
     fields = {
         organ: other.item.field
         for organ, other in scene.contours.items()
-        if other.item.field is not None
+        if other.item.field is not None and not _nested(contour, other)
     }
     for other, share in overlaps(fields, contour.item.organ).items():
         if share > OVERLAP_SHARE:
             yield f"shares {share:.0%} of its volume with {other}"
+
+
+def _nested(one: Contour, other: Contour) -> bool:
+    """Whether one of the two is part of the other: a cord lies in its canal."""
+    if one.organ is None or other.organ is None:
+        return False
+    return one.organ.name in other.organ.part_of or other.organ.name in one.organ.part_of
 
 
 def _clipped(contour: Contour, scene: Scene) -> Iterator[str]:

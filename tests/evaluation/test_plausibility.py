@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.calibrate import Known, network_spreads, worst
+from evaluation.calibrate import Calibration, Known, network_spreads, worst
+from evaluation.out_of_fold import page as fold_page
 from evaluation.planted import (
     HALVED,
     LEAKED,
@@ -22,7 +23,7 @@ from oarflow.plausibility.facts import Facts, measure
 from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
 from oarflow.plausibility.signs import Family
-from oarflow.priors import Priors
+from oarflow.priors import Priors, Spread
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 
@@ -100,8 +101,22 @@ def test_swapped_organs_keep_their_names(planted: dict[tuple[str, str], Planted]
 
 
 def test_a_leak_goes_through_the_skin(planted: dict[tuple[str, str], Planted]) -> None:
-    found = facts(planted[LEAKED, ""].item)
-    assert found.high_mm[1] - 150.0 == pytest.approx(110.0, abs=4.0)
+    for way in ("into the air", "into a couch"):
+        found = facts(planted[LEAKED, way].item)
+        assert found.high_mm[1] - 150.0 == pytest.approx(110.0, abs=4.0)
+
+
+def test_a_couch_lies_behind_the_back_and_nowhere_else(
+    planted: dict[tuple[str, str], Planted],
+) -> None:
+    """The back is at y = 80 mm: shells at 84 and 134 mm, foam between."""
+    assert planted[LEAKED, "into the air"].hu is None
+    hu = planted[LEAKED, "into a couch"].hu
+    assert hu is not None
+    column = dict(zip(GRID.axis_mm(1) - 150.0, hu[10, :, 5], strict=True))
+    assert (column[82.0], column[84.0], column[90.0]) == (-1000.0, -250.0, -920.0)
+    assert (column[132.0], column[134.0], column[136.0]) == (-250.0, -250.0, -1000.0)
+    assert np.array_equal(hu[:, :115], head()[:, :115])
 
 
 def test_limits_are_what_good_contours_showed(scene: Scene) -> None:
@@ -139,3 +154,24 @@ def test_the_page_counts() -> None:
     assert "Dice under 0.5: 3 of 4 organs with a reference; 1 of them not contoured" in text
     assert "**1 of 2 (50.0%; 1.3% to 98.7%)**" in text
     assert "With the rules 1 of 2 called `segmented` remain" in text
+
+
+def test_failures_out_of_fold_are_counted(scene: Scene) -> None:
+    """The left ball of volume 14.1 cc is usual; one of 4.2 cc is far from that."""
+    small = gather(volume(), [ball("Parotid_L", LEFT, 10.0)], CATALOGUE)
+    usual = Spread(35, float(np.log(14.1)), 0.1, 0.1)
+    limits = Limits({Family.VOLUME: 3.0}, {}, {})
+    measures = Measures(Priors({"Parotid_L": {"volume": usual}}, {}), limits)
+    known = tuple(
+        Known(case, around.contours["Parotid_L"], around, dice)
+        for case, around, dice in (
+            ("pt_1", scene, 0.8),
+            ("pt_2", small, 0.3),
+            ("pt_3", scene, 0.2),
+            ("pt_4", small, None),
+        )
+    )
+    text = fold_page(Calibration(limits, known, measures), "command", "2026-01-02")
+    row = "0 of 1 (0.0%; 0.0% to 97.5%) | 1 of 2 (50.0%; 1.3% to 98.7%) |"
+    assert f"| Parotid_L | 3 | 0.433 | {row}" in text
+    assert "from 3 training patients" in text

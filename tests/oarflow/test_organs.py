@@ -315,6 +315,7 @@ def test_order_and_lookup(catalogue: Catalogue) -> None:
         ([entry(), entry(name="Mouth", aliases=["li-ps"])], "means both"),
         ([entry(laterality="L", partner="Nothing")], "not each other's partner"),
         ([entry(laterality="L")], "partner"),
+        ([entry(part_of=["Nothing"])], "part of what is not listed"),
         (["Lips"], "organ 0"),
     ],
 )

@@ -180,6 +180,14 @@ def test_two_organs_in_one_place() -> None:
     assert "shares 100% of its volume with Submandibular_L" in said([*with_left(), twin])["overlap"]
 
 
+def test_a_part_may_lie_in_its_whole() -> None:
+    condyle, mandible = ball("Mandible_Cond_L", LEFT, 8.0), ball("Bone_Mandible", LEFT, 15.0)
+    for judged in (condyle, mandible):
+        assert "overlap" not in said([condyle, mandible], judged.organ)
+    other = ball("Mandible_Cond_R", LEFT, 8.0)
+    assert "overlap" in said([condyle, other], "Mandible_Cond_L")
+
+
 def test_an_organ_that_nobody_measured_is_held_against_the_catalogue() -> None:
     large = ball("Lens_L", LEFT, 15.0)
     assert "above the plausible" in said([large], "Lens_L")["volume"][0]
