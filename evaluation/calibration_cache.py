@@ -21,13 +21,23 @@ from datasets.cases import Case
 from evaluation.application import ROOT
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.placing import with_placed
+from oarflow.priors import load_priors
 from oarflow.segment import Segmenter
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Side, Status
 from oarflow.volume import Source, Volume
 
 LOGGER = logging.getLogger(__name__)
 
-SOURCES = ("networks", "geometry.py", "localize.py", "paste.py", "segment.py", "structures.py")
+SOURCES = (
+    "networks",
+    "geometry.py",
+    "localize.py",
+    "paste.py",
+    "placing.py",
+    "segment.py",
+    "structures.py",
+)
 """Parts of oarflow that decide what a network's field looks like."""
 
 
@@ -79,7 +89,8 @@ class Predictions:
         return Predicted(volume, localizations, segmentations)
 
     def _predict(self, volume: Volume, target: Path) -> None:
-        localizations = localize(volume, self._store)
+        seen = localize(volume, self._store)
+        localizations = with_placed(volume.grid, seen, self.organs, load_priors())
         segmenter = Segmenter(volume, localizations, self._store)
         segmentations = [segmenter.segment(organ) for organ in self.organs]
         part = target.with_suffix(".part")
@@ -137,7 +148,14 @@ def _localization(plain: Mapping[str, Any]) -> Localization:
         for key in ("centroid_lps", "extent_mm", "slices")
     }
     cut = frozenset(Side(side) for side in plain["cut"])
-    return Localization(plain["organ"], plain["present"], plain["score"], **as_tuple, cut=cut)
+    return Localization(
+        plain["organ"],
+        plain["present"],
+        plain["score"],
+        **as_tuple,
+        cut=cut,
+        by_neighbours=plain["by_neighbours"],
+    )
 
 
 def _segmentations(

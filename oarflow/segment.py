@@ -149,6 +149,9 @@ class Segmenter:
 
     def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
         notes = []
+        localization = self._localizations.get(organ)
+        if localization is not None and localization.by_neighbours:
+            notes.append("looked for where other organs' places say; the localizer knows it not")
         if (source := card.source_organ(organ)) is not None:
             notes.append(f"contoured within {card.region_from.grow_mm:g} mm of {source}'s box only")
         if card.reads_mr and self._mr.values is not None:
@@ -242,7 +245,9 @@ class Segmenter:
     def _refuse_absent(self, organ: str, card: ModelCard) -> None:
         localization = self._localizations.get(organ)
         if localization is None and card.region_from.source == "localization":
-            raise _NotSegmentedError(Status.FAILED, "the localizer does not know this organ")
+            raise _NotSegmentedError(
+                Status.FAILED, "the localizer does not know this organ, and no neighbour places it"
+            )
         if localization is not None and not localization.present:
             raise _NotSegmentedError(Status.ABSENT)
 
@@ -294,7 +299,7 @@ def cut_sides(
 
 def _nothing(result: Segmentation) -> _NotSegmentedError:
     """What an empty mask means: an error only where somebody else saw the organ."""
-    if result.localization is None:
+    if result.localization is None or result.localization.by_neighbours:
         return _NotSegmentedError(Status.ABSENT, "its network found nothing where it looked")
     return _NotSegmentedError(
         Status.FAILED, "the localizer saw the organ, but its network found nothing there"

@@ -50,6 +50,7 @@ class Localization:
     extent_mm: (z, y, x) size along the volume's axes; None where absent.
     slices: first and last CT slice index, both included; None where absent.
     cut: faces of the field of view that cut the organ.
+    by_neighbours: nobody saw it; other organs' places say where to look (oarflow.placing).
     """
 
     organ: str
@@ -59,6 +60,7 @@ class Localization:
     extent_mm: tuple[float, float, float] | None = None
     slices: tuple[int, int] | None = None
     cut: frozenset[Side] = frozenset()
+    by_neighbours: bool = False
 
 
 @dataclass(frozen=True, eq=False)

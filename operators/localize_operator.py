@@ -6,7 +6,9 @@ from typing import Any
 
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.placing import with_placed
 from oarflow.plausibility.anatomy import require_head_and_neck
+from oarflow.priors import load_priors
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
 
@@ -28,4 +30,5 @@ class LocalizeOperator(Stage):
         intake = op_input.receive("intake")
         localizations = localize(intake.volume, self.store)
         require_head_and_neck(localizations)
-        op_output.emit(localizations, "localizations")
+        complete = with_placed(intake.volume.grid, localizations, self.store.organs, load_priors())
+        op_output.emit(complete, "localizations")

@@ -100,7 +100,11 @@ def _cut(facts: Facts, grid: Grid, localized: frozenset[Side]) -> frozenset[Side
 
 
 def _localized(grid: Grid, found: Localization | None) -> Localized | None:
-    if found is None or None in (found.centroid_lps, found.extent_mm, found.slices):
+    if (
+        found is None
+        or found.by_neighbours
+        or None in (found.centroid_lps, found.extent_mm, found.slices)
+    ):
         return None
     assert found.centroid_lps is not None
     assert found.extent_mm is not None

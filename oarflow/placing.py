@@ -1,0 +1,63 @@
+"""Where to look for organs that the localizer does not know: where measured neighbours put them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from oarflow.geometry import Grid
+from oarflow.priors import Priors, Region
+from oarflow.structures import Localization
+
+
+def with_placed(
+    grid: Grid, localizations: Mapping[str, Localization], organs: Iterable[str], priors: Priors
+) -> dict[str, Localization]:
+    """The localizations, and one for each of the organs that they lack and neighbours can place.
+
+    Neighbours are organs that lie whole in the scan. An organ that was not measured, or whose
+    region lies outside the scan, stays without.
+    """
+    places = {
+        organ: _triple(grid.patient_to_axes(np.asarray(found.centroid_lps)))
+        for organ, found in localizations.items()
+        if found.present and found.centroid_lps is not None and not found.cut
+    }
+    complete = dict(localizations)
+    for organ in organs:
+        if organ in localizations:
+            continue
+        region = priors.search_region(organ, places)
+        found = None if region is None else _localization(grid, organ, region)
+        if found is not None:
+            complete[organ] = found
+    return complete
+
+
+def _localization(grid: Grid, organ: str, region: Region) -> Localization | None:
+    low, high = (
+        np.add(region.centre_mm, np.multiply(sign, region.half_mm)) for sign in (-1.0, 1.0)
+    )
+    extents = [grid.axis_mm(axis) for axis in range(3)]
+    if any(high[axis] < mm[0] or low[axis] > mm[-1] for axis, mm in enumerate(extents)):
+        return None
+    used = np.flatnonzero((extents[0] >= low[0]) & (extents[0] <= high[0]))
+    if not len(used):
+        return None
+    x, y, z = _triple(grid.axes_to_patient(np.asarray(region.centre_mm)))
+    depth, height, width = (2 * half for half in region.half_mm)
+    return Localization(
+        organ,
+        True,
+        0.0,
+        (x, y, z),
+        (depth, height, width),
+        (int(used[0]), int(used[-1])),
+        by_neighbours=True,
+    )
+
+
+def _triple(values: Iterable[float]) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third
