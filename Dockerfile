@@ -21,7 +21,8 @@ FROM python AS packages
 ARG TORCH_INDEX=
 COPY requirements/lock.txt requirements/torch.txt requirements/image.txt /build/
 # torch comes with what it declares, everything else alone (requirements/image.txt says why). The
-# first start of Python completes holoscan's installation; pip is not needed after it.
+# first start of Python completes holoscan's installation; pip is not needed after it. Nor is triton,
+# which comes with torch for CUDA: it needs a C compiler at run time, and torch does without it.
 RUN --mount=type=secret,id=pipconf --mount=type=secret,id=ca \
     export PIP_CONFIG_FILE=/run/secrets/pipconf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 && \
     umask 022 && \
@@ -30,13 +31,16 @@ RUN --mount=type=secret,id=pipconf --mount=type=secret,id=ca \
         ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch && \
     /opt/venv/bin/python -m pip install -q --no-deps -c /build/lock.txt -r /build/image.txt && \
     /opt/venv/bin/python -c "" && \
-    /opt/venv/bin/python -m pip uninstall -q -y pip
+    /opt/venv/bin/python -m pip uninstall -q -y triton pip
 
 FROM packages AS layout
 COPY . /src
 RUN umask 022 && cd /src && PATH=/opt/venv/bin:$PATH sh deploy/layout /image
 
 FROM python
+# Before what changes with every build, so that a rebuild finds these layers again.
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=layout /image /
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=unknown
@@ -58,11 +62,8 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     XDG_CACHE_HOME=/tmp/.cache \
     TORCH_HOME=/tmp/.torch \
     TORCHINDUCTOR_CACHE_DIR=/tmp/.inductor \
-    TRITON_CACHE_DIR=/tmp/.triton \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-COPY --from=packages /opt/venv /opt/venv
-COPY --from=layout /image /
 USER 1000:0
 WORKDIR /var/holoscan
 ENTRYPOINT ["/opt/holoscan/app/entrypoint"]

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 _LONG = 60
 """Characters beyond which a licence field is the licence's text, not its name."""
 _CLASSIFIER = "License :: "
+_REMOVED = {"triton"}
+"""What torch declares and the Dockerfile removes."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,13 @@ def installed() -> dict[str, metadata.Distribution]:
 
 
 def image_packages(root: Path) -> frozenset[str]:
-    """Normalised names of what the image holds: torch with what it declares, and image.txt."""
+    """Normalised names of what the image holds: image.txt, and torch with what it declares.
+
+    Of what torch declares, what this interpreter has: CUDA libraries where its torch is for CUDA.
+    """
     lines = (root / "requirements" / "image.txt").read_text(encoding="utf-8").splitlines()
     named = {normalised(line) for line in lines if line and not line.startswith("#")}
-    return frozenset(named | _closure("torch"))
+    return frozenset((named | _closure("torch")) - _REMOVED)
 
 
 def _closure(name: str) -> set[str]:

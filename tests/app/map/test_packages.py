@@ -59,6 +59,18 @@ def test_the_image_lacks_what_serving_does_not_need(heavy: str) -> None:
     assert heavy not in image_packages(REPOSITORY)
 
 
+def test_what_the_build_removes_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch for CUDA declares triton, which the Dockerfile uninstalls."""
+    torch, other = metadata.PathDistribution(Path()), metadata.PathDistribution(Path())
+    declared = {torch: ["triton==3.7.1", "sympy"], other: None}
+    monkeypatch.setattr(metadata.PathDistribution, "requires", property(declared.get))
+    have = {"torch": torch, "triton": other, "sympy": other}
+    monkeypatch.setattr("app.map.packages.installed", lambda: have)
+    assert "pip uninstall -q -y triton pip" in (REPOSITORY / "Dockerfile").read_text()
+    assert {"torch", "sympy"} <= image_packages(REPOSITORY)
+    assert "triton" not in image_packages(REPOSITORY)
+
+
 def test_licence_report_and_sbom_name_the_image_s_packages() -> None:
     names = image_packages(REPOSITORY)
     report = licence_report(packages(names)).splitlines()
