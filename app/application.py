@@ -28,6 +28,7 @@ class Job:
     store: ModelStore
     organs: Sequence[str]
     organ_seconds: float | None
+    shifts: bool
     precedence: Sequence[str]
     catalogue: Catalogue
     plan: WritePlan
@@ -61,6 +62,7 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
             store=job.store,
             organs=job.organs,
             organ_seconds=job.organ_seconds,
+            shifts=job.shifts,
         )
         assess = AssessOperator(
             self, journal=journal, catalogue=job.catalogue, precedence=job.precedence

@@ -205,6 +205,7 @@ class _Case:
             store=self.setup.store,
             organs=self.setup.organs,
             organ_seconds=self.session.settings.organ_seconds,
+            shifts=self.session.settings.shifts,
             precedence=self.setup.precedence,
             catalogue=self.setup.catalogue,
             plan=self.setup.plan(self.delivery.room(self.folder.name)),

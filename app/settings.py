@@ -74,6 +74,7 @@ class Settings(_Section):
     }
     device: Literal["auto", "cuda", "cpu"] = "auto"
     threads: int | None = Field(default=None, ge=1)
+    shifts: bool = True
     organ_seconds: float | None = Field(default=None, gt=0)
     run_seconds: int | None = Field(default=3600, ge=1)
     memory_gb: float | None = Field(default=16.0, gt=0)

@@ -31,10 +31,12 @@ LOGGER = logging.getLogger(__name__)
 
 SOURCES = (
     "networks",
+    "fields.py",
     "geometry.py",
     "localize.py",
     "paste.py",
     "placing.py",
+    "regions.py",
     "segment.py",
     "structures.py",
 )
@@ -91,7 +93,7 @@ class Predictions:
     def _predict(self, volume: Volume, target: Path) -> None:
         seen = localize(volume, self._store)
         localizations = with_placed(volume.grid, seen, self.organs, load_priors())
-        segmenter = Segmenter(volume, localizations, self._store)
+        segmenter = Segmenter(volume, localizations, self._store, shifts=True)
         segmentations = [segmenter.segment(organ) for organ in self.organs]
         part = target.with_suffix(".part")
         with part.open("wb") as file:
@@ -118,6 +120,7 @@ def _arrays(
                 "offset": field.offset,
                 "threshold": field.threshold,
                 "clipped": field.clipped,
+                "steadiness": field.steadiness,
             }
             # Cut off, not rounded: what lies at the threshold stays inside.
             arrays[item.organ] = field.values.view(np.uint32) >> np.uint32(8)
@@ -175,8 +178,8 @@ def _segmentations(
         )
         if organ in fields:
             z, y, x = plain["offset"]
-            threshold, clipped = plain["threshold"], plain["clipped"]
-            field = ProbabilityField(fields[organ], (z, y, x), threshold, clipped)
+            named = {name: plain[name] for name in ("threshold", "clipped", "steadiness")}
+            field = ProbabilityField(fields[organ], (z, y, x), **named)
             item = replace(item, field=field)
         yield item
 

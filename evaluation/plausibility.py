@@ -14,10 +14,10 @@ from evaluation.calibrate import GOOD_DICE, whole
 from evaluation.calibration_cache import Predicted, Predictions, published
 from evaluation.planted import faults, with_item
 from evaluation.reference_scenes import openkbp_split, references
+from oarflow.fields import dice_of
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
-from oarflow.plausibility.overlap import dice_of
 from oarflow.plausibility.rules import Flag, Measures, judge, judge_all
 from oarflow.plausibility.signs import Family
 from oarflow.structures import Segmentation

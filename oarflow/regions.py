@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ class Patch:
     grid: NetworkGrid
     slices: NDArray[np.intp] | None
     box: Box | None = None
+
+    def moved(self, voxels: tuple[float, float, float], card: ModelCard) -> Patch:
+        """The patch some of the network's voxels (z, y, x) further; CT slices stay as they are."""
+        z, y, x = (
+            mm + count * step
+            for mm, count, step in zip(self.grid.axes, voxels, card.spacing_mm, strict=True)
+        )
+        return replace(self, grid=NetworkGrid(z, y, x))
 
 
 def localized_patch(
@@ -97,7 +105,7 @@ def within(box: Box, grid: Grid, field: ProbabilityField) -> ProbabilityField:
         where = grid.axis_mm(axis)[field.box[axis]]
         outside = np.flatnonzero((where < low) | (where > high))
         values[(slice(None),) * axis + (outside,)] = 0
-    return ProbabilityField(values, field.offset, field.threshold, field.clipped)
+    return replace(field, values=values)
 
 
 def _localized_box(grid: Grid, item: Localization) -> Box:

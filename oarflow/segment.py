@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.fields import dice_of
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard
@@ -38,6 +39,9 @@ NEAR_FACE_MM = 9.0
 GROWTHS = 2
 """So often at most."""
 
+SHIFT_VOXELS = (2.5, -4.5, 3.5)
+"""How far a patch is moved (z, y, x) to ask its network again; z of 3-D networks only."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mr:
@@ -56,10 +60,14 @@ NO_MR = Mr()
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What a network said of a patch. values: (organs, planes or z, y, x)."""
+    """What a network said of a patch. values: (organs, planes or z, y, x).
+
+    again: of the same patch, moved; None where it was not asked.
+    """
 
     patch: Patch
     values: NDArray[np.float32]
+    again: _Seen | None = None
 
 
 class _NotSegmentedError(Exception):
@@ -98,13 +106,17 @@ class Segmenter:
         localizations: Mapping[str, Localization],
         store: ModelStore,
         mr: Mr = NO_MR,
+        *,
+        shifts: bool = False,
     ) -> None:
+        """shifts: ask each network twice, the patch moved, and say how steady its contour is."""
         self._grid = volume.grid
         axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
         self._images = Images(volume.hu, axes, mr.values)
         self._localizations = localizations
         self._store = store
         self._mr = mr
+        self._shifts = shifts
         self._seen: dict[tuple[str, tuple[str, ...], float], _Seen] = {}
         self._done: dict[str, Segmentation] = {}
 
@@ -178,14 +190,28 @@ class Segmenter:
             self._refuse_absent(organ, card)
         side = card.side(organ) if card.sided else 0.0
         key = (card.sha256, card.organs, side)
-        seen = self._seen.get(key) or self._look(organ, network, side, in_time)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._look(organ, network, side, in_time)
+            # Whole slices and volumes have no patch that could lie elsewhere.
+            if self._shifts and card.region_from.source != "volume":
+                moved = seen.patch.moved(SHIFT_VOXELS, card)
+                again = _Seen(moved, self._run(network, moved, side, in_time))
+                seen = replace(seen, again=again)
         if card.outputs > 1:  # what one organ's network saw is not kept
             self._seen[key] = seen
+        field = self._pasted(seen, card, organ)
+        if seen.again is not None and field.mask.any():
+            steadiness = dice_of(field, self._pasted(seen.again, card, organ))
+            field = replace(field, steadiness=steadiness)
+        if seen.patch.box is not None:
+            return field
+        return replace(field, clipped=_clipped(field, seen.patch, self._grid))
+
+    def _pasted(self, seen: _Seen, card: ModelCard, organ: str) -> ProbabilityField:
         values = seen.values[card.output(organ)].astype(np.float32, copy=False)
         field = paste_field(values, seen.patch.grid, self._grid, seen.patch.slices, card.threshold)
-        if seen.patch.box is not None:
-            return within(seen.patch.box, self._grid, field)
-        return replace(field, clipped=_clipped(field, seen.patch, self._grid))
+        return field if seen.patch.box is None else within(seen.patch.box, self._grid, field)
 
     def _look(
         self, organ: str, network: TorchScriptNetwork, side: float, in_time: Callable[[], None]

@@ -71,12 +71,15 @@ class ProbabilityField:
     offset: index (z, y, x) of values[0, 0, 0] in the CT.
     threshold: the level at which the organ's surface lies.
     clipped: whether the organ ran on to the end of what its network saw, inside the CT.
+    steadiness: Dice with the same network's mask of the same patch, moved by some voxels; None
+        where it was not asked again.
     """
 
     values: NDArray[np.float32]
     offset: tuple[int, int, int]
     threshold: float = 0.5
     clipped: bool = False
+    steadiness: float | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -17,7 +17,8 @@ class SegmentOperator(Stage):
 
     Out: segmentations (one Segmentation per organ asked for).
 
-    organ_seconds: time limit of one organ, None for none.
+    organ_seconds: time limit of one organ, None for none. shifts: whether each network is asked
+    twice, to say how steady its contour is.
     """
 
     stage = "segment"
@@ -29,11 +30,13 @@ class SegmentOperator(Stage):
         store: ModelStore,
         organs: Sequence[str],
         organ_seconds: float | None,
+        shifts: bool,
         **kwargs: Any,
     ) -> None:
         self.store = store
         self.organs = tuple(organs)
         self.organ_seconds = organ_seconds
+        self.shifts = shifts
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -47,7 +50,7 @@ class SegmentOperator(Stage):
         volume = op_input.receive("intake").volume
         localizations = op_input.receive("localizations")
         mr = op_input.receive("mr") if self.store.reads_mr else NO_MR
-        segmenter = Segmenter(volume, localizations, self.store, mr)
+        segmenter = Segmenter(volume, localizations, self.store, mr, shifts=self.shifts)
         observer, total = self.journal.observer, len(self.organs)
         for number, organ in enumerate(self.organs, start=1):
             observer.organ_started(organ, number, total)

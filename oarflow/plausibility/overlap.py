@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from oarflow.fields import common_part, shared_voxels
 from oarflow.geometry import Grid
 from oarflow.structures import ProbabilityField, Segmentation
 
@@ -30,22 +31,6 @@ def settled(
     return tuple(done[item.organ] for item in segmentations)
 
 
-def shared_voxels(one: ProbabilityField, other: ProbabilityField) -> int:
-    """How many voxels both masks hold."""
-    both = _common(one, other)
-    if both is None:
-        return 0
-    mine, theirs = both
-    taken = (one.values[mine] >= one.threshold) & (other.values[theirs] >= other.threshold)
-    return int(np.count_nonzero(taken))
-
-
-def dice_of(one: ProbabilityField, other: ProbabilityField) -> float:
-    """Dice of two fields' masks, of which at least one holds a voxel."""
-    total = int(np.count_nonzero(one.mask)) + int(np.count_nonzero(other.mask))
-    return 2 * shared_voxels(one, other) / total
-
-
 def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, float]:
     """By other organ, the share of the organ's voxels that it claims too."""
     own = fields[organ]
@@ -61,7 +46,7 @@ def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, fl
 def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentation:
     if item.field is None or winner.field is None:
         return item
-    both = _common(item.field, winner.field)
+    both = common_part(item.field, winner.field)
     if both is None:
         return item
     mine, theirs = both
@@ -89,17 +74,3 @@ def _volume_cc(grid: Grid, field: ProbabilityField) -> float:
     rows, columns = grid.spacing_yx
     planes = field.mask.sum(axis=(1, 2)) @ grid.slice_thickness_mm[field.box[0]]
     return float(planes) * rows * columns / 1000
-
-
-def _common(
-    one: ProbabilityField, other: ProbabilityField
-) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
-    """The part that both fields cover, in the indices of each; None where they do not meet."""
-    mine, theirs = [], []
-    for a, b in zip(one.box, other.box, strict=True):
-        low, high = max(a.start, b.start), min(a.stop, b.stop)
-        if low >= high:
-            return None
-        mine.append(slice(low - a.start, high - a.start))
-        theirs.append(slice(low - b.start, high - b.start))
-    return tuple(mine), tuple(theirs)

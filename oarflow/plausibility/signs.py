@@ -137,6 +137,13 @@ def _unsure(value: float, limit: float, spread: Spread) -> str:
     )
 
 
+def _unsteady(value: float, limit: float, spread: Spread) -> str:
+    return (
+        f"its network contours it otherwise when the patch is moved: Dice {value:.2f} with "
+        f"itself, usually {spread.median:.2f}"
+    )
+
+
 def _blurred(value: float, limit: float, spread: Spread) -> str:
     return (
         f"its network is unsure of the border: entropy {value:.2f} bits, usually "
@@ -165,6 +172,7 @@ SIGNS: dict[str, Sign] = {
         for high, side in enumerate(faces)
     },
     "sure": Sign(Family.DOUBT, 0.01, _unsure, high=False),
+    "steady": Sign(Family.DOUBT, 0.005, _unsteady, high=False),
     "entropy": Sign(Family.DOUBT, 0.01, _blurred, low=False),
     "metal": Sign(Family.IMAGE, 0.001, _unlike("metal in"), low=False),
     "bright": Sign(Family.IMAGE, 0.01, _unlike("bright voxels in"), low=False),
@@ -187,6 +195,9 @@ def signs(contour: Contour, scene: Scene) -> dict[str, float]:
         "bright": contour.look.bright,
         "noise": contour.look.noise_hu,
     }
+    steadiness = contour.item.field.steadiness if contour.item.field else None
+    if steadiness is not None:
+        found["steady"] = steadiness
     if not cut:
         found["volume"] = math.log(facts.volume_cc)
     found |= dict(_pair_sign(contour, scene))

@@ -13,10 +13,10 @@ import torch
 from oarflow.localize import localize
 from oarflow.networks.card import Role, read_card, write_card
 from oarflow.networks.store import ModelStore
-from oarflow.segment import segment_organ
+from oarflow.segment import Segmenter, segment_organ
 from oarflow.structures import Side, Status
 from oarflow.volume import Volume
-from tests.oarflow.chain import save_model, save_models, sphere_volume
+from tests.oarflow.chain import Brightness, save_model, save_models, sphere_volume
 
 LEFT = (40.0, 5.0, 0.0)
 RIGHT = (-42.0, 3.0, 4.0)
@@ -126,6 +126,46 @@ class Broken(torch.nn.Module):
 class Blind(torch.nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return image[:, :1] * 0 - 10
+
+
+class Framed(torch.nn.Module):
+    """Sees the sphere in the patch's left half only: what it says hangs on where the patch lies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = Brightness(("Parotid_L",), 1, -500.0, 500.0)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits = self.whole(image)
+        seen = torch.arange(image.shape[3]) < image.shape[3] // 2
+        return torch.where(seen, logits, torch.full_like(logits, -10.0))
+
+
+@pytest.mark.parametrize("network", [None, Framed()])
+def test_a_contour_that_hangs_on_its_patch_is_not_steady(
+    tmp_path: Path, volume: Volume, network: torch.nn.Module | None
+) -> None:
+    """Radius 12 mm, patch moved by 3.5 voxels of 2 mm: the half seen is cut 7 mm further left."""
+    models = tmp_path / "models"
+    one = ("Parotid_L",)
+    save_model(models / "loc", Role.LOCALIZER, one, (5.0, 5.0, 5.0), (0.0, 0.0, 0.0))
+    save_model(
+        models / "seg", Role.SEGMENTER, one, (0.0, 2.0, 2.0), (0.0, 64.0, 64.0), network=network
+    )
+    store = ModelStore.open(models, device="cpu")
+    places = localize(volume, store)
+    asked_once = Segmenter(volume, places, store).segment("Parotid_L").field
+    assert asked_once is not None
+    assert asked_once.steadiness is None
+    twice = Segmenter(volume, places, store, shifts=True).segment("Parotid_L").field
+    assert twice is not None
+    assert twice.steadiness is not None
+    assert np.array_equal(twice.values, asked_once.values)
+    if network is None:
+        assert twice.steadiness > 0.9
+    else:
+        # Half a ball, and that half with 7 mm more of it: 2 * 0.5 / (0.5 + 0.5 + 0.4) or so.
+        assert 0.55 < twice.steadiness < 0.85
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def job(
     specs = {organ: RoiSpec(organ, organ, (255, 0, 0)) for organ in ORGAN_HU}
     provenance = Provenance("0" * 64, "cpu")
     plan = WritePlan(folder, specs, provenance, datetime(2026, 1, 2, tzinfo=UTC))
-    return Job(read, store, tuple(ORGAN_HU), None, (), load_catalogue(), plan, deliver)
+    return Job(read, store, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan, deliver)
 
 
 def test_the_graph_is_made_of_the_sdks_own_classes() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oarflow.plausibility.overlap import overlaps, settled, shared_voxels
+from oarflow.fields import shared_voxels
+from oarflow.plausibility.overlap import overlaps, settled
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import GRID, ball
 

@@ -27,6 +27,7 @@ def spread(median: float, deviation: float) -> Spread:
 NETWORKS = {
     "Parotid_L": {
         "sure": spread(0.9, 0.05),
+        "steady": spread(0.95, 0.02),
         **{f"centre_{axis}": spread(0.0, 2.0) for axis in "zyx"},
         "face_superior": spread(0.0, 4.0),
     }
@@ -149,6 +150,16 @@ def test_metal_around_it() -> None:
     assert said(with_left(), hu=3000.0)["image"][0].startswith(
         "the CT around it is unlike the training images: metal in 100.0%"
     )
+
+
+def test_a_network_that_says_otherwise_of_a_moved_patch() -> None:
+    left, *others = with_left()
+    assert left.field is not None
+    for steadiness, flagged in ((0.94, False), (0.80, True), (None, False)):
+        item = replace(left, field=replace(left.field, steadiness=steadiness))
+        assert ("doubt" in said([item, *others])) == flagged
+    unsteady = replace(left, field=replace(left.field, steadiness=0.8))
+    assert "Dice 0.80 with itself, usually 0.95" in said([unsteady, *others])["doubt"][0]
 
 
 def test_a_network_that_is_unsure() -> None:
