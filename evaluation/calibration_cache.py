@@ -92,7 +92,7 @@ class Predictions:
 
     def _predict(self, volume: Volume, target: Path) -> None:
         seen = localize(volume, self._store)
-        localizations = with_placed(volume.grid, seen, self.organs, load_priors())
+        localizations = with_placed(volume.grid, seen, self._store.localized_organs, load_priors())
         segmenter = Segmenter(volume, localizations, self._store, shifts=True)
         segmentations = [segmenter.segment(organ) for organ in self.organs]
         part = target.with_suffix(".part")

@@ -30,5 +30,7 @@ class LocalizeOperator(Stage):
         intake = op_input.receive("intake")
         localizations = localize(intake.volume, self.store)
         require_head_and_neck(localizations)
-        complete = with_placed(intake.volume.grid, localizations, self.store.organs, load_priors())
+        complete = with_placed(
+            intake.volume.grid, localizations, self.store.localized_organs, load_priors()
+        )
         op_output.emit(complete, "localizations")

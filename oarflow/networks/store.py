@@ -83,6 +83,13 @@ class ModelStore:
         return tuple(dict.fromkeys(organ for card in segmenters for organ in card.organs))
 
     @property
+    def localized_organs(self) -> tuple[str, ...]:
+        """Of these, the ones whose network looks about a localization."""
+        return tuple(
+            organ for organ in self.organs if self.card(organ).region_from.source == "localization"
+        )
+
+    @property
     def identities(self) -> dict[str, ModelIdentity]:
         """Which network does each organ."""
         return {organ: self.cards[self._segmenter(organ)].identity for organ in self.organs}

@@ -17,6 +17,9 @@ AIR_HU = -300.0
 DOUBTED = 0.3
 """Probabilities above this say that the network saw something of the organ."""
 
+UNSURE = (0.1, 0.9)
+"""Probabilities between these leave it open where the surface is."""
+
 END_MM = 6.0
 """Thickness of the slab that is looked at on each end of an organ."""
 
@@ -44,7 +47,8 @@ class Facts:
         axes): about 1 for a ball, less for anything longer, thinner or rougher.
     mean_hu, sd_hu: of the mask's voxels. air_share: part of them below `AIR_HU`.
     sure_mean: mean of the probabilities above `DOUBTED`; 1 for a mask that no network made.
-    border_entropy: mean binary entropy, in bits, of the voxels on both sides of the surface.
+    border_entropy: binary entropy of the probabilities across the surface, in bits times mm: that
+        of all voxels in `UNSURE`, by the surface. It does not hang on the voxels' size.
     """
 
     volume_cc: float
@@ -87,6 +91,7 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
     places = [grid.axis_mm(axis)[part] for axis, part in enumerate(box)]
     inside = hu[box][mask]
     components, largest = _components(mask)
+    surface = _surface(mask, widths)
     return Facts(
         volume_cc=volume / 1000,
         centroid_mm=_triple(
@@ -99,12 +104,12 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
         empty_slices=int((profiles[0] == 0).sum()),
         end_low=_triple([low for low, _ in ends]),
         end_high=_triple([high for _, high in ends]),
-        sphericity=_sphericity(mask, widths, volume),
+        sphericity=float(np.cbrt(np.pi) * (6 * volume) ** (2 / 3)) / surface,
         mean_hu=float(inside.mean(dtype=np.float64)),
         sd_hu=float(inside.std(dtype=np.float64)),
         air_share=float((inside < AIR_HU).mean()),
         sure_mean=_sure_mean(values),
-        border_entropy=_border_entropy(values, mask),
+        border_entropy=_border_entropy(grid, field) / surface,
     )
 
 
@@ -157,34 +162,31 @@ def _components(mask: Mask) -> tuple[int, float]:
     return int((shares >= STRAY_SHARE).sum()), float(shares.max())
 
 
-def _sphericity(mask: Mask, widths: list[FloatArray], volume_mm3: float) -> float:
-    """A ball's surface by the mask's; two thirds of the voxels' faces are a surface's area."""
+def _surface(mask: Mask, widths: list[FloatArray]) -> float:
+    """Area in mm2: two thirds of the voxels' faces."""
     thick, rows, columns = widths[0], float(widths[1][0]), float(widths[2][0])
     padded = np.pad(mask, 1)
     core = slice(1, -1)
     across = np.count_nonzero(padded[1:, core, core] != padded[:-1, core, core]) * rows * columns
     along_y = (padded[core, 1:, core] != padded[core, :-1, core]).sum(axis=(1, 2)) @ thick
     along_x = (padded[core, core, 1:] != padded[core, core, :-1]).sum(axis=(1, 2)) @ thick
-    surface = (across + float(along_y) * columns + float(along_x) * rows) * 2 / 3
-    ball = float(np.cbrt(np.pi) * (6 * volume_mm3) ** (2 / 3))
-    return float(ball / surface)
+    return float(across + float(along_y) * columns + float(along_x) * rows) * 2 / 3
 
 
 def _sure_mean(values: NDArray[np.float32]) -> float:
     return float(values[values > DOUBTED].mean(dtype=np.float64))
 
 
-def _border_entropy(values: NDArray[np.float32], mask: Mask) -> float:
-    border = np.zeros(mask.shape, dtype=np.bool_)
-    for axis in range(3):
-        turned, marked = np.moveaxis(mask, axis, 0), np.moveaxis(border, axis, 0)
-        differ = turned[1:] != turned[:-1]
-        marked[1:] |= differ
-        marked[:-1] |= differ
-    p = np.clip(values[border].astype(np.float64), 1e-6, 1 - 1e-6)
-    if not len(p):
-        return 0.0
-    return float(np.mean(-p * np.log2(p) - (1 - p) * np.log2(1 - p)))
+def _border_entropy(grid: Grid, field: ProbabilityField) -> float:
+    """Bits of all voxels that the network is unsure of, times their volume in mm3."""
+    low, high = UNSURE
+    unsure = (field.values > low) & (field.values < high)
+    p = field.values[unsure].astype(np.float64)
+    bits = np.zeros(field.values.shape, dtype=np.float32)
+    bits[unsure] = -p * np.log2(p) - (1 - p) * np.log2(1 - p)
+    rows, columns = grid.spacing_yx
+    thick = grid.slice_thickness_mm[field.box[0]]
+    return float(bits.sum(axis=(1, 2), dtype=np.float64) @ thick) * rows * columns
 
 
 def _triple(values: list[float]) -> Triple:

@@ -146,8 +146,8 @@ def _unsteady(value: float, limit: float, spread: Spread) -> str:
 
 def _blurred(value: float, limit: float, spread: Spread) -> str:
     return (
-        f"its network is unsure of the border: entropy {value:.2f} bits, usually "
-        f"{spread.median:.2f}"
+        f"its network is unsure of the border: entropy {value:.1f} bits mm across it, usually "
+        f"{spread.median:.1f}"
     )
 
 
@@ -173,7 +173,7 @@ SIGNS: dict[str, Sign] = {
     },
     "sure": Sign(Family.DOUBT, 0.01, _unsure, high=False),
     "steady": Sign(Family.DOUBT, 0.005, _unsteady, high=False),
-    "entropy": Sign(Family.DOUBT, 0.01, _blurred, low=False),
+    "entropy": Sign(Family.DOUBT, 0.05, _blurred, low=False),
     "metal": Sign(Family.IMAGE, 0.001, _unlike("metal in"), low=False),
     "bright": Sign(Family.IMAGE, 0.01, _unlike("bright voxels in"), low=False),
     "noise": Sign(Family.IMAGE, 1.0, _unlike("noise of", " HU"), low=False),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oarflow.geometry import Grid
 from oarflow.plausibility.facts import Facts, measure
 from oarflow.structures import ProbabilityField
 from tests.oarflow.plausibility.scenes import GRID, SHAPE, ball, volume
@@ -69,9 +70,30 @@ def test_voxels_below_the_mask() -> None:
 
 def test_what_the_network_believed() -> None:
     assert facts(field_of(12.0, sure=0.8)).sure_mean == pytest.approx(0.8)
-    blurred, sharp = (facts(field_of(12.0, sure=sure)).border_entropy for sure in (0.55, 0.99))
-    assert blurred > 0.5
-    assert sharp < 0.25
+    assert facts(field_of(12.0, sure=0.99)).border_entropy == 0.0
+
+
+@pytest.mark.parametrize("step_mm", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("blur_mm", [2.0, 3.0])
+def test_a_border_s_entropy_does_not_hang_on_the_voxels(step_mm: float, blur_mm: float) -> None:
+    """A ball whose probability falls as a logistic curve of the distance; its integral by hand."""
+    count = round(120 / step_mm)
+    grid = Grid(
+        np.arange(count)[:, None] * np.array((0.0, 0.0, step_mm)),
+        np.array([1.0, 0, 0]),
+        np.array([0, 1.0, 0]),
+        (step_mm, step_mm),
+        (count,) * 3,
+    )
+    mm = np.arange(count) * step_mm - 60.0
+    distance = np.sqrt(mm[:, None, None] ** 2 + mm[:, None] ** 2 + mm**2)
+    p = 1 / (1 + np.exp((distance - 30.0) / blur_mm))
+    field = ProbabilityField(p.astype(np.float32), (0, 0, 0))
+    found = measure(np.zeros(p.shape, dtype=np.float32), grid, field)
+    u = np.linspace(-math.log(9), math.log(9), 2001)
+    s = 1 / (1 + np.exp(-u))
+    bits = np.trapezoid(-s * np.log2(s) - (1 - s) * np.log2(1 - s), u)
+    assert found.border_entropy == pytest.approx(bits * blur_mm, rel=0.1)
 
 
 def test_nothing_has_no_facts() -> None:
