@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import threading
@@ -28,6 +29,9 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     try:
         node.open()
         node.start()
+        # What is here now stays: no collection, of which pynetdicom orders many, looks through it.
+        gc.collect()
+        gc.freeze()
         LOGGER.info("the node is running")
         stop.wait()
         LOGGER.info("the node is stopping")

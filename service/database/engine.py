@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """As write(), for statements that need no objects."""
+        return self._writer.begin()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.database import jobs
@@ -32,12 +34,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """Values of those columns of a study and a series that are for people."""
+
+    study: dict[str, str]
+    series: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Arrival:
     """An instance that is on disk, and what its data set says.
 
-    study, series: values of those columns of the tables that come from the data set.
-    sha256: of the data set as it was sent. path: below the storage folder. expected: count of the
-    series's instances, if the sender tells.
+    texts: reads what a new study or series needs. sha256: of the data set as it was sent. path:
+    below the storage folder. expected: count of the series's instances, if the sender tells.
     """
 
     origin: Origin
@@ -51,33 +60,63 @@ class Arrival:
     path: str
     folder: str
     modality: str
-    study: dict[str, str]
-    series: dict[str, str]
+    texts: Callable[[], Texts]
     expected: int | None = None
 
 
-def known(
-    session: Session, calling_ae: str, study_uid: str, series_uid: str, sop_instance_uid: str
-) -> Sequence[Instance]:
-    """What this sender sent before under this UID, the accepted one first."""
-    query = (
-        select(Instance)
-        .join(Series)
-        .join(Study)
-        .where(
-            Study.calling_ae == calling_ae,
-            Study.study_uid == study_uid,
-            Series.series_uid == series_uid,
-            Instance.sop_instance_uid == sop_instance_uid,
-        )
-        .order_by(Instance.conflict, Instance.id)
+@dataclass(frozen=True)
+class Kept:
+    """A journalled instance, as its row has it."""
+
+    series_id: int
+    sha256: str
+    path: str
+    deleted_at: datetime | None
+
+
+_SERIES, _INSTANCES, _JOBS = (cast(Table, one.__table__) for one in (Series, Instance, Job))
+
+_KNOWN = (
+    select(_INSTANCES.c.series_id, _INSTANCES.c.sha256, _INSTANCES.c.path, _INSTANCES.c.deleted_at)
+    .join(_SERIES)
+    .where(
+        _SERIES.c.folder == bindparam("folder"),
+        _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
     )
-    return session.scalars(query).all()
+    .order_by(_INSTANCES.c.conflict, _INSTANCES.c.id)
+)
+_TOUCH = (
+    update(_SERIES)
+    .where(_SERIES.c.folder == bindparam("its_folder"))
+    .values(last_received_at=bindparam("moment"))
+    .returning(_SERIES.c.id, _SERIES.c.expected, _SERIES.c.resent)
+)
+_STANDS = select(
+    select(func.count())
+    .where(
+        _INSTANCES.c.series_id == bindparam("series_id"),
+        _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
+    )
+    .scalar_subquery(),
+    select(_JOBS.c.state)
+    .where(_JOBS.c.series_id == bindparam("series_id"))
+    .order_by(_JOBS.c.version.desc())
+    .limit(1)
+    .with_for_update()
+    .scalar_subquery(),
+)
+_ADD = insert(_INSTANCES)
 
 
-def came_again(session: Session, instance: Instance) -> Standing:
-    """The same instance, unchanged, is here once more."""
-    series = session.get_one(Series, instance.series_id, with_for_update=True)
+def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Kept]:
+    """What came before under this UID in the series of this folder, the accepted one first."""
+    parameters = {"folder": folder, "sop_instance_uid": sop_instance_uid}
+    return [Kept(*row) for row in session.connection().execute(_KNOWN, parameters)]
+
+
+def came_again(session: Session, series_id: int) -> Standing:
+    """An instance of the series, unchanged, is here once more."""
+    series = session.get_one(Series, series_id, with_for_update=True)
     series.resent += 1
     series.last_received_at = now()
     return Standing.IDENTICAL
@@ -99,26 +138,51 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
     if same is not None:
         if same.deleted_at is not None:
             same.deleted_at, same.path = None, arrival.path
-        return came_again(session, same), series.id
+        return came_again(session, series.id), series.id
     standing = Standing.CONFLICT if same_uid else Standing.NEW
-    session.add(
-        Instance(
-            series_id=series.id,
-            sop_instance_uid=arrival.sop_instance_uid,
-            sop_class_uid=arrival.sop_class_uid,
-            transfer_syntax_uid=arrival.transfer_syntax_uid,
-            sha256=arrival.sha256,
-            size=arrival.size,
-            path=arrival.path,
-            conflict=standing is Standing.CONFLICT,
-        )
-    )
+    _add(session.connection(), arrival, series.id, conflict=standing is Standing.CONFLICT)
     series.last_received_at = now()
     if arrival.expected is not None:
         series.expected = max(series.expected or 0, arrival.expected)
     if contoured:
         _job(session, series, standing)
     return standing, series.id
+
+
+def one_more(connection: Connection, arrival: Arrival, contoured: bool) -> bool:
+    """The usual case in three statements: one more instance of a series that is being received.
+
+    False where anything else is so: then journal() has to decide, and nothing but the moment is
+    written.
+    """
+    touch = {"its_folder": arrival.folder, "moment": now()}
+    series = connection.execute(_TOUCH, touch).first()
+    if series is None:
+        return False
+    counted = arrival.expected is None or arrival.expected == series.expected
+    stands = {"series_id": series.id, "sop_instance_uid": arrival.sop_instance_uid}
+    before, state = connection.execute(_STANDS, stands).one()
+    usual = State.RECEIVED if contoured else None
+    if before or series.resent or not counted or state != usual:
+        return False
+    _add(connection, arrival, series.id, conflict=False)
+    return True
+
+
+def _add(connection: Connection, arrival: Arrival, series_id: int, *, conflict: bool) -> None:
+    connection.execute(
+        _ADD,
+        {
+            "series_id": series_id,
+            "sop_instance_uid": arrival.sop_instance_uid,
+            "sop_class_uid": arrival.sop_class_uid,
+            "transfer_syntax_uid": arrival.transfer_syntax_uid,
+            "sha256": arrival.sha256,
+            "size": arrival.size,
+            "path": arrival.path,
+            "conflict": conflict,
+        },
+    )
 
 
 def _series(session: Session, arrival: Arrival) -> Series:
@@ -129,7 +193,9 @@ def _series(session: Session, arrival: Arrival) -> Series:
     )
     if study is None:
         study = Study(
-            study_uid=arrival.study_uid, calling_ae=arrival.origin.calling_ae, **arrival.study
+            study_uid=arrival.study_uid,
+            calling_ae=arrival.origin.calling_ae,
+            **arrival.texts().study,
         )
         session.add(study)
         session.flush()
@@ -147,7 +213,7 @@ def _series(session: Session, arrival: Arrival) -> Series:
             address=arrival.origin.address,
             folder=arrival.folder,
             resent=0,
-            **arrival.series,
+            **arrival.texts().series,
         )
         session.add(series)
         session.flush()

@@ -199,6 +199,8 @@ class Engine:
 
 
 _DASK = {
+    # Nobody looks at its curves of processor and memory.
+    "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.allowed-failures": 1,
     "distributed.comm.timeouts.connect": "10s",
     "distributed.comm.timeouts.tcp": "30s",

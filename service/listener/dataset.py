@@ -6,7 +6,7 @@ import hashlib
 import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 
 from pydicom import Dataset
@@ -15,15 +15,15 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from oarflow.intake.headers import InstanceHeader, header_of
+from oarflow.intake import elements
+from service.database.receiving import Texts
+from service.listener.skim import ITEM, SEQUENCE_END, UNDEFINED, NotPlain, skim
 from service.listener.statuses import NotStored, Status
 
 PIXEL_DATA = 0x7FE00010
-_PIXELS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)
-_UNDEFINED = 0xFFFFFFFF
-_ITEM = 0xFFFEE000
-_DELIMITER = 0xFFFEE0DD
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_COUNT = re.compile(r"\+?\d{1,9}")
 _LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN")
 
 STUDY_TEXTS = {
@@ -39,14 +39,48 @@ SERIES_TEXTS = {"description": "SeriesDescription", "station_name": "StationName
 _SHORT = {"birth_date": 16, "sex": 16, "study_date": 16}
 
 
+_HEADER = {
+    keyword: elements.tag_of(keyword)
+    for keyword in (
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "Modality",
+        "ImagesInAcquisition",
+    )
+}
+_HEADER_TAGS = frozenset(_HEADER.values())
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which instance it is; what else its header says is read when the series is judged."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    images_in_acquisition: int | None
+
+
 @dataclass(frozen=True)
 class Contents:
-    """What a data set is. sha256: of its bytes as they came. study, series: texts for people."""
+    """What a data set is. sha256: of its bytes as they came."""
 
-    header: InstanceHeader
+    header: Header
     sha256: str
-    study: dict[str, str]
-    series: dict[str, str]
+    raw: bytes = field(repr=False)
+
+    def texts(self) -> Texts:
+        """Only a new study or series needs them. What cannot be read is empty."""
+        try:
+            dataset = _parse(self.raw, self.header.transfer_syntax_uid)
+        except NotStored:
+            dataset = Dataset()
+        return Texts(_texts(dataset, STUDY_TEXTS), _texts(dataset, SERIES_TEXTS))
 
 
 def inspect(data: bytes, transfer_syntax_uid: str, max_inflated: int) -> Contents:
@@ -57,8 +91,7 @@ def inspect(data: bytes, transfer_syntax_uid: str, max_inflated: int) -> Content
     raw = data
     if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
         raw = _inflate(data, max_inflated)
-    dataset = _parse(raw, transfer_syntax_uid)
-    header = header_of(dataset, transfer_syntax_uid)
+    header = _header(_values(raw, transfer_syntax_uid), transfer_syntax_uid)
     for name, uid in (
         ("SOP Instance UID", header.sop_instance_uid),
         ("SOP Class UID", header.sop_class_uid),
@@ -67,11 +100,36 @@ def inspect(data: bytes, transfer_syntax_uid: str, max_inflated: int) -> Content
     ):
         if len(uid) > 64 or not _UID.fullmatch(uid):
             raise NotStored(Status.CANNOT_UNDERSTAND, f"no valid {name}")
-    return Contents(
-        header,
-        hashlib.sha256(data).hexdigest(),
-        _texts(dataset, STUDY_TEXTS),
-        _texts(dataset, SERIES_TEXTS),
+    return Contents(header, hashlib.sha256(data).hexdigest(), raw)
+
+
+def _values(raw: bytes, transfer_syntax_uid: str) -> dict[int, bytes]:
+    """Of the header, by tag; the pixels behind it are whole. Raises NotStored."""
+    if transfer_syntax_uid != ExplicitVRBigEndian:
+        implicit = transfer_syntax_uid == ImplicitVRLittleEndian
+        try:
+            values, pixels = skim(raw, implicit, _HEADER_TAGS, _PIXELS)
+        except NotPlain:
+            pass
+        else:
+            if not _pixels_whole(raw, pixels, implicit, little=True):
+                raise _cut_short()
+            return values
+    dataset = _parse(raw, transfer_syntax_uid)
+    return {tag: elements.raw(dataset, keyword) or b"" for keyword, tag in _HEADER.items()}
+
+
+def _header(values: dict[int, bytes], transfer_syntax_uid: str) -> Header:
+    texts = {keyword: elements.plain(values.get(tag)) for keyword, tag in _HEADER.items()}
+    count = texts["ImagesInAcquisition"]
+    return Header(
+        sop_class_uid=texts["SOPClassUID"],
+        sop_instance_uid=texts["SOPInstanceUID"],
+        study_uid=texts["StudyInstanceUID"],
+        series_uid=texts["SeriesInstanceUID"],
+        transfer_syntax_uid=transfer_syntax_uid,
+        modality=texts["Modality"],
+        images_in_acquisition=int(count) if _COUNT.fullmatch(count) else None,
     )
 
 
@@ -101,14 +159,18 @@ def _parse(raw: bytes, transfer_syntax_uid: str) -> Dataset:
         whole = all(
             len(element.value or b"") == element.length
             for element in dataset._dict.values()
-            if isinstance(element, RawDataElement) and element.length != _UNDEFINED
+            if isinstance(element, RawDataElement) and element.length != UNDEFINED
         )
         whole = whole and _pixels_whole(raw, stream.tell(), implicit, little)
     except Exception as error:  # the parser meets hostile bytes with any exception there is
         raise NotStored(Status.CANNOT_UNDERSTAND, "the data set cannot be parsed") from error
     if not whole:
-        raise NotStored(Status.CANNOT_UNDERSTAND, "the data set is cut short or has no pixels")
+        raise _cut_short()
     return dataset
+
+
+def _cut_short() -> NotStored:
+    return NotStored(Status.CANNOT_UNDERSTAND, "the data set is cut short or has no pixels")
 
 
 def _at_pixels(tag: BaseTag) -> bool:
@@ -131,7 +193,7 @@ def _pixels_whole(raw: bytes, start: int, implicit: bool, little: bool) -> bool:
         value = start + 12
     else:
         return False
-    if length != _UNDEFINED:
+    if length != UNDEFINED:
         return bool(0 < length <= len(raw) - value)
     return _items_end(raw, value)
 
@@ -141,9 +203,9 @@ def _items_end(raw: bytes, position: int) -> bool:
     while position + 8 <= len(raw):
         group, element, length = struct.unpack_from("<HHL", raw, position)
         tag = group << 16 | element
-        if tag == _DELIMITER:
+        if tag == SEQUENCE_END:
             return True
-        if tag != _ITEM or length == _UNDEFINED:
+        if tag != ITEM or length == UNDEFINED:
             return False
         position += 8 + length
     return False

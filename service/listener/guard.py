@@ -17,6 +17,7 @@ from pynetdicom.transport import (
 )
 
 from service.listener.admission import Admission
+from service.listener.direct import DirectProvider, Store
 
 LOGGER = logging.getLogger(__name__)
 
@@ -65,29 +66,9 @@ def message_taken(association: Association) -> None:
         connection.held = 0
 
 
-class _Handler(RequestHandler):
-    """Associations with bounded sockets."""
-
-    def __init__(self, *args: Any, max_pdu: int, max_message: int) -> None:
-        self._bounds = (max_pdu, max_message)
-        super().__init__(*args)
-
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        plain = association.dul.socket
-        if plain is None:
-            raise OSError("closed")
-        # pynetdicom makes the socket's wrapper itself, and a second one would connect twice.
-        plain.__class__ = BoundedSocket
-        bounded: Any = plain
-        bounded.max_pdu, bounded.max_message = self._bounds
-        bounded.held = 0
-        return association
-
-
 @dataclass(frozen=True)
 class Limits:
-    """What a server allows. max_pdu, max_message: bytes."""
+    """What a server allows. max_pdu, max_message: bytes. store: takes what comes by C-STORE."""
 
     admission: Admission
     tls: ssl.SSLContext | None
@@ -95,6 +76,30 @@ class Limits:
     max_connections: int
     max_pdu: int
     max_message: int
+    store: Store
+
+
+class _Handler(RequestHandler):
+    """Associations with bounded sockets and a short way for C-STORE."""
+
+    def __init__(self, *args: Any, limits: Limits) -> None:
+        self._limits = limits
+        super().__init__(*args)
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        plain = association.dul.socket
+        if plain is None:
+            raise OSError("closed")
+        # pynetdicom makes both itself, and a second wrapper of the socket would connect twice.
+        plain.__class__ = BoundedSocket
+        bounded: Any = plain
+        bounded.max_pdu, bounded.max_message = self._limits.max_pdu, self._limits.max_message
+        bounded.held = 0
+        association.dul.__class__ = DirectProvider
+        provider: Any = association.dul
+        provider.store, provider.message = self._limits.store, None
+        return association
 
 
 class GuardedServer(ThreadedAssociationServer):
@@ -105,7 +110,7 @@ class GuardedServer(ThreadedAssociationServer):
     def guard(self, limits: Limits) -> None:
         """Set the limits, before the server is started."""
         self.limits = limits
-        handler: Any = partial(_Handler, max_pdu=limits.max_pdu, max_message=limits.max_message)
+        handler: Any = partial(_Handler, limits=limits)
         self.RequestHandlerClass = handler
 
     def verify_request(self, request: Any, client_address: Any) -> bool:

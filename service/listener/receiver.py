@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from service.database import Database, receiving
 from service.database.receiving import Arrival, Origin, Standing
+from service.database.together import Together
 from service.listener.dataset import Contents, inspect
 from service.listener.spool import Spool, same_content, series_folder, split
 from service.listener.statuses import NotStored, Status
@@ -27,6 +28,7 @@ class Receiver:
         self._series = settings.series
         self._max_inflated = settings.listener.max_inflated_mb * MEGABYTE
         self._database = database
+        self._together = Together(database)
         self.spool = Spool(settings.storage.root, settings.storage.min_free_mb * MEGABYTE)
 
     def receive(
@@ -47,10 +49,11 @@ class Receiver:
         if (header.sop_class_uid, header.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
             raise NotStored(Status.DOES_NOT_MATCH, "data set and request name different instances")
         try:
-            if self._again(origin, contents, data):
+            path = self.spool.place(origin, contents)
+            if path.is_file() and self._again(origin, contents, path, data):
                 return Standing.IDENTICAL
-            path = self.spool.keep(origin, contents, data)
-            return self._journal(origin, contents, path, len(data))
+            self.spool.keep(path, origin, contents, data)
+            return self._journal(origin, contents, path, data)
         except SQLAlchemyError as error:
             LOGGER.error("the database does not take an instance: %s", type(error).__name__)
             raise NotStored(
@@ -63,32 +66,39 @@ class Receiver:
         except OSError as error:
             raise NotStored(Status.OUT_OF_RESOURCES, "the disk does not answer") from error
 
-    def _again(self, origin: Origin, contents: Contents, data: bytes) -> bool:
-        """Whether the same content is here already. Then that it came again is written down."""
+    def _again(self, origin: Origin, contents: Contents, path: Path, data: bytes) -> bool:
+        """Whether the same content is here already. Then that it came again is written down.
+
+        path: where it lies, or would lie; what is there already in another encoding stays alone.
+        """
         header = contents.header
+        folder = series_folder(origin.calling_ae, contents)
         with self._database.read() as session:
-            before = receiving.known(
-                session,
-                origin.calling_ae,
-                header.study_uid,
-                header.series_uid,
-                header.sop_instance_uid,
-            )
-        for instance in before:
-            path = self.spool.root / instance.path
-            if instance.deleted_at is not None or not path.is_file():
+            before = receiving.known(session, folder, header.sop_instance_uid)
+        for kept in before:
+            file = self.spool.root / kept.path
+            if kept.deleted_at is not None or not file.is_file():
                 continue
-            if instance.sha256 == contents.sha256 or same_content(
-                path, data, header.transfer_syntax_uid
+            if kept.sha256 == contents.sha256 or same_content(
+                file, data, header.transfer_syntax_uid
             ):
                 with self._database.write() as session:
-                    receiving.came_again(session, instance)
+                    receiving.came_again(session, kept.series_id)
+                if all(self.spool.root / one.path != path for one in before):
+                    path.unlink(missing_ok=True)
                 return True
         return False
 
-    def _journal(self, origin: Origin, contents: Contents, path: Path, size: int) -> Standing:
-        arrival = self._arrival(origin, contents, path, size)
+    def _journal(self, origin: Origin, contents: Contents, path: Path, data: bytes) -> Standing:
+        """What is on disk comes into the database."""
+        arrival = self._arrival(origin, contents, path, len(data))
         contoured = contents.header.modality in self._series.modalities
+        if self._together.write(
+            arrival.folder, lambda connection: receiving.one_more(connection, arrival, contoured)
+        ):
+            return Standing.NEW
+        if self._again(origin, contents, path, data):
+            return Standing.IDENTICAL
         for last in (False, True):
             try:
                 with self._database.write() as session:
@@ -115,8 +125,7 @@ class Receiver:
             path=self.spool.relative(path),
             folder=series_folder(origin.calling_ae, contents),
             modality=header.modality[:16],
-            study=contents.study,
-            series=contents.series,
+            texts=contents.texts,
             expected=header.images_in_acquisition if self._series.expect_images else None,
         )
 
@@ -142,4 +151,4 @@ class Receiver:
             with contextlib.suppress(OSError):
                 path.rename(path.with_suffix(".damaged"))
             return
-        self._journal(origin, contents, path, len(data))
+        self._journal(origin, contents, path, data)

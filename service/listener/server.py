@@ -26,11 +26,13 @@ from pydicom.uid import (
     RLETransferSyntaxes,
 )
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from oarflow.errors import ConfigurationError
 from service.database.receiving import Origin
 from service.listener.admission import Admission
+from service.listener.direct import Request
 from service.listener.guard import GuardedServer, Limits, message_taken
 from service.listener.receiver import MEGABYTE, Receiver
 from service.listener.statuses import NotStored, Status
@@ -127,6 +129,7 @@ class Listener:
             max_connections=2 * settings.max_associations,
             max_pdu=settings.max_pdu,
             max_message=settings.max_instance_mb * MEGABYTE,
+            store=self._take,
         )
         server.guard(limits)
         entity._servers.append(server)
@@ -175,30 +178,42 @@ class Listener:
         association.kill()
 
     def _store(self, event: Any) -> int | Dataset:
-        """C-STORE: answered when the instance is safe."""
-        request, association = event.request, event.assoc
+        """C-STORE where it did not come in the usual pieces."""
+        request = Request(
+            event.context.context_id,
+            int(event.request.MessageID),
+            str(event.context.transfer_syntax),
+            str(event.request.AffectedSOPClassUID),
+            str(event.request.AffectedSOPInstanceUID),
+        )
+        refusal = self._take(event.assoc, request, event.request.DataSet.getvalue())
+        return int(Status.SUCCESS) if refusal is None else _answer(refusal)
+
+    def _take(self, association: Association, request: Request, data: bytes) -> NotStored | None:
+        """Answered when the instance is safe."""
         message_taken(association)
         requestor = association.requestor
+        assert requestor.primitive is not None
         origin = Origin(
-            requestor.primitive.calling_ae_title.strip(),
-            requestor.primitive.called_ae_title.strip(),
+            str(requestor.primitive.calling_ae_title).strip(),
+            str(requestor.primitive.called_ae_title).strip(),
             requestor.address,
         )
         try:
             self._receiver.receive(
                 origin,
-                request.DataSet.getvalue(),
-                str(event.context.transfer_syntax),
-                str(request.AffectedSOPClassUID),
-                str(request.AffectedSOPInstanceUID),
+                data,
+                request.transfer_syntax_uid,
+                request.sop_class_uid,
+                request.sop_instance_uid,
             )
         except NotStored as refusal:
             LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
-            return _answer(refusal)
+            return refusal
         except Exception as error:
             LOGGER.error("an instance is not stored: %s", type(error).__name__)
-            return _answer(NotStored(Status.CANNOT_UNDERSTAND, "a fault of the node"))
-        return int(Status.SUCCESS)
+            return NotStored(Status.CANNOT_UNDERSTAND, "a fault of the node")
+        return None
 
 
 def _answer(refusal: NotStored) -> Dataset:
