@@ -134,7 +134,7 @@ class Segmenter:
         if organ not in self._store.organs:
             return Segmentation(organ, Status.NO_MODEL)
         usable = self._mr.values is not None
-        result = Segmentation(
+        blank = Segmentation(
             organ,
             Status.FAILED,
             model=self._store.card(organ, mr=usable).identity,
@@ -142,14 +142,15 @@ class Segmenter:
         )
         try:
             network = self._network(organ)
-            result = replace(result, notes=self._notes(network.card, organ))
+            blank = replace(blank, notes=self._notes(network.card, organ))
             field = self._field(organ, network, deadline)
-            result = self._with_mr_flag(described(self._grid, field, result), network.card)
+            result = self._with_mr_flag(described(self._grid, field, blank), network.card)
+            _refuse_crumbs(result, network.card)
         except _NotSegmentedError as reason:
-            result = replace(result, status=reason.status, flags=reason.flags)
+            result = replace(blank, status=reason.status, flags=reason.flags)
         except Exception:
             LOGGER.exception("organ %s failed", organ)
-            result = replace(result, flags=("the network ended in an error",))
+            result = replace(blank, flags=("the network ended in an error",))
         return replace(result, seconds=time.monotonic() - started)
 
     def _network(self, organ: str) -> TorchScriptNetwork:
@@ -321,6 +322,14 @@ def cut_sides(
             if left <= (NEAR_FACE_MM if face in localized else 0.0):
                 cut.add(face)
     return frozenset(cut)
+
+
+def _refuse_crumbs(result: Segmentation, card: ModelCard) -> None:
+    if result.volume_cc < card.least_cc.get(result.organ, 0.0):
+        raise _NotSegmentedError(
+            Status.ABSENT,
+            f"its network found {result.volume_cc:.1f} cc of it, too little to tell it by",
+        )
 
 
 def _nothing(result: Segmentation) -> _NotSegmentedError:

@@ -30,6 +30,7 @@ class Configuration(BaseModel):
     source, grow_mm: labels end at that box, whatever the region. A network that reads the side
         names left organs, then the same of the right; the source is the left one's.
     labels: what organs are called in the data, where it is otherwise.
+    least_cc: volumes of organs, in cm3, below which serving calls them absent.
     unions: organs that are others of the network together; the export adds them to its outputs.
     architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
         dropouts, residual_units, normalize: its own measures.
@@ -61,6 +62,7 @@ class Configuration(BaseModel):
     source: str | None = None
     grow_mm: float = 0.0
     labels: dict[str, str] = {}
+    least_cc: dict[str, float] = {}
     unions: dict[str, tuple[str, ...]] = {}
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]

@@ -132,6 +132,7 @@ def export(
         margin_mm=configuration.beyond_mm,
         multiple=configuration.multiple,
         activation=configuration.activation,
+        least_cc=configuration.least_cc,
         sha256=hashlib.sha256(file).hexdigest(),
         architecture=describe(configuration),
         parameters=int(np.sum([parameter.numel() for parameter in network.parameters()])),

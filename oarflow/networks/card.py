@@ -135,6 +135,8 @@ class ModelCard(Strict):
     multiple: each axis of the input is a multiple of this many voxels.
     activation: what turns the network's output into probabilities.
     threshold: the probability at which the organ's surface lies.
+    least_cc: by organ, the volume in cm3 below which it counts as absent: what the network finds of
+        an organ that is hardly in the scan is no contour of it.
     """
 
     schema_version: Literal[1] = 1
@@ -153,6 +155,7 @@ class ModelCard(Strict):
     multiple: int = 16
     activation: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     threshold: Positive = 0.5
+    least_cc: dict[str, Positive] = {}
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     architecture: str
     parameters: int

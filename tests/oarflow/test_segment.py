@@ -112,6 +112,20 @@ def test_a_patch_that_is_too_small_grows(tmp_path: Path) -> None:
     assert result.volume_cc == pytest.approx(4 / 3 * np.pi * 45**3 / 1000, rel=0.06)
 
 
+def test_too_little_of_an_organ_is_absent(tmp_path: Path, volume: Volume) -> None:
+    models = save_models(tmp_path / "models")
+    for organ, factor in (("Parotid_L", 1.3), ("Parotid_R", 0.7)):
+        path = models / organ / "model.json"
+        least = {organ: SPHERE_CC * factor}
+        write_card(read_card(path).model_copy(update={"least_cc": least}), path)
+    store = ModelStore.open(models, device="cpu")
+    found = localize(volume, store)
+    small = segment_organ(volume, "Parotid_L", found, store)
+    assert (small.status, small.field, small.volume_cc) == (Status.ABSENT, None, 0.0)
+    assert "too little to tell it by" in small.flags[0]
+    assert segment_organ(volume, "Parotid_R", found, store).status is Status.SEGMENTED
+
+
 def test_a_deadline_in_the_past_is_a_timeout(volume: Volume, store: ModelStore) -> None:
     found = localize(volume, store)
     result = segment_organ(volume, "Parotid_L", found, store, deadline=time.monotonic() - 1)

@@ -7,11 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,6 @@ from service.database.models import Instance, Job
 from service.settings import Settings
 from service.states import State
 from tests.service.node_bench import (
-    ROOT,
     Bench,
     free_port,
     node_process,
@@ -45,10 +41,10 @@ AT_REST = (State.DELIVERED, State.FAILED, State.REFUSED)
 class Site:
     """A node's folder, settings file and log."""
 
-    def __init__(self, folder: Path, **sections: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, port: int | None = None, **sections: dict[str, Any]) -> None:
         self.folder = folder
-        self.port = free_port()
-        listener = {"port": self.port}
+        self.port = port or free_port()
+        listener = {"port": self.port, **sections.pop("listener", {})}
         # A busy machine must not take a slow worker for a lost one.
         execution = {"heartbeat_seconds": 1, "lease_seconds": 30, **sections.pop("execution", {})}
         self.settings: Settings = settings_at(
@@ -164,29 +160,6 @@ def _application(site: Site) -> psutil.Process | None:
     return None
 
 
-@pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[Any]:
-    """Starts a Dask scheduler on a port, and workers for it; kills them all at the end."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / "dask.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-                stdout=log,
-                stderr=log,
-            )
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
 def test_a_scheduler_killed_and_started_empty_gets_the_job_again(
     tmp_path: Path, scheduler: Any
 ) -> None:
@@ -210,44 +183,6 @@ def test_a_scheduler_killed_and_started_empty_gets_the_job_again(
         wait_for(site.at_rest, 400, "the job's end")
         site.account()
         assert len(site.runs()) == 2
-
-
-def _postgresql() -> Path:
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / "pg_ctl").is_file():
-            return folder
-    pytest.skip("PostgreSQL's server (Debian: postgresql) is not installed")
-
-
-@pytest.fixture
-def postgresql() -> Iterator[Any]:
-    """A server of the test's own: (url, restart). Its user must be able to reach its folder."""
-    programs, port = _postgresql(), free_port()
-    data = Path(tempfile.mkdtemp(prefix="oarflow-postgresql-"))
-    user: list[str] = []
-    if os.geteuid() == 0:
-        if shutil.which("runuser") is None:
-            pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-        shutil.chown(data, "postgres")
-        user = ["runuser", "-u", "postgres", "--"]
-
-    def run(*arguments: str) -> None:
-        subprocess.run([*user, *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL)
-
-    run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "oarflow", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {data}"
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log")]
-    run(*control, "-o", options, "start")
-    url = f"postgresql://oarflow@127.0.0.1:{port}/postgres"
-
-    def restart() -> None:
-        run(*control, "-m", "immediate", "stop")
-        time.sleep(3)
-        run(*control, "-o", options, "start")
-
-    yield url, restart
-    run(*control, "-m", "immediate", "stop")
-    shutil.rmtree(data, ignore_errors=True)
 
 
 def test_postgresql_restarted_in_the_middle_loses_nothing(tmp_path: Path, postgresql: Any) -> None:
