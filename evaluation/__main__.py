@@ -6,11 +6,13 @@ import argparse
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
+from datasets.cases import Case
+from datasets.derived.store import DerivedSet
 from datasets.openkbp import OpenKbp
 from evaluation.application import RunError, model_files
 from evaluation.chain import evaluate
@@ -60,6 +62,7 @@ def _add_chain(parser: argparse.ArgumentParser) -> None:
     add("--models", type=Path, default=Path("models"))
     add("--name", default="chain", help="name of the tables, without ending")
     add("--position", default="HFS", help="patient position of the DICOM series")
+    add("--derived", type=Path, help="score against these derived labels instead (datasets derive)")
     _add_cases(parser)
     parser.set_defaults(run=_chain)
 
@@ -133,11 +136,12 @@ def _add_review(parser: argparse.ArgumentParser) -> None:
 
 
 def _chain(flags: argparse.Namespace) -> None:
-    cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
+    cases: Mapping[str, Case] = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
+    cache = flags.cache
+    if flags.derived:
+        cases, cache = DerivedSet(cases, flags.derived), cache / "derived"
     ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
-    scores = evaluate(
-        cases, ids, flags.models, flags.cache, config=flags.config, position=flags.position
-    )
+    scores = evaluate(cases, ids, flags.models, cache, config=flags.config, position=flags.position)
     flags.output.mkdir(parents=True, exist_ok=True)
     page = markdown(
         scores,

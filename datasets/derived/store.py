@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,3 +84,29 @@ def with_derived(case: Case, folder: Path) -> Case:
         lambda organ: labels.masks[organ] if organ in labels.masks else case.masks[organ],
     )
     return replace(case, masks=masks).cropped(*labels.slices)
+
+
+class DerivedSet(Mapping[str, Case]):
+    """The patients of a data set that have derived labels, with those alone.
+
+    folder: as for `with_derived`.
+    """
+
+    def __init__(self, cases: Mapping[str, Case], folder: Path) -> None:
+        self._cases = cases
+        self._folder = folder
+        there = {path.stem for path in folder.glob("*.npz")}
+        self._ids = tuple(case_id for case_id in cases if case_id in there)
+        if not self._ids:
+            raise ValueError(f"{folder} holds no labels of these patients")
+
+    def __getitem__(self, case_id: str) -> Case:
+        case = with_derived(self._cases[case_id], self._folder)
+        derived = tuple(organ for organ in case.masks if organ in ORGANS)
+        return replace(case, masks=LazyMasks(derived, lambda organ: case.masks[organ]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)

@@ -9,7 +9,13 @@ import pytest
 
 from datasets.cases import Case
 from datasets.derived.corrections import Correction, Corrections, Exclusion
-from datasets.derived.store import DerivedLabels, read_labels, with_derived, write_labels
+from datasets.derived.store import (
+    DerivedLabels,
+    DerivedSet,
+    read_labels,
+    with_derived,
+    write_labels,
+)
 
 MASK = np.zeros((6, 5, 7), dtype=np.bool_)
 MASK[1:5, 1:3, 1:3] = True
@@ -76,3 +82,16 @@ def test_a_case_gets_its_derived_labels_on_the_slices_that_are_whole(tmp_path: P
     assert both.masks["Larynx"].shape == (4, 5, 7)
     unlabelled = Case("pt_2", case.ct, case.spacing_zyx)
     assert with_derived(unlabelled, tmp_path) is unlabelled
+
+
+def test_a_set_of_derived_labels_has_those_alone(tmp_path: Path) -> None:
+    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": MASK}, (0, 5)))
+    drawn = np.ones(MASK.shape, dtype=np.bool_)
+    ct = np.zeros(MASK.shape, dtype=np.int16)
+    cases = {name: Case(name, ct, (3.0, 4.0, 4.0), {"Larynx": drawn}) for name in ("pt_1", "pt_2")}
+    found = DerivedSet(cases, tmp_path)
+    assert list(found) == ["pt_1"]
+    assert list(found["pt_1"].masks) == ["Brain"]
+    assert np.array_equal(found["pt_1"].masks["Brain"], MASK)
+    with pytest.raises(ValueError, match="holds no labels"):
+        DerivedSet({"pt_2": cases["pt_2"]}, tmp_path)
