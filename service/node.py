@@ -59,7 +59,7 @@ class Node:
         except OSError as error:
             raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
         except SQLAlchemyError as error:
-            raise ConfigurationError("DATABASE", _of_database(error)) from error
+            raise ConfigurationError("DATABASE", of_database(error)) from error
         if files or runs:
             LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
 
@@ -96,7 +96,7 @@ class Node:
         try:
             self.database.check()
         except SQLAlchemyError as error:
-            state["database"] = _of_database(error)
+            state["database"] = of_database(error)
         return state | {part.name: part.trouble() for part in self._parts}
 
     def _commitment(self) -> Extension:
@@ -147,7 +147,7 @@ def migrate(database: Database) -> None:
         ) from error
 
 
-def _of_database(error: SQLAlchemyError) -> str:
+def of_database(error: SQLAlchemyError) -> str:
     """The kind of error alone: its text may quote values."""
     inner = getattr(error, "orig", None) or error
     return f"the database does not answer ({type(inner).__name__})"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from oarflow.errors import ConfigurationError, ExitStatus
 from service.database import Database, receiving
+from service.files import make_folder
 from service.listener.receiver import Receiver
-from service.node import migrate
+from service.listener.spool import INCOMING
+from service.node import migrate, of_database
 from service.pulling.dimse import DimsePacs
 from service.pulling.query import Found, PullFailed, Query, Taken
 from service.pulling.web import WebPacs
@@ -37,11 +41,16 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         raise ConfigurationError("QUERY", str(error)) from error
     database = Database(settings.database_url, settings.database.busy_seconds)
     try:
+        make_folder(settings.storage.root / INCOMING)
         migrate(database)
         return _pull(flags.source, source, query, settings, database)
     except PullFailed as error:
         sys.stderr.write(f"oarflow-node: PULL: {flags.source}: {error}\n")
         return ExitStatus.FAULT
+    except OSError as error:
+        raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
+    except SQLAlchemyError as error:
+        raise ConfigurationError("DATABASE", of_database(error)) from error
     finally:
         database.close()
 
