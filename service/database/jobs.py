@@ -52,11 +52,11 @@ def move(session: Session, job: Job, after: State, reason: str, actor: str = NOD
     job.state, job.state_at, job.reason = after, now(), reason
 
 
-def create(session: Session, series_id: int, version: int, reason: str) -> Job:
+def create(session: Session, series_id: int, version: int, reason: str, actor: str = NODE) -> Job:
     """A new version's job; its first step."""
     job = Job(series_id=series_id, version=version, state=State.RECEIVED, reason=reason)
     session.add(job)
-    session.add(Step(job=job, before=None, after=State.RECEIVED, reason=reason))
+    session.add(Step(job=job, before=None, after=State.RECEIVED, reason=reason, actor=actor))
     session.flush()
     return job
 
@@ -103,10 +103,28 @@ def progressed(session: Session, job_id: int, token: str, progress: dict[str, An
 _RETRY = (State.REFUSED, State.FAILED, State.HELD, State.SEGMENTED, State.CANCELLED)
 
 
+def can_retry(job: Job) -> bool:
+    """Whether it may be run again: nothing of its contours was delivered."""
+    return job.state in _RETRY or _told(job)
+
+
+def _told(job: Job) -> bool:
+    """Refused, and all that was delivered is why; no later version has replaced it."""
+    newest = job.version == max(one.version for one in job.series.jobs)
+    return job.state is State.DELIVERED and bool(job.refusal) and newest
+
+
 def retry(session: Session, job: Job, actor: str, reason: str = "asked to run again") -> None:
-    """Run it again. Raises NotAllowed."""
-    if job.state not in _RETRY:
+    """Run it again. Raises NotAllowed.
+
+    What was delivered is never restarted: where that was a refusal's reason, a new version is
+    judged and run in its place.
+    """
+    if not can_retry(job):
         raise NotAllowed(job.state, State.QUEUED)
+    if _told(job):
+        create(session, job.series_id, job.version + 1, reason, actor)
+        return
     job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
     job.epoch = job.epoch or int(now().timestamp())
     move(session, job, State.QUEUED, reason, actor)

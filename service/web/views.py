@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session, contains_eager
 
 from oarflow import result
 from oarflow.errors import REASONS, Code
+from service.database import jobs
 from service.database.deliveries import OPEN
 from service.database.models import Delivery, Job, Series, Step, Study
 from service.states import MEANINGS, TRANSITIONS, State
 
-RETRIED = (State.REFUSED, State.FAILED, State.HELD, State.SEGMENTED, State.CANCELLED)
 SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
 
 
@@ -183,7 +183,7 @@ def actions(job: Job) -> tuple[str, ...]:
         found.append("release")
     if job.state in SENT_AGAIN and job.deliveries:
         found.append("resend")
-    if job.state in RETRIED:
+    if jobs.can_retry(job):
         found.append("retry")
     if State.CANCELLED in TRANSITIONS[job.state]:
         found.append("cancel")

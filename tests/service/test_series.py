@@ -10,7 +10,7 @@ import pytest
 from service.database import deliveries, jobs
 from service.database.receiving import Origin, Standing
 from service.series import Assembler
-from service.states import State
+from service.states import NotAllowed, State
 from tests.service.node_bench import Bench, ct_slice, uid
 
 
@@ -175,6 +175,52 @@ def test_other_content_after_delivery_is_a_version_that_is_refused(bench: Bench)
     bench.send(ct_slice("a", 5, value=1000))
     bench.silence(31)
     assert [job.state for job in bench.jobs()] == [State.DELIVERED, State.REFUSED]
+
+
+def test_a_refused_study_is_run_again_where_a_person_asks(bench: Bench) -> None:
+    """REFUSED to QUEUED; its report is delivered, by a rule, from the same state."""
+    bench.send_series("a", [k for k in range(20) if k != 9])
+    bench.silence(601)
+    with bench.database.write() as session:
+        job = jobs.load(session, 1)
+        assert job.state is State.REFUSED
+        jobs.retry(session, job, "jane")
+    job = bench.job()
+    assert (job.state, job.refusal, job.attempts) == (State.QUEUED, "", 0)
+    with bench.database.write() as session:
+        job = jobs.load(session, 1)
+        jobs.refuse(session, job, "MISSING_SLICE", "the application says so, too")
+        deliveries.plan(session, job, {"tps": ["ENCAPSULATED_PDF"]}, "by rule", "node")
+    assert bench.way()[-3:] == [State.QUEUED, State.REFUSED, State.DELIVERING]
+
+
+def test_a_refusal_that_was_delivered_is_judged_anew_as_a_version(bench: Bench) -> None:
+    """What was delivered stays as it is; only the newest version may be asked for."""
+    bench.send_series("a", range(12))
+    bench.silence(31)
+    with bench.database.write() as session:
+        job = jobs.load(session, 1)
+        jobs.refuse(session, job, "NOT_HEAD_AND_NECK", "as the application says")
+        deliveries.plan(session, job, {"tps": ["ENCAPSULATED_PDF"]}, "by rule", "node")
+        deliveries.settle(session, job.deliveries[0], deliveries.Way.DELIVERED, "stored")
+        assert job.state is State.DELIVERED
+        jobs.retry(session, job, "jane")
+    with bench.database.write() as session, pytest.raises(NotAllowed):
+        jobs.retry(session, jobs.load(session, 1), "jane")
+    bench.silence(31)
+    first, second = bench.jobs()
+    assert (first.state, first.refusal) == (State.DELIVERED, "NOT_HEAD_AND_NECK")
+    assert (second.version, second.state, second.refusal) == (2, State.QUEUED, "")
+    with bench.database.read() as session:
+        assert jobs.load(session, 2).steps[0].actor == "jane"
+
+
+def test_contours_that_were_delivered_are_not_run_again(bench: Bench) -> None:
+    bench.send_series("a", range(12))
+    bench.silence(31)
+    deliver(bench, 1)
+    with bench.database.write() as session, pytest.raises(NotAllowed):
+        jobs.retry(session, jobs.load(session, 1), "jane")
 
 
 def test_interleaved_studies_of_two_senders_are_kept_apart(bench: Bench) -> None:

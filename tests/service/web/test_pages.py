@@ -150,6 +150,7 @@ def test_a_reason_that_was_delivered_is_never_taken_for_contours(tmp_path: Path)
     assert "Refused One" in visitor.get("/?state=refused").text
     assert "Refused One" not in visitor.get("/?state=delivered").text
     assert 'oarflow_refused_jobs{code="MISSING_SLICE"} 1.0' in visitor.get("/metrics").text
+    assert "Contour again" in visitor.get(f"/studies/{key}").text
 
 
 def test_the_report_lives_in_an_origin_of_its_own(tmp_path: Path) -> None:
