@@ -55,8 +55,10 @@ class StopOnSignal:
     def _wait(self) -> None:
         while not self._done.is_set():
             received = signal.sigtimedwait(_STOPPING, _POLL_SECONDS)
-            if received is not None and self.cleanup():
-                os._exit(128 + received.si_signo)
+            # After a pause (SIGSTOP, SIGCONT) Python returns a report that names no signal.
+            number = 0 if received is None else received.si_signo
+            if number in _STOPPING and self.cleanup():
+                os._exit(128 + number)
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self._give_up()
 

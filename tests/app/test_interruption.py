@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -100,6 +101,28 @@ def test_the_time_limit_ends_the_run(
     assert ran.returncode == 143
     assert ran.stderr.startswith("oarflow: TIME_LIMIT")
     assert not out.exists()
+
+
+def test_a_pause_stops_nothing() -> None:
+    """Paused for longer than the waiting thread waits, and continued, a run ends by itself."""
+    code = """
+from app.signals import StopOnSignal
+with StopOnSignal():
+    print("ready", flush=True)
+    input()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    process.communicate("\n", timeout=30)
+    assert process.returncode == 0
 
 
 def test_no_thread_is_left_that_would_take_a_signal(
