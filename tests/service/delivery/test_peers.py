@@ -315,7 +315,11 @@ class Committer(Keeper):
 
 
 @pytest.mark.node
-def test_what_the_peer_does_not_keep_is_sent_again(tmp_path: Path) -> None:
+def test_what_the_peer_does_not_keep_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The report comes on the same association alone: a busy machine must not miss it.
+    monkeypatch.setattr("service.delivery.dicom.LINGER_SECONDS", 60.0)
     peer = Committer(True)
     handlers = [(evt.EVT_C_STORE, peer.handle), (evt.EVT_N_ACTION, peer.act)]
     classes = (RTStructureSetStorage, StorageCommitmentPushModel)
