@@ -27,10 +27,12 @@ class Live:
     """What of a job changes while one looks; nothing of the patient.
 
     share: of the organs that are done, in percent; None where it is not running.
+    since: when it came to its state; it may have come back to the same one.
     """
 
     key: str
     state: str
+    since: str
     meaning: str
     reason: str
     share: int | None
@@ -93,7 +95,9 @@ def live(job: Job) -> Live:
     if job.refusal and job.state is not State.REFUSED:
         # What is delivered is the reason: nobody must take it for contours.
         state = f"refused, reason {state}"
-    return Live(job.key, state, MEANINGS[job.state], job.reason, share, doing)
+    return Live(
+        job.key, state, job.state_at.isoformat(), MEANINGS[job.state], job.reason, share, doing
+    )
 
 
 def _progress(said: dict[str, Any]) -> tuple[int, str]:

@@ -10,7 +10,8 @@
 
   const show = (place, job) => {
     const state = place.querySelector("[data-state]");
-    const ended = state.textContent !== job.state;
+    const moved = state.dataset.since !== job.since;
+    state.dataset.since = job.since;
     state.textContent = job.state;
     state.className = `state ${job.css}`;
     state.title = job.meaning;
@@ -19,8 +20,8 @@
     bar.value = job.share ?? 0;
     place.querySelector("[data-doing]").textContent = job.doing;
     place.querySelector("[data-reason]").textContent = job.reason;
-    // The study's page has tables that follow from the state.
-    if (ended && "reload" in place.dataset) location.reload();
+    // The study's page has tables that follow from the state, and from each way back to it.
+    if (moved && "reload" in place.dataset) location.reload();
   };
 
   const look = async () => {
