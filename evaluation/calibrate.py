@@ -36,8 +36,13 @@ GOOD_DICE = 0.7
 ALLOWED_SHARE = 0.005
 """Share of good contours that one family may flag: ten families are to stay below 5 %."""
 
+AGREEMENT_SHARE = 0.01
+"""Out of fold, agreement with the localizer may flag so many: in the worst of them it is the
+localizer that went wrong, and a limit that lets those pass would let every shift pass."""
+
 ROOM = 1.1
-"""Limits lie this much beyond what the training patients ask for, who are few."""
+"""Limits lie this much beyond what the few tuning patients and the references ask for; those out of
+fold are many, and speak for themselves."""
 
 LEAST_LIMIT = 3.0
 """No limit is closer than so many standard deviations."""
@@ -151,10 +156,10 @@ def calibrated(
     ]
     of_folds = replace(measures, limits=replace(measures.limits, networks=network_spreads(apart)))
     by_fold = list(_held_out(apart, of_folds))
-    families = {
-        family: _limit(family, by_reference if family in OF_CONTOURS else [], by_network, by_fold)
-        for family in Family
-    }
+    families = {}
+    for family in Family:
+        few = [by_reference, by_network] if family in OF_CONTOURS else [by_network]
+        families[family] = _limit(family, few, by_fold)
     limits = replace(of_folds.limits, families=families)
     return Calibration(
         Limits(families, networks, files), tuple(apart), replace(of_folds, limits=limits)
@@ -175,13 +180,17 @@ def _held_out(contours: Sequence[Known], measures: Measures) -> Iterator[Mapping
 
 
 def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
-    """By organ and sign, of what the networks contoured and no reference shows to be wrong."""
+    """By organ and sign, of what the networks contoured and no reference shows to be wrong.
+
+    Signs that any contour can be held against are left to the priors, but for organs that were
+    learned from derived labels: what clinics draw under their names is another thing.
+    """
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one in contours:
         if one.dice is not None and one.dice <= GOOD_DICE:
             continue
         for name, value in one.signs.items():
-            if SIGNS[name].family not in OF_CONTOURS:
+            if SIGNS[name].family not in OF_CONTOURS or one.contour.derived:
                 values[one.contour.item.organ][name].append(value)
     return {
         organ: {name: Spread.of(found, SIGNS[name].least) for name, found in row.items()}
@@ -204,13 +213,24 @@ def worst(one: Known, measures: Measures) -> Mapping[Family, float]:
     return found
 
 
-def _limit(family: Family, *groups: Sequence[Mapping[Family, float]]) -> float:
-    """The limit that every group's share of false alarms asks for."""
-    doubt = family is Family.DOUBT
-    share = DOUBT_SHARE if doubt else ALLOWED_SHARE
-    asked = [
-        float(np.quantile([row[family] for row in rows if family in row], 1 - share))
-        for rows in groups
-        if any(family in row for row in rows)
-    ]
-    return round(max(LEAST_DOUBT, *asked) if doubt else max(LEAST_LIMIT, ROOM * max(asked)), 2)
+Rows = Sequence[Mapping[Family, float]]
+
+
+def _limit(family: Family, few: Sequence[Rows], many: Rows) -> float:
+    """The widest of the limits that every group's share of false alarms asks for.
+
+    many: contours out of fold, of five times as many patients as tune; may be empty.
+    """
+    if family is Family.DOUBT:
+        asked = [_quantile(family, rows, DOUBT_SHARE) for rows in (*few, many)]
+        return round(max(LEAST_DOUBT, *asked), 2)
+    agreement = family in (Family.CENTRE, Family.FACES)
+    asked = [ROOM * _quantile(family, rows, ALLOWED_SHARE) for rows in few]
+    asked.append(_quantile(family, many, AGREEMENT_SHARE if agreement else ALLOWED_SHARE))
+    return round(max(LEAST_LIMIT, *asked), 2)
+
+
+def _quantile(family: Family, rows: Rows, share: float) -> float:
+    """What all but a share of the rows stay below; 0 where none has the family."""
+    found = [row[family] for row in rows if family in row]
+    return float(np.quantile(found, 1 - share)) if found else 0.0

@@ -45,7 +45,7 @@ SOURCES = (
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One patient. segmentations: as `segment_organ` gave them, model and seconds left out."""
+    """One patient. segmentations: as the `Segmenter` gave them, seconds left out."""
 
     volume: Volume
     localizations: Mapping[str, Localization]
@@ -88,7 +88,9 @@ class Predictions:
             self._predict(volume, stored)
             LOGGER.info("%s predicted", case.id)
         localizations, segmentations = _read(stored)
-        return Predicted(volume, localizations, segmentations)
+        models = self._store.identities
+        named = tuple(replace(item, model=models[item.organ]) for item in segmentations)
+        return Predicted(volume, localizations, named)
 
     def _predict(self, volume: Volume, target: Path) -> None:
         seen = localize(volume, self._store)

@@ -48,6 +48,11 @@ class Contour:
     cut: frozenset[Side]
     localized: Localized | None
 
+    @property
+    def derived(self) -> bool:
+        """Whether its network learned it from labels that rules derived."""
+        return self.item.model is not None and self.item.model.derived_labels
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:

@@ -155,7 +155,8 @@ def _side(contour: Contour, scene: Scene) -> Iterator[str]:
 
 def _pieces(contour: Contour, scene: Scene) -> Iterator[str]:
     facts = contour.facts
-    if facts.components > 1 and facts.largest_share < WHOLE_SHARE:
+    pair = contour.organ is not None and contour.organ.laterality == "both"
+    if facts.components > 1 + pair and facts.largest_share < WHOLE_SHARE:
         yield f"is in {facts.components} pieces; the largest holds {facts.largest_share:.0%}"
 
 

@@ -253,15 +253,23 @@ class Place:
 
 
 def places(contour: Contour, scene: Scene, priors: Priors) -> list[Place]:
-    """One `Place` an axis on which neighbours can tell: whole ones, of a whole organ."""
-    found = []
+    """One `Place` an axis on which neighbours can tell: whole ones, of a whole organ.
+
+    Organs learned from derived labels neither tell nor are told of: the offsets are between what
+    clinics draw.
+    """
+    found: list[Place] = []
+    if contour.derived:
+        return found
     for axis, faces in enumerate(FACES):
         if contour.cut.intersection(faces):
             continue
         verdicts = [
             _verdict(contour, other, axis, priors)
             for name, other in scene.contours.items()
-            if name != contour.item.organ and not other.cut.intersection(faces)
+            if name != contour.item.organ
+            and not other.derived
+            and not other.cut.intersection(faces)
         ]
         known = sorted((v for v in verdicts if v is not None), key=lambda place: abs(place.score))
         if len(known) >= ENOUGH_NEIGHBOURS:

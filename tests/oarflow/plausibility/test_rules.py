@@ -13,7 +13,7 @@ from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures, assess, judge, judge_all
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
-from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation, Status
 from tests.oarflow.plausibility.scenes import CATALOGUE, Point, ball, volume
 
 LEFT, RIGHT, STEM = (55.0, 0.0, 90.0), (-55.0, 0.0, 90.0), (0.0, 20.0, 130.0)
@@ -189,6 +189,27 @@ def test_an_empty_slice_within() -> None:
 def test_two_organs_in_one_place() -> None:
     twin = ball("Submandibular_L", LEFT, 15.0)
     assert "shares 100% of its volume with Submandibular_L" in said([*with_left(), twin])["overlap"]
+
+
+def test_a_pair_contoured_as_one_has_two_pieces() -> None:
+    lungs = ball("Lungs", LEFT, 12.0)
+    assert lungs.field is not None
+    values = lungs.field.values
+    for count, flagged in ((2, False), (3, True)):
+        pieces = np.concatenate([values] * count, axis=2)
+        field = ProbabilityField(pieces, (lungs.field.offset[0], lungs.field.offset[1], 5))
+        found = said([replace(lungs, field=field)], "Lungs")
+        assert ("pieces" in found) == flagged
+
+
+def test_organs_of_derived_labels_do_not_tell_of_places() -> None:
+    """What clinics draw under a brainstem's name lies elsewhere than what rules derive."""
+    _left, right, stem = with_left()
+    away = ball("Parotid_L", (55.0, 0.0, 160.0), localized=(55.0, 0.0, 160.0))
+    assert "place" in said([away, right, stem])
+    derived = ModelIdentity("m", "1", "0", derived_labels=True)
+    assert "place" not in said([away, right, replace(stem, model=derived)])
+    assert "place" not in said([replace(away, model=derived), right, stem])
 
 
 def test_a_part_may_lie_in_its_whole() -> None:
