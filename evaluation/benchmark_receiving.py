@@ -30,8 +30,6 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
-from service.files import write_safely
-
 SERIES = Path("samples/openkbp_validation/ct")
 PAGE = Path("docs/results/benchmark-receiving.md")
 START_SECONDS = 120.0
@@ -142,11 +140,25 @@ def syncs(series: Path, parent: Path) -> Transfer:
         rows.execute("CREATE TABLE files (name TEXT PRIMARY KEY)")
         began = time.perf_counter()
         for number, content in enumerate(contents):
-            write_safely(folder / f"{number}.dcm", content)
+            _synced(folder / f"{number}.dcm", content)
             rows.execute("INSERT INTO files VALUES (?)", (str(number),))
         seconds = time.perf_counter() - began
         rows.close()
     return Transfer(SYNCS, 1, seconds, len(contents))
+
+
+def _synced(target: Path, content: bytes) -> None:
+    """A file as the node makes it safe: temporary name, sync, name, sync of the folder."""
+    temporary = target.with_suffix(".part")
+    with temporary.open("xb", buffering=0) as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    temporary.rename(target)
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _written(path: Path, settings: dict[str, object]) -> Path:

@@ -20,7 +20,13 @@ ALLOWED = {
     "evaluation": {"evaluation", "datasets", "oarflow"},
     "service": {"service", "oarflow"},
 }
-SERVICE_KNOWS = {"oarflow", "oarflow.result", "oarflow.errors", "oarflow.intake.headers"}
+SERVICE_KNOWS = {
+    "oarflow",
+    "oarflow.result",
+    "oarflow.errors",
+    "oarflow.intake.headers",
+    "oarflow.intake.elements",
+}
 ALONE = ("oarflow.geometry", "oarflow.organs", "oarflow.errors")
 # Who must never reach what, by whatever way.
 UNREACHABLE = {

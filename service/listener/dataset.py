@@ -15,7 +15,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from oarflow.intake import elements
+from oarflow.intake.elements import plain, tag_of
 from service.database.receiving import Texts
 from service.listener.skim import ITEM, SEQUENCE_END, UNDEFINED, NotPlain, skim
 from service.listener.statuses import NotStored, Status
@@ -40,7 +40,7 @@ _SHORT = {"birth_date": 16, "sex": 16, "study_date": 16}
 
 
 _HEADER = {
-    keyword: elements.tag_of(keyword)
+    keyword: tag_of(keyword)
     for keyword in (
         "SOPClassUID",
         "SOPInstanceUID",
@@ -116,11 +116,11 @@ def _values(raw: bytes, transfer_syntax_uid: str) -> dict[int, bytes]:
                 raise _cut_short()
             return values
     dataset = _parse(raw, transfer_syntax_uid)
-    return {tag: elements.raw(dataset, keyword) or b"" for keyword, tag in _HEADER.items()}
+    return {tag: raw(dataset, keyword) or b"" for keyword, tag in _HEADER.items()}
 
 
 def _header(values: dict[int, bytes], transfer_syntax_uid: str) -> Header:
-    texts = {keyword: elements.plain(values.get(tag)) for keyword, tag in _HEADER.items()}
+    texts = {keyword: plain(values.get(tag)) for keyword, tag in _HEADER.items()}
     count = texts["ImagesInAcquisition"]
     return Header(
         sop_class_uid=texts["SOPClassUID"],
