@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from oarflow.intake.elements import plain, tag_of
+from oarflow.intake.elements import raw as raw_value
 from service.database.receiving import Texts
 from service.listener.skim import ITEM, SEQUENCE_END, UNDEFINED, NotPlain, skim
 from service.listener.statuses import NotStored, Status
@@ -116,7 +117,7 @@ def _values(raw: bytes, transfer_syntax_uid: str) -> dict[int, bytes]:
                 raise _cut_short()
             return values
     dataset = _parse(raw, transfer_syntax_uid)
-    return {tag: raw(dataset, keyword) or b"" for keyword, tag in _HEADER.items()}
+    return {tag: raw_value(dataset, keyword) or b"" for keyword, tag in _HEADER.items()}
 
 
 def _header(values: dict[int, bytes], transfer_syntax_uid: str) -> Header:
