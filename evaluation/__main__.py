@@ -146,7 +146,8 @@ def _chain(flags: argparse.Namespace) -> None:
     page = markdown(
         scores,
         model_files(flags.models),
-        title="The whole chain, from DICOM to RTSTRUCT",
+        title="The whole chain, from DICOM to RTSTRUCT"
+        + (", against derived labels" if flags.derived else ""),
         command=shown(flags.command_line),
         date=today(),
     )
