@@ -13,8 +13,8 @@ from pydicom import Dataset
 from oarflow.geometry import Grid
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import segment_organ
-from oarflow.structures import Localization
+from oarflow.segment import Segmenter
+from oarflow.structures import Localization, Segmentation
 from oarflow.volume import Source, Volume
 from training.cases import TrainingCase
 
@@ -79,27 +79,22 @@ def score_case(case: TrainingCase, store: ModelStore, jitter_mm: float | None) -
             organ: true_localization(case, organ, random.normal(0, jitter_mm, 3))
             for organ in case.masks
         }
+    segmenter = Segmenter(volume, localizations, store)
     for organ in case.masks:
         if organ in store.organs:
-            yield _score(case, organ, volume, localizations, store)
+            yield _score(case, segmenter.segment(organ), localizations.get(organ))
 
 
-def _score(
-    case: TrainingCase,
-    organ: str,
-    volume: Volume,
-    localizations: Mapping[str, Localization],
-    store: ModelStore,
-) -> Score:
+def _score(case: TrainingCase, result: Segmentation, localization: Localization | None) -> Score:
+    """localization: None for an organ that is not localized; its errors are not numbers then."""
+    organ = result.organ
     truth = case.masks[organ]
-    result = segment_organ(volume, organ, localizations, store)
     found = np.zeros(truth.shape, dtype=bool)
     if result.field is not None:
         found[result.field.box] = result.field.mask
     planes = truth.any(axis=(1, 2))
-    localization = localizations[organ]
     error, ends = np.nan, (np.nan, np.nan)
-    if localization.centroid_lps is not None and localization.slices is not None:
+    if localization is not None and localization.centroid_lps and localization.slices:
         centre = np.asarray(localization.centroid_lps)[::-1]
         error = float(np.linalg.norm((centre - case.centroid_mm(organ))[1:]))
         used = np.flatnonzero(planes)
