@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 from oarflow.runtime import preload_cuda_runtime
 
 preload_cuda_runtime()
+# MONAI imports whatever part of it is installed; the SDK's warns of a stack that training needs not.
+warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
 
 import torch  # noqa: E402
 

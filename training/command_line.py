@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from training import cards, commands, judging
 from training.configuration import Configuration, read_configuration
@@ -101,6 +104,14 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
     network.add_argument("--steps", type=int)
     network.add_argument("--seed", type=int)
+    network.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of the configuration; may be repeated, the same for export",
+    )
     models.add_argument("--models", type=Path, required=True, help="the models folder")
     device.add_argument("--device", default="cpu")
     some.add_argument("--patients", type=int, help="so many at most (default: all)")
@@ -137,7 +148,15 @@ def _fold(text: str) -> tuple[int, int]:
 
 
 def _network(options: Options) -> Configuration:
-    return read_configuration(options.network, steps=options.steps, seed=options.seed)
+    named = {"steps": options.steps, "seed": options.seed}
+    return read_configuration(options.network, **(named | dict(options.set)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, yaml.safe_load(value)
 
 
 def _systems(_: Options) -> None:

@@ -108,6 +108,27 @@ def test_any_layout_goes_from_fit_to_an_export_that_says_what_it_learned_from(
     assert (training.data, training.cases, training.steps) == ("Our clinic", 3, 2)
 
 
+def test_a_configuration_is_changed_on_the_command_line(
+    pddca: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = tmp_path / "network.yaml"
+    network.write_text(yaml.safe_dump(NETWORK))
+    models = tmp_path / "models"
+    models.mkdir()
+    shared = [str(network), "--data", str(pddca), "--work", str(tmp_path / "runs")]
+    changed = [*shared, "--set", "window=[-50, 90]", "--set", "steps=3"]
+    assert main(["fit", *changed]) == 0
+    assert main(["export", *changed, "--models", str(models), "--data-name", "Our clinic"]) == 0
+    card = ModelStore.open(models, device="cpu").card("Parotid_L")
+    assert card.channels[0].window == (-50, 90)
+    assert card.training.steps == 3
+    assert main(["fit", *shared, "--set", "windows=1"]) == 2
+    assert "windows" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["fit", *shared, "--set", "window"])
+    assert "'window' is not KEY=VALUE" in capsys.readouterr().err
+
+
 def test_an_mr_that_cannot_be_registered_is_left_out_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
