@@ -9,7 +9,7 @@ import warnings
 from oarflow.runtime import preload_cuda_runtime
 
 preload_cuda_runtime()
-# MONAI imports whatever part of it is installed; the SDK's warns of a stack that training needs not.
+# MONAI imports all of it that is installed; the deployment SDK then warns of a small stack.
 warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
 
 import torch  # noqa: E402
