@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from datasets.cases import Case, Image, Mask
 from datasets.clinic import contents
 from datasets.dose import dose_inside, openkbp_dose, plan_dose
-from datasets.labels import doubt
+from datasets.labels import doubts
 from evaluation.contours import common_grid, read_contours
 from evaluation.scores import read_masks
 from oarflow.geometry import Grid
@@ -105,12 +105,12 @@ def openkbp_doses(
         dose = openkbp_dose(doses, case)
         path = contours / f"{case_id}.dcm"
         drawn = read_masks(path, case.grid) if path.is_file() else {}
+        said = doubts(case, catalogue)
         for organ, mask in case.masks.items():
             if organ not in organs or not mask.any():
                 continue
-            said = doubt(case, organ, mask, catalogue)
             found = drawn.get(organ, np.zeros_like(mask))
-            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, said)
+            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, said[organ])
 
 
 def folder_doses(reference: Path, prediction: Path, catalogue: Catalogue) -> Iterator[OrganDose]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.labels import DOUBTS
 from evaluation.dose import DVH_GY, STATISTICS, OrganDose
 from evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
 
@@ -103,8 +104,7 @@ def markdown(doses: Sequence[OrganDose], source: str, command: str, date: str) -
     if len(sure) < len(doses):
         parts += [
             "## Without clinical contours in doubt",
-            f"The first table without the {len(doses) - len(sure)} clinical contours of an "
-            "implausible volume, outside the published CT, or mostly air.",
+            f"The first table without the {len(doses) - len(sure)} clinical contours {DOUBTS}.",
             table(sure),
         ]
     return "\n\n".join(parts) + "\n"

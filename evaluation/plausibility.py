@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.cases import Case
-from datasets.labels import doubt
+from datasets.labels import doubts
 from datasets.openkbp import OpenKbp
 from evaluation.calibrate import GOOD_DICE, whole
 from evaluation.calibration_cache import Predicted, Predictions, published
@@ -74,42 +74,37 @@ class Judge:
         for case_id in ids:
             case = published(cases[case_id])
             made = self.predictions.of(case)
-            found += self._of_references(case, made)
-            found += self._of_networks(case, made)
+            said = doubts(case, self.catalogue)
+            found += self._of_references(case, made, said)
+            found += self._of_networks(case, made, said)
             LOGGER.info("%s judged", case_id)
         return tuple(found)
 
-    def _of_references(self, case: Case, made: Predicted) -> Iterator[Verdict]:
+    def _of_references(
+        self, case: Case, made: Predicted, said: Mapping[str, str]
+    ) -> Iterator[Verdict]:
         excluded = openkbp_split().excluded
         kept = (organ for organ in case.masks if (organ, case.id) not in excluded)
         scene = gather(made.volume, tuple(references(case, kept)), self.catalogue)
         for organ, contour in scene.contours.items():
             flags = judge(contour, scene, self.measures)
             flags = tuple(flag for flag in flags if flag.rule not in NETWORK_RULES)
-            why = doubt(case, organ, case.masks[organ], self.catalogue)
-            blank = Verdict(case.id, organ, REFERENCE, dice=1.0, doubt=why)
+            blank = Verdict(case.id, organ, REFERENCE, dice=1.0, doubt=said[organ])
             yield _verdict(contour.item, blank, flags)
 
-    def _of_networks(self, case: Case, made: Predicted) -> Iterator[Verdict]:
+    def _of_networks(
+        self, case: Case, made: Predicted, said: Mapping[str, str]
+    ) -> Iterator[Verdict]:
         scene = gather(made.volume, made.segmentations, self.catalogue)
         flags = judge_all(scene, self.measures)
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
-            agreed, why = self._agreement(case, item)
+            agreed = _agreement(case, item)
+            why = "" if agreed is None else said[item.organ]
             blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why)
             yield _verdict(item, blank, flags.get(item.organ, ()))
             if contour and agreed is not None and agreed > GOOD_DICE:
                 yield from self._of_faults(case.id, contour, made.volume, scene)
-
-    def _agreement(self, case: Case, item: Segmentation) -> tuple[float | None, str]:
-        """Dice with the reference, None where there is none; and what speaks against that."""
-        if item.organ not in case.masks or (item.organ, case.id) in openkbp_split().excluded:
-            return None, ""
-        drawn = case.masks[item.organ]
-        if not drawn.any():
-            return None, ""
-        agreed = 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
-        return agreed, doubt(case, item.organ, drawn, self.catalogue)
 
     def _of_faults(
         self, case_id: str, contour: Contour, volume: Volume, scene: Scene
@@ -127,6 +122,16 @@ class Judge:
             left = dice_of(field, before)
             blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
+
+
+def _agreement(case: Case, item: Segmentation) -> float | None:
+    """Dice with the reference, None where there is none."""
+    if item.organ not in case.masks or (item.organ, case.id) in openkbp_split().excluded:
+        return None
+    drawn = case.masks[item.organ]
+    if not drawn.any():
+        return None
+    return 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
 
 
 def _verdict(item: Segmentation, blank: Verdict, flags: Sequence[Flag]) -> Verdict:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from scipy.stats import binomtest
 
+from datasets.labels import DOUBTS
 from evaluation.calibrate import GOOD_DICE
 from evaluation.planted import KINDS
 from evaluation.plausibility import HARMLESS_DICE, NETWORK, NETWORK_RULES, REFERENCE, Verdict
@@ -70,8 +71,8 @@ def _false_alarms(verdicts: Sequence[Verdict]) -> str:
         "",
         f"By rule, references: {_rules(references)}. Networks: {_rules(good)}.",
         "",
-        f"Left out of the first column are {len(doubted)} references in doubt (implausible "
-        f"volume, air, outside the published CT); the rules flag {_share(doubted)} of them.",
+        f"Left out of the first column are {len(doubted)} references in doubt ({DOUBTS}); the "
+        f"rules flag {_share(doubted)} of them.",
     ]
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from datasets.cases import Case, Mask
-from datasets.labels import doubt
+from datasets.labels import doubts
 from oarflow.geometry import Grid
 from oarflow.metrics import dice, surface_distances, volume_cc, within_slices
 from oarflow.organs import Catalogue
@@ -67,6 +67,7 @@ def score_case(
     masks: the contoured organs on the case's own grid, bool (z, y, x).
     """
     statuses = {part.name: part for part in result.organs}
+    said = doubts(case, catalogue)
     scores = []
     for organ, drawn in case.masks.items():
         part = statuses.get(organ)
@@ -89,7 +90,7 @@ def score_case(
                 volume_cc=volume_cc(mask, case.spacing_zyx),
                 reference_cc=volume_cc(drawn, case.spacing_zyx),
                 swapped=other is not None and dice(mask, other) > own,
-                doubt=doubt(case, organ, drawn, catalogue),
+                doubt=said[organ],
             )
         )
     return scores

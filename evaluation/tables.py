@@ -11,6 +11,7 @@ from statistics import fmean
 
 import numpy as np
 
+from datasets.labels import DOUBTS
 from evaluation.application import ModelFile
 from evaluation.chain import CaseScores
 from evaluation.scores import OrganScore
@@ -147,10 +148,9 @@ def _list(names: Iterable[str]) -> str:
 def _doubts(scores: Sequence[OrganScore]) -> str:
     doubted = [score for score in scores if score.doubt]
     if not doubted:
-        return "None: every reference has a plausible volume and lies on published CT."
+        return "None: no reference is in doubt."
     lines = [
-        "References of an implausible volume, outside the published CT, or mostly air. They count "
-        "in all figures above.",
+        f"References {DOUBTS}. They count in all figures above.",
         "",
         "| patient | organ | why | Dice | status |",
         "| --- | --- | --- | --- | --- |",

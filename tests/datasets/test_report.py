@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from datasets.__main__ import main
-from datasets.labels import facts
+from datasets.labels import doubts, facts
 from datasets.reading import each, read_ahead
 from datasets.report import Refused, markdown, page, survey, tables, text
 from oarflow.organs import load_catalogue
@@ -66,10 +66,10 @@ def test_swapped_sides_gaps_and_empty_masks_are_said() -> None:
         "Larynx": np.zeros_like(cord),
     }
     found = facts(replace(case, masks=masks), CATALOGUE)
-    doubts = {label.organ: label.doubt for label in found.labels}
-    assert "left and right are swapped" in doubts["Parotid_L"]
-    assert "left and right are swapped" in doubts["Parotid_R"]
-    assert "1 slices without contour in its middle" in doubts["SpinalCord"]
+    said = {label.organ: label.doubt for label in found.labels}
+    assert "left and right are swapped" in said["Parotid_L"]
+    assert "left and right are swapped" in said["Parotid_R"]
+    assert "1 slices without contour in its middle" in said["SpinalCord"]
     assert found.empty == ("Larynx",)
     assert "swapped" not in "".join(label.doubt for label in facts(case, CATALOGUE).labels)
 
@@ -104,3 +104,27 @@ def test_reading_ahead_keeps_order_and_bounds() -> None:
         list(read_ahead(cases, ["a", "z"]))
     with pytest.raises(ValueError, match="workers"):
         list(each(names, work, workers=0))
+
+
+def test_contours_in_bone_are_doubted_and_where_most_are_in_doubt_all_are() -> None:
+    case = replace(made_up(), body=None)
+    organs = ("Brainstem", "SpinalCord", "Parotid_L", "Parotid_R")
+
+    def said(hu: dict[str, int]) -> dict[str, str]:
+        # Four blocks beside one another, each of 12 x 24 x 8 voxels of 12 mm3: 27.6 cc.
+        ct = case.ct.copy()
+        masks = {organ: np.zeros(ct.shape, dtype=bool) for organ in organs}
+        for place, organ in enumerate(organs):
+            masks[organ][1:13, 4:28, 8 * place : 8 * place + 8] = True
+            ct[masks[organ]] = hu.get(organ, 20)
+        return doubts(replace(case, ct=ct, masks=masks), CATALOGUE)
+
+    assert set(said({}).values()) == {""}
+    in_bone = {"Brainstem": "mean of 270 HU", "SpinalCord": "mean of 180 HU"}
+    two = said({"Brainstem": 270, "SpinalCord": 180})
+    assert two == {**in_bone, "Parotid_L": "", "Parotid_R": ""}
+    three = said({"Brainstem": 270, "SpinalCord": 180, "Parotid_R": -700})
+    words = "3 of the patient's 4 contours are in doubt"
+    assert three == {**in_bone, "Parotid_R": "mean of -700 HU", "Parotid_L": words}
+    mandible = replace(case, masks={"Bone_Mandible": np.ones(case.ct.shape, dtype=bool)})
+    assert "HU" not in doubts(replace(mandible, ct=case.ct * 0 + 700), CATALOGUE)["Bone_Mandible"]
