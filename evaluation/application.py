@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oarflow.networks.card import CARD_NAME
 from oarflow.result import Result
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,5 +86,14 @@ def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:
     cards = sorted((*models.glob("*/model.json"), *models.glob("*.yaml")))
     for path in (*sources, ROOT / "app.yaml", *cards):
         if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            digest.update(path.name.encode() + b"\0" + what_counts(path))
     return digest.hexdigest()
+
+
+def what_counts(path: Path) -> bytes:
+    """A source, or a model card without the scores that a run does not depend on."""
+    if path.name != CARD_NAME:
+        return path.read_bytes()
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card.pop("validation", None)
+    return json.dumps(card, sort_keys=True).encode()
