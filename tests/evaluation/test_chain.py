@@ -175,6 +175,12 @@ def test_the_digest_depends_on_the_cards(tmp_path: Path) -> None:
     before = program_digest(models)
     assert program_digest(models) == before
     assert program_digest(models, {"position": "FFS"}) != before
+    card = models / "Larynx" / "model.json"
+    plain = json.loads(card.read_text())
+    card.write_text(json.dumps(plain | {"validation": {"data": "others", "n": {}, "figures": {}}}))
+    assert program_digest(models) == before, "scores of a network do not change its contours"
+    card.write_text(json.dumps(plain | {"threshold": 0.4}))
+    assert program_digest(models) != before
     (models / "Larynx" / "model.json").write_text("{}")
     assert program_digest(models) != before
 
