@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 TEMPORARY = ".part-"
@@ -14,12 +14,14 @@ TEMPORARY = ".part-"
 
 def write_safely(target: Path, *pieces: bytes) -> None:
     """Write a file whole or not at all; a file of this name is replaced. Raises OSError."""
-    temporary = target.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    temporary = target.parent / f"{TEMPORARY}{os.urandom(16).hex()}"
     try:
-        with temporary.open("xb", buffering=0) as file:
-            for piece in pieces:
-                _write_all(file.fileno(), piece)
-            os.fsync(file.fileno())
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            _write_all(descriptor, pieces)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.rename(target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -28,10 +30,14 @@ def write_safely(target: Path, *pieces: bytes) -> None:
     sync_folder(target.parent)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write_all(descriptor: int, pieces: Iterable[bytes]) -> None:
+    left = [memoryview(piece) for piece in pieces]
+    while left:
+        written = os.writev(descriptor, left)
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if left:
+            left[0] = left[0][written:]
 
 
 def make_folder(folder: Path) -> None:

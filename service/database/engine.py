@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -29,6 +29,10 @@ class Database:
         self.url = url
         self.engine = _engine(url, busy_seconds)
         self._writer = self.engine.execution_options(oarflow_write=True)
+        self._unsynced = self._writer
+        if self.sqlite:
+            unsynced = _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
+            self._unsynced = unsynced.execution_options(oarflow_write=True)
 
     @property
     def sqlite(self) -> bool:
@@ -41,9 +45,14 @@ class Database:
             session.connection()
             yield session
 
-    def begin(self) -> AbstractContextManager[Connection]:
-        """As write(), for statements that need no objects."""
-        return self._writer.begin()
+    def begin(self, *, synced: bool = True) -> AbstractContextManager[Connection]:
+        """As write(), for statements that need no objects.
+
+        synced: False for what is written anew from elsewhere after a loss of power. It survives
+        the end of this process and comes before whatever is committed later, but SQLite does not
+        wait for the disk. PostgreSQL does: it may be another machine, and lose power alone.
+        """
+        return (self._writer if synced else self._unsynced).begin()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -67,6 +76,7 @@ class Database:
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+        self._unsynced.dispose()
 
 
 def _alembic(url: str, connection: Connection) -> Config:
@@ -93,17 +103,24 @@ def _engine(url: str, busy_seconds: float) -> Engine:
         )
     if parsed.get_backend_name() != "sqlite":
         raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
-    engine = create_engine(parsed, connect_args={"timeout": busy_seconds}, pool_size=10)
-    event.listen(engine, "connect", _connected)
+    return _sqlite(parsed, busy_seconds, synchronous="FULL")
+
+
+def _sqlite(url: URL, busy_seconds: float, *, synchronous: str) -> Engine:
+    """WAL. synchronous FULL: what was committed survives a loss of power.
+
+    NORMAL: what was committed last may be taken back by one, unless a later commit was FULL.
+    """
+
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    engine = create_engine(url, connect_args={"timeout": busy_seconds}, pool_size=10)
+    event.listen(engine, "connect", connected)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def _connected(connection: Any, _record: object) -> None:
-    """WAL and full syncing: what was committed survives a loss of power."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.database import jobs
@@ -91,19 +91,40 @@ _TOUCH = (
     .values(last_received_at=bindparam("moment"))
     .returning(_SERIES.c.id, _SERIES.c.expected, _SERIES.c.resent)
 )
-_STANDS = select(
-    select(func.count())
-    .where(
-        _INSTANCES.c.series_id == bindparam("series_id"),
-        _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
-    )
-    .scalar_subquery(),
+_AS_ARRIVED = (
+    "sop_instance_uid",
+    "sop_class_uid",
+    "transfer_syntax_uid",
+    "sha256",
+    "size",
+    "path",
+)
+"""Columns of an instance that an arrival has as they are."""
+
+_NEWEST = (
     select(_JOBS.c.state)
     .where(_JOBS.c.series_id == bindparam("series_id"))
     .order_by(_JOBS.c.version.desc())
     .limit(1)
     .with_for_update()
-    .scalar_subquery(),
+    .scalar_subquery()
+)
+_SAME_UID = select(_INSTANCES.c.id).where(
+    _INSTANCES.c.series_id == bindparam("series_id"),
+    _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
+)
+_ADD_IF_USUAL = insert(_INSTANCES).from_select(
+    ["series_id", *_AS_ARRIVED, "conflict", "received_at"],
+    select(
+        *(
+            bindparam(name, type_=_INSTANCES.c[name].type)
+            for name in ("series_id", *_AS_ARRIVED, "conflict", "received_at")
+        )
+    ).where(
+        ~_SAME_UID.exists(),
+        _NEWEST.is_not_distinct_from(bindparam("usual", type_=_JOBS.c.state.type)),
+    ),
+    include_defaults=False,
 )
 _ADD = insert(_INSTANCES)
 
@@ -140,7 +161,8 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
             same.deleted_at, same.path = None, arrival.path
         return came_again(session, series.id), series.id
     standing = Standing.CONFLICT if same_uid else Standing.NEW
-    _add(session.connection(), arrival, series.id, conflict=standing is Standing.CONFLICT)
+    values = _values(arrival, series.id, conflict=standing is Standing.CONFLICT)
+    session.connection().execute(_ADD, values)
     series.last_received_at = now()
     if arrival.expected is not None:
         series.expected = max(series.expected or 0, arrival.expected)
@@ -155,34 +177,19 @@ def one_more(connection: Connection, arrival: Arrival, contoured: bool) -> bool:
     False where anything else is so: then journal() has to decide, and nothing but the moment is
     written.
     """
-    touch = {"its_folder": arrival.folder, "moment": now()}
+    moment = now()
+    touch = {"its_folder": arrival.folder, "moment": moment}
     series = connection.execute(_TOUCH, touch).first()
-    if series is None:
+    if series is None or series.resent or arrival.expected not in (None, series.expected):
         return False
-    counted = arrival.expected is None or arrival.expected == series.expected
-    stands = {"series_id": series.id, "sop_instance_uid": arrival.sop_instance_uid}
-    before, state = connection.execute(_STANDS, stands).one()
+    values = _values(arrival, series.id, conflict=False) | {"received_at": moment}
     usual = State.RECEIVED if contoured else None
-    if before or series.resent or not counted or state != usual:
-        return False
-    _add(connection, arrival, series.id, conflict=False)
-    return True
+    return connection.execute(_ADD_IF_USUAL, values | {"usual": usual}).rowcount == 1
 
 
-def _add(connection: Connection, arrival: Arrival, series_id: int, *, conflict: bool) -> None:
-    connection.execute(
-        _ADD,
-        {
-            "series_id": series_id,
-            "sop_instance_uid": arrival.sop_instance_uid,
-            "sop_class_uid": arrival.sop_class_uid,
-            "transfer_syntax_uid": arrival.transfer_syntax_uid,
-            "sha256": arrival.sha256,
-            "size": arrival.size,
-            "path": arrival.path,
-            "conflict": conflict,
-        },
-    )
+def _values(arrival: Arrival, series_id: int, *, conflict: bool) -> dict[str, object]:
+    as_arrived = {name: getattr(arrival, name) for name in _AS_ARRIVED}
+    return as_arrived | {"series_id": series_id, "conflict": conflict}
 
 
 def _series(session: Session, arrival: Arrival) -> Series:

@@ -55,7 +55,7 @@ class Together:
 
     def _write(self, batch: list[_Wish[object]]) -> None:
         try:
-            with self._database.begin() as connection:
+            with self._database.begin(synced=False) as connection:
                 for wish in batch:
                     wish.value = wish.write(connection)
         except IntegrityError as error:

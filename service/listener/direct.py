@@ -8,8 +8,6 @@ not plainly a C-STORE is pynetdicom's as it came.
 
 from __future__ import annotations
 
-import select
-import ssl
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from dataclasses import dataclass, field
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 
+from service.listener.bounded import BoundedSocket
 from service.listener.statuses import NotStored, Status
 
 LINGER_SECONDS = 0.1
@@ -178,15 +177,9 @@ class DirectProvider(DULServiceProvider):
 
     def _more(self) -> bool:
         """Whether there is more to read, soon."""
-        connection = self.socket.socket if self.socket is not None else None
-        if connection is None or self._kill_thread or not self.to_provider_queue.empty():
+        if self._kill_thread or not self.to_provider_queue.empty():
             return False
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
-            return True
-        try:
-            return bool(select.select([connection], [], [], LINGER_SECONDS)[0])
-        except (OSError, ValueError):  # closed meanwhile: pynetdicom finds it so, too
-            return False
+        return isinstance(self.socket, BoundedSocket) and self.socket.comes(LINGER_SECONDS)
 
 
 def _fragments(pdu: memoryview) -> Iterator[_Fragment]:

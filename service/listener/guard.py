@@ -1,4 +1,4 @@
-"""The socket side: who may connect, TLS, and bounds on what a peer can make the node hold."""
+"""The server's side of the socket: who may connect, how many, and TLS."""
 
 from __future__ import annotations
 
@@ -10,60 +10,15 @@ from functools import partial
 from typing import Any
 
 from pynetdicom.association import Association
-from pynetdicom.transport import (
-    AssociationSocket,
-    RequestHandler,
-    ThreadedAssociationServer,
-)
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from service.listener.admission import Admission
+from service.listener.bounded import BoundedSocket
 from service.listener.direct import DirectProvider, Store
 
 LOGGER = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 10.0
-_PDU_SLACK = 4096
-"""What a PDU other than P-DATA may exceed the negotiated length by; associations are longer."""
-
-_ASSOCIATE_BYTES = 1 << 17
-"""More than 128 presentation contexts need."""
-
-
-class BoundedSocket(AssociationSocket):
-    """A socket that ends an association whose PDUs or messages are too long."""
-
-    max_pdu: int
-    max_message: int
-    held: int
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read all of it in large pieces. Raises OSError where it is more than allowed."""
-        self.held += nr_bytes
-        longest = max(self.max_pdu + _PDU_SLACK, _ASSOCIATE_BYTES)
-        if nr_bytes > longest or self.held > self.max_message + longest:
-            LOGGER.warning("an association sent more than is allowed; it is ended")
-            raise OSError("more than is allowed")
-        if self.socket is None:
-            raise OSError("closed")
-        data = bytearray(nr_bytes)
-        view = memoryview(data)
-        done = 0
-        while done < nr_bytes:
-            count = self.socket.recv_into(view[done:])
-            if not count:
-                break
-            done += count
-        view.release()
-        # Many senders wait for the acknowledgement of a command before they send its data.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return data[:done]
-
-
-def message_taken(association: Association) -> None:
-    """A message was taken over: its bytes no longer count."""
-    connection = association.dul.socket
-    if isinstance(connection, BoundedSocket):
-        connection.held = 0
 
 
 @dataclass(frozen=True)
@@ -91,11 +46,7 @@ class _Handler(RequestHandler):
         plain = association.dul.socket
         if plain is None:
             raise OSError("closed")
-        # pynetdicom makes both itself, and a second wrapper of the socket would connect twice.
-        plain.__class__ = BoundedSocket
-        bounded: Any = plain
-        bounded.max_pdu, bounded.max_message = self._limits.max_pdu, self._limits.max_message
-        bounded.held = 0
+        BoundedSocket.bind(plain, self._limits.max_pdu, self._limits.max_message)
         association.dul.__class__ = DirectProvider
         provider: Any = association.dul
         provider.store, provider.message = self._limits.store, None

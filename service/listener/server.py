@@ -32,8 +32,9 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from oarflow.errors import ConfigurationError
 from service.database.receiving import Origin
 from service.listener.admission import Admission
+from service.listener.bounded import BoundedSocket
 from service.listener.direct import Request
-from service.listener.guard import GuardedServer, Limits, message_taken
+from service.listener.guard import GuardedServer, Limits
 from service.listener.receiver import MEGABYTE, Receiver
 from service.listener.statuses import NotStored, Status
 from service.listener.tls import server_context
@@ -191,7 +192,9 @@ class Listener:
 
     def _take(self, association: Association, request: Request, data: bytes) -> NotStored | None:
         """Answered when the instance is safe."""
-        message_taken(association)
+        connection = association.dul.socket
+        if isinstance(connection, BoundedSocket):
+            connection.held = 0  # the message is taken over
         requestor = association.requestor
         assert requestor.primitive is not None
         origin = Origin(
