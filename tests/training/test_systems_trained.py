@@ -13,6 +13,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from oarflow.structures import Status
 from tests.training.patients import ORGANS, patient, small
+from training.architectures import build_network
 from training.architectures.dyn_unet import SupervisedUNet
 from training.comparisons import FUSION, table, view_scores
 from training.configuration import Configuration, read_configuration, shipped
@@ -23,7 +24,7 @@ from training.losses import generalized_dice, objective, weighted_cross_entropy
 from training.paired import PairedCase
 from training.regions import RegionSampler, cut_to_box
 from training.samplers import sampler_for
-from training.tuning import volume_of
+from training.tuning import true_localization, volume_of
 
 KNOWN = torch.ones(1, 1, dtype=torch.bool)
 
@@ -76,6 +77,7 @@ def test_every_shipped_configuration_of_the_three_systems_is_valid() -> None:
         assert read_configuration(name).name == name
     for organ in names["c2f_fine"]:
         assert read_configuration(f"c2f_fine/{organ}").dimensions == 3
+    assert names["twostep_each"] == names["c2f_fine"]
     hanseg = read_configuration("hanseg")
     assert (len(hanseg.organs), hanseg.in_channels) == (30, 2)
 
@@ -143,6 +145,23 @@ def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: P
         assert card.sided
     store = ModelStore.open(models, device="cpu")
     result = Segmenter(volume_of(cases[0]), {}, store).segment("Mandible_Ramus_R")
+    assert result.status is not Status.NO_MODEL
+    assert "the network ended in an error" not in result.flags
+
+
+def test_a_second_step_about_a_localization_trains_and_runs(tmp_path: Path) -> None:
+    cases = [patient(number) for number in range(2)]
+    shrunk = {"widths": [4, 8, 8], "patch_mm": [48, 64, 64], "spacing_mm": [4, 4, 4], "steps": 2}
+    configuration = read_configuration("twostep_each/Parotid_L", **shrunk)
+    assert isinstance(build_network(configuration), SupervisedUNet)
+    train(sampler_for(cases, configuration), configuration, tmp_path / "w")
+    card = export(configuration, tmp_path / "w", tmp_path, cases=2, data="made up", version="1.0.0")
+    assert (card.organs, card.margin_mm) == (("Parotid_L",), 17)
+    case = cases[0]
+    found = {"Parotid_L": true_localization(case, "Parotid_L", np.zeros(3))}
+    result = Segmenter(volume_of(case), found, ModelStore.open(tmp_path, device="cpu")).segment(
+        "Parotid_L"
+    )
     assert result.status is not Status.NO_MODEL
     assert "the network ended in an error" not in result.flags
 
