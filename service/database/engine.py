@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
+from service.database.quick import QuickConnection, Transaction
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -29,10 +30,11 @@ class Database:
         self.url = url
         self.engine = _engine(url, busy_seconds)
         self._writer = self.engine.execution_options(oarflow_write=True)
-        self._unsynced = self._writer
+        self._quick: QuickConnection | None = None
         if self.sqlite:
-            unsynced = _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
-            self._unsynced = unsynced.execution_options(oarflow_write=True)
+            self._quick = QuickConnection(
+                _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
+            )
 
     @property
     def sqlite(self) -> bool:
@@ -45,14 +47,13 @@ class Database:
             session.connection()
             yield session
 
-    def begin(self, *, synced: bool = True) -> AbstractContextManager[Connection]:
-        """As write(), for statements that need no objects.
+    def begin_quickly(self) -> AbstractContextManager[Transaction]:
+        """As write(), for few statements that can be executed anew after a loss of power.
 
-        synced: False for what is written anew from elsewhere after a loss of power. It survives
-        the end of this process and comes before whatever is committed later, but SQLite does not
+        They outlive this process, and come before whatever is committed later; but SQLite does not
         wait for the disk. PostgreSQL does: it may be another machine, and lose power alone.
         """
-        return (self._writer if synced else self._unsynced).begin()
+        return self._writer.begin() if self._quick is None else self._quick.begin()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -75,8 +76,9 @@ class Database:
 
     def close(self) -> None:
         """Give back the connections."""
+        if self._quick is not None:
+            self._quick.close()
         self.engine.dispose()
-        self._unsynced.dispose()
 
 
 def _alembic(url: str, connection: Connection) -> Config:

@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.database import jobs
 from service.database.models import Instance, Job, Series, Study, now
+from service.database.quick import Transaction
 from service.states import RESTARTABLE, State
 
 
@@ -171,7 +172,7 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
     return standing, series.id
 
 
-def one_more(connection: Connection, arrival: Arrival, contoured: bool) -> bool:
+def one_more(transaction: Transaction, arrival: Arrival, contoured: bool) -> bool:
     """The usual case in three statements: one more instance of a series that is being received.
 
     False where anything else is so: then journal() has to decide, and nothing but the moment is
@@ -179,12 +180,15 @@ def one_more(connection: Connection, arrival: Arrival, contoured: bool) -> bool:
     """
     moment = now()
     touch = {"its_folder": arrival.folder, "moment": moment}
-    series = connection.execute(_TOUCH, touch).first()
-    if series is None or series.resent or arrival.expected not in (None, series.expected):
-        return False
-    values = _values(arrival, series.id, conflict=False) | {"received_at": moment}
-    usual = State.RECEIVED if contoured else None
-    return connection.execute(_ADD_IF_USUAL, values | {"usual": usual}).rowcount == 1
+    for series_id, expected, resent in transaction.execute(_TOUCH, touch).fetchall():
+        if resent or arrival.expected not in (None, expected):
+            return False
+        values = _values(arrival, series_id, conflict=False) | {
+            "received_at": moment,
+            "usual": State.RECEIVED if contoured else None,
+        }
+        return transaction.execute(_ADD_IF_USUAL, values).rowcount == 1
+    return False
 
 
 def _values(arrival: Arrival, series_id: int, *, conflict: bool) -> dict[str, object]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from service.database.engine import Database
+from service.database.quick import Transaction
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class _Wish(Generic[T]):
     """What a thread waits for. order: of the rows that it locks, the same everywhere."""
 
     order: str
-    write: Callable[[Connection], T]
+    write: Callable[[Transaction], T]
     value: T | None = None
     error: Exception | None = None
     settled: bool = False
@@ -35,7 +35,7 @@ class Together:
         self._mutex = threading.Lock()
         self._turn = threading.Lock()
 
-    def write(self, order: str, work: Callable[[Connection], T]) -> T:
+    def write(self, order: str, work: Callable[[Transaction], T]) -> T:
         """Committed on return. Raises what the work or the commit raises.
 
         work: may be called twice, the first time in vain. order: those that lock several rows
@@ -55,9 +55,9 @@ class Together:
 
     def _write(self, batch: list[_Wish[object]]) -> None:
         try:
-            with self._database.begin(synced=False) as connection:
+            with self._database.begin_quickly() as transaction:
                 for wish in batch:
-                    wish.value = wish.write(connection)
+                    wish.value = wish.write(transaction)
         except IntegrityError as error:
             if len(batch) > 1:  # one of them: the others shall not suffer
                 for wish in batch:

@@ -94,7 +94,7 @@ class Receiver:
         arrival = self._arrival(origin, contents, path, len(data))
         contoured = contents.header.modality in self._series.modalities
         if self._together.write(
-            arrival.folder, lambda connection: receiving.one_more(connection, arrival, contoured)
+            arrival.folder, lambda transaction: receiving.one_more(transaction, arrival, contoured)
         ):
             return Standing.NEW
         if self._again(origin, contents, path, data):

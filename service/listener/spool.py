@@ -54,16 +54,19 @@ class Spool:
     def keep(self, target: Path, origin: Origin, contents: Contents, data: bytes) -> None:
         """Write the instance safely to its place. Raises NotStored."""
         try:
-            make_folder(target.parent)
-            write_safely(target, _preface(origin, contents), data)
+            try:
+                write_safely(target, _preface(origin, contents), data)
+            except FileNotFoundError:  # the first of its series
+                make_folder(target.parent)
+                write_safely(target, _preface(origin, contents), data)
         except OSError as error:
             LOGGER.error("an instance cannot be written: %s", errno.errorcode.get(error.errno or 0))
             reason = "the disk is full" if error.errno in _NO_ROOM else "the disk does not take it"
             raise NotStored(Status.OUT_OF_RESOURCES, reason) from error
 
     def relative(self, path: Path) -> str:
-        """As the database has it."""
-        return path.relative_to(self.root).as_posix()
+        """As the database has it. path: of this spool."""
+        return f"{INCOMING}/{path.parent.name}/{path.name}"
 
     def stored(self) -> list[Path]:
         """Every instance on disk."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -15,20 +16,22 @@ from pydicom import Dataset, Sequence, dcmread
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_messages import C_ECHO_RQ, C_STORE_RQ
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.dsutils import decode
 from pynetdicom.sop_class import Verification
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from service.database import receiving
-from service.database.models import Lease
+from service.database import Database, receiving
+from service.database.models import Instance, Lease, now
+from service.database.quick import QuickConnection, Transaction
 from service.database.receiving import Standing
 from service.database.together import Together
 from service.listener import dataset as dataset_module
 from service.listener.dataset import Contents, inspect
 from service.listener.direct import Request, answer
+from service.listener.receiver import Receiver
 from service.listener.server import Listener
 from service.listener.skim import NotPlain, skim
 from service.listener.spool import split
@@ -204,6 +207,32 @@ def test_an_abort_in_the_middle_leaves_nothing(bench: Bench, association: Associ
     assert [one.sop_instance_uid for one in bench.instances()] == [uid("a", 1)]
 
 
+def test_what_comes_behind_a_store_in_one_piece_is_not_lost(
+    bench: Bench, paused: Association
+) -> None:
+    """The socket reads ahead, and what it read is for pynetdicom too: store, echo, store, echo."""
+    context_id = context_of(paused)
+    (other,) = (one for one in paused.accepted_contexts if one.abstract_syntax == Verification)
+    assert other.context_id is not None
+    request = C_ECHO()
+    request.MessageID, request.AffectedSOPClassUID = 9, UID(Verification)
+    message = C_ECHO_RQ()
+    message.primitive_to_message(request)
+    (echo,) = (
+        pdu(other.context_id, (value[0], value[1:]))
+        for pdata in message.encode_msg(other.context_id, 16384)
+        for _, value in pdata.presentation_data_value_list
+    )
+    sent = b""
+    for k in range(2):
+        sent += b"".join(pdu(context_id, part) for part in pieces(k, context_id, 300))
+        sent += echo
+    send(paused, sent)
+    answers = [paused.dimse.get_msg(block=True)[1] for _ in range(4)]
+    assert Counter(map(type, answers)) == {C_STORE: 2, C_ECHO: 2}
+    assert len(bench.instances()) == 2
+
+
 REQUEST = Request(5, 77, SYNTAX, CT, "1.2.3")
 
 
@@ -350,11 +379,12 @@ def test_a_commit_that_fails_in_the_middle_of_a_series_is_not_success(
     assert bench.send(ct_slice("a", 1, value=7)) is Standing.CONFLICT
 
 
-def lease(name: str) -> Callable[[Connection], str]:
+def lease(name: str) -> Callable[[Transaction], str]:
     """Work that writes a row of this name, and fails where there is one."""
 
-    def work(connection: Connection) -> str:
-        connection.execute(insert(Lease), {"resource": name, "owner": "test", "token": name})
+    def work(transaction: Transaction) -> str:
+        row = {"resource": name, "owner": "test", "token": name, "beats": 0}
+        transaction.execute(insert(Lease), row | {"taken_at": now(), "beaten_at": now()})
         return name
 
     return work
@@ -363,24 +393,26 @@ def lease(name: str) -> Callable[[Connection], str]:
 def test_what_waits_together_is_one_commit_and_a_fault_is_its_owner_s(bench: Bench) -> None:
     """While the first holds everybody up, four more wait; one of them fails, the others do not."""
     together = Together(bench.database)
-    commits = []
-    event.listen(bench.database.engine, "commit", commits.append)
+    with bench.database.begin_quickly() as quick:
+        assert isinstance(quick, QuickConnection)
+    done: list[str] = []
+    quick._open().set_trace_callback(done.append)
     entered, go_on = threading.Event(), threading.Event()
 
-    def slow(connection: Connection) -> str:
+    def slow(transaction: Transaction) -> str:
         entered.set()
         assert go_on.wait(30)
-        return lease("slow")(connection)
+        return lease("slow")(transaction)
 
     results: dict[str, object] = {}
 
-    def ask(name: str, work: Callable[[Connection], str]) -> None:
+    def ask(name: str, work: Callable[[Transaction], str]) -> None:
         try:
             results[name] = together.write(name, work)
         except IntegrityError as error:
             results[name] = type(error)
 
-    def start(name: str, work: Callable[[Connection], str]) -> threading.Thread:
+    def start(name: str, work: Callable[[Transaction], str]) -> threading.Thread:
         thread = threading.Thread(target=ask, args=(name, work))
         thread.start()
         return thread
@@ -393,15 +425,15 @@ def test_what_waits_together_is_one_commit_and_a_fault_is_its_owner_s(bench: Ben
     for thread in threads:
         thread.join(30)
     assert results == {"slow": "slow", "a": "a", "b": "b", "c": "c"}
-    assert len(commits) == 2
+    assert done.count("COMMIT") == 2
 
     entered.clear()
     go_on.clear()
 
-    def slow_again(connection: Connection) -> str:
+    def slow_again(transaction: Transaction) -> str:
         entered.set()
         assert go_on.wait(30)
-        return lease("slow again")(connection)
+        return lease("slow again")(transaction)
 
     threads = [start("slow again", slow_again)]
     assert entered.wait(30)
@@ -413,3 +445,77 @@ def test_what_waits_together_is_one_commit_and_a_fault_is_its_owner_s(bench: Ben
         thread.join(30)
     assert results["a"] is IntegrityError
     assert (results["d"], results["e"], results["slow again"]) == ("d", "e", "slow again")
+
+
+def test_a_quick_transaction_is_whole_or_not_at_all_and_fails_as_others_do(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, database={"busy_seconds": 0.2})
+
+    def rows() -> list[str]:
+        with bench.database.read() as session:
+            return sorted(one.resource for one in session.query(Lease))
+
+    def write(*names: str) -> None:
+        with bench.database.begin_quickly() as quick:
+            for name in names:
+                lease(name)(quick)
+
+    with pytest.raises(IntegrityError):
+        write("a", "b", "a")
+    assert rows() == []
+    with bench.database.write(), pytest.raises(OperationalError):
+        write("a")
+    write("a", "b")
+    assert rows() == ["a", "b"]
+
+
+def test_a_database_locked_in_the_middle_of_a_series_is_out_of_resources(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, database={"busy_seconds": 0.2})
+    bench.send(ct_slice("a", 0))
+    with bench.database.write(), pytest.raises(NotStored) as refusal:
+        bench.send(ct_slice("a", 1))
+    assert refusal.value.status is Status.OUT_OF_RESOURCES
+    assert bench.send(ct_slice("a", 1)) is Standing.NEW
+    assert len(bench.instances()) == 2
+
+
+def test_only_what_files_hold_too_is_committed_without_a_sync(bench: Bench) -> None:
+    """SQLite's numbers: 1 is NORMAL, 2 is FULL."""
+    asked = text("PRAGMA synchronous")
+    with bench.database.begin_quickly() as quick:
+        assert quick.execute(asked, {}).fetchall() == [(1,)]
+    with bench.database.write() as session:
+        assert session.scalar(asked) == 2
+
+
+def test_rows_that_a_loss_of_power_takes_back_are_written_anew(bench: Bench) -> None:
+    """The database as it was some instances ago, beside the files, which are synced."""
+
+    def rows(database: Database) -> dict[str, dict[str, object]]:
+        """What they say, but not when and in which order they were written."""
+        with database.read() as session:
+            return {
+                one.sop_instance_uid: {
+                    name: value for name, value in vars(one).items() if name in kept
+                }
+                for one in session.query(Instance)
+            }
+
+    kept = set(Instance.__table__.columns.keys()) - {"id", "received_at"}
+    bench.send_series("a", range(2))
+    files = [one for one in bench.settings.storage.root.glob("node.db*") if one.suffix != ".db-shm"]
+    assert len(files) == 2
+    before = {file: file.read_bytes() for file in files}
+    bench.send_series("a", range(2, 5))
+    whole = rows(bench.database)
+    assert len(whole) == 5
+    bench.database.close()
+    for file, content in before.items():
+        file.write_bytes(content)
+
+    restarted = Database(bench.settings.database_url)
+    assert len(rows(restarted)) == 2
+    receiver = Receiver(bench.settings, restarted)
+    assert receiver.recover() == 3
+    assert rows(restarted) == whole
+    assert receiver.recover() == 0
+    restarted.close()
