@@ -19,10 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class Rows(Protocol):
-    """What a statement found, and how many rows it wrote."""
-
-    @property
-    def rowcount(self) -> int: ...
+    """What a statement found or, by RETURNING, wrote."""
 
     def fetchall(self) -> Any: ...
 

@@ -114,18 +114,18 @@ _SAME_UID = select(_INSTANCES.c.id).where(
     _INSTANCES.c.series_id == bindparam("series_id"),
     _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
 )
-_ADD_IF_USUAL = insert(_INSTANCES).from_select(
-    ["series_id", *_AS_ARRIVED, "conflict", "received_at"],
-    select(
-        *(
-            bindparam(name, type_=_INSTANCES.c[name].type)
-            for name in ("series_id", *_AS_ARRIVED, "conflict", "received_at")
-        )
-    ).where(
-        ~_SAME_UID.exists(),
-        _NEWEST.is_not_distinct_from(bindparam("usual", type_=_JOBS.c.state.type)),
-    ),
-    include_defaults=False,
+_ALL = ("series_id", *_AS_ARRIVED, "conflict", "received_at")
+_ADD_IF_USUAL = (
+    insert(_INSTANCES)
+    .from_select(
+        _ALL,
+        select(*(bindparam(name, type_=_INSTANCES.c[name].type) for name in _ALL)).where(
+            ~_SAME_UID.exists(),
+            _NEWEST.is_not_distinct_from(bindparam("usual", type_=_JOBS.c.state.type)),
+        ),
+        include_defaults=False,
+    )
+    .returning(_INSTANCES.c.id)
 )
 _ADD = insert(_INSTANCES)
 
@@ -187,7 +187,7 @@ def one_more(transaction: Transaction, arrival: Arrival, contoured: bool) -> boo
             "received_at": moment,
             "usual": State.RECEIVED if contoured else None,
         }
-        return transaction.execute(_ADD_IF_USUAL, values).rowcount == 1
+        return bool(transaction.execute(_ADD_IF_USUAL, values).fetchall())
     return False
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,7 @@ from service.listener.server import Listener
 from service.listener.skim import NotPlain, skim
 from service.listener.spool import split
 from service.listener.statuses import NotStored, Status
+from service.states import State
 from tests.service.node_bench import (
     CT,
     SENDER,
@@ -519,3 +521,36 @@ def test_rows_that_a_loss_of_power_takes_back_are_written_anew(bench: Bench) -> 
     assert rows(restarted) == whole
     assert receiver.recover() == 0
     restarted.close()
+
+
+def one_journal_call(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a series only the first instance takes the long way, and an unusual one."""
+    calls = []
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return journal(*arguments)
+
+    journal = receiving.journal
+    monkeypatch.setattr(receiving, "journal", counted)
+    bench.send_series("a", range(5))
+    assert len(calls) == 1
+    assert bench.send(ct_slice("a", 1, value=7)) is Standing.CONFLICT
+    assert len(calls) == 2
+    assert [one.conflict for one in bench.instances()] == 5 * [False] + [True]
+    assert bench.way() == [State.RECEIVED]
+
+
+def test_the_usual_instance_is_written_the_short_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_journal_call(bench, monkeypatch)
+
+
+@pytest.mark.node
+def test_the_usual_instance_is_written_the_short_way_on_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: Any
+) -> None:
+    url, _ = postgresql
+    Database(url).migrate()
+    one_journal_call(Bench(tmp_path, database={"url": url}), monkeypatch)
