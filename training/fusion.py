@@ -23,9 +23,9 @@ from oarflow.networks.card import (
     View,
     write_card,
 )
-from oarflow.networks.sampling import NetworkGrid
+from oarflow.networks.sampling import NetworkGrid, read, read_weights
 from oarflow.networks.store import ModelStore
-from training.cases import Pose, TrainingCase, sample_mask
+from training.cases import TrainingCase
 from training.export import rounded, torchscript
 from training.tuning import volume_of
 
@@ -110,8 +110,12 @@ def maps_of(
 
 def truth_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bool_]:
     """A label on a coarse grid, bool (z, y, x): voxels that it fills by half."""
-    share = sample_mask(case, organ, Pose.straight(np.zeros(3)), grid.axes)
-    return share.numpy() >= 0.5
+    mask = case.masks[organ]
+    z, y, x = (
+        read_weights(np.arange(count) * step, axis, 0.0)
+        for count, step, axis in zip(mask.shape, case.spacing_mm, grid.axes, strict=True)
+    )
+    return read(mask.astype(np.float32), (z, y, x), outside=0.0) >= 0.5
 
 
 def _voxels(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
