@@ -173,7 +173,7 @@ def _tests(systems: Sequence[System], organs: Sequence[str]) -> str:
         tests.append(wilcoxon(theirs, ours).p)
         differences.append(float(np.mean(theirs) - np.mean(ours)))
     cells = {
-        pair: f"{difference:+.3f} (p {p:.3f})"
+        pair: f"{difference:+.3f} (p {'< 0.001' if p < 0.001 else f'{p:.3f}'})"
         for pair, difference, p in zip(pairs, differences, holm(tests), strict=True)
     }
     lines = [
