@@ -173,7 +173,7 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
 
 
 def one_more(transaction: Transaction, arrival: Arrival, contoured: bool) -> bool:
-    """The usual case in three statements: one more instance of a series that is being received.
+    """The usual case in two statements: one more instance of a series that is being received.
 
     False where anything else is so: then journal() has to decide, and nothing but the moment is
     written.
