@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -62,17 +62,19 @@ def _whole(field: ProbabilityField | None, shape: tuple[int, ...]) -> NDArray[np
     return values
 
 
-def compare_pairs(cases: Sequence[TrainingCase], first: Path, second: Path, output: Path) -> None:
+def compare_pairs(cases: Iterable[TrainingCase], first: Path, second: Path, output: Path) -> None:
     """Write a Markdown table of the organs that both models folders know."""
     stores = [ModelStore.open(folder, device="cpu") for folder in (first, second)]
     by_organ: dict[str, list[Agreement]] = defaultdict(list)
+    count = 0
     for case in cases:
+        count += 1
         for organ, agreement in agreements(case, *stores):
             by_organ[organ].append(agreement)
     lines = [
         "# Two networks an organ",
         "",
-        f"Made by `python -m training agreement` from {len(cases)} tuning patients. Mean Dice"
+        f"Made by `python -m training agreement` from {count} tuning patients. Mean Dice"
         " with the reference of each network and of the mean of their fields, and of the two"
         " networks with each other.",
         "",

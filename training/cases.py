@@ -1,4 +1,4 @@
-"""Training patients in memory, and samples drawn from them as the networks will see patients."""
+"""Training patients, and samples drawn from them as the networks will see patients."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.cases import Case
+from datasets.cases import Case, LazyMasks
 from oarflow.networks.sampling import AIR_HU
+from training.labels import Label, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,34 +20,33 @@ class TrainingCase:
     """One patient.
 
     ct: int16 (z, y, x) HU, x to the left, y to the back, z to the head. spacing_mm: (z, y, x).
-    masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing.
+    masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing. mr: float32
+    on the CT's voxels, scaled as networks read it; None where there is none.
     """
 
     name: str
     ct: NDArray[np.int16]
     spacing_mm: NDArray[np.float64]
-    masks: dict[str, NDArray[np.bool_]]
+    masks: Labels
+    mr: NDArray[np.float32] | None = None
 
     def centroid_mm(self, organ: str) -> NDArray[np.float64]:
         """(z, y, x) centre of mass of a label, mm from the first voxel."""
-        return np.asarray(np.argwhere(self.masks[organ]).mean(axis=0) * self.spacing_mm)
+        return np.asarray(self.masks.label(organ).indices.mean(axis=0) * self.spacing_mm)
 
     def range_mm(self, organ: str) -> tuple[float, float]:
         """First and last labelled plane along z, in mm."""
-        planes = np.flatnonzero(self.masks[organ].any(axis=(1, 2)))
-        return float(planes[0] * self.spacing_mm[0]), float(planes[-1] * self.spacing_mm[0])
+        planes = self.masks.label(organ).indices[:, 0]
+        return float(planes.min() * self.spacing_mm[0]), float(planes.max() * self.spacing_mm[0])
 
 
-def in_memory(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
+def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     """A case with its masks, cropped to where its CT was published. Empty masks are left out."""
     box = (slice(None),) * 3 if case.body is None else _bounding_box(case.body, margin=2)
-    masks = {
-        organ: case.masks[organ][box]
-        for organ in case.masks
-        if organ not in excluded and case.masks[organ].any()
-    }
+    kept = tuple(organ for organ in case.masks if organ not in excluded)
+    masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
-    return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), masks)
+    return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), Labels(masks))
 
 
 def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:
@@ -126,5 +126,13 @@ def sample_mask(
     case: TrainingCase, organ: str, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
 ) -> Tensor:
     """float32 (z, y, x), 0 to 1, the share of a label on a sample's grid."""
+    return sample_label(case, case.masks.label(organ), pose, axes_mm)
+
+
+def sample_label(
+    case: TrainingCase, label: Label, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
+) -> Tensor:
+    """The same of a label that is the case's or a part of one."""
     z, y, x = axes_mm
-    return sample(case.masks[organ], case.spacing_mm, pose, (z, y, x), 0.0)
+    moved = Pose(pose.centre_mm - np.asarray(label.first) * case.spacing_mm, pose.linear)
+    return sample(label.inside, case.spacing_mm, moved, (z, y, x), 0.0)

@@ -33,12 +33,12 @@ def fit(configuration: Configuration, data: TrainingData, work: Path, device: st
     A configuration that validates does so on the split's tuning patients.
     """
     mr = "mr" in configuration.images
-    sampler = sampler_for(data.fitting(mr=mr), configuration)
+    sampler = sampler_for(data.keep(data.split.fit, work, mr=mr), configuration)
     if isinstance(sampler, Sized):
         configuration = configuration.lasting(len(sampler))
     validation = None
     if configuration.validate_every:
-        validation = validation_sampler(data.tuning(mr=mr), configuration)
+        validation = validation_sampler(data.keep(data.split.tune, work, mr=mr), configuration)
     with progress(configuration.name, configuration.steps) as report:
         train(
             sampler,
@@ -87,8 +87,8 @@ def _origin(configuration: Configuration, data: TrainingData) -> str:
 def fusion(data: TrainingData, models: Path, patients: int | None, device: str) -> None:
     """Learn the fusion of the three views of a models folder, and write it beside them."""
     store = ModelStore.open(models, device=device)
-    fitted = data.fitting(most=patients)
-    card = export_fusion(fit_fusion(fitted, store), store, len(fitted))
+    fitted = data.split.fit[:patients]
+    card = export_fusion(fit_fusion(data.read(fitted), store), store, len(fitted))
     sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
 
 

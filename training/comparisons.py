@@ -17,7 +17,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from training.cases import TrainingCase
 from training.fusion import maps_of, organs_of, truth_on
-from training.regions import cut_to_box
+from training.regions import box_about
 from training.tuning import dice, volume_of
 
 FUSION = "fusion"
@@ -66,13 +66,12 @@ def step_scores(
                 here, about = (organ, source) if left else (partner(organ), partner(source))
                 if MANDIBLE not in case.masks or about not in case.masks:
                     continue
-                truth = cut_to_box(case, case.masks[MANDIBLE], case.masks[about], GROW_MM)
-                found = np.zeros(truth.shape, dtype=bool)
+                box = box_about(case, about, GROW_MM)
+                found = np.zeros(case.ct.shape, dtype=bool)
                 result = segmenter.segment(here)
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
-                found = cut_to_box(case, found, case.masks[about], GROW_MM)
-                yield case.name, here, name, dice(truth, found)
+                yield case.name, here, name, dice(case.masks[MANDIBLE][box], found[box])
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:

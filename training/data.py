@@ -1,4 +1,7 @@
-"""A data set as training reads it: parted by patient, with derived labels and MRs where asked."""
+"""A data set as training reads it: parted by patient, with derived labels and MRs where asked.
+
+None lies in memory whole: patients pass one after another, or their images wait on the disk.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from datasets.cases import Case
 from datasets.derived.store import with_derived
 from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp
+from datasets.reading import each
 from datasets.split import OPENKBP_SPLIT, Split
-from training.cases import TrainingCase, in_memory
+from training.cases import TrainingCase, training_case
 from training.paired import paired
+from training.shelf import shelved
 
 OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 
@@ -53,27 +58,27 @@ class TrainingData:
         """The same patients, one of `count` parts of all of them held out; number from 1."""
         return replace(self, split=self.split.fold(number, count))
 
-    def fitting(self, *, mr: bool = False, most: int | None = None) -> list[TrainingCase]:
-        """The fitting patients in memory, with registered MRs if wanted; the first `most`."""
-        return self.read(self.split.fit[:most], mr=mr)
-
-    def tuning(self, *, mr: bool = False, most: int | None = None) -> list[TrainingCase]:
-        """The tuning patients, likewise."""
-        return self.read(self.split.tune[:most], mr=mr)
-
     def read(
         self, ids: Sequence[str], *, mr: bool = False, organ: str | None = None
-    ) -> list[TrainingCase]:
-        """Patients in memory, without the labels that the split leaves out.
+    ) -> Iterator[TrainingCase]:
+        """Patients one after another, without the labels that the split leaves out.
 
-        organ: this one's label alone.
+        The next ones are read meanwhile. mr: with the registered MR. organ: this one's label alone.
         """
-        return [self._read(one, mr, organ) for one in ids]
+        return (case for _, case in each(ids, lambda one: self._read(one, mr, organ)))
+
+    def keep(
+        self, ids: Sequence[str], scratch: Path, *, mr: bool = False, organ: str | None = None
+    ) -> list[TrainingCase]:
+        """The same, all at hand to draw samples from, their images in a file in `scratch`."""
+        return shelved(self.read(ids, mr=mr, organ=organ), scratch)
 
     def unsplit(self) -> Iterator[TrainingCase]:
         """All patients of the folder with all their labels, one after another."""
-        for patient in self.patients:
-            yield in_memory(self._labelled(patient))
+        return (
+            case
+            for _, case in each(list(self.patients), lambda p: training_case(self._labelled(p)))
+        )
 
     def labelled(self, organ: str) -> list[str]:
         """The patients of both parts that have a label of an organ, fitting ones first."""
@@ -93,7 +98,7 @@ class TrainingData:
         excluded = self._excluded(patient)
         if organ is not None:
             excluded |= set(case.masks) - {organ}
-        return (paired if mr else in_memory)(case, excluded)
+        return (paired if mr else training_case)(case, excluded)
 
     def _labelled(self, patient: str) -> Case:
         case = self.patients[patient]

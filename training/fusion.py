@@ -35,6 +35,9 @@ SURE = 1e-4
 DOUBTFUL = 0.02
 """Voxels that no view gives more than this, and no label, teach nothing."""
 
+ENOUGH = 5000
+"""Voxels of a patient that are drawn within an organ, and as many outside it."""
+
 STEPS = 300
 RATE = 0.05
 
@@ -119,11 +122,19 @@ def truth_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bo
 
 
 def _voxels(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-    """(voxels, views) probabilities of doubtful voxels, and (voxels,) what they are."""
-    kept = (maps.max(axis=0) > DOUBTFUL) | truth
-    return torch.from_numpy(maps[:, kept].T.copy()), torch.from_numpy(
-        truth[kept].astype(np.float32)
+    """(voxels, views) probabilities of some doubtful voxels, and (voxels,) what they are."""
+    flat = maps.reshape(len(maps), -1)
+    inside = truth.ravel()
+    doubtful = (flat.max(axis=0) > DOUBTFUL) & ~inside
+    random = np.random.default_rng(0)
+    drawn = np.concatenate(
+        [
+            random.choice(where, min(ENOUGH, len(where)), replace=False)
+            for where in (np.flatnonzero(inside), np.flatnonzero(doubtful))
+        ]
     )
+    kept = torch.from_numpy(flat[:, drawn].T.copy())
+    return kept, torch.from_numpy(inside[drawn].astype(np.float32))
 
 
 def _fit_organ(fusion: Fusion, number: int, drawn: list[tuple[Tensor, Tensor]]) -> None:

@@ -30,7 +30,7 @@ def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -
     with output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Score)])
-        for case in data.tuning():
+        for case in data.read(data.split.tune):
             for score in score_case(case, store, jitter):
                 by_organ[score.organ].append(score)
                 writer.writerow(astuple(score))
@@ -46,19 +46,19 @@ def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -
 
 def localizers(data: TrainingData, models: list[Path], output: Path) -> None:
     """Compare the localizers of several models folders on the split's tuning patients."""
-    compare(data.tuning(), models, output)
+    compare(data.keep(data.split.tune, output.parent), models, output)
 
 
 def agreement(data: TrainingData, models: list[Path], output: Path) -> None:
     """Compare two models folders, organ by organ, on the split's tuning patients."""
     first, second = models
-    compare_pairs(data.tuning(), first, second, output)
+    compare_pairs(data.read(data.split.tune), first, second, output)
 
 
 def views(data: TrainingData, models: Path, output: Path, most: int | None, device: str) -> None:
     """C2F's table 1 on the split's tuning patients: each view against their fusion."""
     store = ModelStore.open(models, device=device)
-    rows = list(view_scores(data.tuning(most=most), store))
+    rows = list(view_scores(data.read(data.split.tune[:most]), store))
     _write(rows, output, "C2F: each view against their fusion (the paper's table 1)", "views")
 
 
@@ -67,7 +67,7 @@ def steps(
 ) -> None:
     """TWOSTEP's comparison on the tuning patients: the mandible about the parotid."""
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
-    tuning = data.tuning(most=most)
+    tuning = data.read(data.split.tune[:most])
     rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
     _write(rows, output, "TWOSTEP: one step against two, the mandible about the parotid", "steps")
 
@@ -97,7 +97,7 @@ def slice_experiment(
     for organ in settings.organs:
         units = [unit for unit in settings.units() if unit.organ == organ]
         units = [unit for unit in units if not (folder / unit.name / UNIT_NAME).exists()]
-        cases = read_parts(data, organ, settings) if units else {}
+        cases = read_parts(data, organ, settings, folder) if units else {}
         for unit in units:
             left = None if minutes is None else 60 * minutes - (time.monotonic() - started)
             if left is not None and left <= 0:

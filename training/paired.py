@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +12,16 @@ from numpy.typing import NDArray
 from datasets.cases import Case
 from oarflow.registration import RegistrationError, on_ct, register, scaled_mr
 from oarflow.volume import Volume
-from training.cases import TrainingCase, in_memory
+from training.cases import TrainingCase, training_case
 from training.tuning import volume_of
 
 LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class PairedCase(TrainingCase):
-    """A training patient with an MR on the CT's voxels, scaled as networks read it, or None."""
-
-    mr: NDArray[np.float32] | None = None
-
-
-def paired(case: Case, excluded: Collection[str] = ()) -> PairedCase:
+def paired(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     """A patient with the MR registered to the CT; without it where the registration fails."""
-    made = in_memory(case, excluded)
-    return PairedCase(made.name, made.ct, made.spacing_mm, made.masks, _mr_on_ct(case, made))
+    made = training_case(case, excluded)
+    return replace(made, mr=_mr_on_ct(case, made))
 
 
 def _mr_on_ct(case: Case, made: TrainingCase) -> NDArray[np.float32] | None:

@@ -14,15 +14,13 @@ from oarflow.networks.preprocessing import DARKEST
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, sample, sample_ct
+from training.cases import Pose, TrainingCase, sample, sample_ct, sample_label
 from training.configuration import Configuration
-from training.paired import PairedCase
+from training.labels import Box, Label
 from training.slices import scale_window
 
 SHARE_ANYWHERE = 0.3
 """Share of a whole-volume network's blocks drawn anywhere in the patient."""
-
-Mask = NDArray[np.bool_]
 
 
 class RegionSampler:
@@ -80,7 +78,7 @@ class RegionSampler:
         known = torch.tensor([label in case.masks for label in labels])
         empty = torch.zeros(image.shape[1:])
         masks = [
-            sample(self._limited(case, label, side), case.spacing_mm, pose, self._axes, 0.0)
+            sample_label(case, self._limited(case, label, side), pose, self._axes)
             if label in case.masks
             else empty
             for label in labels
@@ -105,11 +103,10 @@ class RegionSampler:
 
     def _mr(self, case: TrainingCase, pose: Pose, random: np.random.Generator | None) -> Tensor:
         """The MR in the block; its lowest value where there is none, or where it is dropped."""
-        mr = case.mr if isinstance(case, PairedCase) else None
         dropped = random is not None and random.random() < self._configuration.mr_dropout
-        if mr is None or dropped:
+        if case.mr is None or dropped:
             return torch.full([len(axis) for axis in self._axes], DARKEST)
-        return sample(mr, case.spacing_mm, pose, self._axes, DARKEST)
+        return sample(case.mr, case.spacing_mm, pose, self._axes, DARKEST)
 
     def _centre(
         self, case: TrainingCase, side: float, random: np.random.Generator
@@ -118,7 +115,7 @@ class RegionSampler:
         jitter = random.normal(0, 1, 3) * configuration.jitter_mm
         source = self._source(side)
         if configuration.region == "organ" and source is not None:
-            low, high = box_mm(case, case.masks[source])
+            low, high = box_mm(case, source)
             return np.asarray((low + high) / 2 + jitter)
         if configuration.region == "volume" and random.random() < SHARE_ANYWHERE:
             return np.asarray(random.uniform(0, 1, 3) * case.ct.shape * case.spacing_mm)
@@ -126,32 +123,30 @@ class RegionSampler:
         there = [label for label in labels if label in case.masks]
         return case.centroid_mm(there[int(random.integers(len(there)))]) + jitter
 
-    def _limited(self, case: TrainingCase, label: str, side: float) -> Mask:
+    def _limited(self, case: TrainingCase, organ: str, side: float) -> Label:
         """A label, cut to the source organ's box where the configuration has one."""
-        mask, source = case.masks[label], self._source(side)
+        label, source = case.masks.label(organ), self._source(side)
         if source is None:
-            return mask
-        return cut_to_box(case, mask, case.masks[source], self._configuration.grow_mm)
+            return label
+        return label.cut(box_about(case, source, self._configuration.grow_mm))
 
 
 def box_mm(
-    case: TrainingCase, mask: Mask, grow_mm: float = 0.0
+    case: TrainingCase, organ: str, grow_mm: float = 0.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and last mm (z, y, x) of a mask from outer edge to outer edge, grown on all sides."""
-    inside = np.argwhere(mask)
+    """First and last mm (z, y, x) of a label from outer edge to outer edge, grown on all sides."""
+    inside = case.masks.label(organ).indices
     low = (inside.min(axis=0) - 0.5) * case.spacing_mm - grow_mm
     return low, (inside.max(axis=0) + 0.5) * case.spacing_mm + grow_mm
 
 
-def cut_to_box(case: TrainingCase, mask: Mask, source: Mask, grow_mm: float) -> Mask:
-    """A mask without what lies outside the source's box, grown by grow_mm on all sides."""
-    low, high = box_mm(case, source, grow_mm)
-    kept = np.zeros_like(mask)
+def box_about(case: TrainingCase, organ: str, grow_mm: float) -> Box:
+    """The voxels whose centres lie in a label's box, grown by grow_mm on all sides."""
+    low, high = box_mm(case, organ, grow_mm)
     box = []
-    for axis, count in enumerate(mask.shape):
+    for axis, count in enumerate(case.ct.shape):
         where = np.arange(count) * case.spacing_mm[axis]
         used = np.flatnonzero((where >= low[axis]) & (where <= high[axis]))
         box.append(slice(int(used[0]), int(used[-1]) + 1))
     z, y, x = box
-    kept[z, y, x] = mask[z, y, x]
-    return kept
+    return z, y, x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from oarflow.networks.sampling import centred_axis
 from training.batches import Batch
 from training.cases import Pose, TrainingCase, sample_ct, sample_mask
 from training.configuration import Configuration
-from training.crops import crop_of, cut, cut_mask
+from training.crops import Crop, crop_of, cut, cut_mask
 from training.deformation import deform
 
 
@@ -24,30 +25,38 @@ def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
 
 
 class LabelledSliceSampler:
-    """All slices that hold one organ, cropped once and kept; drawn as they are (SLICE)."""
+    """All slices that hold one organ, each drawn as it is (SLICE)."""
 
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
         organ = configuration.organs[0]
         some = [case for case in cases if organ in case.masks]
         if not some:
             raise ValueError(f"no training case has {organ}")
-        crops = [crop_of(case, organ, configuration) for case in some]
-        pairs = list(zip(some, crops, strict=True))
-        images = torch.cat([cut(case, crop, configuration) for case, crop in pairs])
-        masks = torch.cat([cut_mask(case, crop, configuration) for case, crop in pairs])
-        labelled = masks.amax(dim=(1, 2, 3)) >= 0.5
-        self.images = scale_window(images[labelled], configuration.window)
-        self.masks = masks[labelled]
-        self._batch = configuration.batch
+        self._configuration = configuration
+        self._crops = [
+            (case, crop) for case in some for crop in _labelled(case, organ, configuration)
+        ]
 
     def __len__(self) -> int:
         """How many samples make an epoch."""
-        return len(self.images)
+        return len(self._crops)
 
     def draw(self, random: np.random.Generator) -> Batch:
-        chosen = torch.from_numpy(random.integers(len(self.images), size=self._batch))
-        known = torch.ones(self._batch, 1, dtype=torch.bool)
-        return Batch(self.images[chosen], self.masks[chosen], known)
+        configuration = self._configuration
+        chosen = random.integers(len(self._crops), size=configuration.batch)
+        drawn = [self._crops[number] for number in chosen]
+        images = torch.cat([cut(case, crop, configuration) for case, crop in drawn])
+        masks = torch.cat([cut_mask(case, crop, configuration) for case, crop in drawn])
+        known = torch.ones(len(drawn), 1, dtype=torch.bool)
+        return Batch(scale_window(images, configuration.window), masks, known)
+
+
+def _labelled(case: TrainingCase, organ: str, configuration: Configuration) -> list[Crop]:
+    """A crop of one plane for each plane on which the organ fills a pixel of the crop by half."""
+    whole = crop_of(case, organ, configuration)
+    filled = cut_mask(case, whole, configuration).amax(dim=(1, 2, 3)) >= 0.5
+    planes = whole.first + np.flatnonzero(filled.numpy())
+    return [replace(whole, first=int(plane), last=int(plane)) for plane in planes]
 
 
 class WholeSliceSampler:

@@ -6,6 +6,7 @@ import numpy as np
 
 from training.cases import TrainingCase
 from training.configuration import Configuration
+from training.labels import Labels
 
 ORGANS = ("Parotid_L", "Parotid_R")
 
@@ -24,7 +25,7 @@ def patient(number: int, organs: tuple[str, ...] = ORGANS) -> TrainingCase:
         ct[ball] = level
         if organ in organs:
             masks[organ] = ball
-    return TrainingCase(f"pt_{number}", ct.astype(np.int16), spacing, masks)
+    return TrainingCase(f"pt_{number}", ct.astype(np.int16), spacing, Labels(masks))
 
 
 def small(**changes: object) -> Configuration:

@@ -83,7 +83,11 @@ def test_labels_that_a_split_leaves_out_are_not_read(pddca: Path, tmp_path: Path
     ids = {"fit": ["0522c0000", "0522c0001", "0522c0002"], "tune": ["0522c0003"]}
     table.write_text(yaml.safe_dump(ids | {"exclusions": excluded}))
     data = TrainingData.open(pddca, table)
-    assert [("Parotid_L" in case.masks) for case in data.fitting()] == [True, False, True]
+    assert [("Parotid_L" in case.masks) for case in data.read(data.split.fit)] == [
+        True,
+        False,
+        True,
+    ]
     assert data.labelled("Parotid_L") == ["0522c0000", "0522c0002", "0522c0003"]
     assert data.count(["Parotid_L"]) == 2
     assert data.count(["Parotid_L", "Parotid_R"]) == 3
@@ -135,7 +139,7 @@ def test_an_mr_that_cannot_be_registered_is_left_out_and_said(
     write_hanseg(tmp_path, "case_01")
     write_hanseg(tmp_path, "case_02", mr=False)
     data = TrainingData.open(tmp_path)
-    cases = [*data.fitting(mr=True), *data.tuning(mr=True)]
+    cases = [*data.read([*data.split.fit, *data.split.tune], mr=True)]
     assert [case.mr for case in cases] == [None, None]
     assert caplog.text.count("trained without its MR") == 1
     assert "case_01: trained without its MR" in caplog.text

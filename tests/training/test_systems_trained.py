@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,10 @@ from training.comparisons import FUSION, table, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
 from training.fusion import Fusion, export_fusion, fit_fusion
+from training.labels import Labels
 from training.loop import train
 from training.losses import generalized_dice, objective, weighted_cross_entropy
-from training.paired import PairedCase
-from training.regions import RegionSampler, cut_to_box
+from training.regions import RegionSampler, box_about
 from training.samplers import sampler_for
 from training.tuning import true_localization, volume_of
 
@@ -114,15 +115,19 @@ def test_labels_end_at_the_box_of_the_other_organ() -> None:
     case = patient(0)
     source = np.zeros(case.ct.shape, dtype=bool)
     source[10:15, 10:15, 10:15] = True
-    kept = np.argwhere(cut_to_box(case, np.ones_like(source), source, 8.0))
+    case = replace(case, masks=Labels({"Parotid_L": source, "Brain": np.ones_like(source)}))
+    box = box_about(case, "Parotid_L", 8.0)
+    assert [(part.start, part.stop) for part in box] == [(7, 18), (8, 17), (8, 17)]
+    kept = case.masks.label("Brain").cut(box).indices
     assert kept.min(axis=0).tolist() == [7, 8, 8]
     assert kept.max(axis=0).tolist() == [17, 16, 16]
+    assert len(kept) == 11 * 9 * 9
 
 
 def test_the_side_and_the_mr_reach_the_network() -> None:
     case = patient(0)
     mr = np.full(case.ct.shape, 750.0, dtype=np.float32)
-    paired = PairedCase(case.name, case.ct, case.spacing_mm, case.masks, mr)
+    paired = replace(case, mr=mr)
     configuration = region(images=["ct", "side", "mr"], augmentation="none", batch=8)
     batch = RegionSampler([paired], configuration).draw(np.random.default_rng(0))
     assert set(batch.inputs[:, 1].unique().tolist()) == {-1.0, 1.0}

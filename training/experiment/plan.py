@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -94,11 +95,12 @@ def parts(patients: Iterable[str], seed: int, count: int) -> dict[Part, tuple[st
 
 
 def read_parts(
-    data: TrainingData, organ: str, settings: Settings
+    data: TrainingData, organ: str, settings: Settings, scratch: Path
 ) -> dict[Part, list[TrainingCase]]:
-    """The organ's patients in memory, its label alone, the same for every network of the organ.
+    """The organ's patients, its label alone, the same for every network of the organ.
 
+    Their images wait in a nameless file in `scratch`.
     Patients come from the split's fit and tune parts, without the labels that it leaves out.
     """
     chosen = parts(data.labelled(organ), settings.seed, settings.patients)
-    return {part: data.read(patients, organ=organ) for part, patients in chosen.items()}
+    return {part: data.keep(patients, scratch, organ=organ) for part, patients in chosen.items()}
