@@ -34,8 +34,11 @@ GOOD_DICE = 0.7
 """A contour with a Dice over this is good."""
 
 ALLOWED_SHARE = 0.005
-"""Share of good contours that one family may flag. All families' shares add up to 7 %; many flag the
-same contours, and most limits are wider than the folds ask."""
+"""Share of good contours that one family may flag.
+
+All families' shares add up to 7 %; many flag the same contours, and most limits are wider than the
+folds ask.
+"""
 
 AGREEMENT_SHARE = 0.01
 """Out of fold, agreement with the localizer may flag so many: in the worst of them it is the
