@@ -1,11 +1,12 @@
 """`python -m service` as tests need it: without parts they do not use, and killed where they say.
 
-OARFLOW_TEST_KILL: a step at which the process kills itself with SIGKILL. OARFLOW_TEST_ENGINE=here:
-runs take place in a thread of this process, without Dask.
+OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL, in whichever of its processes
+that step is. OARFLOW_TEST_ENGINE=here: runs take place in a thread of this process, without Dask.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -35,6 +36,8 @@ class ThreadEngine(HereEngine):
 
 
 def die(*_: object, **__: object) -> None:
+    if multiprocessing.parent_process() is not None:
+        os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -80,11 +83,13 @@ def die_if_running(self: Any) -> None:
         die()
 
 
+if __name__ in ("__main__", "__mp_main__"):  # the node, and its receiving processes
+    step = os.environ.get("OARFLOW_TEST_KILL")
+    if step:
+        STEPS[step]()
+
 if __name__ == "__main__":
     service.node.OTHERS = ("service.delivery",)
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine
-    step = os.environ.get("OARFLOW_TEST_KILL")
-    if step:
-        STEPS[step]()
     sys.exit(main())
