@@ -17,8 +17,8 @@ from service.database import Database
 from service.delivery.reports import commitment
 from service.execution.executor import Executor
 from service.files import make_folder
-from service.listener.receiver import Receiver
 from service.listener.processes import Processes, SharedListener
+from service.listener.receiver import Receiver
 from service.listener.server import Listener
 from service.parts import Context, Part
 from service.series import Assembler

@@ -86,8 +86,8 @@ class HandedServer(GuardedServer):
             self.ended.set()
             raise OSError("the listener has ended")
         connection = socket.socket(fileno=descriptors[0])
-        self.order.tally.take(self.order.place)
         self.count(1)
+        self.order.tally.take(self.order.place)
         try:
             return connection, connection.getpeername()
         except OSError:

@@ -136,6 +136,14 @@ class Processes:
                 member.process.close()
                 self._begin(place)
 
+    def pids(self) -> list[int]:
+        """Process IDs, by place."""
+        return [self._members[place].process.pid for place in sorted(self._members)]
+
+    def taken(self) -> list[int]:
+        """How many connections each has taken since it began, by place."""
+        return [self._tally.taken(place) for place in sorted(self._members)]
+
     def trouble(self) -> str | None:
         """What is wrong, in words for a person."""
         lacking = sum(not self._tally.ready(place) for place in self._members)
@@ -158,7 +166,9 @@ class Processes:
 class SharedListener(Listener):
     """A listener whose connections are served by processes. processes: not started yet."""
 
-    def __init__(self, processes: Processes, settings: ListenerSettings, receiver: Receiver) -> None:
+    def __init__(
+        self, processes: Processes, settings: ListenerSettings, receiver: Receiver
+    ) -> None:
         super().__init__(settings, receiver)
         self._processes = processes
 
