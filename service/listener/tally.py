@@ -46,4 +46,4 @@ class Tally:
 
     def elsewhere(self, place: int) -> int:
         """How many all the others have."""
-        return sum(self._live) - self.live(place)
+        return int(sum(self._live)) - self.live(place)
