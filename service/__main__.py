@@ -14,7 +14,7 @@ from types import ModuleType
 
 import oarflow
 from oarflow.errors import ConfigurationError, ExitStatus
-from service import commands
+from service import commands, logs
 from service.settings import Settings, load_settings
 
 CONFIG_VARIABLE = "OARFLOW_NODE_CONFIG"
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. argv: without the program's name. Returns the exit status."""
     modules = _commands()
     flags = _parser(modules).parse_args(argv)
-    _log(flags.debug)
+    logs.set_up(logging.DEBUG if flags.debug else logging.INFO)
     try:
         settings = load_settings(flags.config or _from_environment())
         if flags.print_config:
@@ -71,14 +71,6 @@ def _parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
 def _from_environment() -> Path | None:
     value = os.environ.get(CONFIG_VARIABLE, "").strip()
     return Path(value) if value else None
-
-
-def _log(debug: bool) -> None:
-    """To standard error. Libraries only warn: what they say at length may be of a patient."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("service").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 if __name__ == "__main__":

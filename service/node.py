@@ -8,19 +8,18 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from alembic.util import CommandError
-from pynetdicom import evt
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
-from service.database import Database, deliveries
-from service.delivery.commitment import Report, answer_report, offer
+from service.database import Database
+from service.delivery.reports import commitment
 from service.execution.executor import Executor
 from service.files import make_folder
+from service.listener.processes import Processes, SharedListener
 from service.listener.receiver import Receiver
-from service.listener.server import Extension, Listener
+from service.listener.server import Listener
 from service.parts import Context, Part
 from service.series import Assembler
 from service.settings import Settings
@@ -42,7 +41,7 @@ class Node:
         self.database = Database(settings.database_url, settings.database.busy_seconds)
         self.receiver = Receiver(settings, self.database)
         self.executor = Executor(settings, self.database)
-        self.listener = Listener(settings.listener, self.receiver, [self._commitment()])
+        self.listener = self._listener()
         self._parts: list[Part] = []
         self._lock: int | None = None
 
@@ -99,17 +98,12 @@ class Node:
             state["database"] = of_database(error)
         return state | {part.name: part.trouble() for part in self._parts}
 
-    def _commitment(self) -> Extension:
-        """Peers report what they keep to the listener."""
-
-        def reported(report: Report) -> None:
-            with self.database.write() as session:
-                deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
-
-        def handle(event: Any) -> Any:
-            return answer_report(event, reported)
-
-        return Extension(offer, evt.EVT_N_EVENT_REPORT, handle)
+    def _listener(self) -> Listener:
+        """One that receives in this process, or has others to receive."""
+        own = self.settings.listener
+        if own.processes > 1:
+            return SharedListener(Processes(self.settings), own, self.receiver)
+        return Listener(own, self.receiver, [commitment(self.database)])
 
 
 def other_parts(context: Context) -> list[Part]:

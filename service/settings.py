@@ -39,7 +39,10 @@ class Caller(Section):
 
 
 class ListenerSettings(Section):
-    """What the node accepts from the network."""
+    """What the node accepts from the network.
+
+    processes: that receive, beside the node's own; 1: the node's own receives, and no other.
+    """
 
     ae_title: AeTitle = "OARFLOW"
     host: str = "127.0.0.1"
@@ -48,6 +51,7 @@ class ListenerSettings(Section):
     allow: tuple[Caller, ...] = (Caller(),)
     tls: ServerTls | None = None
     max_associations: int = Field(default=20, ge=1)
+    processes: int = Field(default=2, ge=1, le=32)
     max_pdu: int = Field(default=131072, ge=4096)
     idle_seconds: Seconds = 60
     max_instance_mb: Megabytes = 256

@@ -69,7 +69,11 @@ class GuardedServer(ThreadedAssociationServer):
         if not self.limits.admission.address_known(client_address[0]):
             LOGGER.warning("a connection from an address that is not on the list is closed")
             return False
-        return len(self.active_associations) < self.limits.max_connections
+        return self.connections() < self.limits.max_connections
+
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self.active_associations)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """A peer that does not answer holds up nobody but itself."""

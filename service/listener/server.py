@@ -92,20 +92,26 @@ class Listener:
         settings: ListenerSettings,
         receiver: Receiver,
         extensions: Sequence[Extension] = (),
+        entity_class: type[AE] = AE,
     ) -> None:
         self._settings = settings
         self._receiver = receiver
         self._extensions = extensions
+        self._entity_class = entity_class
         self._admission = Admission(settings.allow)
         self._server: GuardedServer | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen. Raises ConfigurationError (LISTENER, TLS)."""
+        self._serve(self.open(GuardedServer))
+
+    def open(self, server_class: type[GuardedServer]) -> GuardedServer:
+        """A server of this listener, not serving yet. Raises ConfigurationError (LISTENER, TLS)."""
         quiet_libraries()
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
-        entity = _entity(settings)
+        entity = _entity(settings, self._entity_class)
         for extension in self._extensions:
             extension.offer(entity)
         try:
@@ -116,7 +122,7 @@ class Listener:
                     (evt.EVT_C_STORE, self._store),
                     *((one.event, one.handler) for one in self._extensions),
                 ],
-                server_class=GuardedServer,
+                server_class=server_class,
             )
         except OSError as error:
             raise ConfigurationError(
@@ -135,6 +141,10 @@ class Listener:
         server.guard(limits)
         entity._servers.append(server)
         self._server = server
+        return server
+
+    def _serve(self, server: GuardedServer) -> None:
+        settings = self._settings
         self._thread = threading.Thread(
             target=server.serve_forever, args=(0.1,), name="listener", daemon=True
         )
@@ -226,8 +236,8 @@ def _answer(refusal: NotStored) -> Dataset:
     return answer
 
 
-def _entity(settings: ListenerSettings) -> AE:
-    entity = AE(ae_title=settings.ae_title)
+def _entity(settings: ListenerSettings, entity_class: type[AE]) -> AE:
+    entity = entity_class(ae_title=settings.ae_title)
     entity.maximum_pdu_size = settings.max_pdu
     entity.maximum_associations = settings.max_associations
     entity.network_timeout = settings.idle_seconds

@@ -345,6 +345,8 @@ def send_files(port: int, files: Sequence[Path], calling: str = "SCANNER") -> li
             statuses.append(-1)
             continue
         statuses.append(int(answer.Status) if "Status" in answer else -1)
+        if statuses[-1] == -1:  # the connection is gone, which the library may take a while to see
+            association.abort()
     if association.is_established:
         association.release()
     return statuses
