@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ DOUBTFUL = 0.02
 ENOUGH = 5000
 """Voxels of a patient that are drawn within an organ, and as many outside it."""
 
-STEPS = 300
+STEPS = 1000
 RATE = 0.05
 
 
@@ -82,12 +83,12 @@ def organs_of(store: ModelStore) -> tuple[str, ...]:
 def fit_fusion(cases: Iterable[TrainingCase], store: ModelStore) -> Fusion:
     """Learn the weights on what the trained views say of training patients."""
     organs = organs_of(store)
-    drawn: list[list[tuple[Tensor, Tensor]]] = [[] for _ in organs]
+    drawn: list[list[Drawn]] = [[] for _ in organs]
     for case in cases:
         grid, maps = maps_of(case, store, organs)
         for number, organ in enumerate(organs):
             if organ in case.masks:
-                drawn[number].append(_voxels(maps[number], truth_on(case, organ, grid)))
+                drawn[number].append(_draw(maps[number], truth_on(case, organ, grid)))
     fusion = Fusion(len(organs), len(View))
     for number, organ in enumerate(organs):
         if not drawn[number]:
@@ -121,32 +122,51 @@ def truth_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bo
     return read(mask.astype(np.float32), (z, y, x), outside=0.0) >= 0.5
 
 
-def _voxels(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-    """(voxels, views) probabilities of some doubtful voxels, and (voxels,) what they are."""
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Some doubtful voxels of a patient.
+
+    maps: (voxels, views) probabilities. truth: (voxels,) 0 or 1. weight: (voxels,) how many voxels
+    of the patient each stands for.
+    """
+
+    maps: Tensor
+    truth: Tensor
+    weight: Tensor
+
+
+def _draw(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> Drawn:
     flat = maps.reshape(len(maps), -1)
     inside = truth.ravel()
-    doubtful = (flat.max(axis=0) > DOUBTFUL) & ~inside
+    outside = (flat.max(axis=0) > DOUBTFUL) & ~inside
     random = np.random.default_rng(0)
-    drawn = np.concatenate(
-        [
-            random.choice(where, min(ENOUGH, len(where)), replace=False)
-            for where in (np.flatnonzero(inside), np.flatnonzero(doubtful))
-        ]
+    places, weights = [], []
+    for where in (np.flatnonzero(inside), np.flatnonzero(outside)):
+        some = random.choice(where, min(ENOUGH, len(where)), replace=False)
+        places.append(some)
+        weights.append(np.full(len(some), len(where) / max(1, len(some)), dtype=np.float32))
+    drawn = np.concatenate(places)
+    return Drawn(
+        torch.from_numpy(flat[:, drawn].T.copy()),
+        torch.from_numpy(inside[drawn].astype(np.float32)),
+        torch.from_numpy(np.concatenate(weights)),
     )
-    kept = torch.from_numpy(flat[:, drawn].T.copy())
-    return kept, torch.from_numpy(inside[drawn].astype(np.float32))
 
 
-def _fit_organ(fusion: Fusion, number: int, drawn: list[tuple[Tensor, Tensor]]) -> None:
-    """Logistic regression of one organ, both classes weighing the same."""
-    maps = torch.cat([part for part, _ in drawn]).clamp(SURE, 1 - SURE)
-    truth = torch.cat([part for _, part in drawn])
+def _fit_organ(fusion: Fusion, number: int, drawn: Sequence[Drawn]) -> None:
+    """Logistic regression of one organ: each voxel counts as often as there are such.
+
+    The views' weighted cross-entropy makes them say an organ far beyond its surface; what is fused
+    is a probability again.
+    """
+    maps = torch.cat([part.maps for part in drawn]).clamp(SURE, 1 - SURE)
+    truth = torch.cat([part.truth for part in drawn])
+    balance = torch.cat([part.weight for part in drawn])
+    balance = balance / balance.mean()
     odds = torch.log(maps) - torch.log1p(-maps)
     weight = torch.full((maps.shape[1],), 1 / maps.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
     some = torch.optim.Adam((weight, bias), lr=RATE)
-    share = truth.mean().clamp(SURE, 1 - SURE)
-    balance = torch.where(truth > 0, 0.5 / share, 0.5 / (1 - share))
     for _ in range(STEPS):
         some.zero_grad()
         loss = nn.functional.binary_cross_entropy_with_logits(odds @ weight + bias, truth, balance)
