@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
 from service.delivery.settings import DeliverySettings
 from service.housekeeping.settings import HousekeepingSettings
-from service.section import AeTitle, Megabytes, Peer, Port, Seconds, Section, ServerTls
+from service.section import AeTitle, Megabytes, Network, Peer, Port, Seconds, Section, ServerTls
 from service.web.settings import WebSettings
-
-
-def _network(text: str) -> str:
-    ipaddress.ip_network(text)
-    return text
-
-
-Network = Annotated[str, AfterValidator(_network)]
-"""An address or a network in CIDR notation."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
