@@ -24,6 +24,9 @@ def _network(text: str) -> str:
 Network = Annotated[str, AfterValidator(_network)]
 """An address or a network in CIDR notation."""
 
+Event = Literal["dead letter", "held", "failed"]
+"""The states of a job in which it waits for a person, who is told."""
+
 
 class Section(BaseModel):
     """A section: unknown keys are errors, values do not change."""

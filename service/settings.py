@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from oarflow.errors import ConfigurationError
 from service.delivery.settings import DeliverySettings
 from service.housekeeping.settings import HousekeepingSettings
+from service.masking import masked
 from service.section import AeTitle, Megabytes, Network, Peer, Port, Seconds, Section, ServerTls
 from service.web.settings import WebSettings
 
@@ -143,13 +144,21 @@ class ExecutionSettings(Section):
 
 
 class DicomWeb(Section):
-    """A DICOMweb service. token: a file that holds a bearer token."""
+    """A DICOMweb service. token, password: files that hold them."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: str = Field(pattern=r"^https?://", repr=False)
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
     token: Path | None = None
+    user: str | None = None
+    password: Path | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        return self
 
 
 class PullSource(Section):
@@ -185,11 +194,8 @@ class Settings(Section):
         return self.database.url or f"sqlite:///{self.storage.root / 'node.db'}"
 
     def as_yaml(self) -> str:
-        """As a settings file has them, the database's URL left out where it holds a password."""
-        document = self.model_dump(mode="json")
-        if self.database.url and "@" in self.database.url:
-            document["database"]["url"] = "(set)"
-        return yaml.safe_dump(document, sort_keys=False)
+        """As a settings file has them, passwords left out."""
+        return yaml.safe_dump(masked(self.model_dump(mode="json")), sort_keys=False)
 
 
 def load_settings(path: Path | None) -> Settings:
