@@ -1,4 +1,4 @@
-"""The settings: what is printed of them, what the page says of them, and pulling with a password."""
+"""The settings: what is printed of them, what the page says of them; pulling with a password."""
 
 from __future__ import annotations
 
