@@ -22,7 +22,7 @@ from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, tex
 import oarflow
 from oarflow.errors import ConfigurationError
 from service.database import Database
-from service.database.models import Base, Instance, Study, User, Utc, WebSession, now
+from service.database.models import AuditEntry, Base, Instance, Utc, WebSession, now
 
 MANIFEST, ROWS, FILES = "manifest.json", "rows.jsonl", "files"
 FORMAT = 1
@@ -120,12 +120,7 @@ def restore(archive_path: Path, database: Database, root: Path) -> Summary:
 
     Raises ConfigurationError (RESTORE) where the archive is damaged or the node is not empty.
     """
-    with database.read() as session:
-        used = session.scalar(select(func.count(Study.id))) or session.scalar(
-            select(func.count(User.id))
-        )
-    if used:
-        raise ConfigurationError("RESTORE", "the node is not empty: its database has rows")
+    _refuse_unless_empty(database)
     try:
         with tarfile.open(archive_path, "r:gz") as archive:
             rows = _checked_rows(archive)
@@ -135,6 +130,24 @@ def restore(archive_path: Path, database: Database, root: Path) -> Summary:
     with database.engine.begin() as connection:
         count = _insert(connection, rows)
     return Summary(count, files, _mark_missing(database, root))
+
+
+def _refuse_unless_empty(database: Database) -> None:
+    """Before a file is unpacked. Raises ConfigurationError (RESTORE)."""
+    with database.read() as session:
+        counted = {
+            table.name: session.scalar(select(func.count()).select_from(table))
+            for table in _tables()
+        }
+    used = {name for name, count in counted.items() if count}
+    if used == {AuditEntry.__tablename__}:
+        raise ConfigurationError(
+            "RESTORE",
+            "the node has no studies, but its audit log has entries, which nothing may replace: "
+            "restore into an empty folder, or an empty database",
+        )
+    if used:
+        raise ConfigurationError("RESTORE", "the node is not empty: its database has rows")
 
 
 def _checked_rows(archive: tarfile.TarFile) -> bytes:

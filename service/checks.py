@@ -25,7 +25,7 @@ from service.database import Database
 from service.delivery.settings import DicomDestination, FolderDestination
 from service.execution.engine import Engine, EngineLost
 from service.execution.workspace import command
-from service.files import free_bytes, write_safely
+from service.files import free_bytes, make_folder, write_safely
 from service.listener.receiver import MEGABYTE
 from service.listener.tls import client_context, server_context
 from service.pulling.dimse import echo
@@ -72,7 +72,7 @@ def storage(settings: Settings) -> Iterator[Finding]:
     """The folder can be written, safely, by us alone, and has room."""
     root = settings.storage.root
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with tempfile.TemporaryDirectory(dir=root, prefix=".doctor-") as folder:
             write_safely(Path(folder) / "file", b"x")
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o750)
     sync_folder(folder.parent)
+
+
+def keep_from_others(path: Path, mode: int) -> None:
+    """Take rights beyond these away from a file or folder of ours. Raises no OSError.
+
+    By its name, never by opening it: closing a descriptor would end SQLite's locks on the file.
+    """
+    with contextlib.suppress(OSError):
+        has = stat.S_IMODE(path.stat().st_mode)
+        if has & ~mode:
+            path.chmod(has & mode)
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from oarflow.errors import ConfigurationError
 from service.database import Database
 from service.delivery.reports import commitment
 from service.execution.executor import Executor
-from service.files import make_folder
+from service.files import keep_from_others, make_folder
 from service.listener.processes import Processes, SharedListener
 from service.listener.receiver import Receiver
 from service.listener.server import Listener
@@ -26,8 +26,8 @@ from service.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
-OTHERS = ("service.delivery", "service.housekeeping", "service.web")
-"""Packages whose part() is started if there is one."""
+OTHERS = ("service.delivery", "service.delivery.ringer", "service.housekeeping", "service.web")
+"""Packages and modules whose part() is started if there is one."""
 
 LOCK = "node.lock"
 
@@ -52,6 +52,7 @@ class Node:
         """
         try:
             make_folder(self.root)
+            keep_from_others(self.root, 0o770)
             self._lock = lock(self.root)
             migrate(self.database)
             files, runs = self.receiver.recover(), self.executor.recover()

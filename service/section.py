@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
 """As PS3.5 has it: ASCII without backslash."""
@@ -13,6 +14,18 @@ AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 Megabytes = Annotated[int, Field(ge=1)]
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""An address or a network in CIDR notation."""
+
+Event = Literal["dead letter", "held", "failed"]
+"""The states of a job in which it waits for a person, who is told."""
 
 
 class Section(BaseModel):

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
 from service.delivery.settings import DeliverySettings
 from service.housekeeping.settings import HousekeepingSettings
-from service.section import AeTitle, Megabytes, Peer, Port, Seconds, Section, ServerTls
+from service.masking import masked
+from service.section import AeTitle, Megabytes, Network, Peer, Port, Seconds, Section, ServerTls
 from service.web.settings import WebSettings
-
-
-def _network(text: str) -> str:
-    ipaddress.ip_network(text)
-    return text
-
-
-Network = Annotated[str, AfterValidator(_network)]
-"""An address or a network in CIDR notation."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -157,13 +148,21 @@ class ExecutionSettings(Section):
 
 
 class DicomWeb(Section):
-    """A DICOMweb service. token: a file that holds a bearer token."""
+    """A DICOMweb service. token, password: files that hold them."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: str = Field(pattern=r"^https?://", repr=False)
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
     token: Path | None = None
+    user: str | None = None
+    password: Path | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        return self
 
 
 class PullSource(Section):
@@ -199,11 +198,8 @@ class Settings(Section):
         return self.database.url or f"sqlite:///{self.storage.root / 'node.db'}"
 
     def as_yaml(self) -> str:
-        """As a settings file has them, the database's URL left out where it holds a password."""
-        document = self.model_dump(mode="json")
-        if self.database.url and "@" in self.database.url:
-            document["database"]["url"] = "(set)"
-        return yaml.safe_dump(document, sort_keys=False)
+        """As a settings file has them, passwords left out."""
+        return yaml.safe_dump(masked(self.model_dump(mode="json")), sort_keys=False)
 
 
 def load_settings(path: Path | None) -> Settings:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.database import jobs, leases
+from service.database import alarms, jobs, leases
 from service.database.models import Delivery, Job, Lease, now
 from service.states import NotAllowed, State
 
@@ -145,10 +145,15 @@ def stored(session: Session, delivery: Delivery, key: str, sha256: str) -> None:
 
 
 def settle(session: Session, delivery: Delivery, state: Way, reason: str) -> None:
-    """An attempt is over: the claim ends, and the job follows where all of it is at an end."""
+    """An attempt is over: the claim ends, and the job follows where all of it is at an end.
+
+    A dead letter is told to whoever hears alarms.
+    """
     leases.drop(session, resource(delivery.id))
     delivery.state, delivery.reason = state, reason
     delivery.finished_at = None if state in OPEN else now()
+    if state is Way.DEAD_LETTER:
+        alarms.raise_one(session, delivery.job, "dead letter", reason, delivery.destination)
     session.flush()
     _follow(session, jobs.load(session, delivery.job_id))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
 from service.database.quick import QuickConnection, Transaction
+from service.files import keep_from_others
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -120,9 +124,19 @@ def _sqlite(url: URL, busy_seconds: float, *, synchronous: str) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, pool_size=10)
+    if url.database and url.database != ":memory:":
+        event.listen(engine, "do_connect", partial(_private, Path(url.database)))
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _private(file: Path, *_: object) -> None:
+    """The database is its owner's alone: made so before SQLite makes it, and corrected."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        keep_from_others(file.with_name(file.name + suffix), 0o600)
 
 
 def _begin(connection: Connection) -> None:

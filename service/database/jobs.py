@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.database import leases
+from service.database import alarms, leases
 from service.database.models import Job, Step, now
 from service.states import NotAllowed, State, check
 
@@ -49,6 +49,10 @@ def move(session: Session, job: Job, after: State, reason: str, actor: str = NOD
     if job.state is State.RUNNING:
         leases.drop(session, resource(job.id))
         job.progress = {}
+    if after is State.HELD:
+        alarms.raise_one(session, job, "held", reason)
+    elif after is State.FAILED:
+        alarms.raise_one(session, job, "failed", reason)
     job.state, job.state_at, job.reason = after, now(), reason
 
 

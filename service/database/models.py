@@ -229,6 +229,30 @@ class Delivery(Base):
     __table_args__ = (UniqueConstraint("job_id", "destination", "round"),)
 
 
+class AlarmEntry(Base):
+    """Somebody is to be told that a job waits for a person.
+
+    event: the job's state, as the settings name it. destination: of a dead letter. told: the means
+    that have taken it.
+    """
+
+    __tablename__ = "alarms"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    event: Mapped[str] = mapped_column(String(16))
+    destination: Mapped[str] = mapped_column(String(64), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    told: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(Utc, default=now)
+    next_at: Mapped[datetime] = mapped_column(Utc, default=now)
+    finished_at: Mapped[datetime | None] = mapped_column(Utc, default=None)
+
+    job: Mapped[Job] = relationship()
+
+
 class Lease(Base):
     """Who works on something. beats grows while the owner lives: judged by growing, not by time."""
 

@@ -1,4 +1,4 @@
-"""Tells persons that something was given up: the log, and by setting a webhook and mail."""
+"""Tells persons that something waits for them: the log, and by setting a webhook and mail."""
 
 from __future__ import annotations
 
@@ -16,52 +16,80 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 15.0
 
+WEBHOOK, MAIL = "webhook", "mail"
+"""The means."""
+
 
 @dataclass(frozen=True)
 class Alarm:
-    """Nothing of the patient. job: the key, as in the page's address."""
+    """Nothing of the patient.
+
+    job: the key, as in the page's address. destination: of a dead letter. at: when it came about.
+    """
 
     job: str
     destination: str
     reason: str
     event: str = "dead letter"
+    at: str = ""
+
+    @property
+    def subject(self) -> str:
+        """In a line."""
+        return f"{self.event} at {self.destination}" if self.destination else self.event
 
 
-def ring(settings: AlarmSettings, alarm: Alarm) -> tuple[str, ...]:
+def means(settings: AlarmSettings) -> tuple[str, ...]:
+    """By which alarms are given."""
+    wanted = {WEBHOOK: settings.webhook is not None, MAIL: settings.mail is not None}
+    return tuple(name for name, there in wanted.items() if there)
+
+
+def note(alarm: Alarm) -> None:
+    """Into the log."""
+    logger.error("%s: job %s: %s", alarm.subject, alarm.job, alarm.reason)
+
+
+def ring(
+    settings: AlarmSettings, alarm: Alarm, by: tuple[str, ...] = (WEBHOOK, MAIL)
+) -> tuple[str, ...]:
     """Tell everybody who is to be told. Returns the means that failed: an alarm is no step."""
-    logger.error("%s: job %s to %s: %s", alarm.event, alarm.job, alarm.destination, alarm.reason)
     failed = []
-    if settings.webhook is not None and not _post(settings.webhook, alarm):
-        failed.append("webhook")
-    if settings.mail is not None and not _mail(settings.mail, alarm):
-        failed.append("mail")
-    for means in failed:
-        logger.error("the alarm could not be given by %s", means)
+    if settings.webhook is not None and WEBHOOK in by and not _post(settings.webhook, alarm):
+        failed.append(WEBHOOK)
+    if settings.mail is not None and MAIL in by and not _mail(settings.mail, alarm):
+        failed.append(MAIL)
+    for one in failed:
+        logger.error("the alarm could not be given by %s", one)
     return tuple(failed)
 
 
 def _post(url: str, alarm: Alarm) -> bool:
     try:
         answer = httpx.post(url, json=asdict(alarm), timeout=TIMEOUT_SECONDS, trust_env=False)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
     return answer.is_success
 
 
 def _mail(mail: Mail, alarm: Alarm) -> bool:
     message = EmailMessage()
-    message["Subject"] = f"OARflow: {alarm.event} at {alarm.destination}"
+    message["Subject"] = f"OARflow: {alarm.subject}"
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
-    message.set_content(
-        f"{alarm.event}\n\njob: {alarm.job}\ndestination: {alarm.destination}\n"
-        f"reason: {alarm.reason}\n"
-    )
+    told = {
+        "job": alarm.job,
+        "destination": alarm.destination,
+        "reason": alarm.reason,
+        "at": alarm.at,
+    }
+    lines = [f"{name}: {value}" for name, value in told.items() if value]
+    message.set_content("\n".join([alarm.event, "", *lines, ""]))
     try:
         with _server(mail) as server:
             if mail.user is not None and mail.password is not None:
                 server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
             server.send_message(message)
-    except (OSError, smtplib.SMTPException):
+    except (OSError, ValueError, smtplib.SMTPException):
         return False
     return True
 

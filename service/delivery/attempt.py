@@ -16,7 +16,6 @@ from service.database import deliveries
 from service.database.deliveries import Way
 from service.database.models import Delivery, Job, now
 from service.delivery import commitment, refusal
-from service.delivery.alarm import Alarm, ring
 from service.delivery.dicom import Asking, DicomTransport
 from service.delivery.folder import FolderTransport
 from service.delivery.parcel import (
@@ -57,7 +56,6 @@ class Attempt:
         self._database = context.database
         self._id = delivery_id
         self._token = token
-        self._alarms: list[Alarm] = []
 
     def make(self) -> None:
         """Send, and write down how it ended. Database errors pass through: the claim runs out."""
@@ -71,8 +69,6 @@ class Attempt:
                     self._note(load.open, outcome)
                     outcomes.append(outcome)
             self._conclude(outcomes, transport.asked, destination)
-        for alarm in self._alarms:
-            ring(self._context.settings.delivery.alarm, alarm)
 
     def _prepare(self) -> tuple[Destination, _Load, str] | None:
         """What is to be sent, and the UID of a commitment, written down before anybody knows it."""
@@ -82,12 +78,14 @@ class Attempt:
                 return None
             destination = self._context.settings.delivery.destinations.get(delivery.destination)
             if destination is None:
-                self._bury(session, delivery, "it is no longer among the destinations")
+                deliveries.settle(
+                    session, delivery, Way.DEAD_LETTER, "it is no longer among the destinations"
+                )
                 return None
             try:
                 load = self._load(delivery)
             except Altered as altered:
-                self._bury(session, delivery, str(altered))
+                deliveries.settle(session, delivery, Way.DEAD_LETTER, str(altered))
                 return None
             transaction = str(generate_uid(prefix=None))
             delivery.transaction_uid, delivery.commitment = transaction, ""
@@ -153,15 +151,11 @@ class Attempt:
         retry = self._context.settings.delivery.retry
         pause = pause_after(delivery.attempts, retry, longest=bool(lasting))
         if pause is None:
-            self._bury(session, delivery, reason)
+            deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
             return
         name, key = delivery.destination, delivery.job.key
         logger.warning("job %s to %s: %s; again in %s", key, name, reason, pause)
         deliveries.wait(session, delivery, now() + pause, reason)
-
-    def _bury(self, session: Session, delivery: Delivery, reason: str) -> None:
-        deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
-        self._alarms.append(Alarm(delivery.job.key, delivery.destination, reason))
 
 
 def refusal_parcel(root: Path, job: Job) -> Parcel:

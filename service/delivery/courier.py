@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from service.database import deliveries, leases
 from service.database.deliveries import Way
-from service.database.models import Delivery, now
+from service.database.models import now
 from service.delivery import planning
-from service.delivery.alarm import Alarm, ring
 from service.delivery.attempt import Attempt
 from service.delivery.pauses import due, pause_after
 from service.parts import Context
@@ -100,7 +99,6 @@ class Courier(Worker):
 
     def _ask_again(self) -> None:
         """The peer has stored, and said nothing since: ask it again, or give up."""
-        alarms = []
         with self._database.write() as session:
             for delivery in deliveries.candidates(session, Way.COMMITTING):
                 if delivery.next_at > now():
@@ -110,12 +108,5 @@ class Courier(Worker):
                 reason = "stored, but the peer has not said that it keeps it"
                 if pause is None:
                     deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
-                    alarms.append(_alarm(delivery, reason))
                 else:
                     deliveries.wait(session, delivery, now() + pause, reason)
-        for alarm in alarms:
-            ring(self._settings.alarm, alarm)
-
-
-def _alarm(delivery: Delivery, reason: str) -> Alarm:
-    return Alarm(delivery.job.key, delivery.destination, reason)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.section import AeTitle, ClientTls, Port, Seconds, Section
+from service.section import AeTitle, ClientTls, Event, Port, Seconds, Section
 
 ObjectKind = Literal["RTSTRUCT", "SEG", "ENCAPSULATED_PDF", "REPORT_PDF", "REPORT_HTML"]
 """What a destination can take. The last two are no DICOM: folders alone take them."""
@@ -115,9 +115,13 @@ class Mail(Section):
 
 
 class AlarmSettings(Section):
-    """Who is told of a dead letter besides log and metrics. webhook: takes JSON by POST."""
+    """Who is told, besides log and metrics, that a job waits for a person. events: of what.
 
-    webhook: str | None = Field(default=None, pattern=r"^https?://")
+    webhook: takes JSON by POST.
+    """
+
+    events: tuple[Event, ...] = ("dead letter", "held", "failed")
+    webhook: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     mail: Mail | None = None
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom import Dataset, dcmwrite
+from requests.auth import AuthBase
 
 from oarflow.errors import ConfigurationError
 from service.database.receiving import Origin
@@ -33,15 +36,10 @@ class WebPacs:
         session.verify = True if settings.ca is None else str(settings.ca)
         if settings.certificate is not None:
             session.cert = (str(settings.certificate), str(settings.key or settings.certificate))
-        headers = {}
-        if settings.token is not None:
-            try:
-                headers["Authorization"] = f"Bearer {settings.token.read_text().strip()}"
-            except OSError as error:
-                raise ConfigurationError("TOKEN", f"{settings.token}: {error.strerror}") from error
-        self._client: Any = DICOMwebClient(
-            settings.url, session=session, headers=headers, timeout=TIMEOUT_SECONDS
-        )
+        words = _signing_in(settings)
+        if words is not None:
+            session.auth = _SignIn(words)
+        self._client: Any = DICOMwebClient(settings.url, session=session, timeout=TIMEOUT_SECONDS)
 
     def echo(self) -> None:
         """Whether it answers a search. Raises PullFailed."""
@@ -103,6 +101,34 @@ class WebPacs:
         except NotStored as refusal:
             LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
             taken.refused += 1
+
+
+class _SignIn(AuthBase):
+    """As a header of our own: requests would put what .netrc says in the place of a plain one."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._words
+        return request
+
+
+def _signing_in(settings: DicomWeb) -> str | None:
+    """By token, or by user and password. Raises ConfigurationError (TOKEN, PASSWORD)."""
+    if settings.token is not None:
+        return f"Bearer {_secret('TOKEN', settings.token)}"
+    if settings.user is None or settings.password is None:
+        return None
+    both = f"{settings.user}:{_secret('PASSWORD', settings.password)}"
+    return f"Basic {base64.b64encode(both.encode()).decode('ascii')}"
+
+
+def _secret(code: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(code, f"{file}: {error.strerror}") from error
 
 
 def _dataset(answer: dict[str, Any]) -> Dataset:

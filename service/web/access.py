@@ -15,6 +15,7 @@ from service.audit import Person
 from service.database import jobs
 from service.database.models import Job
 from service.parts import Context
+from service.web.proxies import origin
 from service.web.sessions import SignedIn, find_session
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -80,8 +81,11 @@ def person(request: Request, who: SignedIn) -> Person:
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from."""
-    return request.client.host if request.client else ""
+    """Where the request comes from: for the audit log, and for the limit on wrong sign-ins."""
+    if request.client is None:
+        return ""
+    forwarded = request.headers.getlist("x-forwarded-for")
+    return origin(request.client.host, forwarded, context_of(request).settings.web.proxies)
 
 
 def job_of(session: Session, key: str) -> Job:

@@ -14,6 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.web.settings import WebSettings
 
+FOR_PROGRAMS = ("/healthz", "/metrics")
+"""Asked by the pod's or container's address, which nobody knows beforehand: whatever host they are
+asked as, they answer. They hold states and counts, and nothing of a patient."""
+
 MAX_BODY = 16384
 """Bytes of a form."""
 
@@ -51,16 +55,16 @@ class Protection:
         if scope["type"] != "http":
             return
         send = self._with_headers(send)
-        complaint = self._complaint(scope["method"], Headers(scope=scope))
+        complaint = self._complaint(scope["method"], scope["path"], Headers(scope=scope))
         if complaint is not None:
             status, words = complaint
             await PlainTextResponse(words, status)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _complaint(self, method: str, headers: Headers) -> tuple[int, str] | None:
+    def _complaint(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "").lower()
-        if _without_port(host) not in self._hosts:
+        if _without_port(host) not in self._hosts and path not in FOR_PROGRAMS:
             return 421, "This name is not among `web.hosts`."
         if method not in ("GET", "HEAD", "POST"):
             return 405, "Not allowed."

@@ -7,12 +7,16 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 
 from oarflow.errors import ConfigurationError
+from service.listener.tls import server_context
 from service.parts import Context
+from service.section import ServerTls
 from service.web.application import make_application
+from service.web.patience import PatientProtocol
 
 LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ class WebServer:
         return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
-        """Serve. Raises ConfigurationError (WEB)."""
+        """Serve. Raises ConfigurationError (WEB, TLS)."""
         config = self._config()
         try:
             family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
@@ -47,7 +51,7 @@ class WebServer:
                 (self._settings.host, self._settings.port), family=family
             )
             config.load()
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             where = f"{self._settings.host}:{self._settings.port}"
             raise ConfigurationError("WEB", f"cannot serve on {where}: {error.strerror}") from error
         self._server = uvicorn.Server(config)
@@ -58,11 +62,12 @@ class WebServer:
         end = time.monotonic() + _START_SECONDS
         while not self._server.started and self._thread.is_alive() and time.monotonic() < end:
             time.sleep(0.02)
+        if self._settings.plain_http and not self._settings.proxies:
+            LOGGER.warning("without web.proxies all who come through a proxy count as one address")
         scheme = "https" if self._settings.tls else "http"
         LOGGER.info("the page is at %s://%s:%d", scheme, self._settings.host, self.port)
 
     def _config(self) -> uvicorn.Config:
-        tls = self._settings.tls
         config = uvicorn.Config(
             make_application(self._context),
             # Addresses of pages hold no patient data, but who looked when is the audit log's.
@@ -74,10 +79,9 @@ class WebServer:
             timeout_keep_alive=15,
             limit_concurrency=200,
             h11_max_incomplete_event_size=32768,
-            ssl_certfile=str(tls.certificate) if tls else None,
-            ssl_keyfile=str(tls.key) if tls else None,
-            ssl_ca_certs=str(tls.ca) if tls and tls.ca else None,
-            ssl_cert_reqs=_client_certificates(self._context),
+            http=PatientProtocol,
+            ws="none",
+            ssl_context_factory=_context_factory(self._settings.tls),
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         return config
@@ -97,7 +101,9 @@ class WebServer:
         return None
 
 
-def _client_certificates(context: Context) -> int:
-    tls = context.settings.web.tls
-    wanted = tls is not None and tls.ca is not None and tls.client_certificates == "required"
-    return ssl.CERT_REQUIRED if wanted else ssl.CERT_NONE
+def _context_factory(tls: ServerTls | None) -> Callable[..., ssl.SSLContext] | None:
+    """What uvicorn asks for a context. Raises ConfigurationError (TLS)."""
+    if tls is None:
+        return None
+    context = server_context(tls)
+    return lambda *_: context

@@ -7,15 +7,16 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from service.section import Port, Section, ServerTls
+from service.section import Network, Port, Section, ServerTls
 
 
 class WebSettings(Section):
     """The section `web`.
 
     plain_http: serve others than this machine without TLS, since a proxy before it has TLS.
-    hosts: names by which browsers call it; others are turned away. session_hours: how long a
-    sign-in lasts. idle_minutes: without a request for so long, it ends sooner.
+    hosts: names by which browsers call it; others are turned away. proxies: whose word on where a
+    request comes from (X-Forwarded-For) is believed. session_hours: how long a sign-in lasts.
+    idle_minutes: without a request for so long, it ends sooner. rows: on a page of the list.
     """
 
     enabled: bool = True
@@ -24,6 +25,7 @@ class WebSettings(Section):
     tls: ServerTls | None = None
     plain_http: bool = False
     hosts: tuple[str, ...] = Field(default=("localhost", "127.0.0.1", "[::1]"), min_length=1)
+    proxies: tuple[Network, ...] = ()
     session_hours: float = Field(default=8, gt=0, le=24)
     idle_minutes: float = Field(default=30, gt=0)
     rows: int = Field(default=50, ge=1, le=500)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
+import os
 import re
 import shutil
 import ssl
+import stat
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -160,6 +164,74 @@ def test_the_clusters_certificates_fit(tmp_path: Path) -> None:
         )
         assert done.returncode == expected
     assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
+
+
+def test_the_containers_user_reads_the_certificates_but_not_the_authoritys_key() -> None:
+    tool("openssl")
+    program = tool("setpriv")
+    if os.geteuid() != 0:
+        pytest.skip("root is needed to become another user")
+    with tempfile.TemporaryDirectory(prefix="oarflow-tls-") as above:
+        Path(above).chmod(0o755)
+        folder = Path(above) / "tls"
+        subprocess.run(["sh", str(NODE / "certificates"), str(folder), "scheduler"], check=True)
+        subprocess.run(["chgrp", "-R", "0", str(folder)], check=True)
+        user = [program, "--reuid=1000", "--regid=0", "--clear-groups", "cat"]
+        stranger = [program, "--reuid=1001", "--regid=1001", "--clear-groups", "cat"]
+
+        def reads(who: list[str], name: str) -> bool:
+            done = subprocess.run([*who, str(folder / name)], capture_output=True, check=False)
+            return done.returncode == 0
+
+        names = ("ca.crt", "tls.crt", "tls.key", "ca.key")
+        assert [reads(user, name) for name in names] == [True, True, True, False]
+        assert not any(reads(stranger, name) for name in names)
+        assert stat.S_IMODE((folder / "tls.key").stat().st_mode) == 0o640
+
+
+SAMPLES = (NODE / "node.yaml", NODE / "systemd" / "node.yaml")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: str(path.parent.name))
+def test_a_sample_lets_single_addresses_in(sample: Path) -> None:
+    for caller in load_settings(sample).listener.allow:
+        for network in caller.addresses:
+            assert ipaddress.ip_network(network).num_addresses == 1
+
+
+def test_the_unit_lets_the_node_write_where_its_sample_delivers() -> None:
+    unit = (NODE / "systemd" / "oarflow-node.service").read_text()
+    assert "ProtectSystem=strict" in unit
+    writable = [Path("/var/lib/oarflow")]
+    for line in re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE):
+        writable += [Path(word.removeprefix("-")) for word in line.split()]
+    settings = load_settings(NODE / "systemd" / "node.yaml")
+    folders = [one.path for one in settings.delivery.destinations.values() if one.kind == "folder"]
+    assert folders
+    for folder in (*folders, settings.storage.folder):
+        assert any(folder.is_relative_to(place) for place in writable), folder
+
+
+def test_what_is_commented_out_in_the_unit_s_sample_is_valid_too(tmp_path: Path) -> None:
+    text = (NODE / "systemd" / "node.yaml").read_text()
+    file = tmp_path / "node.yaml"
+    file.write_text(re.sub(r"^( *)# ?(?=( *\w+:( |$)))", r"\1", text, flags=re.MULTILINE))
+    settings = load_settings(file)
+    assert settings.listener.tls is not None
+    assert settings.web.tls is not None
+    assert settings.database.url is not None
+
+
+def test_probes_ask_for_health_and_knock_at_no_dicom_port() -> None:
+    node = PODS["oarflow-node"]["containers"][0]
+    assert node["readinessProbe"]["httpGet"] == {"port": "web", "path": "/healthz"}
+    assert node["livenessProbe"]["tcpSocket"] == {"port": "web"}
+    for pod in PODS.values():
+        assert "livenessProbe" in pod["containers"][0]
+    worker = PODS["oarflow-worker"]["containers"][0]
+    ports = {port["name"]: str(port["containerPort"]) for port in worker["ports"]}
+    command = worker["command"]
+    assert command[command.index("--worker-port") + 1] == ports["worker"]
 
 
 def test_kubernetes_takes_the_manifests() -> None:

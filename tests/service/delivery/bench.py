@@ -15,6 +15,7 @@ from oarflow.result import Result
 from service.database import Database, jobs
 from service.database.models import Instance, Job, Series, Study, new_key
 from service.delivery.courier import Courier
+from service.delivery.ringer import Ringer
 from service.parts import Context
 from service.settings import Settings
 from service.states import State
@@ -141,17 +142,20 @@ def write_outputs(folder: Path, files: Mapping[str, Path]) -> None:
 
 
 class Running:
-    """A courier at work, ended with the test."""
+    """Courier and ringer at work, ended with the test."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.courier = Courier(context)
+        self.ringer = Ringer(context)
 
     def __enter__(self) -> Running:
         self.courier.start()
+        self.ringer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ringer.stop()
         self.courier.stop()
 
     def state(self, job_id: int) -> State:

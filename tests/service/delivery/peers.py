@@ -192,3 +192,29 @@ def _sign(
         hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
     return builder.sign(signer, hashes.SHA256())
+
+
+class _Bell(http.server.BaseHTTPRequestHandler):
+    heard: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(json.loads(body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def bell() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A webhook: its address, and what it heard."""
+    handler = type("Bell", (_Bell,), {"heard": []})
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/alarm", handler.heard
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -9,15 +9,20 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.database import jobs
+from service.database.models import AlarmEntry
 from service.delivery.alarm import Alarm, ring
+from service.delivery.ringer import Ringer
 from service.delivery.settings import AlarmSettings
+from service.parts import Context
 from service.states import State
-from tests.service.delivery import bench
+from tests.service.delivery import bench, peers
 from tests.service.delivery.peers import Certificates, make_certificates
 
 ALARM = Alarm("0123abcd", "tps", "the peer does not answer")
@@ -174,3 +179,96 @@ def test_a_dead_letter_is_mailed(tmp_path: Path) -> None:
     assert job.key.encode() in raw
     for secret in (bench.NAME, bench.PATIENT_ID, "Zebediah"):
         assert secret.encode() not in raw
+
+
+def waiting(context: Context, state: State) -> str:
+    """A job that waits for a person there: its key."""
+    job_id = bench.add_job(context)
+    with context.database.write() as session:
+        job = jobs.load(session, job_id)
+        jobs.retry(session, job, "test")
+        jobs.begin(session, job, "test")
+        jobs.move(session, job, state, f"exit status {4 if state is State.HELD else 1}")
+        return job.key
+
+
+def entries(context: Context) -> list[AlarmEntry]:
+    with context.database.read() as session:
+        return list(session.query(AlarmEntry).order_by(AlarmEntry.id))
+
+
+def node(root: Path, alarm: dict[str, Any], **retry: float) -> Context:
+    pauses = {"first_seconds": 0.01, "longest_seconds": 0.01, "give_up_hours": 1, **retry}
+    return bench.make_context(root, delivery=bench.delivering(alarm=alarm, retry=pauses))
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.FAILED])
+def test_what_waits_for_a_person_is_told(tmp_path: Path, state: State) -> None:
+    """Also where the node died between the step and the alarm: the row is the step's own."""
+    with peers.bell() as (url, heard):
+        context = node(tmp_path, {"webhook": url})
+        key = waiting(context, state)
+        assert [entry.state for entry in entries(context)] == ["open"]
+        for _ in range(2):
+            Ringer(context).tick()
+    (told,) = heard
+    assert (told["event"], told["job"], told["destination"]) == (state.value, key, "")
+    assert "exit status" in told["reason"]
+    assert told["at"]
+    assert [entry.state for entry in entries(context)] == ["given"]
+
+
+def test_who_wants_to_hear_of_dead_letters_alone_is_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with peers.bell() as (url, heard):
+        context = node(tmp_path, {"webhook": url, "events": ["dead letter"]})
+        key = waiting(context, State.HELD)
+        Ringer(context).tick()
+    assert heard == []
+    assert [entry.state for entry in entries(context)] == ["not wanted"]
+    assert f"held: job {key}" in caplog.text
+
+
+def test_an_alarm_that_fails_is_given_again_by_what_failed_alone(tmp_path: Path) -> None:
+    with peers.bell() as (url, heard), sink() as server:
+        alarm = mail(server.port).model_dump(mode="json") | {"webhook": url}
+        alarm["mail"]["port"] = bench.free_port()
+        context = node(tmp_path, alarm)
+        waiting(context, State.FAILED)
+        ringer = Ringer(context)
+        ringer.tick()
+        assert (len(heard), server.mails) == (1, [])
+        assert ringer.trouble() == "alarms cannot be given by mail"
+        alarm["mail"]["port"] = server.port
+        mended = replace(context, settings=node(tmp_path, alarm).settings)
+        again = Ringer(mended)
+        bench.until(lambda: again.attempt() or server.mails)
+        again.attempt()
+    assert (len(heard), len(server.mails)) == (1, 1)
+    assert again.trouble() is None
+    assert [(entry.state, entry.told) for entry in entries(context)] == [
+        ("given", ["webhook", "mail"])
+    ]
+
+
+def test_an_alarm_is_given_up_after_as_long_as_a_delivery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alarm = {"webhook": f"http://127.0.0.1:{bench.free_port()}/"}
+    context = node(tmp_path, alarm, give_up_hours=1e-5)
+    waiting(context, State.HELD)
+    ringer = Ringer(context)
+    bench.until(lambda: ringer.attempt() or entries(context)[0].state == "given up")
+    assert entries(context)[0].attempts > 1
+    assert "is given up" in caplog.text
+
+
+def test_without_anybody_to_tell_the_log_says_it_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = node(tmp_path, {})
+    key = waiting(context, State.FAILED)
+    for _ in range(2):
+        Ringer(context).tick()
+    assert caplog.text.count(f"failed: job {key}") == 1

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,7 @@ from service.delivery.courier import Courier
 from service.delivery.folder import place
 from service.delivery.refusal import RefusedStudy, reason_page
 from service.states import NotAllowed, State
-from tests.service.delivery import bench
+from tests.service.delivery import bench, peers
 
 
 def test_a_finished_job_lies_in_the_folder(tmp_path: Path) -> None:
@@ -113,32 +109,6 @@ def test_an_altered_result_is_not_sent(tmp_path: Path) -> None:
     assert list(share.iterdir()) == []
 
 
-class _Bell(http.server.BaseHTTPRequestHandler):
-    heard: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append(json.loads(body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def bell() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A webhook: its address, and what it heard."""
-    handler = type("Bell", (_Bell,), {"heard": []})
-    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/alarm", handler.heard
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def test_a_dead_letter_rings_and_can_be_sent_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -146,7 +116,7 @@ def test_a_dead_letter_rings_and_can_be_sent_again(
     section = bench.to_folder(share)
     section["retry"] = {"first_seconds": 0.01, "longest_seconds": 0.01, "give_up_hours": 1e-5}
     share.rmdir()
-    with bell() as (url, heard):
+    with peers.bell() as (url, heard):
         context = bench.make_context(tmp_path, delivery={**section, "alarm": {"webhook": url}})
         job_id = bench.add_job(context)
         with bench.Running(context) as running:

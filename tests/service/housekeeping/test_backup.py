@@ -14,7 +14,7 @@ import yaml
 from sqlalchemy import select
 
 from service.__main__ import main
-from service.audit import Person, first_broken
+from service.audit import Action, Person, first_broken, record
 from service.database.models import Base, Job, WebSession
 from service.parts import Context
 from service.states import State
@@ -100,6 +100,25 @@ def test_a_node_that_is_not_empty_stays_as_it_is(
     assert run(file, "restore", str(tmp_path / "state.tar.gz")) == 2
     assert "the node is not empty" in capsys.readouterr().err
     assert everything(context) == before
+
+
+def test_a_node_with_nothing_but_an_audit_log_stays_as_it_is(
+    tmp_path: Path, busy: tuple[Context, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, file = busy
+    run(file, "backup", str(tmp_path / "state.tar.gz"))
+    other, other_file = configured(tmp_path / "two")
+    with other.database.write() as session:
+        record(session, Person("(unknown)", "192.0.2.1"), Action.SIGN_IN_FAILED)
+    before = everything(other)
+    capsys.readouterr()
+    assert run(other_file, "restore", str(tmp_path / "state.tar.gz")) == 2
+    said = capsys.readouterr().err
+    assert "RESTORE" in said
+    assert "audit log has entries" in said
+    assert everything(other) == before
+    left = {path.name for path in other.settings.storage.root.rglob("*")}
+    assert left <= {"node.db", "node.db-wal", "node.db-shm", "node.lock"}
 
 
 def _repacked(archive: Path, change: bytes, to: bytes) -> bytes:

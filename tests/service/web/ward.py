@@ -40,15 +40,19 @@ def hashed(name: str) -> str:
 
 @dataclass
 class Visitor:
-    """A browser without a screen, on this machine. trouble: what the node's parts say."""
+    """A browser without a screen. trouble: what the node's parts say; address: where it is."""
 
     context: Context
     trouble: dict[str, str | None] = field(default_factory=dict)
+    address: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         node = replace(self.context, health=lambda: self.trouble)
         self.http = TestClient(
-            make_application(node), base_url="http://localhost", follow_redirects=False
+            make_application(node),
+            base_url="http://localhost",
+            follow_redirects=False,
+            client=(self.address, 50000),
         )
 
     def get(self, path: str, **more: Any) -> Response:
@@ -62,13 +66,15 @@ class Visitor:
         found = re.search(r'name="csrf" value="([^"]+)"', self.get(page).text)
         return found[1] if found else ""
 
-    def sign_in(self, name: str, password: str | None = None) -> Response:
+    def sign_in(
+        self, name: str, password: str | None = None, headers: dict[str, str] | None = None
+    ) -> Response:
         found = re.search(r'name="token" value="([^"]+)"', self.get("/sign-in").text)
         token = found[1] if found else ""
         if password is None:
             password = PASSWORDS[name]
         fields = {"name": name, "password": password, "token": token}
-        return self.http.post("/sign-in", data=fields)
+        return self.http.post("/sign-in", data=fields, headers=headers)
 
 
 def signed_in(context: Context, name: str = OPERATOR) -> Visitor:
