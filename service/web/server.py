@@ -13,11 +13,15 @@ import uvicorn
 from oarflow.errors import ConfigurationError
 from service.parts import Context
 from service.web.application import make_application
+from service.web.protection import WithoutText
 
 LOGGER = logging.getLogger(__name__)
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+
+
+_WITHOUT_TEXT = WithoutText()
 
 
 class WebServer:
@@ -80,6 +84,7 @@ class WebServer:
             ssl_cert_reqs=_client_certificates(self._context),
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").addFilter(_WITHOUT_TEXT)
         return config
 
     def stop(self) -> None:
