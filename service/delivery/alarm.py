@@ -57,13 +57,23 @@ def _mail(mail: Mail, alarm: Alarm) -> bool:
         f"reason: {alarm.reason}\n"
     )
     try:
-        with _server(mail) as server:
-            if mail.user is not None and mail.password is not None:
-                server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
+        with log_in(mail) as server:
             server.send_message(message)
     except (OSError, smtplib.SMTPException):
         return False
     return True
+
+
+def log_in(mail: Mail) -> smtplib.SMTP:
+    """A session with the server, to be closed. Raises OSError, SMTPException."""
+    server = _server(mail)
+    try:
+        if mail.user is not None and mail.password is not None:
+            server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def _server(mail: Mail) -> smtplib.SMTP:
