@@ -57,8 +57,11 @@ def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
         written = {output.kind for output in read_result(settings.storage.root, job).outputs}
     except Altered:
         return {name: [*known[name].objects] for name in names}
-    found = {name: [kind for kind in known[name].objects if kind in written] for name in names}
-    return {name: kinds or [*known[name].objects] for name, kinds in found.items()}
+    found: dict[str, list[str]] = {}
+    for name in names:
+        taken = known[name].objects
+        found[name] = [kind for kind in taken if kind in written] or [*taken]
+    return found
 
 
 def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
