@@ -73,11 +73,11 @@ class OwnWorkers(LocalCluster):
 
     def __init__(self, gpus: Sequence[str], **options: Any) -> None:
         self._gpus = gpus
-        super().__init__(n_workers=0, **options)
+        super().__init__(n_workers=0, **options)  # type: ignore[no-untyped-call]
 
     def new_worker_spec(self) -> dict[int | str, dict[str, Any]]:
         """The next worker, numbered from 0."""
-        ((name, spec),) = super().new_worker_spec().items()
+        ((name, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
         if not self._gpus:
             return {name: spec}
         device = {"CUDA_VISIBLE_DEVICES": self._gpus[len(self.worker_spec)]}
@@ -128,7 +128,7 @@ class Engine:
             silence_logs=logging.CRITICAL,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         )
-        self._cluster.scale(self._settings.workers)
+        self._cluster.scale(self._settings.workers)  # type: ignore[no-untyped-call]
         return self._cluster
 
     def _security(self) -> Security | None:
