@@ -1,12 +1,15 @@
 """The audit log: what persons do, and what of a patient they see. It only ever grows.
 
-Each entry carries a digest over itself and the one before, so that a change or a gap shows.
+Each entry carries a digest over itself and the one before, so that a change or a gap shows. The
+digest has no key: whoever may rewrite the table can compute all of them anew.
 """
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,6 +35,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     RELEASE = "release"
     AUDIT = "audit log"
+    PULL = "pull"
     USER = "user"
     BACK_UP = "back up"
     RESTORE = "restore"
@@ -43,6 +47,15 @@ class Person:
 
     name: str
     address: str = ""
+
+
+def at_the_keyboard() -> Person:
+    """Who runs a command on the node's machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        name = str(os.getuid())
+    return Person(name, "command line")
 
 
 def record(

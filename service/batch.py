@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from oarflow.errors import Code
 from oarflow.result import FILE_NAME
-from service.database import Database
+from service.batch_files import MODALITIES, Refused, Tally, files, glimpse, why
+from service.database import Database, jobs
 from service.database.models import Job
 from service.database.receiving import Origin
 from service.execution.executor import Executor
 from service.listener.dataset import inspect
 from service.listener.receiver import MEGABYTE, Receiver
-from service.listener.spool import split
+from service.listener.spool import split_bytes
 from service.listener.statuses import NotStored
 from service.series import Assembler
 from service.settings import DatabaseSettings, Settings, StorageSettings
@@ -38,7 +41,10 @@ AT_REST = (
 
 @dataclass(frozen=True)
 class Line:
-    """One series of the table. folder: of its results, below the output folder, empty if none."""
+    """One series of the table. folder: of its results, below the output folder, empty if none.
+
+    marked: what of its images was refused, in words.
+    """
 
     study: str
     series: str
@@ -47,6 +53,7 @@ class Line:
     reason: str
     folder: str
     progress: dict[str, object]
+    marked: str = ""
 
 
 def own_settings(settings: Settings, out: Path) -> Settings:
@@ -67,43 +74,75 @@ class Batch:
         self._receiver = Receiver(settings, database)
         self._assembler = Assembler(settings, database)
         self.executor = Executor(settings, database)
+        self.tally = Tally()
 
-    def take(self, folder: Path, seen: Callable[[], None]) -> tuple[int, int]:
-        """Receive every image below a folder. Returns counts: images taken, files left out."""
+    def take(self, folder: Path, seen: Callable[[], None]) -> Tally:
+        """Receive every image below a folder. A series of which one is refused is not run."""
         self._receiver.recover()
         self.executor.recover()
-        taken = left = 0
-        for path in _files(folder):
+        self.tally = Tally()
+        for number, path in enumerate(files(folder, STATE_FOLDER), 1):
             seen()
-            if self._take(path):
-                taken += 1
-            else:
-                left += 1
+            self._take(number, path)
         self._assembler.settle_all()
-        return taken, left
+        with self._database.write() as session:
+            for job in jobs.in_state(session, State.QUEUED, State.REFUSED):
+                self._judge(session, job)
+        return self.tally
 
-    def _take(self, path: Path) -> bool:
+    def _take(self, number: int, path: Path) -> None:
+        uid = ""
         try:
-            _, syntax, data = split(path)
-            header = inspect(
-                data, syntax, self._settings.listener.max_inflated_mb * MEGABYTE
-            ).header
-            if header.modality not in ("CT", "MR"):
-                return False
+            whole = path.read_bytes()
+            seen = glimpse(whole)
+            if not seen.image:
+                self.tally.other += 1
+                return
+            uid = seen.series_uid
+            _, syntax, data = split_bytes(whole)
+            limit = self._settings.listener.max_inflated_mb * MEGABYTE
+            header = inspect(data, syntax, limit).header
+            if header.modality not in MODALITIES:
+                self.tally.other += 1
+                return
+            uid = header.series_uid
             self._receiver.receive(
                 Origin(CALLER), data, syntax, header.sop_class_uid, header.sop_instance_uid
             )
-        except (NotStored, OSError, ValueError):
-            return False
-        return True
+        except (NotStored, OSError, ValueError) as error:
+            self.tally.refused.append(Refused(number, *why(error), uid, path.parent))
+        else:
+            self.tally.taken += 1
+            self.tally.folders.setdefault(uid, set()).add(path.parent)
+
+    def _judge(self, session: Session, job: Job) -> None:
+        """Refuse what lacks a file that was refused; queue what lacks it no more."""
+        ours = job.refusal == Code.UNREADABLE_FILE and job.exit_status is None
+        refused = self.tally.of_series(job.series.series_uid)
+        if refused and job.state is State.QUEUED:
+            jobs.refuse(session, job, Code.UNREADABLE_FILE, _of_it(refused))
+        elif not refused and ours and job.state is State.REFUSED:
+            jobs.retry(session, job, jobs.NODE, "none of its files is refused any more")
 
     def lines(self) -> list[Line]:
-        """How every series stands."""
+        """How every series stands, then what was refused of series that are not here."""
         with self._database.read() as session:
-            return [self._line(job) for job in session.scalars(select(Job).order_by(Job.id))]
+            lines = [self._line(job) for job in session.scalars(select(Job).order_by(Job.id))]
+        here = {line.series for line in lines} | set(self.tally.folders)
+        for uid in dict.fromkeys(one.series_uid for one in self.tally.refused):
+            if uid not in here:
+                refused = self.tally.of_series(uid)
+                words = _of_it(refused) if uid else f"of no known series: {refused[0]}"
+                lines.append(Line("", uid, len(refused), State.REFUSED, words, "", {}))
+        return lines
 
     def _line(self, job: Job) -> Line:
         series = job.series
+        refused = self.tally.of_series(series.series_uid)
+        beside = self.tally.beside(series.series_uid)
+        marked = [_of_it(refused)] if refused and job.refusal != Code.UNREADABLE_FILE else []
+        if beside:
+            marked.append(f"{len(beside)} beside it, perhaps of it, refused: {beside[0]}")
         return Line(
             study=series.study.study_uid,
             series=series.series_uid,
@@ -112,6 +151,7 @@ class Batch:
             reason=job.reason,
             folder=series.folder[:16] if job.output else "",
             progress=dict(job.progress),
+            marked="; ".join(marked),
         )
 
     def hand_over(self) -> None:
@@ -127,10 +167,8 @@ class Batch:
                 _copy(source, target)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and STATE_FOLDER not in path.parts:
-            yield path
+def _of_it(refused: list[Refused]) -> str:
+    return f"{len(refused)} of its image files refused, first {refused[0]}"
 
 
 def _copy(source: Path, target: Path) -> None:

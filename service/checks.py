@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import shutil
@@ -140,7 +141,7 @@ def listener(settings: Settings) -> Iterator[Finding]:
         )
     if own.tls is not None:
         load = partial(server_context, own.tls)
-        yield from _certificates("listener", own.tls.certificate, load)
+        yield from certificates("listener", own.tls.certificate, load)
 
 
 def _taken(settings: Settings, error: OSError) -> Finding:
@@ -152,14 +153,26 @@ def _taken(settings: Settings, error: OSError) -> Finding:
             return good("listener", f"the node answers on {own.host}:{own.port}")
     except (PullFailed, ConfigurationError):
         pass
-    return bad(
-        "listener",
-        f"{own.host}:{own.port} cannot be had: {error.strerror}",
-        "end what uses the port (ss -ltnp names it), or choose another under listener.port",
-    )
+    return not_had("listener", own.host, own.port, error)
 
 
-def _certificates(
+def not_had(section: str, host: str, port: int, error: OSError) -> Finding:
+    """A port that cannot be listened at, and what to do about just that."""
+    remedies = {
+        errno.EADDRINUSE: "end what uses the port (ss -ltnp names it), or choose another under "
+        f"{section}.port",
+        errno.EADDRNOTAVAIL: f"{section}.host must be an address of this machine (ip address "
+        "lists them), or 0.0.0.0 for all",
+        errno.EACCES: f"give the node the right to a port below 1024 (CAP_NET_BIND_SERVICE), or "
+        f"choose a higher one under {section}.port",
+    }
+    named = f"correct {section}.host: it is no name or address that is known here"
+    resolved = isinstance(error, socket.gaierror)
+    remedy = named if resolved else remedies.get(error.errno or 0, f"correct {section}.host")
+    return bad(section, f"{host}:{port} cannot be had: {error.strerror}", remedy)
+
+
+def certificates(
     subject: str, certificate: Path | None, load: Callable[[], object]
 ) -> Iterator[Finding]:
     try:
@@ -180,7 +193,7 @@ def _certificates(
 
 
 def application(settings: Settings) -> Iterator[Finding]:
-    """The command exists; the models are there; a scheduler answers."""
+    """The command exists and names its folders; the models are there; a scheduler answers."""
     execution = settings.execution
     parts = command(execution, Path("in"))
     if shutil.which(parts[0]) is None:
@@ -189,12 +202,28 @@ def application(settings: Settings) -> Iterator[Finding]:
         yield good("application", f"{Path(parts[0]).name} is found")
     if execution.command[:3] == ("{python}", "-m", "app"):
         yield _asked_for_version(parts)
+    else:
+        yield from _own_command(settings)
     if not execution.models.is_dir():
         yield bad("models", f"{execution.models} is no folder", "correct execution.models")
     else:
         yield good("models", f"{execution.models.absolute()}")
     if execution.scheduler is not None:
         yield from _scheduler(settings)
+
+
+def _own_command(settings: Settings) -> Iterator[Finding]:
+    """A command of the site's own: nobody knows how to ask it for its version."""
+    said = " ".join(settings.execution.command)
+    for word in ("{input}", "{output}"):
+        if word not in said:
+            yield bad("application", f"execution.command does not have {word}", "add it")
+    yield Finding(
+        "application",
+        Mark.DOUBTFUL,
+        "its command is the site's own, and is not started here",
+        "try it with one study: python -m service batch DIR -o OUT",
+    )
 
 
 def _asked_for_version(parts: tuple[str, ...]) -> Finding:
@@ -251,7 +280,7 @@ def peers(settings: Settings) -> Iterator[Finding]:
             )
             if peer.tls is not None:
                 load = partial(client_context, peer.tls)
-                yield from _certificates(subject, peer.tls.certificate, load)
+                yield from certificates(subject, peer.tls.certificate, load)
             yield _peer(subject, title, peer)
         elif isinstance(destination, FolderDestination):
             usable = destination.path.is_dir() and os.access(destination.path, os.W_OK)

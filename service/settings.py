@@ -7,10 +7,16 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from oarflow.errors import ConfigurationError
 from service.delivery.settings import DeliverySettings
@@ -89,6 +95,10 @@ class DatabaseSettings(Section):
     busy_seconds: Seconds = 10
 
 
+Device = Annotated[str, BeforeValidator(str), Field(pattern=r"^[A-Za-z0-9/:-]+$")]
+"""A GPU: its number, or a name such as GPU-5ebe9f43."""
+
+
 class SchedulerTls(Section):
     """Certificates of a Dask cluster, as PEM files."""
 
@@ -104,7 +114,9 @@ class ExecutionSettings(Section):
     settings, None for its own default. environment: set for the application besides the node's
     PATH, HOME, LANG and what names threads and devices. scheduler: address of a Dask scheduler
     whose workers see the storage folder under the same path; None for worker processes of the
-    node's own. resources: what one job takes of a worker, such as {GPU: 1}.
+    node's own. gpus: those of this machine, as CUDA_VISIBLE_DEVICES names them, one for each of the
+    node's own workers: one study a GPU. resources: what one job takes of a scheduler's worker,
+    such as {GPU: 1}.
     """
 
     command: tuple[str, ...] = Field(
@@ -128,6 +140,7 @@ class ExecutionSettings(Section):
     config: Path | None = None
     environment: dict[str, str] = Field(default={})
     workers: int = Field(default=1, ge=1, le=64)
+    gpus: tuple[Device, ...] = ()
     scheduler: str | None = None
     scheduler_tls: SchedulerTls | None = None
     resources: dict[str, float] = Field(default={})
@@ -144,7 +157,20 @@ class ExecutionSettings(Section):
         encrypted = self.scheduler is not None and self.scheduler.startswith("tls://")
         if encrypted != (self.scheduler_tls is not None):
             raise ValueError("scheduler_tls goes with a scheduler of the form tls://host:port")
+        self._check_devices()
         return self
+
+    def _check_devices(self) -> None:
+        """One study a GPU. Raises ValueError."""
+        if self.scheduler is not None and self.gpus:
+            raise ValueError("gpus are for the node's own workers; a scheduler's have --resources")
+        if self.scheduler is None and self.resources:
+            raise ValueError("resources are for a scheduler's workers; the node's own have gpus")
+        if len(set(self.gpus)) < len(self.gpus):
+            raise ValueError("gpus names a GPU twice")
+        if self.gpus and self.workers > len(self.gpus):
+            count = len(self.gpus)
+            raise ValueError(f"workers: {self.workers}, but gpus: {count}; one study a GPU")
 
 
 class DicomWeb(Section):

@@ -33,7 +33,7 @@ MEANINGS: dict[State, str] = {
     State.SEGMENTED: "written and proven; the delivery takes over",
     State.DELIVERING: "on its way to at least one destination",
     State.DELIVERED: "every destination has it, or none is configured",
-    State.DEAD_LETTER: "a destination could not be reached for as long as is allowed",
+    State.DEAD_LETTER: "given up: a destination was not reached, or nothing was written for it",
     State.CANCELLED: "a person stopped it",
 }
 

@@ -9,7 +9,7 @@ import sys
 from sqlalchemy import select
 
 from oarflow.errors import ExitStatus
-from service.audit import first_broken
+from service.audit import Action, at_the_keyboard, first_broken, record
 from service.database.models import AuditEntry
 from service.opening import opened
 from service.settings import Settings
@@ -23,12 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
-    """Print it. Returns 1 where an entry does not follow from the one before."""
-    with opened(settings) as database, database.read() as session:
-        chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
-        for entry in session.scalars(chosen).yield_per(500):
-            sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
-        broken = first_broken(session)
+    """Print it; that is an entry, too. Returns 1 where one does not follow from the one before."""
+    with opened(settings) as database:
+        with database.write() as session:
+            record(session, at_the_keyboard(), Action.AUDIT, after=flags.after)
+        with database.read() as session:
+            chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
+            for entry in session.scalars(chosen).yield_per(500):
+                sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
+            broken = first_broken(session)
     if broken is not None:
         sys.stderr.write(f"entry {broken} does not follow from the one before: it was changed\n")
         return ExitStatus.FAULT

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from oarflow.errors import ConfigurationError, ExitStatus
 from service.batch import AT_REST, Batch, Line, own_settings
+from service.batch_files import Tally
 from service.database import Database
 from service.files import make_folder
 from service.node import lock, migrate
@@ -45,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
-    """Run it. Returns the worst status of all series. Raises ConfigurationError."""
+    """Run it. Returns the worst status of all series; 1 where an image file was refused, 3 where
+    there is no series. Raises ConfigurationError.
+    """
     if not flags.folder.is_dir():
         raise ConfigurationError("NO_INPUT", f"{flags.folder} is no folder")
     own = own_settings(settings, flags.output)
@@ -66,7 +69,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         database.close()
         os.close(held)
     _print(lines)
-    return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines)
+    return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines, batch.tally)
 
 
 def _run(batch: Batch, folder: Path, stop: threading.Event) -> Sequence[Line]:
@@ -79,9 +82,10 @@ def _run(batch: Batch, folder: Path, stop: threading.Event) -> Sequence[Line]:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         reading = progress.add_task("reading", total=None)
-        taken, left = batch.take(folder, lambda: progress.advance(reading))
+        tally = batch.take(folder, lambda: progress.advance(reading))
         progress.remove_task(reading)
-        console.print(f"{taken} images are taken, {left} files left out")
+        for words in tally.words():
+            console.print(words, markup=False, highlight=False)
         task = progress.add_task("contouring", total=len(batch.lines()))
         batch.executor.start()
         try:
@@ -107,15 +111,21 @@ def _at_work(lines: Sequence[Line]) -> str:
     return ", ".join(organs)[:32] or "contouring"
 
 
-def _status(lines: Sequence[Line]) -> ExitStatus:
+def _status(lines: Sequence[Line], tally: Tally) -> ExitStatus:
     found = [_WORST.get(line.state, ExitStatus.FAULT) for line in lines]
-    return max(found, key=_ORDER.index, default=ExitStatus.WRITTEN)
+    if tally.refused:
+        found.append(ExitStatus.FAULT)
+    return max(found, key=_ORDER.index, default=ExitStatus.REFUSED)
 
 
 def _print(lines: Sequence[Line]) -> None:
+    if not lines:
+        sys.stdout.write("there is no series to contour\n")
+        return
     table = Table()
     for name in ("results", "slices", "state", "reason"):
         table.add_column(name, justify="right" if name == "slices" else "left", overflow="fold")
     for line in lines:
-        table.add_row(line.folder or "-", str(line.slices), str(line.state), line.reason)
+        reason = "; ".join(part for part in (line.reason, line.marked) if part)
+        table.add_row(line.folder or "-", str(line.slices), str(line.state), reason)
     Console(file=sys.stdout).print(table)

@@ -7,6 +7,7 @@ import sys
 
 from oarflow.errors import ExitStatus
 from service.checks import CHECKS, Mark, bad
+from service.checks_beside import CHECKS_BESIDE
 from service.listener.server import quiet_libraries
 from service.settings import Settings
 
@@ -21,7 +22,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each finding. Returns 1 where something will not work."""
     quiet_libraries()
     findings = []
-    for check in CHECKS:
+    for check in (*CHECKS, *CHECKS_BESIDE):
         try:
             findings += list(check(settings))
         except Exception as error:  # the other checks still help

@@ -8,6 +8,7 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from service.audit import Action, at_the_keyboard, record
 from service.database import Database, receiving
 from service.files import make_folder
 from service.listener.receiver import Receiver
@@ -17,6 +18,9 @@ from service.pulling.dimse import DimsePacs
 from service.pulling.query import Found, PullFailed, Query, Taken
 from service.pulling.web import WebPacs
 from service.settings import PullSource, Settings
+
+NOTHING_FOUND = 5
+"""Exit status: the PACS answers, and has no such series."""
 
 HELP = "ask a PACS for studies by accession number, date or UID"
 
@@ -30,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
-    """Find and fetch. Raises ConfigurationError."""
+    """Find and fetch. Returns 1 where it fails, 5 where nothing is found.
+
+    Raises ConfigurationError.
+    """
     source = settings.pull.get(flags.source)
     if source is None:
         known = ", ".join(settings.pull) or "none"
@@ -68,7 +75,15 @@ def _pull(
 ) -> int:
     receiver = Receiver(settings, database)
     place = pacs(name, source, settings)
+    with database.write() as session:
+        asked = {"accession": query.accession_number, "date": query.date, "study": query.study_uid}
+        detail = {key: value for key, value in asked.items() if value}
+        record(session, at_the_keyboard(), Action.PULL, name, **detail)
     found = place.find(query)
+    if not found:
+        wanted = " or ".join(query.modalities)
+        sys.stderr.write(f"oarflow-node: PULL: {name}: no series of {wanted} found\n")
+        return NOTHING_FOUND
     sys.stdout.write(f"{len(found)} series found\n")
     total = Taken()
     for number, series in enumerate(found, 1):

@@ -266,6 +266,16 @@ class Lease(Base):
     beaten_at: Mapped[datetime] = mapped_column(Utc, default=now)
 
 
+class Period(Base):
+    """A time in which housekeeping saw the clock go on steadily: only such time makes files old."""
+
+    __tablename__ = "periods"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(Utc, default=now)
+    seen_at: Mapped[datetime] = mapped_column(Utc, default=now)
+
+
 class User(Base):
     """Somebody who may sign in. role: viewer or operator."""
 

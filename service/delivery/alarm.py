@@ -85,13 +85,23 @@ def _mail(mail: Mail, alarm: Alarm) -> bool:
     lines = [f"{name}: {value}" for name, value in told.items() if value]
     message.set_content("\n".join([alarm.event, "", *lines, ""]))
     try:
-        with _server(mail) as server:
-            if mail.user is not None and mail.password is not None:
-                server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
+        with log_in(mail) as server:
             server.send_message(message)
     except (OSError, ValueError, smtplib.SMTPException):
         return False
     return True
+
+
+def log_in(mail: Mail) -> smtplib.SMTP:
+    """A session with the server, to be closed. Raises OSError, SMTPException."""
+    server = _server(mail)
+    try:
+        if mail.user is not None and mail.password is not None:
+            server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def _server(mail: Mail) -> smtplib.SMTP:

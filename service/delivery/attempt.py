@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -83,7 +84,7 @@ class Attempt:
                 )
                 return None
             try:
-                load = self._load(delivery)
+                load = self._load(delivery, destination)
             except Altered as altered:
                 deliveries.settle(session, delivery, Way.DEAD_LETTER, str(altered))
                 return None
@@ -91,14 +92,21 @@ class Attempt:
             delivery.transaction_uid, delivery.commitment = transaction, ""
             return destination, load, transaction
 
-    def _load(self, delivery: Delivery) -> _Load:
+    def _load(self, delivery: Delivery, destination: Destination) -> _Load:
+        """Raises Altered; also where nothing of what is wanted was written."""
         job = delivery.job
         root = self._context.settings.storage.root
         if delivery.kinds == [REFUSAL]:
             found: tuple[Parcel, ...] = (refusal_parcel(root, job),)
         else:
             parcels = parcels_of(root / job.output, read_result(root, job))
-            found = tuple(p for kind in delivery.kinds for p in parcels if p.kind == kind)
+            found = _of_kinds(parcels, delivery.kinds)
+            if not found:
+                # What it takes may have been changed since.
+                found = _of_kinds(parcels, destination.objects)
+                delivery.kinds = [parcel.kind for parcel in found] or [*destination.objects]
+            if not found:
+                raise Altered(f"the application wrote none of {', '.join(destination.objects)}")
         there = tuple(p for p in found if delivery.sent.get(p.key) == p.sha256)
         return _Load(tuple(p for p in found if p not in there), there)
 
@@ -156,6 +164,11 @@ class Attempt:
         name, key = delivery.destination, delivery.job.key
         logger.warning("job %s to %s: %s; again in %s", key, name, reason, pause)
         deliveries.wait(session, delivery, now() + pause, reason)
+
+
+def _of_kinds(parcels: Iterable[Parcel], kinds: Iterable[str]) -> tuple[Parcel, ...]:
+    listed = list(parcels)
+    return tuple(parcel for kind in kinds for parcel in listed if parcel.kind == kind)
 
 
 def refusal_parcel(root: Path, job: Job) -> Parcel:

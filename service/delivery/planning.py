@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +16,8 @@ from service.delivery.parcel import Altered
 from service.delivery.rules import Origin, destinations
 from service.settings import Settings
 from service.states import State
+
+logger = logging.getLogger(__name__)
 
 REFUSAL = "REFUSAL"
 """Stands among a delivery's kinds for a refused study's reason."""
@@ -42,7 +46,8 @@ def read_result(root: Path, job: Job) -> result.Result:
 def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
     """Kinds of objects by destination, of those that were written.
 
-    Where the results cannot be read, all that the destinations take: the attempt tells why not.
+    Where none of them was, or the results cannot be read, all that the destination takes: the
+    attempt finds none, and says so in a dead letter.
     """
     names = destinations(settings.delivery, origin(job))
     known = settings.delivery.destinations
@@ -52,12 +57,31 @@ def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
         written = {output.kind for output in read_result(settings.storage.root, job).outputs}
     except Altered:
         return {name: [*known[name].objects] for name in names}
-    return {name: [kind for kind in known[name].objects if kind in written] for name in names}
+    found: dict[str, list[str]] = {}
+    for name in names:
+        taken = known[name].objects
+        found[name] = [kind for kind in taken if kind in written] or [*taken]
+    return found
+
+
+def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+    """In words, what destinations want and do not get of a job's contours."""
+    known = settings.delivery.destinations
+    said = []
+    for name, chosen in kinds.items():
+        missing = [kind for kind in known[name].objects if kind not in chosen]
+        if missing and list(chosen) != [REFUSAL]:
+            said.append(f"{name} goes without {', '.join(missing)}, not written")
+    return said
 
 
 def begin(session: Session, settings: Settings, job: Job, reason: str, actor: str) -> None:
     """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
-    deliveries.plan(session, job, wanted(settings, job), reason, actor)
+    kinds = wanted(settings, job)
+    missing = lacking(settings, kinds)
+    deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
+    for words in missing:
+        logger.warning("job %s: %s", job.key, words)
 
 
 def begin_all(session: Session, settings: Settings) -> int:

@@ -52,6 +52,13 @@ class StowTransport:
         else:
             yield from judge(parcels, status, answer)
 
+    def ask(self) -> int:
+        """The HTTP status of a search for one study. Raises httpx's errors, OSError, SSLError."""
+        url = f"{self._to.url.rstrip('/')}/studies?limit=1"
+        headers = {"Accept": "application/dicom+json", **self._authorization()}
+        with self._client() as client, client.stream("GET", url, headers=headers) as response:
+            return response.status_code
+
     def _client(self) -> httpx.Client:
         return httpx.Client(
             verify=self._tls(),
@@ -74,6 +81,10 @@ class StowTransport:
             "Accept": "application/dicom+json",
             "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
         }
+        return headers | self._authorization()
+
+    def _authorization(self) -> dict[str, str]:
+        headers = {}
         if self._to.token is not None:
             token = self._to.token.read_text(encoding="ascii").strip()
             headers["Authorization"] = f"Bearer {token}"

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import time
+from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,22 @@ class Ticket:
             self._future.cancel()
 
 
+class OwnWorkers(LocalCluster):
+    """Worker processes, each with a GPU of its own where there are any; also after a restart."""
+
+    def __init__(self, gpus: Sequence[str], **options: Any) -> None:
+        self._gpus = gpus
+        super().__init__(n_workers=0, **options)  # type: ignore[no-untyped-call]
+
+    def new_worker_spec(self) -> dict[int | str, dict[str, Any]]:
+        """The next worker, numbered from 0."""
+        ((name, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
+        if not self._gpus:
+            return {name: spec}
+        device = {"CUDA_VISIBLE_DEVICES": self._gpus[len(self.worker_spec)]}
+        return {name: {**spec, "options": {**spec["options"], "env": device}}}
+
+
 class Engine:
     """The connection to the workers; made on demand, made anew after close()."""
 
@@ -100,8 +117,8 @@ class Engine:
 
     def _start_cluster(self) -> LocalCluster:
         """Encrypted, by certificates of the moment: others on this machine cannot use it."""
-        self._cluster = LocalCluster(
-            n_workers=self._settings.workers,
+        self._cluster = OwnWorkers(
+            self._settings.gpus,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
@@ -109,9 +126,9 @@ class Engine:
             host="127.0.0.1",
             security=Security.temporary(),
             silence_logs=logging.CRITICAL,
-            resources=self._settings.resources or None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         )
+        self._cluster.scale(self._settings.workers)  # type: ignore[no-untyped-call]
         return self._cluster
 
     def _security(self) -> Security | None:

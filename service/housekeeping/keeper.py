@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.database import Database
+from service.database import Database, deliveries
 from service.database.models import Instance, Job, Series, now
 from service.delivery.attempt import REFUSALS
 from service.execution.workspace import INPUT, job_folder
+from service.housekeeping.ages import Ages
 from service.parts import Context
 from service.states import State
 from service.worker import Worker
@@ -32,12 +32,13 @@ class Housekeeper(Worker):
 
     name = "housekeeping"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ages: Ages | None = None) -> None:
         self._settings = context.settings.housekeeping
         super().__init__(self._settings.every_minutes * 60)
         self._root = context.settings.storage.root
         self._database: Database = context.database
         self._over = False
+        self._ages = ages or Ages(self._database)
 
     def trouble(self) -> str | None:
         over = "the images take more than the quota, and none of them may be deleted"
@@ -45,13 +46,14 @@ class Housekeeper(Worker):
 
     def tick(self) -> None:
         """Delete what is due; then, over the quota, what was delivered longest ago."""
-        moment = now()
+        if not self._ages.look():
+            LOGGER.warning("the clock jumped, or the node was off: that time does not count")
         for series_id in self._with_images():
-            self._clear(series_id, moment, early=False)
-        self._results(moment)
+            self._clear(series_id, early=False)
+        self._results()
         self._over = self._exceeds()
         for series_id in self._with_images() if self._over else ():
-            self._clear(series_id, moment, early=True)
+            self._clear(series_id, early=True)
             self._over = self._exceeds()
             if not self._over:
                 break
@@ -61,71 +63,80 @@ class Housekeeper(Worker):
         with self._database.read() as session:
             rows = session.execute(
                 select(Series.id)
-                .join(Job, Job.series_id == Series.id)
+                .outerjoin(Job, Job.series_id == Series.id)
                 .where(
                     select(Instance.id)
                     .where(Instance.series_id == Series.id, Instance.deleted_at.is_(None))
                     .exists()
                 )
-                .group_by(Series.id)
-                .order_by(func.max(Job.state_at))
+                .group_by(Series.id, Series.last_received_at)
+                .order_by(func.coalesce(func.max(Job.state_at), Series.last_received_at))
             )
             return [row[0] for row in rows]
 
-    def _clear(self, series_id: int, moment: datetime, *, early: bool) -> None:
+    def _clear(self, series_id: int, *, early: bool) -> None:
         """Delete a series' images. early: over the quota, though their time is not over yet."""
         with self._database.write() as session:
             # Whoever receives a further instance of it takes the same lock.
             series = session.get_one(Series, series_id, with_for_update=True)
-            if not self._may_go(series.jobs, moment, early=early):
+            if not self._may_go(series, early=early):
                 return
             for instance in series.instances:
                 if instance.deleted_at is None:
                     (self._root / instance.path).unlink(missing_ok=True)
-                    instance.deleted_at = moment
+                    instance.deleted_at = now()
             for job in series.jobs:
                 for images in job_folder(self._root, job.id).glob(f"*/{INPUT}"):
                     shutil.rmtree(images, ignore_errors=True)
-            key = series.jobs[-1].key
-        LOGGER.info("the images of job %s are deleted%s", key, ": quota" if early else "")
+            whose = f"job {series.jobs[-1].key}" if series.jobs else f"series {series.id}"
+        LOGGER.info("the images of %s are deleted%s", whose, ": quota" if early else "")
 
-    def _may_go(self, jobs: Iterable[Job], moment: datetime, *, early: bool) -> bool:
-        listed = list(jobs)
+    def _may_go(self, series: Series, *, early: bool) -> bool:
+        listed = list(series.jobs)
         if early:
-            return all(job.state is State.DELIVERED for job in listed) and bool(listed)
-        return bool(listed) and all(self._over_for(job, moment) for job in listed)
+            return all(_arrived(job) for job in listed) and bool(listed)
+        if not listed:
+            days = self._settings.others_days
+            return days is not None and self._older(series.last_received_at, days)
+        return all(self._over_for(job) for job in listed)
 
-    def _over_for(self, job: Job, moment: datetime) -> bool:
+    def _over_for(self, job: Job) -> bool:
         """Whether a job needs its images no more."""
-        settings = self._settings
-        if job.state is State.DELIVERED and settings.images_hours is not None:
-            return moment - job.state_at >= timedelta(hours=settings.images_hours)
-        return job.state in ENDED and self._ended_long_ago(job, moment)
+        if _arrived(job):
+            hours = self._settings.images_hours
+            return hours is not None and self._older(job.state_at, hours / 24)
+        if job.state is State.DELIVERED:
+            days = self._settings.undelivered_days
+            return days is not None and self._older(job.state_at, days)
+        return job.state in ENDED and self._ended_long_ago(job)
 
-    def _ended_long_ago(self, job: Job, moment: datetime) -> bool:
+    def _ended_long_ago(self, job: Job) -> bool:
         days = self._settings.ended_days
-        return days is not None and moment - job.state_at >= timedelta(days=days)
+        return days is not None and self._older(job.state_at, days)
 
-    def _results(self, moment: datetime) -> None:
+    def _older(self, since: datetime, days: float) -> bool:
+        return self._ages.of(since) >= timedelta(days=days)
+
+    def _results(self) -> None:
         settled = select(Job).where(Job.output != "", Job.state.in_({State.DELIVERED, *ENDED}))
         with self._database.read() as session:
-            old = [job.id for job in session.scalars(settled) if self._old(job, moment)]
+            old = [job.id for job in session.scalars(settled) if self._old(job)]
         for job_id in old:
             with self._database.write() as session:
                 job = session.get_one(Job, job_id, with_for_update=True)
-                if not self._old(job, moment):
+                if not self._old(job):
                     continue
                 shutil.rmtree(job_folder(self._root, job.id), ignore_errors=True)
                 (self._root / REFUSALS / f"{job.key}-{job.version}.dcm").unlink(missing_ok=True)
                 job.output = ""
             LOGGER.info("the results of job %s are deleted", job.key)
 
-    def _old(self, job: Job, moment: datetime) -> bool:
+    def _old(self, job: Job) -> bool:
         """Whether its results may go: a result that was sent nowhere is the only copy."""
         days = self._settings.results_days
-        if job.state is State.DELIVERED and job.deliveries and days is not None:
-            return moment - job.state_at >= timedelta(days=days)
-        return job.state in ENDED and self._ended_long_ago(job, moment)
+        if _arrived(job) and days is not None:
+            return self._older(job.state_at, days)
+        return job.state in ENDED and self._ended_long_ago(job)
 
     def _exceeds(self) -> bool:
         quota = self._settings.quota_gb
@@ -133,6 +144,12 @@ class Housekeeper(Worker):
             return False
         with self._database.read() as session:
             return _kept_bytes(session) > quota * GIGABYTE
+
+
+def _arrived(job: Job) -> bool:
+    """Whether every destination has something of it: delivered to nobody is not delivered."""
+    last = deliveries.newest(job)
+    return job.state is State.DELIVERED and bool(last) and all(row.sent for row in last)
 
 
 def _kept_bytes(session: Session) -> int:

@@ -87,7 +87,6 @@ def _no_database(_: Request, error: Exception) -> Response:
     return page("error", None, status=503, words="The database does not answer. Try again soon.")
 
 
-def _fault(_: Request, error: Exception) -> Response:
-    # The error's text may quote a patient's data.
-    LOGGER.error("web: a fault (%s)", type(error).__name__)
+def _fault(_: Request, __: Exception) -> Response:
+    # Starlette raises it again after this page; the guard around all of it has it in the log.
     return page("error", None, status=500, words="A fault of the node. It is in the log.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from sqlalchemy import select
 
@@ -28,6 +28,8 @@ from service.web.sessions import SignedIn
 
 MAX_WATCHED = 500
 AUDIT_ROWS = 200
+LARGEST = (1 << 31) - 1
+"""Of an id, in either database."""
 
 router = APIRouter()
 
@@ -138,7 +140,9 @@ def report_file(
 
 @router.get("/audit")
 def show_audit(
-    request: Request, who: Annotated[SignedIn, Depends(operating)], before: int = 0
+    request: Request,
+    who: Annotated[SignedIn, Depends(operating)],
+    before: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     """The audit log, the newest first."""
     with context_of(request).database.write() as session:

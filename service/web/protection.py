@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -13,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.web.settings import WebSettings
+
+LOGGER = logging.getLogger(__name__)
 
 FOR_PROGRAMS = ("/healthz", "/metrics")
 """Asked by the pod's or container's address, which nobody knows beforehand: whatever host they are
@@ -54,7 +57,22 @@ class Protection:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        send = self._with_headers(send)
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, self._with_headers(watched))
+        except Exception as error:  # whatever passes here, the server would log with its text
+            LOGGER.error("web: a fault (%s)", type(error).__name__)
+            if not begun:
+                answer = PlainTextResponse("A fault of the node. It is in the log.", 500)
+                await answer(scope, receive, self._with_headers(send))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         complaint = self._complaint(scope["method"], scope["path"], Headers(scope=scope))
         if complaint is not None:
             status, words = complaint
@@ -92,6 +110,23 @@ class Protection:
             await send(message)
 
         return sending
+
+
+class WithoutText(logging.Filter):
+    """Takes from a record of the server what may quote a patient's data: texts of exceptions."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.exc_info = record.exc_text = record.stack_info = None
+        if kind is not None:
+            record.msg, record.args = f"{str(record.msg).strip()} ({kind.__name__})", ()
+        elif isinstance(record.args, tuple):
+            record.args = tuple(_kind_of(one) for one in record.args)
+        return True
+
+
+def _kind_of(argument: object) -> object:
+    return type(argument).__name__ if isinstance(argument, BaseException) else argument
 
 
 def _without_port(host: str) -> str:

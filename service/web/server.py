@@ -17,11 +17,15 @@ from service.parts import Context
 from service.section import ServerTls
 from service.web.application import make_application
 from service.web.patience import PatientProtocol
+from service.web.protection import WithoutText
 
 LOGGER = logging.getLogger(__name__)
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+
+
+_WITHOUT_TEXT = WithoutText()
 
 
 class WebServer:
@@ -84,6 +88,7 @@ class WebServer:
             ssl_context_factory=_context_factory(self._settings.tls),
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").addFilter(_WITHOUT_TEXT)
         return config
 
     def stop(self) -> None:

@@ -177,7 +177,8 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
     database = Database(own.database_url)
     database.migrate()
     batch = Batch(own, database, out)
-    assert batch.take(source, lambda: None) == (23, 1)
+    tally = batch.take(source, lambda: None)
+    assert (tally.taken, tally.other, tally.refused) == (23, 1, [])
     batch.executor.tick()
     engine.run_last()
     batch.executor.tick()
@@ -190,7 +191,7 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
     assert (folder / "rtstruct.dcm").is_file()
     assert folder.name == batch.lines()[0].folder
     again = Batch(own, database, out)
-    assert again.take(source, lambda: None) == (23, 1)
+    assert again.take(source, lambda: None).taken == 23
     again.executor.tick()
     assert len(engine.submitted) == 1
     assert bench.jobs() == []

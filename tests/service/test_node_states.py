@@ -114,8 +114,15 @@ def test_the_audit_log_is_only_added_to(tmp_path: Path) -> None:
         session.execute(delete(AuditEntry))
     with pytest.raises(DBAPIError, match="only added"), bench.database.write() as session:
         session.get_one(AuditEntry, 1).user = "nobody"
+    replaced = """INSERT OR REPLACE INTO audit_log
+        (id, at, user, address, action, subject, detail, chain)
+        SELECT id, at, 'nobody', address, action, subject, detail, chain FROM audit_log"""
+    with pytest.raises(DBAPIError, match="only added"), bench.database.write() as session:
+        session.execute(text(replaced))
     with bench.database.read() as session:
         assert session.get_one(AuditEntry, 1).user == "somebody"
+    with bench.database.write() as session:
+        session.add(AuditEntry(user="another", action="view"))
 
 
 def test_a_writer_that_waits_too_long_is_told(tmp_path: Path) -> None:

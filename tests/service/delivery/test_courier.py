@@ -53,6 +53,45 @@ def test_a_destination_gets_the_kinds_it_wants_in_its_order(tmp_path: Path) -> N
     assert {p.suffix for p in (tmp_path / "share").iterdir()} == {".pdf", ".dcm"}
 
 
+def test_what_was_not_written_is_told_in_the_step_and_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = bench.to_folder(tmp_path / "share", objects=["RTSTRUCT", "SEG"])
+    context = bench.make_context(tmp_path, delivery=wanted)
+    job_id = bench.add_job(context)
+    with bench.Running(context) as running:
+        job = running.reaches(job_id, State.DELIVERED)
+    words = "share goes without SEG, not written"
+    assert [s.reason for s in job.steps if s.after is State.DELIVERING] == [
+        f"the delivery begins; {words}"
+    ]
+    assert words in caplog.text
+
+
+def test_a_destination_for_which_nothing_was_written_is_a_dead_letter(tmp_path: Path) -> None:
+    """Nothing was sent, so nothing is delivered; it goes out once the setting is mended."""
+    share = tmp_path / "share"
+    with peers.bell() as (url, heard):
+        section = bench.to_folder(share, objects=["SEG", "REPORT_PDF"]) | {
+            "alarm": {"webhook": url}
+        }
+        context = bench.make_context(tmp_path, delivery=section)
+        job_id = bench.add_job(context)
+        with bench.Running(context) as running:
+            job = running.reaches(job_id, State.DEAD_LETTER)
+            bench.until(lambda: heard)
+    reason = "the application wrote none of SEG, REPORT_PDF"
+    assert job.deliveries[0].reason == heard[0]["reason"] == reason
+    assert list(share.iterdir()) == []
+    mended = bench.make_context(tmp_path, delivery=bench.to_folder(share, objects=["RTSTRUCT"]))
+    with mended.database.write() as session:
+        deliveries.again(session, jobs.load(session, job_id), "jane")
+    with bench.Running(mended) as running:
+        job = running.reaches(job_id, State.DELIVERED)
+    assert job.deliveries[-1].kinds == ["RTSTRUCT"]
+    assert len(list(share.iterdir())) == 1
+
+
 def test_a_folder_that_is_away_is_tried_until_it_is_back(tmp_path: Path) -> None:
     share = tmp_path / "share"
     context = bench.make_context(tmp_path, delivery=bench.to_folder(share))

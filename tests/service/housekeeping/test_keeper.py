@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from service.database import jobs
-from service.database.models import Job, now
+from service.database.deliveries import Way
+from service.database.models import Delivery, Job, Period, Series, now
+from service.housekeeping.ages import Ages
 from service.housekeeping.keeper import Housekeeper
 from service.parts import Context
 from service.states import State
@@ -19,16 +22,23 @@ FOR_EVER = 10_000
 
 
 def house(tmp_path: Path, **settings: Any) -> Context:
-    return bench.make_context(
+    """A node that has been running for ever."""
+    context = bench.make_context(
         tmp_path, housekeeping=settings, delivery=bench.to_folder(tmp_path / "share")
     )
+    with context.database.write() as session:
+        session.add(Period(begun_at=now() - timedelta(hours=2 * FOR_EVER), seen_at=now()))
+    return context
 
 
-def age(context: Context, job_id: int, state: State, hours: float) -> None:
-    """A job that has stood in a state for so long."""
+def age(context: Context, job_id: int, state: State, hours: float, *, arrived: bool = True) -> None:
+    """A job that has stood in a state for so long. arrived: delivered means to a destination."""
     with context.database.write() as session:
         job = jobs.load(session, job_id)
         job.state, job.state_at = state, now() - timedelta(hours=hours)
+        if state is State.DELIVERED and arrived and not job.deliveries:
+            sent = {"2.25.1": "a" * 64}
+            session.add(Delivery(job=job, destination="share", state=Way.DELIVERED, sent=sent))
 
 
 def images(context: Context, job_id: int) -> list[bool]:
@@ -48,16 +58,132 @@ def results(context: Context, job_id: int) -> bool:
 
 @pytest.mark.parametrize("state", list(State))
 def test_nothing_goes_before_it_was_delivered(tmp_path: Path, state: State) -> None:
-    """Whatever the age, with the shortest times that can be set, and far over the quota."""
+    """Whatever the age, with the shortest times that can be set, and far over the quota.
+
+    Delivered to nobody is not delivered.
+    """
     context = house(tmp_path, images_hours=0, results_days=0, ended_days=None, quota_gb=1e-9)
     job_id = bench.add_job(context)
-    age(context, job_id, state, FOR_EVER)
+    age(context, job_id, state, FOR_EVER, arrived=False)
     keeper = Housekeeper(context)
     keeper.tick()
-    kept = state is not State.DELIVERED
-    assert images(context, job_id) == [kept, kept]
-    assert (keeper.trouble() is not None) == kept
+    assert images(context, job_id) == [True, True]
+    assert keeper.trouble() is not None
     assert results(context, job_id), "it was sent nowhere: this is the only copy"
+
+
+def test_a_delivery_of_nothing_is_none(tmp_path: Path) -> None:
+    """What an older program wrote for a destination whose objects were not written."""
+    context = house(tmp_path, images_hours=0, results_days=0, quota_gb=1e-9)
+    job_id = bench.add_job(context)
+    age(context, job_id, State.DELIVERED, FOR_EVER, arrived=False)
+    with context.database.write() as session:
+        job = jobs.load(session, job_id)
+        session.add(Delivery(job=job, destination="share", state=Way.DELIVERED, sent={}))
+    Housekeeper(context).tick()
+    assert images(context, job_id) == [True, True]
+    assert results(context, job_id)
+
+
+@pytest.mark.parametrize(("days", "kept"), [(9, True), (11, False)])
+def test_what_has_no_destination_goes_only_where_that_is_set(
+    tmp_path: Path, days: float, kept: bool
+) -> None:
+    context = house(tmp_path, images_hours=0, undelivered_days=10)
+    job_id = bench.add_job(context)
+    age(context, job_id, State.DELIVERED, days * 24, arrived=False)
+    Housekeeper(context).tick()
+    assert images(context, job_id) == [kept, kept]
+    assert results(context, job_id)
+
+
+def mr_series(context: Context, days: float) -> int:
+    """A series without a job, quiet for so long: its id."""
+    job_id = bench.add_job(context)
+    with context.database.write() as session:
+        job = jobs.load(session, job_id)
+        series = job.series
+        series.modality, series.last_received_at = "MR", now() - timedelta(days=days)
+        for step in job.steps:
+            session.delete(step)
+        session.flush()
+        session.delete(job)
+        return series.id
+
+
+@pytest.mark.parametrize(("days", "set_to", "kept"), [(29, 30, 2), (31, 30, 0), (3000, None, 2)])
+def test_what_has_no_job_goes_by_a_setting_of_its_own(
+    tmp_path: Path, days: float, set_to: float | None, kept: int
+) -> None:
+    context = house(tmp_path, others_days=set_to)
+    series_id = mr_series(context, days)
+    Housekeeper(context).tick()
+    with context.database.read() as session:
+        rows = session.get_one(Series, series_id).instances
+        assert sum(one.deleted_at is None for one in rows) == kept
+        assert sum((context.settings.storage.root / one.path).exists() for one in rows) == kept
+
+
+class Clocks:
+    """Both of the keeper's clocks; the wall's can be set, time goes on for both."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = now(), 1000.0
+
+    def ages(self, context: Context) -> Ages:
+        return Ages(context.database, lambda: self.wall, lambda: self.steady)
+
+    def live(self, keeper: Housekeeper, hours: float) -> None:
+        """The node runs for so long."""
+        self.wall += timedelta(hours=hours)
+        self.steady += 3600 * hours
+        keeper.tick()
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.parametrize("state", [State.DELIVERED, State.REFUSED, State.FAILED])
+def test_a_clock_that_jumps_deletes_nothing(tmp_path: Path, state: State, off: bool) -> None:
+    """A month forward, while the node runs or while it is off; then all takes its full time."""
+    context = house(tmp_path, images_hours=24, ended_days=1)
+    job_id = bench.add_job(context)
+    age(context, job_id, state, 0)
+    clocks = Clocks()
+    keeper = Housekeeper(context, clocks.ages(context))
+    keeper.tick()
+    clocks.live(keeper, 12)
+    clocks.wall += timedelta(days=31)
+    if off:
+        keeper = Housekeeper(context, clocks.ages(context))
+    keeper.tick()
+    assert images(context, job_id) == [True, True]
+    clocks.live(keeper, 11)
+    assert images(context, job_id) == [True, True]
+    clocks.live(keeper, 2)
+    assert images(context, job_id) == [False, False]
+
+
+def test_a_clock_that_is_set_back_deletes_nothing_early(tmp_path: Path) -> None:
+    """A month back: what is lived through twice counts once."""
+    context = house(tmp_path, ended_days=3)
+    job_id = bench.add_job(context)
+    clocks = Clocks()
+    clocks.wall -= timedelta(days=31)
+    keeper = Housekeeper(context, clocks.ages(context))
+    with context.database.write() as session:
+        job = jobs.load(session, job_id)
+        job.state, job.state_at = State.FAILED, clocks.wall
+    clocks.live(keeper, 70)
+    assert images(context, job_id) == [True, True]
+    clocks.live(keeper, 3)
+    assert images(context, job_id) == [False, False]
+
+
+def test_an_empty_node_stays_empty(tmp_path: Path) -> None:
+    """A back-up is restored into it."""
+    context = bench.make_context(tmp_path)
+    Housekeeper(context).tick()
+    with context.database.read() as session:
+        assert session.scalars(select(Period)).all() == []
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(71, True), (73, False)])
