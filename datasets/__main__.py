@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from datasets.derived.store import read_labels
 from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp, convert, load_npz
 from datasets.references import write_references
-from datasets.report import survey, tables, text, write_report
+from datasets.report import Refused, survey, tables, text, write_report
 from datasets.resample import resampled
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
@@ -117,8 +117,10 @@ def _report(flags: argparse.Namespace) -> None:
     catalogue = load_catalogue(flags.models)
     cases = open_data_set(flags.data, catalogue)
     found, refused = survey(cases, catalogue, workers=flags.workers)
+    left_out: Mapping[str, str] = getattr(cases, "left_out", {})
+    refused += tuple(Refused(name, why) for name, why in left_out.items())
     shown = tables(found, refused, catalogue)
-    title = f"Data set report: {len(cases)} cases"
+    title = f"Data set report: {len(found) + len(refused)} cases"
     write_report(flags.output, title, found, shown)
     LOGGER.info("%s", text(title, shown))
 

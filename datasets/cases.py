@@ -64,6 +64,7 @@ class Case:
     where the CT was published; None where all of it was. origin_lps: (x, y, z) mm of voxel
     (0, 0, 0). unmapped: names of contours that mean no organ of the catalogue, or one that another
     contour is taken for. read_mr: reads the patient's MR; None where the data set has none.
+    remarks: by catalogue name, contours that do not lie on the CT's slices as they should.
 
     Raises ValueError where shapes or spacing cannot be.
     """
@@ -76,6 +77,7 @@ class Case:
     origin_lps: tuple[float, float, float] = (0.0, 0.0, 0.0)
     unmapped: tuple[str, ...] = ()
     read_mr: Callable[[], Image] | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.ct.ndim != 3 or min(self.ct.shape) < 1:
@@ -117,4 +119,5 @@ class Case:
             (x, y, z + first * self.spacing_zyx[0]),
             self.unmapped,
             self.read_mr,
+            self.remarks,
         )

@@ -19,16 +19,14 @@ from pydicom.uid import EnhancedMRImageStorage, MRImageStorage, RTDoseStorage, R
 
 from datasets.cases import Case, Image, LazyMasks, Mask
 from datasets.images import is_axial, is_even
+from datasets.planes import CLOSED, Planes, in_words
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.intake.scan import FileClass, FileRecord, Scan, scan
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
-from oarflow.rtstruct.raster import rasterise_roi
+from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.volume import Volume
-
-_CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ class ClinicSet(Mapping[str, Case]):
     Everything of a patient is read when the case is asked for, but for masks (filled when asked
     for) and the MR. Asking raises Refusal where the CT cannot be used, ReadError where an RTSTRUCT
     is damaged, ValueError where the CT's slices are uneven or oblique or the RTSTRUCT is not one.
+    left_out: folders that are no patient, with the reason.
     """
 
     def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
@@ -53,6 +52,13 @@ class ClinicSet(Mapping[str, Case]):
         if not self._folders:
             raise FileNotFoundError(f"no folder with DICOM files in {folder.name}")
         self._catalogue = catalogue or load_catalogue()
+        others = (place for place in sorted(folder.iterdir()) if place.is_dir())
+        within = folder not in self._folders.values()
+        self.left_out = {
+            place.name: "it holds no DICOM file"
+            for place in others
+            if within and place.name not in self._folders
+        }
 
     def __getitem__(self, case_id: str) -> Case:
         return read_case(self._folders[case_id], case_id, self._catalogue)
@@ -83,15 +89,18 @@ def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
     held = contents(scan(folder))
     structures = structures_on(volume, held.structure_sets)
     rois, unmapped = by_organ(structures, catalogue)
+    planes = Planes.of(rois.values(), volume.grid)
+    said = {name: in_words(planes.remarks(roi, volume.grid)) for name, roi in rois.items()}
     x, y, z = (float(mm) for mm in volume.grid.positions_lps[0])
     return Case(
         case_id,
         volume.hu,
         volume.grid.spacing_zyx,
-        LazyMasks(tuple(rois), partial(_mask, rois, volume.grid)),
+        LazyMasks(tuple(rois), partial(_mask, planes, rois, volume.grid)),
         origin_lps=(x, y, z),
         unmapped=unmapped,
         read_mr=partial(read_mr, held.mr_series) if held.mr_series else None,
+        remarks={name: words for name, words in said.items() if words},
     )
 
 
@@ -139,7 +148,7 @@ def by_organ(
 
     Of two that mean one organ, the one spelled as the catalogue does is used, else the first.
     """
-    drawn = [roi for roi in structures.rois if any(c.type in _CLOSED for c in roi.contours)]
+    drawn = [roi for roi in structures.rois if any(c.type in CLOSED for c in roi.contours)]
     found: dict[str, Roi] = {}
     unmapped = []
     for roi in sorted(drawn, key=lambda roi: roi.name not in catalogue):
@@ -190,8 +199,8 @@ def _pixels(path: Path) -> Any:
     return np.asarray(plane, dtype=np.float32).reshape(plane.shape[-2:])
 
 
-def _mask(rois: Mapping[str, Roi], grid: Grid, organ: str) -> Mask:
-    return rasterise_roi(rois[organ], grid).full(grid.shape)
+def _mask(planes: Planes, rois: Mapping[str, Roi], grid: Grid, organ: str) -> Mask:
+    return planes.mask(rois[organ], grid)
 
 
 def _named(structures: StructureSet) -> frozenset[str]:

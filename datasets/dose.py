@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,17 @@ from oarflow.geometry import Grid
 LARGEST = 2**28
 """Voxels beyond this count are refused."""
 
+DOSE_TYPES = ("PHYSICAL", "EFFECTIVE")
+"""Of RTDOSE that are read; the third of the standard, ERROR, is a difference of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dose(Image):
+    """A dose in Gy. kind: of `DOSE_TYPES`. frame: UID of its frame of reference; None for none."""
+
+    kind: str = DOSE_TYPES[0]
+    frame: str | None = None
+
 
 def openkbp_dose(folder: Path, case: Case) -> Image:
     """The planned dose of an OpenKBP patient, Gy, on the case's voxels.
@@ -29,7 +41,7 @@ def openkbp_dose(folder: Path, case: Case) -> Image:
         return Image(np.asarray(arrays["dose_gy"], dtype=np.float32), case.grid)
 
 
-def read_rtdose(path: Path) -> Image:
+def read_rtdose(path: Path) -> Dose:
     """An RTDOSE's grid in Gy; frames ascend along the normal, and may be unevenly spaced.
 
     Raises ValueError where it is no physical or effective dose in Gy of a whole plan.
@@ -41,16 +53,19 @@ def read_rtdose(path: Path) -> Image:
             if dataset.SOPClassUID != RTDoseStorage:
                 raise ValueError("it is no RTDOSE")
             if dataset.DoseUnits != "GY":
-                raise ValueError("its unit is not Gy")
+                raise ValueError("the RTDOSE's unit is not Gy")
+            kind = str(dataset.get("DoseType", "")).strip().upper()
+            if kind not in DOSE_TYPES:
+                raise ValueError(f"the RTDOSE's type is none of {', '.join(DOSE_TYPES)}")
             grid, order = _grid(dataset)
             values = np.asarray(dataset.pixel_array, dtype=np.float64).reshape(grid.shape)
             scaled = (values[order] * float(dataset.DoseGridScaling)).astype(np.float32)
         except (AttributeError, TypeError, KeyError, IndexError, OSError, InvalidDicomError):
             raise ValueError("the RTDOSE is damaged or lacks its grid") from None
-    return Image(scaled, grid)
+    return Dose(scaled, grid, kind, str(dataset.get("FrameOfReferenceUID", "")) or None)
 
 
-def plan_dose(paths: Iterable[Path]) -> Image:
+def plan_dose(paths: Iterable[Path]) -> Dose:
     """The dose of a whole plan among a folder's RTDOSE. Raises ValueError where it is not one."""
     plans = [path for path in paths if _summation(path) in ("PLAN", "")]
     if len(plans) != 1:

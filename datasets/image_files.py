@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -42,12 +43,27 @@ MR_NAMES = frozenset({"mr", "mr_t1", "mri"})
 _HANSEG = re.compile(r"^(?P<case>.+)_(?:IMG_(?P<image>CT|MR_T1)|OAR_(?P<organ>.+))$")
 
 
+def organ_name(path: Path) -> str | None:
+    """What a file beside other contours calls its organ; None where it is no mask of one.
+
+    By its whole name, or HaN-Seg's `case_01_OAR_<organ>`. A CT and an MR are none.
+    """
+    if not is_image(path):
+        return None
+    name = stem(path)
+    match = _HANSEG.match(name)
+    if match is None:
+        return None if name.lower() in CT_NAMES | MR_NAMES else name
+    organ: str | None = match["organ"]
+    return organ
+
+
 @dataclass(frozen=True)
 class Label:
-    """Where a mask is stored: every value of at least one half, or one value of a label map."""
+    """Where a mask is stored: every value of at least one half, or values of a label map."""
 
     path: Path
-    value: int | None = None
+    value: int | tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,17 +75,29 @@ class PatientFiles:
     mr: Path | None = None
 
 
+@dataclass(frozen=True)
+class Found:
+    """A layout's patients by id, and folders that hold masks but cannot be one, with the reason."""
+
+    patients: Mapping[str, PatientFiles]
+    left_out: Mapping[str, str]
+
+
 class ImageFileSet(Mapping[str, Case]):
     """Patients of image files as cases, in order of their ids.
 
     A patient's CT is read when the case is asked for, a mask and the MR when they are. Names are
     mapped by the catalogue's aliases. Asking raises ValueError where a file is no image, or the
-    CT's axes are oblique.
+    CT's axes are oblique. left_out: folders that are no patient, with the reason.
     """
 
     def __init__(
-        self, patients: Mapping[str, PatientFiles], catalogue: Catalogue | None = None
+        self,
+        patients: Mapping[str, PatientFiles],
+        catalogue: Catalogue | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
+        self.left_out = dict(left_out or {})
         self._patients = dict(sorted(patients.items()))
         self._catalogue = catalogue or load_catalogue()
 
@@ -124,9 +152,10 @@ def mapped(
     return ordered, tuple(sorted(unmapped))
 
 
-def hanseg(folder: Path) -> dict[str, PatientFiles]:
+def hanseg(folder: Path) -> Found:
     """HaN-Seg's patients of a folder: a set (`set_1`), what holds it, or one patient."""
     found = {}
+    others = []
     for place in _folders(folder):
         images: dict[str, Path] = {}
         labels: dict[str, Label] = {}
@@ -139,25 +168,30 @@ def hanseg(folder: Path) -> dict[str, PatientFiles]:
             else:
                 images[match["image"]] = path
         if "CT" in images:
-            found[place.name] = PatientFiles(images["CT"], labels, images.get("MR_T1"))
-    return found
+            found[place] = PatientFiles(images["CT"], labels, images.get("MR_T1"))
+        elif images or labels:
+            others.append(place)
+    return _named(found, dict.fromkeys(others, "it holds no CT (<case>_IMG_CT)"))
 
 
-def organ_folders(folder: Path) -> dict[str, PatientFiles]:
+def organ_folders(folder: Path) -> Found:
     """One folder a patient: PDDCA's, and any with a CT and a file per organ."""
     found = {}
+    others = {}
     for place in _folders(folder):
         images = list(_images(place))
         ct = [path for path in images if stem(path).lower() in CT_NAMES]
         if len(ct) != 1:
+            if images or any(_images(place / name) for name in MASK_FOLDERS):
+                others[place] = f"{len(ct)} CT; exactly one is needed (ct, image or img)"
             continue
         mr = [path for path in images if stem(path).lower() in MR_NAMES]
         beside = [path for name in MASK_FOLDERS for path in _images(place / name)]
         labels = beside or [path for path in images if path not in (*ct, *mr)]
-        found[place.name] = PatientFiles(
+        found[place] = PatientFiles(
             ct[0], {stem(path): Label(path) for path in labels}, mr[0] if mr else None
         )
-    return found
+    return _named(found, others)
 
 
 def nnunet(folder: Path) -> dict[str, PatientFiles]:
@@ -168,10 +202,9 @@ def nnunet(folder: Path) -> dict[str, PatientFiles]:
     try:
         about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         channels = dict(about.get("channel_names") or about["modality"])
-        labels = dict(about["labels"])
-    except (ValueError, KeyError, TypeError):
+        values = dict(map(_value, dict(about["labels"]).items()))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError("dataset.json names no channels or no labels") from None
-    values = {name: value for name, value in map(_value, labels.items()) if value != 0}
     ct, mr = (_channel(channels, kind) for kind in ("CT", "MR"))
     if ct is None:
         raise ValueError("dataset.json names no CT among its channels")
@@ -181,22 +214,48 @@ def nnunet(folder: Path) -> dict[str, PatientFiles]:
         image, other = (folder / "imagesTr" / f"{case}_{k or 0:04d}{ending}" for k in (ct, mr))
         found[case] = PatientFiles(
             image,
-            {name: Label(path, value) for name, value in values.items()},
+            {name: Label(path, value) for name, value in values.items() if value not in (0, (0,))},
             other if mr is not None else None,
         )
     return found
 
 
-LAYOUTS: Mapping[str, Callable[[Path], dict[str, PatientFiles]]] = {
+LAYOUTS: Mapping[str, Callable[[Path], Found]] = {
     "HaN-Seg": hanseg,
     "a file per organ": organ_folders,
 }
 """Layouts that are told by the files' names alone."""
 
 
-def _value(label: tuple[str, Any]) -> tuple[str, int]:
-    """A label's name and value: earlier versions of the format had them the other way round."""
+def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> Found:
+    """Patients by their folders' names; of one name in several parts, by the part's name as well.
+
+    Of the others only those beside patients: what lies within or above one is a part of it.
+    Raises ValueError where names are still the same.
+    """
+    beside = {place.parent for place in found}
+    listed = {place: why for place, why in others.items() if place.parent in beside}
+    counts = Counter(place.name for place in (*found, *listed))
+    names = {
+        place: place.name if counts[place.name] == 1 else f"{place.parent.name}_{place.name}"
+        for place in (*found, *listed)
+    }
+    if twice := [name for name, n in Counter(names.values()).items() if n > 1]:
+        raise ValueError(f"several patients are called {twice[0]}: open their parts one by one")
+    return Found(
+        {names[place]: files for place, files in found.items()},
+        {names[place]: why for place, why in listed.items()},
+    )
+
+
+def _value(label: tuple[str, Any]) -> tuple[str, int | tuple[int, ...]]:
+    """A label's name and value: earlier versions of the format had them the other way round.
+
+    A region has several values.
+    """
     one, other = label
+    if isinstance(other, list):
+        return one, tuple(int(value) for value in other)
     return (str(other), int(one)) if one.isdecimal() else (one, int(other))
 
 

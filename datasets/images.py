@@ -78,12 +78,12 @@ def read_grid(path: Path) -> Grid:
     return _grid(_read(path, channels=True))
 
 
-def read_mask(path: Path, grid: Grid, value: int | None = None) -> Mask:
+def read_mask(path: Path, grid: Grid, value: int | tuple[int, ...] | None = None) -> Mask:
     """A mask on a grid of even spacing, bool (z, y, x).
 
-    value: the label that counts; None for every value of at least one half, in any channel. A file
-    on another grid (one cropped to its segment, say) is put where it lies: each voxel takes the
-    nearest one's value, and none beyond the file's edge.
+    value: the label that counts, or several; None for every value of at least one half, in any
+    channel. A file on another grid (one cropped to its segment, say) is put where it lies: each
+    voxel takes the nearest one's value, and none beyond the file's edge.
 
     Raises ValueError where the file is no three-dimensional image.
     """
@@ -91,7 +91,7 @@ def read_mask(path: Path, grid: Grid, value: int | None = None) -> Mask:
     values = _itk.GetArrayFromImage(image)
     if values.ndim == 4:
         values = values.max(axis=-1)
-    mask = np.asarray(values == value if value is not None else values >= 0.5)
+    mask = np.asarray(values >= 0.5 if value is None else np.isin(values, value))
     return placed(mask, _grid(image), grid)
 
 

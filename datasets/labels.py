@@ -65,7 +65,7 @@ class Label:
 class CaseFacts:
     """One case without its voxels. shape and spacing_zyx: (z, y, x), mm. mr: whether it has one.
 
-    empty: organs whose contour holds no voxel.
+    empty: organs whose contour holds no voxel. remarks: as the case has them.
     """
 
     case: str
@@ -75,6 +75,7 @@ class CaseFacts:
     labels: tuple[Label, ...]
     empty: tuple[str, ...]
     unmapped: tuple[str, ...]
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 def facts(case: Case, catalogue: Catalogue) -> CaseFacts:
@@ -98,6 +99,7 @@ def facts(case: Case, catalogue: Catalogue) -> CaseFacts:
         tuple(replace(label, doubt=said[label.organ]) for label in labels),
         tuple(empty),
         case.unmapped,
+        tuple(case.remarks.items()),
     )
 
 

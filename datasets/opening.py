@@ -10,8 +10,8 @@ from oarflow.organs import Catalogue
 
 
 def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[str, Case]:
-    """The patients of a folder by id: OpenKBP's npz, HaN-Seg, PDDCA, a file per organ, nnU-Net's
-    layout, or a clinic's DICOM.
+    """The patients of a folder by id: OpenKBP's npz or published CSV, HaN-Seg, PDDCA, a file per
+    organ, nnU-Net's layout, or a clinic's DICOM.
 
     A case is read when asked for. catalogue: None for the program's own. Raises FileNotFoundError
     where the folder is missing or its layout is none of these.
@@ -23,18 +23,22 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
         from datasets.openkbp import OpenKbp  # noqa: PLC0415
 
         return OpenKbp(folder)
+    if any(folder.glob("pt_*/ct.csv")) or (folder / "ct.csv").is_file():
+        from datasets.openkbp import OpenKbpCsv  # noqa: PLC0415
+
+        return OpenKbpCsv(folder)
     from datasets.image_files import LAYOUTS, ImageFileSet, nnunet  # noqa: PLC0415
 
     if (folder / "dataset.json").is_file() and (folder / "labelsTr").is_dir():
         return ImageFileSet(nnunet(folder), catalogue)
     for layout in LAYOUTS.values():
-        if patients := layout(folder):
-            return ImageFileSet(patients, catalogue)
+        if (found := layout(folder)).patients:
+            return ImageFileSet(found.patients, catalogue, found.left_out)
     from datasets.clinic import ClinicSet, patient_folders  # noqa: PLC0415
 
     if patient_folders(folder):
         return ClinicSet(folder, catalogue)
     raise FileNotFoundError(
-        f"{folder}: no patients in a layout that is known (pt_N.npz, HaN-Seg, PDDCA, a folder per "
-        "patient with a CT and a file per organ, nnU-Net, DICOM)"
+        f"{folder}: no patients in a layout that is known (pt_N.npz, pt_N/ct.csv, HaN-Seg, PDDCA, "
+        "a folder per patient with a CT and a file per organ, nnU-Net, DICOM)"
     )

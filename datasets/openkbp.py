@@ -9,9 +9,12 @@ A published patient is a folder of CSV files, each `flat index, value` over an a
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +71,66 @@ class OpenKbp(Mapping[str, Case]):
         return case_id in self._paths
 
 
+class OpenKbpCsv(Mapping[str, Case]):
+    """OpenKBP's patients as published, folders of CSV files, by `pt_N` in order of N.
+
+    A patient's CT takes a second or two to read: `convert` gives the form to work with. Raises
+    FileNotFoundError where the folder holds none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folders = {place.name: place for place in published(folder)}
+        if not self._folders:
+            raise FileNotFoundError(f"no patient (a folder with ct.csv) in {folder}")
+
+    def __getitem__(self, case_id: str) -> Case:
+        return load_csv(self._folders[case_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __contains__(self, case_id: object) -> bool:
+        return case_id in self._folders
+
+
+def load_csv(folder: Path) -> Case:
+    """Read one published patient; its masks stay in their files until asked for."""
+    arrays = _read_image(folder)
+    organs = tuple(organ for organ, name in ORGANS.items() if (folder / f"{name}.csv").is_file())
+    z, y, x = (float(mm) for mm in arrays["spacing_mm"])
+    masks = LazyMasks(organs, lambda organ: _read_organ(folder, ORGANS[organ]))
+    ct: Any = arrays["ct"]
+    body: Any = arrays["body"]
+    return Case(folder.name, ct, (z, y, x), masks, body)
+
+
+def published(folder: Path) -> list[Path]:
+    """Folders of published patients: the folder itself, or the `pt_N` in it in order of N."""
+    if (folder / "ct.csv").is_file():
+        return [folder.resolve()]
+    found = (place for place in folder.glob("pt_*") if (place / "ct.csv").is_file())
+    return sorted(found, key=_number)
+
+
+@contextmanager
+def _stored(path: Path) -> Iterator[Any]:
+    """The arrays of a stored patient. Raises ValueError where the file is damaged or lacks one."""
+    try:
+        with np.load(path) as arrays:
+            yield arrays
+    except (BadZipFile, EOFError, zlib.error, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name}: damaged, or no patient ({error})") from None
+
+
 def load_npz(path: Path) -> Case:
-    """Read one stored patient; its masks stay in the file until asked for."""
-    with np.load(path) as arrays:
+    """Read one stored patient; its masks stay in the file until asked for.
+
+    Raises ValueError where the file is damaged, or no patient.
+    """
+    with _stored(path) as arrays:
         organs = tuple(organ for organ, key in ORGANS.items() if key in arrays.files)
         z, y, x = (float(mm) for mm in arrays["spacing_mm"])
         return Case(path.stem, arrays["ct"], (z, y, x), _masks(path, organs), arrays["body"])
@@ -78,7 +138,7 @@ def load_npz(path: Path) -> Case:
 
 def _masks(path: Path, organs: tuple[str, ...]) -> LazyMasks:
     def load(organ: str) -> Mask:
-        with np.load(path) as arrays:
+        with _stored(path) as arrays:
             return np.asarray(arrays[ORGANS[organ]], dtype=np.bool_)
 
     return LazyMasks(organs, load)
@@ -93,16 +153,25 @@ def read_csv_patient(folder: Path) -> dict[str, NDArray[np.generic]]:
     Raises FileNotFoundError without ct.csv or voxel_dimensions.csv, ValueError where an index is
     outside the array.
     """
+    arrays = _read_image(folder)
+    for name in ORGANS.values():
+        if (folder / f"{name}.csv").is_file():
+            arrays[name] = _read_organ(folder, name)
+    return arrays
+
+
+def _read_image(folder: Path) -> dict[str, NDArray[np.generic]]:
     index, values = _sparse(folder / "ct.csv")
     ct = np.full(SIDE**3, -OFFSET_HU, dtype=np.int16)
     ct[index] = np.clip(np.rint(values) - OFFSET_HU, -OFFSET_HU, HIGHEST_HU)
     arrays: dict[str, NDArray[np.generic]] = {"ct": _oriented(ct), "body": _mask(index)}
     y, x, z = np.loadtxt(folder / "voxel_dimensions.csv", dtype=np.float64)
     arrays["spacing_mm"] = np.array((z, y, x))
-    for name in ORGANS.values():
-        if (path := folder / f"{name}.csv").is_file():
-            arrays[name] = _mask(_sparse(path)[0])
     return arrays
+
+
+def _read_organ(folder: Path, name: str) -> Mask:
+    return _mask(_sparse(folder / f"{name}.csv")[0])
 
 
 def convert(source: Path, target: Path) -> tuple[Path, ...]:
@@ -110,14 +179,7 @@ def convert(source: Path, target: Path) -> tuple[Path, ...]:
 
     Returns the files written, in order of N. Raises FileNotFoundError where there is no patient.
     """
-    found = source.resolve()
-    patients = (
-        [found]
-        if (found / "ct.csv").is_file()
-        else sorted(
-            (folder for folder in found.glob("pt_*") if (folder / "ct.csv").is_file()), key=_number
-        )
-    )
+    patients = published(source)
     if not patients:
         raise FileNotFoundError(f"no patient (a folder with ct.csv) in {source}")
     target.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,7 @@ def tables(
         _spacings(found),
         _missing(found, catalogue),
         _suspicious(found),
+        _off_slices(found),
         _unmapped(found),
         Table("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
     )
@@ -226,6 +227,17 @@ def _suspicious(found: Sequence[CaseFacts]) -> Table:
         ("case", "organ", "why"),
         tuple(rows),
         "Each wants a look; none is left out by itself.",
+    )
+
+
+def _off_slices(found: Sequence[CaseFacts]) -> Table:
+    rows = tuple((case.case, organ, remark) for case in found for organ, remark in case.remarks)
+    return Table(
+        "Contours off the CT's slices",
+        ("case", "organ", "what"),
+        rows,
+        "Each is put onto the slice that it lies next to. A structure set that was moved, or drawn "
+        "on another series, looks like this.",
     )
 
 

@@ -29,17 +29,21 @@ LOGGER = logging.getLogger("evaluation")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, or 1 where it could not be done (2: wrong flags)."""
+    """Run one command.
+
+    Returns 0; 1 where it could not be done (2: wrong flags); 3 where it was done but for cases
+    that could not be read.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = _parser().parse_args(arguments)
     flags.command_line = "python -m evaluation " + shlex.join(arguments)
     try:
-        flags.run(flags)
+        status: int | None = flags.run(flags)
     except (OSError, ValueError, KeyError, RunError, Refusal, ReadError) as error:
         LOGGER.error("%s", error)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +74,7 @@ def _add_chain(parser: argparse.ArgumentParser) -> None:
 def _add_systems(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("systems", nargs="+", metavar="NAME=MODELS", help="what the table calls a models folder")
+    add("--about", nargs="+", metavar="NAME=TEXT", default=(), help="what a system is, in words")
     add("--name", default="systems", help="name of the tables, without ending")
     _add_cases(parser)
     parser.set_defaults(run=_systems)
@@ -161,6 +166,10 @@ def _systems(flags: argparse.Namespace) -> None:
 
     cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
     ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
+    about = dict(entry.partition("=")[::2] for entry in flags.about)
+    names = [entry.partition("=")[0] for entry in flags.systems]
+    if unknown := [name for name in about if name not in names]:
+        raise ValueError(f"--about {unknown[0]}: no system is called so")
     found = []
     for entry in flags.systems:
         name, _, folder = entry.partition("=")
@@ -168,7 +177,8 @@ def _systems(flags: argparse.Namespace) -> None:
             raise ValueError(f"{entry}: write NAME=MODELS")
         LOGGER.info("%s", name)
         scores = evaluate(cases, ids, Path(folder), flags.cache, config=flags.config)
-        found.append(systems.System(name, systems.Size.of(Path(folder)), scores))
+        size = systems.Size.of(Path(folder))
+        found.append(systems.System(name, size, scores, about.get(name, "")))
     flags.output.mkdir(parents=True, exist_ok=True)
     title = "Systems side by side"
     page = systems.markdown(found, title=title, command=shown(flags.command_line), date=today())

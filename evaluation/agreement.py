@@ -122,7 +122,7 @@ def read_scores(path: Path) -> tuple[Score, ...]:
     Raises ValueError naming file and line where it is something else.
     """
     names = [field.name for field in fields(Score)]
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # as Excel writes it, too
         rows = csv.DictReader(file)
         if missing := set(names) - set(rows.fieldnames or ()):
             raise ValueError(f"{path.name} lacks the columns {', '.join(sorted(missing))}")

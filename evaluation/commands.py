@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("evaluation")
 
+PARTLY = 3
+"""Exit status of a command that was done but for cases that could not be read."""
+
 
 def add_comparisons(commands: Any) -> None:
     """Add them to the subparsers of `python -m evaluation`."""
@@ -40,7 +43,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_compare)
 
 
-def _compare(flags: argparse.Namespace) -> None:
+def _compare(flags: argparse.Namespace) -> int:
     from evaluation import agreement, boxplots, comparison, score_tables  # noqa: PLC0415
 
     catalogue = load_catalogue(flags.models)
@@ -62,6 +65,7 @@ def _compare(flags: argparse.Namespace) -> None:
         if agreement.finite(getattr(one, metric) for one in scores):
             boxplots.draw(flags.output / f"{metric}.png", sources, order, metric)
     LOGGER.info("%s", page)
+    return PARTLY if found.failed else 0
 
 
 def _add_rank(parser: argparse.ArgumentParser) -> None:
@@ -105,24 +109,33 @@ def _add_dose(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_dose)
 
 
-def _dose(flags: argparse.Namespace) -> None:
+def _dose(flags: argparse.Namespace) -> int:
     from evaluation import dose, dose_tables  # noqa: PLC0415
 
     if (flags.reference is None) != (flags.prediction is None):
         raise ValueError("give both --reference and --prediction, or neither")
+    remarks: list[str] = []
+    failed = 0
     if flags.reference:
         catalogue = load_catalogue(flags.models)
-        found = list(dose.folder_doses(flags.reference, flags.prediction, catalogue))
+        folders = dose.folder_doses(flags.reference, flags.prediction, catalogue)
+        found, failed = list(folders.doses), len(folders.failed)
         source = "Plans and contours of the folders named."
+        if failed:
+            source += f" **Not read, in no figure: {', '.join(folders.failed)}** (see the remarks)."
+        remarks = dose_tables.folder_remarks(folders)
     else:
         found, source = _openkbp_doses(flags), _OPENKBP
     flags.output.mkdir(parents=True, exist_ok=True)
-    page = dose_tables.markdown(found, source, shown(flags.command_line), today())
-    page += "\n![Mean dose-volume histograms](dose.png)\n"
-    (flags.output / "dose.md").write_text(page, encoding="utf-8")
+    page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
     dose.write_csv(flags.output / "dose.csv", found)
-    dose_tables.plot(flags.output / "dose.png", found)
+    dose.write_dvh(flags.output / "dvh.csv", found)
+    if any(one.predicted for one in found):
+        dose_tables.plot(flags.output / "dose.png", found)
+        page += "\n![Mean dose-volume histograms](dose.png)\n"
+    (flags.output / "dose.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
+    return PARTLY if failed else 0
 
 
 _OPENKBP = (

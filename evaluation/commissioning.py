@@ -15,7 +15,14 @@ from statistics import fmean, median
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 import oarflow
 from evaluation.agreement import TOLERANCE_MM, finite
@@ -104,7 +111,10 @@ class Network(_Part):
 
 
 class Patient(_Part):
-    """One patient, under a number. Digests of the CT's voxels, the clinic's RTSTRUCT and ours."""
+    """One patient, under a number. Digests of the CT's voxels, the clinic's RTSTRUCT and ours.
+
+    remarks: the clinic's contours that do not lie on the CT's slices as they should.
+    """
 
     patient: str
     pixel_sha256: Sha256 | None
@@ -112,6 +122,13 @@ class Patient(_Part):
     rtstruct_sha256: Sha256 | None
     refusal: str | None = None
     unmapped: Count = 0
+    remarks: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without remarks where there are none, as records had it before they were kept."""
+        stored: dict[str, Any] = handler(self)
+        return stored if self.remarks else {k: v for k, v in stored.items() if k != "remarks"}
 
 
 class Decision(_Part):

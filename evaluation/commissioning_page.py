@@ -137,7 +137,12 @@ def sections(record: Record) -> Iterator[tuple[str, str, Sequence[str], Rows]]:
                 one.pixel_sha256 or "-",
                 one.reference_sha256,
                 one.rtstruct_sha256 or "-",
-                f"refused: {one.refusal}" if one.refusal else f"{one.unmapped} unmapped",
+                "; ".join(
+                    (
+                        f"refused: {one.refusal}" if one.refusal else f"{one.unmapped} unmapped",
+                        *one.remarks,
+                    )
+                ),
             )
             for one in record.patients
         ],

@@ -138,6 +138,7 @@ def _patient(number: str, folder: Path, case: Case, run: Run) -> Patient:
         else None,
         refusal=result.refusal.code.value if result.refusal else None,
         unmapped=len(case.unmapped),
+        remarks=tuple(f"{organ}: {words}" for organ, words in case.remarks.items()),
     )
 
 

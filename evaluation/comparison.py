@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from datasets.reading import each
 from evaluation.agreement import TOLERANCE_MM, Score, score
-from evaluation.contours import Contours, common_grid, read_contours
+from evaluation.contours import Contours, NoContoursError, common_grid, read_contours
 from oarflow.errors import Refusal
+from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
@@ -25,24 +26,35 @@ LOGGER = logging.getLogger(__name__)
 class CaseComparison:
     """One case. extra: organs that only the prediction has. unused: names of no use, both sides.
 
-    missing: whether there is no prediction at all. failed: why it could not be compared, or "".
+    missing: why there is no prediction at all, or "". failed: why it could not be compared, or "".
+    remarks: on contours that lie otherwise than on their CT's slices, of both sides.
     """
 
     case: str
     scores: tuple[Score, ...] = ()
     extra: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
-    missing: bool = False
+    missing: str = ""
     failed: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cases. left_out: organs of the reference that no prediction has, with their contours."""
+    """All cases. left_out: organs of the reference that no prediction has, with their contours.
+
+    unasked: cases that only the prediction has.
+    """
 
     cases: tuple[CaseComparison, ...]
     tolerance_mm: float
     left_out: Mapping[str, int] = field(default_factory=dict)
+    unasked: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Cases that could not be compared."""
+        return tuple(case.case for case in self.cases if case.failed)
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -68,9 +80,9 @@ def compare(
 ) -> Comparison:
     """Score every case of the reference that can be read.
 
-    Folders are matched by name. A case without prediction counts as empty, a case that cannot be
-    read is listed with the reason. Raises ValueError where the reference has no case, or the two
-    folders share none.
+    Folders are matched by name. A case without prediction, or with one that holds no contour,
+    counts as empty; a case that cannot be read is listed with the reason. Raises ValueError where
+    the reference has no case, or the two folders share none.
     """
     cases = {path.name: path for path in sorted(reference.iterdir()) if path.is_dir()}
     if not cases:
@@ -90,23 +102,40 @@ def compare(
     ):
         LOGGER.info("%d/%d %s: %s", number, len(cases), name, one.failed or _in_short(one))
         found.append(one)
-    return _comparison(found, options)
+    others = sorted(path.name for path in prediction.iterdir() if path.is_dir())
+    unasked = tuple(name for name in others if name not in cases)
+    return replace(_comparison(found, options), unasked=unasked)
+
+
+def drawn_contours(folder: Path, catalogue: Catalogue) -> tuple[Contours | None, str]:
+    """The contours of a prediction's folder, or None and why there are none.
+
+    Raises as `read_contours` does where there is something that cannot be read.
+    """
+    if not folder.is_dir():
+        return None, "there is no folder"
+    try:
+        return read_contours(folder, catalogue), ""
+    except NoContoursError as error:
+        return None, str(error)
 
 
 def _case(
     name: str, reference: Path, prediction: Path, catalogue: Catalogue, options: Options
 ) -> CaseComparison:
     wanted = read_contours(reference, catalogue)
-    drawn = read_contours(prediction, catalogue) if prediction.is_dir() else None
+    drawn, missing = drawn_contours(prediction, catalogue)
     ct = options.cts / name if options.cts else None
     grid = common_grid(
         [one for one in (wanted, drawn) if one is not None],
         read_volume(ct).volume.grid if ct is not None else None,
     )
     scores = []
+    remarks = [*said(grid, catalogue, wanted, drawn)]
     for organ in _in_order(wanted.organs, catalogue):
         truth = wanted.draw(organ, grid)
         if not truth.any():
+            remarks.append(f"reference, {organ}: it holds no voxel, and is not scored")
             continue
         has = drawn is not None and organ in drawn.organs
         mask = drawn.draw(organ, grid) if drawn and has else np.zeros_like(truth)
@@ -118,7 +147,20 @@ def _case(
         tuple(scores),
         extra=_extra(wanted, drawn, catalogue),
         unused=(*wanted.unused, *(drawn.unused if drawn else ())),
-        missing=drawn is None,
+        missing=missing,
+        remarks=tuple(remarks),
+    )
+
+
+def said(
+    grid: Grid, catalogue: Catalogue, wanted: Contours, drawn: Contours | None
+) -> tuple[str, ...]:
+    """What is remarked upon both sides' contours, on the grid on which they are compared."""
+    return tuple(
+        f"{side}, {organ}: {remarks[organ]}"
+        for side, contours in (("reference", wanted), ("prediction", drawn))
+        for remarks in [contours.remarks(grid) if contours else {}]
+        for organ in _in_order(tuple(remarks), catalogue)
     )
 
 
@@ -129,14 +171,7 @@ def _comparison(cases: list[CaseComparison], options: Options) -> Comparison:
     if options.every_organ or not drawn:
         return Comparison(tuple(cases), options.tolerance_mm)
     kept = [
-        CaseComparison(
-            case.case,
-            tuple(one for one in case.scores if one.organ in drawn),
-            case.extra,
-            case.unused,
-            case.missing,
-            case.failed,
-        )
+        replace(case, scores=tuple(one for one in case.scores if one.organ in drawn))
         for case in cases
     ]
     left_out = Counter(one.organ for one in every if one.organ not in drawn)
@@ -155,5 +190,5 @@ def _in_order(organs: tuple[str, ...], catalogue: Catalogue) -> list[str]:
 
 def _in_short(case: CaseComparison) -> str:
     if case.missing:
-        return "no prediction"
+        return f"no prediction, {case.missing}"
     return f"{len(case.scores)} organs, {sum(one.empty for one in case.scores)} not contoured"

@@ -14,23 +14,36 @@ from numpy.typing import NDArray
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from datasets.cases import Mask
-from datasets.image_files import CT_NAMES, MASK_FOLDERS, MR_NAMES
-from datasets.images import is_even, is_image, placed, read_grid, read_mask, same_grid, stem
+from datasets.image_files import MASK_FOLDERS, organ_name
+from datasets.images import is_even, placed, read_grid, read_mask
+from datasets.planes import CLOSED, Planes, in_words
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.intake.scan import CT_OBJECTS, FileClass, FileRecord, Scan, scan
 from oarflow.organs import Catalogue
-from oarflow.rtstruct.model import GeometricType, Roi
-from oarflow.rtstruct.raster import rasterise_roi
+from oarflow.rtstruct.model import Roi
 from oarflow.rtstruct.reader import read_structure_set
 
 LARGEST = 2**29
 """Voxels beyond this count are refused: grids that lie far apart would need more."""
 
+SLACK = 0.5 + 1e-3
+"""In voxels: what reaches less far beyond a grid's outermost centres has none of its own there."""
+
 _SEGMENTS = (SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7")  # the second: label maps
-_CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
+
+_BROKEN = (FileClass.TRUNCATED, FileClass.UNREADABLE, FileClass.EMPTY, FileClass.PRIVATE_SYNTAX)
+"""Files that may have been contours."""
 
 T = TypeVar("T")
+
+
+def _no_remarks(_: Grid) -> Mapping[str, str]:
+    return {}
+
+
+class NoContoursError(ValueError):
+    """A folder, or an object in it, that can be read and holds no contour."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +52,10 @@ class Contours:
 
     organs: catalogue names, and names as they are where the catalogue knows none. unused: names
     that mean an organ which another contour was taken for. grid: on which they were drawn; None
-    for an RTSTRUCT without its CT. corners: (n, 3) LPS mm, a box that holds every contour. frame:
-    UID of the frame of reference, None where there is none. draw: an organ's mask on a grid.
+    for an RTSTRUCT without its CT. corners: (n, 3) LPS mm, a box that holds every contour, and the
+    grid. frame: UID of the frame of reference, None where there is none. draw: an organ's mask on a
+    grid. remarks: on contours of an RTSTRUCT, by organ, that lie otherwise than on the slices of
+    its CT, or of the grid given.
     """
 
     organs: tuple[str, ...]
@@ -49,30 +64,38 @@ class Contours:
     corners: NDArray[np.float64]
     frame: str | None
     draw: Callable[[str, Grid], Mask]
+    remarks: Callable[[Grid], Mapping[str, str]] = _no_remarks
 
 
 def read_contours(folder: Path, catalogue: Catalogue) -> Contours:
     """The contours of a case's folder: image files where there are any, else RTSTRUCT, else SEG.
 
-    The CT may lie beside an RTSTRUCT, in the same folder or below it. Raises ValueError where there
-    are no contours or more than one such object, ReadError or Refusal where DICOM cannot be read.
+    The CT may lie beside an RTSTRUCT, in the same folder or below it. Raises NoContoursError where
+    there is nothing to be taken for contours, ValueError where there are several such objects or a
+    damaged one, ReadError or Refusal where DICOM cannot be read.
     """
     places = (folder, *(folder / name for name in MASK_FOLDERS))
     files = [
-        path
+        (name, path)
         for place in places
         if place.is_dir()
         for path in sorted(place.iterdir())
-        if is_image(path) and stem(path).lower() not in CT_NAMES | MR_NAMES
+        if (name := organ_name(path)) is not None
     ]
     if files:
         return _of_files(files, catalogue)
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise NoContoursError(f"{folder.name}: the folder is empty")
     found = scan(folder)
     structure_sets = _objects(found, (RTStructureSetStorage,))
     segments = _objects(found, _SEGMENTS)
     held = structure_sets or segments
-    if len(held) != 1:
-        raise ValueError(f"{folder.name}: {len(held)} RTSTRUCT or SEG; exactly one is needed")
+    if not held:
+        if found.of(*_BROKEN):
+            raise ValueError(f"{folder.name}: no RTSTRUCT or SEG, and files that are damaged")
+        raise NoContoursError(f"{folder.name}: no RTSTRUCT, SEG or file of an organ")
+    if len(held) > 1:
+        raise ValueError(f"{folder.name}: {len(held)} RTSTRUCT or SEG; leave exactly one")
     if structure_sets:
         return _of_structures(held[0].path, found, folder, catalogue)
     return _of_segments(held[0].path, catalogue)
@@ -93,8 +116,11 @@ def common_grid(contours: Iterable[Contours], grid: Grid | None = None) -> Grid:
         raise ValueError("an RTSTRUCT without its CT, and no other grid: put the CT beside it")
     if not is_even(first):
         raise ValueError("the slices are unevenly spaced")
-    corners = [one.corners for one in every if one.grid is None or not same_grid(one.grid, first)]
-    return extended(first, np.concatenate(corners)) if corners else first
+    points = np.concatenate([one.corners for one in every])
+    index = first.patient_to_index(points)
+    last = np.array(first.shape) - 1
+    within = (index > -SLACK) & (index < last + SLACK)
+    return first if within.all() else extended(first, points)
 
 
 def extended(grid: Grid, points_lps: NDArray[np.float64]) -> Grid:
@@ -135,8 +161,8 @@ def named(found: Iterable[tuple[str, T]], catalogue: Catalogue) -> tuple[dict[st
     return kept, unused
 
 
-def _of_files(files: list[Path], catalogue: Catalogue) -> Contours:
-    kept, unused = named(((stem(path), path) for path in files), catalogue)
+def _of_files(files: list[tuple[str, Path]], catalogue: Catalogue) -> Contours:
+    kept, unused = named(files, catalogue)
     grids = [read_grid(path) for path in kept.values()]
     grid = extended(grids[0], np.concatenate([_corners(one) for one in grids]))
     return Contours(
@@ -152,28 +178,30 @@ def _of_files(files: list[Path], catalogue: Catalogue) -> Contours:
 def _of_structures(path: Path, found: Scan, folder: Path, catalogue: Catalogue) -> Contours:
     structures = read_structure_set(path)
     drawn = [
-        (roi.name, roi) for roi in structures.rois if any(c.type in _CLOSED for c in roi.contours)
+        (roi.name, roi) for roi in structures.rois if any(c.type in CLOSED for c in roi.contours)
     ]
     if not drawn:
-        raise ValueError(f"{folder.name}: the RTSTRUCT holds no closed contour")
+        raise NoContoursError(f"{folder.name}: the RTSTRUCT holds no closed contour")
     kept, unused = named(drawn, catalogue)
-    points = np.concatenate([c.points_lps for roi in kept.values() for c in roi.contours])
-    low, high = points.min(axis=0), points.max(axis=0)
-    grid = read_volume(folder).volume.grid if found.of(*CT_OBJECTS) else None
+    ct = read_volume(folder).volume if found.of(*CT_OBJECTS) else None
+    frame = structures.frame_of_reference_uid
+    planes = Planes.of(kept.values(), ct.grid if ct else None)
+    closed = [c.points_lps for roi in kept.values() for c in roi.contours if c.type in CLOSED]
+    corners = _box(np.concatenate(closed))
     return Contours(
         tuple(kept),
         tuple(unused),
-        grid,
-        np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), -1).reshape(-1, 3)
-        if grid is None
-        else _corners(grid),
-        structures.frame_of_reference_uid,
-        partial(_filled, kept),
+        planes.grid,
+        corners if planes.grid is None else np.concatenate((corners, _corners(planes.grid))),
+        ct.source.frame_of_reference_uid if ct and frame is None else frame,
+        lambda organ, target: planes.mask(kept[organ], target),
+        partial(_remarks, planes, kept),
     )
 
 
-def _filled(rois: Mapping[str, Roi], organ: str, grid: Grid) -> Mask:
-    return rasterise_roi(rois[organ], grid).full(grid.shape)
+def _remarks(planes: Planes, rois: Mapping[str, Roi], target: Grid) -> dict[str, str]:
+    found = {organ: in_words(planes.remarks(roi, target)) for organ, roi in rois.items()}
+    return {organ: words for organ, words in found.items() if words}
 
 
 def _of_segments(path: Path, catalogue: Catalogue) -> Contours:
@@ -192,6 +220,8 @@ def _of_segments(path: Path, catalogue: Catalogue) -> Contours:
         grid = _volume_grid(volume)
     except (ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
         raise ValueError(f"the SEG cannot be read: {error}") from None
+    if not labels:
+        raise NoContoursError("the SEG holds no segment")
     kept, unused = named(labels, catalogue)
 
     def draw(organ: str, target: Grid) -> Mask:
@@ -222,6 +252,11 @@ def _volume_grid(volume: Any) -> Grid:
         (float(volume.spacing[1]), float(volume.spacing[2])),
         (slices, rows, columns),
     )
+
+
+def _box(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    sides = zip(points.min(axis=0), points.max(axis=0), strict=True)
+    return np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3)
 
 
 def _corners(grid: Grid) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,15 @@ from datasets.cases import Case, Image, Mask
 from datasets.clinic import contents
 from datasets.dose import dose_inside, openkbp_dose, plan_dose
 from datasets.labels import doubts
+from evaluation.comparison import drawn_contours, said
 from evaluation.contours import common_grid, read_contours
 from evaluation.scores import read_masks
+from oarflow.errors import Refusal
 from oarflow.geometry import Grid
 from oarflow.intake.scan import scan
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue
+from oarflow.rtstruct.errors import ReadError
 
 HOT_SHARE = 0.02
 """Share of the volume whose least dose is D2%."""
@@ -105,32 +109,86 @@ def openkbp_doses(
         dose = openkbp_dose(doses, case)
         path = contours / f"{case_id}.dcm"
         drawn = read_masks(path, case.grid) if path.is_file() else {}
-        said = doubts(case, catalogue)
+        doubted = doubts(case, catalogue)
         for organ, mask in case.masks.items():
             if organ not in organs or not mask.any():
                 continue
             found = drawn.get(organ, np.zeros_like(mask))
-            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, said[organ])
+            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, doubted[organ])
 
 
-def folder_doses(reference: Path, prediction: Path, catalogue: Catalogue) -> Iterator[OrganDose]:
+@dataclass(frozen=True)
+class FolderDoses:
+    """What folders of cases gave.
+
+    failed: cases that could not be read, and why. remarks: sentences for the page. left_out: organs
+    of the reference that no prediction has, with their contours.
+    """
+
+    doses: tuple[OrganDose, ...]
+    failed: Mapping[str, str]
+    remarks: tuple[str, ...]
+    left_out: Mapping[str, int]
+
+
+def folder_doses(reference: Path, prediction: Path, catalogue: Catalogue) -> FolderDoses:
     """Folders of cases, each with an RTDOSE of the whole plan in the reference's.
 
-    Organs that only one side has are passed over. Raises ValueError where a case has no dose, no
-    contours, or contours of another frame of reference.
+    Every organ of the reference counts: one that the prediction lacks, or a case that it lacks, as
+    not contoured. Raises ValueError where the two share no folder, or no case can be read.
     """
     names = [path.name for path in sorted(reference.iterdir()) if path.is_dir()]
-    shared = [name for name in names if (prediction / name).is_dir()]
-    if not shared:
+    if not any((prediction / name).is_dir() for name in names):
         raise ValueError(f"{reference} and {prediction} share no folder")
-    for name in shared:
-        wanted, drawn = (read_contours(side / name, catalogue) for side in (reference, prediction))
-        dose = plan_dose(contents(scan(reference / name)).doses)
-        grid = common_grid([wanted, drawn])
-        for organ in (organ for organ in wanted.organs if organ in drawn.organs):
-            pair = _Pair(name, organ, wanted.draw(organ, grid), drawn.draw(organ, grid))
-            if pair.clinical.any():
-                yield _organ(pair, dose, grid, "")
+    doses: list[OrganDose] = []
+    remarks: list[str] = []
+    failed: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for name in names:
+        try:
+            found, told, kind = _folder(name, reference / name, prediction / name, catalogue)
+        except (OSError, ValueError, Refusal, ReadError) as error:
+            failed[name] = str(error)
+            continue
+        doses += found
+        remarks += told
+        kinds[kind] += 1
+    if not doses:
+        raise ValueError("; ".join(f"{name}: {why}" for name, why in failed.items()) or "no organ")
+    types = ", ".join(f"{kind} in {count} cases" for kind, count in sorted(kinds.items()))
+    drawn = {one.organ for one in doses if one.predicted}
+    left_out = Counter(one.organ for one in doses if drawn and one.organ not in drawn)
+    kept = tuple(one for one in doses if one.organ not in left_out)
+    return FolderDoses(kept, failed, (f"Dose type: {types}.", *remarks), dict(left_out))
+
+
+def _folder(
+    name: str, reference: Path, prediction: Path, catalogue: Catalogue
+) -> tuple[list[OrganDose], list[str], str]:
+    """One case's organs, remarks, and the type of its dose."""
+    wanted = read_contours(reference, catalogue)
+    drawn, missing = drawn_contours(prediction, catalogue)
+    dose = plan_dose(contents(scan(reference)).doses)
+    sides = [one for one in (wanted, drawn) if one is not None]
+    if dose.frame and any(one.frame not in (None, dose.frame) for one in sides):
+        raise ValueError("the RTDOSE has another frame of reference than the contours")
+    grid = common_grid(sides)
+    found = []
+    remarks = [f"{name}, {remark}" for remark in said(grid, catalogue, wanted, drawn)]
+    for organ in wanted.organs:
+        clinical = wanted.draw(organ, grid)
+        if not clinical.any():
+            remarks.append(f"{name}, reference, {organ}: it holds no voxel, and is left out.")
+            continue
+        has = drawn is not None and organ in drawn.organs
+        predicted = drawn.draw(organ, grid) if drawn and has else np.zeros_like(clinical)
+        found.append(_organ(_Pair(name, organ, clinical, predicted), dose, grid, ""))
+    lacking = [one.organ for one in found if one.predicted is None]
+    if missing:
+        remarks.append(f"{name} has no prediction ({missing}): its organs count as missed.")
+    elif lacking:
+        remarks.append(f"{name}, not contoured: {', '.join(lacking)}.")
+    return found, remarks, dose.kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,3 +230,15 @@ def write_csv(path: Path, doses: Sequence[OrganDose]) -> None:
             )
             row = [one.case, one.organ, *clinical, *predicted, f"{one.dice:.4f}", one.doubt]
             writer.writerow(row)
+
+
+def write_dvh(path: Path, doses: Sequence[OrganDose]) -> None:
+    """One line per case, organ and contour: the share of its volume with at least each dose."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["case", "organ", "contour", *(f"{gy:g} Gy" for gy in DVH_GY)])
+        for one in doses:
+            for side, shares in (("clinical", one.clinical_dvh), ("predicted", one.predicted_dvh)):
+                if shares is not None:
+                    figures = (f"{share:.4g}" for share in shares)
+                    writer.writerow([one.case, one.organ, side, *figures])

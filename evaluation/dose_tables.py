@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from datasets.labels import DOUBTS
-from evaluation.dose import DVH_GY, STATISTICS, OrganDose
+from evaluation.dose import DVH_GY, STATISTICS, FolderDoses, OrganDose
 from evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
 
 LIMITS: Mapping[str, tuple[str, float]] = {
@@ -84,8 +84,17 @@ def worst(doses: Sequence[OrganDose]) -> str:
     return "\n".join(lines)
 
 
-def markdown(doses: Sequence[OrganDose], source: str, command: str, date: str) -> str:
-    """The whole page. source: whose plans these are, one sentence. command: what made it."""
+def markdown(
+    doses: Sequence[OrganDose],
+    source: str,
+    command: str,
+    date: str,
+    remarks: Sequence[str] = (),
+) -> str:
+    """The whole page. source: whose plans these are, one sentence. command: what made it.
+
+    remarks: what the reader should know of the cases, a line each.
+    """
     sure = [one for one in doses if not one.doubt]
     cases = len({one.case for one in doses})
     parts = [
@@ -107,6 +116,8 @@ def markdown(doses: Sequence[OrganDose], source: str, command: str, date: str) -
             f"The first table without the {len(doses) - len(sure)} clinical contours {DOUBTS}.",
             table(sure),
         ]
+    if remarks:
+        parts += ["## Remarks", "\n".join(f"- {remark}" for remark in remarks)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,12 +132,27 @@ _READING = (
 )
 
 
+def folder_remarks(found: FolderDoses) -> list[str]:
+    """What the page says of folders of cases, a line each."""
+    lines = [*found.remarks]
+    lines += [f"{case} was not read: {why}." for case, why in found.failed.items()]
+    if found.left_out:
+        listed = ", ".join(f"{organ} ({n})" for organ, n in found.left_out.items())
+        lines.append(f"In no prediction and left out: {listed}.")
+    return lines
+
+
 def plot(path: Path, doses: Sequence[OrganDose]) -> None:
-    """Mean cumulative histograms by organ, clinical and predicted, and the band of their SD."""
+    """Mean cumulative histograms by organ, clinical and predicted, and the band of their SD.
+
+    Raises ValueError where nothing was contoured.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
 
     groups = {o: [one for one in g if one.predicted] for o, g in _groups(doses).items()}
     groups = {organ: group for organ, group in groups.items() if group}
+    if not groups:
+        raise ValueError("nothing was contoured: there is no histogram to draw")
     columns = min(4, len(groups))
     rows = -(-len(groups) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")

@@ -78,7 +78,7 @@ def read_method(path: Path) -> dict[Key, Measured]:
 
     Raises ValueError naming file and line.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # as Excel writes it, too
         rows = csv.DictReader(file)
         names = set(rows.fieldnames or ())
         dsc = next((name for name in _DSC_COLUMNS if name in names), None)
@@ -86,6 +86,8 @@ def read_method(path: Path) -> dict[Key, Measured]:
             raise ValueError(f"{path}: needs the columns case, organ, dsc and hd95_mm")
         found: dict[Key, Measured] = {}
         for line, row in enumerate(rows, start=2):
+            if None in (row["case"], row["organ"], row[dsc], row["hd95_mm"]):
+                raise ValueError(f"{path}, line {line}: it lacks columns")
             key = (row["case"], row["organ"])
             if key in found:
                 raise ValueError(f"{path}, line {line}: {' '.join(key)} is there twice")

@@ -67,6 +67,7 @@ def report(comparison: Comparison, order: Sequence[str], command: str, date: str
         f"  {command}",
         f"{len(done)} cases, {len(scores)} contours, {sum(one.empty for one in scores)} of them "
         "not contoured",
+        *_headline(comparison),
         "",
         text_table(scores, order) if scores else "Nothing could be compared.",
         "",
@@ -151,18 +152,35 @@ def _digits(metric: str) -> int:
     return {"hd95_mm": 2, "hd_mm": 2, "mean_distance_mm": 2, "added_path_mm": 0}.get(metric, 3)
 
 
+def _headline(comparison: Comparison) -> list[str]:
+    """What the figures leave out, in the first lines."""
+    lines = []
+    if failed := comparison.failed:
+        listed = ", ".join(failed)
+        lines.append(f"NOT COMPARED, in no figure: {len(failed)} cases ({listed}); see the remarks")
+    if missing := [case.case for case in comparison.cases if case.missing]:
+        lines.append(f"without any prediction, counted as missed: {', '.join(missing)}")
+    return lines
+
+
 def _remarks(comparison: Comparison) -> list[str]:
     lines = []
     if comparison.left_out:
         listed = ", ".join(f"{organ} ({n})" for organ, n in comparison.left_out.items())
         lines.append(f"In no prediction and left out (--every-organ counts them): {listed}")
+    if comparison.unasked:
+        lines.append(f"Cases of the prediction alone, not used: {', '.join(comparison.unasked)}")
     for case in comparison.cases:
         if case.failed:
             lines.append(f"{case.case} was not compared: {case.failed}")
         if case.missing:
-            lines.append(f"{case.case} has no prediction: its organs count as not contoured")
+            lines.append(
+                f"{case.case} has no prediction ({case.missing}): its organs count as not contoured"
+            )
         if case.extra:
             lines.append(f"{case.case}, only in the prediction: {', '.join(case.extra)}")
         if case.unused:
-            lines.append(f"{case.case}, names of an organ that is there twice: {case.unused}")
+            unused = ", ".join(case.unused)
+            lines.append(f"{case.case}, names of an organ that is there twice: {unused}")
+        lines += [f"{case.case}, {remark}" for remark in case.remarks]
     return ["", "Remarks", *lines] if lines else []

@@ -41,11 +41,15 @@ class Size:
 
 @dataclass(frozen=True)
 class System:
-    """One models folder on all patients. cases: in the same order for every system."""
+    """One models folder on all patients. cases: in the same order for every system.
+
+    about: what the system is, in a sentence, or "".
+    """
 
     name: str
     size: Size
     cases: tuple[CaseScores, ...]
+    about: str = ""
 
     @property
     def scores(self) -> list[OrganScore]:
@@ -72,6 +76,7 @@ def shared_organs(systems: Sequence[System]) -> tuple[str, ...]:
 def markdown(systems: Sequence[System], *, title: str, command: str, date: str) -> str:
     """The whole page. command: what made it. date: ISO 8601."""
     organs = shared_organs(systems)
+    told = [f"- {system.name}: {system.about}" for system in systems if system.about]
     parts = [
         f"# {title}",
         f"Made by `{command}` on {date}, from {len(systems[0].cases)} patients: each written as a "
@@ -79,6 +84,7 @@ def markdown(systems: Sequence[System], *, title: str, command: str, date: str) 
         "RTSTRUCT rasterised on the CT grid. Every reference counts, those in doubt too.",
         "## Systems",
         _whole(systems, organs),
+        *(["\n".join(told)] if told else []),
         "Dice, Dice in range (on the slices from the reference's first to its last), HD95 (mm; "
         "contours that exist): means of the organs' means. Missed: references without a contour. "
         "Seconds: of a study, from DICOM to RTSTRUCT, median; all systems ran on the same machine, "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydicom import dcmread
 
 from app.settings import Settings
 from datasets.as_dicom import write_ct
@@ -227,6 +228,34 @@ def test_a_clinics_patients_become_a_record(
     card = place / "Parotid_L" / "model.json"
     card.write_text(card.read_text().replace("ab", "aa"))
     assert main([*verify, "--models", str(place)]) == 1
+
+
+def test_contours_off_the_slices_stand_in_the_record(
+    tmp_path: Path, application: list[Path]
+) -> None:
+    patient(tmp_path / "patients" / "a")
+    path = tmp_path / "patients" / "a" / "clinic.dcm"
+    clinic = dcmread(path)
+    for item in clinic.ROIContourSequence:
+        for contour in item.ContourSequence:
+            values = [float(value) for value in contour.ContourData]
+            values[2::3] = [value + 1 for value in values[2::3]]
+            contour.ContourData = values
+    clinic.save_as(path)
+    (tmp_path / "t.yaml").write_text("organs: {Parotid_L: {mean_dsc: 0.9}}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    record = read_record(tmp_path / "out" / "record.json")
+    # A third of a slice off: the five contours are taken to their slices, and it is said.
+    parotid = next(one for one in record.decisions if one.organ == "Parotid_L")
+    assert parotid.allowed
+    words = "Parotid_L: 5 contours on no slice"
+    assert any(remark.startswith(words) for remark in record.patients[0].remarks)
+    assert words in (tmp_path / "out" / "record.html").read_text()
+    # A record from before remarks were kept is still as it was made.
+    without = record.patients[0].model_copy(update={"remarks": ()})
+    assert "remarks" not in without.model_dump()
 
 
 def test_a_record_that_was_changed_is_no_record(

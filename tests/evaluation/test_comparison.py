@@ -132,6 +132,7 @@ def test_a_missing_case_counts_as_empty_and_a_bad_one_is_listed(tmp_path: Path) 
     assert [(one.case, one.dsc) for one in found.scores] == [("a", 1.0), ("b", 0.0)]
     assert found.cases[1].missing
     assert "damaged" in found.cases[2].failed
+    assert found.failed == ("c",)
 
 
 def test_the_command_writes_scores_tables_and_plots(tmp_path: Path) -> None:
@@ -170,8 +171,11 @@ def test_folders_that_do_not_belong_together_are_said(tmp_path: Path) -> None:
         compare(tmp_path / "p" / "other", tmp_path / "p", CATALOGUE)
     (tmp_path / "p" / "a").mkdir()
     (tmp_path / "p" / "a" / "notes.txt").write_text("nothing")
+    # A folder with nothing that could be a contour counts as a missing one does.
     (only,) = compare(tmp_path / "r", tmp_path / "p", CATALOGUE).cases
-    assert "0 RTSTRUCT or SEG" in only.failed
+    assert not only.failed
+    assert "no RTSTRUCT, SEG or file of an organ" in only.missing
+    assert [(one.organ, one.dsc, one.empty) for one in only.scores] == [("Larynx", 0.0, True)]
 
 
 def test_frames_of_reference_must_agree(tmp_path: Path) -> None:
@@ -235,6 +239,9 @@ def test_scores_come_back_from_their_file(tmp_path: Path) -> None:
     assert "--" in latex([found[1]], ())
     with pytest.raises(ValueError, match="is empty"):
         score("a", "SpinalCord", cord, nothing, SPACING)
+    text = (tmp_path / "scores.csv").read_text()
+    (tmp_path / "scores.csv").write_text("\ufeff" + text)  # as Excel writes it
+    assert read_scores(tmp_path / "scores.csv") == found
     (tmp_path / "scores.csv").write_text("case,organ\n")
     with pytest.raises(ValueError, match="lacks the columns"):
         read_scores(tmp_path / "scores.csv")

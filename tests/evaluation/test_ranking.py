@@ -148,12 +148,19 @@ def test_the_command_names_methods_by_their_folders(
         (["a,Larynx,x,3"], "line 2: not a number"),
         (["a,Larynx,0.5,3", "a,Larynx,0.5,3"], "line 3: a Larynx is there twice"),
         (["a,Larynx,0.5,-3"], "negative"),
+        (["a,Larynx,0.5,3", "a,Lips"], "line 3: it lacks columns"),
+        (["a,Larynx,0.5"], "line 2: it lacks columns"),
         ([], "holds no score"),
     ],
 )
 def test_a_file_that_is_no_scores_is_said(tmp_path: Path, rows: list[str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read_method(write(tmp_path / "s.csv", rows))
+
+
+def test_a_file_as_excel_writes_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.csv", ["a,Larynx,0.5,3"], "\ufeffcase,organ,dsc,hd95_mm")
+    assert read_method(path) == {("a", "Larynx"): Measured(0.5, 3.0)}
 
 
 def test_blank_and_inf_are_empty_masks(tmp_path: Path) -> None:

@@ -79,6 +79,14 @@ def test_the_command_reads_the_cards_and_writes_page_and_csv(
     entries = [f"{name}={tmp_path / name}" for name in ("one", "two")]
     assert main(["systems", *entries, *flags]) == 0
     page = (tmp_path / "out" / "systems.md").read_text()
+    assert "- one:" not in page
+    told = ["--about", "two=RESU, one network for all = organs"]
+    assert main(["systems", *entries, *flags, *told]) == 0
+    assert (
+        "\n- two: RESU, one network for all = organs\n"
+        in (tmp_path / "out" / "systems.md").read_text()
+    )
+    assert main(["systems", *entries, *flags, "--about", "three=what"]) == 1
     assert "| one | 2 | 1.00 | 14 | 0.700 |" in page
     rows = list(csv.DictReader((tmp_path / "out" / "systems.csv").open()))
     assert len(rows) == 24
