@@ -32,8 +32,8 @@ Made by `{command}`.
   their slices {slices} mm apart. Crops of {crops} pixels ({edges} mm) against slices of {whole}.
 - A crop lies about the reference's centre, as in the paper. In use a localizer takes its place, and
   its errors come on top; the full slice needs none. That favours the crops.
-- A backbone is chosen by its network on crops, which is the paper's system. That favours the crops in
-  the tables of the choice and of the claims; the table of all backbones is free of it.
+- A backbone is chosen by its network on crops, which is the paper's system. That favours the crops
+  in the tables of the choice and of the claims; the table of all backbones is free of it.
 - Dice and IoU are per patient, over the slices that hold the organ, pasted back onto the CT's grid.
 - Times are {clock}. Inference: all slices of a scan, from the
   CT to the pasted mask.
