@@ -238,7 +238,8 @@ class _Case:
         organs = organ_parts(written.segmentations, written.notes)
         settings = self.session.settings
         status = written_status(organs, settings.strict)
-        if settings.strict and status is ExitStatus.WRITTEN and _over_memory(settings.memory_gb):
+        over = _over_memory(settings.memory_gb, self.setup.device)
+        if settings.strict and status is ExitStatus.WRITTEN and over:
             status = ExitStatus.HELD
         result = partial(self._result, status, organs=organs)
         self.ready = self._packed(result, written.files, written.structures)
@@ -279,10 +280,11 @@ class _Case:
     def _result(self, status: ExitStatus, **parts: Any) -> Result:
         record = self.journal.record
         if record.intake is not None:
-            memory = _over_memory(self.session.settings.memory_gb)
-            notes = (*record.intake.notes, *((memory,) if memory else ()))
+            memory = _over_memory(self.session.settings.memory_gb, self.setup.device)
+            notes = (*record.intake.notes, *memory)
             parts["input"] = input_part(record.intake.volume, notes)
             parts.setdefault("files", Files.model_validate(record.intake.account.as_json()))
+        gpu = _peak_gpu_memory_mb(self.setup.device)
         return Result(
             run=Run(
                 started=self.setup.when.isoformat(),
@@ -290,6 +292,7 @@ class _Case:
                 stages={name: round(seconds, 3) for name, seconds in record.stages.items()},
                 device=self.setup.device,
                 peak_memory_mb=round(_peak_memory_mb(), 1),
+                peak_gpu_memory_mb=None if gpu is None else round(gpu, 1),
             ),
             exit_status=int(status),
             settings=self.setup.settings,
@@ -318,12 +321,26 @@ def _device_name(device: str) -> str:
     return f"{device} {torch.cuda.get_device_name(device)}"
 
 
-def _over_memory(limit_gb: float | None) -> str:
-    """What is to be said of a peak beyond the limit; empty where it was kept."""
-    peak = _peak_memory_mb() / 1024
-    if limit_gb is None or peak <= limit_gb:
-        return ""
-    return f"the run took {peak:.1f} GiB of memory, more than memory_gb: {limit_gb:g}"
+def _over_memory(limit_gb: float | None, device: str | None) -> tuple[str, ...]:
+    """What is to be said of peaks beyond the limit, of the process's memory and of the GPU's."""
+    gpu = _peak_gpu_memory_mb(device)
+    peaks = {"memory": _peak_memory_mb(), "GPU memory": 0.0 if gpu is None else gpu}
+    if limit_gb is None:
+        return ()
+    return tuple(
+        f"the run took {mb / 1024:.1f} GiB of {kind}, more than memory_gb: {limit_gb:g}"
+        for kind, mb in peaks.items()
+        if mb / 1024 > limit_gb
+    )
+
+
+def _peak_gpu_memory_mb(device: str | None) -> float | None:
+    """Most that torch held on the GPU at once so far, in MiB; None where the run uses none."""
+    if device is None or not device.startswith("cuda"):
+        return None
+    import torch  # noqa: PLC0415  (loaded by now)
+
+    return float(torch.cuda.max_memory_allocated()) / 2**20
 
 
 def _peak_memory_mb() -> float:

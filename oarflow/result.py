@@ -25,7 +25,7 @@ from oarflow.structures import (
 )
 from oarflow.volume import Volume
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["1.1"] = "1.1"
 """Grows by one at the right for additions, at the left where a reader must change."""
 
 FILE_NAME = "result.json"
@@ -40,7 +40,10 @@ class _Part(BaseModel):
 
 
 class Run(_Part):
-    """The program and its way. started: ISO 8601. device: None where no network ran."""
+    """The program and its way. started: ISO 8601. device: None where no network ran.
+
+    peak_gpu_memory_mb: of the networks' tensors on the GPU; None where none was used.
+    """
 
     program: Literal["oarflow"] = "oarflow"
     version: str = oarflow.__version__
@@ -49,6 +52,7 @@ class Run(_Part):
     stages: dict[str, Seconds]
     device: str | None
     peak_memory_mb: Annotated[float, Field(ge=0)]
+    peak_gpu_memory_mb: Annotated[float, Field(ge=0)] | None = None
 
 
 class Reason(_Part):
@@ -148,9 +152,9 @@ class OutputPart(_Part):
 
 
 class Result(_Part):
-    """The whole document."""
+    """The whole document. Documents of version 1.0 lack peak_gpu_memory_mb, and are read too."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
     run: Run
     exit_status: int
     refusal: RefusalPart | None = None

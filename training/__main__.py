@@ -14,8 +14,8 @@ warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
 
 import torch  # noqa: E402
 
-from oarflow.errors import ConfigurationError  # noqa: E402
-from training.command_line import parser  # noqa: E402
+from oarflow.errors import ConfigurationError, Refusal  # noqa: E402
+from training.command_line import check_device, parser  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
     try:
+        check_device(getattr(options, "device", "cpu"))
         options.run(options)
-    except (ValueError, OSError, ConfigurationError) as error:
+    except (ValueError, OSError, ConfigurationError, Refusal) as error:
         sys.stderr.write(f"training: {error}\n")
         return 2
     return 0

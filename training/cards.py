@@ -30,6 +30,9 @@ window {{ window }} HU |
 {{ card.training.labels }} |
 | training | {{ card.training.steps }} steps, {{ card.training.minutes }} minutes |
 | commit | {{ card.training.commit }} |
+{%- if card.training.recorded %}
+| record | configuration, data and commit as the training wrote them down |
+{%- endif %}
 
 ## Validation
 {% if card.validation %}

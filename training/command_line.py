@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from training import cards, commands, judging
-from training.configuration import Configuration, read_configuration
+from training.configuration import read_configuration
 from training.data import TrainingData
+from training.experiment.choice import chosen_backbone
 from training.experiment.plan import BACKBONES, DROPOUT, Settings
 
-SLICE_PAGE = Path(__file__).parent.parent / "docs" / "results" / "slice-experiment.md"
 OPENKBP_ORGANS = (
     "Parotid_L",
     "Larynx",
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m training")
     whole.add_argument("--threads", type=int, default=1, help="CPU threads")
     add = whole.add_subparsers(dest="command", required=True).add_parser
-    data, network, models, device, some = _shared()
+    data, unread, network, models, device, some = _shared()
 
     def command(
         name: str, run: Command, about: str, *parents: argparse.ArgumentParser
@@ -46,8 +47,12 @@ def parser() -> argparse.ArgumentParser:
     command("systems", _systems, "what can be trained")
     audit = command("audit", _audit, "find labels that stand out", data)
     audit.add_argument("--output", type=Path, required=True, help="CSV of every label's facts")
-    command("fit", _fit, "train a network, or go on where it stopped", data, network, device)
-    export = command("export", _export, "write a network into the models", data, network, models)
+    fit = command("fit", _fit, "train a network, or go on where it stopped", data, network, device)
+    fit.add_argument(
+        "--backbones", type=Path, help="file of `experiment slice`: each organ's chosen backbone"
+    )
+    about = "write a network into the models, as its checkpoint says that it was trained"
+    export = command("export", _export, about, unread, network, models)
     export.add_argument("--version", default="1.0.0")
     about = "learn how the coarse views of a models folder are fused (C2F)"
     command("fusion", _fusion, about, data, models, some, device)
@@ -79,24 +84,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _shared() -> tuple[argparse.ArgumentParser, ...]:
-    data, network, models, device, some = (
-        argparse.ArgumentParser(add_help=False) for _ in range(5)
+    data, unread, network, models, device, some = (
+        argparse.ArgumentParser(add_help=False) for _ in range(6)
     )
-    data.add_argument(
-        "--data", type=Path, required=True, help="folder of patients in any layout that is known"
-    )
-    data.add_argument(
-        "--split",
-        type=Path,
-        help="table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)",
-    )
-    data.add_argument(
-        "--derived", type=Path, help="folder of derived labels: python -m datasets derive"
-    )
-    data.add_argument(
-        "--fold", type=_fold, metavar="K/N", help="hold out the K-th of N parts of all patients"
-    )
-    data.add_argument("--data-name", help="what the model card says of the data")
+    _takes_data(data, required=True)
+    _takes_data(unread, required=False)
     network.add_argument(
         "network",
         help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
@@ -113,9 +105,32 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
         help="another value for a key of the configuration; may be repeated, the same for export",
     )
     models.add_argument("--models", type=Path, required=True, help="the models folder")
-    device.add_argument("--device", default="cpu")
+    device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     some.add_argument("--patients", type=int, help="so many at most (default: all)")
-    return data, network, models, device, some
+    return data, unread, network, models, device, some
+
+
+def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
+    """Not required: only a checkpoint without a record of its training needs them."""
+    made.add_argument(
+        "--data",
+        type=Path,
+        required=required,
+        help="folder of patients in any layout that is known"
+        + ("" if required else "; only for a checkpoint that holds no record of its training"),
+    )
+    made.add_argument(
+        "--split",
+        type=Path,
+        help="table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)",
+    )
+    made.add_argument(
+        "--derived", type=Path, help="folder of derived labels: python -m datasets derive"
+    )
+    made.add_argument(
+        "--fold", type=_fold, metavar="K/N", help="hold out the K-th of N parts of all patients"
+    )
+    made.add_argument("--data-name", help="what the model card says of the data")
 
 
 def _compares(made: argparse.ArgumentParser, count: int | str) -> None:
@@ -134,7 +149,9 @@ def _add_experiment(made: argparse.ArgumentParser) -> None:
     made.add_argument("--steps", type=int, default=1500, help="of every network alike")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
-    made.add_argument("--output", type=Path, default=SLICE_PAGE, help="Markdown file")
+    made.add_argument(
+        "--output", type=Path, help="Markdown file (default: beside the results, in --work)"
+    )
 
 
 def _data(options: Options) -> TrainingData:
@@ -147,16 +164,32 @@ def _fold(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def _network(options: Options) -> Configuration:
+def _given(options: Options) -> dict[str, Any]:
+    """What the command line itself says of the configuration."""
     named = {"steps": options.steps, "seed": options.seed}
-    return read_configuration(options.network, **(named | dict(options.set)))
+    return {key: value for key, value in named.items() if value is not None} | dict(options.set)
 
 
 def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key, yaml.safe_load(value)
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is no value in YAML") from error
+
+
+def check_device(text: str) -> None:
+    """Raises ValueError for a device that torch does not have here."""
+    try:
+        device = torch.device(text)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"--device {text!r} is none of cpu, cuda, cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"--device {text}: torch finds no such GPU here; leave it out, or use cpu")
 
 
 def _systems(_: Options) -> None:
@@ -168,16 +201,23 @@ def _audit(options: Options) -> None:
 
 
 def _fit(options: Options) -> None:
-    commands.fit(_network(options), _data(options), options.work, options.device)
+    given = _given(options)
+    if options.backbones is not None:
+        given |= chosen_backbone(options.backbones, options.network, given)
+    configuration = read_configuration(options.network, **given)
+    commands.fit(configuration, _data(options), options.work, options.device)
 
 
 def _export(options: Options) -> None:
+    given = _given(options)
     commands.ship(
-        _network(options),
-        _data(options),
+        read_configuration(options.network, **given),
+        given.keys(),
         options.work,
         models=options.models,
         version=options.version,
+        data_name=options.data_name,
+        data=None if options.data is None else lambda: _data(options),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Collection, Iterator, Sized
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import (
@@ -19,6 +21,7 @@ from datasets.derived.store import ORGANS as DERIVED_ORGANS
 from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
+from training.checkpoint import Origin, Record, commit, read_checkpoint
 from training.configuration import Configuration, shipped
 from training.data import TrainingData
 from training.export import export
@@ -26,14 +29,20 @@ from training.fusion import export_fusion, fit_fusion
 from training.loop import Report, train
 from training.samplers import sampler_for, validation_sampler
 
+LOGGER = logging.getLogger(__name__)
+
 
 def fit(configuration: Configuration, data: TrainingData, work: Path, device: str) -> None:
     """Train one network on the split's fitting patients, with progress.
 
-    A configuration that validates does so on the split's tuning patients.
+    A configuration that validates does so on the split's tuning patients. The checkpoint holds
+    what was trained, and on what.
     """
     mr = "mr" in configuration.images
-    sampler = sampler_for(data.keep(data.split.fit, work, mr=mr), configuration)
+    cases = data.keep(data.split.fit, work, mr=mr)
+    sampler = sampler_for(cases, configuration)
+    count = sum(any(organ in case.masks for organ in configuration.read_labels) for case in cases)
+    origin = Origin(data.name, count, _labels(configuration, data), commit())
     if isinstance(sampler, Sized):
         configuration = configuration.lasting(len(sampler))
     validation = None
@@ -47,6 +56,7 @@ def fit(configuration: Configuration, data: TrainingData, work: Path, device: st
             device,
             report,
             validation=validation,
+            origin=origin,
         )
 
 
@@ -61,24 +71,76 @@ def progress(name: str, steps: int) -> Iterator[Report]:
 
 
 def ship(
-    configuration: Configuration, data: TrainingData, work: Path, *, models: Path, version: str
+    told: Configuration,
+    keys: Collection[str],
+    work: Path,
+    *,
+    models: Path,
+    version: str,
+    data_name: str | None = None,
+    data: Callable[[], TrainingData] | None = None,
 ) -> None:
-    """Export a fitted network into the models folder. Raises ValueError for data without a name."""
-    if data.name is None:
-        raise ValueError("--data-name is needed: what the card says of these data")
+    """Export a fitted network into the models folder.
+
+    told: the configuration as the command line has it, keys: those that it set itself; they must
+    not contradict the checkpoint, which decides. data: opens the training data, for a checkpoint
+    that holds no record: then the command line has to say everything.
+    Raises ValueError for data without a name, and for what contradicts the checkpoint.
+    """
+    folder = work / told.name
+    record = Record.of(read_checkpoint(folder))
+    known = None if record is None else record.origin
+    configuration = told if record is None else _as_trained(record, told, keys)
+    origin = _unrecorded(told, data) if known is None else known
+    if data_name is not None and known is not None and known.data not in (None, data_name):
+        raise ValueError(f"--data-name: {told.name} was trained on {origin.data!r}")
     card = export(
         configuration,
-        work / configuration.name,
+        folder,
         models,
-        cases=data.count(configuration.read_labels),
-        data=data.name,
+        origin=replace(origin, data=data_name or origin.data),
         version=version,
-        labels=_origin(configuration, data),
+        recorded=known is not None,
     )
     sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
+    if card.training.steps < configuration.steps:
+        LOGGER.warning("its training ended at step %d, before its end", card.training.steps)
 
 
-def _origin(configuration: Configuration, data: TrainingData) -> str:
+def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> Configuration:
+    """The checkpoint's configuration. Raises ValueError where a key that was set contradicts it."""
+    trained = record.configuration
+    differing = [
+        key for key in type(told).model_fields if getattr(told, key) != getattr(trained, key)
+    ]
+    wrong = [
+        f"{key} {getattr(told, key)!r}: it was {getattr(trained, key)!r}"
+        for key in differing
+        if key in keys
+    ]
+    if wrong:
+        raise ValueError(f"{told.name} was not trained with {'; '.join(wrong)}")
+    others = [key for key in differing if key not in ("steps", "epochs")]
+    if others:
+        LOGGER.info(
+            "%s: as it was trained, not as configured now: %s", told.name, ", ".join(others)
+        )
+    return trained
+
+
+def _unrecorded(told: Configuration, data: Callable[[], TrainingData] | None) -> Origin:
+    """What the command line says of a training that wrote nothing down; its commit is unknown."""
+    if data is None:
+        raise ValueError(
+            f"the checkpoint of {told.name} holds no record of its training: give export --data"
+            " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)"
+        )
+    opened = data()
+    LOGGER.warning("%s: no record of its training; the card holds what export is told", told.name)
+    return Origin(opened.name, opened.count(told.read_labels), _labels(told, opened))
+
+
+def _labels(configuration: Configuration, data: TrainingData) -> str:
     """Where a network's labels come from, in the card's words."""
     derived = data.derived is not None and set(configuration.organs) <= set(DERIVED_ORGANS)
     return DERIVED_LABELS if derived else CLINICAL_LABELS

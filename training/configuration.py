@@ -168,10 +168,7 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     path = Path(name_or_path)
     if path.suffix != ".yaml":
         path = CONFIGURATIONS / f"{name_or_path}.yaml"
-    if path.exists():
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    else:
-        values = _from_table(name_or_path)
+    values = _read(path) if path.is_file() else _from_table(name_or_path)
     given = {key: value for key, value in changes.items() if value is not None}
     try:
         return Configuration.model_validate(values | given)
@@ -179,6 +176,17 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{path.name}: {key}: {first['msg']}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A YAML file's keys and values. Raises ValueError where it holds none."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold `key: value` lines, not a {type(values).__name__}")
+    return values
 
 
 def shipped() -> list[tuple[str, str, tuple[str, ...]]]:

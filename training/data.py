@@ -1,13 +1,20 @@
 """A data set as training reads it: parted by patient, with derived labels and MRs where asked.
 
-None lies in memory whole: patients pass one after another, or their images wait on the disk.
+None lies in memory whole: patients pass one after another, or their images wait on the disk. A
+patient that cannot be read is left out, named in a warning, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
+
+from pydicom.errors import InvalidDicomError
 
 from datasets.cases import Case
 from datasets.derived.store import with_derived
@@ -15,11 +22,30 @@ from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp
 from datasets.reading import each
 from datasets.split import OPENKBP_SPLIT, Split
+from oarflow.errors import Refusal
+from oarflow.rtstruct.errors import ReadError
 from training.cases import TrainingCase, training_case
 from training.paired import paired
 from training.shelf import shelved
 
+LOGGER = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, InvalidDicomError, Refusal, ReadError),
+)
+"""What the readers of the layouts raise for files that are damaged, missing or refused."""
+
 OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """In place of a patient that could not be read."""
+
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +53,15 @@ class TrainingData:
     """The patients of a folder; read from it when asked for.
 
     name: what a model card says of the data; None where nobody said. derived: a folder of derived
-    labels (datasets.derived) that are read with the drawn ones.
+    labels (datasets.derived) that are read with the drawn ones. unreadable: the patients that were
+    to be read and could not be, so far, with the reason.
     """
 
     patients: Mapping[str, Case]
     split: Split
     name: str | None = None
     derived: Path | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -65,7 +93,7 @@ class TrainingData:
 
         The next ones are read meanwhile. mr: with the registered MR. organ: this one's label alone.
         """
-        return (case for _, case in each(ids, lambda one: self._read(one, mr, organ)))
+        return (case for _, case in self._each(ids, lambda one: self._read(one, mr, organ)))
 
     def keep(
         self, ids: Sequence[str], scratch: Path, *, mr: bool = False, organ: str | None = None
@@ -75,18 +103,20 @@ class TrainingData:
 
     def unsplit(self) -> Iterator[TrainingCase]:
         """All patients of the folder with all their labels, one after another."""
-        return (
-            case
-            for _, case in each(list(self.patients), lambda p: training_case(self._labelled(p)))
-        )
+        everyone = self._each(list(self.patients), lambda one: training_case(self._labelled(one)))
+        return (case for _, case in everyone)
 
     def labelled(self, organ: str) -> list[str]:
         """The patients of both parts that have a label of an organ, fitting ones first."""
-        return [
-            one
-            for one in (*self.split.fit, *self.split.tune)
-            if organ in self._labelled(one).masks and organ not in self._excluded(one)
-        ]
+        everyone = (*self.split.fit, *self.split.tune)
+        found = self._each(everyone, lambda one: organ in self._labelled(one).masks)
+        return [one for one, there in found if there and organ not in self._excluded(one)]
+
+    def spacings(self) -> Iterator[tuple[str, tuple[float, float, float]]]:
+        """Each patient of both parts, with its voxels' (z, y, x) mm."""
+        return self._each(
+            (*self.split.fit, *self.split.tune), lambda one: self._labelled(one).spacing_zyx
+        )
 
     def count(self, organs: Collection[str]) -> int:
         """How many fitting patients have a label of one of the organs."""
@@ -99,6 +129,36 @@ class TrainingData:
         if organ is not None:
             excluded |= set(case.masks) - {organ}
         return (paired if mr else training_case)(case, excluded)
+
+    def _each(self, ids: Sequence[str], function: Callable[[str], T]) -> Iterator[tuple[str, T]]:
+        """Each patient with what `function` makes of it; those that cannot be read are left out.
+
+        Raises ValueError where there were some, and none of them could be read.
+        """
+        read = lost = 0
+        reason = ""
+        for one, made in each(ids, lambda patient: self._attempt(patient, function)):
+            if isinstance(made, _Unread):
+                lost, reason = lost + 1, made.reason
+                if one not in self.unreadable:
+                    LOGGER.warning("%s is left out: %s", one, reason)
+                    self.unreadable[one] = reason
+            else:
+                read += 1
+                yield one, made
+        if lost and not read:
+            raise ValueError(f"none of {lost} patients could be read; the last one: {reason}")
+        if lost:
+            LOGGER.warning("%d of %d patients could not be read, and are left out", lost, len(ids))
+
+    def _attempt(self, patient: str, function: Callable[[str], T]) -> T | _Unread:
+        if patient not in self.patients:
+            return _Unread("the split names it, and the folder does not hold it")
+        try:
+            return function(patient)
+        except UNREADABLE as error:
+            words = " ".join(str(error).split()) or "no reason given"
+            return _Unread(f"it cannot be read ({type(error).__name__}: {words})")
 
     def _labelled(self, patient: str) -> Case:
         case = self.patients[patient]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-import subprocess
 import warnings
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from oarflow.networks.backend import load_network
 from oarflow.networks.card import (
     CARD_NAME,
-    CLINICAL_LABELS,
     NETWORK_NAME,
     Channel,
     ModelCard,
@@ -29,8 +27,8 @@ from oarflow.networks.card import (
 )
 from training.architectures import build_network, describe
 from training.architectures.united import UnitedNetwork
+from training.checkpoint import Origin, load_weights, read_checkpoint
 from training.configuration import Configuration
-from training.loop import CHECKPOINT_NAME
 
 AGREEMENT = 1e-4
 """Greatest difference in logits between the exported and the eager network."""
@@ -40,18 +38,18 @@ def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module
     """The averaged network of a checkpoint in evaluation mode, its steps and its minutes.
 
     Its weights are the last ones, or those that validated best where the configuration says so.
+    Raises FileNotFoundError, ValueError for a checkpoint that is missing, damaged or another's.
     """
-    saved = torch.load(work / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(work)
     network = build_network(configuration)
     kept = saved.get("best") if configuration.keep == "best" else None
     prefix = "module."
-    network.load_state_dict(
-        {
-            key.removeprefix(prefix): value
-            for key, value in (kept or saved["average"]).items()
-            if key.startswith(prefix)
-        }
-    )
+    weights = {
+        key.removeprefix(prefix): value
+        for key, value in (kept or saved["average"]).items()
+        if key.startswith(prefix)
+    }
+    load_weights(network, weights, configuration)
     return network.eval(), int(saved["step"]), float(saved["seconds"]) / 60
 
 
@@ -94,16 +92,19 @@ def export(
     work: Path,
     models: Path,
     *,
-    cases: int,
-    data: str,
+    origin: Origin,
     version: str,
+    recorded: bool = False,
     validation: Validation | None = None,
-    labels: str = CLINICAL_LABELS,
 ) -> ModelCard:
     """Write models/<name>/model.ts and model.json.
 
-    Raises ValueError where the exported network does not agree with the trained one.
+    recorded: configuration and origin are the checkpoint's own, nobody was asked for them.
+    Raises ValueError where the data have no name, or the exported network does not agree with the
+    trained one.
     """
+    if origin.data is None:
+        raise ValueError("--data-name is needed: what the card says of these data")
     network, steps, minutes = trained_network(configuration, work)
     network = rounded(network)
     if configuration.unions:
@@ -137,13 +138,14 @@ def export(
         architecture=describe(configuration),
         parameters=int(np.sum([parameter.numel() for parameter in network.parameters()])),
         training=Training(
-            data=data,
-            cases=cases,
-            commit=_commit(),
+            data=origin.data,
+            cases=origin.cases,
+            commit=origin.commit,
             steps=steps,
             minutes=round(minutes, 1),
             configuration=configuration.model_dump(mode="json"),
-            labels=labels,
+            labels=origin.labels,
+            recorded=recorded,
         ),
         validation=validation,
     )
@@ -170,10 +172,3 @@ def _region(configuration: Configuration) -> Region:
         return Region(source="organ", organ=configuration.source, grow_mm=configuration.grow_mm)
     whole = configuration.role is not Role.SEGMENTER or configuration.region != "patch"
     return Region(source="volume" if whole else "localization")
-
-
-def _commit() -> str:
-    """The commit of the training code, or `unknown` outside a repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"

@@ -16,7 +16,10 @@ from training.agreement import compare_pairs
 from training.commands import progress
 from training.comparisons import Row, step_scores, table, view_scores, write_rows
 from training.data import TrainingData
-from training.experiment.page import write_page
+from training.experiment.choice import CHOICE_NAME, write_choice
+from training.experiment.comparison import pairs
+from training.experiment.facts import data_facts, named
+from training.experiment.page import PAGE_NAME, write_page
 from training.experiment.plan import Settings, read_parts
 from training.experiment.unit import UNIT_NAME, run
 from training.localizers import compare
@@ -83,16 +86,19 @@ def slice_experiment(
     data: TrainingData,
     work: Path,
     *,
-    output: Path,
+    output: Path | None,
     minutes: float | None,
     device: str,
     command: str,
 ) -> None:
     """Train and measure the experiment's networks one after another, then write its page.
 
+    Beside the results, the choice of backbones too. output: the page, None for beside the results.
     minutes: stop after so long; the next call goes on. The page says what is missing.
+    Raises ValueError for data without a name.
     """
-    folder = work / settings.folder
+    name = named(data)
+    folder = settings.folder(work, name)
     started = time.monotonic()
     for organ in settings.organs:
         units = [unit for unit in settings.units() if unit.organ == organ]
@@ -115,5 +121,12 @@ def slice_experiment(
     for unit in settings.units():
         state = "done" if (folder / unit.name / UNIT_NAME).exists() else "to do"
         sys.stdout.write(f"{unit.name:42} {state}\n")
-    if write_page(settings, folder, output, command, device):
-        sys.stdout.write(f"{output}\n")
+    finished = pairs(settings, folder)
+    if not finished:
+        return
+    page, choice = output or folder / PAGE_NAME, folder / CHOICE_NAME
+    facts = data_facts(data, folder)
+    write_page(settings, facts, folder, page, command=command, device=device)
+    sys.stdout.write(f"{page}\n")
+    if write_choice(settings, finished, choice, name):
+        sys.stdout.write(f"{choice}\n")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from training import curves
 from training.architectures import build_network
 from training.batches import Batch, Mixture, Sampler, mix
+from training.checkpoint import CHECKPOINT_NAME, Origin, Record, load_weights, read_checkpoint
 from training.configuration import Configuration
 from training.curves import LOG_NAME
 from training.losses import objective
@@ -26,7 +26,6 @@ from training.validation import Validation
 __all__ = ["CHECKPOINT_NAME", "LOG_NAME", "Outcome", "Report", "build_network", "train"]
 
 LOGGER = logging.getLogger(__name__)
-CHECKPOINT_NAME = "checkpoint.pt"
 CHECKPOINT_EVERY = 250
 
 Report = Callable[[int, float], None]
@@ -54,6 +53,7 @@ def train(
     *,
     validation: Sampler | None = None,
     limit_s: float | None = None,
+    origin: Origin | None = None,
 ) -> Outcome:
     """Train to the configured number of steps, going on from the folder's checkpoint.
 
@@ -61,7 +61,9 @@ def train(
     that a resumed run sees the batches it would have seen.
     validation: draws from the tuning patients; needed where the configuration validates.
     limit_s: stop, with a checkpoint, after so many seconds.
-    Raises ValueError for a configuration that cannot be trained so.
+    origin: what is learned from; the checkpoint holds it beside the configuration.
+    Raises ValueError for a configuration that cannot be trained so, and for a checkpoint that is
+    damaged or was begun with another configuration or other data.
     """
     if configuration.steps == 0:
         raise ValueError(f"{configuration.name}: its epochs must be turned into steps first")
@@ -71,7 +73,7 @@ def train(
             raise ValueError(f"{configuration.name} validates, and needs patients for it")
         judge = Validation(validation, configuration.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    state = _State(configuration, device)
+    state = _State(configuration, origin, device)
     state.resume(folder)
     started = time.monotonic()
     running = None
@@ -98,8 +100,10 @@ def train(
 class _State:
     """Everything that a checkpoint holds."""
 
-    def __init__(self, configuration: Configuration, device: str) -> None:
+    def __init__(self, configuration: Configuration, origin: Origin | None, device: str) -> None:
         self._configuration = configuration
+        self._origin = origin
+        self._record: Record | None = Record(configuration, origin)
         self._device = torch.device(device)
         layout = torch.channels_last if configuration.dimensions == 2 else torch.preserve_format
         network = build_network(configuration).to(self._device)
@@ -122,12 +126,19 @@ class _State:
         return self._seconds_before + time.monotonic() - started
 
     def resume(self, folder: Path) -> None:
-        path = folder / CHECKPOINT_NAME
-        if not path.exists():
+        """Go on from the folder's checkpoint, if there is one.
+
+        One without a record gets none: nobody knows how its first steps were made.
+        """
+        if not (folder / CHECKPOINT_NAME).exists():
             return
-        saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-        self.network.load_state_dict(saved["network"])
-        self.average.load_state_dict(saved["average"])
+        saved = read_checkpoint(folder, self._device)
+        record = Record.of(saved)
+        if record is not None:
+            record = record.going_on(self._configuration, self._origin)
+        self._record = record
+        load_weights(self.network, saved["network"], self._configuration)
+        load_weights(self.average, saved["average"], self._configuration)
         self._optimizer.load_state_dict(saved["optimizer"])
         self.step, self._seconds_before = saved["step"], saved["seconds"]
         if "schedule" in saved:
@@ -147,6 +158,7 @@ class _State:
                 "best_dice": self._best_dice,
                 "step": self.step,
                 "seconds": seconds,
+                **({} if self._record is None else self._record.entries()),
             },
             part,
         )

@@ -15,6 +15,9 @@ from oarflow.volume import Volume
 from training.cases import TrainingCase, training_case
 from training.tuning import volume_of
 
+MR_FRAME = "1.2.3.0"
+"""A frame of reference that is not the CT's: files of images do not say that they share one."""
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -31,7 +34,8 @@ def _mr_on_ct(case: Case, made: TrainingCase) -> NDArray[np.float32] | None:
     source = volume_of(made).source
     ct = Volume(case.ct.astype(np.float32), case.grid, source)
     uids = tuple(f"1.2.3.{k}" for k in range(image.grid.shape[0]))
-    mr = Volume(image.voxels, image.grid, replace(source, sop_instance_uids=uids))
+    own = replace(source, sop_instance_uids=uids, frame_of_reference_uid=MR_FRAME)
+    mr = Volume(image.voxels, image.grid, own)
     try:
         found = register(ct, mr)
         trouble = found.trouble

@@ -98,7 +98,10 @@ DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no cli
 
 
 class Training(Strict):
-    """Where a network comes from."""
+    """Where a network comes from.
+
+    recorded: the training itself wrote this down; otherwise the export was told it.
+    """
 
     data: str
     cases: int
@@ -107,6 +110,7 @@ class Training(Strict):
     minutes: float
     configuration: dict[str, Any] = Field(default_factory=dict)
     labels: str = CLINICAL_LABELS
+    recorded: bool = False
 
 
 class Validation(Strict):

@@ -33,6 +33,11 @@ def test_app_yaml_shows_every_default() -> None:
     assert own == Settings().model_dump(mode="json")
 
 
+def test_hansegs_budget_is_shipped() -> None:
+    budget = load_settings(APP_YAML.parent / "docs" / "hanseg.yaml")
+    assert (budget.run_seconds, budget.memory_gb, budget.strict) == (900, 16.0, True)
+
+
 def test_series_defaults_are_the_intakes() -> None:
     assert Settings().rules == SeriesRules()
 

@@ -101,35 +101,23 @@ def test_any_layout_goes_from_fit_to_an_export_that_says_what_it_learned_from(
 ) -> None:
     network = tmp_path / "network.yaml"
     network.write_text(yaml.safe_dump(NETWORK))
-    work, models = tmp_path / "runs", tmp_path / "models"
+    models = tmp_path / "models"
     models.mkdir()
-    shared = [str(network), "--data", str(pddca), "--work", str(work)]
-    assert main(["fit", *shared]) == 0
+    shared = [str(network), "--work", str(tmp_path / "runs")]
+    changed = ["--set", "window=[-50, 90]", "--set", "steps=3"]
+    assert main(["fit", *shared, "--data", str(pddca), *changed]) == 0
     assert main(["export", *shared, "--models", str(models)]) == 2
     assert "--data-name is needed" in capsys.readouterr().err
     assert main(["export", *shared, "--models", str(models), "--data-name", "Our clinic"]) == 0
-    training = ModelStore.open(models, device="cpu").card("Parotid_L").training
-    assert (training.data, training.cases, training.steps) == ("Our clinic", 3, 2)
-
-
-def test_a_configuration_is_changed_on_the_command_line(
-    pddca: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    network = tmp_path / "network.yaml"
-    network.write_text(yaml.safe_dump(NETWORK))
-    models = tmp_path / "models"
-    models.mkdir()
-    shared = [str(network), "--data", str(pddca), "--work", str(tmp_path / "runs")]
-    changed = [*shared, "--set", "window=[-50, 90]", "--set", "steps=3"]
-    assert main(["fit", *changed]) == 0
-    assert main(["export", *changed, "--models", str(models), "--data-name", "Our clinic"]) == 0
     card = ModelStore.open(models, device="cpu").card("Parotid_L")
+    training = card.training
+    assert (training.data, training.cases, training.steps) == ("Our clinic", 3, 3)
+    assert training.recorded
     assert card.channels[0].window == (-50, 90)
-    assert card.training.steps == 3
-    assert main(["fit", *shared, "--set", "windows=1"]) == 2
+    assert main(["fit", *shared, "--data", str(pddca), "--set", "windows=1"]) == 2
     assert "windows" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["fit", *shared, "--set", "window"])
+        main(["fit", *shared, "--data", str(pddca), "--set", "window"])
     assert "'window' is not KEY=VALUE" in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.segment import segment_organ
 from oarflow.structures import Status
 from tests.training.patients import ORGANS, patient, small
+from training.checkpoint import Origin
 from training.curves import CURVES_NAME, VALIDATION_NAME
 from training.export import export
 from training.loop import CHECKPOINT_NAME, train
@@ -149,7 +150,9 @@ def test_each_systems_export_runs_in_the_application(
         tmp_path / "work",
         validation=validation_sampler(CASES, configuration),
     )
-    export(configuration, tmp_path / "work", tmp_path / "models", cases=3, data="none", version="1")
+    export(
+        configuration, tmp_path / "work", tmp_path / "models", origin=Origin("none", 3), version="1"
+    )
     store = ModelStore.open(tmp_path / "models", device="cpu")
     assert store.organs == organs
     unseen = patient(99)

@@ -16,6 +16,7 @@ from oarflow.structures import Status
 from tests.training.patients import ORGANS, patient, small
 from training.architectures import build_network
 from training.architectures.dyn_unet import SupervisedUNet
+from training.checkpoint import Origin
 from training.comparisons import FUSION, table, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
@@ -27,6 +28,7 @@ from training.regions import RegionSampler, box_about
 from training.samplers import sampler_for
 from training.tuning import true_localization, volume_of
 
+MADE_UP = Origin("made up", 2)
 KNOWN = torch.ones(1, 1, dtype=torch.bool)
 
 
@@ -90,7 +92,7 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
         configuration = view(name)
         train(sampler_for(cases, configuration), configuration, tmp_path / "w" / configuration.name)
         work = tmp_path / "w" / configuration.name
-        export(configuration, work, models, cases=2, data="made up", version="1.0.0")
+        export(configuration, work, models, origin=MADE_UP, version="1.0.0")
     store = ModelStore.open(models, device="cpu")
     export_fusion(fit_fusion(cases, store), store, 2)
     store = ModelStore.open(models, device="cpu")
@@ -146,7 +148,7 @@ def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: P
     for configuration in (gland, region()):
         work = tmp_path / "w" / configuration.name
         train(sampler_for(cases, configuration), configuration, work)
-        card = export(configuration, work, models, cases=2, data="made up", version="1.0.0")
+        card = export(configuration, work, models, origin=MADE_UP, version="1.0.0")
         assert card.sided
     store = ModelStore.open(models, device="cpu")
     result = Segmenter(volume_of(cases[0]), {}, store).segment("Mandible_Ramus_R")
@@ -160,7 +162,7 @@ def test_a_second_step_about_a_localization_trains_and_runs(tmp_path: Path) -> N
     configuration = read_configuration("twostep_each/Parotid_L", **shrunk)
     assert isinstance(build_network(configuration), SupervisedUNet)
     train(sampler_for(cases, configuration), configuration, tmp_path / "w")
-    card = export(configuration, tmp_path / "w", tmp_path, cases=2, data="made up", version="1.0.0")
+    card = export(configuration, tmp_path / "w", tmp_path, origin=MADE_UP, version="1.0.0")
     assert (card.organs, card.margin_mm) == (("Parotid_L",), 17)
     case = cases[0]
     found = {"Parotid_L": true_localization(case, "Parotid_L", np.zeros(3))}

@@ -18,6 +18,7 @@ from tests.training.patients import ORGANS, patient, small
 from training import cards
 from training.agreement import agreements
 from training.architectures import ResidualUNet
+from training.checkpoint import Origin
 from training.configuration import Configuration
 from training.export import export, greatest_difference, rounded, torchscript
 from training.loop import LOG_NAME, build_network, train
@@ -33,8 +34,7 @@ def ship(configuration: Configuration, work: Path, models: Path) -> None:
         configuration,
         work / configuration.name,
         models,
-        cases=len(CASES),
-        data="made-up patients",
+        origin=Origin("made-up patients", len(CASES)),
         version="1.0.0",
     )
 

@@ -47,8 +47,8 @@ class Pair:
 
     @property
     def tune_iou(self) -> float:
-        """By which an organ's backbone is chosen: the mean of both networks', fair to both."""
-        return (self.sliced.tune_iou + self.full.tune_iou) / 2
+        """By which an organ's backbone is chosen: of the network on crops, which is the system."""
+        return self.sliced.tune_iou
 
 
 def pairs(settings: Settings, folder: Path) -> list[Pair]:
@@ -64,7 +64,7 @@ def pairs(settings: Settings, folder: Path) -> list[Pair]:
 
 
 def chosen(everything: Sequence[Pair]) -> list[Pair]:
-    """Each organ's backbone with the best IoU on the tuning patients, Holm-corrected together."""
+    """Each organ's backbone with the best tuning IoU on crops, Holm-corrected together."""
     best: dict[str, Pair] = {}
     for pair in everything:
         if pair.organ not in best or pair.tune_iou > best[pair.organ].tune_iou:

@@ -1,14 +1,18 @@
-"""docs/results/slice-experiment.md: SLICE's experiment as far as it has been trained."""
+"""The page of SLICE's experiment as far as it has been trained."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.experiment.comparison import Pair, chosen, corrected, pairs
-from training.experiment.plan import Settings
-from training.experiment.unit import UNIT_NAME
+from training.experiment.facts import DataFacts, said
+from training.experiment.plan import PARTS, REGIONS, Settings
+from training.experiment.unit import UNIT_NAME, read_unit
+
+PAGE_NAME = "slice-experiment.md"
+PAPER_PIXEL_MM = 0.9765625
 
 HEAD = """# SLICE's experiment: networks on crops against networks on full slices
 
@@ -16,17 +20,20 @@ Made by `{command}`.
 
 {finished} of {all} networks are trained and measured.{missing}
 
-- Data: OpenKBP's training patients, {patients} of each organ where there are so many, split
+- Data: {data}; {readable} patients, {patients} of each organ where there are so
+  many ({counts} that fit, tune and test), split
   70/15/15 **by patient**, the same for every network of an organ. The paper splits slices: then
   neighbouring slices of one patient, nearly copies of each other, stand in training and test, and
-  the test rewards remembering the patient. OpenKBP's validation patients are not touched.
+  the test rewards remembering the patient. Patients that the split does not name are not touched.
 - Networks: U-Nets on the named encoder at compact width (`{table}`),
   from scratch, Dice loss, Adam 5e-4, {steps} steps of 16 slices for each network alike; the weights
   that validated best. Only slices that hold the organ, no augmentation, as in the paper.
-- Pixels are 3.90625 mm for both, a quarter of the paper's resolution, as OpenKBP was published:
-  crops of 32 or 64 pixels (125 or 250 mm) against slices of 128.
+- Pixels are {pixel} mm for both, {times} times the paper's 0.9766 mm; the CTs' own are {own} mm,
+  their slices {slices} mm apart. Crops of {crops} pixels ({edges} mm) against slices of {whole}.
 - A crop lies about the reference's centre, as in the paper. In use a localizer takes its place, and
   its errors come on top; the full slice needs none. That favours the crops.
+- A backbone is chosen by its network on crops, which is the paper's system. That favours the crops
+  in the tables of the choice and of the claims; the table of all backbones is free of it.
 - Dice and IoU are per patient, over the slices that hold the organ, pasted back onto the CT's grid.
 - Times are {clock}. Inference: all slices of a scan, from the
   CT to the pasted mask.
@@ -45,14 +52,16 @@ CLAIMS = {
 }
 
 
-def write_page(settings: Settings, folder: Path, output: Path, command: str, device: str) -> bool:
+def write_page(
+    settings: Settings, facts: DataFacts, folder: Path, output: Path, *, command: str, device: str
+) -> bool:
     """Write the page; False, and nothing written, where no organ has both its networks yet."""
     everything = pairs(settings, folder)
     if not everything:
         return False
     best = chosen(everything)
     sections = [
-        _head(settings, folder, command, device),
+        _head(settings, facts, folder, command, device),
         "## Each organ with the backbone that the tuning patients chose\n",
         _table(best),
         "## Beside the paper's claims\n",
@@ -67,21 +76,52 @@ def write_page(settings: Settings, folder: Path, output: Path, command: str, dev
     return True
 
 
-def _head(settings: Settings, folder: Path, command: str, device: str) -> str:
+def _head(settings: Settings, facts: DataFacts, folder: Path, command: str, device: str) -> str:
     units = list(settings.units())
     missing = [unit.name for unit in units if not (folder / unit.name / UNIT_NAME).exists()]
+    sliced, full = (
+        [unit.configuration(settings) for unit in units if unit.region == region]
+        for region in REGIONS
+    )
+    pixel = full[0].spacing_mm[1]
     return HEAD.format(
         command=command,
         finished=len(units) - len(missing),
         all=len(units),
         missing=f" Missing: {', '.join(missing)}." if missing else "",
+        data=facts.name,
+        readable=facts.patients,
         patients=settings.patients or "all",
+        counts=_counts(settings, folder),
+        pixel=f"{pixel:g}",
+        times=f"{pixel / PAPER_PIXEL_MM:.3g}",
+        own=said(facts.pixel_mm),
+        slices=said(facts.slice_mm),
+        crops=_either(one.patch_voxels[1] for one in sliced),
+        edges=_either(one.patch_mm[1] for one in sliced),
+        whole=_either(one.patch_voxels[1] for one in full),
         table="training/configurations/slice_compact.yaml",
         steps=f"{settings.steps:,}",
         clock="CPU time on one thread, validation included"
         if device == "cpu"
         else f"the wall's, on {device}",
     )
+
+
+def _either(values: Iterable[float]) -> str:
+    return " or ".join(f"{value:g}" for value in sorted(set(values)))
+
+
+def _counts(settings: Settings, folder: Path) -> str:
+    """How many patients fit, tune and test, each organ's where they are not all alike."""
+    found: dict[str, str] = {}
+    for unit in settings.units():
+        if (finished := read_unit(folder / unit.name)) is not None:
+            patients = finished[0].patients
+            found[unit.organ] = ", ".join(str(patients[part]) for part in PARTS)
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    return "; ".join(f"{organ} {some}" for organ, some in found.items())
 
 
 def _table(some: Sequence[Pair]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,12 @@ import numpy as np
 
 from training.cases import TrainingCase
 from training.configuration import Configuration, read_configuration
-from training.data import TrainingData
+from training.data import OPENKBP_NAME, TrainingData
 
 Region = Literal["sliced", "full"]
 Part = Literal["fit", "tune", "test"]
 
+PARTS: tuple[Part, ...] = ("fit", "tune", "test")
 REGIONS: tuple[Region, ...] = ("sliced", "full")
 BACKBONES = ("resnet34", "seresnet34", "resnext50")
 DROPOUT = "resnet34_dropout"
@@ -36,10 +39,18 @@ class Settings:
     steps: int = 1500
     seed: int = 1
 
-    @property
-    def folder(self) -> str:
-        """Results of other settings lie elsewhere, so that they never mix."""
-        return f"slice-{self.patients}-patients-{self.steps}-steps-seed-{self.seed}"
+    def folder(self, work: Path, data: str) -> Path:
+        """Where results lie: those of other settings or data elsewhere, so that they never mix.
+
+        OpenKBP's may lie in a folder of the first naming, which did not say of which data they are.
+        """
+        key = f"{self.patients}-patients-{self.steps}-steps-seed-{self.seed}"
+        first = work / f"slice-{key}"
+        if data == OPENKBP_NAME and first.is_dir():
+            return first
+        short = re.sub("[^a-z0-9]+", "-", data.lower())[:24].strip("-")
+        digest = hashlib.sha256(data.encode()).hexdigest()[:6]
+        return work / f"slice-{short}-{digest}-{key}"
 
     def units(self) -> Iterator[Unit]:
         """All networks, organ by organ, the sliced and the full one side by side."""
@@ -65,15 +76,19 @@ class Unit:
         """The shipped compact one; the full-slice baseline differs in its patch alone."""
         changes: dict[str, Any] = {
             "name": self.name,
-            "backbone": self.backbone.removesuffix("_dropout"),
             "steps": settings.steps,
             "seed": settings.seed,
+            **backbone_changes(self.backbone),
         }
-        if self.backbone == DROPOUT:
-            changes |= {"encoder_dropout": 0.5, "decoder_dropout": 0.2}
         if self.region == "full":
             changes |= {"region": "slice", "patch_mm": [0, WHOLE_SLICE_MM, WHOLE_SLICE_MM]}
         return read_configuration(f"{TABLE}/{self.organ}", **changes)
+
+
+def backbone_changes(name: str) -> dict[str, Any]:
+    """What one of BACKBONES, or DROPOUT, is in a configuration."""
+    dropouts = {"encoder_dropout": 0.5, "decoder_dropout": 0.2} if name == DROPOUT else {}
+    return {"backbone": name.removesuffix("_dropout"), **dropouts}
 
 
 def parts(patients: Iterable[str], seed: int, count: int) -> dict[Part, tuple[str, ...]]:

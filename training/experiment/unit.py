@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.cases import TrainingCase
+from training.checkpoint import CHECKPOINT_NAME, read_checkpoint
 from training.configuration import Configuration
 from training.crops import Crop, crop_of, cut, paste_back, write_crops
 from training.experiment.plan import Part, Settings, Unit
-from training.loop import CHECKPOINT_NAME, Report, train
+from training.loop import Report, train
 from training.samplers import sampler_for, validation_sampler
 from training.slices import scale_window
 
@@ -172,8 +173,8 @@ def _clock(device: str) -> Callable[[], float]:
 
 
 def _steps_done(folder: Path) -> int:
-    path = folder / CHECKPOINT_NAME
-    return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
+    there = (folder / CHECKPOINT_NAME).exists()
+    return int(read_checkpoint(folder)["step"]) if there else 0
 
 
 def _pace(folder: Path, seconds: float, steps: int) -> float:
