@@ -16,7 +16,7 @@ from training.configuration import read_configuration
 from training.crops import read_crops
 from training.data import OPENKBP_NAME
 from training.experiment.choice import chosen_backbone, write_choice
-from training.experiment.comparison import chosen, holm, pairs, signed_rank
+from training.experiment.comparison import at_best, chosen, holm, pairs, signed_rank
 from training.experiment.facts import DataFacts
 from training.experiment.page import write_page
 from training.experiment.plan import Part, Settings, Unit, parts
@@ -103,6 +103,18 @@ def finish(folder: Path, unit: Unit, dice: list[float], tune_iou: float, seconds
     rows = [Row("tune", "t", 0.5, tune_iou, seconds)]
     rows += [Row("test", f"c{k}", value, value / 2, seconds) for k, value in enumerate(dice)]
     _write_rows(rows, place / "scores.csv")
+
+
+def test_each_side_is_compared_at_its_own_best_backbone(tmp_path: Path) -> None:
+    """Crops validate best with the second backbone, full slices with the first."""
+    tuned = {("resnet34", "sliced"): 0.5, ("seresnet34", "sliced"): 0.6}
+    tuned |= {("resnet34", "full"): 0.6, ("seresnet34", "full"): 0.5}
+    for (backbone, region), tune in tuned.items():
+        level = 0.8 if backbone == "resnet34" else 0.7
+        finish(tmp_path, Unit("Parotid_L", backbone, region), [level] * 5, tune, 1.0)
+    (found,) = at_best(SETTINGS, tmp_path)
+    assert found.backbone == "seresnet34, resnet34"
+    assert (found.sliced.dice, found.full.dice) == pytest.approx((0.7, 0.8))
 
 
 def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scipy import stats
 
-from training.experiment.plan import Settings, Unit
+from training.experiment.plan import REGIONS, Region, Settings, Unit
 from training.experiment.unit import Facts, Row, read_unit
 
 
@@ -70,6 +70,33 @@ def chosen(everything: Sequence[Pair]) -> list[Pair]:
         if pair.organ not in best or pair.tune_iou > best[pair.organ].tune_iou:
             best[pair.organ] = pair
     return corrected(list(best.values()))
+
+
+def at_best(settings: Settings, folder: Path) -> list[Pair]:
+    """Each organ's best network on crops beside its best on full slices, Holm-corrected together.
+
+    Each side's backbone is the one of the best tuning IoU, so that neither side's choice falls to
+    the other. Organs with both networks of at least one backbone.
+    """
+    found = []
+    for organ in dict.fromkeys(pair.organ for pair in pairs(settings, folder)):
+        sides = [_best(settings, folder, organ, region) for region in REGIONS]
+        (sliced, one), (full, other) = sides
+        backbone = sliced if sliced == full else f"{sliced}, {full}"
+        found.append(_pair(organ, backbone, one, other))
+    return corrected(found)
+
+
+def _best(
+    settings: Settings, folder: Path, organ: str, region: Region
+) -> tuple[str, tuple[Facts, list[Row]]]:
+    """The backbone of the finished networks of a side that validated best, and what it measured."""
+    units = [
+        (backbone, unit)
+        for backbone in settings.backbones
+        if (unit := read_unit(folder / Unit(organ, backbone, region).name)) is not None
+    ]
+    return max(units, key=lambda one: _side(*one[1]).tune_iou)
 
 
 def corrected(some: Sequence[Pair]) -> list[Pair]:

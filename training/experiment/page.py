@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from training.experiment.comparison import Pair, chosen, corrected, pairs
+from training.experiment.comparison import Pair, at_best, corrected, pairs
 from training.experiment.facts import DataFacts, said
 from training.experiment.plan import PARTS, REGIONS, Settings
 from training.experiment.unit import UNIT_NAME, read_unit
@@ -32,8 +32,9 @@ Made by `{command}`.
   their slices {slices} mm apart. Crops of {crops} pixels ({edges} mm) against slices of {whole}.
 - A crop lies about the reference's centre, as in the paper. In use a localizer takes its place, and
   its errors come on top; the full slice needs none. That favours the crops.
-- A backbone is chosen by its network on crops, which is the paper's system. That favours the crops
-  in the tables of the choice and of the claims; the table of all backbones is free of it.
+- In the first two tables each side has the backbone of its own best tuning IoU (crops, full slices,
+  where they differ): a choice by one side's networks would favour that side. What is trained on
+  crops afterwards takes the crops' choice (`backbones.yaml`).
 - Dice and IoU are per patient, over the slices that hold the organ, pasted back onto the CT's grid.
 - Times are {clock}. Inference: all slices of a scan, from the
   CT to the pasted mask.
@@ -59,10 +60,10 @@ def write_page(
     everything = pairs(settings, folder)
     if not everything:
         return False
-    best = chosen(everything)
+    best = at_best(settings, folder)
     sections = [
         _head(settings, facts, folder, command, device),
-        "## Each organ with the backbone that the tuning patients chose\n",
+        "## Each organ, each side with the backbone that the tuning patients chose\n",
         _table(best),
         "## Beside the paper's claims\n",
         _claims(best),
