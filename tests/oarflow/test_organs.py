@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from numpy.typing import NDArray
 from pydicom.sr._concepts_dict import concepts
 from skimage.color import rgb2lab
 
-from oarflow.networks.card import Role, read_card
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue, normalised
 
 # SLICE, "All the 41 OARs and their slice(s) size are", with table 1's spelling of the names.
@@ -113,26 +111,6 @@ HANSEG_FILES = [
     "Pituitary",
     "SpinalCord",
 ]
-
-# Machado, Oliveira and Fernandes, A physiologically-based model for simulation of color vision
-# deficiency, IEEE TVCG 15 (2009), table 1, severity 1.0; applied to linear sRGB.
-VISIONS = {
-    "protanopia": (
-        (0.152286, 1.052583, -0.204868),
-        (0.114503, 0.786281, 0.099216),
-        (-0.003882, -0.048116, 1.051998),
-    ),
-    "deuteranopia": (
-        (0.367322, 0.860646, -0.227968),
-        (0.280085, 0.672501, 0.047413),
-        (-0.011820, 0.042940, 0.968881),
-    ),
-    "tritanopia": (
-        (1.255528, -0.076749, -0.178779),
-        (-0.078411, 0.930809, 0.147602),
-        (0.004733, 0.691367, 0.303900),
-    ),
-}
 
 DATA_SET_NAMES = {
     "RightParotid": "Parotid_R",
@@ -307,29 +285,6 @@ def test_colours_can_be_told_apart(catalogue: Catalogue) -> None:
     lab = dict(zip(colours, rgb2lab(np.array([list(colours.values())]) / 255.0)[0], strict=True))
     for one, other in itertools.combinations(lab, 2):
         assert np.linalg.norm(lab[one] - lab[other]) > 10, (one, other)
-
-
-def simulated(colours: NDArray[np.float64], matrix: Any) -> NDArray[np.float64]:
-    """Colours (n, 3), sRGB of 0 to 1, as somebody with that vision sees them."""
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(linear @ np.array(matrix).T, 0, 1)
-    return np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
-
-
-@pytest.mark.parametrize("vision", VISIONS)
-def test_shipped_organs_are_told_apart_by_the_colour_blind(
-    catalogue: Catalogue, vision: str
-) -> None:
-    """CIE76 in CIELAB, as for all colours in normal vision."""
-    cards = Path(__file__).resolve().parents[2].glob("models/*/model.json")
-    shipped = [read_card(path) for path in cards]
-    organs = sorted({o for card in shipped if card.role is Role.SEGMENTER for o in card.organs})
-    assert len(organs) >= 13
-    colours = np.array([catalogue.organ(organ).colour for organ in organs]) / 255.0
-    lab = rgb2lab(simulated(colours, VISIONS[vision])[None])[0]
-    pairs = itertools.combinations(range(len(organs)), 2)
-    least, one, other = min((float(np.linalg.norm(lab[i] - lab[j])), i, j) for i, j in pairs)
-    assert least > 10, (organs[one], organs[other])
 
 
 def test_left_and_right_share_a_hue_and_differ_in_lightness(catalogue: Catalogue) -> None:
