@@ -33,6 +33,7 @@ from oarflow.result import (
     Result,
     Run,
     input_part,
+    network_part,
     organ_parts,
     refusal_part,
     written_status,
@@ -41,6 +42,7 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
+from oarflow.watched import WatchedStore
 from oarflow.writing import OutputFile, WritePlan, Written
 from operators.intake_operator import Progress
 from operators.stage import Journal
@@ -191,10 +193,12 @@ class _Case:
     observer: Silent
     folder: Path
     journal: Journal = field(init=False)
+    store: WatchedStore = field(init=False)
     ready: tuple[Result, Parcel] | None = None
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.observer)
+        self.store = WatchedStore.of(self.setup.store)
 
     def contour(self, read: Callable[[Progress], Intake]) -> tuple[Result, Parcel]:
         """Run the graph; whatever happens, there is a result. Raises ConfigurationError."""
@@ -202,7 +206,7 @@ class _Case:
         record.stages["start"] = time.monotonic() - self.session.started
         job = Job(
             read=read,
-            store=self.setup.store,
+            store=self.store,
             organs=self.setup.organs,
             organ_seconds=self.session.settings.organ_seconds,
             shifts=self.session.settings.shifts,
@@ -293,6 +297,9 @@ class _Case:
                 device=self.setup.device,
                 peak_memory_mb=round(_peak_memory_mb(), 1),
                 peak_gpu_memory_mb=None if gpu is None else round(gpu, 1),
+                networks=tuple(
+                    network_part(card.identity, card.role.value) for card in self.store.ran.values()
+                ),
             ),
             exit_status=int(status),
             settings=self.setup.settings,

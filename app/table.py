@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oarflow.errors import REASONS
+from app.codes import entries
 from oarflow.result import Result
 from oarflow.structures import Status
 
@@ -47,10 +47,16 @@ def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
 
 
 def print_codes(stream: TextIO = sys.stdout) -> None:
-    """Every reason code with what it means and what to do."""
-    table = Table("code", "meaning", "what to do", show_lines=True)
-    for code, reason in REASONS.items():
-        table.add_row(str(code), reason.meaning, reason.remedy)
+    """Every code with the exit status it ends in, what it means and what to do."""
+    table = Table("code", show_lines=True)
+    table.add_column("exit status", justify="right")
+    table.add_column("meaning")
+    table.add_column("what to do")
+    for entry in entries():
+        reason = entry.reason
+        table.add_row(
+            entry.code, str(entry.status.value), escape(reason.meaning), escape(reason.remedy)
+        )
     _console(stream).print(table)
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from datasets.cases import Case
+from datasets.derived.store import DerivedLabels, read_labels
 from datasets.labels import doubts
 from datasets.openkbp import OpenKbp
 from evaluation.calibrate import GOOD_DICE, whole
@@ -39,7 +42,8 @@ class Verdict:
     kind: "reference", "network", or the name of a planted fault; way: its variant. rules: short
     names of those that flagged it. dice: with the reference (network) or with the contour as it was
     (planted); None where there is no reference. status: before the rules. doubt: what speaks
-    against the reference.
+    against the reference. derived: the network learned from labels that rules derived, and `dice`
+    is with such a label.
     """
 
     case: str
@@ -51,6 +55,7 @@ class Verdict:
     dice: float | None = None
     status: str = ""
     doubt: str = ""
+    derived: bool = False
 
     @property
     def caught(self) -> bool:
@@ -62,21 +67,27 @@ REFERENCE, NETWORK = "reference", "network"
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Applies the rules to every contour of a case: drawn, predicted, and with planted faults."""
+    """Applies the rules to every contour of a case: drawn, predicted, and with planted faults.
+
+    labels: folder of derived labels, for the organs that were learned from such; None for none.
+    """
 
     predictions: Predictions
     measures: Measures
     catalogue: Catalogue
+    labels: Path | None = None
 
     def verdicts(self, cases: OpenKbp, ids: Iterable[str]) -> tuple[Verdict, ...]:
         """Of all these patients."""
         found: list[Verdict] = []
         for case_id in ids:
-            case = published(cases[case_id])
+            stored = cases[case_id]
+            case = published(stored)
             made = self.predictions.of(case)
             said = doubts(case, self.catalogue)
+            labels = derived_labels(stored, self.labels)
             found += self._of_references(case, made, said)
-            found += self._of_networks(case, made, said)
+            found += self._of_networks(case, made, said, labels)
             LOGGER.info("%s judged", case_id)
         return tuple(found)
 
@@ -93,18 +104,20 @@ class Judge:
             yield _verdict(contour.item, blank, flags)
 
     def _of_networks(
-        self, case: Case, made: Predicted, said: Mapping[str, str]
+        self, case: Case, made: Predicted, said: Mapping[str, str], labels: DerivedLabels
     ) -> Iterator[Verdict]:
         scene = gather(made.volume, made.segmentations, self.catalogue)
         flags = judge_all(scene, self.measures)
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
-            agreed = _agreement(case, item)
-            why = "" if agreed is None else said[item.organ]
-            blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why)
+            derived = item.model is not None and item.model.derived_labels
+            agreed = label_agreement(labels, item) if derived else _agreement(case, item)
+            why = "" if agreed is None or derived else said[item.organ]
+            blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived)
             yield _verdict(item, blank, flags.get(item.organ, ()))
             if contour and agreed is not None and agreed > GOOD_DICE:
-                yield from self._of_faults(case.id, contour, made.volume, scene)
+                for verdict in self._of_faults(case.id, contour, made.volume, scene):
+                    yield replace(verdict, derived=derived)
 
     def _of_faults(
         self, case_id: str, contour: Contour, volume: Volume, scene: Scene
@@ -132,6 +145,34 @@ def _agreement(case: Case, item: Segmentation) -> float | None:
     if not drawn.any():
         return None
     return 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
+
+
+def derived_labels(case: Case, folder: Path | None) -> DerivedLabels:
+    """A case's derived labels on the slices that `published` keeps; none where it has none.
+
+    folder: of `<case>.npz`; None for no labels at all.
+    """
+    path = None if folder is None else folder / f"{case.id}.npz"
+    if path is None or not path.is_file():
+        return DerivedLabels({}, (0, -1))
+    labels = read_labels(path)
+    if case.body is None or not case.body.any():
+        return labels
+    planes = np.flatnonzero(case.body.any(axis=(1, 2)))
+    first, last = int(planes[0]), int(planes[-1])
+    masks = {organ: mask[first : last + 1] for organ, mask in labels.masks.items()}
+    return DerivedLabels(masks, (labels.slices[0] - first, labels.slices[1] - first))
+
+
+def label_agreement(labels: DerivedLabels, item: Segmentation) -> float | None:
+    """Dice with the derived label on the slices of which it says anything; None without one."""
+    drawn = labels.masks.get(item.organ)
+    if drawn is None or not drawn.any():
+        return None
+    if item.field is None:
+        return 0.0
+    known = slice(max(labels.slices[0], 0), labels.slices[1] + 1)
+    return dice(whole(item.field, drawn.shape)[known], drawn[known])
 
 
 def _verdict(item: Segmentation, blank: Verdict, flags: Sequence[Flag]) -> Verdict:

@@ -45,6 +45,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 def _add_test(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--openkbp", type=Path, help="validation patients (default: in OARFLOW_DATA)")
+    add("--derived", type=Path, help="their derived labels, for organs learned from such")
     add("--models", type=Path, default=Path("models"))
     add("--cache", type=Path, default=CACHE, help="what the networks said")
     add("--output", type=Path, default=Path("docs/results"))
@@ -104,7 +105,8 @@ def _test(flags: argparse.Namespace) -> None:
     cases, ids = validation(flags.openkbp or shared("openkbp", "validation"))
     predictions = Predictions(flags.models, flags.cache)
     measures = Measures(load_priors(), load_limits())
-    found = Judge(predictions, measures, load_catalogue()).verdicts(cases, ids)
+    judge = Judge(predictions, measures, load_catalogue(), flags.derived)
+    found = judge.verdicts(cases, ids)
     text = page(found, measures.limits, shown(flags.command_line), today())
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "plausibility.md").write_text(text, encoding="utf-8")

@@ -20,8 +20,10 @@ WRITTEN = ("segmented", "truncated")
 
 
 def page(verdicts: Sequence[Verdict], limits: Limits, command: str, date: str) -> str:
-    """The whole page."""
+    """The whole page. Organs that learned from derived labels stand in a section of their own."""
     patients = len({one.case for one in verdicts})
+    drawn = [one for one in verdicts if not one.derived]
+    derived = [one for one in verdicts if one.derived]
     return (
         "\n\n".join(
             [
@@ -31,11 +33,14 @@ def page(verdicts: Sequence[Verdict], limits: Limits, command: str, date: str) -
                 "after a first look stands in docs/design.md). Intervals are Clopper and "
                 "Pearson's, 95 %.",
                 "## False alarms on good contours",
-                _false_alarms(verdicts),
+                f"Of the organs that clinics drew: {', '.join(_organs(drawn))}. Those learned from "
+                "derived labels stand in a section of their own.\n\n" + _false_alarms(drawn),
                 "## Planted faults",
-                _planted(verdicts),
+                _planted(drawn),
                 "## The networks' own failures",
-                _failures(verdicts),
+                _failures(drawn),
+                "## Organs learned from derived labels",
+                _learned_from_rules(derived),
                 "## Limits in force",
                 _limits(limits),
                 "## How it was calibrated",
@@ -82,10 +87,6 @@ def _met(group: Sequence[Verdict]) -> str:
 
 
 def _planted(verdicts: Sequence[Verdict]) -> str:
-    planted = [v for v in verdicts if v.kind in KINDS]
-    counted = [v for v in planted if not _over(v, HARMLESS_DICE)]
-    harmless = [v for v in planted if _over(v, HARMLESS_DICE)]
-    organs = _organs(verdicts)
     lines = [
         f"Planted into the networks' contours of Dice over {GOOD_DICE:g}, one at a time, all other "
         "organs as they were; judged by all rules. Shifts go along three axes both ways; a missing "
@@ -96,6 +97,17 @@ def _planted(verdicts: Sequence[Verdict]) -> str:
         "that leaves Dice over "
         f"{HARMLESS_DICE:g} with the contour it was planted in is no fault and stands apart below.",
         "",
+        *_planted_table(verdicts),
+    ]
+    return "\n".join(lines)
+
+
+def _planted_table(verdicts: Sequence[Verdict]) -> list[str]:
+    planted = [v for v in verdicts if v.kind in KINDS]
+    counted = [v for v in planted if not _over(v, HARMLESS_DICE)]
+    harmless = [v for v in planted if _over(v, HARMLESS_DICE)]
+    organs = _organs(verdicts)
+    lines = [
         f"| fault | {' | '.join(organs)} | all |",
         "|" + " --- |" * (len(organs) + 2),
     ]
@@ -113,7 +125,7 @@ def _planted(verdicts: Sequence[Verdict]) -> str:
         f"No fault by that measure: {_by(harmless, lambda v: f'{v.kind} {v.way} ({v.organ})')}. "
         f"The rules flag {_share(harmless)} of them.",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def _failures(verdicts: Sequence[Verdict]) -> str:
@@ -143,6 +155,51 @@ def _failures(verdicts: Sequence[Verdict]) -> str:
             f"| {v.case} | {v.organ} | {v.dice:.2f} | {v.status} | {said} | {v.doubt or 'sound'} |"
         )
     return "\n".join(lines)
+
+
+def _learned_from_rules(verdicts: Sequence[Verdict]) -> str:
+    """The same figures of organs that no clinic drew, held against labels that rules derived."""
+    organs = ", ".join(_organs(verdicts)) or "None of these networks"
+    judged = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
+    if not judged:
+        return (
+            f"{organs}: not measured. OpenKBP has no contours of them; derived labels of the "
+            "validation patients would tell (`--derived`, docs/derived-labels.md)."
+        )
+    good = [v for v in judged if _over(v, GOOD_DICE)]
+    rest = [v for v in judged if not _over(v, GOOD_DICE)]
+    lines = [
+        f"{organs}: held against [labels that rules derived](../derived-labels.md) from the same "
+        "patients' CTs, on the slices of which these labels say anything. The networks learned "
+        "such labels: the figures say what the flags do, not how well a clinic would agree.",
+        "",
+        "| organ | labels | networks' good contours flagged |",
+        "| --- | --- | --- |",
+    ]
+    for organ in _organs(verdicts):
+        count = sum(v.organ == organ for v in judged)
+        lines.append(f"| {organ} | {count} | {_share([v for v in good if v.organ == organ])} |")
+    lines += [
+        f"| **all** | {len(judged)} | **{_share(good)}** |",
+        "",
+        f"At most {GOAL:.0%} was the goal: {_met(good)}. By rule: {_rules(good)}.",
+        "",
+        f"Of the {len(rest)} contours of Dice up to {GOOD_DICE:g}: {_of_rest(rest)}.",
+        "",
+        "Planted faults, as above:",
+        "",
+        *_planted_table(verdicts),
+    ]
+    return "\n".join(lines)
+
+
+def _of_rest(rest: Sequence[Verdict]) -> str:
+    said = [
+        f"{v.organ} of {v.case}, Dice {v.dice:.2f}, {v.status} before the rules, "
+        + (f"flagged ({', '.join(v.rules)})" if v.caught else "not flagged")
+        for v in sorted(rest, key=lambda v: v.dice or 0)
+    ]
+    return "; ".join(said) or "none"
 
 
 def _limits(limits: Limits) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +32,7 @@ SCHEMA_VERSION: Literal["1.1"] = "1.1"
 FILE_NAME = "result.json"
 
 Vector = tuple[float, float, float]
+NetworkRole = Literal["localizer", "coarse view", "fusion", "segmenter"]
 Seconds = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -39,10 +41,30 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ModelPart(_Part):
+    """A network.
+
+    derived_labels: it learned from labels that rules derived from CTs, which no one drew
+    (docs/derived-labels.md).
+    """
+
+    name: str
+    version: str
+    sha256: str
+    derived_labels: bool = False
+
+
+class NetworkPart(ModelPart):
+    """A network that ran, and what for: as its card says."""
+
+    role: NetworkRole
+
+
 class Run(_Part):
     """The program and its way. started: ISO 8601. device: None where no network ran.
 
     peak_gpu_memory_mb: of the networks' tensors on the GPU; None where none was used.
+    networks: every one that was run, the localizer too, in the order of their first run.
     """
 
     program: Literal["oarflow"] = "oarflow"
@@ -53,6 +75,7 @@ class Run(_Part):
     device: str | None
     peak_memory_mb: Annotated[float, Field(ge=0)]
     peak_gpu_memory_mb: Annotated[float, Field(ge=0)] | None = None
+    networks: tuple[NetworkPart, ...] = ()
 
 
 class Reason(_Part):
@@ -106,14 +129,6 @@ class Files(_Part):
     other_objects: dict[str, int] = {}
 
 
-class ModelPart(_Part):
-    """The network that made an organ."""
-
-    name: str
-    version: str
-    sha256: str
-
-
 class LocalizationPart(_Part):
     """What the localizer said: centroid (x, y, z) LPS in mm, extent (z, y, x) in mm."""
 
@@ -152,7 +167,7 @@ class OutputPart(_Part):
 
 
 class Result(_Part):
-    """The whole document. Documents of version 1.0 lack peak_gpu_memory_mb, and are read too."""
+    """The whole document. Documents of earlier versions of the schema can be read, too."""
 
     schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
     run: Run
@@ -223,7 +238,12 @@ def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPa
 def _model(identity: ModelIdentity | None) -> ModelPart | None:
     if identity is None:
         return None
-    return ModelPart(name=identity.name, version=identity.version, sha256=identity.sha256)
+    return ModelPart.model_validate(asdict(identity))
+
+
+def network_part(identity: ModelIdentity, role: NetworkRole) -> NetworkPart:
+    """A network that ran."""
+    return NetworkPart.model_validate({**asdict(identity), "role": role})
 
 
 def _localization(found: Localization | None) -> LocalizationPart | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oarflow.fields import common_part, shared_voxels
 from oarflow.geometry import Grid
@@ -14,14 +15,19 @@ from oarflow.structures import ProbabilityField, Segmentation
 JUST_OUTSIDE = np.float32(1e-4)
 """A voxel that goes to another organ lies this far below the surface's level."""
 
+SLIVER_SHARE = 0.5
+"""At an organ's end, a slice of which another organ took more than this share is dropped: what is
+left there is a crescent about that organ, not a cross-section of this one."""
+
 
 def settled(
     grid: Grid, segmentations: Sequence[Segmentation], precedence: Sequence[str]
 ) -> tuple[Segmentation, ...]:
     """The segmentations, none of those in `precedence` overlapping another that stands before it.
 
-    The later organ's surface is moved to the earlier one's, and its notes say how much it lost. An
-    organ that would lose all is left as it is.
+    The later organ's surface is moved to the earlier one's, and its notes say how much it lost. At
+    its ends it loses the slices of which the earlier one took most, too. An organ that would lose
+    all is left as it is.
     """
     done: dict[str, Segmentation] = {item.organ: item for item in segmentations}
     for place, organ in enumerate(precedence):
@@ -61,13 +67,41 @@ def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentati
     if not after.any() or np.array_equal(before, after):
         return item
     lost = _volume_cc(grid, item.field) - _volume_cc(grid, field)
+    notes = [*item.notes, f"{lost:.2f} cc that it shared with {winner.organ} went to that organ"]
+    slivers = end_slivers(before.sum(axis=(1, 2)), after.sum(axis=(1, 2)))
+    if slivers:
+        whole, field = field, _without_planes(field, slivers)
+        left = _volume_cc(grid, whole) - _volume_cc(grid, field)
+        where = f"{len(slivers)} slice(s) at its end, of which {winner.organ} took most"
+        notes.append(f"{left:.2f} cc left on {where}, dropped")
     return replace(
         item,
         field=field,
         volume_cc=_volume_cc(grid, field),
-        slices=int(after.any(axis=(1, 2)).sum()),
-        notes=(*item.notes, f"{lost:.2f} cc that it shared with {winner.organ} went to that organ"),
+        slices=int(field.mask.any(axis=(1, 2)).sum()),
+        notes=tuple(notes),
     )
+
+
+def _without_planes(field: ProbabilityField, planes: Sequence[int]) -> ProbabilityField:
+    values = field.values.copy()
+    values[list(planes)] = 0
+    return replace(field, values=values)
+
+
+def end_slivers(before: NDArray[np.int_], after: NDArray[np.int_]) -> tuple[int, ...]:
+    """Planes at both ends of what is left that are mere remainders; none where all would be.
+
+    before, after: (z,) voxels of the organ on each plane, before and after it yielded.
+    """
+    left = np.flatnonzero(after)
+    found: set[int] = set()
+    for way in (left, left[::-1]):
+        for plane in way.tolist():
+            if before[plane] - after[plane] <= SLIVER_SHARE * before[plane]:
+                break
+            found.add(plane)
+    return tuple(sorted(found)) if len(found) < len(left) else ()
 
 
 def _volume_cc(grid: Grid, field: ProbabilityField) -> float:

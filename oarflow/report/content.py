@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from oarflow.networks.card import ModelCard
 from oarflow.report.scene import Scene, make_scene
 from oarflow.report.strips import Strip, make_strips
-from oarflow.result import OrganPart, Result
+from oarflow.result import NetworkPart, OrganPart, Result
 from oarflow.rtstruct.model import StructureSet
 from oarflow.structures import Status
 from oarflow.volume import Volume
@@ -19,6 +19,14 @@ WARNING = "AI-generated, unapproved"
 """Stands on every view and on every page."""
 
 PURPOSE = "For research use only. Every contour is a proposal that a physicist reviews."
+
+AGAINST_DERIVED = "against rule-derived labels"
+"""Stands beside every figure that was not measured against contours that somebody drew."""
+
+DERIVED_NOTE = (
+    "its network learned from labels that rules derived from CTs, which nobody drew; its Dice is "
+    "against such labels and says nothing of the agreement with a clinician"
+)
 
 STATUS_WORDS: Mapping[Status, str] = {
     Status.SEGMENTED: "contoured",
@@ -49,11 +57,22 @@ SCORES = (
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """A network's Dice on its validation data: mean over n patients."""
+    """A network's Dice on its validation data: mean over n patients.
+
+    data: what they are, in words. derived: held against labels that rules derived, not against
+    contours that a clinician drew.
+    """
 
     dice_mean: float
     n: int
     data: str
+    derived: bool = False
+
+    @property
+    def words(self) -> str:
+        """The figure, with what it was measured against where that was no clinician's contour."""
+        against = f" {AGAINST_DERIVED}" if self.derived else ""
+        return f"{self.dice_mean:.2f} (n = {self.n}){against}"
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,19 @@ class Report:
         )
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """What the networks' Dice was measured on, each with the organs, in words."""
+        organs: dict[tuple[bool, str], list[str]] = {}
+        for part in self.result.organs:
+            figures = self.figures.get(part.name)
+            if figures and part.model:
+                organs.setdefault((figures.derived, figures.data), []).append(part.name)
+        return tuple(
+            f"{', '.join(names)}: {AGAINST_DERIVED + '; ' if derived else ''}{data}"
+            for (derived, data), names in organs.items()
+        )
+
+    @property
     def provenance(self) -> tuple[Table, ...]:
         """What made these contours, from what."""
         return tuple(_provenance(self.result))
@@ -169,20 +201,22 @@ def validation_figures(cards: Iterable[ModelCard]) -> dict[str, ModelFigures]:
             mean = card.validation.figures.get(organ, {}).get("dice_mean")
             if mean is not None:
                 n = card.validation.n.get(organ, 0)
-                found[organ] = ModelFigures(mean, n, card.validation.data)
+                derived = card.identity.derived_labels
+                found[organ] = ModelFigures(mean, n, card.validation.data, derived)
     return found
 
 
 def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> Row:
     written = part.status.written
+    derived = written and part.model is not None and part.model.derived_labels
     return Row(
         part=part,
         sign=STATUS_SIGNS[part.status],
         status=STATUS_WORDS[part.status],
         volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
-        details=(*part.flags, *part.notes),
+        details=(*part.flags, *part.notes, *([DERIVED_NOTE] if derived else [])),
         model=f"{part.model.name} {part.model.version}" if part.model else "",
-        dice=f"{figures.dice_mean:.2f} (n = {figures.n})" if figures else "not measured",
+        dice=figures.words if figures else "not measured",
         strip=strip,
     )
 
@@ -201,10 +235,8 @@ def _provenance(result: Result) -> Iterable[Table]:
     )
     if result.input:
         yield Table("Input", tuple(_input(result)))
-    models = {part.model.name: part.model for part in result.organs if part.model}
-    if models:
-        lines = tuple((f"{m.name} {m.version}", f"sha256 {m.sha256}") for m in models.values())
-        yield Table("Networks", lines)
+    if run.networks:
+        yield Table("Networks that ran", tuple(map(_network, run.networks)))
     if result.outputs:
         lines = tuple(
             (item.path, f"{item.kind}, SOP Instance UID {item.sop_instance_uid}, {item.sha256}")
@@ -215,6 +247,11 @@ def _provenance(result: Result) -> Iterable[Table]:
         yield Table(
             "Settings", tuple((key, json.dumps(value)) for key, value in result.settings.items())
         )
+
+
+def _network(part: NetworkPart) -> tuple[str, str]:
+    labels = "; learned from rule-derived labels" if part.derived_labels else ""
+    return f"{part.name} {part.version}", f"{part.role}; sha256 {part.sha256}{labels}"
 
 
 def _input(result: Result) -> Iterable[tuple[str, str]]:

@@ -86,6 +86,8 @@ def _story(report: Report) -> Iterator[Flowable]:
     if report.rows:
         yield _paragraph("Overview", _HEADING)
         yield _overview(report.rows)
+        for line in report.measured:
+            yield _paragraph(f"Dice: {line}.", _CELL)
     for row in report.rows:
         if row.strip:
             yield from _organ(row, row.strip)
@@ -191,4 +193,16 @@ class _Tiles(Flowable):
             canvas.setStrokeColor(colour)
             canvas.setLineWidth(width)
             canvas.drawPath(outline)
+        self._sides()
         canvas.restoreState()
+
+    def _sides(self) -> None:
+        """The letters of the patient's sides, white on dark spots, at half the height."""
+        canvas, middle = self.canv, self.tile_height / 2
+        canvas.setFont("Helvetica-Bold", 7)
+        near, far = self.strip.sides
+        for letter, x in ((near, 5.0), (far, self.tile_width - 5.0)):
+            canvas.setFillColor(Color(0, 0, 0, alpha=0.6))
+            canvas.circle(x, middle, 4.5, stroke=0, fill=1)
+            canvas.setFillColor(Color(1, 1, 1))
+            canvas.drawCentredString(x, middle - 2.5, letter)

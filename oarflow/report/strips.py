@@ -54,12 +54,14 @@ class Tile:
 class Strip:
     """An organ's tiles, all of the same part of the image, from the feet to the head.
 
-    aspect: width by height of the part in mm.
+    aspect: width by height of the part in mm. sides: letters of the patient's sides at the
+    pictures' left and right edges.
     """
 
     outline: Outline
     window: Window
     aspect: float
+    sides: tuple[str, str]
     tiles: tuple[Tile, ...]
 
 
@@ -98,7 +100,8 @@ def _strip(scene: Scene, outline: Outline) -> Strip:
             )
         )
     height = tiles[0].height * scene.pixel_mm[0]
-    return Strip(outline, window, tiles[0].width * scene.pixel_mm[1] / height, tuple(tiles))
+    aspect = tiles[0].width * scene.pixel_mm[1] / height
+    return Strip(outline, window, aspect, scene.faces[0], tuple(tiles))
 
 
 def _box(scene: Scene, outline: Outline) -> tuple[slice, slice]:

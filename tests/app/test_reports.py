@@ -48,6 +48,11 @@ def test_reports_come_with_the_contours(
     assert rtstruct.SOPInstanceUID in page
     for organ in ("Parotid_L", "Parotid_R"):
         assert organ in page
+    ran = {part["name"]: part for part in result["run"]["networks"]}
+    assert next(part["role"] for part in ran.values()) == "localizer"
+    assert {part["model"]["name"] for part in result["organs"]} < set(ran)
+    for part in ran.values():
+        assert f"{part['role']}; sha256 {part['sha256']}" in page
     for secret in (b"SECRET", b"19501231"):
         assert secret not in (out / "report.html").read_bytes()
         assert secret not in (out / "report.pdf").read_bytes()

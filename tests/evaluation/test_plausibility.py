@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from datasets.cases import Case, LazyMasks
+from datasets.derived.store import DerivedLabels, write_labels
 from evaluation.calibrate import Calibration, Known, network_spreads, worst
 from evaluation.out_of_fold import page as fold_page
 from evaluation.planted import (
@@ -16,7 +21,13 @@ from evaluation.planted import (
     Planted,
     faults,
 )
-from evaluation.plausibility import NETWORK, REFERENCE, Verdict
+from evaluation.plausibility import (
+    NETWORK,
+    REFERENCE,
+    Verdict,
+    derived_labels,
+    label_agreement,
+)
 from evaluation.plausibility_page import page
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
 from oarflow.plausibility.facts import Facts, measure
@@ -24,7 +35,7 @@ from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
-from oarflow.structures import Segmentation
+from oarflow.structures import ProbabilityField, Segmentation, Status
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 
 PLANE_CC = 2.2
@@ -154,6 +165,52 @@ def test_the_page_counts() -> None:
     assert "Dice under 0.5: 3 of 4 organs with a reference; 1 of them not contoured" in text
     assert "**1 of 2 (50.0%; 1.3% to 98.7%)**" in text
     assert "With the rules 1 of 2 called `segmented` remain" in text
+
+
+def test_organs_learned_from_rules_have_their_own_section() -> None:
+    drawn = Verdict("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented")
+    brain = Verdict("pt_1", "Brain", NETWORK, dice=0.9, status="truncated", derived=True)
+    verdicts = [
+        drawn,
+        brain,
+        replace(brain, case="pt_2", rules=("shape",)),
+        replace(brain, case="pt_3", dice=0.6, rules=("doubt",)),
+        replace(brain, case="pt_4", dice=None),
+        replace(brain, kind=SHIFTED, way="upward", rules=("centre",), dice=0.3),
+    ]
+    text = page(verdicts, Limits({}, {}, {}, "made"), "command", "2026-01-02")
+    head, own = text.split("## Organs learned from derived labels")
+    assert "Brain" not in head
+    assert "| Brain | 3 | 1 of 2 (50.0%; 1.3% to 98.7%) |" in own
+    assert "1 contours of Dice up to 0.7: Brain of pt_3, Dice 0.60, truncated before" in own
+    assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in own
+    unjudged = page([drawn, replace(brain, dice=None)], Limits({}, {}, {}), "c", "d")
+    assert "Brain: not measured." in unjudged
+
+
+def test_derived_labels_count_where_they_say_anything(tmp_path: Path) -> None:
+    """A label on slices 2 to 4 of six, of which the CT's first and last were not published."""
+    body = np.ones((6, 4, 4), dtype=bool)
+    body[[0, 5]] = False
+    label = np.zeros((6, 4, 4), dtype=bool)
+    label[2:5, :2] = True
+    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": label}, (2, 4)))
+    case = Case("pt_1", np.zeros((6, 4, 4), dtype=np.int16), (3.0, 2.0, 2.0), LazyMasks((), _none),
+                body)  # fmt: skip
+    labels = derived_labels(case, tmp_path)
+    assert labels.slices == (1, 3)
+    assert labels.masks["Brain"].shape == (4, 4, 4)
+    values = np.zeros((4, 4, 4), dtype=np.float32)
+    values[:, :2] = 1.0
+    brain = Segmentation("Brain", Status.SEGMENTED, ProbabilityField(values, (0, 0, 0)))
+    assert label_agreement(labels, brain) == 1.0, "slice 1, of which nothing is known, is left out"
+    assert label_agreement(labels, Segmentation("Brain", Status.ABSENT)) == 0.0
+    assert label_agreement(labels, Segmentation("Trachea", Status.ABSENT)) is None
+    assert derived_labels(case, None).masks == {}
+
+
+def _none(organ: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    raise KeyError(organ)
 
 
 def test_failures_out_of_fold_are_counted(scene: Scene) -> None:

@@ -10,16 +10,18 @@ import pytest
 from pydantic import ValidationError
 
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
+from oarflow.networks.card import Role
 from oarflow.result import (
     Result,
     Run,
     input_part,
     json_schema,
+    network_part,
     organ_part,
     refusal_part,
     written_status,
 )
-from oarflow.structures import Localization, Segmentation, Side, Status
+from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
 from tests.oarflow.chain import sphere_volume
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "result.schema.json"
@@ -63,6 +65,27 @@ def test_document_round_trips() -> None:
     assert again.organs[0].volume_cc == 12.346
     assert again.organs[0].localization is not None
     assert again.organs[0].localization.cut == (Side.LEFT,)
+
+
+def test_a_document_of_the_version_before_can_be_read() -> None:
+    """Additions only: what a node stored stays readable."""
+    stored = json.loads(Result(run=RUN, exit_status=0).as_json())
+    del stored["run"]["networks"]
+    found = Result.model_validate({**stored, "schema_version": "1.0"})
+    assert (found.schema_version, found.run.networks) == ("1.0", ())
+    assert Result(run=RUN, exit_status=0).schema_version == "1.1"
+
+
+def test_an_organ_says_when_its_network_learned_from_derived_labels() -> None:
+    derived = ModelIdentity("n", "1", "c" * 64, derived_labels=True)
+    part = organ_part(Segmentation("Brain", Status.SEGMENTED, model=derived))
+    assert part.model is not None
+    assert part.model.derived_labels
+
+
+def test_roles_are_those_of_the_cards() -> None:
+    identity = ModelIdentity("n", "1", "c" * 64)
+    assert [network_part(identity, role.value).role for role in Role] == list(Role)
 
 
 def test_refusal_carries_meaning_and_remedy_of_the_table() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oarflow.fields import shared_voxels
-from oarflow.plausibility.overlap import overlaps, settled
+from oarflow.plausibility.overlap import end_slivers, overlaps, settled
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import GRID, ball
 
@@ -43,6 +43,52 @@ def test_the_first_keeps_all_and_the_other_tells_what_it_lost(order: tuple[str, 
 
 def test_organs_that_no_setting_names_may_overlap() -> None:
     assert settled(GRID, (UPPER, LOWER), ("Brainstem",)) == (UPPER, LOWER)
+
+
+def test_what_is_left_of_an_end_slice_is_no_crescent() -> None:
+    """The cord's end plane stands 4 mm out of the stem on one side: a sliver of it is left."""
+    stem = ball("Brainstem", (4.0, 0.0, 100.0), 15.0)
+    cord = ball("SpinalCord", (0.0, 0.0, 86.0), 15.0)
+    _, settled_cord = settled(GRID, (stem, cord), ("Brainstem", "SpinalCord"))
+    assert cord.field is not None
+    assert stem.field is not None
+    assert settled_cord.field is not None
+    ends = [z for z in range(60) if voxels_at(settled_cord, z)]
+    assert ends == list(range(ends[0], ends[-1] + 1))
+    assert voxels_at(settled_cord, ends[-1]) > 0.5 * voxels_at(cord, ends[-1])
+    shared_only = voxels(cord) - in_common(stem, cord)
+    dropped = shared_only - voxels(settled_cord)
+    assert dropped > 0
+    assert settled_cord.volume_cc == pytest.approx(voxels(settled_cord) * 12 / 1000)
+    assert settled_cord.slices == len(ends)
+    note = settled_cord.notes[-1]
+    assert note.startswith(f"{dropped * 12 / 1000:.2f} cc left on ")
+    assert note.endswith("slice(s) at its end, of which Brainstem took most, dropped")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((5, 5, 5, 5), (5, 5, 5, 2), (3,)),
+        ((5, 5, 5, 5), (5, 5, 2, 1), (2, 3)),
+        ((5, 5, 5, 5), (5, 2, 5, 0), ()),  # in the middle: the organ goes on behind it
+        ((5, 5, 5, 5), (2, 5, 5, 0), (0,)),
+        ((4, 4, 4, 4), (4, 4, 4, 2), ()),  # just half
+        ((5, 5, 5, 5), (1, 1, 2, 2), ()),  # an organ that would lose all
+        ((5, 5, 0, 5), (5, 5, 0, 1), (3,)),
+    ],
+)
+def test_slivers_are_sought_from_the_ends(
+    before: tuple[int, ...], after: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    assert end_slivers(np.array(before), np.array(after)) == expected
+
+
+def voxels_at(item: Segmentation, z: int) -> int:
+    """Voxels on a slice of the CT."""
+    assert item.field is not None
+    k = z - item.field.offset[0]
+    return int(item.field.mask[k].sum()) if 0 <= k < len(item.field.mask) else 0
 
 
 def test_an_organ_within_another_is_not_deleted() -> None:

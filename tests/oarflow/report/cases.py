@@ -9,6 +9,7 @@ from oarflow.errors import Code, Finding, Refusal
 from oarflow.geometry import Grid
 from oarflow.result import (
     ModelPart,
+    NetworkPart,
     OrganPart,
     OutputPart,
     Result,
@@ -95,6 +96,12 @@ def result(found: Volume, flag: str = "smaller than is plausible") -> Result:
             stages={},
             device="cpu",
             peak_memory_mb=1,
+            networks=(
+                NetworkPart(
+                    name="oarflow/where", version="2.0.0", sha256="b" * 64, role="localizer"
+                ),
+                NetworkPart(**model.model_dump(), role="segmenter"),
+            ),
         ),
         exit_status=0,
         input=input_part(found),
@@ -131,6 +138,17 @@ def result(found: Volume, flag: str = "smaller than is plausible") -> Result:
             ),
         ),
     )
+
+
+def learned_from_rules(found: Result, organ: str) -> Result:
+    """The same result, the organ's network having learned from derived labels."""
+    parts = []
+    for part in found.organs:
+        if part.name == organ and part.model is not None:
+            model = part.model.model_copy(update={"derived_labels": True})
+            part = part.model_copy(update={"model": model})  # noqa: PLW2901
+        parts.append(part)
+    return found.model_copy(update={"organs": tuple(parts)})
 
 
 def refused() -> Result:

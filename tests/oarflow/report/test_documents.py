@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -11,7 +12,13 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from oarflow.report.content import PURPOSE, WARNING, make_report
+from oarflow.report.content import (
+    AGAINST_DERIVED,
+    PURPOSE,
+    WARNING,
+    ModelFigures,
+    make_report,
+)
 from oarflow.report.encapsulated import write_encapsulated
 from oarflow.report.files import ReportPlan, write_reports
 from oarflow.report.pdf import write_pdf
@@ -78,6 +85,28 @@ def test_the_pdf_says_what_the_page_says(pdf: Path) -> None:
     ):
         assert words in text
     assert "SECRET" not in text
+
+
+def test_the_pdf_names_sides_networks_and_what_a_figure_is_against(tmp_path: Path) -> None:
+    found = cases.volume()
+    result = cases.learned_from_rules(cases.result(found), "Parotid_L")
+    figures = {"Parotid_L": ModelFigures(0.96, 31, "labels of nobody", derived=True)}
+    write_pdf(tmp_path / "report.pdf", make_report(result, found, cases.structures(found), figures))
+    text = " ".join("\n".join(text_of(tmp_path / "report.pdf")).split())
+    assert re.search(r"\bR +L +R +L +R +L\b", text)
+    assert f"Parotid_L: {AGAINST_DERIVED}; labels of nobody." in text
+    cell = text_of_cells(tmp_path / "report.pdf")
+    assert f"0.96 (n = 31) {AGAINST_DERIVED}" in cell
+    for role in ("localizer", "segmenter"):
+        assert f"{role}; sha256" in text
+
+
+def text_of_cells(path: Path) -> str:
+    """Text in the order in which it was written, cell by cell."""
+    done = subprocess.run(
+        ["pdftotext", "-raw", str(path), "-"], capture_output=True, text=True, check=True
+    )
+    return " ".join(done.stdout.split())
 
 
 def test_the_same_report_gives_the_same_bytes(pdf: Path, tmp_path: Path) -> None:

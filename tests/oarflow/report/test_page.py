@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 
 from oarflow.networks.card import Validation
+from oarflow.networks.store import ModelStore
 from oarflow.report.content import (
+    AGAINST_DERIVED,
+    DERIVED_NOTE,
     STATUS_SIGNS,
     STATUS_WORDS,
     WARNING,
@@ -22,6 +26,8 @@ from oarflow.report.content import (
     validation_figures,
 )
 from oarflow.report.page import PAGE_BYTES, write_report
+from oarflow.report.scene import make_scene
+from oarflow.report.strips import make_strips
 from oarflow.structures import Status
 from oarflow.volume import Volume
 from tests.oarflow.report import cases
@@ -120,6 +126,44 @@ def test_the_warning_stands_on_every_picture(page: str) -> None:
     assert page.count(WARNING) >= tiles + 3
 
 
+def test_every_tile_names_the_patients_sides(page: str) -> None:
+    """x grows to the left in this volume: the picture's left edge is the patient's right."""
+    pictures = re.findall(r'<div class="picture">.*?</div>', page, re.DOTALL)
+    assert len(pictures) == page.count('<svg class="tile"') == 12
+    for picture in pictures:
+        assert re.findall(r'<span class="side[^>]*>(.)</span>', picture) == ["R", "L"]
+
+
+def test_the_sides_follow_the_volume() -> None:
+    found = cases.volume()
+    turned = -found.grid.x_direction, -found.grid.y_direction  # about the long axis: prone
+    grid = replace(found.grid, x_direction=turned[0], y_direction=turned[1])
+    strips = make_strips(make_scene(replace(found, grid=grid), cases.structures(found)))
+    assert {strip.sides for strip in strips} == {("L", "R")}
+
+
+def test_a_figure_against_derived_labels_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    found = cases.volume()
+    result = cases.learned_from_rules(cases.result(found), "Parotid_L")
+    figures = {"Parotid_L": replace(FIGURES["Parotid_L"], data="nobody's contours", derived=True)}
+    write_report(path, make_report(result, found, cases.structures(found), figures))
+    page = path.read_text(encoding="utf-8")
+    rows = page[page.index('id="overview"') : page.index('id="viewer"')].split("<tr")
+    (row,) = (row for row in rows if "Parotid_L</a>" in row)
+    assert f"<td>0.83 (n = 39) {AGAINST_DERIVED}</td>" in row
+    assert f"<li>{DERIVED_NOTE}</li>" in row
+    assert f"Parotid_L: {AGAINST_DERIVED}; nobody&#39;s contours." in page
+    assert not any(AGAINST_DERIVED in row for row in rows if "Larynx</a>" in row)
+
+
+def test_the_localizer_stands_among_the_networks(page: str) -> None:
+    provenance = page[page.index('id="provenance"') :]
+    assert "Networks that ran" in provenance
+    for role in ("localizer", "segmenter"):
+        assert re.search(rf"<dd>{role}; sha256 [0-9a-f]{{64}}", provenance)
+
+
 def test_a_refusal_is_told_with_its_remedy(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_report(path, make_report(cases.refused()))
@@ -151,3 +195,10 @@ def test_figures_come_from_the_cards() -> None:
     )
     cards = [card(("Larynx", "Brainstem"), validation), card(("Parotid_L",), None)]
     assert validation_figures(cards) == {"Larynx": ModelFigures(0.81, 39, "OpenKBP")}
+
+
+def test_the_shipped_cards_say_which_figures_are_against_derived_labels() -> None:
+    store = ModelStore.open(Path(__file__).resolve().parents[3] / "models", device="cpu")
+    figures = validation_figures(store.cards.values())
+    derived = {organ for organ, found in figures.items() if found.derived}
+    assert derived == {"Brain", "Lung_L", "Lung_R", "Lungs", "Trachea", "SpinalCanal"}
