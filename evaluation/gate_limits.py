@@ -92,8 +92,8 @@ def page(found: Measured) -> str:
     lines = [
         "# The input gate on good CTs",
         "",
-        f"{found.patients} training patients of OpenKBP, written as DICOM and read through the gate;",
-        "made by `OARFLOW_DATA=... python -m evaluation.gate_limits`. Limits were set on them alone.",
+        f"{found.patients} training patients of OpenKBP, written as DICOM and read through the",
+        "gate; made by `OARFLOW_DATA=... python -m evaluation.gate_limits`.",
         "",
         "How slices follow one another (`oarflow/intake/continuity.py`): the worst value of each",
         "patient; the limit up to 4 mm between slices, and beyond.",
@@ -112,7 +112,7 @@ def page(found: Measured) -> str:
     lines += [
         "",
         f"Soft tissue's peak: {min(found.peaks):.0f} to {max(found.peaks):.0f} HU, median "
-        f"{np.median(found.peaks):.0f} (n {len(found.peaks)}); accepted from {SOFT_PEAK_HU[0]:g} to "
+        f"{np.median(found.peaks):.0f} (n {len(found.peaks)}); accepted: {SOFT_PEAK_HU[0]:g} to "
         f"{SOFT_PEAK_HU[1]:g}.",
         "",
         f"With a remark on slices against their neighbours: {found.remarked}.",

@@ -114,7 +114,7 @@ REASONS: dict[Code, Reason] = {
     ),
     Code.MIXED_STUDIES: Reason(
         "The slices belong to more than one study, or one series is filed under several.",
-        "Send one study, or run with --each-study. A series under two studies: correct the archive.",
+        "Send one study, or run with --each-study. Correct a series that is filed under several.",
     ),
     Code.MIXED_ORIENTATION: Reason(
         "The slices of the series are not parallel.",
@@ -194,7 +194,7 @@ REASONS: dict[Code, Reason] = {
         "Send the complete series.",
     ),
     Code.WRONG_ANATOMY: Reason(
-        "Head and neck were not found in the scan, or only a part of them where the rest should be.",
+        "Head and neck were not found in the scan, or only a part of them.",
         "Send a CT of the head and neck. If it is one, the patient may have been registered in a "
         "wrong position, or part of the image is lost: do not use these images as they are.",
     ),

@@ -121,7 +121,7 @@ PEAK_SHARE = 0.3
 
 SOFT_PEAK_HU = (-70.0, 140.0)
 """Where the soft tissue's peak may lie, in HU. In 170 training patients it lay from -15 to 45
-(docs/results/gate.md); there is room for contrast, for kernels and for 25 HU between scanners."""
+(docs/design.md); there is room for contrast, for kernels and for 25 HU between scanners."""
 
 COMPARED_SIDE = 128
 """Neighbouring slices are compared on about so many rows and columns."""
@@ -144,7 +144,7 @@ pair of limits below counts."""
 
 MAX_UNLIKE = (1.3, 1.7)
 """A slice that differs so many times more from either neighbour than these from each other is not
-of this place. Worst of 170 training patients, for all limits here: docs/results/gate.md."""
+of this place. Worst of 170 training patients, for all limits here: docs/design.md."""
 
 NOTED_UNLIKE = 1.05
 """The same for a remark, among thin slices only: two neighbours exchanged reach hardly more."""

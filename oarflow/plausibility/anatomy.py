@@ -41,7 +41,7 @@ _WITNESSES = {
 """Half a head, left, right or front, lacks the first where it shows the others."""
 
 BALL_MM, EMPTY = 15.0, 0.1
-"""A place is empty where less than this part of a ball of this radius, in mm, is denser than air."""
+"""A place is empty where less of a ball of this radius, in mm, is denser than air."""
 
 Point = tuple[float, float, float]
 Look = Callable[[Volume], Mapping[str, Localization]]
