@@ -18,7 +18,7 @@ def test_an_error_that_a_library_raised_anew(number: int) -> None:
         try:
             raise OSError(number, os.strerror(number))
         except OSError as first:
-            raise OSError(f"{first}\nfor data_element: ...")  # noqa: B904  (as pydicom does)
+            raise OSError(f"{first}, for data_element") from first
     assert error.value.code == "OUTPUT_NOT_WRITABLE"
 
 
