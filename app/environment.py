@@ -84,7 +84,7 @@ def describe(error: BaseException, places: int | None = _PLACES) -> str:
     places: the innermost ones that are named; None for all, with the exceptions that led to it.
     """
     if places is None:
-        return " <- ".join(_described(link, None) for link in _chain(error))
+        return " <- ".join(_described(link, None) for link in chain(error))
     return _described(error, places)
 
 
@@ -135,7 +135,7 @@ def _described(error: BaseException, places: int | None) -> str:
     return f"{type(error).__name__} at {' > '.join(named) or 'unknown place'}"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """An exception and those that led to it, the last first."""
     link: BaseException | None = error
     while link is not None:

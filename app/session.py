@@ -17,7 +17,7 @@ from typing import Any
 
 from app.application import Job, OARflow
 from app.delivery import Delivery, Parcel
-from app.environment import describe
+from app.environment import chain, describe
 from app.paths import Paths
 from app.progress import ProgressKind, Silent, make_progress
 from app.reports import Reports, output_parts
@@ -312,11 +312,12 @@ def _full_disk(out: Path) -> Iterator[None]:
     """A full or read-only disk is the site's to mend, not a fault of the program."""
     try:
         yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise ConfigurationError(
-                "OUTPUT_NOT_WRITABLE", f"output {out} cannot be written: {error.strerror}"
-            ) from error
+    except Exception as error:
+        for link in chain(error):  # libraries raise a new error, without its number, from the first
+            if isinstance(link, OSError) and link.errno in _NO_ROOM:
+                raise ConfigurationError(
+                    "OUTPUT_NOT_WRITABLE", f"output {out} cannot be written: {link.strerror}"
+                ) from error
         raise
 
 

@@ -55,6 +55,7 @@ class Code(StrEnum):
     WRONG_ANATOMY = "WRONG_ANATOMY"
     POSITION_CONTRADICTS_ANATOMY = "POSITION_CONTRADICTS_ANATOMY"
     IMPLAUSIBLE_HU = "IMPLAUSIBLE_HU"
+    DISCONTINUOUS_SLICES = "DISCONTINUOUS_SLICES"
     NOTHING_SEGMENTED = "NOTHING_SEGMENTED"
 
 
@@ -112,8 +113,8 @@ REASONS: dict[Code, Reason] = {
         "Find out whose images these are before anything else; send one patient.",
     ),
     Code.MIXED_STUDIES: Reason(
-        "The slices belong to more than one study.",
-        "Send one study, or run with --each-study.",
+        "The slices belong to more than one study, or one series is filed under several.",
+        "Send one study, or run with --each-study. Correct a series that is filed under several.",
     ),
     Code.MIXED_ORIENTATION: Reason(
         "The slices of the series are not parallel.",
@@ -152,7 +153,8 @@ REASONS: dict[Code, Reason] = {
         "Export the original CT; a planning system needs this UID too.",
     ),
     Code.DUPLICATE_CONFLICT: Reason(
-        "Two slices at the same position, or two objects of the same UID, differ in content.",
+        "Two slices at one position, or two objects of one UID, differ in content; or one image "
+        "stands at two positions.",
         "Send the series again from its source, one reconstruction only.",
     ),
     Code.MISSING_SLICE: Reason(
@@ -192,8 +194,9 @@ REASONS: dict[Code, Reason] = {
         "Send the complete series.",
     ),
     Code.WRONG_ANATOMY: Reason(
-        "Head and neck were not found in the scan.",
-        "Send a CT of the head and neck.",
+        "Head and neck were not found in the scan, or only a part of them.",
+        "Send a CT of the head and neck. If it is one, the patient may have been registered in a "
+        "wrong position, or part of the image is lost: do not use these images as they are.",
     ),
     Code.POSITION_CONTRADICTS_ANATOMY: Reason(
         "The anatomy contradicts the orientation in the header: left and right may be swapped.",
@@ -201,7 +204,12 @@ REASONS: dict[Code, Reason] = {
     ),
     Code.IMPLAUSIBLE_HU: Reason(
         "The voxel values are not Hounsfield units of a CT.",
-        "Export the original CT with its rescale.",
+        "Export the original CT with its own rescale, and check the scanner's calibration.",
+    ),
+    Code.DISCONTINUOUS_SLICES: Reason(
+        "The slices' images do not follow one another: some stand under another slice's header, or "
+        "are mirrored or damaged.",
+        "Send the series again from its source. Do not use these images as they are.",
     ),
     Code.NOTHING_SEGMENTED: Reason(
         "None of the requested organs could be contoured.",

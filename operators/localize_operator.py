@@ -29,7 +29,9 @@ class LocalizeOperator(Stage):
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
         intake = op_input.receive("intake")
         localizations = localize(intake.volume, self.store)
-        require_head_and_neck(localizations)
+        require_head_and_neck(
+            localizations, intake.volume, lambda turned: localize(turned, self.store)
+        )
         complete = with_placed(
             intake.volume.grid, localizations, self.store.localized_organs, load_priors()
         )

@@ -7,9 +7,11 @@ series take part where OARFLOW_DATA names the data folder.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import random
 import sys
+import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from oarflow.errors import Refusal
@@ -28,11 +31,17 @@ from tests.phantoms import make_series, write_series
 
 RULES = SeriesRules(min_slices=3)
 MAX_SECONDS = 20.0
+MANY = 12
+"""A real series of more slices is damaged in its images too."""
 HEADER_BYTES = 1800
 """Most bytes of a file that count as its header."""
 
 _SMALL = {"slices": 12, "rows": 36, "columns": 36, "spacing_yx": (5.5, 5.5)}
 Files = list[bytes]
+SAMPLE = Path(__file__).resolve().parents[1] / "samples" / "openkbp_validation" / "ct"
+REAL_SLICES = slice(30, 50)
+NAMES = ("CT.{:03d}.dcm", "IM{:04d}", "{:08d}", "1.2.840.9.1.{}", "slice{:03d}.img", "{:032x}")
+"""How exporters name files: with a suffix and without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +51,7 @@ class Base:
     name: str
     files: Files
     other: Files
+    real: bool
     positions: dict[str, NDArray[np.float64]]
     hu: dict[str, NDArray[np.float32]]
 
@@ -58,12 +68,21 @@ def bases() -> list[Base]:
     ):
         one, two = (_phantom(who, changes, preamble=preamble) for who in ("one", "two"))
         found.append(_base(name, one, two))
-    data = os.environ.get("OARFLOW_DATA")
-    becker = Path(data or "", "dicom", "hn_becker")
-    if data and becker.exists():
-        files = [path.read_bytes() for path in sorted(becker.glob("CT.*.dcm"))]
-        found.append(_base("real", files, found[1].other))
-    return found
+    real = {"sample": [path.read_bytes() for path in sorted(SAMPLE.iterdir())[REAL_SLICES]]}
+    data = Path(os.environ.get("OARFLOW_DATA") or SAMPLE, "dicom")
+    if (data / "hn_becker").exists():
+        becker = sorted((data / "hn_becker").glob("CT.*.dcm"))
+        real["becker"] = [path.read_bytes() for path in becker]
+    if (data / "hn_picker.tar.xz").exists():
+        real["picker"] = _unpacked(data / "hn_picker.tar.xz")[REAL_SLICES]
+    return found + [_base(name, files, found[1].other, real=True) for name, files in real.items()]
+
+
+def _unpacked(archive: Path) -> Files:
+    """The archive's slices in the order of their names."""
+    with tempfile.TemporaryDirectory() as name, tarfile.open(archive) as tar:
+        tar.extractall(name, filter="data")
+        return [path.read_bytes() for path in sorted(Path(name).rglob("*")) if path.is_file()]
 
 
 def _phantom(who: str, changes: Mapping[str, object], *, preamble: bool) -> Files:
@@ -72,18 +91,18 @@ def _phantom(who: str, changes: Mapping[str, object], *, preamble: bool) -> File
         return [path.read_bytes() for path in write_series(Path(name), series, preamble=preamble)]
 
 
-def _base(name: str, files: Files, other: Files) -> Base:
+def _base(name: str, files: Files, other: Files, *, real: bool = False) -> Base:
     with tempfile.TemporaryDirectory() as folder:
-        _put(Path(folder), files)
+        _put(Path(folder), files, NAMES[0])
         volume = read_volume(Path(folder), RULES).volume
     uids = volume.source.sop_instance_uids
     positions = dict(zip(uids, volume.grid.positions_lps, strict=True))
-    return Base(name, files, other, positions, dict(zip(uids, volume.hu, strict=True)))
+    return Base(name, files, other, real, positions, dict(zip(uids, volume.hu, strict=True)))
 
 
-def _put(folder: Path, files: Files) -> None:
+def _put(folder: Path, files: Files, form: str) -> None:
     for k, content in enumerate(files):
-        (folder / f"CT.{k:03d}.dcm").write_bytes(content)
+        (folder / form.format(k)).write_bytes(content)
 
 
 def drop(files: Files, base: Base, rng: random.Random) -> None:
@@ -153,6 +172,38 @@ def garbage(files: Files, base: Base, rng: random.Random) -> None:
     files[rng.randrange(len(files))] = rng.randbytes(rng.randrange(3000))
 
 
+def _with_pixels(content: bytes, pixels: NDArray[np.integer]) -> bytes:
+    """An uncompressed slice with other stored values: they end the file."""
+    stored = np.ascontiguousarray(pixels).tobytes()
+    return content[: -len(stored)] + stored
+
+
+def _pixels(content: bytes) -> NDArray[np.integer]:
+    return np.asarray(dcmread(io.BytesIO(content), force=True).pixel_array)
+
+
+def exchange_pixels(files: Files, base: Base, rng: random.Random) -> None:
+    """Pixels under each other's headers: of groups of six slices, or of two slices far apart."""
+    pixels = [_pixels(content) for content in files]
+    order = list(range(len(files)))
+    if rng.random() < 0.5:
+        for start in range(0, len(order), 6):
+            group = order[start : start + 6]
+            order[start : start + 6] = group[3:] + group[:3]
+    else:
+        low = rng.randrange(1, len(order) - 9)
+        high = rng.randrange(low + 8, len(order) - 1)
+        order[low], order[high] = high, low
+    files[:] = [_with_pixels(files[k], pixels[other]) for k, other in enumerate(order)]
+
+
+def mirror(files: Files, base: Base, rng: random.Random) -> None:
+    """One slice, or all from one on, mirrored left to right."""
+    first = rng.randrange(1, len(files) - 1)
+    for k in [first] if rng.random() < 0.5 else range(first, len(files)):
+        files[k] = _with_pixels(files[k], _pixels(files[k])[:, ::-1])
+
+
 DAMAGES = (
     drop,
     duplicate,
@@ -166,6 +217,9 @@ DAMAGES = (
     foreign_header,
     garbage,
 )
+OF_IMAGES = (exchange_pixels, mirror)
+"""Damages that only a body's image shows: real series of more than a few slices."""
+
 _BITS = (flip_header, flip_anywhere, zero_block, cut_out, foreign_header)
 """Damages that can change a voxel or a rescale without a trace: uncompressed DICOM has no check
 sum. Where such a series is accepted, its geometry is still held against the sound one."""
@@ -177,20 +231,25 @@ def run_case(base: Base, seed: int) -> str:
     Raises AssertionError where a harmful damage is accepted, and whatever else the intake raises.
     """
     rng = random.Random(seed)
-    damage = rng.choice(DAMAGES)
+    images = base.real and len(base.files) > MANY
+    damage = rng.choice((*DAMAGES, *OF_IMAGES) if images else DAMAGES)
+    form = rng.choice(NAMES)
     files = list(base.files)
     damage(files, base, rng)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        _put(Path(name), files)
+        _put(Path(name), files, form)
         try:
             intake = read_volume(Path(name), RULES)
         except Refusal as refusal:
             outcome = str(refusal.code)
         else:
             outcome = "accepted"
-            told = any("mm apart" in note for note in intake.notes)
-            _assert_harmless(base, intake.volume, exact=damage not in _BITS, told=told)
+            told = any("mm apart" in note or "neighbours" in note for note in intake.notes)
+            exact = damage not in _BITS and not (damage in OF_IMAGES and told)
+            _assert_harmless(base, intake.volume, exact=exact, told=told)
+            if damage in (truncate, garbage):
+                assert len(intake.volume.hu) == len(base.files), "a destroyed slice is not missed"
     assert time.monotonic() - start < MAX_SECONDS, "too slow"
     return f"{damage.__name__}: {outcome}"
 

@@ -43,6 +43,12 @@ LEFT_BALL_LPS = (36.0, -18.0, 12.0)
 """Centre, in mm, of the dense ball in the left of the body: the landmark of every phantom."""
 
 
+def texture(x: Floats, y: Floats, z: Floats) -> Floats:
+    """HU to add to tissue, at most 3 either way: no two slices of a real scan are the same."""
+    waves = np.sin(0.9 * x + 2.3 * z) + np.sin(1.1 * y - 1.7 * z) + np.sin(0.5 * x * y + z)
+    return np.asarray(np.round(waves))
+
+
 def head(x: Floats, y: Floats, z: Floats) -> Floats:
     """HU of a body-like object at patient coordinates (LPS, mm): no plane of it is a mirror.
 
@@ -55,7 +61,7 @@ def head(x: Floats, y: Floats, z: Floats) -> Floats:
     hu[np.broadcast_to(x**2 + (y + 12) ** 2 < 8**2, hu.shape)] = -990.0
     cx, cy, cz = LEFT_BALL_LPS
     hu[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < 9**2] = 900.0
-    return hu
+    return hu + np.where(hu > -900, texture(x, y, z), 0.0)
 
 
 @dataclass(frozen=True)

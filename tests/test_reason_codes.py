@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,11 @@ def other_content(series: Series) -> Series:
     return [*series, twin]
 
 
+def exchanged(series: Series) -> None:
+    """Two slices, 30 mm apart, have changed their pixels."""
+    series[5].PixelData, series[15].PixelData = series[15].PixelData, series[5].PixelData
+
+
 def raised(series: Series) -> None:
     x, y, z = (float(v) for v in series[7].ImagePositionPatient)
     series[7].ImagePositionPatient = [x, y, z + 0.8]
@@ -177,6 +183,7 @@ DAMAGES: dict[Code, Damage] = {
     Code.INVALID_IDENTITY: in_all(PatientID="x" * 65),
     Code.TOO_FEW_SLICES: Damage(lambda series: series[:9]),
     Code.IMPLAUSIBLE_HU: in_all(RescaleIntercept=0),
+    Code.DISCONTINUOUS_SLICES: Damage(exchanged),
 }
 """Codes of the intake. Those of the networks have their own tests below."""
 
@@ -236,11 +243,16 @@ def series_of(hu: NDArray[np.float32], volume: Volume, folder: Path) -> Volume:
     return read_volume(folder).volume
 
 
+def judged(volume: Volume, store: ModelStore) -> None:
+    """What the application asks between localizer and networks."""
+    require_head_and_neck(localize(volume, store), volume, lambda turned: localize(turned, store))
+
+
 def test_shoulders_alone_are_no_head_and_neck(
     store: ModelStore, volume: Volume, tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refusal:
-        require_head_and_neck(localize(series_of(volume.hu[:20], volume, tmp_path / "ct"), store))
+        judged(series_of(volume.hu[:20], volume, tmp_path / "ct"), store)
     assert refusal.value.code is Code.WRONG_ANATOMY
 
 
@@ -250,8 +262,59 @@ def test_a_head_upside_down_contradicts_its_header(
     """Registered as if the other end lay first: head and feet, left and right change places."""
     turned_over = series_of(volume.hu[::-1, :, ::-1], volume, tmp_path / "ct")
     with pytest.raises(Refusal) as refusal:
-        require_head_and_neck(localize(turned_over, store))
+        judged(turned_over, store)
     assert refusal.value.code is Code.POSITION_CONTRADICTS_ANATOMY
+
+
+TURNS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "nose to the back": lambda hu: hu[:, ::-1, ::-1],
+    "on one side": lambda hu: np.rot90(hu, 1, (1, 2)),
+    "on the other side": lambda hu: np.rot90(hu, -1, (1, 2)),
+    "head for foot, nose to the back": lambda hu: hu[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_patient_registered_in_another_position(
+    turn: str, store: ModelStore, volume: Volume, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal) as refusal:
+        judged(series_of(TURNS[turn](volume.hu), volume, tmp_path / "ct"), store)
+    assert refusal.value.code is Code.POSITION_CONTRADICTS_ANATOMY
+
+
+@pytest.mark.parametrize("part", [slice(None, 64), slice(64, None)], ids=["right", "left"])
+@pytest.mark.parametrize("value", [-1000, -1024])
+def test_half_a_head(
+    part: slice, value: int, store: ModelStore, volume: Volume, tmp_path: Path
+) -> None:
+    hu = volume.hu.copy()
+    hu[:, :, part] = value
+    with pytest.raises(Refusal) as refusal:
+        judged(series_of(hu, volume, tmp_path / "ct"), store)
+    assert refusal.value.code is Code.WRONG_ANATOMY
+    assert "nothing but air" in refusal.value.detail
+
+
+def test_the_sample_itself_passes(store: ModelStore, volume: Volume) -> None:
+    judged(volume, store)
+
+
+def test_turned_and_halved_planning_ct(
+    store: ModelStore, shared_data: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(shared_data / "dicom" / "hn_picker.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    sound = read_volume(tmp_path).volume
+    judged(sound, store)
+    half = sound.hu.copy()
+    half[:, :, half.shape[2] // 2 :] = -1000
+    outcomes = []
+    for hu in (*(turn(sound.hu) for turn in TURNS.values()), half):
+        with pytest.raises(Refusal) as refusal:
+            judged(replace(sound, hu=np.ascontiguousarray(hu)), store)
+        outcomes.append(refusal.value.code)
+    assert outcomes == [Code.POSITION_CONTRADICTS_ANATOMY] * len(TURNS) + [Code.WRONG_ANATOMY]
 
 
 def test_a_skull_without_the_only_organ_asked_for(

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+import numpy as np
+
 from oarflow.errors import Code, ConfigurationError, Finding
 from oarflow.intake.headers import InstanceHeader, frame_of
 from oarflow.intake.limits import (
@@ -17,6 +19,9 @@ from oarflow.intake.limits import (
     MIN_SLICES,
 )
 from oarflow.intake.scan import FileRecord
+
+UID_DIGITS = 8
+"""So many last digits of a Series Instance UID tell series apart in a message."""
 
 _NESTED_QUANTIFIER = re.compile(r"[*+}]\??\)(?:[*+]|\{)")
 
@@ -128,9 +133,9 @@ def _rule(settings: Mapping[str, object]) -> SeriesRule:
     words = values.get("image_type", ())
     if isinstance(words, str):
         words = (words,)
-    if not isinstance(words, Sequence):
+    if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise _wrong("image_type must be a list of words")
-    values["image_type"] = tuple(str(word) for word in words)
+    values["image_type"] = tuple(words)
     values["prefer"] = Prefer(str(values.get("prefer", "none")))
     return SeriesRule(**values)  # type: ignore[arg-type]
 
@@ -222,10 +227,16 @@ def _nothing(every: Sequence[list[FileRecord]], rules: SeriesRules) -> Finding:
 
 
 def _described(series: Sequence[FileRecord]) -> str:
-    """Number and slices of a series: nothing that a person typed."""
-    number = _header(series[0]).series_number
+    """Number, slices, their distance and the UID's end: nothing that a person typed."""
+    header = _header(series[0])
+    number = header.series_number
     name = f"series {int(number)}" if re.fullmatch(r"\d{1,9}", number) else "series without number"
-    return f"{name}, {len(series)} slice{'s' if len(series) != 1 else ''}"
+    said = f"{name}, {len(series)} slice{'s' if len(series) != 1 else ''}"
+    distance = _slice_distance_mm(series)
+    if np.isfinite(distance):
+        said += f" {distance:.2f} mm apart"
+    digits = re.sub(r"\D", "", header.series_uid)[-UID_DIGITS:]
+    return f"{said}, UID ending in {digits}" if digits else said
 
 
 def _header(record: FileRecord) -> InstanceHeader:

@@ -38,6 +38,15 @@ def mixed_persons(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
     )
 
 
+def another_person(one: InstanceHeader, other: InstanceHeader) -> bool:
+    """Whether two objects name different patients; what one of them leaves out does not count."""
+    values = (
+        (_comparable(one.identity.get(keyword)), _comparable(other.identity.get(keyword)))
+        for keyword in _PERSON
+    )
+    return any(first and second and first != second for first, second in values)
+
+
 def _comparable(value: bytes | None) -> bytes:
     """A value without what writers add or leave out: padding and empty name components."""
     return (value or b"").strip(b" \0").rstrip(b"^ ")

@@ -109,6 +109,59 @@ MAX_JUMP_HU = 350.0
 BLANK_SLICE_HU = -900.0
 """A slice of one value is masked background up to this HU."""
 
+PEAKS_HU = (-450.0, 750.0)
+"""Between lung and dense bone: where the peaks of fat and soft tissue are looked for, on a scale
+that may be wrong by some hundred HU."""
+
+PEAK_BLUR_HU = 20.0
+"""Standard deviation, in HU, by which the counts are smoothed before peaks are looked for."""
+
+PEAK_SHARE = 0.3
+"""A peak lower than this part of the highest one is none of the body's two large tissues."""
+
+SOFT_PEAK_HU = (-70.0, 140.0)
+"""Where the soft tissue's peak may lie, in HU. In 170 training patients it lay from -15 to 45
+(docs/design.md); there is room for contrast, for kernels and for 25 HU between scanners."""
+
+COMPARED_SIDE = 128
+"""Neighbouring slices are compared on about so many rows and columns."""
+
+COMPARED_HU = (-1000.0, 300.0)
+"""HU are cut off at these before slices are compared: metal and its streaks count no more."""
+
+COMPARED_FRACTION = 0.01
+"""Slices that share fewer voxels with values than this part are not compared."""
+
+JUMP_FLOOR_HU = 8.0
+"""A mean difference below this, in HU, counts as this much: less is noise."""
+
+JUMP_REACH = 5
+"""A step is held against so many before and after it."""
+
+THIN_STEP_MM = 4.0
+"""Up to this distance neighbours resemble each other closely; beyond it, the second one of each
+pair of limits below counts."""
+
+MAX_UNLIKE = (1.3, 1.7)
+"""A slice that differs so many times more from either neighbour than these from each other is not
+of this place. Worst of 170 training patients, for all limits here: docs/design.md."""
+
+NOTED_UNLIKE = 1.05
+"""The same for a remark, among thin slices only: two neighbours exchanged reach hardly more."""
+
+MAX_FLIPPED = (1.5, 1.9)
+"""Neighbours that differ so many times more than once one of them is mirrored are mirrored."""
+
+MAX_JUMP_RATIO = (3.0, 4.0)
+"""A step that is so many times greater than those around it parts what never lay together."""
+
+MAX_LOST, NOTED_LOST = 0.1, 0.05
+"""Part of the tissue of both neighbours of which a slice has no value: refused, and remarked. CTs
+that were masked to the body, often in strips, are remarked only."""
+
+AIR_AROUND, THIN_AIR_HU = 0.1, -900.0
+"""A scan of which less than this part is air (below these HU, with a value) was masked."""
+
 MAX_PATTERN_LENGTH = 200
 """Longest regular expression of a series rule, in characters."""
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from oarflow.errors import Code, Finding
 from oarflow.geometry import FloatArray
@@ -21,10 +22,15 @@ from oarflow.intake.limits import (
     MIN_TISSUE_FRACTION,
     MIN_TISSUE_OF_KNOWN,
     MIN_TISSUE_OF_NEIGHBOURS,
+    PEAK_BLUR_HU,
+    PEAK_SHARE,
+    PEAKS_HU,
+    SOFT_PEAK_HU,
     TISSUE_HU,
 )
 
 _STRIDE = 2
+_BIN_HU = 10
 
 Sample = NDArray[np.float32]
 
@@ -62,7 +68,30 @@ def _whole(body: Sample) -> list[str]:
     tissue = float(_tissue(body).sum()) * body[0].size
     if tissue < MIN_TISSUE_FRACTION * body.size and tissue < MIN_TISSUE_OF_KNOWN * known:
         reasons.append("nothing is like soft tissue")
+    low, high = SOFT_PEAK_HU
+    peak = soft_peak(body)
+    if peak is not None and not low <= peak <= high:
+        reasons.append(f"soft tissue lies about {peak:.0f} HU, {low:g} to {high:g} are plausible")
     return reasons
+
+
+def soft_peak(hu: Sample) -> float | None:
+    """Where muscle and brain lie on the scale, in HU; None where hardly anything is like a body.
+
+    Of the peaks of all voxels between lung and dense bone, fat's and soft tissue's stand out; the
+    upper one is soft tissue's, however fat the patient is.
+    """
+    low, high = PEAKS_HU
+    counts = np.zeros(round((high - low) / _BIN_HU))
+    for plane in hu:
+        counts += np.histogram(plane, bins=len(counts), range=(low, high))[0]
+    if counts.sum() < MIN_TISSUE_FRACTION * hu.size:
+        return None
+    smooth = ndimage.gaussian_filter1d(counts, PEAK_BLUR_HU / _BIN_HU, mode="constant")
+    inner = smooth[1:-1]
+    peaks = (inner >= smooth[:-2]) & (inner > smooth[2:]) & (inner >= PEAK_SHARE * smooth.max())
+    at = 1 + int(np.flatnonzero(peaks)[-1]) if peaks.any() else int(smooth.argmax())
+    return low + (at + 0.5) * _BIN_HU
 
 
 def _slices(body: Sample, filled: NDArray[np.intp]) -> list[str]:

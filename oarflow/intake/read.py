@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.intake.assemble import Progress, Slice, assemble, without_duplicates
 from oarflow.intake.choose import DEFAULT_RULES, SeriesRules, choose
+from oarflow.intake.continuity import judge_continuity
 from oarflow.intake.decode import supported
 from oarflow.intake.gate import judge, lossy
 from oarflow.intake.headers import InstanceHeader, steps_mm
-from oarflow.intake.identity import is_uid, mixed_persons
+from oarflow.intake.identity import another_person, is_uid, mixed_persons
 from oarflow.intake.limits import GAP_FACTOR
 from oarflow.intake.plausible import judge_hu
 from oarflow.intake.scan import (
@@ -27,9 +30,16 @@ from oarflow.intake.scan import (
 )
 from oarflow.volume import Volume
 
-_STRANGERS = frozenset(
-    {FileClass.NOT_DICOM, FileClass.HIDDEN, FileClass.EMPTY, FileClass.LINK, FileClass.SPECIAL}
-)
+_UNOPENED: dict[FileClass, str] = {
+    FileClass.EMPTY: "empty",
+    FileClass.NOT_DICOM: "not DICOM",
+    FileClass.ARCHIVE: "an archive, which is not unpacked",
+    FileClass.LINK: "a link to a folder or to nothing, which is not followed",
+    FileClass.SPECIAL: "no regular file",
+    FileClass.HIDDEN: "hidden",
+    FileClass.DICOMDIR: "a DICOMDIR",
+}
+"""What is said of files that hold no DICOM object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +59,14 @@ class Intake:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The files of one study in a folder, and those that belong to none. uid may be empty."""
+    """The files of one study in a folder, and those that belong to none. uid may be empty.
+
+    findings: against the study because of what the folder's other studies hold.
+    """
 
     uid: str
     files: Scan
+    findings: tuple[Finding, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -80,7 +94,26 @@ def studies(folder: Path) -> tuple[Study, ...]:
     uids = sorted({r.header.study_uid for r in found.of(*CT_OBJECTS) if r.header})
     if not uids:
         return (Study("", found),)
-    return tuple(Study(uid, _only(found, uid)) for uid in uids)
+    headers = _headers(found.of(*CT_OBJECTS))
+    return tuple(Study(uid, _only(found, uid), _shared(headers, uid)) for uid in uids)
+
+
+def _shared(headers: Sequence[InstanceHeader], uid: str) -> tuple[Finding, ...]:
+    """Findings against a study of which a series, or an object, is filed under another one too."""
+    own = [header for header in headers if header.study_uid == uid]
+    series = {header.series_uid for header in own}
+    objects = {header.sop_instance_uid for header in own}
+    elsewhere = [
+        header
+        for header in headers
+        if header.study_uid != uid
+        and (header.series_uid in series or header.sop_instance_uid in objects)
+    ]
+    if not elsewhere:
+        return ()
+    count = len({header.study_uid for header in elsewhere}) + 1
+    split = Finding(Code.MIXED_STUDIES, f"one series or object is filed under {count} studies")
+    return (*mixed_persons([*own, *elsewhere]), split)
 
 
 def _only(found: Scan, uid: str) -> Scan:
@@ -96,16 +129,22 @@ def read_study(
     study: Study, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Intake:
     """Read the planning CT of one study of a folder. Raises Refusal as `read_volume` does."""
-    return _read(study.files, rules, progress)
+    return _read(study.files, rules, progress, study.findings)
 
 
-def _read(found: Scan, rules: SeriesRules, progress: Progress | None) -> Intake:
+def _read(
+    found: Scan,
+    rules: SeriesRules,
+    progress: Progress | None,
+    known: Sequence[Finding] = (),
+) -> Intake:
+    """known: findings that stand already."""
     series = found.of(FileClass.SLICE, FileClass.TRUNCATED)
-    damage = _damage(found)
+    damage = [*known, *_damage(found)]
     if not series:
         without = _no_slices(found)
-        known = damage if without.code == Code.NO_DICOM and damage else [*damage, without]
-        raise refusal(found, *known)
+        against = damage if without.code == Code.NO_DICOM and damage else [*damage, without]
+        raise refusal(found, *against)
     choice = choose(series, rules)
     findings = [*damage, *_strangers(found), *choice.findings]
     chosen = choice.series
@@ -127,13 +166,21 @@ def _decoded(
         kept, dropped = without_duplicates(slices)
         found = found.relabelled({item.path: FileClass.DUPLICATE for item in dropped})
         volume, identity_notes = assemble(kept, progress)
-        findings = judge_hu(volume.hu)
+        broken, doubts = judge_continuity(volume.hu, volume.grid.offsets_mm)
+        findings = (*judge_hu(volume.hu), *broken)
         if findings:
             raise Refusal(*findings)
     except Refusal as error:
         error.account = found.account.as_json()
         raise
-    remarks = (*notes, *identity_notes, *_remarks([item.header for item in kept]))
+    headers = [item.header for item in kept]
+    remarks = (
+        *notes,
+        *identity_notes,
+        *_remarks(headers),
+        *doubts,
+        *_beside(found, headers),
+    )
     paths = {item.header.sop_instance_uid: item.path for item in kept}
     return Intake(volume, found.account, remarks, paths, found)
 
@@ -153,7 +200,14 @@ def _no_slices(found: Scan) -> Finding:
     if found.of(FileClass.OTHER_OBJECT):
         listed = ", ".join(f"{count} {name}" for name, count in found.account.objects)
         return Finding(Code.NOT_CT, listed)
-    return Finding(Code.NO_DICOM, f"{found.account.total} files looked at")
+    return Finding(
+        Code.NO_DICOM, f"{found.account.total} files looked at: {_unopened(found, _UNOPENED)}"
+    )
+
+
+def _unopened(found: Scan, kinds: Iterable[FileClass]) -> str:
+    counts = {kind: found.account.count(kind) for kind in kinds}
+    return "; ".join(f"{n} {_UNOPENED[kind]}" for kind, n in counts.items() if n)
 
 
 def _damage(found: Scan) -> list[Finding]:
@@ -196,6 +250,29 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
     if unknown:
         findings.append(Finding(Code.UNSUPPORTED_TRANSFER_SYNTAX, ", ".join(unknown)))
     return findings
+
+
+def _beside(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
+    """Remarks on what lies beside the series."""
+    remarks = []
+    kinds = (FileClass.EMPTY, FileClass.NOT_DICOM, FileClass.ARCHIVE, FileClass.LINK)
+    unopened = _unopened(found, kinds)
+    if unopened:
+        remarks.append(f"files beside the slices were left: {unopened}")
+    others = Counter(
+        header.modality or "unknown"
+        for header in _headers(found.of(FileClass.OTHER_OBJECT))
+        if another_person(headers[0], header)
+    )
+    if others:
+        listed = ", ".join(f"{n} {_modality(name)}" for name, n in sorted(others.items()))
+        remarks.append(f"objects beside the CT name another patient: {listed}")
+    return remarks
+
+
+def _modality(written: str) -> str:
+    """A modality as it may be told: two to eight capitals or digits, or nothing of it."""
+    return written if re.fullmatch(r"[A-Z][A-Z0-9]{1,7}", written) else "unknown"
 
 
 def _remarks(headers: Sequence[InstanceHeader]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -31,6 +31,7 @@ from oarflow.intake.files import (
 from oarflow.intake.headers import HEADER_TAGS, InstanceHeader, header_of
 from oarflow.intake.identity import is_uid
 from oarflow.intake.limits import MAX_FILES
+from oarflow.intake.names import patterns
 
 _SLICE_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
 _LOCALIZER = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "REF_SURVIEW", "SCANOGRAM"})
@@ -42,6 +43,12 @@ _RENDERING = frozenset(
 _MAP = frozenset(
     {"PERFUSION", "RCBF", "RCBV", "CBF", "CBV", "MTT", "TTP", "TMAX", "Z_EFF", "IODINE", "VNC"}
 )
+
+
+_ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+"""First bytes of zip, 7z, rar, gzip, bzip2 and xz."""
+
+_TAR_AT, _TAR = 257, b"ustar"
 
 
 class FileClass(StrEnum):
@@ -64,6 +71,7 @@ class FileClass(StrEnum):
     TRUNCATED = "truncated"
     UNREADABLE = "unreadable"
     EMPTY = "empty"
+    ARCHIVE = "archive"
     NOT_DICOM = "not_dicom"
     HIDDEN = "hidden"
     LINK = "link_not_followed"
@@ -177,7 +185,23 @@ def scan(folder: Path) -> Scan:
                 )
     if all(record.file_class == FileClass.HIDDEN for record in records):
         raise refusal(Scan(tuple(records)), Finding(Code.NO_FILES, "no file was found"))
-    return Scan(tuple(records))
+    return with_lost_slices(Scan(tuple(records)))
+
+
+def with_lost_slices(found: Scan) -> Scan:
+    """Files that hold nothing, or nothing of DICOM, and are named as slices beside them are.
+
+    They may have been slices, and no gap shows one that lay at an end of the stack: UNREADABLE.
+    """
+    named: dict[Path, set[str]] = defaultdict(set)
+    for record in found.of(FileClass.SLICE, FileClass.TRUNCATED):
+        named[record.path.parent] |= patterns(record.path.name)
+    lost = {
+        record.path: FileClass.UNREADABLE
+        for record in found.of(FileClass.EMPTY, FileClass.NOT_DICOM)
+        if patterns(record.path.name) & named[record.path.parent]
+    }
+    return found.relabelled(lost)
 
 
 def refusal(found: Scan, *findings: Finding) -> Refusal:
@@ -251,7 +275,19 @@ def _read(path: Path) -> FileRecord:
 
 def _stranger(path: Path) -> FileClass:
     """A file that is not DICOM: a slice cut off within its first bytes, or something else."""
-    return FileClass.UNREADABLE if path.suffix.lower() in _SLICE_SUFFIXES else FileClass.NOT_DICOM
+    if path.suffix.lower() in _SLICE_SUFFIXES:
+        return FileClass.UNREADABLE
+    return FileClass.ARCHIVE if _archive(path) else FileClass.NOT_DICOM
+
+
+def _archive(path: Path) -> bool:
+    """Whether a file begins as an archive does, which may hold the series."""
+    try:
+        with opened(path) as file:
+            start = file.read(_TAR_AT + len(_TAR))
+    except OSError:
+        return False
+    return start.startswith(_ARCHIVES) or start[_TAR_AT:] == _TAR
 
 
 def classify(header: InstanceHeader, *, pixels: bool = True) -> FileClass:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from oarflow.errors import Code, Finding, Refusal
+from oarflow.intake.limits import AIR_BELOW_HU
+from oarflow.plausibility.turning import TURNS, turned
+from oarflow.priors import Priors, Region, load_priors
 from oarflow.structures import Localization
+from oarflow.volume import Volume
 
 LANDMARKS = ("Brainstem", "Bone_Mandible", "Parotid_L", "Parotid_R", "Larynx")
 """Organs of head and neck alone: cord, esophagus and trachea go on into the chest."""
@@ -15,12 +21,31 @@ ENOUGH_LANDMARKS = 3
 
 SURE_SCORE = 0.85
 """A landmark with a lower score is not relied on: upright heads score 0.9 and more, turned ones
-show false finds of up to 0.8."""
+show false finds of up to 0.8, seldom one of 0.9."""
+
+FEW = 2
+"""With so few sure landmarks the scan is looked at in other positions too: 5 of 170 training
+patients show no more, and none of ten of them turned by 90, 180 and 270 degrees shows more."""
+
+SEEN_SCORE = 0.7
+"""A landmark that lies where a sure one puts it counts from this score."""
 
 ORDER_MARGIN_MM = 10.0
 """Landmarks that lie the wrong way round by more than this contradict the header."""
 
+_WITNESSES = {
+    "Parotid_L": {"Parotid_R"},
+    "Parotid_R": {"Parotid_L"},
+    "Brainstem": {"Bone_Mandible", "Larynx"},
+}
+"""Half a head, left, right or front, lacks the first where it shows the others."""
+
+BALL_MM, EMPTY = 15.0, 0.1
+"""A place is empty where less of a ball of this radius, in mm, is denser than air."""
+
 Point = tuple[float, float, float]
+Look = Callable[[Volume], Mapping[str, Localization]]
+"""Where the landmarks of a volume are, as the localizer sees them."""
 
 _ORDER = (
     ("Brainstem", "Larynx", 2, "above"),
@@ -31,19 +56,17 @@ _ORDER = (
 """The first organ's LPS coordinate (0 x, 1 y, 2 z) is the greater one."""
 
 
-def require_head_and_neck(localizations: Mapping[str, Localization]) -> None:
-    """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY where the landmarks say so."""
+def require_head_and_neck(
+    localizations: Mapping[str, Localization], volume: Volume, look: Look
+) -> None:
+    """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY where the landmarks say so.
+
+    look: called for the volume turned into other positions, where hardly a landmark is sure.
+    """
     known = [organ for organ in LANDMARKS if organ in localizations]
     if len(known) < ENOUGH_LANDMARKS:
         return
-    places = {
-        organ: localizations[organ].centroid_lps
-        for organ in known
-        if localizations[organ].present and localizations[organ].score >= SURE_SCORE
-    }
-    if not places:
-        names = ", ".join(known)
-        raise Refusal(Finding(Code.WRONG_ANATOMY, f"none of {names} was found with certainty"))
+    places = _sure(localizations)
     contradictions = [
         Finding(Code.POSITION_CONTRADICTS_ANATOMY, f"{first} does not lie {word} {second}")
         for first, second, axis, word in _ORDER
@@ -51,6 +74,109 @@ def require_head_and_neck(localizations: Mapping[str, Localization]) -> None:
     ]
     if contradictions:
         raise Refusal(*contradictions)
+    if len(places) <= FEW:
+        _refuse_turned(volume, look)
+    if not places:
+        names = ", ".join(known)
+        raise Refusal(Finding(Code.WRONG_ANATOMY, f"none of {names} was found with certainty"))
+    _refuse_parts(localizations, places, volume)
+
+
+def _sure(localizations: Mapping[str, Localization]) -> dict[str, Point]:
+    """Centres (x, y, z) of the landmarks that are relied on."""
+    return {
+        organ: found.centroid_lps
+        for organ in LANDMARKS
+        if (found := localizations.get(organ)) is not None
+        and found.present
+        and found.centroid_lps is not None
+        and found.score >= SURE_SCORE
+    }
+
+
+def _refuse_turned(volume: Volume, look: Look) -> None:
+    """Refuse a volume that shows a head and neck once it is turned."""
+    for turn in TURNS:
+        places = _sure(look(turned(volume, turn)))
+        right = all(_distance(places.get(a), places.get(b), axis) >= 0 for a, b, axis, _ in _ORDER)
+        if len(places) >= ENOUGH_LANDMARKS and right:
+            detail = f"head and neck are found once the scan is turned {turn.words}"
+            raise Refusal(Finding(Code.POSITION_CONTRADICTS_ANATOMY, detail))
+
+
+def _refuse_parts(
+    localizations: Mapping[str, Localization], places: Mapping[str, Point], volume: Volume
+) -> None:
+    """Refuse one landmark alone where others should be, and half a head."""
+    expected = _expected(localizations, places, volume, load_priors())
+    for organ, witnesses in _WITNESSES.items():
+        missed = organ in expected and not localizations[organ].present
+        if missed and witnesses <= places.keys() and _empty(volume, expected[organ]):
+            detail = f"{organ} should lie in the scan where there is nothing but air"
+            raise Refusal(Finding(Code.WRONG_ANATOMY, detail))
+    inside = [organ for organ, region in expected.items() if _shown(volume, region)]
+    seen = any(_agrees(localizations[organ], region, volume) for organ, region in expected.items())
+    if len(places) == 1 and inside and not seen:
+        detail = f"only {', '.join(places)} was found, not {', '.join(inside)} beside it"
+        raise Refusal(Finding(Code.WRONG_ANATOMY, detail))
+
+
+def _expected(
+    localizations: Mapping[str, Localization],
+    places: Mapping[str, Point],
+    volume: Volume,
+    priors: Priors,
+) -> dict[str, Region]:
+    """Where, along the volume's axes, the sure landmarks put those that are not sure."""
+    known = {}
+    for organ, place in places.items():
+        z, y, x = (float(mm) for mm in volume.grid.patient_to_axes(np.asarray(place)))
+        known[organ] = (z, y, x)
+    regions = {
+        organ: priors.search_region(organ, known)
+        for organ in LANDMARKS
+        if organ in localizations and organ not in places
+    }
+    return {organ: region for organ, region in regions.items() if region is not None}
+
+
+def _agrees(found: Localization, region: Region, volume: Volume) -> bool:
+    """Whether a landmark, though not sure, lies where it is expected."""
+    if not found.present or found.centroid_lps is None or found.score < SEEN_SCORE:
+        return False
+    at = volume.grid.patient_to_axes(np.asarray(found.centroid_lps))
+    return bool(np.all(np.abs(np.subtract(at, region.centre_mm)) <= region.half_mm))
+
+
+def _shown(volume: Volume, region: Region) -> bool:
+    """Whether the whole of a region lies in the scan, and no slice of it is blank."""
+    for axis in range(3):
+        extent = volume.grid.axis_mm(axis)
+        centre, half = region.centre_mm[axis], region.half_mm[axis]
+        if centre - half < extent[0] or centre + half > extent[-1]:
+            return False
+    offsets = volume.grid.axis_mm(0)
+    used = np.abs(offsets - region.centre_mm[0]) <= region.half_mm[0]
+    return all(plane.max() > plane.min() for plane in volume.hu[used])
+
+
+def _empty(volume: Volume, region: Region) -> bool:
+    """Whether the place lies well inside the scan, in slices that show something, and is air."""
+    axes = [volume.grid.axis_mm(axis) for axis in range(3)]
+    inside = []
+    for extent, centre in zip(axes, region.centre_mm, strict=True):
+        near = np.flatnonzero(np.abs(extent - centre) <= BALL_MM)
+        if not len(near) or centre - BALL_MM < extent[0] or centre + BALL_MM > extent[-1]:
+            return False
+        inside.append(slice(int(near[0]), int(near[-1]) + 1))
+    if any(plane.max() <= AIR_BELOW_HU for plane in volume.hu[inside[0]]):
+        return False
+    squares = [
+        (extent[part] - centre) ** 2
+        for extent, part, centre in zip(axes, inside, region.centre_mm, strict=True)
+    ]
+    ball = squares[0][:, None, None] + squares[1][:, None] + squares[2] <= BALL_MM**2
+    return float(np.mean(volume.hu[tuple(inside)][ball] > AIR_BELOW_HU)) < EMPTY
 
 
 def _distance(first: Point | None, second: Point | None, axis: int) -> float:

@@ -66,11 +66,27 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("contours: {tolerance_mm: 1}", r"contours\.tolerance_mm"),
         ("- a list", "keys and values"),
         ("organs: [", "cannot be read"),
+        ("organs: " + "[" * 5000, "nested deeper"),
+        ("organs: " + "[" * 30 + "]" * 30, "nested deeper"),
+        ("application: {a: &a [x], b: *a}", "alias"),
+        ("series: {select: [{image_type: [[AXIAL]]}]}", "list of words"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         loaded(tmp_path, text)
+
+
+def test_an_alias_bomb_ends_at_once(tmp_path: Path) -> None:
+    """Nine lists of nine of each other: a thousand million words."""
+    lists = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for one, before in zip("bcdefghi", "abcdefgh", strict=True):
+        lists.append(f"{one}: &{one} [{', '.join([f'*{before}'] * 9)}]")
+    text = "resources:\n  " + "\n  ".join(lists)
+    text += "\nseries: {select: [{image_type: [*i]}]}\n"
+    with pytest.raises(ConfigurationError, match="alias") as error:
+        loaded(tmp_path, text)
+    assert error.value.code == "SETTINGS"
 
 
 def test_organs_come_once_and_in_catalogue_order(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from oarflow.networks.card import Role
 from tests.oarflow.chain import save_model
-from tests.phantoms import make_series, write_series
+from tests.phantoms import make_series, texture, write_series
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RADIUS_MM = 14.0
@@ -66,12 +66,12 @@ def balls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     hu[np.broadcast_to(x**2 + (y + 12) ** 2 < 8**2, hu.shape)] = -990.0
     for cx, cy, cz in CENTRES_LPS.values():
         hu[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < RADIUS_MM**2] = 100.0
-    return hu
+    return hu + np.where(hu > -900, texture(x, y, z), 0.0)
 
 
 def nothing(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The same without balls."""
-    return np.minimum(balls(x, y, z), 0.0)
+    return np.minimum(balls(x, y, z), texture(x, y, z))
 
 
 def write_ct(folder: Path, **changes: object) -> Path:

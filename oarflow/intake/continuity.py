@@ -1,0 +1,177 @@
+"""Whether the slices' images follow one another as a body's do.
+
+A header says where a slice lies; only its neighbours can say whether its pixels are its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.errors import Code, Finding
+from oarflow.geometry import FloatArray
+from oarflow.intake.limits import (
+    AIR_AROUND,
+    AIR_HU,
+    COMPARED_FRACTION,
+    COMPARED_HU,
+    COMPARED_SIDE,
+    JUMP_FLOOR_HU,
+    JUMP_REACH,
+    MAX_FLIPPED,
+    MAX_JUMP_RATIO,
+    MAX_LOST,
+    MAX_UNLIKE,
+    NOTED_LOST,
+    NOTED_UNLIKE,
+    THIN_AIR_HU,
+    THIN_STEP_MM,
+    TISSUE_HU,
+)
+
+Hu = NDArray[np.float32]
+_BACK = slice(None, None, -1)
+_FLIPS = ((slice(None), _BACK), (_BACK, slice(None)), (_BACK, _BACK))
+
+
+@dataclass(frozen=True, eq=False)
+class Continuity:
+    """How n filled slices follow one another; 0 where too little of them can be compared.
+
+    unlike (n-2): the lesser difference of an inner slice from its neighbours, by that between them.
+    lost (n-2): part of the tissue of both neighbours of which an inner slice has no value.
+    jumps (n-1): difference of neighbours, by the median of those around it and the longer step.
+    flipped (n-1): difference of neighbours, by the least one once the upper slice is mirrored.
+    """
+
+    unlike: FloatArray
+    lost: FloatArray
+    jumps: FloatArray
+    flipped: FloatArray
+
+
+def judge_continuity(hu: Hu, offsets_mm: FloatArray) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Findings against slices of a volume (z, y, x), and remarks on what is less sure.
+
+    offsets_mm: (z) positions of the slices along their normal, ascending. Slices of one value are
+    left out. Findings: DUPLICATE_CONFLICT, DISCONTINUOUS_SLICES.
+    """
+    filled = np.flatnonzero([plane.max() > plane.min() for plane in hu])
+    findings = []
+    repeated = _repeated(hu, filled)
+    if repeated:
+        findings.append(
+            Finding(Code.DUPLICATE_CONFLICT, f"{repeated} slices show the image of another one")
+        )
+    if len(filled) < 2:
+        return tuple(findings), ()
+    steps = np.diff(np.asarray(offsets_mm, dtype=float)[filled])
+    found = measure(hu, filled, steps)
+    thick = steps > THIN_STEP_MM
+    around = thick[1:] | thick[:-1]
+    masked = _masked(hu)
+    reasons = (
+        (found.unlike > _limits(MAX_UNLIKE, around), "unlike both neighbours"),
+        (found.flipped > _limits(MAX_FLIPPED, thick), "followed by a mirrored one"),
+        (found.jumps > _limits(MAX_JUMP_RATIO, thick), "followed by one from elsewhere"),
+        ((found.lost > MAX_LOST) & (not masked), "empty where both neighbours show tissue"),
+    )
+    findings += [
+        Finding(Code.DISCONTINUOUS_SLICES, f"{int(held.sum())} slices are {words}")
+        for held, words in reasons
+        if held.any()
+    ]
+    remarks = (
+        ((found.unlike > NOTED_UNLIKE) & ~around, "differ more from both neighbours than these do"),
+        (found.lost > NOTED_LOST, "have no values where both neighbours show tissue"),
+    )
+    return tuple(findings), tuple(
+        f"{int(held.sum())} slices {words}" for held, words in remarks if held.any()
+    )
+
+
+def _limits(pair: tuple[float, float], thick: NDArray[np.bool_]) -> FloatArray:
+    return np.where(thick, pair[1], pair[0])
+
+
+def _repeated(hu: Hu, filled: Sequence[int] | NDArray[np.intp]) -> int:
+    """How many filled slices hold, value for value, what an earlier one holds."""
+    images = Counter(hashlib.sha256(np.ascontiguousarray(hu[k]).data).digest() for k in filled)
+    return sum(count - 1 for count in images.values())
+
+
+def _masked(hu: Hu) -> bool:
+    """Whether what lies around the patient was taken away: no air is left there."""
+    sample = hu[:, ::4, ::4]
+    return float(np.mean((sample > AIR_HU) & (sample < THIN_AIR_HU))) < AIR_AROUND
+
+
+def measure(hu: Hu, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuity:
+    """Compare neighbours among the filled slices where both have values. steps_mm: between them."""
+    stride = tuple(max(1, side // COMPARED_SIDE) for side in hu.shape[1:])
+    sample = hu[filled][:, :: stride[0], :: stride[1]]
+    known = sample > AIR_HU
+    values = np.clip(sample, *COMPARED_HU)
+    least = COMPARED_FRACTION * values[0].size
+    count = len(filled)
+    inner = range(1, count - 1)
+    return Continuity(
+        np.array([_unlike(values, known, k, least) for k in inner]),
+        np.array([_lost(sample, known, k, least) for k in inner]),
+        _jumps(np.array([_step(values, known, k, least) for k in range(count - 1)]), steps_mm),
+        np.array([_flipped(values, known, k, least) for k in range(count - 1)]),
+    )
+
+
+def _difference(first: Hu, second: Hu, where: NDArray[np.bool_]) -> float:
+    return float(np.abs(first - second)[where].mean())
+
+
+def _unlike(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+    where = known[k - 1] & known[k] & known[k + 1]
+    if where.sum() < least:
+        return 0.0
+    below, here, above = values[k - 1 : k + 2]
+    nearer = min(_difference(below, here, where), _difference(here, above, where))
+    return nearer / max(_difference(below, above, where), JUMP_FLOOR_HU)
+
+
+def _lost(sample: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+    tissue = (sample[k - 1] > TISSUE_HU[0]) & (sample[k + 1] > TISSUE_HU[0])
+    return float(np.mean(~known[k][tissue])) if tissue.sum() >= least else 0.0
+
+
+def _step(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+    where = known[k] & known[k + 1]
+    return _difference(values[k], values[k + 1], where) if where.sum() >= least else 0.0
+
+
+def _flipped(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+    where = known[k] & known[k + 1]
+    if where.sum() < least:
+        return 0.0
+    best = np.inf
+    for flip in _FLIPS:
+        shared = known[k] & known[k + 1][flip]
+        if 2 * shared.sum() >= where.sum():
+            best = min(best, _difference(values[k], values[k + 1][flip], shared))
+    return _difference(values[k], values[k + 1], where) / max(best, JUMP_FLOOR_HU)
+
+
+def _jumps(differences: FloatArray, steps_mm: FloatArray) -> FloatArray:
+    """Differences by the median around them; the scan's ends, where nothing follows, are 0."""
+    found = np.zeros(len(differences))
+    for k in range(2, len(differences) - 2):
+        near = [i for i in range(max(0, k - JUMP_REACH), k + JUMP_REACH + 1) if i != k]
+        near = [i for i in near if i < len(differences) and differences[i] > 0]
+        if len(near) < JUMP_REACH:
+            continue
+        longer = max(1.0, steps_mm[k] / float(np.median(steps_mm[near])))
+        usual = max(float(np.median(differences[near])), JUMP_FLOOR_HU)
+        found[k] = differences[k] / (usual * longer)
+    return found

@@ -1,0 +1,52 @@
+"""The scan as it would look had the patient been registered in another position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.geometry import Grid
+from oarflow.volume import Volume
+
+Hu = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """words: how the scan is turned. of: what it makes of the voxels (z, y, x).
+
+    sideways: rows and columns change places. head_down: the slices change their order.
+    """
+
+    words: str
+    of: Callable[[Hu], Hu]
+    sideways: bool = False
+    head_down: bool = False
+
+
+TURNS = (
+    Turn("by 180 degrees about the body's length", lambda hu: hu[:, ::-1, ::-1]),
+    Turn("by 90 degrees to one side", lambda hu: hu.mT[:, ::-1], sideways=True),
+    Turn("by 90 degrees to the other side", lambda hu: hu.mT[:, :, ::-1], sideways=True),
+    Turn("head for foot and left for right", lambda hu: hu[::-1, :, ::-1], head_down=True),
+    Turn("head for foot and front for back", lambda hu: hu[::-1, ::-1], head_down=True),
+)
+"""The other positions that a patient can be registered in; none is a mirror."""
+
+
+def turned(volume: Volume, turn: Turn) -> Volume:
+    """A near-axial volume turned, on a grid that lies anywhere in space."""
+    hu = np.ascontiguousarray(turn.of(volume.hu))
+    offsets = volume.grid.offsets_mm
+    y_mm, x_mm = volume.grid.spacing_yx
+    grid = Grid(
+        positions_lps=np.outer(-offsets[::-1] if turn.head_down else offsets, (0.0, 0.0, 1.0)),
+        x_direction=np.array([1.0, 0.0, 0.0]),
+        y_direction=np.array([0.0, 1.0, 0.0]),
+        spacing_yx=(x_mm, y_mm) if turn.sideways else (y_mm, x_mm),
+        shape=(hu.shape[0], hu.shape[1], hu.shape[2]),
+    )
+    return replace(volume, hu=hu, grid=grid)
