@@ -82,13 +82,17 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
         writer.writerows((*row[:3], f"{row[3]:.4f}") for row in rows)
 
 
-def table(rows: Sequence[Row], title: str, command: str) -> str:
-    """Markdown: mean Dice and spread of each method per organ, the last one's paired test."""
+def table(rows: Sequence[Row], title: str, command: str, about: str) -> str:
+    """Markdown: mean Dice and spread of each method per organ, the last one's paired test.
+
+    about: what was compared, in words.
+    """
     methods = list(dict.fromkeys(row[2] for row in rows))
     scores: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for case, organ, method, value in rows:
         scores[organ][method][case] = value
     lines = [f"# {title}", "", f"Made by `{command}`. Dice, mean and standard deviation.", ""]
+    lines += [about, ""]
     lines.append(f"| organ | n | {' | '.join(methods)} | p |")
     lines.append("| --- " * (len(methods) + 3) + "|")
     for organ, found in scores.items():
@@ -111,4 +115,5 @@ def _test(found: Mapping[str, Mapping[str, float]]) -> str:
     differences: NDArray[np.float64] = np.array([found[last][c] - found[best][c] for c in cases])
     if len(cases) < 6 or not differences.any():
         return "n too small"
-    return f"{float(stats.wilcoxon(differences).pvalue):.3f}"
+    p = float(stats.wilcoxon(differences).pvalue)
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

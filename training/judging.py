@@ -25,6 +25,16 @@ from training.experiment.unit import UNIT_NAME, run
 from training.localizers import compare
 from training.tuning import Score, score_case
 
+VIEWS_ABOUT = """\
+The tuning patients, maps on the coarse grid, voxels of a probability of at least 0.5. Weighted
+cross-entropy makes each view say an organ far beyond its surface, and a sagittal plane does not
+show which side it lies on; what the fusion learned from the fitting patients takes both back."""
+
+STEPS_ABOUT = """\
+The tuning patients; the mandible in the box of the reference's parotid, grown by 17 mm. One step: a
+network over the whole volume. Two steps: the parotid's network, then one that reads the box about
+its contour. The piece of mandible is called `Mandible_Ramus`, left and right."""
+
 
 def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -> None:
     """Score the models on the split's tuning patients; the table goes to output as CSV."""
@@ -62,7 +72,8 @@ def views(data: TrainingData, models: Path, output: Path, most: int | None, devi
     """C2F's table 1 on the split's tuning patients: each view against their fusion."""
     store = ModelStore.open(models, device=device)
     rows = list(view_scores(data.read(data.split.tune[:most]), store))
-    _write(rows, output, "C2F: each view against their fusion (the paper's table 1)", "views")
+    title = "C2F: each view against their fusion (the paper's table 1)"
+    _write(rows, output, title, "views --models C2F", VIEWS_ABOUT)
 
 
 def steps(
@@ -72,13 +83,14 @@ def steps(
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
     tuning = data.read(data.split.tune[:most])
     rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
-    _write(rows, output, "TWOSTEP: one step against two, the mandible about the parotid", "steps")
+    title = "TWOSTEP: one step against two, the mandible about the parotid"
+    _write(rows, output, title, "steps --models ONE TWO", STEPS_ABOUT)
 
 
-def _write(rows: Sequence[Row], output: Path, title: str, command: str) -> None:
+def _write(rows: Sequence[Row], output: Path, title: str, command: str, about: str) -> None:
     write_rows(rows, output.with_suffix(".csv"))
     made_by = f"python -m training {command} --data DATA"
-    output.write_text(table(rows, title, made_by), encoding="utf-8")
+    output.write_text(table(rows, title, made_by, about), encoding="utf-8")
 
 
 def slice_experiment(

@@ -99,7 +99,7 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
     assert set(localize(volume_of(cases[0]), store)) == set(ORGANS)
     rows = list(view_scores(cases[:1], store))
     assert {row[2] for row in rows} == {"axial", "coronal", "sagittal", FUSION}
-    assert "| Parotid_L | 1 |" in table(rows, "views", "a command")
+    assert "| Parotid_L | 1 |" in table(rows, "views", "a command", "about")
 
 
 def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:
