@@ -66,7 +66,7 @@ TURNED = Layout(((2, -1), (0, -1), (1, 1)))
 def hu(points: NDArray[np.float64]) -> NDArray[np.int16]:
     """A body whose HU tell where they were read: they grow to the left, back and head."""
     x, y, z = np.moveaxis(points, -1, 0)
-    values = np.where(np.hypot(x, y) < 55, 40 + x + 3 * y + 0.25 * z, -1000)
+    values = np.where(np.hypot(x, y) < 55, 40 + x + 3 * y + 0.5 * z, -1000)
     return np.asarray(np.rint(values), dtype=np.int16)
 
 

@@ -18,11 +18,12 @@ SPACING = (3.0, 2.0, 2.0)
 
 
 def made_up(case_id: str = "pt_1") -> Case:
-    """A block of water in air, with boxes for organs: parotids, cord, and a larynx too small."""
+    """A block of water, denser by 1 HU a slice, in air, with boxes for organs: parotids, cord, and a larynx too small."""
     ct = np.full(SHAPE, -1000, dtype=np.int16)
     body = np.zeros(SHAPE, dtype=bool)
     body[2:13, 4:28, 4:36] = True
     ct[body] = 20
+    ct += np.where(body, np.arange(SHAPE[0])[:, None, None], 0).astype(np.int16)
     masks = {}
     boxes = {
         "SpinalCord": np.s_[3:12, 20:23, 19:22],

@@ -34,7 +34,7 @@ def write_scan(folder: Path, step: float) -> list[float]:
     count = int(60 / step)
     z = step * np.arange(count)
     ct = np.full((count, 32, 40), -1000, dtype=np.int16)
-    ct[2:-2, 4:28, 4:36] = 20
+    ct[2:-2, 4:28, 4:36] = 20 + np.arange(2, count - 2)[:, None, None]
     mask = np.zeros(ct.shape, dtype=bool)
     held = (z >= LOW_MM) & (z <= HIGH_MM)
     mask[held, 10:18, 27:33] = True
