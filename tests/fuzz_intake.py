@@ -183,13 +183,16 @@ def _pixels(content: bytes) -> NDArray[np.integer]:
 
 
 def exchange_pixels(files: Files, base: Base, rng: random.Random) -> None:
-    """Pixels under each other's headers: of groups of six slices, or of two slices far apart."""
+    """Pixels under each other's headers: shuffled in sixes, or of two slices far apart.
+
+    Whole runs of slices that change places are another matter (docs/design.md).
+    """
     pixels = [_pixels(content) for content in files]
     order = list(range(len(files)))
     if rng.random() < 0.5:
         for start in range(0, len(order), 6):
             group = order[start : start + 6]
-            order[start : start + 6] = group[3:] + group[:3]
+            order[start : start + 6] = [group[k] for k in (2, 5, 0, 3, 1, 4) if k < len(group)]
     else:
         low = rng.randrange(1, len(order) - 9)
         high = rng.randrange(low + 8, len(order) - 1)

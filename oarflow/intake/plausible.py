@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from oarflow.errors import Code, Finding
 from oarflow.geometry import FloatArray
@@ -87,6 +86,8 @@ def soft_peak(hu: Sample) -> float | None:
         counts += np.histogram(plane, bins=len(counts), range=(low, high))[0]
     if counts.sum() < MIN_TISSUE_FRACTION * hu.size:
         return None
+    from scipy import ndimage  # noqa: PLC0415  (a third of a second at every start)
+
     smooth = ndimage.gaussian_filter1d(counts, PEAK_BLUR_HU / _BIN_HU, mode="constant")
     inner = smooth[1:-1]
     peaks = (inner >= smooth[:-2]) & (inner > smooth[2:]) & (inner >= PEAK_SHARE * smooth.max())

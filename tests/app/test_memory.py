@@ -30,6 +30,7 @@ def run_part(device: str) -> Run:
         journal=SimpleNamespace(record=SimpleNamespace(intake=None, stages={})),
         setup=SimpleNamespace(when=datetime(2026, 1, 2, tzinfo=UTC), device=device, settings={}),
         session=SimpleNamespace(started=0.0, settings=Settings()),
+        store=SimpleNamespace(ran={}),
     )
     return _Case._result(cast(_Case, case), ExitStatus.REFUSED).run
 

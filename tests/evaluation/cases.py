@@ -18,7 +18,10 @@ SPACING = (3.0, 2.0, 2.0)
 
 
 def made_up(case_id: str = "pt_1") -> Case:
-    """A block of water, denser by 1 HU a slice, in air, with boxes for organs: parotids, cord, and a larynx too small."""
+    """A block of water in air, with boxes for organs: parotids, cord, and a larynx too small.
+
+    The water is denser by 1 HU a slice: no two slices are alike.
+    """
     ct = np.full(SHAPE, -1000, dtype=np.int16)
     body = np.zeros(SHAPE, dtype=bool)
     body[2:13, 4:28, 4:36] = True
