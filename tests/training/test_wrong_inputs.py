@@ -79,7 +79,9 @@ def test_a_refused_ct_of_a_clinic_is_left_out(
     for name in ("a", "b"):
         made = patient(1)
         masks = {"Parotid_L": made.masks["Parotid_L"]}
-        case = Case(name, made.ct, (3.0, 4.0, 4.0), masks)
+        # Denser by 1 HU a slice: no two slices of a real scan are alike.
+        ct = made.ct + np.arange(len(made.ct), dtype=np.int16)[:, None, None]
+        case = Case(name, ct, (3.0, 4.0, 4.0), masks)
         write_ct(case, tmp_path / name / "ct")
         write_references(case, tmp_path / name / "ct", tmp_path / name / "rs.dcm")
     sorted((tmp_path / "b" / "ct").iterdir())[16].unlink()
