@@ -30,7 +30,8 @@ _PLACES = 6
 
 
 def prepare() -> None:
-    """Give the process a user name, a home that it can write, and quiet libraries.
+    """Give the process a user name, a home that it can write, and libraries that are quiet and
+    wait for their turn asleep.
 
     Raises ConfigurationError NO_TEMPORARY_FOLDER.
     """
@@ -51,6 +52,8 @@ def prepare() -> None:
     os.environ["HOLOSCAN_LOG_LEVEL"] = "OFF"  # at any other it quotes exceptions
     os.environ.pop("GXF_LOG_LEVEL", None)  # overrules it, and a wrong value aborts
     os.environ.setdefault("MPLBACKEND", "Agg")
+    # Threads that spin while they wait take the processor from those they wait for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def configure_logging(debug: bool = False) -> None:
