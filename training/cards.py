@@ -29,9 +29,6 @@ window {{ window }} HU |
 | trained on | {{ card.training.data }}: {{ card.training.cases }} patients, \
 {{ card.training.labels }} |
 | training | {{ card.training.steps }} steps, {{ card.training.minutes }} minutes |
-{%- if card.members %}
-| members | {{ card.members | length }}, of seeds {{ seeds }}; steps and minutes are of all |
-{%- endif %}
 | commit | {{ card.training.commit }} |
 {%- if card.training.recorded %}
 | record | configuration, data and commit as the training wrote them down |
@@ -104,7 +101,6 @@ def write_pages(models: Path, output: Path) -> None:
         page = template.render(
             card=card,
             names=names,
-            seeds=", ".join(str(member.configuration["seed"]) for member in card.members),
             offsets=", ".join(f"{channel.offset_mm:g}" for channel in card.channels),
             window=" to ".join(f"{edge:g}" for edge in card.channels[0].window),
             patch="the whole volume"

@@ -54,11 +54,6 @@ def parser() -> argparse.ArgumentParser:
     about = "write a network into the models, as its checkpoint says that it was trained"
     export = command("export", _export, about, unread, network, models)
     export.add_argument("--version", default="1.0.0")
-    about = "make networks that differ in their seed only into one that answers with their mean"
-    ensemble = command("ensemble", _ensemble, about)
-    ensemble.add_argument("--models", type=Path, nargs="+", required=True, help="models folders")
-    ensemble.add_argument("--output", type=Path, required=True, help="models folder of the means")
-    ensemble.add_argument("--version", default="1.0.0")
     about = "learn how the coarse views of a models folder are fused (C2F)"
     command("fusion", _fusion, about, data, models, some, device)
 
@@ -224,10 +219,6 @@ def _export(options: Options) -> None:
         data_name=options.data_name,
         data=None if options.data is None else lambda: _data(options),
     )
-
-
-def _ensemble(options: Options) -> None:
-    commands.ensemble(options.models, options.output, options.version)
 
 
 def _fusion(options: Options) -> None:

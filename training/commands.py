@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence, Sized
+from collections.abc import Callable, Collection, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +18,12 @@ from rich.progress import (
 )
 
 from datasets.derived.store import ORGANS as DERIVED_ORGANS
-from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, ModelCard
+from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
 from training.checkpoint import Origin, Record, commit, read_checkpoint
 from training.configuration import Configuration, shipped
 from training.data import TrainingData
-from training.ensemble import unite
 from training.export import export
 from training.fusion import export_fusion, fit_fusion
 from training.loop import Report, train
@@ -103,7 +102,7 @@ def ship(
         version=version,
         recorded=known is not None,
     )
-    _tell(card)
+    sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
     if card.training.steps < configuration.steps:
         LOGGER.warning("its training ended at step %d, before its end", card.training.steps)
 
@@ -152,16 +151,6 @@ def fusion(data: TrainingData, models: Path, patients: int | None, device: str) 
     store = ModelStore.open(models, device=device)
     fitted = data.split.fit[:patients]
     card = export_fusion(fit_fusion(data.read(fitted), store), store, len(fitted))
-    _tell(card)
-
-
-def ensemble(folders: Sequence[Path], output: Path, version: str) -> None:
-    """Write the means of the networks that all models folders hold into the output folder."""
-    for card in unite(folders, output, version):
-        _tell(card)
-
-
-def _tell(card: ModelCard) -> None:
     sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
 
 

@@ -68,24 +68,18 @@ def torchscript(network: nn.Module) -> bytes:
     return buffer.getvalue()
 
 
-def shape_of(configuration: Configuration) -> dict[str, int]:
-    """What an input of the network looks like, for `greatest_difference`."""
-    return {
-        "channels": configuration.in_channels,
-        "dimensions": configuration.dimensions,
-        "multiple": configuration.multiple,
-    }
-
-
-def greatest_difference(
-    network: nn.Module, file: bytes, *, channels: int, dimensions: int, multiple: int
-) -> float:
+def greatest_difference(network: nn.Module, file: bytes, configuration: Configuration) -> float:
     """Greatest difference in logits, file against network, over three sizes and batches."""
     module = load_network(file, torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
+    multiple = max(16, configuration.multiple)
     for count, batch in ((2, 1), (3, 3), (4, 2)):
-        shape = (batch, channels, *[count * max(16, multiple)] * dimensions)
+        shape = (
+            batch,
+            configuration.in_channels,
+            *[count * multiple] * configuration.dimensions,
+        )
         image: Tensor = torch.randn(shape, generator=generator)
         with torch.inference_mode():
             difference = (network(image) - module(image)).abs().max()
@@ -116,7 +110,7 @@ def export(
     if configuration.unions:
         network = UnitedNetwork(network, configuration.organs, configuration.unions).eval()
     file = torchscript(network)
-    difference = greatest_difference(network, file, **shape_of(configuration))
+    difference = greatest_difference(network, file, configuration)
     if difference > AGREEMENT:
         raise ValueError(f"{configuration.name}: export differs by {difference:.2g} from training")
     folder = models / configuration.name

@@ -141,8 +141,6 @@ class ModelCard(Strict):
     threshold: the probability at which the organ's surface lies.
     least_cc: by organ, the volume in cm3 below which it counts as absent: what the network finds of
         an organ that is hardly in the scan is no contour of it.
-    members: how each was trained of the networks whose mean this one is; training then speaks of
-        all of them, its steps and minutes added up.
     """
 
     schema_version: Literal[1] = 1
@@ -166,7 +164,6 @@ class ModelCard(Strict):
     architecture: str
     parameters: int
     training: Training
-    members: tuple[Training, ...] = ()
     validation: Validation | None = None
     note: str = ""
 

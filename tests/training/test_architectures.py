@@ -11,7 +11,7 @@ from torch import nn
 from tests.training.patients import ORGANS, small
 from training.architectures import build_network
 from training.configuration import Configuration, read_configuration, shipped
-from training.export import greatest_difference, rounded, shape_of, torchscript
+from training.export import greatest_difference, rounded, torchscript
 
 COMPACT_ENCODER: dict[str, Any] = {
     "architecture": "encoder_unet",
@@ -66,7 +66,7 @@ def test_an_encoder_unet_keeps_the_extent_and_its_export_agrees(backbone: str) -
     network = rounded(build_network(configuration).eval())
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 1, 64, 96)
-    assert greatest_difference(network, torchscript(network), **shape_of(configuration)) < 1e-4
+    assert greatest_difference(network, torchscript(network), configuration) < 1e-4
 
 
 @pytest.mark.parametrize("units", [0, 2])
@@ -85,7 +85,7 @@ def test_a_multi_class_unet_has_a_channel_for_what_is_no_organ(units: int) -> No
         image = torch.rand(1, 3, 32, 32)
         assert network(image).shape == (1, 3, 32, 32)
         torch.testing.assert_close(network(image), network(image * 7 + 3), rtol=1e-3, atol=1e-3)
-    assert greatest_difference(network, torchscript(network), **shape_of(configuration)) < 1e-4
+    assert greatest_difference(network, torchscript(network), configuration) < 1e-4
 
 
 def test_dropout_acts_in_training_only() -> None:

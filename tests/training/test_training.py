@@ -20,7 +20,7 @@ from training.agreement import agreements
 from training.architectures import ResidualUNet
 from training.checkpoint import Origin
 from training.configuration import Configuration
-from training.export import export, greatest_difference, rounded, shape_of, torchscript
+from training.export import export, greatest_difference, rounded, torchscript
 from training.loop import LOG_NAME, build_network, train
 from training.samplers import sampler_for
 from training.tuning import score_case, volume_of
@@ -178,10 +178,10 @@ def test_the_export_agrees_with_the_network_at_three_sizes(dimensions: int) -> N
     )
     network = rounded(build_network(configuration).eval())
     file = torchscript(network)
-    assert greatest_difference(network, file, **shape_of(configuration)) < 1e-4
+    assert greatest_difference(network, file, configuration) < 1e-4
     with torch.no_grad():
         next(iter(network.parameters())).add_(0.5)
-    assert greatest_difference(network, file, **shape_of(configuration)) > 1e-3
+    assert greatest_difference(network, file, configuration) > 1e-3
 
 
 def test_an_export_that_disagrees_is_not_written(
@@ -189,7 +189,7 @@ def test_an_export_that_disagrees_is_not_written(
 ) -> None:
     configuration = small(steps=1)
     train(sampler_for(CASES, configuration), configuration, tmp_path / "work" / "Parotid_L")
-    monkeypatch.setattr("training.export.greatest_difference", lambda *_, **__: 0.1)
+    monkeypatch.setattr("training.export.greatest_difference", lambda *_: 0.1)
     with pytest.raises(ValueError, match=r"differs by 0\.1"):
         ship(configuration, tmp_path / "work", tmp_path / "models")
     assert not (tmp_path / "models").exists()
