@@ -11,6 +11,7 @@ import pytest
 from datasets.cases import Case, LazyMasks
 from datasets.derived.store import DerivedLabels, write_labels
 from evaluation.calibrate import Calibration, Known, network_spreads, worst
+from evaluation.held_against import derived_labels, label_agreement
 from evaluation.out_of_fold import page as fold_page
 from evaluation.planted import (
     HALVED,
@@ -25,8 +26,6 @@ from evaluation.plausibility import (
     NETWORK,
     REFERENCE,
     Verdict,
-    derived_labels,
-    label_agreement,
 )
 from evaluation.plausibility_page import page
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
@@ -189,24 +188,35 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
 
 
 def test_derived_labels_count_where_they_say_anything(tmp_path: Path) -> None:
-    """A label on slices 2 to 4 of six, of which the CT's first and last were not published."""
-    body = np.ones((6, 4, 4), dtype=bool)
-    body[[0, 5]] = False
-    label = np.zeros((6, 4, 4), dtype=bool)
-    label[2:5, :2] = True
-    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": label}, (2, 4)))
-    case = Case("pt_1", np.zeros((6, 4, 4), dtype=np.int16), (3.0, 2.0, 2.0), LazyMasks((), _none),
-                body)  # fmt: skip
+    """A label on slices 2 to 12 of 14, of which the CT's first and last were not published."""
+    body = np.ones((14, 4, 4), dtype=bool)
+    body[[0, 13]] = False
+    label = np.zeros((14, 4, 4), dtype=bool)
+    label[2:13, :2] = True
+    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": label}, (2, 12)))
+    case = Case("pt_1", np.zeros((14, 4, 4), dtype=np.int16), (3.0, 2.0, 2.0),
+                LazyMasks((), _none), body)  # fmt: skip
     labels = derived_labels(case, tmp_path)
-    assert labels.slices == (1, 3)
-    assert labels.masks["Brain"].shape == (4, 4, 4)
-    values = np.zeros((4, 4, 4), dtype=np.float32)
+    assert labels.slices == (1, 11)
+    assert labels.masks["Brain"].shape == (12, 4, 4)
+    values = np.zeros((12, 4, 4), dtype=np.float32)
     values[:, :2] = 1.0
     brain = Segmentation("Brain", Status.SEGMENTED, ProbabilityField(values, (0, 0, 0)))
-    assert label_agreement(labels, brain) == 1.0, "slice 1, of which nothing is known, is left out"
+    assert label_agreement(labels, brain) == 1.0, "slice 0, of which nothing is known, is left out"
     assert label_agreement(labels, Segmentation("Brain", Status.ABSENT)) == 0.0
     assert label_agreement(labels, Segmentation("Trachea", Status.ABSENT)) is None
     assert derived_labels(case, None).masks == {}
+
+
+def test_a_contour_mostly_where_no_label_knows_is_held_against_nothing() -> None:
+    label = np.ones((12, 4, 4), dtype=bool)
+    item = Segmentation(
+        "Brain",
+        Status.SEGMENTED,
+        ProbabilityField(np.ones((12, 4, 4), dtype=np.float32), (0, 0, 0)),
+    )
+    assert label_agreement(DerivedLabels({"Brain": label}, (1, 11)), item) == 1.0
+    assert label_agreement(DerivedLabels({"Brain": label}, (2, 11)), item) is None
 
 
 def _none(organ: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
