@@ -21,6 +21,7 @@ from evaluation.planted import (
     SWAPPED,
     Planted,
     faults,
+    without_half,
 )
 from evaluation.plausibility import (
     NETWORK,
@@ -34,7 +35,7 @@ from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
-from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation, Side, Status
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 
 PLANE_CC = 2.2
@@ -137,6 +138,37 @@ def test_limits_are_what_good_contours_showed(scene: Scene) -> None:
     far = worst(Known("b", moved(scene, 12.0), scene, 0.9), measures)
     near = worst(Known("c", moved(scene, 1.0), scene, 0.9), measures)
     assert far[Family.CENTRE] > 4 > near[Family.CENTRE]
+
+
+def derived_contour(scene: Scene, cut: frozenset[Side] = frozenset()) -> Contour:
+    """The left ball as an organ learned from derived labels."""
+    contour = scene.contours["Parotid_L"]
+    model = ModelIdentity("m", "1", "0", derived_labels=True)
+    return replace(contour, item=replace(contour.item, model=model), cut=cut)
+
+
+def test_a_side_that_few_contours_show_is_held_against_all_sides(scene: Scene) -> None:
+    """Twelve contours, of which the scan cuts eleven below."""
+    below = frozenset({Side.INFERIOR})
+    contours = [derived_contour(scene, below if number else frozenset()) for number in range(12)]
+    shown = [Known(str(number), one, scene, 0.9) for number, one in enumerate(contours)]
+    spreads = network_spreads(shown)["Parotid_L"]
+    assert spreads["end_superior"].n == 12
+    assert spreads["end_inferior"].n == spreads["beyond_inferior"].n == 5 * 12 + 1
+
+
+def test_signs_of_one_side_are_calibrated_together(scene: Scene) -> None:
+    """A half ball, by 2 deviations blunter and by 3 shorter than usual: five by the root of two."""
+    item = scene.contours["Parotid_L"].item
+    assert item.field is not None
+    half = replace(item, field=without_half(item.field, 0, high=True))
+    known = Known("a", contour_of(volume(), half, CATALOGUE), scene, 0.5)
+    spreads = {
+        "end_superior": Spread(50, known.signs["end_superior"] - 0.2, 0.1, 0.1),
+        "face_superior": Spread(50, known.signs["face_superior"] + 12.0, 4.0, 4.0),
+    }
+    measures = Measures(Priors({}, {}), Limits({}, {"Parotid_L": spreads}, {}))
+    assert worst(known, measures)[Family.CUT] == pytest.approx((2 + 3) / 2**0.5)
 
 
 def moved(scene: Scene, mm: float) -> Contour:
