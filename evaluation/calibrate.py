@@ -17,18 +17,22 @@ import numpy as np
 from datasets.openkbp import OpenKbp
 from evaluation.application import model_files
 from evaluation.calibration_cache import Predictions, published
+from evaluation.held_against import (
+    derived_labels,
+    label_agreement,
+    reference_agreement,
+)
 from evaluation.reference_scenes import (
     openkbp_references,
     openkbp_split,
 )
-from oarflow.metrics import dice
 from oarflow.organs import Catalogue
-from oarflow.plausibility.evidence import Contour, Scene, gather
+from oarflow.plausibility.evidence import FACES, Contour, Scene, gather
 from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
+from oarflow.plausibility.sides import cuts
 from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family, places, signs
 from oarflow.priors import Priors, Spread
-from oarflow.structures import ProbabilityField
 
 GOOD_DICE = 0.7
 """A contour with a Dice over this is good."""
@@ -47,6 +51,9 @@ localizer that went wrong, and a limit that lets those pass would let every shif
 ROOM = 1.1
 """Limits lie this much beyond what the few tuning patients and the references ask for; those out of
 fold are many, and speak for themselves."""
+
+ENOUGH_OF_A_SIDE = 10
+"""So many contours make a spread of one side of an organ."""
 
 LEAST_LIMIT = 3.0
 """No limit is closer than so many standard deviations."""
@@ -74,24 +81,29 @@ class Known:
 
 
 def predicted(
-    cases: OpenKbp, ids: Iterable[str], predictions: Predictions, catalogue: Catalogue
+    cases: OpenKbp,
+    ids: Iterable[str],
+    predictions: Predictions,
+    catalogue: Catalogue,
+    labels: Path | None = None,
 ) -> Iterator[Known]:
-    """The networks' contours of these patients, with their Dice; wrong labels are no reference."""
-    excluded = openkbp_split().excluded
+    """The networks' contours of these patients, with their Dice; wrong labels are no reference.
+
+    labels: folder of derived labels, which are the references of organs learned from such.
+    """
     for case_id in ids:
-        case = published(cases[case_id])
+        stored = cases[case_id]
+        case = published(stored)
         found = predictions.of(case)
         scene = gather(found.volume, found.segmentations, catalogue)
-        for organ, contour in scene.contours.items():
-            reference = None
-            if organ in case.masks and (organ, case_id) not in excluded:
-                drawn = case.masks[organ]
-                reference = drawn if drawn.any() else None
-            assert contour.item.field is not None
-            mask = whole(contour.item.field, found.volume.hu.shape)
-            yield Known(
-                case_id, contour, scene, None if reference is None else dice(mask, reference)
+        derived = derived_labels(stored, labels)
+        for contour in scene.contours.values():
+            agreed = (
+                label_agreement(derived, contour.item)
+                if contour.derived
+                else reference_agreement(case, contour.item)
             )
+            yield Known(case_id, contour, scene, agreed)
 
 
 def drawn(cases: OpenKbp, ids: Iterable[str], catalogue: Catalogue) -> Iterator[Known]:
@@ -102,15 +114,6 @@ def drawn(cases: OpenKbp, ids: Iterable[str], catalogue: Catalogue) -> Iterator[
             scene = gather(volume, items, catalogue)
             for contour in scene.contours.values():
                 yield Known(case_id, contour, scene, 1.0)
-
-
-def whole(
-    field: ProbabilityField, shape: tuple[int, ...]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """A field's mask on the whole grid."""
-    mask = np.zeros(shape, dtype=np.bool_)
-    mask[field.box] = field.mask
-    return mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,21 +136,23 @@ def calibrated(
     priors: Priors,
     catalogue: Catalogue,
     *,
+    labels: Path | None = None,
     folds: Sequence[Path] = (),
 ) -> Calibration:
     """The limits. openkbp: folder of training patients; cache: of predictions.
 
+    labels: of derived labels, for organs learned from such; without, theirs set spreads alone.
     folds: models folders, the K-th of them trained with `--fold K/N`. Their own spreads stand for
     the shipped networks'; how far good contours go beyond them is what is asked.
     """
     cases, split = OpenKbp(openkbp), openkbp_split()
-    contours = list(predicted(cases, split.tune, Predictions(models, cache), catalogue))
+    contours = list(predicted(cases, split.tune, Predictions(models, cache), catalogue, labels))
     networks = network_spreads(contours)
     files = {model.folder: model.sha256 for model in model_files(models)}
     measures = Measures(priors, Limits({}, networks, files))
     references = drawn(cases, (*split.fit, *split.tune), catalogue)
     by_reference = [worst(one, measures) for one in references]
-    by_network = list(_held_out(contours, measures))
+    by_network = [list(_held_out(contours, measures, derived=kind)) for kind in (False, True)]
     apart = [
         one
         for number, folder in enumerate(folds, start=1)
@@ -159,10 +164,10 @@ def calibrated(
         )
     ]
     of_folds = replace(measures, limits=replace(measures.limits, networks=network_spreads(apart)))
-    by_fold = list(_held_out(apart, of_folds))
+    by_fold = list(_held_out(apart, of_folds, derived=False))
     families = {}
     for family in Family:
-        few = [by_reference, by_network] if family in OF_CONTOURS else [by_network]
+        few = [by_reference, *by_network] if family in OF_CONTOURS else by_network
         families[family] = _limit(family, few, by_fold)
     limits = replace(of_folds.limits, families=families)
     return Calibration(
@@ -170,16 +175,21 @@ def calibrated(
     )
 
 
-def _held_out(contours: Sequence[Known], measures: Measures) -> Iterator[Mapping[Family, float]]:
+def _held_out(
+    contours: Sequence[Known], measures: Measures, *, derived: bool
+) -> Iterator[Mapping[Family, float]]:
     """The worst of every good contour, against spreads of all patients but its own.
 
-    Thirty contours an organ make a spread: what it was measured on lies too well inside it.
+    derived: of organs learned from derived labels, or of the others alone: neither kind's share of
+    false alarms is to hide in the other's. Thirty contours an organ make a spread: what it was
+    measured on lies too well inside it.
     """
     for case in dict.fromkeys(one.case for one in contours):
         others = network_spreads([one for one in contours if one.case != case])
         apart = replace(measures, limits=replace(measures.limits, networks=others))
         for one in contours:
-            if one.case == case and one.dice is not None and one.dice > GOOD_DICE:
+            good = one.dice is not None and one.dice > GOOD_DICE
+            if one.case == case and one.contour.derived == derived and good:
                 yield worst(one, apart)
 
 
@@ -197,9 +207,26 @@ def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
             if SIGNS[name].family not in OF_CONTOURS or one.contour.derived:
                 values[one.contour.item.organ][name].append(value)
     return {
-        organ: {name: Spread.of(found, SIGNS[name].least) for name, found in row.items()}
+        organ: {
+            name: Spread.of(found, SIGNS[name].least) for name, found in _of_all_sides(row).items()
+        }
         for organ, row in values.items()
     }
+
+
+def _of_all_sides(row: Mapping[str, list[float]]) -> Mapping[str, list[float]]:
+    """A row of values by sign; a side on which few can be judged is given those of all sides.
+
+    Lungs run out of most scans below: what few show there is no spread, and a lung cut short there
+    would be held against nothing.
+    """
+    found = dict(row)
+    for prefix in ("end", "beyond"):
+        names = [f"{prefix}_{side.value}" for faces in FACES for side in faces]
+        every = [value for name in names for value in row.get(name, ())]
+        few = [name for name in names if len(row.get(name, ())) < ENOUGH_OF_A_SIDE]
+        found |= dict.fromkeys(few, every) if every else {}
+    return found
 
 
 def worst(one: Known, measures: Measures) -> Mapping[Family, float]:
@@ -212,6 +239,9 @@ def worst(one: Known, measures: Measures) -> Mapping[Family, float]:
         score = spread.score(value)
         against = max(score if sign.high else 0.0, -score if sign.low else 0.0)
         found[sign.family] = max(found.get(sign.family, 0.0), against)
+    organ = one.contour.item.organ
+    for cut in cuts(one.signs, lambda name: measures.spread(organ, name)):
+        found[Family.CUT] = max(found.get(Family.CUT, 0.0), cut.score)
     for place in places(one.contour, one.scene, measures.priors):
         found[Family.PLACE] = max(found.get(Family.PLACE, 0.0), abs(place.score))
     return found

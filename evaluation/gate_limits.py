@@ -22,7 +22,13 @@ from evaluation.application import ROOT
 from oarflow.errors import Refusal
 from oarflow.intake import read_volume
 from oarflow.intake.continuity import measure
-from oarflow.intake.limits import MAX_FLIPPED, MAX_JUMP_RATIO, MAX_UNLIKE, SOFT_PEAK_HU
+from oarflow.intake.limits import (
+    MAX_EXCHANGED,
+    MAX_FLIPPED,
+    MAX_JUMP_RATIO,
+    MAX_UNLIKE,
+    SOFT_PEAK_HU,
+)
 from oarflow.intake.plausible import soft_peak
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
@@ -33,7 +39,16 @@ PAGE = ROOT / "docs" / "results" / "gate.md"
 STRIDES = (1, 2, 4)
 """Every slice, every second, every fourth: as if the scan had been taken with thicker ones."""
 
-SIGNS = ("unlike", "flipped", "jumps")
+LIMITS = {
+    "unlike": MAX_UNLIKE,
+    "flipped": MAX_FLIPPED,
+    "jumps": MAX_JUMP_RATIO,
+    "exchanged": MAX_EXCHANGED,
+}
+"""By sign: of thin slices, and of thick ones."""
+
+REMARKS = ("neighbours", "each other's place")
+"""In the gate's remarks on slices that may not follow one another."""
 
 
 @dataclass
@@ -56,7 +71,7 @@ class Measured:
             self.refused.append(f"{name}: {refusal.code}")
             return
         volume = intake.volume
-        self.remarked += any("neighbours" in note for note in intake.notes)
+        self.remarked += any(word in note for note in intake.notes for word in REMARKS)
         for stride in STRIDES:
             for sign, value in _worst(volume, stride):
                 self.worst.setdefault((sign, stride), []).append(value)
@@ -81,14 +96,17 @@ def _worst(volume: Volume, stride: int) -> Iterator[tuple[str, float]]:
     filled = np.flatnonzero([plane.max() > plane.min() for plane in hu])
     steps = np.diff(volume.grid.offsets_mm[::stride][filled])
     found = measure(hu, filled, steps)
-    for sign in SIGNS:
-        values = getattr(found, sign)
+    yield "exchanged", found.exchange.ratio
+    for sign, values in (
+        ("unlike", found.unlike),
+        ("flipped", found.flipped),
+        ("jumps", found.jumps),
+    ):
         yield sign, float(values.max()) if len(values) else 0.0
 
 
 def page(found: Measured) -> str:
     """The page's text."""
-    limits = {"unlike": MAX_UNLIKE, "flipped": MAX_FLIPPED, "jumps": MAX_JUMP_RATIO}
     lines = [
         "# The input gate on good CTs",
         "",
@@ -103,7 +121,7 @@ def page(found: Measured) -> str:
     ]
     for (sign, stride), values in sorted(found.worst.items()):
         worst = ", ".join(f"{v:.2f}" for v in sorted(values)[: -len(STRIDES) - 1 : -1])
-        low, high = limits[sign]
+        low, high = LIMITS[sign]
         every = {1: "all", 2: "every second", 4: "every fourth"}[stride]
         lines.append(
             f"| {sign} | {every} | {len(values)} | {np.median(values):.2f} | {worst} "

@@ -7,18 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from datasets.cases import Case
-from datasets.derived.store import DerivedLabels, read_labels
+from datasets.derived.store import DerivedLabels
 from datasets.labels import doubts
 from datasets.openkbp import OpenKbp
-from evaluation.calibrate import GOOD_DICE, whole
+from evaluation.calibrate import GOOD_DICE
 from evaluation.calibration_cache import Predicted, Predictions, published
+from evaluation.held_against import derived_labels, label_agreement, reference_agreement
 from evaluation.planted import faults, with_item
 from evaluation.reference_scenes import openkbp_split, references
 from oarflow.fields import dice_of
-from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
 from oarflow.plausibility.rules import Flag, Measures, judge, judge_all
@@ -111,7 +109,7 @@ class Judge:
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
             derived = item.model is not None and item.model.derived_labels
-            agreed = label_agreement(labels, item) if derived else _agreement(case, item)
+            agreed = label_agreement(labels, item) if derived else reference_agreement(case, item)
             why = "" if agreed is None or derived else said[item.organ]
             blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived)
             yield _verdict(item, blank, flags.get(item.organ, ()))
@@ -135,44 +133,6 @@ class Judge:
             left = dice_of(field, before)
             blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
-
-
-def _agreement(case: Case, item: Segmentation) -> float | None:
-    """Dice with the reference, None where there is none."""
-    if item.organ not in case.masks or (item.organ, case.id) in openkbp_split().excluded:
-        return None
-    drawn = case.masks[item.organ]
-    if not drawn.any():
-        return None
-    return 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
-
-
-def derived_labels(case: Case, folder: Path | None) -> DerivedLabels:
-    """A case's derived labels on the slices that `published` keeps; none where it has none.
-
-    folder: of `<case>.npz`; None for no labels at all.
-    """
-    path = None if folder is None else folder / f"{case.id}.npz"
-    if path is None or not path.is_file():
-        return DerivedLabels({}, (0, -1))
-    labels = read_labels(path)
-    if case.body is None or not case.body.any():
-        return labels
-    planes = np.flatnonzero(case.body.any(axis=(1, 2)))
-    first, last = int(planes[0]), int(planes[-1])
-    masks = {organ: mask[first : last + 1] for organ, mask in labels.masks.items()}
-    return DerivedLabels(masks, (labels.slices[0] - first, labels.slices[1] - first))
-
-
-def label_agreement(labels: DerivedLabels, item: Segmentation) -> float | None:
-    """Dice with the derived label on the slices of which it says anything; None without one."""
-    drawn = labels.masks.get(item.organ)
-    if drawn is None or not drawn.any():
-        return None
-    if item.field is None:
-        return 0.0
-    known = slice(max(labels.slices[0], 0), labels.slices[1] + 1)
-    return dice(whole(item.field, drawn.shape)[known], drawn[known])
 
 
 def _verdict(item: Segmentation, blank: Verdict, flags: Sequence[Flag]) -> Verdict:

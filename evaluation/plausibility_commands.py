@@ -36,6 +36,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     add("--openkbp", type=Path, help="training patients (default: in OARFLOW_DATA)")
     add("--models", type=Path, default=Path("models"))
     add("--cache", type=Path, default=CACHE, help="what the networks said")
+    add("--derived", type=Path, help="their derived labels, for organs learned from such")
     add("--folds", type=Path, nargs="+", default=(), help="models folders, the K-th of fold K/N")
     add("--page", type=Path, default=Path("docs/results/calibration.md"), help="of the folds")
     add("--output", type=Path, help="default: oarflow/plausibility/limits.json")
@@ -80,6 +81,7 @@ def _calibrate(flags: argparse.Namespace) -> None:
         flags.cache,
         load_priors(),
         load_catalogue(),
+        labels=flags.derived,
         folds=flags.folds,
     )
     command = shown(flags.command_line)

@@ -218,18 +218,25 @@ def _limits(limits: Limits) -> str:
 
 
 _METHOD = """\
-- What any contour shows (volume, ratio of a pair, place among the others, ends, shape, voxels, look
-  of the CT) is held against the references of OpenKBP's 170 training patients, wrong labels left
-  out (`oarflow/priors.json`). For organs that OpenKBP lacks: 35 scans of tcia-oars, without voxels.
+- What any contour shows (volume, ratio of a pair, place among the others, ends, what lies beyond
+  them, parts that it should hold, shape, voxels, look of the CT) is held against the references of
+  OpenKBP's 170 training patients, wrong labels left out (`oarflow/priors.json`). For organs that
+  OpenKBP lacks: 35 scans of tcia-oars, without voxels.
 - What only a network shows (agreement with the localizer, doubt) is held against the networks' own
   contours of the 34 tuning patients. The networks were not fitted to these patients: the figures
   are out of sample for the weights. They did serve to choose settings of the training. Contours of
   a known Dice of at most 0.7 are left out of these spreads. Organs learned from derived labels are
   held against the networks' contours in everything, and tell nothing of others' places: what
-  clinics draw under their names is another thing.
+  clinics draw under their names is another thing. Their Dice is with derived labels; a contour of
+  which under 90 % lies on slices that its label knows has none, and is not judged here either.
+- Ends are judged where the CT goes on beyond them: not at its own end, and not where much of it was
+  cut away (its cross-section changes by more than half from one slice to the next). A side of an
+  organ that fewer than ten contours show is held against all of its sides.
+- The signs of one side (bluntness, what lies beyond, falling short of what the localizer saw) are
+  also added up, as the sum of their scores by the root of their number: `cut`.
 - How far good contours go beyond such spreads is also asked of three folds of short trainings on
   all 170 patients ([calibration.md](calibration.md)); the widest of what references, tuning
-  patients and folds ask is the limit.
+  patients (organs that clinics drew, and the others) and folds ask is the limit.
 - Spreads are a median and, for each side, the distance to the 5th or 95th percentile over 1.645. A
   family of signs shares one limit: 10 % beyond the 99.5th percentile (out of fold: that percentile,
   or the 99th of agreement with the localizer) of what good training contours
@@ -244,8 +251,9 @@ _METHOD = """\
 - Where more than half of a study's contours (at least three) are in doubt, so are the others. The
   idea came from a validation patient, pt_221; among the tuning patients it holds for one (a CT in
   pieces), among the training references for none. Planted faults are judged without it.
-- After a change of networks run `python -m evaluation calibrate` and then `python -m evaluation
-  plausibility`."""
+- After a change of networks run `python -m evaluation calibrate --derived LABELS --folds ...` and
+  then `python -m evaluation plausibility --derived LABELS` (labels of the training patients for the
+  first, of the validation patients for the second: `python -m datasets derive`)."""
 
 _CANNOT = """\
 - **Localizer and network wrong together.** Both learned from the same patients; where they agree on
@@ -255,6 +263,10 @@ _CANNOT = """\
 - **Wrong ends, blurred limits, half-right contours.** Most of the networks' real failures are of
   this kind: no figure of theirs is stranger than good contours' are. Planted faults are gross ones;
   that nearly all of these are caught says little about the failures in the table above.
+- **Ends without an edge.** A trachea goes on below wherever it is cut, and OpenKBP's scans show its
+  fork in too few patients to say how far it must reach.
+- **One network, two witnesses.** `Lungs` and its two sides come from one network: that the whole
+  holds its parts tells of a lost half, not of a failure that all three share.
 - **Couches.** OpenKBP's CTs end at the skin: the couch that leaks were planted into was drawn."""
 
 

@@ -16,7 +16,7 @@ from evaluation.reference_scenes import (
 )
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import FACES, Scene, gather
-from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, extents, signs
+from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family, extents, signs
 from oarflow.priors import Priors, Spread
 
 ENOUGH = 20
@@ -26,7 +26,10 @@ EXTENT_LEAST_MM = 3.0
 OFFSET_LEAST_MM = 2.0
 """Smallest deviations that mean anything, in mm."""
 
-WITHOUT_CT = frozenset({"mean_hu", "sd_hu", "air", "metal", "bright", "noise"})
+WITHOUT_CT = frozenset(
+    {"mean_hu", "sd_hu", "air", "metal", "bright", "noise"}
+    | {name for name, sign in SIGNS.items() if sign.family is Family.BEYOND}
+)
 """Signs that need the CT itself."""
 
 Table = Mapping[str, Mapping[str, Sequence[float]]]

@@ -183,20 +183,23 @@ def _pixels(content: bytes) -> NDArray[np.integer]:
 
 
 def exchange_pixels(files: Files, base: Base, rng: random.Random) -> None:
-    """Pixels under each other's headers: shuffled in sixes, or of two slices far apart.
-
-    Whole runs of slices that change places are another matter (docs/design.md).
-    """
+    """Pixels under each other's headers: in sixes, of two slices far apart, of two runs."""
     pixels = [_pixels(content) for content in files]
     order = list(range(len(files)))
-    if rng.random() < 0.5:
+    way = rng.randrange(3)
+    if way == 0:
         for start in range(0, len(order), 6):
             group = order[start : start + 6]
             order[start : start + 6] = [group[k] for k in (2, 5, 0, 3, 1, 4) if k < len(group)]
-    else:
+    elif way == 1:
         low = rng.randrange(1, len(order) - 9)
         high = rng.randrange(low + 8, len(order) - 1)
         order[low], order[high] = high, low
+    else:
+        one, other = rng.randint(1, 6), rng.randint(1, 6)
+        low = rng.randrange(len(order) - one - other)
+        middle, high = low + one, low + one + other
+        order[low:high] = order[middle:high] + order[low:middle]
     files[:] = [_with_pixels(files[k], pixels[other]) for k, other in enumerate(order)]
 
 
@@ -223,6 +226,9 @@ DAMAGES = (
 OF_IMAGES = (exchange_pixels, mirror)
 """Damages that only a body's image shows: real series of more than a few slices."""
 
+REMARKS = ("mm apart", "neighbours", "each other's place")
+"""In the remarks on steps and order of the slices."""
+
 _BITS = (flip_header, flip_anywhere, zero_block, cut_out, foreign_header)
 """Damages that can change a voxel or a rescale without a trace: uncompressed DICOM has no check
 sum. Where such a series is accepted, its geometry is still held against the sound one."""
@@ -248,7 +254,7 @@ def run_case(base: Base, seed: int) -> str:
             outcome = str(refusal.code)
         else:
             outcome = "accepted"
-            told = any("mm apart" in note or "neighbours" in note for note in intake.notes)
+            told = any(word in note for note in intake.notes for word in REMARKS)
             exact = damage not in _BITS and not (damage in OF_IMAGES and told)
             _assert_harmless(base, intake.volume, exact=exact, told=told)
             if damage in (truncate, garbage):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,16 +23,19 @@ from oarflow.intake.limits import (
     COMPARED_SIDE,
     JUMP_FLOOR_HU,
     JUMP_REACH,
+    MAX_EXCHANGED,
     MAX_FLIPPED,
     MAX_JUMP_RATIO,
     MAX_LOST,
     MAX_UNLIKE,
+    NOTED_EXCHANGED,
     NOTED_LOST,
     NOTED_UNLIKE,
     THIN_AIR_HU,
     THIN_STEP_MM,
     TISSUE_HU,
 )
+from oarflow.intake.order import Exchange, worst_exchange
 
 Hu = NDArray[np.float32]
 _BACK = slice(None, None, -1)
@@ -47,12 +50,14 @@ class Continuity:
     lost (n-2): part of the tissue of both neighbours of which an inner slice has no value.
     jumps (n-1): difference of neighbours, by the median of those around it and the longer step.
     flipped (n-1): difference of neighbours, by the least one once the upper slice is mirrored.
+    exchange: the two runs of slices that would follow better in each other's place.
     """
 
     unlike: FloatArray
     lost: FloatArray
     jumps: FloatArray
     flipped: FloatArray
+    exchange: Exchange
 
 
 def judge_continuity(hu: Hu, offsets_mm: FloatArray) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -73,26 +78,39 @@ def judge_continuity(hu: Hu, offsets_mm: FloatArray) -> tuple[tuple[Finding, ...
     steps = np.diff(np.asarray(offsets_mm, dtype=float)[filled])
     found = measure(hu, filled, steps)
     thick = steps > THIN_STEP_MM
+    findings += [
+        Finding(Code.DISCONTINUOUS_SLICES, words)
+        for words in _said_against(found, thick, masked=_masked(hu))
+    ]
+    return tuple(findings), tuple(_remarks(found, thick))
+
+
+def _said_against(found: Continuity, thick: NDArray[np.bool_], *, masked: bool) -> Iterator[str]:
     around = thick[1:] | thick[:-1]
-    masked = _masked(hu)
     reasons = (
         (found.unlike > _limits(MAX_UNLIKE, around), "unlike both neighbours"),
         (found.flipped > _limits(MAX_FLIPPED, thick), "followed by a mirrored one"),
         (found.jumps > _limits(MAX_JUMP_RATIO, thick), "followed by one from elsewhere"),
         ((found.lost > MAX_LOST) & (not masked), "empty where both neighbours show tissue"),
     )
-    findings += [
-        Finding(Code.DISCONTINUOUS_SLICES, f"{int(held.sum())} slices are {words}")
-        for held, words in reasons
-        if held.any()
-    ]
+    for held, words in reasons:
+        if held.any():
+            yield f"{int(held.sum())} slices are {words}"
+    if found.exchange.ratio > MAX_EXCHANGED[found.exchange.touches(thick)]:
+        yield f"{found.exchange.words} follow better in each other's place"
+
+
+def _remarks(found: Continuity, thick: NDArray[np.bool_]) -> Iterator[str]:
+    thin = ~(thick[1:] | thick[:-1])
     remarks = (
-        ((found.unlike > NOTED_UNLIKE) & ~around, "differ more from both neighbours than these do"),
+        ((found.unlike > NOTED_UNLIKE) & thin, "differ more from both neighbours than these do"),
         (found.lost > NOTED_LOST, "have no values where both neighbours show tissue"),
     )
-    return tuple(findings), tuple(
-        f"{int(held.sum())} slices {words}" for held, words in remarks if held.any()
-    )
+    for held, words in remarks:
+        if held.any():
+            yield f"{int(held.sum())} slices {words}"
+    if found.exchange.ratio > NOTED_EXCHANGED and not found.exchange.touches(thick):
+        yield f"{found.exchange.words} follow about as well in each other's place"
 
 
 def _limits(pair: tuple[float, float], thick: NDArray[np.bool_]) -> FloatArray:
@@ -125,6 +143,7 @@ def measure(hu: Hu, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuit
         np.array([_lost(sample, known, k, least) for k in inner]),
         _jumps(np.array([_step(values, known, k, least) for k in range(count - 1)]), steps_mm),
         np.array([_flipped(values, known, k, least) for k in range(count - 1)]),
+        worst_exchange(values, known, least),
     )
 
 

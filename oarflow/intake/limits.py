@@ -155,6 +155,16 @@ MAX_FLIPPED = (1.5, 1.9)
 MAX_JUMP_RATIO = (3.0, 4.0)
 """A step that is so many times greater than those around it parts what never lay together."""
 
+LONGEST_RUN = 12
+"""Runs of up to so many slices are looked at in each other's place."""
+
+MAX_EXCHANGED = (1.15, 1.35)
+"""Two runs of slices at whose borders the images differ so many times more than they would with
+both exchanged are exchanged."""
+
+NOTED_EXCHANGED = 1.05
+"""The same for a remark, among thin slices only."""
+
 MAX_LOST, NOTED_LOST = 0.1, 0.05
 """Part of the tissue of both neighbours of which a slice has no value: refused, and remarked. CTs
 that were masked to the body, often in strips, are remarked only."""

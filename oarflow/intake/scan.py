@@ -189,9 +189,10 @@ def scan(folder: Path) -> Scan:
 
 
 def with_lost_slices(found: Scan) -> Scan:
-    """Files that hold nothing, or nothing of DICOM, and are named as slices beside them are.
+    """UNREADABLE are what may have been slices: no gap shows one that lay at an end of the stack.
 
-    They may have been slices, and no gap shows one that lay at an end of the stack: UNREADABLE.
+    Files that hold nothing, or nothing of DICOM, and are named as slices beside them are; and those
+    that end within the UID of their series, which then looks like another series.
     """
     named: dict[Path, set[str]] = defaultdict(set)
     for record in found.of(FileClass.SLICE, FileClass.TRUNCATED):
@@ -201,7 +202,20 @@ def with_lost_slices(found: Scan) -> Scan:
         for record in found.of(FileClass.EMPTY, FileClass.NOT_DICOM)
         if patterns(record.path.name) & named[record.path.parent]
     }
-    return found.relabelled(lost)
+    return found.relabelled(lost | dict.fromkeys(_cut_in_uid(found), FileClass.UNREADABLE))
+
+
+def _cut_in_uid(found: Scan) -> Iterator[Path]:
+    """Truncated files whose series' UID is but the beginning of a whole slice's."""
+    whole = {
+        record.header.series_uid
+        for record in found.of(FileClass.SLICE)
+        if record.header is not None
+    }
+    for record in found.of(FileClass.TRUNCATED):
+        begun = record.header.series_uid if record.header is not None else ""
+        if any(uid != begun and uid.startswith(begun) for uid in whole):
+            yield record.path
 
 
 def refusal(found: Scan, *findings: Finding) -> Refusal:

@@ -9,6 +9,7 @@ import numpy as np
 
 from oarflow.geometry import Grid
 from oarflow.organs import Catalogue, Organ
+from oarflow.plausibility.edges import hidden_ends
 from oarflow.plausibility.facts import Facts, Triple, measure
 from oarflow.plausibility.image import Look, look
 from oarflow.structures import Localization, Segmentation, Side
@@ -39,13 +40,17 @@ class Localized:
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """One contoured organ. organ: None where the catalogue lacks it. cut: faces that cut it."""
+    """One contoured organ. organ: None where the catalogue lacks it. cut: faces that cut it.
+
+    hidden: faces, along z, at which much of the CT was cut away.
+    """
 
     item: Segmentation
     organ: Organ | None
     facts: Facts
     look: Look
     cut: frozenset[Side]
+    hidden: frozenset[Side]
     localized: Localized | None
 
     @property
@@ -87,6 +92,7 @@ def contour_of(
         facts,
         known or look(volume.hu, grid, item.field.box),
         _cut(facts, grid, found.cut if found else frozenset()),
+        hidden_ends(volume.hu, grid, facts.low_mm[0], facts.high_mm[0]),
         _localized(grid, found),
     )
 

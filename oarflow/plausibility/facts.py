@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from oarflow.geometry import FloatArray, Grid
+from oarflow.plausibility.beyond import going_on
 from oarflow.structures import ProbabilityField
 
 AIR_HU = -300.0
@@ -43,6 +44,8 @@ class Facts:
     empty_slices: without a voxel, between the first and the last with one.
     end_low, end_high: (z, y, x) volume of the outermost `END_MM` on each side, as a share of the
         organ's fullest slab of that thickness: 1 where it ends bluntly.
+    beyond_low, beyond_high: (z, y, x) share of what lies just beyond each side that looks like the
+        organ: near 1 where the contour was cut short.
     sphericity: surface of a ball of its volume by its own surface (Crofton's formula along the
         axes): about 1 for a ball, less for anything longer, thinner or rougher.
     mean_hu, sd_hu: of the mask's voxels. air_share: part of them below `AIR_HU`.
@@ -60,6 +63,8 @@ class Facts:
     empty_slices: int
     end_low: Triple
     end_high: Triple
+    beyond_low: Triple
+    beyond_high: Triple
     sphericity: float
     mean_hu: float
     sd_hu: float
@@ -91,6 +96,7 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
     places = [grid.axis_mm(axis)[part] for axis, part in enumerate(box)]
     inside = hu[box][mask]
     components, largest = _components(mask)
+    beyond_low, beyond_high = going_on(hu, grid, mask, box)
     surface = _surface(mask, widths)
     return Facts(
         volume_cc=volume / 1000,
@@ -104,6 +110,8 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
         empty_slices=int((profiles[0] == 0).sum()),
         end_low=_triple([low for low, _ in ends]),
         end_high=_triple([high for _, high in ends]),
+        beyond_low=beyond_low,
+        beyond_high=beyond_high,
         sphericity=float(np.cbrt(np.pi) * (6 * volume) ** (2 / 3)) / surface,
         mean_hu=float(inside.mean(dtype=np.float64)),
         sd_hu=float(inside.std(dtype=np.float64)),

@@ -9,6 +9,7 @@ from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, gather
 from oarflow.plausibility.limits import Limits, load_limits
 from oarflow.plausibility.overlap import overlaps, settled
+from oarflow.plausibility.sides import cuts
 from oarflow.plausibility.signs import SENTENCES, SIGNS, Family, places, signs
 from oarflow.priors import Priors, Spread, load_priors
 from oarflow.structures import Segmentation, Status
@@ -120,6 +121,10 @@ def _spoken(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag
     for family, parts in together.items():
         if parts:
             yield Flag(family.value, SENTENCES[family].format(", ".join(parts)))
+    limit = measures.limits.families.get(Family.CUT, ALWAYS_SAID)
+    for cut in cuts(judged, lambda name: measures.spread(organ, name)):
+        if cut.score > limit:
+            yield Flag(Family.CUT.value, cut.words)
     limit = measures.limits.families.get(Family.PLACE, ALWAYS_SAID)
     for place in places(contour, scene, measures.priors):
         if abs(place.score) > limit:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from oarflow.plausibility.evidence import FACES, Contour, Scene
+from oarflow.plausibility.wholes import held_share
 from oarflow.priors import Priors, Spread
 from oarflow.structures import Side
 
@@ -19,6 +22,9 @@ class Family(StrEnum):
     PAIR = "pair"
     PLACE = "place"
     ENDS = "ends"
+    BEYOND = "beyond"
+    PARTS = "parts"
+    CUT = "cut"
     SHAPE = "shape"
     VOXELS = "voxels"
     CENTRE = "centre"
@@ -32,6 +38,9 @@ OF_CONTOURS = (
     Family.PAIR,
     Family.PLACE,
     Family.ENDS,
+    Family.BEYOND,
+    Family.PARTS,
+    Family.CUT,
     Family.SHAPE,
     Family.VOXELS,
     Family.IMAGE,
@@ -84,6 +93,17 @@ def _end(side: Side) -> Words:
         f"ends bluntly on its {side.value} side, as if cut: {value:.0%} of its full breadth there, "
         f"usually {spread.median:.0%}"
     )
+
+
+def _beyond(side: Side) -> Words:
+    return lambda value, limit, spread: (
+        f"goes on beyond its {side.value} side: {value:.0%} of what lies just beyond looks like "
+        f"it, usually {spread.median:.0%}"
+    )
+
+
+def _parts(value: float, limit: float, spread: Spread) -> str:
+    return f"holds only {value:.0%} of an organ that lies in it; the plausible least is {limit:.0%}"
 
 
 def _toward(axis: int) -> Words:
@@ -159,6 +179,12 @@ SIGNS: dict[str, Sign] = {
         for faces in FACES
         for side in faces
     },
+    **{
+        f"beyond_{side.value}": Sign(Family.BEYOND, 0.05, _beyond(side), low=False)
+        for faces in FACES
+        for side in faces
+    },
+    "parts": Sign(Family.PARTS, 0.03, _parts, high=False),
     "sphericity": Sign(
         Family.SHAPE, 0.02, _figure("its shape is odd: sphericity", "", 2), high=False
     ),
@@ -201,14 +227,31 @@ def signs(contour: Contour, scene: Scene) -> dict[str, float]:
     if not cut:
         found["volume"] = math.log(facts.volume_cc)
     found |= dict(_pair_sign(contour, scene))
+    found |= dict(_parts_sign(contour, scene))
     for axis, faces in enumerate(FACES):
         ends = (facts.end_low[axis], facts.end_high[axis])
-        found |= {
-            f"end_{side.value}": end
-            for side, end in zip(faces, ends, strict=True)
-            if side not in cut
-        }
+        beyond = (facts.beyond_low[axis], facts.beyond_high[axis])
+        for side, end, more in zip(faces, ends, beyond, strict=True):
+            if side not in cut | contour.hidden:
+                found |= {f"end_{side.value}": end, f"beyond_{side.value}": more}
     return found | dict(_agreement(contour))
+
+
+def _parts_sign(contour: Contour, scene: Scene) -> Iterator[tuple[str, float]]:
+    """The least held of the organs that lie in this one, where the CT was not cut away."""
+    whole = contour.item.field
+    assert whole is not None
+    held = np.flatnonzero(whole.mask.any(axis=(1, 2))) + whole.offset[0]
+    first = held[0] if Side.INFERIOR in contour.hidden else 0
+    last = held[-1] if Side.SUPERIOR in contour.hidden else scene.grid.shape[0]
+    shares = [
+        held_share(whole, other.item.field, slice(int(first), int(last) + 1))
+        for other in scene.contours.values()
+        if other.item.field and other.organ and contour.item.organ in other.organ.part_of
+    ]
+    known = [share for share in shares if share is not None]
+    if known:
+        yield "parts", min(known)
 
 
 def _pair_sign(contour: Contour, scene: Scene) -> Iterator[tuple[str, float]]:

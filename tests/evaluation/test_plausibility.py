@@ -11,6 +11,7 @@ import pytest
 from datasets.cases import Case, LazyMasks
 from datasets.derived.store import DerivedLabels, write_labels
 from evaluation.calibrate import Calibration, Known, network_spreads, worst
+from evaluation.held_against import derived_labels, label_agreement
 from evaluation.out_of_fold import page as fold_page
 from evaluation.planted import (
     HALVED,
@@ -20,13 +21,12 @@ from evaluation.planted import (
     SWAPPED,
     Planted,
     faults,
+    without_half,
 )
 from evaluation.plausibility import (
     NETWORK,
     REFERENCE,
     Verdict,
-    derived_labels,
-    label_agreement,
 )
 from evaluation.plausibility_page import page
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
@@ -35,7 +35,7 @@ from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
-from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation, Side, Status
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 
 PLANE_CC = 2.2
@@ -140,6 +140,37 @@ def test_limits_are_what_good_contours_showed(scene: Scene) -> None:
     assert far[Family.CENTRE] > 4 > near[Family.CENTRE]
 
 
+def derived_contour(scene: Scene, cut: frozenset[Side] = frozenset()) -> Contour:
+    """The left ball as an organ learned from derived labels."""
+    contour = scene.contours["Parotid_L"]
+    model = ModelIdentity("m", "1", "0", derived_labels=True)
+    return replace(contour, item=replace(contour.item, model=model), cut=cut)
+
+
+def test_a_side_that_few_contours_show_is_held_against_all_sides(scene: Scene) -> None:
+    """Twelve contours, of which the scan cuts eleven below."""
+    below = frozenset({Side.INFERIOR})
+    contours = [derived_contour(scene, below if number else frozenset()) for number in range(12)]
+    shown = [Known(str(number), one, scene, 0.9) for number, one in enumerate(contours)]
+    spreads = network_spreads(shown)["Parotid_L"]
+    assert spreads["end_superior"].n == 12
+    assert spreads["end_inferior"].n == spreads["beyond_inferior"].n == 5 * 12 + 1
+
+
+def test_signs_of_one_side_are_calibrated_together(scene: Scene) -> None:
+    """A half ball, by 2 deviations blunter and by 3 shorter than usual: five by the root of two."""
+    item = scene.contours["Parotid_L"].item
+    assert item.field is not None
+    half = replace(item, field=without_half(item.field, 0, high=True))
+    known = Known("a", contour_of(volume(), half, CATALOGUE), scene, 0.5)
+    spreads = {
+        "end_superior": Spread(50, known.signs["end_superior"] - 0.2, 0.1, 0.1),
+        "face_superior": Spread(50, known.signs["face_superior"] + 12.0, 4.0, 4.0),
+    }
+    measures = Measures(Priors({}, {}), Limits({}, {"Parotid_L": spreads}, {}))
+    assert worst(known, measures)[Family.CUT] == pytest.approx((2 + 3) / 2**0.5)
+
+
 def moved(scene: Scene, mm: float) -> Contour:
     x, y, z = LEFT
     item = ball("Parotid_L", (x, y, z + mm), localized=LEFT)
@@ -189,24 +220,35 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
 
 
 def test_derived_labels_count_where_they_say_anything(tmp_path: Path) -> None:
-    """A label on slices 2 to 4 of six, of which the CT's first and last were not published."""
-    body = np.ones((6, 4, 4), dtype=bool)
-    body[[0, 5]] = False
-    label = np.zeros((6, 4, 4), dtype=bool)
-    label[2:5, :2] = True
-    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": label}, (2, 4)))
-    case = Case("pt_1", np.zeros((6, 4, 4), dtype=np.int16), (3.0, 2.0, 2.0), LazyMasks((), _none),
-                body)  # fmt: skip
+    """A label on slices 2 to 12 of 14, of which the CT's first and last were not published."""
+    body = np.ones((14, 4, 4), dtype=bool)
+    body[[0, 13]] = False
+    label = np.zeros((14, 4, 4), dtype=bool)
+    label[2:13, :2] = True
+    write_labels(tmp_path / "pt_1.npz", DerivedLabels({"Brain": label}, (2, 12)))
+    case = Case("pt_1", np.zeros((14, 4, 4), dtype=np.int16), (3.0, 2.0, 2.0),
+                LazyMasks((), _none), body)  # fmt: skip
     labels = derived_labels(case, tmp_path)
-    assert labels.slices == (1, 3)
-    assert labels.masks["Brain"].shape == (4, 4, 4)
-    values = np.zeros((4, 4, 4), dtype=np.float32)
+    assert labels.slices == (1, 11)
+    assert labels.masks["Brain"].shape == (12, 4, 4)
+    values = np.zeros((12, 4, 4), dtype=np.float32)
     values[:, :2] = 1.0
     brain = Segmentation("Brain", Status.SEGMENTED, ProbabilityField(values, (0, 0, 0)))
-    assert label_agreement(labels, brain) == 1.0, "slice 1, of which nothing is known, is left out"
+    assert label_agreement(labels, brain) == 1.0, "slice 0, of which nothing is known, is left out"
     assert label_agreement(labels, Segmentation("Brain", Status.ABSENT)) == 0.0
     assert label_agreement(labels, Segmentation("Trachea", Status.ABSENT)) is None
     assert derived_labels(case, None).masks == {}
+
+
+def test_a_contour_mostly_where_no_label_knows_is_held_against_nothing() -> None:
+    label = np.ones((12, 4, 4), dtype=bool)
+    item = Segmentation(
+        "Brain",
+        Status.SEGMENTED,
+        ProbabilityField(np.ones((12, 4, 4), dtype=np.float32), (0, 0, 0)),
+    )
+    assert label_agreement(DerivedLabels({"Brain": label}, (1, 11)), item) == 1.0
+    assert label_agreement(DerivedLabels({"Brain": label}, (2, 11)), item) is None
 
 
 def _none(organ: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

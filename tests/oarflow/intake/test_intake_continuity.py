@@ -134,12 +134,29 @@ def test_a_masked_scan_cut_to_strips_is_told_of(tmp_path: Path) -> None:
     )
 
 
-def test_two_neighbours_exchanged_are_told_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "counts"),
+    [(14, (1, 1)), (10, (3, 3)), (4, (2, 5)), (6, (8, 8)), (0, (3, 3)), (25, (2, 3))],
+    ids=[
+        "neighbours",
+        "three for three",
+        "unequal",
+        "eight for eight",
+        "at one end",
+        "at the other",
+    ],
+)
+def test_runs_that_changed_places(first: int, counts: tuple[int, int], tmp_path: Path) -> None:
+    """Each slice keeps a neighbour of its own; the gate names the runs."""
     series = sample(slice(60, 90))
-    series[14].PixelData, series[15].PixelData = series[15].PixelData, series[14].PixelData
-    write_series(tmp_path, series)
-    (note,) = read_volume(tmp_path).notes
-    assert "differ more from both neighbours" in note
+    pixels = [dataset.PixelData for dataset in series]
+    one, other = counts
+    end = first + one + other
+    pixels[first:end] = pixels[first + one : end] + pixels[first : first + one]
+    for dataset, content in zip(series, pixels, strict=True):
+        dataset.PixelData = content
+    detail = refused(tmp_path, series)[Code.DISCONTINUOUS_SLICES]
+    assert f"{other} and {one} slices, one behind the other, follow better" in detail
 
 
 def test_a_change_of_spacing_is_no_jump(tmp_path: Path) -> None:

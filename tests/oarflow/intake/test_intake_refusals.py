@@ -83,6 +83,17 @@ def test_a_truncated_slice(tmp_path, keep):
     assert codes(refused(tmp_path)) & {Code.UNREADABLE_PIXELS, Code.UNREADABLE_FILE}
 
 
+@pytest.mark.parametrize("missing", [0, 2, 10, 64])
+def test_an_end_slice_cut_within_its_series_uid(tmp_path, missing):
+    """What is left of the UID must not pass for another series, of which nothing is lost."""
+    series = make_series()
+    path = write_series(tmp_path, series)[0]
+    uid = series[0].SeriesInstanceUID.encode()
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(uid) + max(0, len(uid) - missing)])
+    assert codes(refused(tmp_path)) & {Code.UNREADABLE_PIXELS, Code.UNREADABLE_FILE}
+
+
 def test_a_slice_cut_to_nothing(tmp_path):
     path = write_series(tmp_path, make_series())[15]
     path.write_bytes(b"")

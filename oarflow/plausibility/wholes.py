@@ -1,0 +1,27 @@
+"""Parts and wholes: a cord lies in its canal, a brainstem in the brain, a lung in the lungs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oarflow.fields import common_part
+from oarflow.structures import ProbabilityField
+
+
+def held_share(whole: ProbabilityField, part: ProbabilityField, planes: slice) -> float | None:
+    """Share of the part that lies in its whole, on these planes of the CT; None if none is there.
+
+    planes: start and stop are numbers of the CT's slices.
+    """
+    first = part.offset[0]
+    mask = part.mask
+    mask[: max(0, planes.start - first)] = False
+    mask[max(0, planes.stop - first) :] = False
+    total = int(np.count_nonzero(mask))
+    if not total:
+        return None
+    both = common_part(part, whole)
+    if both is None:
+        return 0.0
+    mine, theirs = both
+    return int(np.count_nonzero(mask[mine] & whole.mask[theirs])) / total
