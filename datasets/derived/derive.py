@@ -29,8 +29,11 @@ INSIDE_MM = {"Brain": 4.0, "Lung_L": 6.0, "Lung_R": 6.0, "Trachea": 4.0, "Spinal
 LEAST_CC = {"Brain": 40.0, "Lung_L": 30.0, "Lung_R": 30.0, "Trachea": 3.0, "SpinalCanal": 8.0}
 """Less of an organ is not worth a label: the scan ends where it begins."""
 
-HELD = {"Brain": ("Brainstem", 0.85), "SpinalCanal": ("SpinalCord", 0.9)}
-"""Each derived organ holds this share of a drawn one, within the derived one's slices."""
+HELD = {"Brain": {"Brainstem": 0.85, "SpinalCord": 0.5}, "SpinalCanal": {"SpinalCord": 0.9}}
+"""Each derived organ holds these shares of drawn ones, within the derived one's slices.
+
+A brain's lowest slices hold the cord's upper end; where it holds none, the tongue was taken for it.
+"""
 
 DRAWN = ("SpinalCord", "Larynx", "Brainstem")
 """Contours that the rules and their checks start from."""
@@ -51,7 +54,10 @@ BRAIN_STARTS_BELOW_CORD_MM = 40.0
 
 @dataclass(frozen=True)
 class Fact:
-    """One derived label: where it lies, its volume, and why it is left out, if it is."""
+    """One derived label: where it lies, its volume, and why it is left out, if it is.
+
+    held: the least share of a drawn organ that it should hold.
+    """
 
     case: str
     organ: str
@@ -90,13 +96,15 @@ def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
         changes = list(table.of(organ, case.id))
         for change in changes:
             whole = change.apply(whole)
-        share = _held(organ, whole[box], drawn)
+        held = _held(organ, whole[box], drawn)
         reason = (
             table.excluded(organ, case.id)
-            or _against(organ, whole[box], body, case.spacing_zyx, share)
+            or _against(organ, whole[box], body, case.spacing_zyx)
+            or _too_little(organ, held)
             or _unpublished(organ, whole[box], published[box])
         )
-        facts.append(_fact(case, organ, whole, held=share, corrected=len(changes), left_out=reason))
+        least = min(held.values(), default=1.0)
+        facts.append(_fact(case, organ, whole, held=least, corrected=len(changes), left_out=reason))
         if not reason:
             masks[organ] = whole
     bottom = box[0].start
@@ -122,15 +130,21 @@ def _found(
     return found
 
 
-def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing, held: float) -> str:
+def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing) -> str:
     """Why a label cannot be used; empty where nothing speaks against it."""
     cc = float(mask.sum() * np.prod(spacing) / 1000)
     if cc < LEAST_CC[organ]:
         return "not in the scan" if cc == 0 else f"only {cc:.0f} cc"
     if len(cut_slices(mask, body, INSIDE_MM[organ], spacing)) > MOST_CUT_SLICES:
         return "runs into a cut of the CT"
-    if organ in HELD and held < HELD[organ][1]:
-        return f"holds {held:.0%} of the drawn {HELD[organ][0]}"
+    return ""
+
+
+def _too_little(organ: str, held: Mapping[str, float]) -> str:
+    """Which drawn organ it should hold and does not; empty where there is none."""
+    for name, share in held.items():
+        if share < HELD[organ][name]:
+            return f"holds {share:.0%} of the drawn {name}"
     return ""
 
 
@@ -142,14 +156,15 @@ def _unpublished(organ: str, lung: Mask, published: Mask) -> str:
     return f"{share:.0%} of it was not published" if share > MOST_UNPUBLISHED else ""
 
 
-def _held(organ: str, mask: Mask, drawn: Mapping[str, Mask]) -> float:
-    """Share of the drawn organ's voxels, in the derived one's slices, that it holds."""
-    name = HELD[organ][0] if organ in HELD else ""
-    if name not in drawn:
-        return 1.0
+def _held(organ: str, mask: Mask, drawn: Mapping[str, Mask]) -> dict[str, float]:
+    """Shares of the drawn organs' voxels, in the derived one's slices, that it holds."""
     levels = mask.any(axis=(1, 2))
-    theirs = drawn[name][levels]
-    return float((theirs & mask[levels]).sum() / theirs.sum()) if theirs.any() else 1.0
+    theirs = {name: drawn[name][levels] for name in HELD.get(organ, {}) if name in drawn}
+    return {
+        name: float((part & mask[levels]).sum() / part.sum())
+        for name, part in theirs.items()
+        if part.any()
+    }
 
 
 def _fact(

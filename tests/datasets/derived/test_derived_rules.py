@@ -6,20 +6,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from datasets.cases import Case, Mask
 from datasets.derived.corrections import Corrections
 from datasets.derived.derive import Fact, derive
 from datasets.derived.store import DerivedLabels
 from tests.datasets.derived.phantoms import (
+    AIR,
+    AIRWAY_Y,
     ASIDE,
     CARINA,
     LARYNX,
+    LUNG,
     MIDLINE,
+    SKULL_Y,
+    SOFT,
     SPINE_Y,
+    VERTEBRA,
     patient,
     truth,
 )
+
+THIN_AIR = -900
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +120,53 @@ def test_without_a_cord_nothing_is_derived() -> None:
     labels, facts = derive(replace(patient(), masks={}), Corrections())
     assert not labels.masks
     assert not facts
+
+
+def _with_ct(ct: NDArray[np.int16]) -> DerivedLabels:
+    return derive(replace(patient(), ct=ct), Corrections())[0]
+
+
+def _lumen_of(level: int) -> Mask:
+    return truth()["Trachea"][level]
+
+
+def test_air_at_the_lumen_s_rim_does_not_end_the_trachea() -> None:
+    """A narrow slice with air in the esophagus behind it, not connected: no fork."""
+    ct = patient().ct.copy()
+    ct[20][_lumen_of(20)] = SOFT
+    ct[20][ndimage.binary_erosion(_lumen_of(20))] = AIR
+    ct[20, AIRWAY_Y + 3, MIDLINE : MIDLINE + 2] = AIR
+    levels = np.flatnonzero(_with_ct(ct).masks["Trachea"].any(axis=(1, 2)))
+    assert abs(int(levels[0]) - CARINA) <= 1
+
+
+def test_a_lumen_that_meets_a_lung_keeps_its_outline() -> None:
+    """The wall is open over six slices, and the air there is not dark enough to tell it by."""
+    ct = patient().ct.copy()
+    for level in range(13, 19):
+        ct[level, AIRWAY_Y, MIDLINE - ASIDE : MIDLINE] = LUNG
+        ct[level][_lumen_of(level)] = THIN_AIR
+    trachea = _with_ct(ct).masks["Trachea"]
+    assert abs(int(np.flatnonzero(trachea.any(axis=(1, 2)))[0]) - CARINA) <= 1
+    assert min(_dice(trachea[level], _lumen_of(level)) for level in range(13, 19)) > 0.8
+
+
+def test_the_brain_is_whole_where_its_bone_has_gaps() -> None:
+    """Thin bone that 4 mm voxels do not show: a third of the front, and a slit at each side."""
+    ct = patient().ct.copy()
+    z, y, x = np.nonzero(ct > VERTEBRA)
+    front = (y < SKULL_Y) & (np.abs(x - MIDLINE) < 0.8 * (SKULL_Y - y))
+    gone = ((z > 53) & (z < 57)) & (front | (y == SKULL_Y))
+    ct[z[gone], y[gone], x[gone]] = SOFT
+    brain = _with_ct(ct).masks["Brain"]
+    assert min(_dice(brain[level], truth()["Brain"][level]) for level in range(54, 57)) > 0.9
+
+
+def test_a_brain_beside_the_cord_is_none() -> None:
+    """In a scan that ends at the skull's base the largest enclosed soft part is the tongue."""
+    case = patient()
+    cord = case.masks["SpinalCord"].copy()
+    cord[38:60, SPINE_Y + 8 : SPINE_Y + 10, MIDLINE] = True
+    labels, facts = derive(replace(case, masks={"SpinalCord": cord}), Corrections())
+    assert "Brain" not in labels.masks
+    assert {f.left_out for f in facts if f.organ == "Brain"} == {"holds 0% of the drawn SpinalCord"}
