@@ -14,7 +14,7 @@ from pathlib import Path
 from oarflow.networks.store import ModelStore
 from training.agreement import compare_pairs
 from training.commands import progress
-from training.comparisons import Row, step_scores, table, view_scores, write_rows
+from training.comparisons import Row, step_scores, table, together, view_scores, write_rows
 from training.data import TrainingData
 from training.experiment.choice import CHOICE_NAME, write_choice
 from training.experiment.comparison import pairs
@@ -83,6 +83,7 @@ def steps(
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
     tuning = data.read(data.split.tune[:most])
     rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
+    rows += together(rows, "both sides")
     title = "TWOSTEP: one step against two, the mandible about the parotid"
     _write(rows, output, title, "steps --models ONE TWO", STEPS_ABOUT)
 
