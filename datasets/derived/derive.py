@@ -18,6 +18,7 @@ from datasets.derived.canal import canal
 from datasets.derived.corrections import Corrections
 from datasets.derived.store import ORGANS, DerivedLabels, write_labels
 from datasets.derived.voxels import Spacing, bounding_box, cut_slices, filled, whole_slices
+from oarflow.metrics import overlap
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ BRAIN_STARTS_BELOW_CORD_MM = 40.0
 class Fact:
     """One derived label: where it lies, its volume, and why it is left out, if it is.
 
-    held: the least share of a drawn organ that it should hold.
+    held: the least share of a drawn organ that it should hold. drawn_dice: Dice with the case's own
+    contour of the organ, None where it has none.
     """
 
     case: str
@@ -67,6 +69,7 @@ class Fact:
     held: float
     corrected: int
     left_out: str
+    drawn_dice: float | None = None
 
 
 def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
@@ -101,7 +104,7 @@ def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
             table.excluded(organ, case.id)
             or _against(organ, whole[box], body, case.spacing_zyx)
             or _too_little(organ, held)
-            or _unpublished(organ, whole[box], published[box])
+            or (_unpublished(organ, whole[box], published[box]) if case.body is not None else "")
         )
         least = min(held.values(), default=1.0)
         facts.append(_fact(case, organ, whole, held=least, corrected=len(changes), left_out=reason))
@@ -173,7 +176,10 @@ def _fact(
     levels = np.flatnonzero(mask.any(axis=(1, 2)))
     first, last = (int(levels[0]), int(levels[-1])) if levels.size else (-1, -1)
     cc = round(float(mask.sum() * np.prod(case.spacing_zyx) / 1000), 1)
-    return Fact(case.id, organ, first, last, cc, round(held, 3), corrected, left_out)
+    agreement = None
+    if organ in case.masks:
+        agreement = round(overlap(mask, case.masks[organ]).dice, 3)
+    return Fact(case.id, organ, first, last, cc, round(held, 3), corrected, left_out, agreement)
 
 
 def derive_all(cases: Iterable[Case], output: Path, table: Corrections) -> list[Fact]:

@@ -13,6 +13,7 @@ from datasets.cases import Case, Mask
 from datasets.derived.corrections import Corrections
 from datasets.derived.derive import Fact, derive
 from datasets.derived.store import DerivedLabels
+from datasets.resample import coarsened
 from tests.datasets.derived.phantoms import (
     AIR,
     AIRWAY_Y,
@@ -23,6 +24,7 @@ from tests.datasets.derived.phantoms import (
     MIDLINE,
     SKULL_Y,
     SOFT,
+    SPACING,
     SPINE_Y,
     VERTEBRA,
     patient,
@@ -170,3 +172,31 @@ def test_a_brain_beside_the_cord_is_none() -> None:
     labels, facts = derive(replace(case, masks={"SpinalCord": cord}), Corrections())
     assert "Brain" not in labels.masks
     assert {f.left_out for f in facts if f.organ == "Brain"} == {"holds 0% of the drawn SpinalCord"}
+
+
+def test_a_whole_ct_on_fine_voxels_gives_its_labels_on_coarse_ones() -> None:
+    """A clinic's CT: no part was withheld, so that its lungs are no hole in what was published."""
+    case = patient()
+    fine = Case(
+        case.id,
+        np.repeat(np.repeat(case.ct, 2, axis=1), 2, axis=2),
+        (3.0, 2.0, 2.0),
+        {organ: np.repeat(np.repeat(m, 2, axis=1), 2, axis=2) for organ, m in case.masks.items()},
+        origin_lps=(10.0, 20.0, 30.0),
+    )
+    coarse = coarsened(fine, SPACING)
+    assert coarse.spacing_zyx == SPACING
+    assert coarse.origin_lps == (11.0, 21.0, 30.0)
+    assert np.array_equal(coarse.ct, case.ct)
+    assert np.array_equal(coarse.masks["Larynx"], case.masks["Larynx"])
+    labels, _ = derive(coarse, Corrections())
+    assert {"Brain", "Lung_L", "Lung_R", "Trachea", "SpinalCanal"} <= set(labels.masks)
+
+
+def test_a_contour_of_the_same_organ_is_compared() -> None:
+    case = patient()
+    drawn = dict(case.masks) | {"Brain": truth()["Brain"]}
+    _, facts = derive(replace(case, masks=drawn), Corrections())
+    agreement = {fact.organ: fact.drawn_dice for fact in facts}
+    assert agreement["Brain"] == pytest.approx(0.95, abs=0.05)
+    assert agreement["Lung_L"] is None
