@@ -73,7 +73,7 @@ def views(data: TrainingData, models: Path, output: Path, most: int | None, devi
     store = ModelStore.open(models, device=device)
     rows = list(view_scores(data.read(data.split.tune[:most]), store))
     title = "C2F: each view against their fusion (the paper's table 1)"
-    _write(rows, output, title, "views --models C2F", VIEWS_ABOUT)
+    _write(rows, output, title, f"views --models C2F{_some(most)}", VIEWS_ABOUT)
 
 
 def steps(
@@ -85,7 +85,12 @@ def steps(
     rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
     rows += together(rows, "both sides")
     title = "TWOSTEP: one step against two, the mandible about the parotid"
-    _write(rows, output, title, "steps --models ONE TWO", STEPS_ABOUT)
+    _write(rows, output, title, f"steps --models ONE TWO{_some(most)}", STEPS_ABOUT)
+
+
+def _some(most: int | None) -> str:
+    """The option that says how many patients at most."""
+    return "" if most is None else f" --patients {most}"
 
 
 def _write(rows: Sequence[Row], output: Path, title: str, command: str, about: str) -> None:
