@@ -17,10 +17,10 @@ from datasets.derived.derive import derive_all, summary
 from datasets.derived.sheets import write_every_third, write_sheets
 from datasets.derived.store import read_labels
 from datasets.opening import open_data_set
-from datasets.openkbp import OpenKbp, convert, load_npz
+from datasets.openkbp import convert, load_npz
 from datasets.references import write_references
 from datasets.report import Refused, survey, tables, text, write_report
-from datasets.resample import resampled
+from datasets.resample import coarsened, resampled
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
@@ -72,11 +72,18 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
     report.set_defaults(run=_report)
 
-    derive = commands.add_parser("derive", help="labels that no one drew, by rules, from OpenKBP")
-    derive.add_argument("--data", type=Path, required=True, help="folder of pt_N.npz")
+    derive = commands.add_parser("derive", help="labels that no one drew, by rules")
+    derive.add_argument("--data", type=Path, required=True, help="folder of patients, any layout")
     derive.add_argument("--output", type=Path, required=True, help="folder for labels and facts")
     derive.add_argument("--patients", nargs="+", help="only these, such as pt_1 (default: all)")
     derive.add_argument("--table", type=Path, default=TABLE, help="exclusions and corrections")
+    derive.add_argument(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar=("Z", "Y", "X"),
+        help="first bring the CTs to voxels of about so many mm; the rules are OpenKBP's, 3 4 4",
+    )
     derive.add_argument("--sheets", action="store_true", help="contact sheets to look at, as well")
     derive.set_defaults(run=_derive)
     return parser
@@ -126,19 +133,23 @@ def _report(flags: argparse.Namespace) -> None:
 
 
 def _derive(flags: argparse.Namespace) -> None:
-    stored = OpenKbp(flags.data)
+    stored = open_data_set(flags.data)
     chosen = flags.patients or list(stored)
     if unknown := [name for name in chosen if name not in stored]:
         raise ValueError(f"no {', '.join(unknown)} in {flags.data}")
+
+    def case(name: str) -> Case:
+        return coarsened(stored[name], tuple(flags.spacing)) if flags.spacing else stored[name]
+
     table = Corrections.read(flags.table)
-    facts = derive_all((stored[name] for name in chosen), flags.output, table)
+    facts = derive_all(map(case, chosen), flags.output, table)
     LOGGER.info("%s", summary(facts))
     if flags.sheets:
-        sheets = write_sheets((stored[name] for name in chosen), flags.output)
+        sheets = write_sheets(map(case, chosen), flags.output)
         for name in sorted(table.checked.patients & set(chosen)):
             labels = read_labels(flags.output / f"{name}.npz")
             path = flags.output / f"every_third_{name}.png"
-            sheets.append(write_every_third(stored[name], labels, path))
+            sheets.append(write_every_third(case(name), labels, path))
         LOGGER.info("%d sheets in %s", len(sheets), flags.output)
 
 

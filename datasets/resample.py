@@ -1,4 +1,4 @@
-"""A CT on another matrix, for studies of a size that was not scanned."""
+"""A CT on another matrix, for studies of a size that was not scanned; a case on coarser voxels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from datasets.cases import Case
+from datasets.cases import Case, LazyMasks, Mask
 from oarflow.intake import read_volume
 
 
@@ -39,6 +40,36 @@ def resampled(ct_folder: Path, matrix: int, slices: int, name: str = "resampled"
         np.rint(hu).astype(np.int16),
         (float(new_mm[0]), float(new_mm[1]), float(new_mm[2])),
         origin_lps=(x, y, z),
+    )
+
+
+def coarsened(case: Case, spacing_zyx: tuple[float, float, float]) -> Case:
+    """A case's CT and masks on voxels of about this size (mm), over the same field of view.
+
+    A voxel is a mean of those that it replaces; of a mask it holds what is at least half in it.
+    """
+    old_mm, old_shape = np.array(case.spacing_zyx), np.array(case.ct.shape)
+    shape = np.maximum(1, np.rint(old_shape * old_mm / spacing_zyx)).astype(np.int64)
+    new_mm = old_mm * old_shape / shape
+    shift = (new_mm - old_mm) / 2
+    replaced = np.maximum(1, np.rint(new_mm / old_mm)).astype(int)
+    window = (2 * -(-replaced // 2) - 1).tolist()  # odd: an even one would move the image
+
+    def averaged(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        means = ndimage.uniform_filter(values, window, mode="nearest")
+        return _interpolated(means, old_mm, shape, new_mm, shift)
+
+    def mask(values: Mask) -> Mask:
+        return np.asarray(averaged(values.astype(np.float32)) >= 0.5)
+
+    x, y, z = (float(mm) for mm in np.array(case.origin_lps) + shift[::-1])
+    return Case(
+        case.id,
+        np.rint(averaged(case.ct.astype(np.float32))).astype(np.int16),
+        (float(new_mm[0]), float(new_mm[1]), float(new_mm[2])),
+        LazyMasks(tuple(case.masks), lambda organ: mask(case.masks[organ])),
+        None if case.body is None else mask(case.body),
+        (x, y, z),
     )
 
 

@@ -21,6 +21,7 @@ from training.regions import box_about
 from training.tuning import dice, volume_of
 
 FUSION = "fusion"
+STEPS = ("one step", "two steps")
 MANDIBLE = "Bone_Mandible"
 GROW_MM = 17.0
 
@@ -60,7 +61,7 @@ def step_scores(
     """
     for case in cases:
         volume = volume_of(case)
-        for name, store in (("one step", one), ("two steps", two)):
+        for name, store in zip(STEPS, (one, two), strict=True):
             segmenter = Segmenter(volume, localize(volume, store), store)
             for left in (True, False):
                 here, about = (organ, source) if left else (partner(organ), partner(source))
@@ -72,6 +73,16 @@ def step_scores(
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
                 yield case.name, here, name, dice(case.masks[MANDIBLE][box], found[box])
+
+
+def together(rows: Sequence[Row], name: str) -> list[Row]:
+    """Each patient's mean Dice over its organs, by method, as an organ of this name."""
+    means: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for case, _, method, value in rows:
+        means[case, method].append(value)
+    return [
+        (case, name, method, float(np.mean(values))) for (case, method), values in means.items()
+    ]
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:

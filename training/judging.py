@@ -14,7 +14,7 @@ from pathlib import Path
 from oarflow.networks.store import ModelStore
 from training.agreement import compare_pairs
 from training.commands import progress
-from training.comparisons import Row, step_scores, table, view_scores, write_rows
+from training.comparisons import Row, step_scores, table, together, view_scores, write_rows
 from training.data import TrainingData
 from training.experiment.choice import CHOICE_NAME, write_choice
 from training.experiment.comparison import pairs
@@ -73,7 +73,7 @@ def views(data: TrainingData, models: Path, output: Path, most: int | None, devi
     store = ModelStore.open(models, device=device)
     rows = list(view_scores(data.read(data.split.tune[:most]), store))
     title = "C2F: each view against their fusion (the paper's table 1)"
-    _write(rows, output, title, "views --models C2F", VIEWS_ABOUT)
+    _write(rows, output, title, f"views --models C2F{_some(most)}", VIEWS_ABOUT)
 
 
 def steps(
@@ -83,8 +83,14 @@ def steps(
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
     tuning = data.read(data.split.tune[:most])
     rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
+    rows += together(rows, "both sides")
     title = "TWOSTEP: one step against two, the mandible about the parotid"
-    _write(rows, output, title, "steps --models ONE TWO", STEPS_ABOUT)
+    _write(rows, output, title, f"steps --models ONE TWO{_some(most)}", STEPS_ABOUT)
+
+
+def _some(most: int | None) -> str:
+    """The option that says how many patients at most."""
+    return "" if most is None else f" --patients {most}"
 
 
 def _write(rows: Sequence[Row], output: Path, title: str, command: str, about: str) -> None:

@@ -92,10 +92,10 @@ def airways(
     end; without it the trachea is not derived, but its lumen is still kept out of the lungs.
 
     Trachea: the air component (below -500 HU) nearest to the midline under the larynx, followed
-    slice by slice downward (where it grows 1.6-fold it has met a lung, and only air below -950 HU
-    within a voxel of the slice above is kept) to the slice above the carina: below, the lumen is in
-    two parts or more than 2.1 times as wide as deep. Grown by 2 mm for the wall. It runs to the
-    scan's end where the carina is not seen.
+    slice by slice downward (where it grows 1.6-fold it has met a lung: air in the outline of the
+    slice above is kept, and air below -950 HU within a voxel of it) to the slice above the carina:
+    below, the lumen is in two parts beside each other or more than 2.1 times as wide as deep. Grown
+    by 2 mm for the wall. It runs to the scan's end where the carina is not seen.
 
     Lungs: tissue below -400 HU without the lumen, its wall and the main bronchi (followed as the
     lumen is, 45 mm below the carina), in components that reach the lowest 16 mm of the scan once
@@ -182,19 +182,30 @@ def _lumen(air: Air, seed: tuple[int, Mask] | None, spacing: Spacing) -> tuple[M
     level, plane = seed
     lumen[level] = plane
     while level > 0:
-        parts = _below(air[level - 1], plane, spacing)
-        if len(parts) != 1 or _forks(parts[0], spacing):
+        parts = _next(air[level - 1], plane, spacing)
+        if not parts or _forks(parts, spacing):
             return lumen, level if air[level - 1].any() else None
-        level, plane = level - 1, parts[0]
+        level, plane = level - 1, np.any(parts, axis=0)
         lumen[level] = plane
     return lumen, None
 
 
-def _below(air: Air, plane: Mask, spacing: Spacing) -> list[Mask]:
+def _next(air: Air, plane: Mask, spacing: Spacing) -> list[Mask]:
+    """The lumen's parts in the next slice down.
+
+    Air that touches the lumen's rim only, in the esophagus or a lung's edge, is none of them where
+    some lies right under the lumen. A lumen is so nearly upright that, where it has met a lung, it
+    keeps the air within its outline, besides the pure air.
+    """
+    parts = _below(air, plane, spacing, plane)
+    return [part for part in parts if (part & plane).any()] or parts
+
+
+def _below(air: Air, plane: Mask, spacing: Spacing, kept: Mask | None = None) -> list[Mask]:
     """Parts of a slice's air that carry on a lumen of the slice above, each of a lumen's size.
 
     A part that is too large has met a lung through a thin wall: only the pure air within a voxel
-    of the lumen above belongs to it.
+    of the lumen above belongs to it, and what lies in `kept`.
     """
     near = ndimage.binary_dilation(plane, NEIGHBOURS[0])
     labels, _ = ndimage.label(air > 0)
@@ -202,15 +213,22 @@ def _below(air: Air, plane: Mask, spacing: Spacing) -> list[Mask]:
     for number in set(np.unique(labels[near])) - {0}:
         part = labels == number
         if part.sum() > GROWTH * max(plane.sum(), 6):
-            part = largest((part & near & (air == PURE))[None])[0]
+            pure = near & (air == PURE)
+            part = largest((part & (pure if kept is None else pure | kept))[None])[0]
         area = part.sum() * spacing[1] * spacing[2] / 100
         if LUMEN_CM2[0] <= area <= LUMEN_CM2[1]:
             parts.append(part)
     return parts
 
 
-def _forks(plane: Mask, spacing: Spacing) -> bool:
-    rows, columns = np.nonzero(plane)
+def _forks(parts: list[Mask], spacing: Spacing) -> bool:
+    """Whether the lumen is in two that lie beside each other, or is too wide for its depth."""
+    if len(parts) > 1:
+        first, second = (np.argwhere(part).mean(axis=0) for part in parts[:2])
+        away = np.abs(first - second) * spacing[1:]
+        if len(parts) > 2 or away[1] > away[0]:
+            return True
+    rows, columns = np.nonzero(np.any(parts, axis=0))
     depth = (np.ptp(rows) + 1) * spacing[1]
     width = (np.ptp(columns) + 1) * spacing[2]
     return bool(width > FORK_WIDTH * depth and width > 24.0)

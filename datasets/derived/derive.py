@@ -18,6 +18,7 @@ from datasets.derived.canal import canal
 from datasets.derived.corrections import Corrections
 from datasets.derived.store import ORGANS, DerivedLabels, write_labels
 from datasets.derived.voxels import Spacing, bounding_box, cut_slices, filled, whole_slices
+from oarflow.metrics import overlap
 
 LOGGER = logging.getLogger(__name__)
 
@@ -29,8 +30,11 @@ INSIDE_MM = {"Brain": 4.0, "Lung_L": 6.0, "Lung_R": 6.0, "Trachea": 4.0, "Spinal
 LEAST_CC = {"Brain": 40.0, "Lung_L": 30.0, "Lung_R": 30.0, "Trachea": 3.0, "SpinalCanal": 8.0}
 """Less of an organ is not worth a label: the scan ends where it begins."""
 
-HELD = {"Brain": ("Brainstem", 0.85), "SpinalCanal": ("SpinalCord", 0.9)}
-"""Each derived organ holds this share of a drawn one, within the derived one's slices."""
+HELD = {"Brain": {"Brainstem": 0.85, "SpinalCord": 0.5}, "SpinalCanal": {"SpinalCord": 0.9}}
+"""Each derived organ holds these shares of drawn ones, within the derived one's slices.
+
+A brain's lowest slices hold the cord's upper end; where it holds none, the tongue was taken for it.
+"""
 
 DRAWN = ("SpinalCord", "Larynx", "Brainstem")
 """Contours that the rules and their checks start from."""
@@ -51,7 +55,11 @@ BRAIN_STARTS_BELOW_CORD_MM = 40.0
 
 @dataclass(frozen=True)
 class Fact:
-    """One derived label: where it lies, its volume, and why it is left out, if it is."""
+    """One derived label: where it lies, its volume, and why it is left out, if it is.
+
+    held: the least share of a drawn organ that it should hold. drawn_dice: Dice with the case's own
+    contour of the organ, None where it has none.
+    """
 
     case: str
     organ: str
@@ -61,6 +69,7 @@ class Fact:
     held: float
     corrected: int
     left_out: str
+    drawn_dice: float | None = None
 
 
 def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
@@ -90,13 +99,15 @@ def derive(case: Case, table: Corrections) -> tuple[DerivedLabels, list[Fact]]:
         changes = list(table.of(organ, case.id))
         for change in changes:
             whole = change.apply(whole)
-        share = _held(organ, whole[box], drawn)
+        held = _held(organ, whole[box], drawn)
         reason = (
             table.excluded(organ, case.id)
-            or _against(organ, whole[box], body, case.spacing_zyx, share)
-            or _unpublished(organ, whole[box], published[box])
+            or _against(organ, whole[box], body, case.spacing_zyx)
+            or _too_little(organ, held)
+            or (_unpublished(organ, whole[box], published[box]) if case.body is not None else "")
         )
-        facts.append(_fact(case, organ, whole, held=share, corrected=len(changes), left_out=reason))
+        least = min(held.values(), default=1.0)
+        facts.append(_fact(case, organ, whole, held=least, corrected=len(changes), left_out=reason))
         if not reason:
             masks[organ] = whole
     bottom = box[0].start
@@ -122,15 +133,21 @@ def _found(
     return found
 
 
-def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing, held: float) -> str:
+def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing) -> str:
     """Why a label cannot be used; empty where nothing speaks against it."""
     cc = float(mask.sum() * np.prod(spacing) / 1000)
     if cc < LEAST_CC[organ]:
         return "not in the scan" if cc == 0 else f"only {cc:.0f} cc"
     if len(cut_slices(mask, body, INSIDE_MM[organ], spacing)) > MOST_CUT_SLICES:
         return "runs into a cut of the CT"
-    if organ in HELD and held < HELD[organ][1]:
-        return f"holds {held:.0%} of the drawn {HELD[organ][0]}"
+    return ""
+
+
+def _too_little(organ: str, held: Mapping[str, float]) -> str:
+    """Which drawn organ it should hold and does not; empty where there is none."""
+    for name, share in held.items():
+        if share < HELD[organ][name]:
+            return f"holds {share:.0%} of the drawn {name}"
     return ""
 
 
@@ -142,14 +159,15 @@ def _unpublished(organ: str, lung: Mask, published: Mask) -> str:
     return f"{share:.0%} of it was not published" if share > MOST_UNPUBLISHED else ""
 
 
-def _held(organ: str, mask: Mask, drawn: Mapping[str, Mask]) -> float:
-    """Share of the drawn organ's voxels, in the derived one's slices, that it holds."""
-    name = HELD[organ][0] if organ in HELD else ""
-    if name not in drawn:
-        return 1.0
+def _held(organ: str, mask: Mask, drawn: Mapping[str, Mask]) -> dict[str, float]:
+    """Shares of the drawn organs' voxels, in the derived one's slices, that it holds."""
     levels = mask.any(axis=(1, 2))
-    theirs = drawn[name][levels]
-    return float((theirs & mask[levels]).sum() / theirs.sum()) if theirs.any() else 1.0
+    theirs = {name: drawn[name][levels] for name in HELD.get(organ, {}) if name in drawn}
+    return {
+        name: float((part & mask[levels]).sum() / part.sum())
+        for name, part in theirs.items()
+        if part.any()
+    }
 
 
 def _fact(
@@ -158,7 +176,10 @@ def _fact(
     levels = np.flatnonzero(mask.any(axis=(1, 2)))
     first, last = (int(levels[0]), int(levels[-1])) if levels.size else (-1, -1)
     cc = round(float(mask.sum() * np.prod(case.spacing_zyx) / 1000), 1)
-    return Fact(case.id, organ, first, last, cc, round(held, 3), corrected, left_out)
+    agreement = None
+    if organ in case.masks:
+        agreement = round(overlap(mask, case.masks[organ]).dice, 3)
+    return Fact(case.id, organ, first, last, cc, round(held, 3), corrected, left_out, agreement)
 
 
 def derive_all(cases: Iterable[Case], output: Path, table: Corrections) -> list[Fact]:

@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from oarflow.localize import localize
+from oarflow.networks.card import Channel, Role
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from oarflow.structures import Status
+from tests.oarflow.systems import WINDOW, Everywhere, Near, write_model
 from tests.training.patients import ORGANS, patient, small
 from training.architectures import build_network
 from training.architectures.dyn_unet import SupervisedUNet
 from training.checkpoint import Origin
-from training.comparisons import FUSION, table, view_scores
+from training.comparisons import FUSION, STEPS, step_scores, table, together, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
 from training.fusion import Fusion, export_fusion, fit_fusion
@@ -102,6 +104,13 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
     assert "| Parotid_L | 1 |" in table(rows, "views", "a command", "about")
 
 
+def test_both_sides_together_are_a_patient_s_mean() -> None:
+    rows = [("a", "L", "one", 0.5), ("a", "R", "one", 0.7), ("b", "L", "one", 0.1)]
+    made = together(rows, "both")
+    assert [row[:3] for row in made] == [("a", "both", "one"), ("b", "both", "one")]
+    assert [row[3] for row in made] == pytest.approx([0.6, 0.1])
+
+
 def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:
     maps = torch.tensor([0.5, 0.9, 0.1, 0.8, 0.8, 0.8]).reshape(1, 6, 1, 1)
     found = torch.sigmoid(Fusion(2, 3)(maps)).flatten().tolist()
@@ -137,6 +146,37 @@ def test_the_side_and_the_mr_reach_the_network() -> None:
     dropped = region(images=["ct", "side", "mr"], mr_dropout=1.0)
     batch = RegionSampler([paired], dropped).draw(np.random.default_rng(0))
     assert set(batch.inputs[:, 2].unique().tolist()) == {-1.0}
+
+
+def test_a_right_side_is_a_left_one_in_the_mirror() -> None:
+    """What is left and right reaches the answer, however much is normalised on the way."""
+    network = build_network(region())
+    image = torch.randn(1, 1, 8, 16, 16, generator=torch.Generator().manual_seed(0))
+    left = torch.cat([image, torch.ones_like(image)], dim=1)
+    right = torch.cat([image.flip(-1), -torch.ones_like(image)], dim=1)
+    for mode in (network.train(), network.eval()):
+        both = mode(torch.cat([left, right]))
+        assert torch.allclose(both[0], both[1].flip(-1), atol=1e-5)
+        assert not torch.allclose(both[0], both[1], atol=0.1)
+
+
+def test_the_pieces_of_mandible_are_scored_in_the_reference_s_box(tmp_path: Path) -> None:
+    """A network that says the mandible everywhere: its Dice is the box's, by hand."""
+    case = patient(0)
+    bone = np.zeros(case.ct.shape, dtype=bool)
+    bone[10:14, 10:14, 10:14] = True
+    glands = {organ: np.roll(bone, 1, axis=0) for organ in ORGANS}
+    case = replace(case, masks=Labels({"Bone_Mandible": bone, **glands}))
+    pieces = ("Mandible_Ramus_L", "Mandible_Ramus_R")
+    sided = (Channel(window=WINDOW), Channel(source="side"))
+    write_model(tmp_path / "everywhere", Everywhere(), organs=pieces, channels=sided)
+    write_model(tmp_path / "loc", Near((150.0, -150.0)), role=Role.LOCALIZER, organs=ORGANS)
+    store = ModelStore.open(tmp_path, device="cpu")
+    rows = list(step_scores([case], store, store, "Mandible_Ramus_L", "Parotid_L"))
+    box = box_about(case, "Parotid_L", 17.0)
+    size = np.prod([part.stop - part.start for part in box])
+    assert [row[1:3] for row in rows] == [(p, m) for m in STEPS for p in pieces]
+    assert [row[3] for row in rows] == pytest.approx([2 * 64 / (64 + size)] * 4)
 
 
 def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: Path) -> None:

@@ -46,6 +46,30 @@ class SupervisedUNet(nn.Module):
         return torch.stack(outputs, dim=1)
 
 
+class MirroredSide(nn.Module):
+    """A network that is told the side: right ones are mirrored, and their answer mirrored back.
+
+    A constant plane beside the CT would tell it next to nothing: instance normalisation takes away
+    what is the same in all voxels. Mirrored, both sides look like the left one.
+    """
+
+    def __init__(self, network: nn.Module, channel: int) -> None:
+        super().__init__()
+        self.network = network
+        self.channel = channel
+
+    def forward(self, image: Tensor) -> Tensor:
+        right = image[:, self.channel, 0, 0, 0] < 0
+        seen = torch.cat([image[:, : self.channel], image[:, self.channel + 1 :]], dim=1)
+        output = self.network(_mirrored(seen, right))
+        return _mirrored(output, right)
+
+
+def _mirrored(values: Tensor, which: Tensor) -> Tensor:
+    """Those of the batch, mirrored along their last axis, x."""
+    return torch.where(which.reshape([-1] + [1] * (values.dim() - 1)), values.flip(-1), values)
+
+
 def dyn_unet(configuration: Configuration) -> nn.Module:
     """Two convolutions a level, strided ones between, instance norm, leaky ReLU.
 
@@ -54,11 +78,12 @@ def dyn_unet(configuration: Configuration) -> nn.Module:
     """
     if configuration.dimensions != 3:
         raise ValueError("dyn_unet is 3-D")
+    sided = "side" in configuration.images
     levels = len(configuration.widths)
     strides = [1] + [2] * (levels - 1)
     made = DynUNet(
         spatial_dims=3,
-        in_channels=configuration.in_channels,
+        in_channels=configuration.in_channels - sided,
         out_channels=configuration.out_channels,
         kernel_size=[3] * levels,
         strides=strides,
@@ -69,4 +94,5 @@ def dyn_unet(configuration: Configuration) -> nn.Module:
         deep_supervision=True,
         deep_supr_num=max(1, levels - 2),
     )
-    return SupervisedUNet(made)
+    network = SupervisedUNet(made)
+    return MirroredSide(network, configuration.images.index("side")) if sided else network

@@ -6,20 +6,32 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from datasets.cases import Case, Mask
 from datasets.derived.corrections import Corrections
 from datasets.derived.derive import Fact, derive
 from datasets.derived.store import DerivedLabels
+from datasets.resample import coarsened
 from tests.datasets.derived.phantoms import (
+    AIR,
+    AIRWAY_Y,
     ASIDE,
     CARINA,
     LARYNX,
+    LUNG,
     MIDLINE,
+    SKULL_Y,
+    SOFT,
+    SPACING,
     SPINE_Y,
+    VERTEBRA,
     patient,
     truth,
 )
+
+THIN_AIR = -900
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +122,81 @@ def test_without_a_cord_nothing_is_derived() -> None:
     labels, facts = derive(replace(patient(), masks={}), Corrections())
     assert not labels.masks
     assert not facts
+
+
+def _with_ct(ct: NDArray[np.int16]) -> DerivedLabels:
+    return derive(replace(patient(), ct=ct), Corrections())[0]
+
+
+def _lumen_of(level: int) -> Mask:
+    return truth()["Trachea"][level]
+
+
+def test_air_at_the_lumen_s_rim_does_not_end_the_trachea() -> None:
+    """A narrow slice with air in the esophagus behind it, not connected: no fork."""
+    ct = patient().ct.copy()
+    ct[20][_lumen_of(20)] = SOFT
+    ct[20][ndimage.binary_erosion(_lumen_of(20))] = AIR
+    ct[20, AIRWAY_Y + 3, MIDLINE : MIDLINE + 2] = AIR
+    levels = np.flatnonzero(_with_ct(ct).masks["Trachea"].any(axis=(1, 2)))
+    assert abs(int(levels[0]) - CARINA) <= 1
+
+
+def test_a_lumen_that_meets_a_lung_keeps_its_outline() -> None:
+    """The wall is open over six slices, and the air there is not dark enough to tell it by."""
+    ct = patient().ct.copy()
+    for level in range(13, 19):
+        ct[level, AIRWAY_Y, MIDLINE - ASIDE : MIDLINE] = LUNG
+        ct[level][_lumen_of(level)] = THIN_AIR
+    trachea = _with_ct(ct).masks["Trachea"]
+    assert abs(int(np.flatnonzero(trachea.any(axis=(1, 2)))[0]) - CARINA) <= 1
+    assert min(_dice(trachea[level], _lumen_of(level)) for level in range(13, 19)) > 0.8
+
+
+def test_the_brain_is_whole_where_its_bone_has_gaps() -> None:
+    """Thin bone that 4 mm voxels do not show: a third of the front, and a slit at each side."""
+    ct = patient().ct.copy()
+    z, y, x = np.nonzero(ct > VERTEBRA)
+    front = (y < SKULL_Y) & (np.abs(x - MIDLINE) < 0.8 * (SKULL_Y - y))
+    gone = ((z > 53) & (z < 57)) & (front | (y == SKULL_Y))
+    ct[z[gone], y[gone], x[gone]] = SOFT
+    brain = _with_ct(ct).masks["Brain"]
+    assert min(_dice(brain[level], truth()["Brain"][level]) for level in range(54, 57)) > 0.9
+
+
+def test_a_brain_beside_the_cord_is_none() -> None:
+    """In a scan that ends at the skull's base the largest enclosed soft part is the tongue."""
+    case = patient()
+    cord = case.masks["SpinalCord"].copy()
+    cord[38:60, SPINE_Y + 8 : SPINE_Y + 10, MIDLINE] = True
+    labels, facts = derive(replace(case, masks={"SpinalCord": cord}), Corrections())
+    assert "Brain" not in labels.masks
+    assert {f.left_out for f in facts if f.organ == "Brain"} == {"holds 0% of the drawn SpinalCord"}
+
+
+def test_a_whole_ct_on_fine_voxels_gives_its_labels_on_coarse_ones() -> None:
+    """A clinic's CT: no part was withheld, so that its lungs are no hole in what was published."""
+    case = patient()
+    fine = Case(
+        case.id,
+        np.repeat(np.repeat(case.ct, 2, axis=1), 2, axis=2),
+        (3.0, 2.0, 2.0),
+        {organ: np.repeat(np.repeat(m, 2, axis=1), 2, axis=2) for organ, m in case.masks.items()},
+        origin_lps=(10.0, 20.0, 30.0),
+    )
+    coarse = coarsened(fine, SPACING)
+    assert coarse.spacing_zyx == SPACING
+    assert coarse.origin_lps == (11.0, 21.0, 30.0)
+    assert np.array_equal(coarse.ct, case.ct)
+    assert np.array_equal(coarse.masks["Larynx"], case.masks["Larynx"])
+    labels, _ = derive(coarse, Corrections())
+    assert {"Brain", "Lung_L", "Lung_R", "Trachea", "SpinalCanal"} <= set(labels.masks)
+
+
+def test_a_contour_of_the_same_organ_is_compared() -> None:
+    case = patient()
+    drawn = dict(case.masks) | {"Brain": truth()["Brain"]}
+    _, facts = derive(replace(case, masks=drawn), Corrections())
+    agreement = {fact.organ: fact.drawn_dice for fact in facts}
+    assert agreement["Brain"] == pytest.approx(0.95, abs=0.05)
+    assert agreement["Lung_L"] is None
