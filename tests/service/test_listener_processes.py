@@ -28,6 +28,7 @@ from service.database.models import Instance
 from service.listener import processes as processes_module
 from service.listener.processes import Processes, SharedListener
 from service.listener.tally import Tally
+from service.requesting import associate
 from tests.service.node_bench import (
     CT,
     SYNTAX,
@@ -68,7 +69,7 @@ def call(listener: SharedListener) -> Association:
     entity.dimse_timeout = 20
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
-    return entity.associate("127.0.0.1", listener.port, ae_title="OARFLOW")
+    return associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
 
 
 def gone(pid: int) -> bool:
