@@ -64,14 +64,18 @@ class Node:
             LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
 
     def start(self) -> None:
-        """Start every part, the listener last. Raises ConfigurationError, all of it stopped."""
+        """Start every part. Raises ConfigurationError, all of it stopped.
+
+        The listener comes after what works on what it receives, and before what counts silence:
+        nobody can break a silence that is kept for want of somebody who listens.
+        """
         context = Context(self.settings, self.database, self.health)
         try:
             for part in (
                 self.executor,
                 *other_parts(context),
-                Assembler(self.settings, self.database),
                 self.listener,
+                Assembler(self.settings, self.database),
             ):
                 part.start()
                 self._parts.append(part)
@@ -80,7 +84,7 @@ class Node:
             raise
 
     def close(self) -> None:
-        """Stop every part, the listener first; what is under way is put down safely."""
+        """Stop every part, the last one first; what is under way is put down safely."""
         while self._parts:
             part = self._parts.pop()
             LOGGER.info("stopping %s", part.name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
 """As PS3.5 has it: ASCII without backslash."""
@@ -59,3 +59,26 @@ class Peer(Section):
     host: str = Field(min_length=1)
     port: Port
     tls: ClientTls | None = None
+
+
+class WebSignIn(Section):
+    """How a DICOMweb service is trusted, and told who we are.
+
+    ca: who signs its certificate; None: whom this machine trusts. certificate, key: our own.
+    token, password: files that hold them.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    token: Path | None = None
+    user: str | None = None
+    password: Path | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self

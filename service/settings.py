@@ -22,7 +22,17 @@ from oarflow.errors import ConfigurationError
 from service.delivery.settings import DeliverySettings
 from service.housekeeping.settings import HousekeepingSettings
 from service.masking import masked
-from service.section import AeTitle, Megabytes, Network, Peer, Port, Seconds, Section, ServerTls
+from service.section import (
+    AeTitle,
+    Megabytes,
+    Network,
+    Peer,
+    Port,
+    Seconds,
+    Section,
+    ServerTls,
+    WebSignIn,
+)
 from service.web.settings import WebSettings
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -173,22 +183,10 @@ class ExecutionSettings(Section):
             raise ValueError(f"workers: {self.workers}, but gpus: {count}; one study a GPU")
 
 
-class DicomWeb(Section):
-    """A DICOMweb service. token, password: files that hold them."""
+class DicomWeb(WebSignIn):
+    """A DICOMweb service."""
 
     url: str = Field(pattern=r"^https?://", repr=False)
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    token: Path | None = None
-    user: str | None = None
-    password: Path | None = None
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if (self.user is None) != (self.password is None):
-            raise ValueError("user and password go together")
-        return self
 
 
 class PullSource(Section):

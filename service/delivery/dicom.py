@@ -17,6 +17,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 from service.delivery import commitment
 from service.delivery.parcel import Outcome, Parcel, Verdict
 from service.delivery.settings import DicomDestination
+from service.requesting import associate
 from service.section import ClientTls
 
 MAX_PDU = 131072
@@ -143,12 +144,13 @@ class _Call:
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
         if self._reported is not None:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
-        association = self._ae.associate(
+        association = associate(
+            self._ae,
             self._to.host,
             self._to.port,
             ae_title=self._to.ae_title,
+            handlers=handlers,
             max_pdu=MAX_PDU,
-            evt_handlers=handlers,
             tls_args=tls,
         )
         if association.is_established:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.section import AeTitle, ClientTls, Event, Port, Seconds, Section
+from service.section import AeTitle, ClientTls, Event, Port, Seconds, Section, WebSignIn
 
 ObjectKind = Literal["RTSTRUCT", "SEG", "ENCAPSULATED_PDF", "REPORT_PDF", "REPORT_HTML"]
 """What a destination can take. The last two are no DICOM: folders alone take them."""
@@ -45,25 +45,11 @@ class DicomDestination(_Destination):
     commitment_seconds: Seconds = 3600
 
 
-class DicomWebDestination(_Destination):
-    """A STOW-RS service. url: what `/studies` follows. token, password: files that hold them."""
+class DicomWebDestination(_Destination, WebSignIn):
+    """A STOW-RS service. url: what `/studies` follows."""
 
     kind: Literal["dicomweb"]
     url: str = Field(pattern=r"^https?://[^@\s]+$")
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    token: Path | None = None
-    user: str | None = None
-    password: Path | None = None
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if (self.user is None) != (self.password is None):
-            raise ValueError("user and password go together")
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        return self
 
 
 class FolderDestination(_Destination):

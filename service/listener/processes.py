@@ -179,9 +179,11 @@ class SharedListener(Listener):
         server.processes = self._processes
         try:
             self._processes.start(server.server_address)
+            server.listen()
         except BaseException:
             self._server = None
             server.server_close()
+            self._processes.stop()
             raise
         self._serve(server)
 
@@ -198,6 +200,19 @@ class HandingServer(GuardedServer):
     """Accepts, and hands over."""
 
     processes: Processes
+
+    def server_activate(self) -> None:
+        """Not yet: who calls before anybody receives is refused at once, not left to wait."""
+
+    def listen(self) -> None:
+        """Let peers in. Raises ConfigurationError (LISTENER)."""
+        try:
+            super().server_activate()
+        except OSError as error:
+            host, port = self.server_address[:2]
+            raise ConfigurationError(
+                "LISTENER", f"cannot listen on {host}:{port}: {error.strerror}"
+            ) from error
 
     def connections(self) -> int:
         return self.processes.connections()

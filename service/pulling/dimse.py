@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from service.listener.server import STORAGE_CLASSES, TRANSFER_SYNTAXES, quiet_li
 from service.listener.statuses import NotStored
 from service.listener.tls import client_context
 from service.pulling.query import Found, PullFailed, Query, Take, Taken
+from service.requesting import associate
 from service.section import Peer
 
 LOGGER = logging.getLogger(__name__)
@@ -123,15 +124,16 @@ def _entity(ae_title: str, timeout: float = TIMEOUT_SECONDS) -> AE:
 
 @contextmanager
 def _association(
-    entity: AE, peer: Peer, roles: list[Any] | None = None, handlers: list[Any] | None = None
+    entity: AE, peer: Peer, roles: list[Any] | None = None, handlers: Sequence[Any] = ()
 ) -> Iterator[Association]:
     tls = None if peer.tls is None else (client_context(peer.tls), peer.host)
-    association = entity.associate(
+    association = associate(
+        entity,
         peer.host,
         peer.port,
         ae_title=peer.ae_title,
+        handlers=handlers,
         ext_neg=roles,
-        evt_handlers=handlers,
         tls_args=tls,
     )
     if not association.is_established:

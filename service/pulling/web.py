@@ -35,7 +35,7 @@ class WebPacs:
         session = requests.Session()
         session.verify = True if settings.ca is None else str(settings.ca)
         if settings.certificate is not None:
-            session.cert = (str(settings.certificate), str(settings.key or settings.certificate))
+            session.cert = (str(settings.certificate), str(settings.key))
         words = _signing_in(settings)
         if words is not None:
             session.auth = _SignIn(words)

@@ -34,6 +34,7 @@ from service.execution.order import Order, Outcome
 from service.execution.runner import run
 from service.listener.receiver import Receiver
 from service.listener.spool import split_bytes
+from service.requesting import associate
 from service.series import Assembler
 from service.settings import Settings
 from service.states import State
@@ -333,7 +334,7 @@ def send_files(port: int, files: Sequence[Path], calling: str = "SCANNER") -> li
     for syntax in sorted(syntaxes):
         entity.add_requested_context(CTImageStorage, syntax)
     entity.dimse_timeout = entity.network_timeout = 30
-    association = entity.associate("127.0.0.1", port, ae_title="OARFLOW")
+    association = associate(entity, "127.0.0.1", port, ae_title="OARFLOW")
     statuses = []
     for file in files:
         if not association.is_established:

@@ -33,6 +33,7 @@ from service.listener.dataset import inspect
 from service.listener.server import Listener
 from service.listener.spool import split
 from service.listener.statuses import NotStored, Status
+from service.requesting import associate
 from tests.service.node_bench import (
     CT,
     SENDER,
@@ -141,7 +142,7 @@ def test_a_wrong_ae_title_is_rejected(
     try:
         entity = AE(ae_title=calling)
         entity.add_requested_context(Verification)
-        association = entity.associate("127.0.0.1", listener.port, ae_title=called)
+        association = associate(entity, "127.0.0.1", listener.port, ae_title=called)
         assert association.is_established is accepted
         assert association.is_rejected is not accepted
         association.release()
@@ -189,7 +190,7 @@ def test_a_pdu_without_end_does_not_fill_the_memory(listening: Bench) -> None:
 def send_echo(bench: Bench) -> int:
     entity = AE(ae_title="SCANNER")
     entity.add_requested_context(Verification)
-    association = entity.associate("127.0.0.1", port_of(bench), ae_title="OARFLOW")
+    association = associate(entity, "127.0.0.1", port_of(bench), ae_title="OARFLOW")
     if not association.is_established:
         return -1
     status = int(association.send_c_echo().Status)
@@ -218,8 +219,8 @@ def test_more_associations_than_allowed_are_told_to_come_later(tmp_path: Path) -
     try:
         entity = AE(ae_title="SCANNER")
         entity.add_requested_context(Verification)
-        first = entity.associate("127.0.0.1", listener.port, ae_title="OARFLOW")
-        second = entity.associate("127.0.0.1", listener.port, ae_title="OARFLOW")
+        first = associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
+        second = associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
         assert (first.is_established, second.is_established) == (True, False)
         first.release()
     finally:
@@ -502,7 +503,7 @@ def test_mr_is_taken_and_other_classes_are_not_offered(listening: Bench, tmp_pat
     entity.add_requested_context("1.2.840.10008.5.1.4.1.1.4", SYNTAX)
     entity.add_requested_context("1.2.840.10008.5.1.4.1.1.481.3", SYNTAX)
     entity.add_requested_context(CTImageStorage, SYNTAX)
-    association = entity.associate("127.0.0.1", port_of(listening), ae_title="OARFLOW")
+    association = associate(entity, "127.0.0.1", port_of(listening), ae_title="OARFLOW")
     accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
     association.release()
     assert accepted == {CT, "1.2.840.10008.5.1.4.1.1.4"}

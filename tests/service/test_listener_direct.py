@@ -37,6 +37,7 @@ from service.listener.server import Listener
 from service.listener.skim import NotPlain, skim
 from service.listener.spool import split
 from service.listener.statuses import NotStored, Status
+from service.requesting import associate
 from service.states import State
 from tests.service.node_bench import (
     CT,
@@ -68,7 +69,7 @@ def association(bench: Bench) -> Iterator[Association]:
     entity.dimse_timeout = 20
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
-    peer = entity.associate("127.0.0.1", listener.port, ae_title="OARFLOW")
+    peer = associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
     assert peer.is_established
     yield peer
     peer.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -28,6 +29,7 @@ from service.database.models import Instance
 from service.listener import processes as processes_module
 from service.listener.processes import Processes, SharedListener
 from service.listener.tally import Tally
+from service.requesting import associate
 from tests.service.node_bench import (
     CT,
     SYNTAX,
@@ -68,7 +70,41 @@ def call(listener: SharedListener) -> Association:
     entity.dimse_timeout = 20
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
-    return entity.associate("127.0.0.1", listener.port, ae_title="OARFLOW")
+    return associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
+
+
+def test_nobody_is_let_in_before_somebody_receives(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer that calls while the node starts is refused at once, and not left to wait."""
+    began, errors = Processes.start, []
+
+    def watched(processes: Processes, address: Any) -> None:
+        with socket.socket() as early:
+            errors.append(early.connect_ex(address[:2]))
+        began(processes, address)
+
+    monkeypatch.setattr(Processes, "start", watched)
+    _, listener, _ = start()
+    assert errors == [errno.ECONNREFUSED]
+    association = call(listener)
+    assert association.is_established
+    association.release()
+
+
+def test_a_port_that_is_taken_while_the_processes_start_is_named(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        def taken(_: Processes, address: Any) -> None:
+            other.bind(address[:2])
+            other.listen()
+
+        monkeypatch.setattr(Processes, "start", taken)
+        with pytest.raises(ConfigurationError, match="cannot listen on"):
+            start()
 
 
 def gone(pid: int) -> bool:

@@ -72,8 +72,8 @@ def test_a_study_is_pulled_from_orthanc_and_contoured(
     asked = dict(zip(("moved", "got", "web"), QUERIES.values(), strict=True))[source]
     with site.process(OARFLOW_TEST_ENGINE="here") as node:
         site.up(node)
-        assert main(["-c", str(site.config), "pull", source, "--accession", "NOBODY"]) == 0
-        assert "0 series found" in capsys.readouterr().out
+        assert main(["-c", str(site.config), "pull", source, "--accession", "NOBODY"]) == 5
+        assert f"PULL: {source}: no series of CT found" in capsys.readouterr().err
         assert site.jobs() == []
         assert main(["-c", str(site.config), "pull", source, *asked]) == 0
         assert f"series 1: {SLICES} instances, 0 refused" in capsys.readouterr().out

@@ -8,7 +8,8 @@ import re
 import stat
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from oarflow.errors import ConfigurationError
 from service import checks
 from service.database import Database
+from service.delivery.settings import DicomWebDestination
 from service.node import Node
 from service.pulling.query import Query
 from service.pulling.web import WebPacs
@@ -107,8 +109,26 @@ def test_a_password_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="missing") as error:
         WebPacs("pacs", DicomWeb(url="http://x/y", user="jane", password=missing), "OARFLOW")
     assert error.value.code == "PASSWORD"
-    with pytest.raises(ValidationError, match="user and password go together"):
-        DicomWeb(url="http://x/y", user="jane")
+
+
+STOW = partial(DicomWebDestination, kind="dicomweb")
+
+
+@pytest.mark.parametrize("service", [DicomWeb, STOW], ids=["pull", "delivery"])
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"user": "jane"}, "user and password go together"),
+        ({"password": Path("secret")}, "user and password go together"),
+        ({"certificate": Path("node.pem")}, "certificate and key go together"),
+        ({"key": Path("node.key")}, "certificate and key go together"),
+    ],
+)
+def test_half_a_sign_in_is_refused(
+    service: Callable[..., object], given: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        service(url="http://x/y", **given)
 
 
 def mode(path: Path) -> int:

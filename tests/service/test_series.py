@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from service.database import deliveries, jobs
 from service.database.receiving import Origin, Standing
+from service.node import Node
 from service.series import Assembler
 from service.states import NotAllowed, State
-from tests.service.node_bench import Bench, ct_slice, uid
+from tests.service.node_bench import Bench, ct_slice, uid, wait_for
 
 
 @pytest.fixture
@@ -286,3 +288,42 @@ def test_images_that_were_deleted_are_asked_for_again(bench: Bench) -> None:
     bench.silence(31)
     assert bench.jobs()[1].state is State.QUEUED
     assert all((root / one.path).is_file() for one in bench.instances())
+
+
+class Part:
+    """A part of the node that does nothing, and at its start what it is given."""
+
+    def __init__(self, name: str, at_start: Callable[[], object] = bool) -> None:
+        self.name = name
+        self.start = at_start
+
+    def stop(self) -> None:
+        pass
+
+    def trouble(self) -> None:
+        pass
+
+
+def test_silence_is_counted_from_when_the_node_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart a sender has its time to go on, however long the node takes to start."""
+    bench = Bench(tmp_path, series={"quiet_seconds": 0.2, "gap_seconds": 1})
+    bench.send_series("a", range(6))
+    seen: list[State] = []
+
+    def start_slowly() -> None:
+        time.sleep(1.5)
+        seen.append(bench.job().state)
+
+    monkeypatch.setattr("service.node.other_parts", lambda _: [])
+    node = Node(bench.settings)
+    node.open()
+    monkeypatch.setattr(node, "executor", Part("execution"))
+    monkeypatch.setattr(node, "listener", Part("listener", start_slowly))
+    node.start()
+    try:
+        wait_for(lambda: bench.job().state is State.QUEUED, what="the series' end")
+    finally:
+        node.close()
+    assert seen == [State.RECEIVED]

@@ -8,6 +8,10 @@
   const news = document.querySelector("[data-newest]");
   if (!places.size && !news) return;
 
+  // Every form leads to another page. What is asked after a sign-out would be answered with 401.
+  const leaving = new AbortController();
+  addEventListener("submit", () => leaving.abort());
+
   const show = (place, job) => {
     const state = place.querySelector("[data-state]");
     const moved = state.dataset.since !== job.since;
@@ -25,8 +29,9 @@
   };
 
   const look = async () => {
-    if (document.hidden) return;
-    const answer = await fetch(`/live?keys=${[...places.keys()].join(",")}`);
+    if (document.hidden || leaving.signal.aborted) return;
+    const address = `/live?keys=${[...places.keys()].join(",")}`;
+    const answer = await fetch(address, { signal: leaving.signal });
     if (answer.status === 401) {
       location.assign("/sign-in");
       return;
