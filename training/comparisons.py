@@ -57,7 +57,8 @@ def step_scores(
     """Dice of the mandible in the box of each side's parotid, grown by 17 mm.
 
     one, two: models folders whose organ (of the left; its partner of the right) means the mandible
-    there; the second looks about the source's contour. The box is the reference parotid's.
+    there; the second looks about the source's contour. The box is the reference parotid's; one that
+    holds no mandible is left out.
     """
     for case in cases:
         volume = volume_of(case)
@@ -68,11 +69,14 @@ def step_scores(
                 if MANDIBLE not in case.masks or about not in case.masks:
                     continue
                 box = box_about(case, about, GROW_MM)
+                truth = case.masks[MANDIBLE][box]
+                if not truth.any():
+                    continue
                 found = np.zeros(case.ct.shape, dtype=bool)
                 result = segmenter.segment(here)
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
-                yield case.name, here, name, dice(case.masks[MANDIBLE][box], found[box])
+                yield case.name, here, name, dice(truth, found[box])
 
 
 def together(rows: Sequence[Row], name: str) -> list[Row]:

@@ -33,7 +33,11 @@ show which side it lies on; what the fusion learned from the fitting patients ta
 STEPS_ABOUT = """\
 The tuning patients; the mandible in the box of the reference's parotid, grown by 17 mm. One step: a
 network over the whole volume. Two steps: the parotid's network, then one that reads the box about
-its contour. The piece of mandible is called `Mandible_Ramus`, left and right."""
+its contour. The piece of mandible is called `Mandible_Ramus`, left and right.
+
+The paper, on its own 30 test patients: two steps were better for each of its six organs, mostly
+with p < 0.05; for the skin by 7 % than a 3-D U-Net and by 2 % than nnU-Net in one step. Its two
+steps reach a Dice of 0.93 for the mandible's ramus."""
 
 
 def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -> None:

@@ -165,6 +165,7 @@ def test_the_pieces_of_mandible_are_scored_in_the_reference_s_box(tmp_path: Path
     case = patient(0)
     bone = np.zeros(case.ct.shape, dtype=bool)
     bone[10:14, 10:14, 10:14] = True
+    far = np.roll(bone, (16, 24, 32), axis=(0, 1, 2))
     glands = {organ: np.roll(bone, 1, axis=0) for organ in ORGANS}
     case = replace(case, masks=Labels({"Bone_Mandible": bone, **glands}))
     pieces = ("Mandible_Ramus_L", "Mandible_Ramus_R")
@@ -177,6 +178,8 @@ def test_the_pieces_of_mandible_are_scored_in_the_reference_s_box(tmp_path: Path
     size = np.prod([part.stop - part.start for part in box])
     assert [row[1:3] for row in rows] == [(p, m) for m in STEPS for p in pieces]
     assert [row[3] for row in rows] == pytest.approx([2 * 64 / (64 + size)] * 4)
+    elsewhere = replace(case, masks=Labels({"Bone_Mandible": bone, **dict.fromkeys(ORGANS, far)}))
+    assert not list(step_scores([elsewhere], store, store, "Mandible_Ramus_L", "Parotid_L"))
 
 
 def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: Path) -> None:
