@@ -35,6 +35,7 @@ def page(verdicts: Sequence[Verdict], limits: Limits, command: str, date: str) -
                 "## False alarms on good contours",
                 f"Of the organs that clinics drew: {', '.join(_organs(drawn))}. Those learned from "
                 "derived labels stand in a section of their own.\n\n" + _false_alarms(drawn),
+                _of_all_organs(verdicts),
                 "## Planted faults",
                 _planted(drawn),
                 "## The networks' own failures",
@@ -80,6 +81,14 @@ def _false_alarms(verdicts: Sequence[Verdict]) -> str:
         f"rules flag {_share(doubted)} of them.",
     ]
     return "\n".join(lines)
+
+
+def _of_all_organs(verdicts: Sequence[Verdict]) -> str:
+    good = [v for v in verdicts if v.kind == NETWORK and _over(v, GOOD_DICE)]
+    return (
+        f"With the organs learned from derived labels, all {len(_organs(good))} together: "
+        f"{_share(good)} of the networks' good contours are flagged; {_met(good)}."
+    )
 
 
 def _met(group: Sequence[Verdict]) -> str:

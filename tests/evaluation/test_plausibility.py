@@ -212,6 +212,7 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
     text = page(verdicts, Limits({}, {}, {}, "made"), "command", "2026-01-02")
     head, own = text.split("## Organs learned from derived labels")
     assert "Brain" not in head
+    assert "all 2 together: 1 of 3 (33.3%; 0.8% to 90.6%) of the networks' good" in head
     assert "| Brain | 3 | 1 of 2 (50.0%; 1.3% to 98.7%) |" in own
     assert "1 contours of Dice up to 0.7: Brain of pt_3, Dice 0.60, truncated before" in own
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in own
