@@ -53,6 +53,10 @@ class Split:
         tuning = min(len(shuffled) - 1, max(1, round(len(shuffled) * TUNE_SHARE)))
         return cls(tuple(sorted(shuffled[tuning:])), tuple(sorted(shuffled[:tuning])))
 
+    def everyone(self) -> Split:
+        """The same patients, all of whom fit."""
+        return replace(self, fit=tuple(sorted((*self.fit, *self.tune))), tune=())
+
     def fold(self, number: int, count: int) -> Split:
         """One part of `count` equal ones of all patients tunes, the others fit; number from 1.
 

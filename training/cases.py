@@ -99,17 +99,21 @@ def sample(
     outside: float,
 ) -> Tensor:
     """float32 (z, y, x), values read linearly at the grid of axes (mm about the pose's centre)."""
-    mesh = np.stack(np.meshgrid(*axes_mm, indexing="ij"), axis=-1)
-    index = (mesh @ pose.linear.T + pose.centre_mm) / spacing_mm
-    low = np.floor(index.reshape(-1, 3).min(axis=0)).astype(int)
-    high = np.ceil(index.reshape(-1, 3).max(axis=0)).astype(int) + 1
+    shape = tuple(len(axis) for axis in axes_mm)
+    linear, centre = pose.linear / spacing_mm[:, None], pose.centre_mm / spacing_mm
+    ends = [np.outer((axis.min(), axis.max()), linear[:, k]) for k, axis in enumerate(axes_mm)]
+    low = np.floor(centre + sum(end.min(axis=0) for end in ends)).astype(int)
+    high = np.ceil(centre + sum(end.max(axis=0) for end in ends)).astype(int) + 1
     low, high = np.maximum(low, 0), np.minimum(high, values.shape)
     if np.any(high <= low):
-        return torch.full(mesh.shape[:3], outside)
+        return torch.full(shape, outside)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     block = torch.from_numpy(values[box].astype(np.float32) - outside)[None, None]
-    extent = np.maximum(high - low - 1, 1)
-    grid = torch.from_numpy(((index - low) / extent * 2 - 1)[..., ::-1].astype(np.float32).copy())
+    scale = 2.0 / np.maximum(high - low - 1, 1)
+    first, *rest = (np.outer(axis, linear[:, k] * scale)[:, ::-1] for k, axis in enumerate(axes_mm))
+    first = first + ((centre - low) * scale - 1)[::-1]
+    z, y, x = (torch.from_numpy(part.astype(np.float32)) for part in (first, *rest))
+    grid = z[:, None, None] + y[:, None] + x
     read = torch.nn.functional.grid_sample(
         block, grid[None], mode="bilinear", padding_mode="zeros", align_corners=True
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--backbones", type=Path, help="file of `experiment slice`: each organ's chosen backbone"
     )
+    fit.add_argument(
+        "--workers", type=int, default=0, help="processes that draw samples ahead, for a GPU"
+    )
     about = "write a network into the models, as its checkpoint says that it was trained"
     export = command("export", _export, about, unread, network, models)
     export.add_argument("--version", default="1.0.0")
@@ -64,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         help="replace the localizer by the truth with an error of this many mm (1 sigma)",
     )
+    about = "contours of the fitting patients where nobody drew any, by the models' networks"
+    proposing = command("propose", _propose, about, data, models)
+    proposing.add_argument("--organs", nargs="+", required=True, help="whose contours")
+    proposing.add_argument("--output", type=Path, required=True, help="folder for --proposed")
     about = "compare localizers on the tuning patients"
     _compares(command("localizers", _localizers, about, data), "+")
     about = "compare two networks an organ on the tuning patients"
@@ -130,6 +138,14 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
     made.add_argument(
         "--fold", type=_fold, metavar="K/N", help="hold out the K-th of N parts of all patients"
     )
+    made.add_argument(
+        "--everyone",
+        action="store_true",
+        help="fit on the tuning patients too: a last training, when nothing is left to choose",
+    )
+    made.add_argument(
+        "--proposed", type=Path, help="folder of proposed labels: python -m training propose"
+    )
     made.add_argument("--data-name", help="what the model card says of the data")
 
 
@@ -156,6 +172,9 @@ def _add_experiment(made: argparse.ArgumentParser) -> None:
 
 def _data(options: Options) -> TrainingData:
     data = TrainingData.open(options.data, options.split, options.derived, options.data_name)
+    data = replace(data, proposed=options.proposed)
+    if options.everyone:
+        return data.everyone()
     return data if options.fold is None else data.fold(*options.fold)
 
 
@@ -205,7 +224,17 @@ def _fit(options: Options) -> None:
     if options.backbones is not None:
         given |= chosen_backbone(options.backbones, options.network, given)
     configuration = read_configuration(options.network, **given)
-    commands.fit(configuration, _data(options), options.work, options.device)
+    commands.fit(
+        configuration,
+        _data(options),
+        options.work,
+        options.device,
+        workers=options.workers,
+    )
+
+
+def _propose(options: Options) -> None:
+    commands.propose(_data(options), options.models, options.organs, options.output)
 
 
 def _export(options: Options) -> None:

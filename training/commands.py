@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Sized
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from datasets.derived.store import ORGANS as DERIVED_ORGANS
-from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS
+from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
 from training.audit import label_facts, outliers, write_facts
 from training.checkpoint import Origin, Record, commit, read_checkpoint
@@ -27,12 +27,21 @@ from training.data import TrainingData
 from training.export import export
 from training.fusion import export_fusion, fit_fusion
 from training.loop import Report, train
+from training.proposals import propose as propose_contours
+from training.proposals import write_proposals
 from training.samplers import sampler_for, validation_sampler
 
 LOGGER = logging.getLogger(__name__)
 
 
-def fit(configuration: Configuration, data: TrainingData, work: Path, device: str) -> None:
+def fit(
+    configuration: Configuration,
+    data: TrainingData,
+    work: Path,
+    device: str,
+    *,
+    workers: int = 0,
+) -> None:
     """Train one network on the split's fitting patients, with progress.
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
@@ -56,6 +65,7 @@ def fit(configuration: Configuration, data: TrainingData, work: Path, device: st
             device,
             report,
             validation=validation,
+            workers=workers,
             origin=origin,
         )
 
@@ -142,8 +152,23 @@ def _unrecorded(told: Configuration, data: Callable[[], TrainingData] | None) ->
 
 def _labels(configuration: Configuration, data: TrainingData) -> str:
     """Where a network's labels come from, in the card's words."""
-    derived = data.derived is not None and set(configuration.organs) <= set(DERIVED_ORGANS)
-    return DERIVED_LABELS if derived else CLINICAL_LABELS
+    if data.derived is not None and set(configuration.organs) <= set(DERIVED_ORGANS):
+        return DERIVED_LABELS
+    return CLINICAL_LABELS if data.proposed is None else PROPOSED_LABELS
+
+
+def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Path) -> None:
+    """Write what the models propose for the split's fitting patients, and count it."""
+    store = ModelStore.open(models, device="cpu")
+    output.mkdir(parents=True, exist_ok=True)
+    count = dict.fromkeys(organs, 0)
+    for case in data.read(data.split.fit):
+        masks = propose_contours(case, store, organs)
+        write_proposals(output / f"{case.name}.npz", masks)
+        for organ in masks:
+            count[organ] += 1
+    for organ, number in count.items():
+        sys.stdout.write(f"{organ:14} proposed for {number} patients\n")
 
 
 def fusion(data: TrainingData, models: Path, patients: int | None, device: str) -> None:

@@ -26,6 +26,7 @@ from oarflow.errors import Refusal
 from oarflow.rtstruct.errors import ReadError
 from training.cases import TrainingCase, training_case
 from training.paired import paired
+from training.proposals import with_proposals
 from training.shelf import shelved
 
 LOGGER = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class TrainingData:
     """The patients of a folder; read from it when asked for.
 
     name: what a model card says of the data; None where nobody said. derived: a folder of derived
-    labels (datasets.derived) that are read with the drawn ones. unreadable: the patients that were
+    labels (datasets.derived) that are read with the drawn ones. proposed: the same of labels that
+    networks proposed where nobody drew any (training.proposals). unreadable: the patients that were
     to be read and could not be, so far, with the reason.
     """
 
@@ -61,6 +63,7 @@ class TrainingData:
     split: Split
     name: str | None = None
     derived: Path | None = None
+    proposed: Path | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -81,6 +84,10 @@ class TrainingData:
             return cls(patients, Split.read(split or OPENKBP_SPLIT), name or OPENKBP_NAME, derived)
         parted = Split.by_patient(patients) if split is None else Split.read(split)
         return cls(patients, parted, name, derived)
+
+    def everyone(self) -> TrainingData:
+        """The same patients, all of whom fit."""
+        return replace(self, split=self.split.everyone())
 
     def fold(self, number: int, count: int) -> TrainingData:
         """The same patients, one of `count` parts of all of them held out; number from 1."""
@@ -128,7 +135,10 @@ class TrainingData:
         excluded = self._excluded(patient)
         if organ is not None:
             excluded |= set(case.masks) - {organ}
-        return (paired if mr else training_case)(case, excluded)
+        read = (paired if mr else training_case)(case, excluded)
+        if self.proposed is not None and patient in self.split.fit:
+            read = with_proposals(read, self.proposed, None if organ is None else (organ,))
+        return read
 
     def _each(self, ids: Sequence[str], function: Callable[[str], T]) -> Iterator[tuple[str, T]]:
         """Each patient with what `function` makes of it; those that cannot be read are left out.

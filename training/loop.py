@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from training import curves
 from training.architectures import build_network
-from training.batches import Batch, Mixture, Sampler, mix
+from training.batches import Batch, Drawn, Mixture, Sampler, batches, mix
 from training.checkpoint import CHECKPOINT_NAME, Origin, Record, load_weights, read_checkpoint
 from training.configuration import Configuration
 from training.curves import LOG_NAME
@@ -52,6 +51,7 @@ def train(
     report: Report | None = None,
     *,
     validation: Sampler | None = None,
+    workers: int = 0,
     limit_s: float | None = None,
     origin: Origin | None = None,
 ) -> Outcome:
@@ -60,6 +60,7 @@ def train(
     Each step draws its batch with a generator seeded by the configuration's seed and the step, so
     that a resumed run sees the batches it would have seen.
     validation: draws from the tuning patients; needed where the configuration validates.
+    workers: processes that draw batches ahead; the weights do not depend on their number.
     limit_s: stop, with a checkpoint, after so many seconds.
     origin: what is learned from; the checkpoint holds it beside the configuration.
     Raises ValueError for a configuration that cannot be trained so, and for a checkpoint that is
@@ -76,19 +77,19 @@ def train(
     state = _State(configuration, origin, device)
     state.resume(folder)
     started = time.monotonic()
-    running = None
-    while state.step < configuration.steps:
+    running: Tensor | None = None
+    left = range(state.step, configuration.steps)
+    for drawn in batches(sampler, configuration.seed, left, workers):
         if limit_s is not None and time.monotonic() - started > limit_s:
             state.save(folder, state.seconds(started))
             break
-        random = np.random.default_rng((configuration.seed, state.step))
-        loss = state.advance(sampler.draw(random), random)
+        loss = state.advance(drawn)
         running = loss if running is None else 0.98 * running + 0.02 * loss
         ended = state.step == configuration.steps
         if state.step % 50 == 0 or ended:
-            curves.log(folder, state.step, running, state.seconds(started))
+            curves.log(folder, state.step, float(running), state.seconds(started))
             if report is not None:
-                report(state.step, running)
+                report(state.step, float(running))
         if judge is not None and (state.step % configuration.validate_every == 0 or ended):
             state.validate(judge, folder)
         if state.step % CHECKPOINT_EVERY == 0 or ended:
@@ -164,22 +165,23 @@ class _State:
         )
         part.replace(folder / CHECKPOINT_NAME)
 
-    def advance(self, batch: Batch, random: np.random.Generator) -> float:
-        """One step. Dropout is seeded by the step too."""
+    def advance(self, drawn: Drawn) -> Tensor:
+        """One step; its loss, which a GPU need not have ready yet. The step seeds dropout, too."""
         torch.manual_seed(self._configuration.seed * 1_000_003 + self.step)
         self._schedule.before_step(self.step)
         self.network.train()
         self._optimizer.zero_grad(set_to_none=True)
         if self._configuration.mixup == "none":
-            loss = self._loss(self._logits(batch.inputs), batch)
+            batch = drawn.batch.to(self._device)
+            loss = self._loss(self.network(batch.inputs), batch)
         else:
-            loss = self._mixed_loss(mix(batch, random))
+            loss = self._mixed_loss(mix(drawn.batch, drawn.random))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self._optimizer.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        return float(loss.detach())
+        return loss.detach()
 
     def validate(self, judge: Validation, folder: Path) -> None:
         """Judge the averaged weights; keep the best ones where the configuration wants them."""
@@ -198,29 +200,27 @@ class _State:
             self.average.load_state_dict(self._best)
         return self.average.module
 
-    def _logits(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.network(inputs.to(self._device))
-        return logits
-
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        return self._objective(logits, batch.targets.to(self._device), batch.known.to(self._device))
+        return self._objective(logits, batch.targets, batch.known)
 
     def _mixed_loss(self, mixture: Mixture) -> Tensor:
-        logits = self._logits(mixture.inputs)
-        first, second = (self._loss(logits, part) for part in mixture.parts)
+        logits = self.network(mixture.inputs.to(self._device))
+        first, second = (self._loss(logits, part.to(self._device)) for part in mixture.parts)
         return mixture.share * first + (1 - mixture.share) * second
 
 
 def _running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """A running mean that forgets faster at first: a short training must not keep its start."""
+    """A running mean that forgets faster at first: a short training must not keep its start.
+
+    It is given parameters and buffers apart, each by type.
+    """
 
     @torch.no_grad()
     def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
         share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, share)
-            else:
-                mean.copy_(value)
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, share)
+        else:
+            torch._foreach_copy_(averaged, current)
 
     return update

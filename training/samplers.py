@@ -151,19 +151,18 @@ class LocalizerSampler:
         else:
             self._z = self._z_target = centred_axis(0.0, depth, configuration.spacing_mm[0])
         self._centres: dict[str, NDArray[np.float64]] = {}
-        self._count = 0
 
     def draw(self, random: np.random.Generator) -> Batch:
-        triples = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        first = int(random.integers(len(self._organs)))
+        triples = [self._draw_one(first + k, random) for k in range(self._configuration.batch)]
         return Batch(
             torch.stack([image for image, _, _ in triples]),
             torch.stack([masks for _, masks, _ in triples]),
             torch.stack([known for _, _, known in triples]),
         )
 
-    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        organ = self._organs[self._count % len(self._organs)]
-        self._count += 1
+    def _draw_one(self, number: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        organ = self._organs[number % len(self._organs)]
         some = self._with[organ]
         case = some[int(random.integers(len(some)))]
         centre = self._body_centre(case) + random.normal(0, 1, 3) * self._configuration.jitter_mm
