@@ -137,16 +137,21 @@ def calibrated(
     catalogue: Catalogue,
     *,
     labels: Path | None = None,
+    unseen: Path | None = None,
     folds: Sequence[Path] = (),
 ) -> Calibration:
     """The limits. openkbp: folder of training patients; cache: of predictions.
 
     labels: of derived labels, for organs learned from such; without, theirs set spreads alone.
+    unseen: models folder of networks that were made as the shipped ones but never saw the tuning
+    patients, and stand for them: what a network learned from it contours too well. None where the
+    shipped ones did not see them.
     folds: models folders, the K-th of them trained with `--fold K/N`. Their own spreads stand for
     the shipped networks'; how far good contours go beyond them is what is asked.
     """
     cases, split = OpenKbp(openkbp), openkbp_split()
-    contours = list(predicted(cases, split.tune, Predictions(models, cache), catalogue, labels))
+    measured = Predictions(unseen or models, cache)
+    contours = list(predicted(cases, split.tune, measured, catalogue, labels))
     networks = network_spreads(contours)
     files = {model.folder: model.sha256 for model in model_files(models)}
     measures = Measures(priors, Limits({}, networks, files))

@@ -37,6 +37,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     add("--models", type=Path, default=Path("models"))
     add("--cache", type=Path, default=CACHE, help="what the networks said")
     add("--derived", type=Path, help="their derived labels, for organs learned from such")
+    add("--unseen", type=Path, help="models folder of like networks that saw no tuning patient")
     add("--folds", type=Path, nargs="+", default=(), help="models folders, the K-th of fold K/N")
     add("--page", type=Path, default=Path("docs/results/calibration.md"), help="of the folds")
     add("--output", type=Path, help="default: oarflow/plausibility/limits.json")
@@ -82,6 +83,7 @@ def _calibrate(flags: argparse.Namespace) -> None:
         load_priors(),
         load_catalogue(),
         labels=flags.derived,
+        unseen=flags.unseen,
         folds=flags.folds,
     )
     command = shown(flags.command_line)

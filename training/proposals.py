@@ -40,6 +40,7 @@ def write_proposals(path: Path, masks: Mapping[str, Mask]) -> None:
         return
     shape = next(iter(masks.values())).shape
     packed = {organ: np.packbits(mask) for organ, mask in masks.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, shape=np.asarray(shape), **packed)
