@@ -24,13 +24,8 @@ class Batch:
     known: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device; from pinned memory it goes there while other work goes on."""
-        return Batch(
-            *(
-                part.to(device, non_blocking=True)
-                for part in (self.inputs, self.targets, self.known)
-            )
-        )
+        """The batch on a device."""
+        return Batch(self.inputs.to(device), self.targets.to(device), self.known.to(device))
 
 
 class Sampler(Protocol):

@@ -173,6 +173,8 @@ def _add_experiment(made: argparse.ArgumentParser) -> None:
 def _data(options: Options) -> TrainingData:
     data = TrainingData.open(options.data, options.split, options.derived, options.data_name)
     data = replace(data, proposed=options.proposed)
+    if options.everyone and options.fold is not None:
+        raise ValueError("--everyone holds nobody out, --fold does: give one of them")
     if options.everyone:
         return data.everyone()
     return data if options.fold is None else data.fold(*options.fold)

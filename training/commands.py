@@ -158,8 +158,13 @@ def _labels(configuration: Configuration, data: TrainingData) -> str:
 
 
 def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Path) -> None:
-    """Write what the models propose for the split's fitting patients, and count it."""
+    """Write what the models propose for the split's fitting patients, and count it.
+
+    Raises ValueError for organs of which the models have no network.
+    """
     store = ModelStore.open(models, device="cpu")
+    if unknown := [organ for organ in organs if organ not in store.organs]:
+        raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
     count = dict.fromkeys(organs, 0)
     for case in data.read(data.split.fit):

@@ -95,7 +95,7 @@ def test_a_tuning_patient_is_given_no_proposal(tmp_path: Path) -> None:
 
 
 def test_a_last_training_learns_from_everyone_and_says_of_what(
-    tmp_path: Path, models: Path
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for k in range(4):
         write_pddca(tmp_path / "data", f"0522c000{k}")
@@ -106,7 +106,12 @@ def test_a_last_training_learns_from_everyone_and_says_of_what(
     asked = ["--models", str(models), "--organs", "Parotid_L", "--output", str(proposed)]
     assert main(["propose", *data, *asked]) == 0
     assert list(proposed.iterdir()) == [], "all of them have that label"
+    unknown = ["--models", str(models), "--organs", "Larynx", "--output", str(proposed)]
+    assert main(["propose", *data, *unknown]) == 2
+    assert "holds no network of Larynx" in capsys.readouterr().err
     work = tmp_path / "work"
+    assert main(["fit", str(network), *data, "--work", str(work), "--fold", "1/2"]) == 2
+    assert "--everyone holds nobody out" in capsys.readouterr().err
     told = [*data, "--work", str(work), "--proposed", str(proposed), "--data-name", "made up"]
     assert main(["fit", str(network), *told]) == 0
     origin = read_checkpoint(work / "Parotid_L")["origin"]
