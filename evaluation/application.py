@@ -15,7 +15,7 @@ from oarflow.result import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ("app", "operators", "oarflow")
-"""Folders whose source decides what the application does."""
+"""Folders whose files decide what the application does: source, limits, priors, profiles."""
 
 
 class RunError(Exception):
@@ -77,12 +77,13 @@ def model_files(models: Path) -> tuple[ModelFile, ...]:
 
 
 def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:
-    """sha256 over the program's source, settings, catalogue and cards: equal digests, equal runs.
+    """sha256 over the program's files, settings, catalogue and cards: equal digests, equal runs.
 
     more: whatever else the run depends on.
     """
     digest = hashlib.sha256(json.dumps(dict(more or {}), sort_keys=True).encode())
-    sources = [path for top in PROGRAM for path in sorted((ROOT / top).rglob("*.py"))]
+    every = (path for top in PROGRAM for path in sorted((ROOT / top).rglob("*")))
+    sources = [path for path in every if path.suffix not in ("", ".pyc")]
     cards = sorted((*models.glob("*/model.json"), *models.glob("*.yaml")))
     for path in (*sources, ROOT / "app.yaml", *cards):
         if path.is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -183,6 +184,19 @@ def test_the_digest_depends_on_the_cards(tmp_path: Path) -> None:
     assert program_digest(models) != before
     (models / "Larynx" / "model.json").write_text("{}")
     assert program_digest(models) != before
+
+
+def test_the_digest_depends_on_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = models_of(tmp_path / "models", ["Larynx"])
+    shutil.copytree(ROOT / "oarflow", tmp_path / "oarflow")
+    monkeypatch.setattr("evaluation.application.ROOT", tmp_path)
+    before = program_digest(models)
+    assert program_digest(models) == before
+    for file in ("plausibility/limits.json", "priors.json", "rtstruct/profiles/eclipse.yaml"):
+        (tmp_path / "oarflow" / file).write_text("{}")
+        after = program_digest(models)
+        assert after != before, file
+        before = after
 
 
 def test_the_application_is_run_as_a_user_runs_it(tmp_path: Path) -> None:
