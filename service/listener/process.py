@@ -17,6 +17,7 @@ from service.database import Database
 from service.delivery.reports import commitment
 from service.listener.guard import GuardedServer
 from service.listener.receiver import Receiver
+from service.listener.rehearsal import rehearse
 from service.listener.server import Listener
 from service.listener.tally import Tally
 from service.settings import Settings
@@ -120,6 +121,7 @@ def run(order: Order) -> None:
     assert isinstance(server.ae, SharingAE)
     server.ae.tally, server.ae.place = order.tally, order.place
     server.follow(order)
+    rehearse(database)
     gc.collect()
     gc.freeze()  # as the node's: what is here now stays
     serving = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
