@@ -139,18 +139,17 @@ SYNCS = "the node's two syncs, no network"
 def syncs(series: Path, parent: Path) -> Transfer:
     """What the disk alone takes: each file safe under its name, then a row committed."""
     contents = [path.read_bytes() for path in sorted(series.iterdir())]
-    with tempfile.TemporaryDirectory(prefix="receiving-", dir=parent) as name:
-        folder = Path(name)
-        rows = sqlite3.connect(folder / "rows.db", isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-            rows.execute(f"PRAGMA {pragma}")
-        rows.execute("CREATE TABLE files (name TEXT PRIMARY KEY)")
-        began = time.perf_counter()
-        for number, content in enumerate(contents):
-            _synced(folder / f"{number}.dcm", content)
-            rows.execute("INSERT INTO files VALUES (?)", (str(number),))
-        seconds = time.perf_counter() - began
-        rows.close()
+    folder = Path(tempfile.mkdtemp(prefix="receiving-", dir=parent))
+    rows = sqlite3.connect(folder / "rows.db", isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+        rows.execute(f"PRAGMA {pragma}")
+    rows.execute("CREATE TABLE files (name TEXT PRIMARY KEY)")
+    began = time.perf_counter()
+    for number, content in enumerate(contents):
+        _synced(folder / f"{number}.dcm", content)
+        rows.execute("INSERT INTO files VALUES (?)", (str(number),))
+    seconds = time.perf_counter() - began
+    rows.close()
     return Transfer(SYNCS, 1, seconds, len(contents))
 
 
@@ -208,25 +207,25 @@ def copies(series: Path, folder: Path) -> list[Path]:
 def transfer(receiver: Receiver, studies: Sequence[Path], parent: Path) -> Transfer:
     """Start the receiver in an empty folder, send all at once, and count what it kept.
 
-    Raises RuntimeError where it does not start or does not keep everything.
+    parent: of the folder, which stays. Raises RuntimeError where the receiver does not start or
+    does not keep everything.
     """
     sent = sum(len(list(study.iterdir())) for study in studies)
-    with tempfile.TemporaryDirectory(prefix="receiving-", dir=parent) as name:
-        folder, port = Path(name), free_port()
-        command = receiver.command(folder, port)
-        with _running(command, port, receiver.name):
-            place = ["-aec", "OARFLOW", "127.0.0.1", str(port)]
-            began = time.perf_counter()
-            senders = [
-                subprocess.Popen(
-                    [_program("storescu"), "-aet", f"SENDER{number}", *place, "+sd", str(study)],
-                    env=ENVIRONMENT,
-                )
-                for number, study in enumerate(studies)
-            ]
-            statuses = [sender.wait() for sender in senders]
-            seconds = time.perf_counter() - began
-            kept = sum(_is_image(path) for path in folder.rglob("*"))
+    folder, port = Path(tempfile.mkdtemp(prefix="receiving-", dir=parent)), free_port()
+    command = receiver.command(folder, port)
+    with _running(command, port, receiver.name):
+        place = ["-aec", "OARFLOW", "127.0.0.1", str(port)]
+        began = time.perf_counter()
+        senders = [
+            subprocess.Popen(
+                [_program("storescu"), "-aet", f"SENDER{number}", *place, "+sd", str(study)],
+                env=ENVIRONMENT,
+            )
+            for number, study in enumerate(studies)
+        ]
+        statuses = [sender.wait() for sender in senders]
+        seconds = time.perf_counter() - began
+        kept = sum(_is_image(path) for path in folder.rglob("*"))
     if any(statuses) or (receiver.keeps and kept != sent):
         raise RuntimeError(f"{receiver.name} kept {kept} of {sent} instances")
     return Transfer(receiver.name, len(studies), seconds, sent)
@@ -290,16 +289,20 @@ def _processor_seconds(pid: int) -> float:
 
 
 def benchmark(series: Path, runs: int, parent: Path) -> list[Transfer]:
-    """Each receiver in turn, the whole round several times, and one round before that."""
+    """Each receiver in turn, the whole round several times, and one round before that.
+
+    What they received is removed when all is over: ext4 without a journal looks for inodes that
+    were not in use a moment ago, and the next receiver would pay for it by processor time.
+    """
     for name in PROGRAMS:
         _program(name)
     rounds = []
-    with tempfile.TemporaryDirectory(prefix="studies-", dir=parent) as name:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=parent) as name:
         studies = copies(series, Path(name))
         for _ in range(runs + 1):
-            rounds.append([transfer(one, [series], parent) for one in (*RECEIVERS, FLOOR)])
-            rounds[-1].append(syncs(series, parent))
-            rounds[-1] += [transfer(one, studies, parent) for one in RECEIVERS]
+            rounds.append([transfer(one, [series], Path(name)) for one in (*RECEIVERS, FLOOR)])
+            rounds[-1].append(syncs(series, Path(name)))
+            rounds[-1] += [transfer(one, studies, Path(name)) for one in RECEIVERS]
     return [entry for each in rounds[1:] for entry in each]
 
 

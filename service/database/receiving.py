@@ -191,6 +191,15 @@ def one_more(transaction: Transaction, arrival: Arrival, contoured: bool) -> boo
     return False
 
 
+def one_more_in_vain(transaction: Transaction, arrival: Arrival) -> None:
+    """Execute what one_more() does, of a series that there is not: nothing is written."""
+    moment = now()
+    transaction.execute(_TOUCH, {"its_folder": arrival.folder, "moment": moment}).fetchall()
+    values = _values(arrival, 0, conflict=False)
+    its_own = {"received_at": moment, "usual": State.RECEIVED}
+    transaction.execute(_ADD_IF_USUAL, values | its_own).fetchall()
+
+
 def _values(arrival: Arrival, series_id: int, *, conflict: bool) -> dict[str, object]:
     as_arrived = {name: getattr(arrival, name) for name in _AS_ARRIVED}
     return as_arrived | {"series_id": series_id, "conflict": conflict}

@@ -11,12 +11,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu import A_ASSOCIATE_AC
+from pynetdicom.presentation import PresentationContext
 
 from service.listener.bounded import BoundedSocket
 from service.listener.statuses import NotStored, Status
+from service.listener.thinning import completed, thinned
 
 LINGER_SECONDS = 0.1
 """How long the next message is waited for here, before pynetdicom's own loop goes on."""
@@ -25,6 +30,7 @@ _DATA_TRANSFER = "Sta6"
 _CLOSED, _INVALID = "Evt17", "Evt19"
 """A state and events of PS3.8, 9.2, as pynetdicom names them."""
 
+_REQUEST = b"\1"
 _P_DATA = 4
 _KNOWN_PDUS = range(1, 8)
 _COMMAND, _LAST = 1, 2
@@ -68,10 +74,34 @@ class _Fragment:
 
 
 class DirectProvider(DULServiceProvider):
-    """pynetdicom's upper layer with a short way for C-STORE."""
+    """pynetdicom's upper layer with a short way for C-STORE.
+
+    refusals: answers to contexts that were taken out of the association's request.
+    """
 
     store: Store
     message: _Message | None
+    refusals: list[bytes]
+
+    def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
+        """An association's request comes without what is refused anyway."""
+        if bytestream[:1] == _REQUEST:
+            known = {str(one.abstract_syntax).encode() for one in self._supported()}
+            request, self.refusals = thinned(bytes(bytestream), known)
+            bytestream = bytearray(request)
+        return super()._decode_pdu(bytestream)
+
+    def _supported(self) -> list[PresentationContext]:
+        return self.assoc.acceptor.supported_contexts
+
+    def _send(self, pdu: Any) -> None:
+        """The answer to it refuses that."""
+        if self.refusals and self.socket is not None and isinstance(pdu, A_ASSOCIATE_AC):
+            self.socket.send(completed(pdu.encode(), self.refusals))
+            self.refusals = []
+            evt.trigger(self.assoc, evt.EVT_PDU_SENT, {"pdu": pdu})
+        else:
+            super()._send(pdu)
 
     def _read_pdu_data(self) -> None:
         """There is something to read: its messages, for as long as they follow each other."""

@@ -50,6 +50,7 @@ class _Handler(RequestHandler):
         association.dul.__class__ = DirectProvider
         provider: Any = association.dul
         provider.store, provider.message = self._limits.store, None
+        provider.refusals = []
         return association
 
 

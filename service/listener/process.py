@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 
 from service import logs
 from service.database import Database
 from service.delivery.reports import commitment
 from service.listener.guard import GuardedServer
 from service.listener.receiver import Receiver
+from service.listener.rehearsal import rehearse
 from service.listener.server import Listener
 from service.listener.tally import Tally
 from service.settings import Settings
@@ -56,10 +58,14 @@ class SharingAE(AE):
 
 
 class HandedServer(GuardedServer):
-    """Connections come through a channel, from a listener that accepted them."""
+    """Connections come through a channel, from a listener that accepted them.
+
+    beginning: descriptors of those that need not be an association yet, and count as one.
+    """
 
     order: Order
     ended: threading.Event
+    beginning: set[int]
 
     def follow(self, order: Order) -> None:
         """Serve the channel in place of a port."""
@@ -67,7 +73,7 @@ class HandedServer(GuardedServer):
         self.socket.close()
         self.socket = order.channel
         self.server_address = order.address
-        self.order, self.ended = order, threading.Event()
+        self.order, self.ended, self.beginning = order, threading.Event(), set()
         self.bind(evt.EVT_REQUESTED, lambda _event: self.count())
 
     def server_bind(self) -> None:
@@ -86,22 +92,50 @@ class HandedServer(GuardedServer):
             self.ended.set()
             raise OSError("the listener has ended")
         connection = socket.socket(fileno=descriptors[0])
-        self.count(1)
+        self.beginning.add(descriptors[0])
+        self.count()
         self.order.tally.take(self.order.place)
         try:
             return connection, connection.getpeername()
         except OSError:
+            self.beginning.discard(descriptors[0])
             connection.close()
             raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Behind it there is an association, or nothing."""
+        descriptor = request.fileno()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.beginning.discard(descriptor)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection that is not taken after all."""
+        self.beginning.discard(request.fileno())
+        super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Several times a second."""
         super().service_actions()
         self.count()
 
-    def count(self, more: int = 0) -> None:
-        """Let the others know of this process's associations. more: those that only begin."""
-        self.order.tally.set_live(self.order.place, len(self.active_associations) + more)
+    def count(self) -> None:
+        """Let the others know of this process's associations.
+
+        Several connections may come before the first of them is one: each counts, and once.
+        """
+        beginning = set(self.beginning)
+        active = self.active_associations
+        begun = {_descriptor(one) for one in active}
+        self.order.tally.set_live(self.order.place, len(active) + len(beginning - begun))
+
+
+def _descriptor(association: Association) -> int:
+    """Of its connection; -1 where that is closed."""
+    connection = association.dul.socket
+    plain = None if connection is None else connection.socket
+    return -1 if plain is None else plain.fileno()
 
 
 def run(order: Order) -> None:
@@ -120,6 +154,7 @@ def run(order: Order) -> None:
     assert isinstance(server.ae, SharingAE)
     server.ae.tally, server.ae.place = order.tally, order.place
     server.follow(order)
+    rehearse(database)
     gc.collect()
     gc.freeze()  # as the node's: what is here now stays
     serving = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)

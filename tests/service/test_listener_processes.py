@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -27,6 +28,7 @@ from oarflow.errors import ConfigurationError
 from service.database import Database
 from service.database.models import Instance
 from service.listener import processes as processes_module
+from service.listener.process import HandedServer
 from service.listener.processes import Processes, SharedListener
 from service.listener.tally import Tally
 from service.requesting import associate
@@ -71,6 +73,26 @@ def call(listener: SharedListener) -> Association:
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
     return associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
+
+
+def test_a_connection_counts_before_it_is_an_association_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several may come before the first of them is one."""
+    active: list[Any] = []
+    monkeypatch.setattr(HandedServer, "active_associations", property(lambda _: active))
+    server, tally = HandedServer.__new__(HandedServer), Tally(1)
+    server.order = SimpleNamespace(tally=tally, place=0)  # type: ignore[assignment]
+    with socket.socket() as one, socket.socket() as other:
+        server.beginning = {one.fileno(), other.fileno()}
+        server.count()
+        assert tally.live(0) == 2
+        active.append(SimpleNamespace(dul=SimpleNamespace(socket=SimpleNamespace(socket=one))))
+        server.count()
+        assert tally.live(0) == 2
+        server.beginning.discard(one.fileno())
+        server.count()
+        assert tally.live(0) == 2
 
 
 def test_nobody_is_let_in_before_somebody_receives(
