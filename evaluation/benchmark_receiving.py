@@ -319,7 +319,8 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
         "",
         f"storescu sends the sample, {count} CT slices, {size:.0f} MB, over one association; then "
         f"{SENDERS} of them send as many studies at once. Each receiver starts with an empty "
-        "folder every time, and is at rest before. The receivers were measured in turn, "
+        "folder every time, and is at rest before; what it was sent stays until the end, since "
+        "deleting it burdens whoever is next. The receivers were measured in turn, "
         "interleaved in one run, after one round that is not counted: other work on the machine "
         "meets all alike. Load at the end: "
         f"{os.getloadavg()[1]:.1f} (mean of five minutes), on {os.cpu_count()} processors. "
