@@ -21,7 +21,8 @@ class TrainingCase:
 
     ct: int16 (z, y, x) HU, x to the left, y to the back, z to the head. spacing_mm: (z, y, x).
     masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing. mr: float32
-    on the CT's voxels, scaled as networks read it; None where there is none.
+    on the CT's voxels, scaled as networks read it; None where there is none. proposed: organs whose
+    label a network proposed, and nobody drew.
     """
 
     name: str
@@ -29,6 +30,7 @@ class TrainingCase:
     spacing_mm: NDArray[np.float64]
     masks: Labels
     mr: NDArray[np.float32] | None = None
+    proposed: frozenset[str] = frozenset()
 
     def centroid_mm(self, organ: str) -> NDArray[np.float64]:
         """(z, y, x) centre of mass of a label, mm from the first voxel."""

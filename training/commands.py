@@ -51,7 +51,14 @@ def fit(
     cases = data.keep(data.split.fit, work, mr=mr)
     sampler = sampler_for(cases, configuration)
     count = sum(any(organ in case.masks for organ in configuration.read_labels) for case in cases)
-    origin = Origin(data.name, count, _labels(configuration, data), commit())
+    labels = _labels(configuration, data)
+    if labels == PROPOSED_LABELS:
+        drawn = sum(
+            any(o in case.masks and o not in case.proposed for o in configuration.read_labels)
+            for case in cases
+        )
+        labels = f"{labels}: drawn of {drawn} patients, proposed of {count - drawn} more"
+    origin = Origin(data.name, count, labels, commit())
     if isinstance(sampler, Sized):
         configuration = configuration.lasting(len(sampler))
     validation = None

@@ -85,4 +85,5 @@ def with_proposals(
     return replace(
         case,
         masks=Labels(LazyMasks(known, lambda one: new[one] if one in new else case.masks[one])),
+        proposed=frozenset(new),
     )

@@ -64,6 +64,7 @@ def test_a_proposal_never_takes_the_place_of_a_drawn_label(tmp_path: Path) -> No
     taught = with_proposals(half, tmp_path)
     assert np.array_equal(taught.masks["Parotid_L"], ball)
     assert np.array_equal(taught.masks["Parotid_R"], half.masks["Parotid_R"])
+    assert taught.proposed == {"Parotid_L"}
     assert set(with_proposals(half, tmp_path, ("Parotid_R",)).masks) == {"Parotid_R"}
     assert with_proposals(patient(2), tmp_path).masks.keys() == set(ORGANS)
 
@@ -115,7 +116,8 @@ def test_a_last_training_learns_from_everyone_and_says_of_what(
     told = [*data, "--work", str(work), "--proposed", str(proposed), "--data-name", "made up"]
     assert main(["fit", str(network), *told]) == 0
     origin = read_checkpoint(work / "Parotid_L")["origin"]
-    assert (origin["cases"], origin["labels"]) == (4, PROPOSED_LABELS)
+    said = f"{PROPOSED_LABELS}: drawn of 4 patients, proposed of 0 more"
+    assert (origin["cases"], origin["labels"]) == (4, said)
 
 
 def test_batches_drawn_ahead_teach_the_same(tmp_path: Path) -> None:
