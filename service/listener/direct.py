@@ -16,7 +16,8 @@ from typing import Any
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
-from pynetdicom.pdu import A_ASSOCIATE_AC
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT
 from pynetdicom.presentation import PresentationContext
 
 from service.listener.bounded import BoundedSocket
@@ -26,9 +27,9 @@ from service.listener.thinning import completed, thinned
 LINGER_SECONDS = 0.1
 """How long the next message is waited for here, before pynetdicom's own loop goes on."""
 
-_DATA_TRANSFER = "Sta6"
-_CLOSED, _INVALID = "Evt17", "Evt19"
-"""A state and events of PS3.8, 9.2, as pynetdicom names them."""
+_NO_ASSOCIATION, _DATA_TRANSFER = ("Sta2", "Sta13"), "Sta6"
+_CLOSED, _EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
+"""States and events of PS3.8, 9.2, as pynetdicom names them."""
 
 _REQUEST = b"\1"
 _P_DATA = 4
@@ -89,7 +90,20 @@ class DirectProvider(DULServiceProvider):
             known = {str(one.abstract_syntax).encode() for one in self._supported()}
             request, self.refusals = thinned(bytes(bytestream), known)
             bytestream = bytearray(request)
-        return super()._decode_pdu(bytestream)
+        pdu, event = super()._decode_pdu(bytestream)
+        if isinstance(pdu, A_ASSOCIATE_RQ):
+            pdu.to_primitive()  # what fails here is an invalid PDU; later it would end the thread
+        return pdu, event
+
+    def _process_recv_primitive(self) -> bool:
+        """An abort of no association closes its connection: no PDU may be sent before or after."""
+        waiting = self.to_provider_queue.queue
+        none = self.state_machine.current_state in _NO_ASSOCIATION
+        if none and waiting and isinstance(waiting[0], A_ABORT | A_P_ABORT):
+            self.to_provider_queue.get()
+            self.event_queue.put(_EXPIRED)
+            return True
+        return super()._process_recv_primitive()
 
     def _supported(self) -> list[PresentationContext]:
         return self.assoc.acceptor.supported_contexts

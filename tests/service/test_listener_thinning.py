@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from service.listener import direct
 from service.listener.server import Listener
 from service.listener.thinning import completed, thinned
-from tests.service.node_bench import CT, SYNTAX, Bench, free_port
+from tests.service.node_bench import CT, SYNTAX, Bench, free_port, wait_for
 
 OTHER = "1.2.840.10008.5.1.4.1.1.1"
 """Computed radiography: not for this node."""
@@ -163,3 +164,41 @@ def test_an_answer_is_completed() -> None:
     assert list(results) == [7, *(n for n in range(1, 256, 2) if n not in (7, 101, 255))]
     assert results[7] == 0
     assert set(results.values()) == {0, 3}
+
+
+@pytest.fixture
+def excuses(monkeypatch: pytest.MonkeyPatch) -> list[type[BaseException]]:
+    """What ended a thread."""
+    found: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda what: found.append(what.exc_type))
+    return found
+
+
+def test_a_request_that_no_association_can_be_is_aborted(
+    tmp_path: Path, excuses: list[type[BaseException]]
+) -> None:
+    wrong = bytearray(request((1, CT, [SYNTAX])))
+    wrong[wrong.index(b"\x20\x00", 74) + 4] = 2  # numbers of contexts are odd (PS3.8, 9.3.2.2)
+    bench = Bench(tmp_path, listener={"port": free_port()})
+    listener = Listener(bench.settings.listener, bench.receiver)
+    listener.start()
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as peer:
+        peer.sendall(wrong)
+        assert peer.recv(1) == b"\x07", "A-ABORT"
+    listener.stop()
+    assert excuses == []
+
+
+def test_a_listener_stops_while_a_peer_has_asked_for_nothing_yet(
+    tmp_path: Path, excuses: list[type[BaseException]]
+) -> None:
+    bench = Bench(tmp_path, listener={"port": free_port()})
+    listener = Listener(bench.settings.listener, bench.receiver)
+    listener.start()
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as peer:
+        server = listener._server
+        assert server is not None
+        wait_for(lambda: server.active_associations, 10, "the connection")
+        listener.stop()
+        assert peer.recv(1) == b"", "closed, and no PDU"
+    assert excuses == []
