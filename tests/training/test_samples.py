@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from oarflow.networks.card import Channel, Region, Role, View
 from oarflow.networks.preprocessing import image_batch
@@ -12,7 +13,7 @@ from oarflow.networks.sampling import NetworkGrid, centred_axis
 from tests.oarflow.chain import save_model
 from tests.training.patients import ORGANS, patient, small
 from training.augmentation import IMAGE_CHANGES, crop_field, lost_planes
-from training.cases import Pose, sample_ct, sample_mask
+from training.cases import Pose, sample, sample_ct, sample_mask
 from training.configuration import read_configuration
 from training.losses import dice_and_cross_entropy
 from training.samplers import sampler_for, scale_window
@@ -51,6 +52,27 @@ def test_a_turned_sample_carries_its_label_along() -> None:
         assert ct[mask > 0.99].min() > 140
         bright = (ct > 75) & (ct < 200)
         assert ((mask > 0.5) == bright).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sample_is_read_where_the_pose_puts_it(seed: int) -> None:
+    """Point by point, by another interpolation; also where the sample leaves the CT."""
+    random = np.random.default_rng(seed)
+    values = random.normal(0, 300, (12, 20, 17)).astype(np.int16)
+    spacing = np.array([2.5, 4.0, 3.5])
+    pose = Pose.random(random.uniform(0.2, 0.8, 3) * values.shape * spacing, random)
+    z, y, x = (np.sort(random.uniform(-30, 30, count)) for count in (4, 9, 7))
+    mesh = np.stack(np.meshgrid(z, y, x, indexing="ij"), axis=-1)
+    index = (mesh @ pose.linear.T + pose.centre_mm) / spacing
+    expected = ndimage.map_coordinates(
+        np.pad(values + 1024.0, 1), np.moveaxis(index + 1, -1, 0), order=1, cval=0.0
+    )
+    found = sample(values, spacing, pose, (z, y, x), -1024.0) + 1024.0
+    inside = np.all((index >= 0) & (index <= np.array(values.shape) - 1), axis=-1)
+    assert inside.any()
+    np.testing.assert_allclose(found.numpy()[inside], expected[inside], atol=0.5)
+    outside = np.any((index <= -1) | (index >= np.array(values.shape)), axis=-1)
+    assert not found.numpy()[outside].any()
 
 
 def test_a_pose_never_mirrors() -> None:
