@@ -32,7 +32,7 @@ from oarflow.intake.limits import (
 from oarflow.intake.plausible import soft_peak
 from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.plausibility.anatomy import LANDMARKS, SURE_SCORE, require_head_and_neck
+from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck
 from oarflow.volume import Volume
 
 PAGE = ROOT / "docs" / "results" / "gate.md"
@@ -84,9 +84,11 @@ class Measured:
     def _landmarks(self, name: str, volume: Volume, store: ModelStore) -> None:
         seen = localize(volume, store)
         found = [seen[organ] for organ in LANDMARKS]
-        self.sure[sum(one.present and one.score >= SURE_SCORE for one in found)] += 1
+        self.sure[sum(one.present and one.score >= store.sure_score for one in found)] += 1
         try:
-            require_head_and_neck(seen, volume, lambda turned: localize(turned, store))
+            require_head_and_neck(
+                seen, volume, lambda turned: localize(turned, store), store.sure_score
+            )
         except Refusal as refusal:
             self.refused.append(f"{name}: {refusal.code}")
 

@@ -30,7 +30,10 @@ class LocalizeOperator(Stage):
         intake = op_input.receive("intake")
         localizations = localize(intake.volume, self.store)
         require_head_and_neck(
-            localizations, intake.volume, lambda turned: localize(turned, self.store)
+            localizations,
+            intake.volume,
+            lambda turned: localize(turned, self.store),
+            self.store.sure_score,
         )
         complete = with_placed(
             intake.volume.grid, localizations, self.store.localized_organs, load_priors()

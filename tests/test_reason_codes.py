@@ -245,7 +245,9 @@ def series_of(hu: NDArray[np.float32], volume: Volume, folder: Path) -> Volume:
 
 def judged(volume: Volume, store: ModelStore) -> None:
     """What the application asks between localizer and networks."""
-    require_head_and_neck(localize(volume, store), volume, lambda turned: localize(turned, store))
+    require_head_and_neck(
+        localize(volume, store), volume, lambda turned: localize(turned, store), store.sure_score
+    )
 
 
 def test_shoulders_alone_are_no_head_and_neck(

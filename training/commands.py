@@ -25,7 +25,7 @@ from training.checkpoint import Origin, Record, commit, read_checkpoint
 from training.configuration import Configuration, shipped
 from training.data import TrainingData
 from training.export import export
-from training.fusion import export_fusion, fit_fusion
+from training.fusion import export_fusion, fit_fusion, sure_score, write_sure_score
 from training.loop import Report, train
 from training.proposals import propose as propose_contours
 from training.proposals import write_proposals
@@ -184,11 +184,19 @@ def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Pat
 
 
 def fusion(data: TrainingData, models: Path, patients: int | None, device: str) -> None:
-    """Learn the fusion of the three views of a models folder, and write it beside them."""
+    """Learn the fusion of the three views of a models folder, and write it beside them.
+
+    How sure it is of landmarks where it is right goes on its card.
+    """
     store = ModelStore.open(models, device=device)
     fitted = data.split.fit[:patients]
-    card = export_fusion(fit_fusion(data.read(fitted), store), store, len(fitted))
-    sys.stdout.write(f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}\n")
+    export_fusion(fit_fusion(data.read(fitted), store), store, len(fitted))
+    whole = ModelStore.open(models, device=device)
+    card = write_sure_score(whole, sure_score(data.read(fitted), whole))
+    sys.stdout.write(
+        f"{card.name} {card.version}: {card.parameters} parameters, {card.sha256}; landmarks are "
+        f"sure from a score of {card.sure_score:.3f}\n"
+    )
 
 
 def audit(data: TrainingData, output: Path) -> None:

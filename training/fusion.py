@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oarflow.localize import coarse_grid, view_maps
+from oarflow.localize import coarse_grid, localize, view_maps
 from oarflow.networks.card import (
     CARD_NAME,
     NETWORK_NAME,
+    SURE_SCORE,
     Channel,
     ModelCard,
     Region,
@@ -26,9 +27,12 @@ from oarflow.networks.card import (
 )
 from oarflow.networks.sampling import NetworkGrid, read, read_weights
 from oarflow.networks.store import ModelStore
+from oarflow.plausibility.anatomy import ENOUGH_LANDMARKS, LANDMARKS
 from training.cases import TrainingCase
 from training.export import rounded, torchscript
 from training.tuning import volume_of
+
+FUSION_FOLDER = "c2f_fusion"
 
 SURE = 1e-4
 """Probabilities are kept this far from 0 and 1, where their log odds have no end."""
@@ -41,6 +45,9 @@ ENOUGH = 5000
 
 STEPS = 1000
 RATE = 0.05
+
+SURE_SHARE = 0.95
+"""Share of upright patients of whom enough landmarks are to count as sure."""
 
 
 class Fusion(nn.Module):
@@ -214,9 +221,38 @@ def fusion_card(
 def export_fusion(fusion: Fusion, store: ModelStore, cases: int) -> ModelCard:
     """Write c2f_fusion/model.ts and model.json into the views' models folder."""
     file = torchscript(rounded(fusion))
-    folder: Path = store.folder / "c2f_fusion"
+    folder: Path = store.folder / FUSION_FOLDER
     folder.mkdir(exist_ok=True)
     (folder / NETWORK_NAME).write_bytes(file)
     card = fusion_card(store, organs_of(store), fusion, file, cases)
     write_card(card, folder / CARD_NAME)
+    return card
+
+
+def sure_score(cases: Iterable[TrainingCase], store: ModelStore) -> float:
+    """The score that enough landmarks reach in most patients, at most the usual one.
+
+    A fused map is less sure than a single network's even where it is right. Judged by the usual
+    score, every upright head would seem to need a look in all other positions.
+    """
+    reached = []
+    for case in cases:
+        found = localize(volume_of(case), store)
+        scores = sorted(
+            (found[organ].score for organ in LANDMARKS if organ in found and found[organ].present),
+            reverse=True,
+        )
+        if len(scores) >= ENOUGH_LANDMARKS:
+            reached.append(scores[ENOUGH_LANDMARKS - 1])
+    if not reached:
+        return SURE_SCORE
+    return min(SURE_SCORE, round(float(np.quantile(reached, 1 - SURE_SHARE)), 3))
+
+
+def write_sure_score(store: ModelStore, score: float) -> ModelCard:
+    """Put it on the fusion's card. Raises ValueError where the folder has no fusion."""
+    if store.fusion is None:
+        raise ValueError("no fusion in the models folder")
+    card = store.fusion.card.model_copy(update={"sure_score": score})
+    write_card(card, store.folder / FUSION_FOLDER / CARD_NAME)
     return card

@@ -15,6 +15,10 @@ CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
 
 Window = tuple[float, float]
+SURE_SCORE = 0.85
+"""Of the shipped localizer: upright heads score 0.9 and more, turned ones show false finds of up to
+0.8, seldom one of 0.9."""
+
 _PARTNERS = {"_L": "_R", "_R": "_L"}
 Positive = Annotated[float, Field(gt=0)]
 
@@ -144,6 +148,7 @@ class ModelCard(Strict):
     threshold: the probability at which the organ's surface lies.
     least_cc: by organ, the volume in cm3 below which it counts as absent: what the network finds of
         an organ that is hardly in the scan is no contour of it.
+    sure_score: of what localizes, the score from which a landmark of the anatomy is relied on.
     """
 
     schema_version: Literal[1] = 1
@@ -163,6 +168,7 @@ class ModelCard(Strict):
     activation: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     threshold: Positive = 0.5
     least_cc: dict[str, Positive] = {}
+    sure_score: Positive = SURE_SCORE
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     architecture: str
     parameters: int

@@ -69,6 +69,12 @@ class ModelStore:
         return found[0] if found else None
 
     @property
+    def sure_score(self) -> float:
+        """The score from which a landmark is relied on, by what localizes."""
+        fusion = self.fusion
+        return (self.localizer if fusion is None else fusion).card.sure_score
+
+    @property
     def views(self) -> dict[View, TorchScriptNetwork]:
         """The coarse networks by the plane that they read."""
         return {network.card.view: network for network in self._of(Role.VIEW) if network.card.view}

@@ -19,10 +19,6 @@ LANDMARKS = ("Brainstem", "Bone_Mandible", "Parotid_L", "Parotid_R", "Larynx")
 ENOUGH_LANDMARKS = 3
 """A localizer that knows fewer landmarks cannot tell what the scan shows."""
 
-SURE_SCORE = 0.85
-"""A landmark with a lower score is not relied on: upright heads score 0.9 and more, turned ones
-show false finds of up to 0.8, seldom one of 0.9."""
-
 FEW = 2
 """With so few sure landmarks the scan is looked at in other positions too: 5 of 170 training
 patients show no more, and none of ten of them turned by 90, 180 and 270 degrees shows more."""
@@ -57,16 +53,18 @@ _ORDER = (
 
 
 def require_head_and_neck(
-    localizations: Mapping[str, Localization], volume: Volume, look: Look
+    localizations: Mapping[str, Localization], volume: Volume, look: Look, sure_score: float
 ) -> None:
     """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY where the landmarks say so.
 
     look: called for the volume turned into other positions, where hardly a landmark is sure.
+    sure_score: a landmark with a lower score is not relied on; how sure a network is when it is
+        right differs from one to another, so that its card says it.
     """
     known = [organ for organ in LANDMARKS if organ in localizations]
     if len(known) < ENOUGH_LANDMARKS:
         return
-    places = _sure(localizations)
+    places = _sure(localizations, sure_score)
     contradictions = [
         Finding(Code.POSITION_CONTRADICTS_ANATOMY, f"{first} does not lie {word} {second}")
         for first, second, axis, word in _ORDER
@@ -75,14 +73,14 @@ def require_head_and_neck(
     if contradictions:
         raise Refusal(*contradictions)
     if len(places) <= FEW:
-        _refuse_turned(volume, look)
+        _refuse_turned(volume, look, sure_score)
     if not places:
         names = ", ".join(known)
         raise Refusal(Finding(Code.WRONG_ANATOMY, f"none of {names} was found with certainty"))
-    _refuse_parts(localizations, places, volume)
+    _refuse_parts(localizations, places, volume, min(SEEN_SCORE, sure_score))
 
 
-def _sure(localizations: Mapping[str, Localization]) -> dict[str, Point]:
+def _sure(localizations: Mapping[str, Localization], sure_score: float) -> dict[str, Point]:
     """Centres (x, y, z) of the landmarks that are relied on."""
     return {
         organ: found.centroid_lps
@@ -90,14 +88,14 @@ def _sure(localizations: Mapping[str, Localization]) -> dict[str, Point]:
         if (found := localizations.get(organ)) is not None
         and found.present
         and found.centroid_lps is not None
-        and found.score >= SURE_SCORE
+        and found.score >= sure_score
     }
 
 
-def _refuse_turned(volume: Volume, look: Look) -> None:
+def _refuse_turned(volume: Volume, look: Look, sure_score: float) -> None:
     """Refuse a volume that shows a head and neck once it is turned."""
     for turn in TURNS:
-        places = _sure(look(turned(volume, turn)))
+        places = _sure(look(turned(volume, turn)), sure_score)
         right = all(_distance(places.get(a), places.get(b), axis) >= 0 for a, b, axis, _ in _ORDER)
         if len(places) >= ENOUGH_LANDMARKS and right:
             detail = f"head and neck are found once the scan is turned {turn.words}"
@@ -105,7 +103,10 @@ def _refuse_turned(volume: Volume, look: Look) -> None:
 
 
 def _refuse_parts(
-    localizations: Mapping[str, Localization], places: Mapping[str, Point], volume: Volume
+    localizations: Mapping[str, Localization],
+    places: Mapping[str, Point],
+    volume: Volume,
+    seen_score: float,
 ) -> None:
     """Refuse one landmark alone where others should be, and half a head."""
     expected = _expected(localizations, places, volume, load_priors())
@@ -115,7 +116,10 @@ def _refuse_parts(
             detail = f"{organ} should lie in the scan where there is nothing but air"
             raise Refusal(Finding(Code.WRONG_ANATOMY, detail))
     inside = [organ for organ, region in expected.items() if _shown(volume, region)]
-    seen = any(_agrees(localizations[organ], region, volume) for organ, region in expected.items())
+    seen = any(
+        localizations[organ].score >= seen_score and _agrees(localizations[organ], region, volume)
+        for organ, region in expected.items()
+    )
     if len(places) == 1 and inside and not seen:
         detail = f"only {', '.join(places)} was found, not {', '.join(inside)} beside it"
         raise Refusal(Finding(Code.WRONG_ANATOMY, detail))
@@ -142,7 +146,7 @@ def _expected(
 
 def _agrees(found: Localization, region: Region, volume: Volume) -> bool:
     """Whether a landmark, though not sure, lies where it is expected."""
-    if not found.present or found.centroid_lps is None or found.score < SEEN_SCORE:
+    if not found.present or found.centroid_lps is None:
         return False
     at = volume.grid.patient_to_axes(np.asarray(found.centroid_lps))
     return bool(np.all(np.abs(np.subtract(at, region.centre_mm)) <= region.half_mm))

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from oarflow.localize import localize
-from oarflow.networks.card import Channel, Role
+from oarflow.networks.card import SURE_SCORE, Channel, Role
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
-from oarflow.structures import Status
+from oarflow.structures import Localization, Status
 from tests.oarflow.systems import WINDOW, Everywhere, Near, write_model
 from tests.training.patients import ORGANS, patient, small
 from training.architectures import build_network
@@ -22,7 +22,7 @@ from training.checkpoint import Origin
 from training.comparisons import FUSION, STEPS, step_scores, table, together, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
-from training.fusion import Fusion, export_fusion, fit_fusion
+from training.fusion import Fusion, export_fusion, fit_fusion, sure_score, write_sure_score
 from training.labels import Labels
 from training.loop import train
 from training.losses import generalized_dice, objective, weighted_cross_entropy
@@ -99,6 +99,9 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
     export_fusion(fit_fusion(cases, store), store, 2)
     store = ModelStore.open(models, device="cpu")
     assert set(localize(volume_of(cases[0]), store)) == set(ORGANS)
+    assert store.sure_score == SURE_SCORE
+    write_sure_score(store, 0.7)
+    assert ModelStore.open(models, device="cpu").sure_score == 0.7
     rows = list(view_scores(cases[:1], store))
     assert {row[2] for row in rows} == {"axial", "coronal", "sagittal", FUSION}
     assert "| Parotid_L | 1 |" in table(rows, "views", "a command", "about")
@@ -109,6 +112,32 @@ def test_both_sides_together_are_a_patient_s_mean() -> None:
     made = together(rows, "both")
     assert [row[:3] for row in made] == [("a", "both", "one"), ("b", "both", "one")]
     assert [row[3] for row in made] == pytest.approx([0.6, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.9, 0.8, 0.7, 0.6), 0.7),
+        ((0.99, 0.98, 0.97), SURE_SCORE),
+        ((0.9, 0.8), SURE_SCORE),
+    ],
+    ids=["the third", "never above the usual", "too few"],
+)
+def test_landmarks_are_sure_from_the_score_that_three_reach(
+    scores: tuple[float, ...],
+    expected: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    organs = ("Larynx", "Parotid_R", "Brainstem", "Bone_Mandible")
+    seen = {
+        organ: Localization(organ, True, score)
+        for organ, score in zip(organs, scores, strict=False)
+    }
+    seen["Parotid_L"] = Localization("Parotid_L", False, 0.95)
+    monkeypatch.setattr("training.fusion.localize", lambda volume, store: seen)
+    store = ModelStore(tmp_path, {}, "cpu")
+    assert sure_score([patient(0), patient(1)], store) == expected
 
 
 def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:

@@ -11,6 +11,7 @@ from pydicom import Dataset
 
 from oarflow.errors import Code, Refusal
 from oarflow.geometry import Grid
+from oarflow.networks.card import SURE_SCORE
 from oarflow.plausibility.anatomy import require_head_and_neck
 from oarflow.structures import Localization
 from oarflow.volume import Source, Volume
@@ -55,10 +56,11 @@ def judged(
     seen: Mapping[str, Localization],
     volume: Volume | None = None,
     then: Sequence[Mapping[str, Localization]] = (),
+    sure_score: float = SURE_SCORE,
 ) -> None:
     """Judge what is seen; `then` is seen of the scan turned, first of those that come first."""
     views = iter(then)
-    require_head_and_neck(seen, volume or block(), lambda _: next(views, NOTHING))
+    require_head_and_neck(seen, volume or block(), lambda _: next(views, NOTHING), sure_score)
 
 
 NOTHING = found(dict.fromkeys(UPRIGHT))
@@ -97,6 +99,14 @@ def test_one_sure_landmark_with_others_where_they_belong_passes() -> None:
         organ: Localization(organ, True, 0.8, UPRIGHT[organ]) for organ in ("Parotid_R", "Larynx")
     }
     judged(seen)
+
+
+def test_a_network_that_is_seldom_sure_says_so_on_its_card() -> None:
+    unsure = {organ: Localization(organ, True, 0.75, place) for organ, place in UPRIGHT.items()}
+    looks = [found(turned(1, 1, 1))]
+    assert refusal_of(unsure, then=looks).code is Code.POSITION_CONTRADICTS_ANATOMY
+    judged(unsure, then=looks, sure_score=0.7)
+    assert refusal_of(unsure, then=[]).code is Code.WRONG_ANATOMY
 
 
 @pytest.mark.parametrize("lost", ["Parotid_L", "Parotid_R"])
