@@ -74,7 +74,11 @@ class Thresholds(_Part):
 
 
 class Measured(_Part):
-    """One organ of one patient that the clinic contoured. hd95_mm: None where it is missed."""
+    """One organ of one patient that the clinic contoured.
+
+    hd95_mm: None where it is missed. reference_cc: None where the CT was refused, since nothing can
+    be measured on it.
+    """
 
     patient: str
     organ: str
@@ -84,7 +88,7 @@ class Measured(_Part):
     hd95_mm: float | None
     surface_dice: float
     volume_cc: float
-    reference_cc: float
+    reference_cc: float | None
     swapped: bool
     model_sha256: Sha256 | None
 
@@ -227,7 +231,9 @@ def decide(
 def figures(group: Sequence[Measured]) -> dict[str, float | None]:
     """What limits speak of, by their names. None where there is nothing to measure."""
     distances = finite(one.hd95_mm for one in group if one.hd95_mm is not None)
-    errors = [abs(one.volume_cc / one.reference_cc - 1) for one in group]
+    errors = [
+        abs(one.volume_cc / one.reference_cc - 1) if one.reference_cc else 1.0 for one in group
+    ]
     return {
         "patients": len(group),
         "mean_dsc": fmean(one.dsc for one in group) if group else None,

@@ -184,7 +184,7 @@ def _contour(one: Measured) -> tuple[str, ...]:
         "-" if one.hd95_mm is None else f"{one.hd95_mm:.1f}",
         f"{one.surface_dice:.3f}",
         f"{one.volume_cc:.1f}",
-        f"{one.reference_cc:.1f}",
+        "-" if one.reference_cc is None else f"{one.reference_cc:.1f}",
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.cases import Case, Mask
-from datasets.clinic import contents, patient_folders, read_case
+from datasets.clinic import by_organ, contents, patient_folders, read_case
 from evaluation.agreement import score
 from evaluation.application import Run, model_files, program_digest, run_application
 from evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
@@ -24,6 +24,7 @@ from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import Result
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.provenance import run_time
+from oarflow.rtstruct.reader import read_structure_set
 
 LOGGER = logging.getLogger(__name__)
 
@@ -43,6 +44,16 @@ class Plan:
     work: Path
     clinic: str = ""
     config: Path | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A patient whose CT is refused. organs: what the clinic contoured on it."""
+
+    code: str
+    detail: str
+    organs: tuple[str, ...]
+    unmapped: int
 
 
 @dataclass(frozen=True)
@@ -72,13 +83,18 @@ def commission(plan: Plan) -> Commissioned:
     in_force: dict[str, object] = {}
     for number, name in numbers.items():
         try:
-            case = read_case(folders[name], number, catalogue)
-        except (ValueError, Refusal, ReadError) as error:
+            case = _read(folders[name], number, catalogue)
+        except (ValueError, ReadError) as error:
             raise ValueError(f"{number} (folders counted by name): {error}") from None
         run = _run(folders[name], plan, program, name)
+        if isinstance(case, Unreadable) and run.result.refusal is None:
+            raise ValueError(f"{number} (folders counted by name): {case.detail}")
         in_force = run.result.settings or in_force
         patients.append(_patient(number, folders[name], case, run))
-        measured += _measured(case, run, plan.thresholds.tolerance_mm, catalogue)
+        if isinstance(case, Case):
+            measured += _measured(case, run, plan.thresholds.tolerance_mm, catalogue)
+        else:
+            measured += _missed(number, case)
         LOGGER.info("%d/%d %s: %s", len(patients), len(numbers), number, _in_short(run.result))
     networks = tuple(network(file) for file in model_files(plan.models))
     record = Record(
@@ -93,6 +109,18 @@ def commission(plan: Plan) -> Commissioned:
         measured=tuple(measured),
     )
     return Commissioned(record.sealed(), numbers)
+
+
+def _read(folder: Path, number: str, catalogue: Catalogue) -> Case | Unreadable:
+    """Raises ValueError and ReadError as `read_case`; a refused CT leaves what was drawn on it."""
+    try:
+        return read_case(folder, number, catalogue)
+    except Refusal as refusal:
+        found = [read_structure_set(path) for path in contents(scan(folder)).structure_sets]
+        if len(found) != 1:
+            raise ValueError(f"{refusal}; {len(found)} RTSTRUCT, leave exactly one") from None
+        rois, unmapped = by_organ(found[0], catalogue)
+        return Unreadable(refusal.code.value, str(refusal), tuple(rois), len(unmapped))
 
 
 def write_key(path: Path, folders: Mapping[str, str]) -> None:
@@ -124,11 +152,16 @@ def _pixels(ct: Path) -> str:
     return read_volume(ct).volume.source.pixel_digest
 
 
-def _patient(number: str, folder: Path, case: Case, run: Run) -> Patient:
+def _patient(number: str, folder: Path, case: Case | Unreadable, run: Run) -> Patient:
     digest = hashlib.sha256()
     for path in sorted(contents(scan(folder)).structure_sets):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     result = run.result
+    refusal = result.refusal.code.value if result.refusal else None
+    if isinstance(case, Unreadable):
+        refusal, unmapped, remarks = refusal or case.code, case.unmapped, {}
+    else:
+        unmapped, remarks = len(case.unmapped), dict(case.remarks)
     return Patient(
         patient=number,
         pixel_sha256=result.input.pixel_sha256 if result.input else None,
@@ -136,10 +169,30 @@ def _patient(number: str, folder: Path, case: Case, run: Run) -> Patient:
         rtstruct_sha256=hashlib.sha256(run.rtstruct.read_bytes()).hexdigest()
         if run.rtstruct
         else None,
-        refusal=result.refusal.code.value if result.refusal else None,
-        unmapped=len(case.unmapped),
-        remarks=tuple(f"{organ}: {words}" for organ, words in case.remarks.items()),
+        refusal=refusal,
+        unmapped=unmapped,
+        remarks=tuple(f"{organ}: {words}" for organ, words in remarks.items()),
     )
+
+
+def _missed(number: str, patient: Unreadable) -> list[Measured]:
+    """Every organ that the clinic contoured, as not contoured by us."""
+    return [
+        Measured(
+            patient=number,
+            organ=organ,
+            status="refused",
+            flags=(patient.code,),
+            dsc=0.0,
+            hd95_mm=None,
+            surface_dice=0.0,
+            volume_cc=0.0,
+            reference_cc=None,
+            swapped=False,
+            model_sha256=None,
+        )
+        for organ in patient.organs
+    ]
 
 
 def _measured(case: Case, run: Run, tolerance_mm: float, catalogue: Catalogue) -> list[Measured]:

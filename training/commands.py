@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import replace
@@ -137,7 +138,7 @@ def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> C
     ]
     if wrong:
         raise ValueError(f"{told.name} was not trained with {'; '.join(wrong)}")
-    others = [key for key in differing if key not in ("steps", "epochs")]
+    others = [key for key in differing if key not in ("steps", "epochs", "validate_every")]
     if others:
         LOGGER.info(
             "%s: as it was trained, not as configured now: %s", told.name, ", ".join(others)
@@ -190,7 +191,9 @@ def fusion(data: TrainingData, models: Path, patients: int | None, device: str) 
     """
     store = ModelStore.open(models, device=device)
     fitted = data.split.fit[:patients]
-    export_fusion(fit_fusion(data.read(fitted), store), store, len(fitted))
+    started = time.monotonic()
+    fused = fit_fusion(data.read(fitted), store)
+    export_fusion(fused, store, len(fitted), (time.monotonic() - started) / 60)
     whole = ModelStore.open(models, device=device)
     card = write_sure_score(whole, sure_score(data.read(fitted), whole))
     sys.stdout.write(

@@ -29,10 +29,13 @@ Row = tuple[str, str, str, float]
 """Case, organ, method, Dice."""
 
 
-def view_scores(cases: Iterable[TrainingCase], store: ModelStore) -> Iterator[Row]:
-    """Dice on the coarse grid of each view's map and of their fusion, at a probability of 0.5.
+def view_scores(
+    cases: Iterable[TrainingCase], store: ModelStore, surfaces: Mapping[tuple[str, View], float]
+) -> Iterator[Row]:
+    """Dice on the coarse grid of each view's map and of their fusion.
 
-    Raises ValueError where the models folder holds no fusion network.
+    surfaces: by organ and view, the probability at which the view's map is cut; the fusion's is cut
+    at 0.5. Raises ValueError where the models folder holds no fusion network.
     """
     fusion = store.fusion
     if fusion is None:
@@ -47,7 +50,12 @@ def view_scores(cases: Iterable[TrainingCase], store: ModelStore) -> Iterator[Ro
                 continue
             truth = truth_on(case, organ, grid)
             for place, view in enumerate(View):
-                yield case.name, organ, str(view), dice(truth, maps[number, place] >= 0.5)
+                yield (
+                    case.name,
+                    organ,
+                    str(view),
+                    dice(truth, maps[number, place] >= surfaces[organ, view]),
+                )
             yield case.name, organ, FUSION, dice(truth, fused[number] >= 0.5)
 
 

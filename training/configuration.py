@@ -43,6 +43,7 @@ class Configuration(BaseModel):
     mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
     average: decay of the running mean of the weights, which is what is exported.
     validate_every: steps between validations on the tuning patients, 0 for none.
+    validate_each_epoch: validate after every epoch instead, as RESU's patience counts.
     keep: what is exported, the last weights or those that validated best.
     """
 
@@ -93,6 +94,7 @@ class Configuration(BaseModel):
     mixup: Literal["none", "plain", "weighted"] = "none"
     average: float = 0.998
     validate_every: int = Field(default=0, ge=0)
+    validate_each_epoch: bool = False
     keep: Literal["last", "best"] = "last"
     seed: int = 1
 
@@ -100,7 +102,8 @@ class Configuration(BaseModel):
     def _has_an_end(self) -> Configuration:
         if not self.steps and self.epochs is None:
             raise ValueError("steps or epochs must say how long to train")
-        if (self.keep == "best" or self.schedule == "plateau") and not self.validate_every:
+        validates = self.validate_every or self.validate_each_epoch
+        if (self.keep == "best" or self.schedule == "plateau") and not validates:
             raise ValueError("keep: best and schedule: plateau need validate_every")
         return self
 
@@ -143,10 +146,14 @@ class Configuration(BaseModel):
         return tuple(self.labels.get(organ, organ) for organ in self.organs)
 
     def lasting(self, samples: int) -> Configuration:
-        """With the steps that its epochs of so many samples take; unchanged where it has steps."""
-        if self.steps:
-            return self
-        return self.model_copy(update={"steps": -(-samples // self.batch) * (self.epochs or 0)})
+        """With epochs of so many samples turned into steps; what is told in steps stays."""
+        epoch = -(-samples // self.batch)
+        changes: dict[str, int] = {}
+        if not self.steps:
+            changes["steps"] = epoch * (self.epochs or 0)
+        if self.validate_each_epoch:
+            changes["validate_every"] = epoch
+        return self.model_copy(update=changes)
 
     @property
     def patch_voxels(self) -> tuple[int, int, int]:

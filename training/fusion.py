@@ -29,6 +29,7 @@ from oarflow.networks.sampling import NetworkGrid, read, read_weights
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.anatomy import ENOUGH_LANDMARKS, LANDMARKS
 from training.cases import TrainingCase
+from training.checkpoint import UNKNOWN, Origin, commit
 from training.export import rounded, torchscript
 from training.tuning import volume_of
 
@@ -36,6 +37,8 @@ FUSION_FOLDER = "c2f_fusion"
 
 SURE = 1e-4
 """Probabilities are kept this far from 0 and 1, where their log odds have no end."""
+
+NOT_TRAINED = Origin(None, 0)
 
 DOUBTFUL = 0.02
 """Voxels that no view gives more than this, and no label, teach nothing."""
@@ -89,19 +92,45 @@ def organs_of(store: ModelStore) -> tuple[str, ...]:
 
 def fit_fusion(cases: Iterable[TrainingCase], store: ModelStore) -> Fusion:
     """Learn the weights on what the trained views say of training patients."""
+    drawn = _draw_all(cases, store)
+    fusion = Fusion(len(drawn), len(View))
+    assert fusion.mix.bias is not None
+    for number, parts in enumerate(drawn.values()):
+        weight, bias = _fit(parts)
+        with torch.no_grad():
+            fusion.mix.weight[number, :, 0, 0] = weight
+            fusion.mix.bias[number] = bias
+    return fusion.eval()
+
+
+def view_surfaces(
+    cases: Iterable[TrainingCase], store: ModelStore
+) -> dict[tuple[str, View], float]:
+    """By organ and view, the probability at which that view's map alone puts the organ's surface.
+
+    Learned as the fusion's weights are, from one view at a time; above 1 where a view's map tells
+    nothing of the organ.
+    """
+    return {
+        (organ, view): _surface(*_fit(parts, (place,)))
+        for organ, parts in _draw_all(cases, store).items()
+        for place, view in enumerate(View)
+    }
+
+
+def _draw_all(cases: Iterable[TrainingCase], store: ModelStore) -> dict[str, list[Drawn]]:
+    """By organ, in the store's order. Raises ValueError for one that no case has."""
     organs = organs_of(store)
-    drawn: list[list[Drawn]] = [[] for _ in organs]
+    drawn: dict[str, list[Drawn]] = {organ: [] for organ in organs}
     for case in cases:
         grid, maps = maps_of(case, store, organs)
         for number, organ in enumerate(organs):
             if organ in case.masks:
-                drawn[number].append(_draw(maps[number], truth_on(case, organ, grid)))
-    fusion = Fusion(len(organs), len(View))
-    for number, organ in enumerate(organs):
-        if not drawn[number]:
-            raise ValueError(f"no training case has {organ}")
-        _fit_organ(fusion, number, drawn[number])
-    return fusion.eval()
+                drawn[organ].append(_draw(maps[number], truth_on(case, organ, grid)))
+    missing = [organ for organ, parts in drawn.items() if not parts]
+    if missing:
+        raise ValueError(f"no training case has {', '.join(missing)}")
+    return drawn
 
 
 def maps_of(
@@ -160,13 +189,13 @@ def _draw(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> Drawn:
     )
 
 
-def _fit_organ(fusion: Fusion, number: int, drawn: Sequence[Drawn]) -> None:
-    """Logistic regression of one organ: each voxel counts as often as there are such.
+def _fit(drawn: Sequence[Drawn], views: Sequence[int] = range(len(View))) -> tuple[Tensor, Tensor]:
+    """Weights (views,) and bias of one organ: each voxel counts as often as there are such.
 
     The views' weighted cross-entropy makes them say an organ far beyond its surface; what is fused
     is a probability again.
     """
-    maps = torch.cat([part.maps for part in drawn]).clamp(SURE, 1 - SURE)
+    maps = torch.cat([part.maps[:, list(views)] for part in drawn]).clamp(SURE, 1 - SURE)
     truth = torch.cat([part.truth for part in drawn])
     balance = torch.cat([part.weight for part in drawn])
     balance = balance / balance.mean()
@@ -179,14 +208,24 @@ def _fit_organ(fusion: Fusion, number: int, drawn: Sequence[Drawn]) -> None:
         loss = nn.functional.binary_cross_entropy_with_logits(odds @ weight + bias, truth, balance)
         loss.backward()  # type: ignore[no-untyped-call]
         some.step()
-    assert fusion.mix.bias is not None
-    with torch.no_grad():
-        fusion.mix.weight[number, :, 0, 0] = weight
-        fusion.mix.bias[number] = bias
+    return weight.detach(), bias.detach()
+
+
+def _surface(weight: Tensor, bias: Tensor) -> float:
+    """Where one view's weighted log odds are nought."""
+    if weight <= 0:
+        return 2.0
+    return float(torch.sigmoid(-bias / weight[0]))
 
 
 def fusion_card(
-    store: ModelStore, organs: Sequence[str], fusion: Fusion, file: bytes, cases: int = 0
+    store: ModelStore,
+    organs: Sequence[str],
+    fusion: Fusion,
+    file: bytes,
+    *,
+    origin: Origin = NOT_TRAINED,
+    minutes: float = 0.0,
 ) -> ModelCard:
     """The card of a fusion network of the folder's views, at the axial view's spacing."""
     axial = store.views[View.AXIAL].card
@@ -209,22 +248,24 @@ def fusion_card(
         architecture="weighted sum of the views' log odds, per organ",
         parameters=sum(parameter.numel() for parameter in fusion.parameters()),
         training=Training(
-            data=axial.training.data,
-            cases=cases,
-            commit=axial.training.commit,
+            data=origin.data or UNKNOWN,
+            cases=origin.cases,
+            commit=origin.commit,
             steps=STEPS,
-            minutes=0.0,
+            minutes=round(minutes, 1),
         ),
     )
 
 
-def export_fusion(fusion: Fusion, store: ModelStore, cases: int) -> ModelCard:
+def export_fusion(fusion: Fusion, store: ModelStore, cases: int, minutes: float = 0.0) -> ModelCard:
     """Write c2f_fusion/model.ts and model.json into the views' models folder."""
     file = torchscript(rounded(fusion))
     folder: Path = store.folder / FUSION_FOLDER
     folder.mkdir(exist_ok=True)
     (folder / NETWORK_NAME).write_bytes(file)
-    card = fusion_card(store, organs_of(store), fusion, file, cases)
+    organs = organs_of(store)
+    origin = Origin(store.views[View.AXIAL].card.training.data, cases, commit=commit())
+    card = fusion_card(store, organs, fusion, file, origin=origin, minutes=minutes)
     write_card(card, folder / CARD_NAME)
     return card
 

@@ -22,13 +22,19 @@ from training.experiment.facts import data_facts, named
 from training.experiment.page import PAGE_NAME, write_page
 from training.experiment.plan import Settings, read_parts
 from training.experiment.unit import UNIT_NAME, run
+from training.fusion import view_surfaces
 from training.localizers import compare
 from training.tuning import Score, score_case
 
 VIEWS_ABOUT = """\
-The tuning patients, maps on the coarse grid, voxels of a probability of at least 0.5. Weighted
-cross-entropy makes each view say an organ far beyond its surface, and a sagittal plane does not
-show which side it lies on; what the fusion learned from the fitting patients takes both back."""
+The tuning patients, maps on the coarse grid. Weighted cross-entropy makes each view say an organ
+far beyond its surface. So each view's map is cut where it puts the surface when it is asked alone,
+learned from the same fitting patients and in the same way as the fusion's weights. A sagittal plane
+does not show which side it lies on: a view that says nothing of an organ has 0.
+
+The paper's table 1 (MICCAI 2015, 1 mm; percent, in the same order of views): Brainstem 84.3, 81.2,
+80.4, fusion 85.2; Mandible 89.5, 85.6, 88.5, fusion 90.1; Parotid_L 79.2, 76.0, 76.4, fusion 80.2;
+Parotid_R 80.1, 76.4, 77.0, fusion 81.0."""
 
 STEPS_ABOUT = """\
 The tuning patients; the mandible in the box of the reference's parotid, grown by 17 mm. One step: a
@@ -75,7 +81,11 @@ def agreement(data: TrainingData, models: list[Path], output: Path) -> None:
 def views(data: TrainingData, models: Path, output: Path, most: int | None, device: str) -> None:
     """C2F's table 1 on the split's tuning patients: each view against their fusion."""
     store = ModelStore.open(models, device=device)
-    rows = list(view_scores(data.read(data.split.tune[:most]), store))
+    if store.fusion is None:
+        raise ValueError(f"{models} holds no fusion network")
+    learned = data.split.fit[: store.fusion.card.training.cases]
+    surfaces = view_surfaces(data.read(learned), store)
+    rows = list(view_scores(data.read(data.split.tune[:most]), store, surfaces))
     title = "C2F: each view against their fusion (the paper's table 1)"
     _write(rows, output, title, f"views --models C2F{_some(most)}", VIEWS_ABOUT)
 

@@ -26,6 +26,8 @@ __all__ = ["CHECKPOINT_NAME", "LOG_NAME", "Outcome", "Report", "build_network", 
 
 LOGGER = logging.getLogger(__name__)
 CHECKPOINT_EVERY = 250
+CHECKPOINT_S = 120.0
+"""A stopped training loses at most so many steps, or so many seconds where these come first."""
 
 Report = Callable[[int, float], None]
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -76,7 +78,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     state = _State(configuration, origin, device)
     state.resume(folder)
-    started = time.monotonic()
+    started = saved = time.monotonic()
     running: Tensor | None = None
     left = range(state.step, configuration.steps)
     for drawn in batches(sampler, configuration.seed, left, workers):
@@ -92,9 +94,11 @@ def train(
                 report(state.step, float(running))
         if judge is not None and (state.step % configuration.validate_every == 0 or ended):
             state.validate(judge, folder)
-        if state.step % CHECKPOINT_EVERY == 0 or ended:
+        late = time.monotonic() - saved >= CHECKPOINT_S
+        if state.step % CHECKPOINT_EVERY == 0 or late or ended:
             state.save(folder, state.seconds(started))
             curves.draw(folder)
+            saved = time.monotonic()
     return Outcome(state.exported().cpu().eval(), state.step, state.seconds(started) / 60)
 
 

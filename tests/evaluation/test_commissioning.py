@@ -28,8 +28,9 @@ from evaluation.commissioning import (
     read_record,
     read_thresholds,
 )
+from oarflow.errors import Code, Finding, Refusal
 from oarflow.organs import load_catalogue
-from oarflow.result import ModelPart, OrganPart
+from oarflow.result import ModelPart, OrganPart, refusal_part
 from oarflow.structures import Status
 from tests.evaluation.cases import made_up, result
 
@@ -293,6 +294,48 @@ def test_a_refused_patient_counts_as_missed(
     record = read_record(tmp_path / "out" / "record.json")
     cord = next(one for one in record.decisions if one.organ == "SpinalCord")
     assert cord.reasons == ("missed 1 is above 0",)
+
+
+def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient(tmp_path / "patients" / "a")
+    patient(tmp_path / "patients" / "b")
+    slices = sorted((tmp_path / "patients" / "b" / "ct").glob("*.dcm"))
+    slices[len(slices) // 2].unlink()
+    refused = refusal_part(Refusal(Finding(Code.MISSING_SLICE, "a gap")))
+    monkeypatch.setattr(
+        "evaluation.commissioning_run.run_application",
+        lambda ct, *_: Run(result(refusal=refused if ct.name == "b" else None), None),
+    )
+    (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 1, mean_volume_error: 0.5}}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    record = read_record(tmp_path / "out" / "record.json")
+    assert [one.refusal for one in record.patients] == [None, "MISSING_SLICE"]
+    of_b = [one for one in record.measured if one.patient == "P002"]
+    drawn = {one.organ for one in record.measured if one.patient == "P001"}
+    assert {one.organ for one in of_b} == drawn
+    assert all(one.missed and one.dsc == 0 and one.flags == ("MISSING_SLICE",) for one in of_b)
+    cord = next(one for one in record.decisions if one.organ == "SpinalCord")
+    assert cord.reasons == ("mean volume error 1 is above 0.5", "missed 2 is above 1")
+
+
+def test_a_ct_that_only_the_application_reads_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        "evaluation.commissioning_run.run_application", lambda *_: Run(result(), None)
+    )
+    patient(tmp_path / "patients" / "b")
+    slices = sorted((tmp_path / "patients" / "b" / "ct").glob("*.dcm"))
+    slices[len(slices) // 2].unlink()
+    (tmp_path / "t.yaml").write_text("organs: {}")
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
+    assert "P001 (folders counted by name): MISSING_SLICE" in caplog.text
 
 
 def test_a_patient_without_contours_is_said_by_number(

@@ -122,6 +122,9 @@ def test_epochs_become_steps() -> None:
     configuration = read_configuration("slice_paper/Larynx")
     assert configuration.lasting(33).steps == 50 * 3
     assert read_configuration("slice_paper/Larynx", steps=7).lasting(33).steps == 7
+    often = read_configuration("resu").lasting(33)
+    assert (often.batch, often.steps, often.validate_every) == (16, 200 * 3, 3)
+    assert read_configuration("resu", steps=7).lasting(33).validate_every == 3
 
 
 def test_an_unknown_architecture_is_named() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from oarflow.localize import localize
-from oarflow.networks.card import SURE_SCORE, Channel, Role
+from oarflow.networks.card import SURE_SCORE, Channel, Role, View
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from oarflow.structures import Localization, Status
@@ -22,7 +22,17 @@ from training.checkpoint import Origin
 from training.comparisons import FUSION, STEPS, step_scores, table, together, view_scores
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
-from training.fusion import Fusion, export_fusion, fit_fusion, sure_score, write_sure_score
+from training.fusion import (
+    Drawn,
+    Fusion,
+    _fit,
+    _surface,
+    export_fusion,
+    fit_fusion,
+    sure_score,
+    view_surfaces,
+    write_sure_score,
+)
 from training.labels import Labels
 from training.loop import train
 from training.losses import generalized_dice, objective, weighted_cross_entropy
@@ -96,13 +106,18 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
         work = tmp_path / "w" / configuration.name
         export(configuration, work, models, origin=MADE_UP, version="1.0.0")
     store = ModelStore.open(models, device="cpu")
-    export_fusion(fit_fusion(cases, store), store, 2)
+    export_fusion(fit_fusion(cases, store), store, 2, 1.5)
     store = ModelStore.open(models, device="cpu")
     assert set(localize(volume_of(cases[0]), store)) == set(ORGANS)
     assert store.sure_score == SURE_SCORE
+    assert store.fusion is not None
+    made = store.fusion.card.training
+    assert (made.data, made.cases, made.minutes) == (MADE_UP.data, 2, 1.5)
     write_sure_score(store, 0.7)
     assert ModelStore.open(models, device="cpu").sure_score == 0.7
-    rows = list(view_scores(cases[:1], store))
+    surfaces = view_surfaces(cases, store)
+    assert set(surfaces) == {(organ, view) for organ in ORGANS for view in View}
+    rows = list(view_scores(cases[:1], store, surfaces))
     assert {row[2] for row in rows} == {"axial", "coronal", "sagittal", FUSION}
     assert "| Parotid_L | 1 |" in table(rows, "views", "a command", "about")
 
@@ -138,6 +153,18 @@ def test_landmarks_are_sure_from_the_score_that_three_reach(
     monkeypatch.setattr("training.fusion.localize", lambda volume, store: seen)
     store = ModelStore(tmp_path, {}, "cpu")
     assert sure_score([patient(0), patient(1)], store) == expected
+
+
+def test_a_view_alone_is_cut_where_it_puts_the_surface() -> None:
+    """Of voxels said to be 0.9 four in five are outside: the surface lies where half are inside."""
+    said = torch.tensor([[0.9]] * 10 + [[0.99]] * 10)
+    truth = torch.tensor([1.0] * 2 + [0.0] * 8 + [1.0] * 8 + [0.0] * 2)
+    drawn = Drawn(said, truth, torch.ones(20))
+    at = _surface(*_fit([drawn], (0,)))
+    halfway = torch.sigmoid((torch.logit(torch.tensor(0.9)) + torch.logit(torch.tensor(0.99))) / 2)
+    assert at == pytest.approx(float(halfway), abs=0.005)
+    against = Drawn(said, 1 - truth, torch.ones(20))
+    assert _surface(*_fit([against], (0,))) > 1
 
 
 def test_the_fusion_begins_as_the_mean_of_log_odds() -> None:

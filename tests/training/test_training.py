@@ -133,7 +133,10 @@ def test_an_exported_localizer_serves(tmp_path: Path) -> None:
     assert set(localize(volume_of(patient(99)), store)) == set(ORGANS)
 
 
-def test_a_stopped_training_goes_on_to_the_same_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("limit", "value"), [("CHECKPOINT_EVERY", 4), ("CHECKPOINT_S", 0.0)])
+def test_a_stopped_training_goes_on_to_the_same_network(
+    tmp_path: Path, limit: str, value: float
+) -> None:
     configuration = small(steps=12)
     whole = train(sampler_for(CASES, configuration), configuration, tmp_path / "whole")
 
@@ -152,7 +155,7 @@ def test_a_stopped_training_goes_on_to_the_same_network(tmp_path: Path) -> None:
             return self.sampler.draw(random)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.loop.CHECKPOINT_EVERY", 4)
+        patch.setattr(f"training.loop.{limit}", value)
         with pytest.raises(StopError):
             train(Stopping(), configuration, tmp_path / "halves")
         assert (tmp_path / "halves" / "checkpoint.pt").exists()
