@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,19 @@ def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
     return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), Labels(masks))
+
+
+def require_labels(cases: Collection[TrainingCase], organs: Sequence[str]) -> None:
+    """Raises ValueError naming the organs that no case has, and how to train the others."""
+    present = {organ for case in cases for organ in case.masks}
+    absent = [organ for organ in organs if organ not in present]
+    if not absent:
+        return
+    told = f"no training case has {', '.join(absent)}"
+    others = [organ for organ in organs if organ in present]
+    if others:
+        told += f"; to train the others: --set 'organs=[{', '.join(others)}]'"
+    raise ValueError(told)
 
 
 def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:

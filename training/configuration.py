@@ -168,8 +168,8 @@ class Configuration(BaseModel):
 def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     """A shipped configuration by name, or any by path, with some values changed.
 
-    `table/organ` is an organ of a shipped table, whose `defaults` all its organs share; an organ's
-    name alone is slice/organ.
+    `table/organ` is an organ of a shipped table, whose `defaults` all its organs share, and any other
+    organ of the catalogue has alone; an organ's name alone is slice/organ.
     Raises ValueError naming the key that is wrong.
     """
     path = Path(name_or_path)
@@ -211,12 +211,13 @@ def _from_table(name: str) -> dict[str, Any]:
     path = CONFIGURATIONS / f"{folder or 'slice'}.yaml"
     table = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     organs = _organs(table)
-    if organ not in organs:
+    others = organs and "from_catalogue" not in table and organ in load_catalogue()
+    if organ not in organs and not others:
         known = ", ".join(sorted(organs)) or "none"
         raise ValueError(f"no configuration {name!r}; organs of {path.stem}: {known}")
     own: dict[str, Any] = {"name": organ, "organs": [organ]}
     shared: dict[str, Any] = table["defaults"]
-    return own | shared | organs[organ]
+    return own | shared | organs.get(organ, {})
 
 
 def _organs(table: dict[str, Any]) -> dict[str, dict[str, Any]]:

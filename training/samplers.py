@@ -13,7 +13,7 @@ from oarflow.networks.card import Role
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image, crop_field, lost_ends, lost_planes
 from training.batches import Batch, Sampler
-from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
 from training.configuration import Configuration
 from training.regions import RegionSampler
 from training.slices import LabelledSliceSampler, WholeSliceSampler, scale_window
@@ -137,10 +137,8 @@ class LocalizerSampler:
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
         self._cases = cases
         self._organs = configuration.organs
+        require_labels(cases, self._organs)
         self._with = {organ: [c for c in cases if organ in c.masks] for organ in self._organs}
-        absent = [organ for organ, some in self._with.items() if not some]
-        if absent:
-            raise ValueError(f"no training case has {', '.join(absent)}")
         self._configuration = configuration
         depth, height, width = configuration.patch_voxels
         self._y = centred_axis(0.0, height, configuration.spacing_mm[1])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
 from training.configuration import Configuration
 from training.crops import Crop, crop_of, cut, cut_mask
 from training.deformation import deform
@@ -70,9 +70,7 @@ class WholeSliceSampler:
         self._configuration = configuration
         self._organs = configuration.organs
         self._cases = [case for case in cases if any(o in case.masks for o in self._organs)]
-        absent = [o for o in self._organs if not any(o in case.masks for case in cases)]
-        if absent:
-            raise ValueError(f"no training case has {', '.join(absent)}")
+        require_labels(cases, self._organs)
         _, height, width = configuration.patch_voxels
         self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
         self._x = centred_axis(0.0, width, configuration.spacing_mm[2])

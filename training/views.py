@@ -13,7 +13,7 @@ from oarflow.networks.preprocessing import PLANES
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
 from training.configuration import Configuration
 from training.slices import scale_window
 
@@ -31,10 +31,8 @@ class ViewSampler:
 
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
         self._organs = configuration.organs
+        require_labels(cases, self._organs)
         self._with = {organ: [c for c in cases if organ in c.masks] for organ in self._organs}
-        absent = [organ for organ, some in self._with.items() if not some]
-        if absent:
-            raise ValueError(f"no training case has {', '.join(absent)}")
         self._configuration = configuration
         self._across = PLANES[View(configuration.view)]
         z, y, x = (

@@ -160,6 +160,22 @@ def test_a_wrong_key_in_a_configuration_is_named(tmp_path) -> None:  # type: ign
         read_configuration("Thyroid_X")
 
 
+def test_tables_take_any_organ_of_the_catalogue() -> None:
+    known, other = (read_configuration(f"c2f_fine/{o}") for o in ("Larynx", "OpticChiasm"))
+    assert (other.name, other.organs) == ("OpticChiasm", ("OpticChiasm",))
+    assert other.model_copy(update={"name": "Larynx", "organs": ("Larynx",)}) == known
+    with pytest.raises(ValueError, match="no configuration 'slice_paper/Mandible_Ramus_L'"):
+        read_configuration("slice_paper/Mandible_Ramus_L")
+
+
+@pytest.mark.parametrize("name", ["resu_compact", "c2f_axial", "localizer_axial"])
+def test_organs_that_the_data_lacks_are_named_with_the_way_out(name: str) -> None:
+    with pytest.raises(ValueError, match="no training case has Brainstem, .*Larynx") as error:
+        sampler_for([patient(0)], read_configuration(name))
+    told = str(error.value)
+    assert told.endswith("--set 'organs=[Parotid_L, Parotid_R]'")
+
+
 @pytest.mark.parametrize("organ", ["Brainstem", "Parotid_R", "Bone_Mandible", "localizer_axial"])
 def test_shipped_configurations_are_valid(organ: str) -> None:
     assert read_configuration(organ).name == organ
