@@ -170,7 +170,7 @@ def test_tables_take_any_organ_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize("name", ["resu_compact", "c2f_axial", "localizer_axial"])
 def test_organs_that_the_data_lacks_are_named_with_the_way_out(name: str) -> None:
-    with pytest.raises(ValueError, match="no training case has Brainstem, .*Larynx") as error:
+    with pytest.raises(ValueError, match="no training case has Brainstem") as error:
         sampler_for([patient(0)], read_configuration(name))
     told = str(error.value)
     assert told.endswith("--set 'organs=[Parotid_L, Parotid_R]'")
