@@ -17,6 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
+TORCH_LOCK := requirements/torch.txt
 PACKAGES := $(wildcard app operators oarflow datasets training evaluation service)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +27,7 @@ SBOM_STAMP := .venvs/sbom/.oarflow
 DEPLOY_STAMP := .venvs/deploy/.oarflow
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark lock \
+.PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
 	self-test self-test-expected map map-test sbom audit deploy-lint
 
 help: ## this list
@@ -46,7 +47,7 @@ help: ## this list
 define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	$(BIN)/python -m pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c $(LOCK) -c $(TORCH_LOCK) $(TORCH)
 	$(BIN)/python -m pip install -q -c $(LOCK) -e '.$(1)'
 	$(BIN)/python -m pip check
 endef
@@ -65,6 +66,9 @@ setup-test: $(TEST_STAMP) ## make .venv with what the tests need too
 
 segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir
 ifeq ($(OUTPUT),$(DEFAULT_OUTPUT))
+ifneq ($(INPUT),$(DEFAULT_INPUT))
+	@echo "Say where the results go: make segment INPUT='$(INPUT)' OUTPUT=dir"; exit 2
+endif
 	@if [ -e $(DEFAULT_OUTPUT) ]; then echo "Replacing the results of an earlier run in $(DEFAULT_OUTPUT)"; rm -rf $(DEFAULT_OUTPUT); fi
 endif
 	@mkdir -p '$(OUTPUT)'
@@ -93,7 +97,9 @@ evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
 	$(BIN)/python -m evaluation benchmark $(ARGS)
 	$(BIN)/python -m evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
-	$(BIN)/python -m evaluation.benchmark_receiving
+
+benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
+	$(BIN)/python -m evaluation.benchmark_receiving $(ARGS)
 
 lock: ## write requirements/lock.txt afresh, from a new environment
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
@@ -102,6 +108,7 @@ lock: ## write requirements/lock.txt afresh, from a new environment
 	"$$folder/venv/bin/pip" install -q '.[test]'; \
 	"$$folder/venv/bin/pip" check; \
 	{ echo "# Versions of every package, direct and transitive, as tested. Made by: make lock"; \
+	  echo "# CUDA's libraries, which torch's default build declares, stand in torch.txt."; \
 	  "$$folder/venv/bin/pip" freeze --exclude oarflow | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > "$$folder/lock.txt"; \
 	mv "$$folder/lock.txt" $(LOCK)
 

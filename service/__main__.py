@@ -18,11 +18,16 @@ from service import commands, logs
 from service.settings import Settings, load_settings
 
 CONFIG_VARIABLE = "OARFLOW_NODE_CONFIG"
+INSTALL = "pip install '.[service]'"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. argv: without the program's name. Returns the exit status."""
-    modules = _commands()
+    try:
+        modules = _commands()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"oarflow-node: {error}; the node needs its extra: {INSTALL}\n")
+        return ExitStatus.USAGE
     flags = _parser(modules).parse_args(argv)
     logs.set_up(logging.DEBUG if flags.debug else logging.INFO)
     try:

@@ -44,6 +44,8 @@ window {{ window }} HU |
 | {{ organ }} | {{ card.validation.n[organ] }} |{% for name in names %} {{
 "%.3f" % card.validation.figures[organ][name] }} |{% endfor %}
 {% endfor -%}
+{% elif card.role == "localizer" %}
+No contours to measure; how well it finds organs: [results/localizers.md](../results/localizers.md).
 {% else %}
 Not measured.
 {% endif %}

@@ -168,8 +168,8 @@ class Configuration(BaseModel):
 def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     """A shipped configuration by name, or any by path, with some values changed.
 
-    `table/organ` is an organ of a shipped table, whose `defaults` all its organs share; another organ
-    of the catalogue has these alone. An organ's name by itself is slice/organ.
+    `table/organ` is an organ of a shipped table, whose `defaults` all its organs share; any other
+    organ of the catalogue has these alone. An organ's name by itself is slice/organ.
     Raises ValueError naming the key that is wrong.
     """
     path = Path(name_or_path)

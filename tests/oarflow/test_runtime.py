@@ -58,6 +58,15 @@ def test_monai_imports_with_the_toolkit_hidden() -> None:
 
 
 @pytest.mark.usefixtures("_namespaces")
+def test_the_application_contours_with_the_toolkit_hidden(tmp_path: Path) -> None:
+    flags = ["app", "-i", "samples/openkbp_validation/ct", "-o", str(tmp_path / "out")]
+    code = f"import runpy, sys; sys.argv = {flags}; runpy.run_module('app', run_name='__main__')"
+    run = as_stranger(code)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert (tmp_path / "out" / "rtstruct.dcm").is_file()
+
+
+@pytest.mark.usefixtures("_namespaces")
 def test_without_the_preload_it_fails_there() -> None:
     run = as_stranger(IMPORT)
     assert run.returncode != 0

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -263,3 +264,14 @@ def test_a_pacs_that_is_away_is_named(tmp_path: Path) -> None:
 def test_a_query_for_everything_is_refused(asked: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"ask for|wildcards"):
         Query(**asked)  # type: ignore[arg-type]
+
+
+def test_without_its_extra_the_node_says_how_to_install_it() -> None:
+    code = (
+        "import sys; sys.modules['sqlalchemy'] = None; "
+        "from service.__main__ import main; sys.exit(main(['doctor']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "pip install '.[service]'" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from oarflow.localize import localize
+from oarflow.networks.card import CARD_NAME, NETWORK_NAME, read_card
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from oarflow.structures import ProbabilityField, Segmentation, Status
@@ -20,11 +22,18 @@ from training.agreement import agreements
 from training.architectures import ResidualUNet
 from training.checkpoint import Origin
 from training.configuration import Configuration
-from training.export import export, greatest_difference, rounded, torchscript
+from training.export import (
+    UnitedNetwork,
+    export,
+    greatest_difference,
+    rounded,
+    torchscript,
+)
 from training.loop import LOG_NAME, build_network, train
 from training.samplers import sampler_for
 from training.tuning import score_case, volume_of
 
+SHIPPED = Path(__file__).resolve().parents[2] / "models"
 CASES = [patient(number) for number in range(4)]
 
 
@@ -185,6 +194,19 @@ def test_the_export_agrees_with_the_network_at_three_sizes(dimensions: int) -> N
     with torch.no_grad():
         next(iter(network.parameters())).add_(0.5)
     assert greatest_difference(network, file, configuration) > 1e-3
+
+
+@pytest.mark.parametrize("folder", sorted(SHIPPED.glob("*/")), ids=lambda folder: folder.name)
+def test_a_shipped_network_is_what_its_card_s_configuration_builds(folder: Path) -> None:
+    """The weights of the file in the eager network, at three sizes and batches."""
+    card = read_card(folder / CARD_NAME)
+    file = (folder / NETWORK_NAME).read_bytes()
+    configuration = Configuration.model_validate(card.training.configuration)
+    network = build_network(configuration)
+    if configuration.unions:
+        network = UnitedNetwork(network, configuration.organs, configuration.unions)
+    network.load_state_dict(torch.jit.load(io.BytesIO(file)).state_dict())
+    assert greatest_difference(network.eval(), file, configuration) < 1e-4
 
 
 def test_an_export_that_disagrees_is_not_written(
