@@ -1,7 +1,8 @@
 """A clinic's own patients: one folder each, a CT series, its RTSTRUCT, perhaps an MR.
 
 ROI names are mapped by the catalogue's aliases; names that mean no organ are reported with the
-case. Nothing is guessed: a folder with two structure sets on its CT, or two MR series, is refused.
+case. Nothing is guessed: a folder with two structure sets on its CT is refused. Of several MR
+series the application's own rule takes one.
 """
 
 from __future__ import annotations
@@ -11,31 +12,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import SimpleITK
-from pydicom.uid import EnhancedMRImageStorage, MRImageStorage, RTDoseStorage, RTStructureSetStorage
+from pydicom.uid import MRImageStorage, RTDoseStorage, RTStructureSetStorage
 
 from datasets.cases import Case, Image, LazyMasks, Mask
 from datasets.images import is_axial, is_even
 from datasets.planes import CLOSED, Planes, in_words
 from oarflow.geometry import Grid
-from oarflow.intake import read_volume
-from oarflow.intake.scan import FileClass, FileRecord, Scan, scan
+from oarflow.intake import Intake, Prefer, SeriesRule, read_volume
+from oarflow.intake import mr as intake_mr
+from oarflow.intake.scan import FileClass, Scan, scan
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.volume import Volume
 
+MR_RULE = SeriesRule(modality="MR", min_slices=10, prefer=Prefer.MOST_SLICES)
+"""The application's own, as `app.yaml` has it: a network learns from what it will be given."""
+
 
 @dataclass(frozen=True)
 class PatientFolder:
-    """What a folder holds besides its CT, by SOP class."""
+    """What a folder holds besides its CT, by SOP class. mr: whether there is any."""
 
     structure_sets: tuple[Path, ...]
     doses: tuple[Path, ...]
-    mr_series: Mapping[str, tuple[FileRecord, ...]]
+    mr: bool
 
 
 class ClinicSet(Mapping[str, Case]):
@@ -83,7 +85,8 @@ def patient_folders(folder: Path) -> dict[str, Path]:
 
 def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
     """One patient's folder as a case. Raises as `ClinicSet` says."""
-    volume = read_volume(folder).volume
+    intake = read_volume(folder)
+    volume = intake.volume
     if not (is_axial(volume.grid) and is_even(volume.grid)):
         raise ValueError(f"{case_id}: the CT's slices are oblique or unevenly spaced")
     held = contents(scan(folder))
@@ -99,25 +102,21 @@ def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
         LazyMasks(tuple(rois), partial(_mask, planes, rois, volume.grid)),
         origin_lps=(x, y, z),
         unmapped=unmapped,
-        read_mr=partial(read_mr, held.mr_series) if held.mr_series else None,
+        read_mr=partial(read_mr, intake) if held.mr else None,
         remarks={name: words for name, words in said.items() if words},
     )
 
 
 def contents(found: Scan) -> PatientFolder:
-    """The structure sets, doses and MR series among a folder's files."""
+    """The structure sets, doses and MR among a folder's files."""
     by_class: dict[str, list[Path]] = defaultdict(list)
-    series: dict[str, list[FileRecord]] = defaultdict(list)
     for record in found.of(FileClass.OTHER_OBJECT):
-        if record.header is None:
-            continue
-        by_class[record.header.sop_class_uid].append(record.path)
-        if record.header.sop_class_uid in (MRImageStorage, EnhancedMRImageStorage):
-            series[record.header.series_uid].append(record)
+        if record.header is not None:
+            by_class[record.header.sop_class_uid].append(record.path)
     return PatientFolder(
         tuple(by_class[RTStructureSetStorage]),
         tuple(by_class[RTDoseStorage]),
-        {uid: tuple(records) for uid, records in series.items()},
+        bool(by_class[MRImageStorage]),
     )
 
 
@@ -161,42 +160,15 @@ def by_organ(
     return ordered, tuple(sorted(unmapped))
 
 
-def read_mr(series: Mapping[str, tuple[FileRecord, ...]]) -> Image:
-    """The one MR series, its slices ordered by position along their normal.
+def read_mr(intake: Intake) -> Image:
+    """The MR that the application would take, on its own grid.
 
-    Raises ValueError where there are several, or its slices are no even stack.
+    Raises ValueError where it would take none.
     """
-    if len(series) != 1:
-        raise ValueError(f"{len(series)} MR series; leave exactly one")
-    (records,) = series.values()
-    headers = [(record.path, record.header) for record in records if record.header]
-    first = headers[0][1]
-    if any(h.orientation != first.orientation or h.position_lps is None for _, h in headers):
-        raise ValueError("the MR's slices differ in orientation, or lack a position")
-    if first.orientation is None or first.spacing_yx is None:
-        raise ValueError("the MR has no orientation or no spacing")
-    x, y = np.asarray(first.orientation[:3]), np.asarray(first.orientation[3:])
-    normal = np.cross(x, y)
-    order = sorted(headers, key=lambda item: float(np.asarray(item[1].position_lps) @ normal))
-    grid = Grid(
-        positions_lps=np.asarray([header.position_lps for _, header in order]),
-        x_direction=x,
-        y_direction=y,
-        spacing_yx=(first.spacing_yx[0], first.spacing_yx[1]),
-        shape=(len(order), first.rows or 0, first.columns or 0),
-    )
-    if not is_even(grid):
-        raise ValueError("the MR's slices are unevenly spaced")
-    return Image(np.stack([_pixels(path) for path, _ in order]), grid)
-
-
-def _pixels(path: Path) -> Any:
-    itk: Any = SimpleITK  # its functions are untyped
-    try:
-        plane = itk.GetArrayFromImage(itk.ReadImage(str(path)))
-    except RuntimeError:
-        raise ValueError("a slice of the MR cannot be read") from None
-    return np.asarray(plane, dtype=np.float32).reshape(plane.shape[-2:])
+    choice, _ = intake_mr.read_mr(intake, MR_RULE)
+    if choice.volume is None:
+        raise ValueError(choice.trouble)
+    return Image(choice.volume.hu, choice.volume.grid)
 
 
 def _mask(planes: Planes, rois: Mapping[str, Roi], grid: Grid, organ: str) -> Mask:

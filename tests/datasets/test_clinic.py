@@ -11,10 +11,13 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import MRImageStorage, generate_uid
 
 import datasets
+from app.settings import Settings
 from datasets.as_dicom import write_ct
-from datasets.cases import Case
+from datasets.cases import Case, Image
+from datasets.clinic import MR_RULE
 from datasets.references import write_references
 from oarflow.errors import Refusal
+from oarflow.intake.mr import mr_rule
 from oarflow.rtstruct.provenance import derived_uid
 from tests.evaluation.cases import made_up
 
@@ -76,29 +79,38 @@ def test_a_ct_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         datasets.open(tmp_path)["a"]
 
 
-def write_mr(folder: Path, like: Path) -> np.ndarray:
-    """Eight coronal MR slices, files named against their order. Returns voxels (z, y, x)."""
-    voxels = np.arange(8 * 6 * 5, dtype=np.int16).reshape(8, 6, 5)
+def write_mr(folder: Path, like: Path, slices: int = 10) -> np.ndarray:
+    """Coronal MR slices, files named against their order. Returns voxels (slice, row, column)."""
+    voxels = np.arange(slices * 18 * 16, dtype=np.int16).reshape(slices, 18, 16)
     folder.mkdir()
     ct = dcmread(like)
-    series = derived_uid("mr", like.name)
-    for k in range(8):
+    series = derived_uid("mr", folder.name)
+    for k in range(slices):
         slice_: Dataset = pydicom.Dataset()
         slice_.update(ct)
         slice_.file_meta = ct.file_meta
         slice_.SOPClassUID = slice_.file_meta.MediaStorageSOPClassUID = MRImageStorage
-        slice_.SOPInstanceUID = derived_uid("mr", str(k))
+        slice_.SOPInstanceUID = derived_uid(series, str(k))
         slice_.file_meta.MediaStorageSOPInstanceUID = slice_.SOPInstanceUID
         slice_.SeriesInstanceUID, slice_.Modality = series, "MR"
         slice_.FrameOfReferenceUID = derived_uid("mr frame", "x")
         slice_.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
         slice_.ImagePositionPatient = [-4, 10 + 3 * k, 20]
         slice_.PixelSpacing = [1.5, 2]
-        slice_.Rows, slice_.Columns = 6, 5
+        slice_.Rows, slice_.Columns = 18, 16
         slice_.RescaleIntercept, slice_.RescaleSlope = 0, 1
         slice_.PixelData = voxels[k].tobytes()
-        dcmwrite(folder / f"{9 - k}.dcm", slice_, enforce_file_format=True)
+        dcmwrite(folder / f"{99 - k}.dcm", slice_, enforce_file_format=True)
     return voxels
+
+
+def value_at(mr: Image, point: tuple[float, float, float]) -> float:
+    """The voxel whose centre lies at a point (x, y, z)."""
+    centres = {
+        tuple(np.round(mr.grid.index_to_patient((k, j, i)), 3)): mr.voxels[k, j, i]
+        for k, j, i in np.ndindex(mr.voxels.shape)
+    }
+    return float(centres[point])
 
 
 def test_the_mr_is_read_by_position_on_its_own_grid(tmp_path: Path) -> None:
@@ -106,9 +118,25 @@ def test_the_mr_is_read_by_position_on_its_own_grid(tmp_path: Path) -> None:
     voxels = write_mr(tmp_path / "a" / "MR", tmp_path / "a" / "CT" / "ct0001.dcm")
     mr = datasets.open(tmp_path)["a"].mr
     assert mr is not None
-    # Rows run to the left, columns to the feet: the normal points to the back, as k grows.
-    assert np.array_equal(mr.voxels, voxels)
-    assert mr.grid.index_to_patient((2, 1, 3)) == pytest.approx((-4 + 6, 16, 20 - 1.5))
-    write_mr(tmp_path / "a" / "MR2", tmp_path / "a" / "CT" / "ct0002.dcm")
-    with pytest.raises(ValueError, match="2 MR series"):
+    assert sorted(mr.voxels.ravel()) == sorted(voxels.ravel())
+    # Rows run to the left, columns to the feet, slices to the back.
+    for k, j, i in ((0, 0, 0), (2, 1, 3), (9, 17, 15)):
+        assert value_at(mr, (-4.0 + 2 * i, 10.0 + 3 * k, 20 - 1.5 * j)) == voxels[k, j, i]
+
+
+def test_of_several_mr_series_the_application_s_rule_takes_one(tmp_path: Path) -> None:
+    ct = tmp_path / "a" / "CT" / "ct0001.dcm"
+    write_patient(tmp_path / "a")
+    write_mr(tmp_path / "a" / "MR", ct)
+    write_mr(tmp_path / "a" / "localizers", ct, slices=3)
+    write_mr(tmp_path / "a" / "MR2", ct, slices=12)
+    mr = datasets.open(tmp_path)["a"].mr
+    assert mr is not None
+    assert mr.voxels.size == 12 * 18 * 16
+    write_mr(tmp_path / "a" / "MR3", ct, slices=12)
+    with pytest.raises(ValueError, match="2 MR series fit the rule"):
         datasets.open(tmp_path)["a"].mr  # noqa: B018
+
+
+def test_the_rule_is_the_application_s() -> None:
+    assert mr_rule(Settings().mr) == MR_RULE
