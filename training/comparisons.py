@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from oarflow.localize import localize
+from oarflow.metrics import dice, overlap, surface_distances
 from oarflow.networks.card import View, partner
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from training.cases import TrainingCase
 from training.fusion import maps_of, organs_of, truth_on
 from training.regions import box_about
-from training.tuning import dice, volume_of
+from training.tuning import volume_of
 
 FUSION = "fusion"
 STEPS = ("one step", "two steps")
@@ -26,7 +27,9 @@ MANDIBLE = "Bone_Mandible"
 GROW_MM = 17.0
 
 Row = tuple[str, str, str, float]
-"""Case, organ, method, Dice."""
+"""Case, organ, method, value."""
+
+DICE = "Dice"
 
 
 def view_scores(
@@ -61,8 +64,10 @@ def view_scores(
 
 def step_scores(
     cases: Iterable[TrainingCase], one: ModelStore, two: ModelStore, organ: str, source: str
-) -> Iterator[Row]:
-    """Dice of the mandible in the box of each side's parotid, grown by 17 mm.
+) -> Iterator[tuple[str, Row]]:
+    """TWOSTEP's measures of the mandible in the box of each side's parotid, grown by 17 mm.
+
+    By name: Dice, Jaccard, precision, recall, and HD95 in mm where a mandible was found.
 
     one, two: models folders whose organ (of the left; its partner of the right) means the mandible
     there; the second looks about the source's contour. The box is the reference parotid's; one that
@@ -70,6 +75,7 @@ def step_scores(
     """
     for case in cases:
         volume = volume_of(case)
+        spacing = volume.grid.spacing_zyx
         for name, store in zip(STEPS, (one, two), strict=True):
             segmenter = Segmenter(volume, localize(volume, store), store)
             for left in (True, False):
@@ -84,11 +90,27 @@ def step_scores(
                 result = segmenter.segment(here)
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
-                yield case.name, here, name, dice(truth, found[box])
+                for measure, value in _measures(found[box], truth, spacing).items():
+                    yield measure, (case.name, here, name, value)
+
+
+def _measures(
+    found: NDArray[np.bool_], truth: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> dict[str, float]:
+    shared = overlap(found, truth)
+    hd95 = surface_distances(found, truth, spacing_mm).hausdorff(95.0)
+    values = {
+        DICE: shared.dice,
+        "Jaccard": shared.iou,
+        "HD95 (mm)": hd95,
+        "precision": shared.precision,
+        "recall": shared.recall,
+    }
+    return {measure: value for measure, value in values.items() if np.isfinite(value)}
 
 
 def together(rows: Sequence[Row], name: str) -> list[Row]:
-    """Each patient's mean Dice over its organs, by method, as an organ of this name."""
+    """Each patient's mean over its organs, by method, as an organ of this name."""
     means: dict[tuple[str, str], list[float]] = defaultdict(list)
     for case, _, method, value in rows:
         means[case, method].append(value)
@@ -97,34 +119,47 @@ def together(rows: Sequence[Row], name: str) -> list[Row]:
     ]
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """The scores as CSV."""
+def write_rows(measured: Mapping[str, Sequence[Row]], path: Path) -> None:
+    """The scores as CSV: one line a case, organ and method, one column a measure."""
+    lines: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    for measure, rows in measured.items():
+        for case, organ, method, value in rows:
+            lines[case, organ, method][measure] = value
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("case", "organ", "method", "dice"))
-        writer.writerows((*row[:3], f"{row[3]:.4f}") for row in rows)
+        writer.writerow(("case", "organ", "method", *(name.lower() for name in measured)))
+        for key, values in lines.items():
+            cells = (f"{values[name]:.4f}" if name in values else "" for name in measured)
+            writer.writerow((*key, *cells))
 
 
-def table(rows: Sequence[Row], title: str, command: str, about: str) -> str:
-    """Markdown: mean Dice and spread of each method per organ, the last one's paired test.
+def page(measured: Mapping[str, Sequence[Row]], title: str, command: str, about: str) -> str:
+    """Markdown: mean and spread of each method per organ, the last one's paired test, by measure.
 
     about: what was compared, in words.
     """
+    parts = [f"# {title}", f"Made by `{command}`. Mean and standard deviation.", about]
+    for measure, rows in measured.items():
+        parts += [f"## {measure}", table(rows)] if len(measured) > 1 else [table(rows)]
+    last = list(dict.fromkeys(row[2] for rows in measured.values() for row in rows))[-1]
+    parts.append(f"p: Wilcoxon, paired by patient, {last} against the best other method.")
+    return "\n\n".join(parts) + "\n"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """One measure's table."""
     methods = list(dict.fromkeys(row[2] for row in rows))
     scores: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for case, organ, method, value in rows:
         scores[organ][method][case] = value
-    lines = [f"# {title}", "", f"Made by `{command}`. Dice, mean and standard deviation.", ""]
-    lines += [about, ""]
-    lines.append(f"| organ | n | {' | '.join(methods)} | p |")
+    lines = [f"| organ | n | {' | '.join(methods)} | p |"]
     lines.append("| --- " * (len(methods) + 3) + "|")
     for organ, found in scores.items():
         cells = [_cell(list(found[method].values())) for method in methods]
         lines.append(
             f"| {organ} | {len(found[methods[0]])} | {' | '.join(cells)} | {_test(found)} |"
         )
-    lines += ["", f"p: Wilcoxon, paired by patient, {methods[-1]} against the best other method."]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -7,14 +7,14 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
 from oarflow.networks.store import ModelStore
 from training.agreement import compare_pairs
 from training.commands import progress
-from training.comparisons import Row, step_scores, table, together, view_scores, write_rows
+from training.comparisons import DICE, Row, page, step_scores, together, view_scores, write_rows
 from training.data import TrainingData
 from training.experiment.choice import CHOICE_NAME, write_choice
 from training.experiment.comparison import pairs
@@ -85,7 +85,7 @@ def views(data: TrainingData, models: Path, output: Path, most: int | None, devi
         raise ValueError(f"{models} holds no fusion network")
     learned = data.split.fit[: store.fusion.card.training.cases]
     surfaces = view_surfaces(data.read(learned), store)
-    rows = list(view_scores(data.read(data.split.tune[:most]), store, surfaces))
+    rows = {DICE: list(view_scores(data.read(data.split.tune[:most]), store, surfaces))}
     title = "C2F: each view against their fusion (the paper's table 1)"
     _write(rows, output, title, f"views --models C2F{_some(most)}", VIEWS_ABOUT)
 
@@ -96,8 +96,11 @@ def steps(
     """TWOSTEP's comparison on the tuning patients: the mandible about the parotid."""
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
     tuning = data.read(data.split.tune[:most])
-    rows = list(step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"))
-    rows += together(rows, "both sides")
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for measure, row in step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"):
+        rows[measure].append(row)
+    for measure, found in rows.items():
+        rows[measure] = [*found, *together(found, "both sides")]
     title = "TWOSTEP: one step against two, the mandible about the parotid"
     _write(rows, output, title, f"steps --models ONE TWO{_some(most)}", STEPS_ABOUT)
 
@@ -107,10 +110,12 @@ def _some(most: int | None) -> str:
     return "" if most is None else f" --patients {most}"
 
 
-def _write(rows: Sequence[Row], output: Path, title: str, command: str, about: str) -> None:
+def _write(
+    rows: Mapping[str, Sequence[Row]], output: Path, title: str, command: str, about: str
+) -> None:
     write_rows(rows, output.with_suffix(".csv"))
     made_by = f"python -m training {command} --data DATA"
-    output.write_text(table(rows, title, made_by, about), encoding="utf-8")
+    output.write_text(page(rows, title, made_by, about), encoding="utf-8")
 
 
 def slice_experiment(

@@ -19,7 +19,16 @@ from tests.training.patients import ORGANS, patient, small
 from training.architectures import build_network
 from training.architectures.dyn_unet import SupervisedUNet
 from training.checkpoint import Origin
-from training.comparisons import FUSION, STEPS, step_scores, table, together, view_scores
+from training.comparisons import (
+    DICE,
+    FUSION,
+    STEPS,
+    page,
+    step_scores,
+    together,
+    view_scores,
+    write_rows,
+)
 from training.configuration import Configuration, read_configuration, shipped
 from training.export import export
 from training.fusion import (
@@ -119,7 +128,7 @@ def test_c2f_s_coarse_stage_trains_fuses_and_places_organs_in_the_app(tmp_path: 
     assert set(surfaces) == {(organ, view) for organ in ORGANS for view in View}
     rows = list(view_scores(cases[:1], store, surfaces))
     assert {row[2] for row in rows} == {"axial", "coronal", "sagittal", FUSION}
-    assert "| Parotid_L | 1 |" in table(rows, "views", "a command", "about")
+    assert "| Parotid_L | 1 |" in page({DICE: rows}, "views", "a command", "about")
 
 
 def test_both_sides_together_are_a_patient_s_mean() -> None:
@@ -229,11 +238,20 @@ def test_the_pieces_of_mandible_are_scored_in_the_reference_s_box(tmp_path: Path
     write_model(tmp_path / "everywhere", Everywhere(), organs=pieces, channels=sided)
     write_model(tmp_path / "loc", Near((150.0, -150.0)), role=Role.LOCALIZER, organs=ORGANS)
     store = ModelStore.open(tmp_path, device="cpu")
-    rows = list(step_scores([case], store, store, "Mandible_Ramus_L", "Parotid_L"))
+    measured = list(step_scores([case], store, store, "Mandible_Ramus_L", "Parotid_L"))
+    rows = [row for measure, row in measured if measure == DICE]
     box = box_about(case, "Parotid_L", 17.0)
     size = np.prod([part.stop - part.start for part in box])
     assert [row[1:3] for row in rows] == [(p, m) for m in STEPS for p in pieces]
     assert [row[3] for row in rows] == pytest.approx([2 * 64 / (64 + size)] * 4)
+    recalled = [row[3] for measure, row in measured if measure == "recall"]
+    assert recalled == [1.0] * 4
+    write_rows({DICE: rows, "recall": [("one", *rows[0][1:])]}, tmp_path / "steps.csv")
+    lines = (tmp_path / "steps.csv").read_text().splitlines()
+    assert lines[0] == "case,organ,method,dice,recall"
+    assert lines[1].endswith(",")
+    assert lines[-1].startswith("one,")
+    assert ",," in lines[-1]
     elsewhere = replace(case, masks=Labels({"Bone_Mandible": bone, **dict.fromkeys(ORGANS, far)}))
     assert not list(step_scores([elsewhere], store, store, "Mandible_Ramus_L", "Parotid_L"))
 
