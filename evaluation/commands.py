@@ -111,6 +111,8 @@ def _add_dose(parser: argparse.ArgumentParser) -> None:
 
 def _dose(flags: argparse.Namespace) -> int:
     from evaluation import dose, dose_tables  # noqa: PLC0415
+    from evaluation.application import model_files  # noqa: PLC0415
+    from evaluation.tables import models_table  # noqa: PLC0415
 
     if (flags.reference is None) != (flags.prediction is None):
         raise ValueError("give both --reference and --prediction, or neither")
@@ -128,6 +130,8 @@ def _dose(flags: argparse.Namespace) -> int:
         found, source = _openkbp_doses(flags), _OPENKBP
     flags.output.mkdir(parents=True, exist_ok=True)
     page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
+    if not flags.reference:
+        page += "\n## Models\n\n" + models_table(model_files(flags.models)) + "\n"
     dose.write_csv(flags.output / "dose.csv", found)
     dose.write_dvh(flags.output / "dvh.csv", found)
     if any(one.predicted for one in found):

@@ -57,7 +57,7 @@ def markdown(
     ]
     if len(sure) < len(scores):
         parts += ["The table above without them:", organ_table(sure)]
-    parts += ["## Models", _models(models)]
+    parts += ["## Models", models_table(models)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -159,11 +159,11 @@ def _doubts(scores: Sequence[OrganScore]) -> str:
     return "\n".join(lines)
 
 
-def _models(models: Sequence[ModelFile]) -> str:
+def models_table(models: Sequence[ModelFile]) -> str:
     lines = ["| folder | name | version | sha256 |", "| --- | --- | --- | --- |"]
     lines += [f"| {m.folder} | {m.name} | {m.version} | `{m.sha256}` |" for m in models]
     return "\n".join(lines)
 
 
 def _plain(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    return f"{value:.6f}" if isinstance(value, float) else value

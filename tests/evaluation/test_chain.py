@@ -144,7 +144,7 @@ def test_the_tables_state_what_a_reader_asks_for(tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["organ"] for row in rows] == ["SpinalCord", "Parotid_L", "Larynx"]
-    assert rows[1]["dice"] == "1.0000"
+    assert rows[1]["dice"] == "1.000000"
 
 
 def test_the_table_of_three_patients_by_hand() -> None:

@@ -1,0 +1,58 @@
+"""Figures in the documents are of the networks that are shipped."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from oarflow.networks.card import CARD_NAME, read_card
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / "docs" / "results"
+CARDS = [read_card(path) for path in sorted(REPOSITORY.glob(f"models/*/{CARD_NAME}"))]
+
+
+def scores() -> dict[str, list[float]]:
+    """Dice by organ, as `python -m evaluation evaluate` wrote it."""
+    found: dict[str, list[float]] = {}
+    with (RESULTS / "chain.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["organ"], []).append(float(row["dice"]))
+    return found
+
+
+@pytest.mark.parametrize("name", ["chain.md", "more-organs.md", "dose.md"])
+def test_a_page_is_of_the_shipped_networks(name: str) -> None:
+    page = (RESULTS / name).read_text(encoding="utf-8")
+    assert [card.name for card in CARDS if card.sha256 not in page] == []
+
+
+def test_the_readme_has_the_figures_of_the_page() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    table = (RESULTS / "chain.md").read_text(encoding="utf-8").split("## By organ")[1]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    found = scores()
+    for organ in found:
+        row = next(row for row in rows if row[1:2] == [organ])
+        n, mean, middle, spread, hd95 = (row[k] for k in (2, 4, 5, 6, 10))
+        assert f"| {organ} | {n} | {mean} | {middle} | {spread} | {hd95} |" in readme
+        assert int(n) == len(found[organ])
+    mean = fmean(fmean(dice) for dice in found.values())
+    assert f"**{mean:.3f}**" in readme
+    assert len(found) == 7
+
+
+def test_the_cards_have_the_figures_of_the_page() -> None:
+    found = scores()
+    held = 0
+    for card in CARDS:
+        for organ in set(card.organs) & set(found):
+            if card.validation is not None:
+                assert card.validation.n[organ] == len(found[organ])
+                mean = card.validation.figures[organ]["dice_mean"]
+                assert mean == pytest.approx(fmean(found[organ]), abs=6e-4)
+                held += 1
+    assert held == len(found)
