@@ -18,7 +18,7 @@ _STATUSES = {
     ExitStatus.REFUSED: "the input is refused; result.json has the reason",
     ExitStatus.HELD: "strict: written, but an organ is failed or suspicious",
     ExitStatus.INTERRUPTED: "interrupted; OUT is left as it was",
-    ExitStatus.TERMINATED: "terminated; OUT is left as it was",
+    ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is left as it was",
 }
 
 
@@ -53,7 +53,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default="auto",
         help="on standard error: a bar, JSON lines, or nothing; auto: a bar on a terminal",
     )
-    add("--quiet", action="store_true", help="no table at the end")
+    add(
+        "--quiet",
+        action="store_true",
+        help="no table at the end; a refusal or a fault has one line on standard error, unless "
+        "--progress json or none",
+    )
     add(
         "--debug",
         action="store_true",

@@ -96,8 +96,7 @@ class Session:
             worst = max(statuses, key=_SEVERITY.index)
         finally:
             observer.ended(worst)
-        if not self.quiet:
-            self._print(parcels)
+        self._print(parcels)
         return worst
 
     def _inputs(
@@ -116,12 +115,15 @@ class Session:
         for study in found:
             yield out / study.digest, partial(read_study, study, rules)
 
-    @staticmethod
-    def _print(parcels: list[Parcel]) -> None:
-        from app.table import print_result  # noqa: PLC0415  (rich: only where somebody reads)
+    def _print(self, parcels: list[Parcel]) -> None:
+        from app.table import print_result, print_trouble  # noqa: PLC0415  (rich takes a while)
 
         for parcel in parcels:
-            print_result(Result.model_validate_json(parcel.result), sys.stdout)
+            result = Result.model_validate_json(parcel.result)
+            if not self.quiet:
+                print_result(result, sys.stdout)
+            elif ProgressKind(self.progress) in (ProgressKind.AUTO, ProgressKind.BAR):
+                print_trouble(result, sys.stderr)
 
 
 def _refuse(refusal: Refusal, _: Progress) -> Intake:

@@ -46,6 +46,14 @@ def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
     )
 
 
+def print_trouble(result: Result, stream: TextIO = sys.stderr) -> None:
+    """One line where no contours were written, nothing otherwise."""
+    if result.refusal:
+        stream.write(f"oarflow: refused: {result.refusal.code} ({result.refusal.detail})\n")
+    if result.fault:
+        stream.write(f"oarflow: fault: {result.fault.kind} {result.fault.message}\n")
+
+
 def print_codes(stream: TextIO = sys.stdout) -> None:
     """Every code with the exit status it ends in, what it means and what to do."""
     table = Table("code", show_lines=True)

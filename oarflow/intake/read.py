@@ -201,7 +201,7 @@ def _no_slices(found: Scan) -> Finding:
         listed = ", ".join(f"{count} {name}" for name, count in found.account.objects)
         return Finding(Code.NOT_CT, listed)
     return Finding(
-        Code.NO_DICOM, f"{found.account.total} files looked at: {_unopened(found, _UNOPENED)}"
+        Code.NO_DICOM, f"files looked at: {found.account.total}; {_unopened(found, _UNOPENED)}"
     )
 
 

@@ -64,6 +64,9 @@ def test_a_refusal_is_reported_without_any_dcm(models: Path, tmp_path: Path, con
     out = tmp_path / "out"
     done = app("-i", tmp_path / "in", "-o", out, "-m", models, "--config", config, "--quiet")
     assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("oarflow: refused: NO_DICOM (files looked at: 1; ")
+    assert done.stderr.count("\n") == 1
     assert names(out) == {"result.json", *REPORTS}
     result = json.loads((out / "result.json").read_text())
     assert {item["path"]: item["kind"] for item in result["outputs"]} == REPORTS
