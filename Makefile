@@ -43,11 +43,12 @@ help: ## this list
 	@echo "  WORKERS=n        processes for the tests (default: 2)"
 	@echo "  ARGS=...         further flags for the program that the target runs"
 
-# torch comes first and alone, so that no other package can bring in another build of it.
+# torch comes first and alone, so that no other package can bring in another build of it. An index of
+# its own need not have what the locks name.
 define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c $(LOCK) -c $(TORCH_LOCK) $(TORCH)
+	$(BIN)/python -m pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),-c $(LOCK) -c $(TORCH_LOCK)) $(TORCH)
 	$(BIN)/python -m pip install -q -c $(LOCK) -e '.$(1)'
 	$(BIN)/python -m pip check
 endef
