@@ -76,6 +76,7 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
     add("systems", nargs="+", metavar="NAME=MODELS", help="what the table calls a models folder")
     add("--about", nargs="+", metavar="NAME=TEXT", default=(), help="what a system is, in words")
     add("--name", default="systems", help="name of the tables, without ending")
+    add("--title", default="Systems side by side", help="the page's heading")
     _add_cases(parser)
     parser.set_defaults(run=_systems)
 
@@ -180,8 +181,8 @@ def _systems(flags: argparse.Namespace) -> None:
         size = systems.Size.of(Path(folder))
         found.append(systems.System(name, size, scores, about.get(name, "")))
     flags.output.mkdir(parents=True, exist_ok=True)
-    title = "Systems side by side"
-    page = systems.markdown(found, title=title, command=shown(flags.command_line), date=today())
+    command = shown(flags.command_line)
+    page = systems.markdown(found, title=flags.title, command=command, date=today())
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
     systems.write_csv(flags.output / f"{flags.name}.csv", found)
     LOGGER.info("%s", page)

@@ -86,6 +86,8 @@ def test_the_command_reads_the_cards_and_writes_page_and_csv(
         "\n- two: RESU, one network for all = organs\n"
         in (tmp_path / "out" / "systems.md").read_text()
     )
+    assert main(["systems", *entries, *flags, "--title", "Two of them"]) == 0
+    assert (tmp_path / "out" / "systems.md").read_text().startswith("# Two of them\n")
     assert main(["systems", *entries, *flags, "--about", "three=what"]) == 1
     assert "| one | 2 | 1.00 | 14 | 0.700 |" in page
     rows = list(csv.DictReader((tmp_path / "out" / "systems.csv").open()))

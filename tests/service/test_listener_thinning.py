@@ -195,7 +195,7 @@ def test_a_listener_stops_while_a_peer_has_asked_for_nothing_yet(
     bench = Bench(tmp_path, listener={"port": free_port()})
     listener = Listener(bench.settings.listener, bench.receiver)
     listener.start()
-    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as peer:
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=30) as peer:
         server = listener._server
         assert server is not None
         wait_for(lambda: server.active_associations, 10, "the connection")
