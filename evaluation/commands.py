@@ -130,13 +130,13 @@ def _dose(flags: argparse.Namespace) -> int:
         found, source = _openkbp_doses(flags), _OPENKBP
     flags.output.mkdir(parents=True, exist_ok=True)
     page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
-    if not flags.reference:
-        page += "\n## Models\n\n" + models_table(model_files(flags.models)) + "\n"
     dose.write_csv(flags.output / "dose.csv", found)
     dose.write_dvh(flags.output / "dvh.csv", found)
     if any(one.predicted for one in found):
         dose_tables.plot(flags.output / "dose.png", found)
         page += "\n![Mean dose-volume histograms](dose.png)\n"
+    if not flags.reference:
+        page += "\n## Models\n\n" + models_table(model_files(flags.models)) + "\n"
     (flags.output / "dose.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
     return PARTLY if failed else 0
