@@ -17,7 +17,7 @@ from datasets.cases import Case, Image
 from datasets.dose import dose_inside, plan_dose, read_rtdose
 from datasets.references import write_references
 from evaluation.__main__ import main
-from evaluation.application import Run
+from evaluation.application import ModelFile, Run
 from evaluation.dose import DVH_GY, OrganDose, histogram, statistics
 from evaluation.dose_tables import limits, table
 from oarflow.structures import Status
@@ -198,14 +198,9 @@ def test_openkbps_patients_through_the_application(
         return Run(result({"Parotid_L": Status.SEGMENTED}), out / "rtstruct.dcm")
 
     monkeypatch.setattr("evaluation.chain.run_application", run)
-    monkeypatch.setattr(
-        "evaluation.application.model_files",
-        lambda models: [type("M", (), {"organs": ("Parotid_L", "Parotid_R")})()],
-    )
-    monkeypatch.setattr(
-        "evaluation.chain.model_files",
-        lambda models: [type("M", (), {"organs": ("Parotid_L", "Parotid_R")})()],
-    )
+    network = ModelFile("parotids", "oarflow/p", "1", "ab" * 32, ("Parotid_L", "Parotid_R"))
+    for place in ("application", "chain"):
+        monkeypatch.setattr(f"evaluation.{place}.model_files", lambda models: [network])
     flags = ["--openkbp", str(tmp_path / "data"), "--doses", str(tmp_path / "doses")]
     flags += ["--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
     assert main(["dose", *flags]) == 0
@@ -215,7 +210,9 @@ def test_openkbps_patients_through_the_application(
     assert float(rows["Parotid_L"]["clinical_mean_gy"]) == 8.0
     assert float(rows["Parotid_L"]["predicted_mean_gy"]) == 9.0
     assert rows["Parotid_R"]["predicted_mean_gy"] == ""
-    assert "| Parotid_R | 0 | 1 |" in (tmp_path / "out" / "dose.md").read_text()
+    page = (tmp_path / "out" / "dose.md").read_text()
+    assert "| Parotid_R | 0 | 1 |" in page
+    assert network.sha256 in page
     assert main(["dose", *flags]) == 0
     assert len(runs) == 1
 
