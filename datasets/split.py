@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 OPENKBP_SPLIT = Path(__file__).parent / "openkbp_split.yaml"
+OPENKBP_WRONG = Path(__file__).parent / "openkbp_wrong_references.yaml"
 TUNE_SHARE = 0.15
 SEED = 41
 
@@ -68,6 +69,19 @@ class Split:
         shuffled = [ordered[k] for k in np.random.default_rng(SEED).permutation(len(ordered))]
         apart = tuple(sorted(shuffled[number - 1 :: count]))
         return replace(self, fit=tuple(sorted(set(ordered) - set(apart))), tune=apart)
+
+
+def wrong_references(path: Path = OPENKBP_WRONG) -> dict[tuple[str, str], str]:
+    """By organ and id, why a reference is wrong. Raises ValueError where the table is none."""
+    try:
+        rows = yaml.safe_load(path.read_text(encoding="utf-8"))["wrong"]
+        return {
+            (row["organ"], patient): str(row["reason"])
+            for row in rows
+            for patient in _ids(row["patients"])
+        }
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} is no table of wrong references: {error!r}") from error
 
 
 def _ids(patients: Iterable[int | str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import yaml
 from datasets.cases import Case
 from datasets.derived.store import DerivedSet
 from datasets.openkbp import OpenKbp
+from datasets.split import wrong_references
 from evaluation.application import RunError, model_files
 from evaluation.chain import evaluate
 from evaluation.commands import add_comparisons
@@ -156,6 +157,7 @@ def _chain(flags: argparse.Namespace) -> None:
         + (", against derived labels" if flags.derived else ""),
         command=shown(flags.command_line),
         date=today(),
+        wrong=None if flags.derived else wrong_references(),
     )
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
     write_csv(flags.output / f"{flags.name}.csv", scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
@@ -39,9 +39,14 @@ def markdown(
     title: str,
     command: str,
     date: str,
+    wrong: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
-    """The whole page. command: what made it. date: ISO 8601."""
+    """The whole page. command: what made it. date: ISO 8601.
+
+    wrong: by organ and case, why a reference is known to be wrong.
+    """
     scores = [score for case in cases for score in case.organs]
+    known = {key: why for key, why in (wrong or {}).items() if key in set(map(_key, scores))}
     sure = [score for score in scores if not score.doubt]
     parts = [
         f"# {title}",
@@ -50,6 +55,7 @@ def markdown(
         "## By organ",
         organ_table(scores),
         _READING,
+        *(_without(scores, known) if known else ()),
         "## What the application said",
         _statements(cases, scores),
         "## References in doubt",
@@ -145,12 +151,34 @@ def _list(names: Iterable[str]) -> str:
     return f": {text}" if text else ""
 
 
+def _key(score: OrganScore) -> tuple[str, str]:
+    return score.organ, score.case
+
+
+def _without(scores: Sequence[OrganScore], wrong: Mapping[tuple[str, str], str]) -> list[str]:
+    lines = [
+        "Seen in pictures of CT and reference alone; the list is committed "
+        "(`datasets/openkbp_wrong_references.yaml`). They count in the table above.",
+        "",
+        "| patient | organ | why | Dice | status |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {s.case} | {s.organ} | {wrong[_key(s)]} | {s.dice:.3f} | {s.status} |"
+        for s in scores
+        if _key(s) in wrong
+    ]
+    right = [score for score in scores if _key(score) not in wrong]
+    told = f"The table above without these {len(wrong)}:"
+    return ["## References that are wrong", "\n".join(lines), told, organ_table(right)]
+
+
 def _doubts(scores: Sequence[OrganScore]) -> str:
     doubted = [score for score in scores if score.doubt]
     if not doubted:
         return "None: no reference is in doubt."
     lines = [
-        f"References {DOUBTS}. They count in all figures above.",
+        f"References {DOUBTS}. They count in the first table.",
         "",
         "| patient | organ | why | Dice | status |",
         "| --- | --- | --- | --- | --- |",

@@ -14,6 +14,7 @@ import pytest
 
 from datasets.as_dicom import PatientPosition
 from datasets.references import write_references
+from datasets.split import OPENKBP_SPLIT, Split, wrong_references
 from evaluation.__main__ import _ids, main
 from evaluation.application import ROOT, Run, model_files, program_digest, run_application
 from evaluation.chain import CaseScores, evaluate
@@ -158,6 +159,39 @@ def test_the_table_of_three_patients_by_hand() -> None:
     group = [replace(one, dice=value) for value in (0.5, 0.7, 0.9)]
     line = organ_table(group).splitlines()[2]
     assert "| 3 | 0 | 0.700 | 0.700 | 0.200 | 0.600 to 0.800 | 0.500 |" in line
+
+
+def test_references_that_are_wrong_are_told_apart() -> None:
+    (one,) = score_case(
+        CASE,
+        result({"Parotid_L": Status.SEGMENTED}),
+        {"Parotid_L": CASE.masks["Parotid_L"]},
+        frozenset({"Parotid_L"}),
+        CATALOGUE,
+    )
+    cases = [
+        CaseScores(name, 0, None, 1.0, 1.0, (replace(one, case=name, dice=dice),))
+        for name, dice in (("a", 0.9), ("b", 0.1), ("c", 0.7))
+    ]
+    wrong = {("Parotid_L", "b"): "another structure", ("Larynx", "a"): "not scored"}
+    told = {"title": "t", "command": "c", "date": "d"}
+    page = markdown(cases, [], **told, wrong=wrong)
+    whole, apart = page.split("## References that are wrong")
+    assert "| Parotid_L | 3 | 0 | 0.567 |" in whole
+    assert "| b | Parotid_L | another structure | 0.100 | segmented |" in apart
+    assert "| Parotid_L | 2 | 0 | 0.800 |" in apart
+    assert "without these 1:" in apart
+    assert "References that are wrong" not in markdown(cases, [], **told)
+
+
+def test_the_list_of_wrong_references_is_of_validation_patients(tmp_path: Path) -> None:
+    wrong = wrong_references()
+    split = Split.read(OPENKBP_SPLIT)
+    assert all(reason for reason in wrong.values())
+    assert not {patient for _, patient in wrong} & {*split.fit, *split.tune}
+    (tmp_path / "t.yaml").write_text("wrong: [{organ: Larynx}]")
+    with pytest.raises(ValueError, match="no table of wrong references"):
+        wrong_references(tmp_path / "t.yaml")
 
 
 def test_ids_from_lines_and_from_a_split(tmp_path: Path) -> None:
