@@ -175,6 +175,7 @@ def test_connections_beyond_twice_the_limit_are_closed_unread(start: Start) -> N
     with socket.create_connection(("127.0.0.1", listener.port), 5) as peer:
         peer.settimeout(10)
         assert peer.recv(1) == b""
+    wait_for(lambda: sum(processes.taken()) >= 2, 20, "both handed over")
     assert sum(processes.taken()) == 2
     for one in silent:
         one.close()
