@@ -27,7 +27,7 @@ from service.listener.thinning import completed, thinned
 LINGER_SECONDS = 0.1
 """How long the next message is waited for here, before pynetdicom's own loop goes on."""
 
-_NO_ASSOCIATION, _DATA_TRANSFER = ("Sta2", "Sta13"), "Sta6"
+_IDLE, _NO_ASSOCIATION, _DATA_TRANSFER = "Sta1", ("Sta2", "Sta13"), "Sta6"
 _CLOSED, _EXPIRED, _INVALID = "Evt17", "Evt18", "Evt19"
 """States and events of PS3.8, 9.2, as pynetdicom names them."""
 
@@ -96,14 +96,22 @@ class DirectProvider(DULServiceProvider):
         return pdu, event
 
     def _process_recv_primitive(self) -> bool:
-        """An abort of no association closes its connection: no PDU may be sent before or after."""
+        """An abort of no association closes its connection: no PDU may be sent before or after.
+
+        Where the connection is closed already there is nothing to do; pynetdicom's thread would end
+        with a traceback.
+        """
         waiting = self.to_provider_queue.queue
-        none = self.state_machine.current_state in _NO_ASSOCIATION
-        if none and waiting and isinstance(waiting[0], A_ABORT | A_P_ABORT):
-            self.to_provider_queue.get()
+        state = self.state_machine.current_state
+        none = state in (_IDLE, *_NO_ASSOCIATION)
+        if not none or not waiting or not isinstance(waiting[0], A_ABORT | A_P_ABORT):
+            return super()._process_recv_primitive()
+        if not self.event_queue.empty():  # what was handed over comes first
+            return False
+        self.to_provider_queue.get()
+        if state != _IDLE:
             self.event_queue.put(_EXPIRED)
-            return True
-        return super()._process_recv_primitive()
+        return True
 
     def _supported(self) -> list[PresentationContext]:
         return self.assoc.acceptor.supported_contexts

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_ECHO_RQ, C_STORE_RQ
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.dsutils import decode
+from pynetdicom.pdu_primitives import A_ABORT
 from pynetdicom.sop_class import Verification
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -31,7 +34,7 @@ from service.database.receiving import Standing
 from service.database.together import Together
 from service.listener import dataset as dataset_module
 from service.listener.dataset import Contents, inspect
-from service.listener.direct import Request, answer
+from service.listener.direct import DirectProvider, Request, answer
 from service.listener.receiver import Receiver
 from service.listener.server import Listener
 from service.listener.skim import NotPlain, skim
@@ -555,3 +558,27 @@ def test_the_usual_instance_is_written_the_short_way_on_postgresql(
     url, _ = postgresql
     Database(url).migrate()
     one_journal_call(Bench(tmp_path, database={"url": url}), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "taken", "events"),
+    [
+        ("Sta1", [], True, []),
+        ("Sta2", [], True, ["Evt18"]),
+        ("Sta13", [], True, ["Evt18"]),
+        ("Sta13", ["Evt17"], False, ["Evt17"]),
+        ("Sta6", [], True, ["Evt15"]),
+    ],
+    ids=["closed", "not yet asked", "about to close", "closing", "an association"],
+)
+def test_an_abort_asks_for_nothing_that_its_state_does_not_know(
+    state: str, pending: list[str], taken: bool, events: list[str]
+) -> None:
+    provider = DirectProvider.__new__(DirectProvider)
+    provider.state_machine = SimpleNamespace(current_state=state)
+    provider.to_provider_queue, provider.event_queue = Queue(), Queue()
+    provider.to_provider_queue.put(A_ABORT())
+    for event in pending:
+        provider.event_queue.put(event)
+    assert provider._process_recv_primitive() is taken
+    assert list(provider.event_queue.queue) == events

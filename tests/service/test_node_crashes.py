@@ -129,7 +129,7 @@ def test_the_node_is_killed_at_every_step(tmp_path: Path, step: str) -> None:
         node.send_signal(signal.SIGTERM)
         assert node.wait(60) == 0
     text = site.log.read_text()
-    assert "Traceback" not in text
+    assert "Traceback" not in text, text
     assert "Secret" not in text
 
 
