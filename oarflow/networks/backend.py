@@ -18,7 +18,7 @@ from oarflow.networks.card import ModelCard
 CPU_BATCH_PLACES = 60_000
 GPU_BATCH_PLACES = 6_000_000
 """Pixels or voxels that are run at once, however many channels each has: feature maps, not inputs,
-fill the memory, and a processor spends up to half its time on fetching pages for larger ones."""
+fill the memory, and beyond 32 MB each is fetched from the system anew."""
 
 
 def choose_device(wish: str) -> str:

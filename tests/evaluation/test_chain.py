@@ -18,7 +18,7 @@ from datasets.split import OPENKBP_SPLIT, Split, wrong_references
 from evaluation.__main__ import _ids, main
 from evaluation.application import ROOT, Run, model_files, program_digest, run_application
 from evaluation.chain import CaseScores, evaluate
-from evaluation.scores import score_case
+from evaluation.scores import OrganScore, score_case
 from evaluation.tables import markdown, organ_table, write_csv
 from oarflow.organs import load_catalogue
 from oarflow.structures import Status
@@ -148,7 +148,8 @@ def test_the_tables_state_what_a_reader_asks_for(tmp_path: Path) -> None:
     assert rows[1]["dice"] == "1.000000"
 
 
-def test_the_table_of_three_patients_by_hand() -> None:
+def drawn_right() -> OrganScore:
+    """The left parotid, contoured as the reference has it."""
     (one,) = score_case(
         CASE,
         result({"Parotid_L": Status.SEGMENTED}),
@@ -156,19 +157,18 @@ def test_the_table_of_three_patients_by_hand() -> None:
         frozenset({"Parotid_L"}),
         CATALOGUE,
     )
+    return one
+
+
+def test_the_table_of_three_patients_by_hand() -> None:
+    one = drawn_right()
     group = [replace(one, dice=value) for value in (0.5, 0.7, 0.9)]
     line = organ_table(group).splitlines()[2]
     assert "| 3 | 0 | 0.700 | 0.700 | 0.200 | 0.600 to 0.800 | 0.500 |" in line
 
 
 def test_references_that_are_wrong_are_told_apart() -> None:
-    (one,) = score_case(
-        CASE,
-        result({"Parotid_L": Status.SEGMENTED}),
-        {"Parotid_L": CASE.masks["Parotid_L"]},
-        frozenset({"Parotid_L"}),
-        CATALOGUE,
-    )
+    one = drawn_right()
     cases = [
         CaseScores(name, 0, None, 1.0, 1.0, (replace(one, case=name, dice=dice),))
         for name, dice in (("a", 0.9), ("b", 0.1), ("c", 0.7))
