@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import RTDoseStorage
 from scipy import ndimage
 
 from datasets.cases import Case, Image, Mask
+from datasets.dose_planes import plane_distances
 from oarflow.geometry import Grid
 
 LARGEST = 2**28
@@ -23,98 +26,187 @@ LARGEST = 2**28
 DOSE_TYPES = ("PHYSICAL", "EFFECTIVE")
 """Of RTDOSE that are read; the third of the standard, ERROR, is a difference of two."""
 
+WHOLE = ("PLAN", "MULTI_PLAN")
+"""Dose summation types of all that a plan, or several together, deliver."""
+
+EDGE_MM = 0.01
+"""A point this far beyond the outermost dose voxels' centres is taken as on them: rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dose(Image):
-    """A dose in Gy. kind: of `DOSE_TYPES`. frame: UID of its frame of reference; None for none."""
+    """A dose in Gy.
+
+    kind: of `DOSE_TYPES`. frame: UID of its frame of reference; None for none. remarks: what a
+    reader of its figures should check.
+    """
 
     kind: str = DOSE_TYPES[0]
     frame: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def openkbp_dose(folder: Path, case: Case) -> Image:
     """The planned dose of an OpenKBP patient, Gy, on the case's voxels.
 
-    Raises FileNotFoundError where the folder lacks `pt_N.npz`, ValueError where it does not fit.
+    It is nan outside the mask of possible dose, where none was published. Raises FileNotFoundError
+    where the folder lacks `pt_N.npz`, ValueError where it does not fit.
     """
     with np.load(folder / f"{case.id}.npz") as arrays:
-        return Image(np.asarray(arrays["dose_gy"], dtype=np.float32), case.grid)
+        dose = np.asarray(arrays["dose_gy"], dtype=np.float32)
+        if "allowed" in arrays:
+            dose = np.where(arrays["allowed"], dose, np.float32(np.nan))
+        return Image(dose, case.grid)
 
 
 def read_rtdose(path: Path) -> Dose:
     """An RTDOSE's grid in Gy; frames ascend along the normal, and may be unevenly spaced.
 
-    Raises ValueError where it is no physical or effective dose in Gy of a whole plan.
+    Raises ValueError where it is no physical or effective dose in Gy, or does not say without doubt
+    which dose lies where.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
             dataset = dcmread(path, force=True)
-            if dataset.SOPClassUID != RTDoseStorage:
-                raise ValueError("it is no RTDOSE")
-            if dataset.DoseUnits != "GY":
-                raise ValueError("the RTDOSE's unit is not Gy")
-            kind = str(dataset.get("DoseType", "")).strip().upper()
-            if kind not in DOSE_TYPES:
-                raise ValueError(f"the RTDOSE's type is none of {', '.join(DOSE_TYPES)}")
-            grid, order = _grid(dataset)
-            values = np.asarray(dataset.pixel_array, dtype=np.float64).reshape(grid.shape)
-            scaled = (values[order] * float(dataset.DoseGridScaling)).astype(np.float32)
+            kind = _kind(dataset)
+            grid, order, remark = _grid(dataset)
+            gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
+            remarks = [remark] if remark else []
+            if not _summation(dataset):
+                remarks.append("it does not say whether it is the dose of a whole plan")
+            frame = str(dataset.get("FrameOfReferenceUID", "")) or None
         except (AttributeError, TypeError, KeyError, IndexError, OSError, InvalidDicomError):
             raise ValueError("the RTDOSE is damaged or lacks its grid") from None
-    return Dose(scaled, grid, kind, str(dataset.get("FrameOfReferenceUID", "")) or None)
+    if not gy.any():
+        raise ValueError("the RTDOSE holds no dose: all of its values are zero")
+    return Dose(gy.astype(np.float32), grid, kind, frame, tuple(remarks))
 
 
 def plan_dose(paths: Iterable[Path]) -> Dose:
-    """The dose of a whole plan among a folder's RTDOSE. Raises ValueError where it is not one."""
-    plans = [path for path in paths if _summation(path) in ("PLAN", "")]
-    if len(plans) != 1:
-        raise ValueError(f"{len(plans)} RTDOSE of a whole plan; leave exactly one")
-    return read_rtdose(plans[0])
+    """The dose of a whole plan, or of several plans together, among a folder's RTDOSE.
+
+    One that does not say what it sums is taken for a plan's. Raises ValueError where there is not
+    exactly one.
+    """
+    types = {path: _summation(_header(path)) for path in paths}
+    whole = [path for path, kind in types.items() if not kind or kind in WHOLE]
+    if len(whole) != 1:
+        counts = Counter(kind or "no summation type" for kind in types.values())
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        found = f" (there are: {listed})" if listed else ""
+        raise ValueError(f"{len(whole)} RTDOSE of a whole plan{found}; leave exactly one")
+    return read_rtdose(whole[0])
 
 
 def dose_inside(dose: Image, mask: Mask, grid: Grid) -> NDArray[np.float64]:
     """(n,) dose in Gy at the centres of a mask's voxels, linear between dose voxels.
 
-    Beyond the dose grid it is 0, as planning systems take it. grid: the mask's.
+    It is nan at centres beyond the outermost dose voxels': nothing is known there. grid: the
+    mask's.
     """
     if dose.grid is grid:
         return dose.voxels[mask].astype(np.float64)
     points = grid.index_to_patient(np.argwhere(mask))
     index = dose.grid.patient_to_index(points)
-    # Points on the outermost voxels' centres must not fall off by rounding.
     last = np.array(dose.voxels.shape) - 1
-    near = np.where(np.abs(index - np.clip(index, 0, last)) < 1e-6, np.clip(index, 0, last), index)
-    return np.asarray(
-        ndimage.map_coordinates(dose.voxels.astype(np.float64), near.T, order=1, cval=0.0)
-    )
+    inside = np.clip(index, 0, last)
+    near = np.abs(index - inside) * dose.grid.spacing_zyx <= EDGE_MM
+    values = ndimage.map_coordinates(dose.voxels.astype(np.float64), inside.T, order=1)
+    return np.where(near.all(axis=1), values, np.nan)
 
 
-def _summation(path: Path) -> str:
+def _header(path: Path) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        header = dcmread(path, force=True, specific_tags=["DoseSummationType"])
-    return str(header.get("DoseSummationType", "")).strip().upper()
+        return dcmread(path, force=True, specific_tags=["DoseSummationType"])
 
 
-def _grid(dataset: Dataset) -> tuple[Grid, NDArray[np.intp]]:
-    """The grid, and the order that puts its frames along the normal."""
-    x, y = np.asarray(dataset.ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
+def _summation(dataset: Dataset) -> str:
+    return str(dataset.get("DoseSummationType") or "").strip().upper()
+
+
+def _kind(dataset: Dataset) -> str:
+    """Of `DOSE_TYPES`."""
+    if dataset.get("SOPClassUID") != RTDoseStorage:
+        raise ValueError("it is no RTDOSE")
+    if str(dataset.get("DoseUnits") or "").strip().upper() != "GY":
+        raise ValueError("the RTDOSE's unit is not Gy")
+    kind = str(dataset.get("DoseType") or "").strip().upper()
+    if kind not in DOSE_TYPES:
+        raise ValueError(f"the RTDOSE's type is none of {', '.join(DOSE_TYPES)}")
+    return kind
+
+
+def _grid(dataset: Dataset) -> tuple[Grid, NDArray[np.intp], str]:
+    """The grid, the order that puts its frames along the normal, and a remark on them, or ""."""
+    x, y = _numbers(dataset, "ImageOrientationPatient", 6).reshape(2, 3)
+    first = _numbers(dataset, "ImagePositionPatient", 3)
+    rows_mm, columns_mm = _numbers(dataset, "PixelSpacing", 2).tolist()
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    shape = (frames, int(dataset.Rows), int(dataset.Columns))
+    if np.prod(shape, dtype=np.float64) > LARGEST:
+        raise ValueError(f"the RTDOSE has {frames} frames: too many voxels to be read")
     normal = np.cross(x, y)
-    first = np.asarray(dataset.ImagePositionPatient, dtype=np.float64)
-    frames = int(dataset.get("NumberOfFrames", 1) or 1)
-    given = dataset.get("GridFrameOffsetVector")
-    offsets = np.zeros(1) if given is None else np.atleast_1d(np.asarray(given, dtype=np.float64))
-    if len(offsets) != frames or frames * int(dataset.Rows) * int(dataset.Columns) > LARGEST:
-        raise ValueError("the RTDOSE's frames do not fit its offsets, or are too many")
-    # Offsets are relative when the first is zero, else positions along z (PS3.3 C.8.8.3.2).
-    along = offsets if offsets[0] == 0 else offsets - first[2]
+    offsets = np.zeros(1)
+    if frames > 1 or dataset.get("GridFrameOffsetVector") not in (None, ""):
+        offsets = _numbers(dataset, "GridFrameOffsetVector", frames)
+        along, remark = plane_distances(offsets, float(first[2]), normal)
+    else:
+        along, remark = offsets, ""
     order = np.argsort(along)
-    spacing = [float(mm) for mm in dataset.PixelSpacing]
-    return Grid(
-        first + along[order][:, None] * normal,
-        x,
-        y,
-        (spacing[0], spacing[1]),
-        (frames, int(dataset.Rows), int(dataset.Columns)),
-    ), order
+    try:
+        positions = first + along[order][:, None] * normal
+        grid = Grid(positions, x, y, (rows_mm, columns_mm), shape)
+    except ValueError as error:
+        raise ValueError(f"the RTDOSE has no grid: {error}") from None
+    return grid, order, remark
+
+
+def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    """An attribute's values (count,). Raises ValueError where they are not so many numbers."""
+    try:
+        values = np.atleast_1d(np.asarray(dataset.get(keyword), dtype=np.float64))
+    except (ValueError, TypeError):
+        values = np.empty(0)
+    finite = int(np.isfinite(values).sum())
+    if values.shape != (count,) or finite != count:
+        raise ValueError(
+            f"the RTDOSE's {keyword} holds {finite} numbers, which do not fit: it needs {count}"
+        )
+    return values
+
+
+def _scaling(dataset: Dataset) -> float:
+    """Gy of one stored unit."""
+    scaling = float(_numbers(dataset, "DoseGridScaling", 1)[0])
+    if scaling <= 0:
+        raise ValueError(f"the RTDOSE's DoseGridScaling is {scaling:g}, and must be above zero")
+    return scaling
+
+
+def _values(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Stored values (frames, rows, columns), not yet in Gy."""
+    if "PixelData" not in dataset:
+        raise ValueError("the RTDOSE has no pixel data; it may hold volume histograms alone")
+    bits = int(dataset.BitsStored)
+    high_bit = int(dataset.get("HighBit", bits - 1))
+    frame_bytes = shape[1] * shape[2] * int(dataset.BitsAllocated) // 8
+    held = dataset["PixelData"]
+    if not held.is_undefined_length and len(held.value) >= (shape[0] + 1) * frame_bytes:
+        raise ValueError(f"the RTDOSE holds more than the {shape[0]} frames that it counts")
+    try:
+        # Unused bits are kept for now: whether they are dose or not is judged below.
+        values = pixel_array(dataset, raw=True, correct_unused_bits=False).reshape(shape)
+    except Exception as error:  # decoders raise many kinds on damaged input
+        raise ValueError(
+            f"the RTDOSE's pixel data cannot be decoded ({type(error).__name__})"
+        ) from error
+    if values.min() < 0:
+        raise ValueError("the RTDOSE holds negative dose")
+    used = bits - int(dataset.PixelRepresentation)
+    if high_bit != bits - 1 or int(values.max()) >= 2**used:
+        raise ValueError(
+            f"the RTDOSE's pixels use other bits than the {bits} below its high bit ({high_bit})"
+        )
+    return values.astype(np.float64)

@@ -132,7 +132,7 @@ def _dose(flags: argparse.Namespace) -> int:
     page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
     dose.write_csv(flags.output / "dose.csv", found)
     dose.write_dvh(flags.output / "dvh.csv", found)
-    if any(one.predicted for one in found):
+    if any(one.comparable for one in found):
         dose_tables.plot(flags.output / "dose.png", found)
         page += "\n![Mean dose-volume histograms](dose.png)\n"
     if not flags.reference:
@@ -145,8 +145,8 @@ def _dose(flags: argparse.Namespace) -> int:
 _OPENKBP = (
     "The dose is OpenKBP's planned one (`openkbp/dose`), the clinical contours are its own, and "
     "the predicted ones are what the application drew on each CT, as in [chain.md](chain.md). "
-    "OpenKBP publishes no dose outside its mask of possible dose: it counts as 0 Gy there, in both "
-    "contours alike, so that means of organs that leave the mask are too low in both."
+    "OpenKBP publishes no dose outside its mask of possible dose: an organ that leaves the mask is "
+    "not wholly covered."
 )
 
 

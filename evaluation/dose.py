@@ -40,11 +40,16 @@ DVH_GY = np.arange(0.0, 80.0 + DVH_STEP_GY, DVH_STEP_GY)
 
 @dataclass(frozen=True)
 class DoseStatistics:
-    """Dose inside a contour, in Gy. d2_gy: the least dose of the hottest 2 % of the volume."""
+    """Dose inside the part of a contour that the dose grid covers, in Gy; nan where it covers none.
+
+    d2_gy: the least dose of the hottest 2 % of the volume. covered: share of the contour's volume
+    within the dose grid.
+    """
 
     mean_gy: float
     max_gy: float
     d2_gy: float
+    covered: float
 
 
 STATISTICS: Mapping[str, str] = {"mean_gy": "Dmean", "max_gy": "Dmax", "d2_gy": "D2%"}
@@ -55,8 +60,8 @@ STATISTICS: Mapping[str, str] = {"mean_gy": "Dmean", "max_gy": "Dmax", "d2_gy": 
 class OrganDose:
     """One organ of one case. predicted, its histogram and dice: None and 0 where not contoured.
 
-    clinical_dvh, predicted_dvh: share of the volume with at least each dose of `DVH_GY`. doubt:
-    what speaks against the clinical contour, or "".
+    clinical_dvh, predicted_dvh: share of the covered volume with at least each dose of `DVH_GY`.
+    doubt: what speaks against the clinical contour, or "".
     """
 
     case: str
@@ -68,27 +73,54 @@ class OrganDose:
     predicted_dvh: NDArray[np.float64] | None
     doubt: str = ""
 
+    @property
+    def covered(self) -> bool:
+        """Whether the dose grid covers every contour that was drawn wholly."""
+        sides = (self.clinical, self.predicted)
+        return all(side.covered == 1 for side in sides if side is not None)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both contours were drawn, and are wholly covered."""
+        return self.predicted is not None and self.covered
+
     def difference(self, statistic: str) -> float:
-        """Predicted minus clinical, in Gy. nan where nothing was contoured."""
-        if self.predicted is None:
+        """Predicted minus clinical, in Gy. nan where they are not comparable."""
+        if not self.comparable:
             return math.nan
         return float(getattr(self.predicted, statistic) - getattr(self.clinical, statistic))
 
 
 def statistics(dose_gy: NDArray[np.float64]) -> DoseStatistics:
-    """Of the dose (n,) in a contour's voxels, all of one size. Raises ValueError for none."""
+    """Of the dose (n,) in a contour's voxels, all of one size; nan where the dose does not reach.
+
+    Raises ValueError for no voxel.
+    """
     if not len(dose_gy):
         raise ValueError("a contour without voxels has no dose")
-    hottest = max(1, math.ceil(HOT_SHARE * len(dose_gy) - 1e-9))
-    d2 = np.partition(dose_gy, len(dose_gy) - hottest)[len(dose_gy) - hottest]
-    return DoseStatistics(float(dose_gy.mean()), float(dose_gy.max()), float(d2))
+    known = _known(dose_gy)
+    if not len(known):
+        return DoseStatistics(math.nan, math.nan, math.nan, 0.0)
+    hottest = max(1, math.ceil(HOT_SHARE * len(known) - 1e-9))
+    d2 = np.partition(known, len(known) - hottest)[len(known) - hottest]
+    covered = len(known) / len(dose_gy)
+    return DoseStatistics(float(known.mean()), float(known.max()), float(d2), covered)
 
 
 def histogram(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cumulative: share of the voxels (n,) with at least each dose of `DVH_GY`."""
-    ascending = np.sort(dose_gy)
+    """Cumulative: share of the covered voxels of (n,) with at least each dose of `DVH_GY`.
+
+    All nan where no voxel is covered.
+    """
+    ascending = np.sort(_known(dose_gy))
+    if not len(ascending):
+        return np.full(len(DVH_GY), math.nan)
     below = np.searchsorted(ascending, DVH_GY, side="left")
     return np.asarray(1 - below / len(ascending))
+
+
+def _known(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
+    return dose_gy[~np.isnan(dose_gy)]
 
 
 def openkbp_doses(
@@ -174,7 +206,8 @@ def _folder(
         raise ValueError("the RTDOSE has another frame of reference than the contours")
     grid = common_grid(sides)
     found = []
-    remarks = [f"{name}, {remark}" for remark in said(grid, catalogue, wanted, drawn)]
+    remarks = [f"{name}, RTDOSE: {remark}." for remark in dose.remarks]
+    remarks += [f"{name}, {remark}" for remark in said(grid, catalogue, wanted, drawn)]
     for organ in wanted.organs:
         clinical = wanted.draw(organ, grid)
         if not clinical.any():
@@ -216,29 +249,40 @@ def _organ(pair: _Pair, dose: Image, grid: Grid, doubted: str) -> OrganDose:
 
 
 def write_csv(path: Path, doses: Sequence[OrganDose]) -> None:
-    """One line per case and organ, Gy; blank where nothing was contoured."""
+    """One line per case and organ: Gy of the covered part of each contour, and the covered share.
+
+    Blank where nothing was contoured or nothing is covered.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        sides = [f"{side}_{name}" for side in ("clinical", "predicted") for name in STATISTICS]
+        columns = (*STATISTICS, "covered")
+        sides = [f"{side}_{name}" for side in ("clinical", "predicted") for name in columns]
         writer.writerow(["case", "organ", *sides, "dice", "doubt"])
         for one in doses:
-            clinical = [f"{getattr(one.clinical, name):.3f}" for name in STATISTICS]
-            predicted = (
-                [f"{getattr(one.predicted, name):.3f}" for name in STATISTICS]
-                if one.predicted
-                else [""] * len(STATISTICS)
-            )
-            row = [one.case, one.organ, *clinical, *predicted, f"{one.dice:.4f}", one.doubt]
-            writer.writerow(row)
+            figures = [*_figures(one.clinical), *_figures(one.predicted)]
+            writer.writerow([one.case, one.organ, *figures, f"{one.dice:.4f}", one.doubt])
+
+
+def _figures(found: DoseStatistics | None) -> list[str]:
+    """Cells of `STATISTICS` and of the covered share."""
+    if found is None:
+        return [""] * (len(STATISTICS) + 1)
+    values = (getattr(found, name) for name in STATISTICS)
+    gy = ["" if math.isnan(value) else f"{value:.3f}" for value in values]
+    return [*gy, f"{found.covered:.6g}"]
 
 
 def write_dvh(path: Path, doses: Sequence[OrganDose]) -> None:
-    """One line per case, organ and contour: the share of its volume with at least each dose."""
+    """One line per case, organ and contour: share of its covered volume with at least each dose.
+
+    Blank where nothing is covered.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["case", "organ", "contour", *(f"{gy:g} Gy" for gy in DVH_GY)])
+        writer.writerow(["case", "organ", "contour", "covered", *(f"{gy:g} Gy" for gy in DVH_GY)])
         for one in doses:
-            for side, shares in (("clinical", one.clinical_dvh), ("predicted", one.predicted_dvh)):
-                if shares is not None:
-                    figures = (f"{share:.4g}" for share in shares)
-                    writer.writerow([one.case, one.organ, side, *figures])
+            for side in ("clinical", "predicted"):
+                found, shares = getattr(one, side), getattr(one, f"{side}_dvh")
+                if found is not None:
+                    cells = ("" if math.isnan(share) else f"{share:.4g}" for share in shares)
+                    writer.writerow([one.case, one.organ, side, f"{found.covered:.6g}", *cells])

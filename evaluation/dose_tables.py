@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from datasets.labels import DOUBTS
-from evaluation.dose import DVH_GY, STATISTICS, FolderDoses, OrganDose
+from evaluation.dose import DVH_GY, STATISTICS, DoseStatistics, FolderDoses, OrganDose
 from evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
 
 LIMITS: Mapping[str, tuple[str, float]] = {
@@ -28,10 +29,13 @@ WORST = 10
 
 
 def table(doses: Sequence[OrganDose]) -> str:
-    """Markdown: each organ's statistics inside both contours, their difference and its test."""
+    """Markdown: each organ's statistics inside both contours, their difference and its test.
+
+    Of pairs that the dose grid covers wholly.
+    """
     head = (
-        "| organ | n | missed | | clinical (Gy) | predicted (Gy) | difference (Gy) | "
-        "median of absolute | greatest | p | p, Holm |"
+        "| organ | n, covered 100 % | missed | not wholly covered | | clinical (Gy) | "
+        "predicted (Gy) | difference (Gy) | median of absolute | greatest | p | p, Holm |"
     )
     lines = [head, "|" + " --- |" * (head.count("|") - 1)]
     groups = _groups(doses)
@@ -39,20 +43,29 @@ def table(doses: Sequence[OrganDose]) -> str:
     tests = {key: _test(groups[key[0]], key[1]) for key in keys}
     corrected = dict(zip(keys, holm([tests[key].p for key in keys]), strict=True))
     for organ, group in groups.items():
-        drawn = [one for one in group if one.predicted]
+        compared = [one for one in group if one.comparable]
+        missed = sum(one.predicted is None for one in group)
+        partly = len(group) - missed - len(compared)
+        counts = f"{organ} | {len(compared)} | {missed} | {partly}"
         for place, (statistic, name) in enumerate(STATISTICS.items()):
-            first = f"{organ} | {len(drawn)} | {len(group) - len(drawn)}" if not place else " | | "
+            first = counts if not place else " | | | "
             key = organ, statistic
             lines.append(
-                f"| {first} | {name} | {_cells(drawn, statistic)} | {_p(tests[key].p)} | "
+                f"| {first} | {name} | {_cells(compared, statistic)} | {_p(tests[key].p)} | "
                 f"{_p(corrected[key])} |"
             )
     return "\n".join(lines)
 
 
 def limits(doses: Sequence[OrganDose]) -> str:
-    """Markdown: how often the limit is met in both contours, and how often they disagree."""
-    head = "| organ | limit | n | met, clinical | met, predicted | verdicts that differ |"
+    """Markdown: how often the limit is met in both contours, and how often they disagree.
+
+    A pair that the dose grid does not cover wholly is not judged.
+    """
+    head = (
+        "| organ | limit | judged, covered 100 % | not judged | met, clinical | met, predicted | "
+        "verdicts that differ |"
+    )
     lines = [head, "|" + " --- |" * (head.count("|") - 1)]
     for organ, group in _groups(doses).items():
         if organ not in LIMITS:
@@ -61,25 +74,45 @@ def limits(doses: Sequence[OrganDose]) -> str:
         met = [
             (getattr(one.clinical, statistic) <= limit, getattr(one.predicted, statistic) <= limit)
             for one in group
-            if one.predicted
+            if one.comparable and one.predicted
         ]
-        differ = sum(one != other for one, other in met)
+        left_out = sum(one.predicted is not None for one in group) - len(met)
+        counts = (
+            sum(one for one, _ in met),
+            sum(other for _, other in met),
+            sum(one != other for one, other in met),
+        )
+        verdicts = counts if met else ("not judged" if left_out else "-",) * len(counts)
         lines.append(
-            f"| {organ} | {STATISTICS[statistic]} {limit:g} Gy | {len(met)} | "
-            f"{sum(one for one, _ in met)} | {sum(other for _, other in met)} | {differ} |"
+            f"| {organ} | {STATISTICS[statistic]} {limit:g} Gy | {len(met)} | {left_out} | "
+            f"{' | '.join(map(str, verdicts))} |"
         )
     return "\n".join(lines)
 
 
 def worst(doses: Sequence[OrganDose]) -> str:
-    """Markdown: the contours whose mean dose differs most."""
-    drawn = [one for one in doses if one.predicted]
+    """Markdown: the wholly covered contours whose mean dose differs most."""
+    drawn = [one for one in doses if one.comparable]
     drawn.sort(key=lambda one: -abs(one.difference("mean_gy")))
-    lines = ["| case | organ | clinical Dmean | difference | Dice | doubt |", "|" + " --- |" * 6]
+    head = "| case | organ | clinical Dmean, covered 100 % | difference | Dice | doubt |"
+    lines = [head, "|" + " --- |" * 6]
     lines += [
         f"| {one.case} | {one.organ} | {one.clinical.mean_gy:.1f} | "
         f"{one.difference('mean_gy'):+.1f} | {one.dice:.2f} | {one.doubt} |"
         for one in drawn[:WORST]
+    ]
+    return "\n".join(lines)
+
+
+def not_covered(doses: Sequence[OrganDose]) -> str:
+    """Markdown: pairs that reach beyond the dose grid, with the figures of their covered parts."""
+    sides = ("clinical", "predicted")
+    names = [f"{side}, {name}" for side in sides for name in ("covered", *STATISTICS.values())]
+    lines = [f"| case | organ | {' | '.join(names)} |", "|" + " --- |" * (len(names) + 2)]
+    lines += [
+        f"| {one.case} | {one.organ} | {_part(one.clinical)} | {_part(one.predicted)} |"
+        for one in doses
+        if not one.covered
     ]
     return "\n".join(lines)
 
@@ -97,9 +130,17 @@ def markdown(
     """
     sure = [one for one in doses if not one.doubt]
     cases = len({one.case for one in doses})
+    outside = sum(not one.covered for one in doses)
     parts = [
         "# Dose in predicted and in clinical contours",
         f"Made by `{command}` on {date}, from {cases} cases. {source}",
+    ]
+    if outside:
+        parts.append(
+            f"**The dose grid does not cover {outside} of {len(doses)} organs wholly. They are in "
+            "no mean, test, limit or histogram** and are listed under Not wholly covered."
+        )
+    parts += [
         "## By organ",
         table(doses),
         _READING,
@@ -110,6 +151,13 @@ def markdown(
         "## Largest differences",
         worst(doses),
     ]
+    if outside:
+        parts += [
+            "## Not wholly covered",
+            "Share of each contour's volume within the dose grid, and Gy of that part alone. "
+            "Nothing is known of the rest.",
+            not_covered(doses),
+        ]
     if len(sure) < len(doses):
         parts += [
             "## Without clinical contours in doubt",
@@ -125,10 +173,11 @@ _READING = (
     "Mean (SD) over cases; difference: predicted minus clinical. D2%: the least dose of the "
     "hottest 2 % of the volume. p: Wilcoxon's signed-rank test of the pairs, two-sided, then "
     f"Holm-corrected over all rows (a difference counts below {ALPHA:g}). Missed: not "
-    "contoured, and left out. The plans were made for the clinical contours and are not made "
-    "anew: the table says what a planner would read off the same plan, not what a plan for "
-    "the predicted contours would do. A test that finds nothing does not show that nothing is"
-    " there: the spread does."
+    "contoured, and left out. Not wholly covered: the clinical or the predicted contour reaches "
+    "beyond the dose grid, and the pair is left out. The plans were made for the clinical "
+    "contours and are not made anew: the table says what a planner would read off the same "
+    "plan, not what a plan for the predicted contours would do. A test that "
+    "finds nothing does not show that nothing is there: the spread does."
 )
 
 
@@ -145,14 +194,14 @@ def folder_remarks(found: FolderDoses) -> list[str]:
 def plot(path: Path, doses: Sequence[OrganDose]) -> None:
     """Mean cumulative histograms by organ, clinical and predicted, and the band of their SD.
 
-    Raises ValueError where nothing was contoured.
+    Of pairs that the dose grid covers wholly. Raises ValueError where there are none.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
 
-    groups = {o: [one for one in g if one.predicted] for o, g in _groups(doses).items()}
+    groups = {o: [one for one in g if one.comparable] for o, g in _groups(doses).items()}
     groups = {organ: group for organ, group in groups.items() if group}
     if not groups:
-        raise ValueError("nothing was contoured: there is no histogram to draw")
+        raise ValueError("no contour is wholly in the dose grid: there is no histogram to draw")
     columns = min(4, len(groups))
     rows = -(-len(groups) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")
@@ -188,7 +237,7 @@ def _test(group: Sequence[OrganDose], statistic: str) -> PairedTest:
     pairs = [
         (getattr(one.predicted, statistic), getattr(one.clinical, statistic))
         for one in group
-        if one.predicted
+        if one.comparable and one.predicted
     ]
     return wilcoxon([one for one, _ in pairs], [other for _, other in pairs])
 
@@ -203,6 +252,15 @@ def _cells(drawn: Sequence[OrganDose], statistic: str) -> str:
         f"{_mean_sd(sides[0])} | {_mean_sd(sides[1])} | {_mean_sd(differences, sign=True)} | "
         f"{np.median(absolute):.2f} | {absolute.max():.1f}"
     )
+
+
+def _part(found: DoseStatistics | None) -> str:
+    """Cells of the covered share, rounded down, and of the statistics."""
+    if found is None:
+        return " | ".join(["-"] * (len(STATISTICS) + 1))
+    values = [getattr(found, name) for name in STATISTICS]
+    gy = ["-" if math.isnan(value) else f"{value:.2f}" for value in values]
+    return " | ".join([f"{math.floor(found.covered * 1000) / 10:.1f} %", *gy])
 
 
 def _sides(drawn: Sequence[OrganDose]) -> tuple[list[Any], list[Any]]:

@@ -92,13 +92,14 @@ def test_rtdose_lies_where_its_offsets_say(tmp_path: Path, reverse: bool, absolu
     assert dose_inside(dose, mask, case.grid) == pytest.approx(expected)
 
 
-def test_beyond_the_dose_grid_there_is_no_dose(tmp_path: Path) -> None:
+def test_beyond_the_dose_grid_the_dose_is_not_known(tmp_path: Path) -> None:
     rtdose(tmp_path / "dose.dcm")
     dose = read_rtdose(tmp_path / "dose.dcm")
     grid = Case("a", np.zeros((2, 2, 2), np.int16), (4.0, 3.0, 5.0), origin_lps=(45, 44, 56)).grid
     found = dose_inside(dose, np.ones((2, 2, 2), dtype=bool), grid)
-    # Only the first voxel (z, y, x) lies within: y to 47, x to 50, z to 56 mm.
-    assert (found > 0).tolist() == [True, True, True, True, False, False, False, False]
+    # The dose reaches y = 47, x = 50 and z = 56 mm: the slice at 60 mm is beyond it.
+    assert found[:4] == pytest.approx([(x + 50 + 100 * 56) / 1000 for x in (45, 50, 45, 50)])
+    assert np.isnan(found).tolist() == 4 * [False] + 4 * [True]
 
 
 def test_what_is_no_dose_of_a_plan_is_said(tmp_path: Path) -> None:
@@ -138,10 +139,13 @@ def test_the_tables_by_hand() -> None:
     ]
     lines = table(doses).splitlines()
     # Clinical means 25 and 15, predicted 29 and 14: differences +4 and -1.
-    assert "| Parotid_L | 2 | 1 | Dmean | 20.00 (7.07) | 21.50 (10.61) | +1.50 (3.54) |" in lines[2]
+    assert (
+        "| Parotid_L | 2 | 1 | 0 | Dmean | 20.00 (7.07) | 21.50 (10.61) | +1.50 (3.54) |"
+        in lines[2]
+    )
     assert "| 2.50 | 4.0 |" in lines[2]
     # Means of 25 and 15 Gy are within 26 Gy, of 29 and 14 only the second.
-    assert "| Parotid_L | Dmean 26 Gy | 2 | 2 | 1 | 1 |" in limits(doses)
+    assert "| Parotid_L | Dmean 26 Gy | 2 | 0 | 2 | 1 | 1 |" in limits(doses)
 
 
 def test_folders_with_rtdose(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_histogram_is_written_as_figures(tmp_path: Path) -> None:
     assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
     rows = {row["contour"]: row for row in read(tmp_path / "out" / "dvh.csv")}
     assert set(rows) == {"clinical", "predicted"}
-    assert len(rows["clinical"]) == 3 + len(DVH_GY)
+    assert len(rows["clinical"]) == 4 + len(DVH_GY)
     # Dose in Gy: (x + 50 + 100 z) / 100, columns 27 to 32 of 2 mm from -39, slices 6 to 10 from 5.
     x, z = -39 + 2.0 * np.arange(27, 33), 5 + 3.0 * np.arange(6, 11)
     dose = (x + 50 + 100 * z[:, None]) / 100
