@@ -72,15 +72,13 @@ def read_rtdose(path: Path) -> Dose:
             kind = _kind(dataset)
             grid, order, remark = _grid(dataset)
             gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
-            remarks = [remark] if remark else []
-            if not _summation(dataset):
-                remarks.append("it does not say whether it is the dose of a whole plan")
-            frame = str(dataset.get("FrameOfReferenceUID", "")) or None
+            frame = str(dataset.get("FrameOfReferenceUID") or "") or None
+            remarks = _remarks(_summation(dataset), frame) + ((remark,) if remark else ())
         except (AttributeError, TypeError, KeyError, IndexError, OSError, InvalidDicomError):
             raise ValueError("the RTDOSE is damaged or lacks its grid") from None
     if not gy.any():
         raise ValueError("the RTDOSE holds no dose: all of its values are zero")
-    return Dose(gy.astype(np.float32), grid, kind, frame, tuple(remarks))
+    return Dose(gy.astype(np.float32), grid, kind, frame, remarks)
 
 
 def plan_dose(paths: Iterable[Path]) -> Dose:
@@ -124,6 +122,17 @@ def _header(path: Path) -> Dataset:
 
 def _summation(dataset: Dataset) -> str:
     return str(dataset.get("DoseSummationType") or "").strip().upper()
+
+
+def _remarks(summation: str, frame: str | None) -> tuple[str, ...]:
+    found = []
+    if not summation:
+        found.append("it does not say whether it is the dose of a whole plan")
+    elif summation == "MULTI_PLAN":
+        found.append("it sums several plans (MULTI_PLAN)")
+    if frame is None:
+        found.append("it names no frame of reference; check the place of the dose")
+    return tuple(found)
 
 
 def _kind(dataset: Dataset) -> str:

@@ -41,9 +41,9 @@ def plane_distances(
         )
     downward = float(normal[2]) < 0
     if relative:
-        mirrored = absolute and downward and len(steps) > 0
-        return offsets_mm - first, _BOTH if mirrored else ""
-    if float(np.hypot(normal[0], normal[1])) > TRANSVERSE_TOLERANCE:
+        both = absolute and downward and len(steps) > 0
+        return offsets_mm - first, _BOTH if both else ""
+    if len(steps) and float(np.hypot(normal[0], normal[1])) > TRANSVERSE_TOLERANCE:
         raise ValueError(
             "the RTDOSE's frame offsets are z coordinates, but its frames are not transverse: "
             "export it with offsets relative to the first frame"

@@ -48,6 +48,7 @@ def write_rtdose(
         "PHYSICAL",
         "PLAN",
     )
+    ds.FrameOfReferenceUID = "1.2.3"
     ds.DoseGridScaling = str(SCALING_GY)
     ds.ImageOrientationPatient, ds.ImagePositionPatient = list(orientation), list(first_lps)
     ds.PixelSpacing, ds.Rows, ds.Columns = list(SPACING), ROWS, COLUMNS

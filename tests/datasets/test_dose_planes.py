@@ -141,3 +141,9 @@ def test_a_single_frame_needs_no_offset(tmp_path: Path) -> None:
     changes = {"NumberOfFrames": None, "GridFrameOffsetVector": None, "FrameIncrementPointer": None}
     write_rtdose(tmp_path / "a.dcm", HEAD_FIRST["supine"], FIRST, (0,), [FIRST], **changes)
     assert holds_the_dose(tmp_path / "a.dcm", 1)
+
+
+def test_a_single_frame_lies_at_its_position_in_either_reading(tmp_path: Path) -> None:
+    for offset in (0.0, FIRST[2]):
+        write_rtdose(tmp_path / "a.dcm", TILTED["coronal"], FIRST, (offset,), [FIRST])
+        assert holds_the_dose(tmp_path / "a.dcm", 1)

@@ -65,18 +65,27 @@ def test_unused_bits_that_are_zero_change_nothing(tmp_path: Path) -> None:
     assert np.allclose(read_rtdose(written(tmp_path / "dose.dcm", **changes)).voxels, 20.0)
 
 
-@pytest.mark.parametrize("kind", ["PLAN", "MULTI_PLAN"])
-def test_one_dose_of_all_that_is_delivered_is_taken(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "remarks"), [("PLAN", ()), ("MULTI_PLAN", ("it sums several plans (MULTI_PLAN)",))]
+)
+def test_one_dose_of_all_that_is_delivered_is_taken(
+    tmp_path: Path, kind: str, remarks: tuple[str, ...]
+) -> None:
     whole = written(tmp_path / "whole.dcm", DoseSummationType=kind)
     beams = [written(tmp_path / f"{n}.dcm", DoseSummationType="BEAM") for n in (1, 2)]
     found = plan_dose([*beams, whole])
     assert found.voxels[0, 0, 0] == pytest.approx(dose_gy(FIRST))
-    assert found.remarks == ()
+    assert found.remarks == remarks
 
 
 def test_a_dose_that_does_not_say_what_it_sums_is_taken_with_a_remark(tmp_path: Path) -> None:
     found = plan_dose([written(tmp_path / "a.dcm", DoseSummationType=None)])
     assert "whole plan" in found.remarks[0]
+
+
+def test_a_dose_without_a_frame_of_reference_is_taken_with_a_remark(tmp_path: Path) -> None:
+    found = plan_dose([written(tmp_path / "a.dcm", FrameOfReferenceUID=None)])
+    assert "no frame of reference" in found.remarks[0]
 
 
 @pytest.mark.parametrize(

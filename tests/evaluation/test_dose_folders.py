@@ -96,6 +96,23 @@ def test_no_organ_in_common_is_a_page_and_no_picture(tmp_path: Path) -> None:
     assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 1
 
 
+def test_the_page_says_what_to_check_in_a_dose(tmp_path: Path) -> None:
+    for side in ("r", "p"):
+        contours(tmp_path / side / "a", BOTH)
+    changes = {"ImageOrientationPatient": [-1, 0, 0, 0, 1, 0], "DoseSummationType": "MULTI_PLAN"}
+    rtdose(
+        tmp_path / "r" / "a" / "dose.dcm",
+        ImagePositionPatient=[50, -40, 8],
+        GridFrameOffsetVector=[8 + 4 * k for k in range(15)],
+        **changes,
+    )
+    flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
+    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "dose.md").read_text()
+    assert "a, RTDOSE: it sums several plans (MULTI_PLAN)." in page
+    assert "a, RTDOSE: its frame offsets are taken as z coordinates" in page
+
+
 @pytest.mark.parametrize("kind", ["ERROR", "", None])
 def test_a_dose_of_another_type_is_refused(tmp_path: Path, kind: str | None) -> None:
     rtdose(tmp_path / "dose.dcm", DoseType=kind)
