@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import RTDoseStorage
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RTDoseStorage,
+)
 from scipy import ndimage
 
 from datasets.cases import Case, Image, Mask
@@ -68,7 +73,7 @@ def read_rtdose(path: Path) -> Dose:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
-            dataset = dcmread(path, force=True)
+            dataset = _read(path)
             kind = _kind(dataset)
             grid, order, remark = _grid(dataset)
             gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
@@ -112,6 +117,16 @@ def dose_inside(dose: Image, mask: Mask, grid: Grid) -> NDArray[np.float64]:
     near = np.abs(index - inside) * dose.grid.spacing_zyx <= EDGE_MM
     values = ndimage.map_coordinates(dose.voxels.astype(np.float64), inside.T, order=1)
     return np.where(near.all(axis=1), values, np.nan)
+
+
+def _read(path: Path) -> Dataset:
+    """The whole object; one without file meta information has the encoding that it shows."""
+    dataset = dcmread(path, force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return dataset
 
 
 def _header(path: Path) -> Dataset:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.data import get_testdata_file
 
 from datasets.dose import dose_inside, plan_dose, read_rtdose
 from oarflow.geometry import Grid
@@ -63,6 +65,29 @@ def test_unused_bits_that_are_zero_change_nothing(tmp_path: Path) -> None:
     assert np.allclose(read_rtdose(written(tmp_path / "dose.dcm", **changes)).voxels, 20.0)
     changes["PixelRepresentation"] = 1
     assert np.allclose(read_rtdose(written(tmp_path / "dose.dcm", **changes)).voxels, 20.0)
+
+
+def test_every_encoding_gives_the_same_dose(tmp_path: Path) -> None:
+    found = []
+    for name in ("rtdose.dcm", "rtdose_rle.dcm", "rtdose_expb.dcm"):
+        dataset = dcmread(str(get_testdata_file(name)))
+        dataset.DoseUnits = "GY"
+        dataset.save_as(tmp_path / name)
+        found.append(read_rtdose(tmp_path / name).voxels)
+    # The file of pydicom has 15 frames of 10 x 10.
+    assert found[0].shape == (15, 10, 10)
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+def test_a_file_without_meta_information_is_read(tmp_path: Path) -> None:
+    dataset = dcmread(written(tmp_path / "dose.dcm"))
+    bare = Dataset()
+    bare.update(dataset)
+    for implicit in (True, False):
+        path = tmp_path / f"{implicit}.dcm"
+        dcmwrite(path, bare, implicit_vr=implicit, little_endian=True)
+        assert "TransferSyntaxUID" not in dcmread(path, force=True).file_meta
+        assert read_rtdose(path).voxels[0, 0, 0] == pytest.approx(dose_gy(FIRST))
 
 
 @pytest.mark.parametrize(
