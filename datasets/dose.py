@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
     ExplicitVRBigEndian,
@@ -33,6 +32,20 @@ DOSE_TYPES = ("PHYSICAL", "EFFECTIVE")
 
 WHOLE = ("PLAN", "MULTI_PLAN")
 """Dose summation types of all that a plan, or several together, deliver."""
+
+PARTS = (
+    *("BEAM", "BEAM_SESSION", "BRACHY", "BRACHY_SESSION", "CONTROL_POINT", "FRACTION"),
+    *("FRACTION_SESSION", "PLAN_OVERVIEW", "RECORD"),
+)
+"""The standard's other summation types."""
+
+_ATTRIBUTES = (
+    *("SOPClassUID", "FrameOfReferenceUID", "DoseUnits", "DoseType", "DoseSummationType"),
+    *("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "GridFrameOffsetVector"),
+    *("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "DoseGridScaling"),
+    *("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+)
 
 EDGE_MM = 0.01
 """A point this far beyond the outermost dose voxels' centres is taken as on them: rounding."""
@@ -70,19 +83,14 @@ def read_rtdose(path: Path) -> Dose:
     Raises ValueError where it is no physical or effective dose in Gy, or does not say without doubt
     which dose lies where.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings quote values
-        try:
-            dataset = _read(path)
-            kind = _kind(dataset)
-            grid, order, remark = _grid(dataset)
-            gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
-            frame = str(dataset.get("FrameOfReferenceUID") or "") or None
-            remarks = _remarks(_summation(dataset), frame) + ((remark,) if remark else ())
-        except (AttributeError, TypeError, KeyError, IndexError, OSError, InvalidDicomError):
-            raise ValueError("the RTDOSE is damaged or lacks its grid") from None
+    dataset = _read(path, _ATTRIBUTES)
+    kind = _kind(dataset)
+    frame = str(dataset.get("FrameOfReferenceUID") or "") or None
+    grid, order, remark = _grid(dataset)
+    gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
     if not gy.any():
         raise ValueError("the RTDOSE holds no dose: all of its values are zero")
+    remarks = _remarks(_summation(dataset), frame) + ((remark,) if remark else ())
     return Dose(gy.astype(np.float32), grid, kind, frame, remarks)
 
 
@@ -92,10 +100,11 @@ def plan_dose(paths: Iterable[Path]) -> Dose:
     One that does not say what it sums is taken for a plan's. Raises ValueError where there is not
     exactly one.
     """
-    types = {path: _summation(_header(path)) for path in paths}
+    types = {path: _summation(_read(path, ["DoseSummationType"])) for path in paths}
     whole = [path for path, kind in types.items() if not kind or kind in WHOLE]
     if len(whole) != 1:
-        counts = Counter(kind or "no summation type" for kind in types.values())
+        known = (*WHOLE, *PARTS)
+        counts = Counter(kind if kind in known else "of no known type" for kind in types.values())
         listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         found = f" (there are: {listed})" if listed else ""
         raise ValueError(f"{len(whole)} RTDOSE of a whole plan{found}; leave exactly one")
@@ -119,20 +128,22 @@ def dose_inside(dose: Image, mask: Mask, grid: Grid) -> NDArray[np.float64]:
     return np.where(near.all(axis=1), values, np.nan)
 
 
-def _read(path: Path) -> Dataset:
-    """The whole object; one without file meta information has the encoding that it shows."""
-    dataset = dcmread(path, force=True)
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little = dataset.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+def _read(path: Path, keywords: Sequence[str]) -> Dataset:
+    """These attributes of a file; one without meta information has the encoding that it shows."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # pydicom's warnings quote values
+            dataset = dcmread(path, force=True, specific_tags=list(keywords))
+            for _ in dataset:  # each value is decoded when it is asked for
+                pass
+            if "TransferSyntaxUID" not in dataset.file_meta:
+                implicit, little = dataset.original_encoding
+                explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+                dataset.file_meta.TransferSyntaxUID = (
+                    ImplicitVRLittleEndian if implicit else explicit
+                )
+    except Exception as error:  # pydicom raises many kinds on damaged files
+        raise ValueError("the RTDOSE is damaged") from error
     return dataset
-
-
-def _header(path: Path) -> Dataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return dcmread(path, force=True, specific_tags=["DoseSummationType"])
 
 
 def _summation(dataset: Dataset) -> str:
@@ -167,8 +178,8 @@ def _grid(dataset: Dataset) -> tuple[Grid, NDArray[np.intp], str]:
     x, y = _numbers(dataset, "ImageOrientationPatient", 6).reshape(2, 3)
     first = _numbers(dataset, "ImagePositionPatient", 3)
     rows_mm, columns_mm = _numbers(dataset, "PixelSpacing", 2).tolist()
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    shape = (frames, int(dataset.Rows), int(dataset.Columns))
+    frames = _integer(dataset, "NumberOfFrames", 1)
+    shape = (frames, _integer(dataset, "Rows"), _integer(dataset, "Columns"))
     if np.prod(shape, dtype=np.float64) > LARGEST:
         raise ValueError(f"the RTDOSE has {frames} frames: too many voxels to be read")
     normal = np.cross(x, y)
@@ -201,6 +212,17 @@ def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
     return values
 
 
+def _integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    """An attribute's value, or the default where it is missing or empty. Raises ValueError."""
+    value = dataset.get(keyword)
+    if value in (None, "") and default is not None:
+        return default
+    try:
+        return int(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"the RTDOSE's {keyword} is missing or no whole number") from None
+
+
 def _scaling(dataset: Dataset) -> float:
     """Gy of one stored unit."""
     scaling = float(_numbers(dataset, "DoseGridScaling", 1)[0])
@@ -213,22 +235,23 @@ def _values(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[np.float64
     """Stored values (frames, rows, columns), not yet in Gy."""
     if "PixelData" not in dataset:
         raise ValueError("the RTDOSE has no pixel data; it may hold volume histograms alone")
-    bits = int(dataset.BitsStored)
-    high_bit = int(dataset.get("HighBit", bits - 1))
-    frame_bytes = shape[1] * shape[2] * int(dataset.BitsAllocated) // 8
+    bits = _integer(dataset, "BitsStored")
+    high_bit = _integer(dataset, "HighBit", bits - 1)
+    frame_bytes = shape[1] * shape[2] * _integer(dataset, "BitsAllocated") // 8
     held = dataset["PixelData"]
     if not held.is_undefined_length and len(held.value) >= (shape[0] + 1) * frame_bytes:
         raise ValueError(f"the RTDOSE holds more than the {shape[0]} frames that it counts")
     try:
-        # Unused bits are kept for now: whether they are dose or not is judged below.
-        values = pixel_array(dataset, raw=True, correct_unused_bits=False).reshape(shape)
+        with warnings.catch_warnings(action="ignore"):
+            # Unused bits are kept for now: whether they are dose or not is judged below.
+            values = pixel_array(dataset, raw=True, correct_unused_bits=False).reshape(shape)
     except Exception as error:  # decoders raise many kinds on damaged input
         raise ValueError(
             f"the RTDOSE's pixel data cannot be decoded ({type(error).__name__})"
         ) from error
     if values.min() < 0:
         raise ValueError("the RTDOSE holds negative dose")
-    used = bits - int(dataset.PixelRepresentation)
+    used = bits - _integer(dataset, "PixelRepresentation")
     if high_bit != bits - 1 or int(values.max()) >= 2**used:
         raise ValueError(
             f"the RTDOSE's pixels use other bits than the {bits} below its high bit ({high_bit})"

@@ -60,6 +60,24 @@ def test_pixels_that_are_not_a_dose_are_refused(
         read_rtdose(written(tmp_path / "dose.dcm", **changes))
 
 
+def test_damaged_headers_are_refused_with_a_reason(tmp_path: Path) -> None:
+    path = written(tmp_path / "dose.dcm")
+    whole = path.read_bytes()
+    header = len(whole) - 4 * len(FRAMES) * ROWS * COLUMNS
+    random = np.random.default_rng(1)
+    reasons = []
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[random.integers(132, header)] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            plan_dose([path])
+        except ValueError as error:
+            reasons.append(str(error))
+    assert len(reasons) > 100
+    assert all("RTDOSE" in reason for reason in reasons)
+
+
 def test_unused_bits_that_are_zero_change_nothing(tmp_path: Path) -> None:
     changes = {**SIXTEEN, "PixelData": stored("<u2", 2000)}
     assert np.allclose(read_rtdose(written(tmp_path / "dose.dcm", **changes)).voxels, 20.0)
@@ -119,12 +137,13 @@ def test_a_dose_without_a_frame_of_reference_is_taken_with_a_remark(tmp_path: Pa
         (["PLAN", "MULTI_PLAN"], r"2 RTDOSE of a whole plan \(there are: 1 MULTI_PLAN, 1 PLAN\)"),
         (["MULTI_PLAN", "MULTI_PLAN"], r"2 RTDOSE .*2 MULTI_PLAN"),
         (["BEAM", "BEAM", "FRACTION"], r"0 RTDOSE .*2 BEAM, 1 FRACTION"),
+        (["OTHER", "PLAN", None], r"2 RTDOSE .*1 PLAN, 2 of no known type\)"),
         (["PLAN_OVERVIEW"], "0 RTDOSE of a whole plan"),
         ([], "0 RTDOSE of a whole plan; leave exactly one"),
     ],
 )
 def test_several_doses_or_none_of_a_plan_are_named(
-    tmp_path: Path, kinds: list[str], reason: str
+    tmp_path: Path, kinds: list[str | None], reason: str
 ) -> None:
     paths = [written(tmp_path / f"{n}.dcm", DoseSummationType=kind) for n, kind in enumerate(kinds)]
     with pytest.raises(ValueError, match=reason):
