@@ -23,7 +23,7 @@ from service.web.access import (
     signed_in,
     watching,
 )
-from service.web.protection import REPORT_POLICY
+from service.web.protection import REPORT_POLICY, REPORT_SANDBOX
 from service.web.sessions import SignedIn
 
 MAX_WATCHED = 500
@@ -117,7 +117,7 @@ def show_report(
         job = job_of(session, key)
         if views.report_file(job, context.settings.storage.root, "html") is None:
             raise HTTPException(404, "There is no report.")
-        return page("report", who, key=key)
+        return page("report", who, key=key, sandbox=REPORT_SANDBOX)
 
 
 @router.get("/studies/{key}/report.{kind}")

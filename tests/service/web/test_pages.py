@@ -160,10 +160,13 @@ def test_the_report_lives_in_an_origin_of_its_own(tmp_path: Path) -> None:
     files = {"RTSTRUCT": bench.RTSTRUCT, "REPORT_HTML": report}
     key = bench.look(context, bench.add_job(context, files=files)).key
     visitor = ward.signed_in(context)
-    assert 'sandbox="allow-scripts allow-downloads"' in visitor.get(f"/studies/{key}/report").text
+    allowed = "allow-scripts allow-forms allow-downloads allow-modals"
+    assert f'sandbox="{allowed}"' in visitor.get(f"/studies/{key}/report").text
     answer = visitor.get(f"/studies/{key}/report.html")
     assert answer.text == "<p>hello</p>"
-    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts")
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[0] == f"sandbox {allowed}"
+    assert "form-action 'none'" in policy
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert visitor.get(f"/studies/{key}/report.pdf").status_code == 404
     assert visitor.get(f"/studies/{key}/report.json").status_code == 404
