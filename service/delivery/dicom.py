@@ -17,6 +17,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 from service.delivery import commitment
 from service.delivery.parcel import Outcome, Parcel, Verdict
 from service.delivery.settings import DicomDestination
+from service.delivery.statuses import of_status
 from service.requesting import associate
 from service.section import ClientTls
 
@@ -33,6 +34,7 @@ Reported = Callable[[commitment.Report], None]
 class _Answer:
     verdict: Verdict
     reason: str
+    warned: bool = False
 
 
 def client_context(tls: ClientTls) -> ssl.SSLContext:
@@ -88,7 +90,7 @@ class DicomTransport:
                 answer = call.store(parcel)
                 if answer.verdict is Verdict.STORED:
                     there.append(parcel)
-                yield Outcome(parcel.key, answer.verdict, answer.reason)
+                yield Outcome(parcel.key, answer.verdict, answer.reason, answer.warned)
             if asking and there and call.commits:
                 self.asked = call.commit(there, asking.transaction_uid)
         finally:
@@ -231,14 +233,5 @@ def _answer_of(status: Dataset) -> _Answer:
     code = status.get("Status")
     if code is None:
         return _Answer(Verdict.UNREACHABLE, "the peer fell silent or dropped the association")
-    code = int(code)
-    words = f"status {code:04X}"
-    if code == 0x0000:
-        return _Answer(Verdict.STORED, "stored")
-    if code == 0x0111:
-        return _Answer(Verdict.STORED, "was there already (duplicate SOP instance)")
-    if code in (0x0001, 0x0107, 0x0116) or code >> 12 == 0xB:
-        return _Answer(Verdict.STORED, f"stored with a warning ({words})")
-    if code >> 8 == 0xA7:
-        return _Answer(Verdict.UNREACHABLE, f"the peer is out of resources ({words})")
-    return _Answer(Verdict.REFUSED, f"the peer refuses the object ({words})")
+    meaning = of_status(int(code))
+    return _Answer(meaning.verdict, meaning.words, meaning.warned)
