@@ -146,15 +146,18 @@ class _Call:
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
         if self._reported is not None:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
-        association = associate(
-            self._ae,
-            self._to.host,
-            self._to.port,
-            ae_title=self._to.ae_title,
-            handlers=handlers,
-            max_pdu=MAX_PDU,
-            tls_args=tls,
-        )
+        try:
+            association = associate(
+                self._ae,
+                self._to.host,
+                self._to.port,
+                ae_title=self._to.ae_title,
+                handlers=handlers,
+                max_pdu=MAX_PDU,
+                tls_args=tls,
+            )
+        except OSError:
+            return _Answer(Verdict.UNREACHABLE, f"the name {self._to.host} is not known here")
         if association.is_established:
             self._association = association
             return None

@@ -146,6 +146,17 @@ def test_a_peer_that_is_down_gets_it_when_it_is_up(tmp_path: Path) -> None:
     assert [dcmread(path) for path in received.iterdir()] == [CONTENT]
 
 
+def test_a_name_that_nobody_knows_is_an_attempt(tmp_path: Path) -> None:
+    """Without a network there is no name service: it waits, and counts, as a peer that is down."""
+    context = bench.make_context(tmp_path, delivery=to_peer(104, host="peer.invalid"))
+    job_id = bench.add_job(context)
+    with bench.Running(context):
+        bench.until(lambda: bench.look(context, job_id).deliveries)
+        bench.until(lambda: bench.look(context, job_id).deliveries[0].attempts >= 2)
+    row = bench.look(context, job_id).deliveries[0]
+    assert row.reason == "the name peer.invalid is not known here"
+
+
 def _busy(_: evt.Event) -> int:
     return 0xA700
 
