@@ -12,9 +12,8 @@ from service.listener.tls import client_context
 from service.pulling.query import PullFailed
 from service.section import Peer
 
-
 ENDED_SHARE = 0.8
-"""Who failed sooner than in this share of the time did not stay silent, but ended the connection."""
+"""Who failed sooner than in this share of the time was not silent: it ended the connection."""
 
 
 class Trouble(StrEnum):

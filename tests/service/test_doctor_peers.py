@@ -157,7 +157,7 @@ def test_a_pull_says_the_same() -> None:
         with pytest.raises(PullFailed, match="Calling AE title not recognised"):
             DimsePacs("OARFLOW", peer, "get").fetch(found, print)
     peer = Peer(ae_title="PACS", host="peer.invalid", port=104)
-    with pytest.raises(PullFailed, match="no TCP connection to peer.invalid:104"):
+    with pytest.raises(PullFailed, match=r"no TCP connection to peer\.invalid:104"):
         DimsePacs("OARFLOW", peer, "get").fetch(found, print)
 
 

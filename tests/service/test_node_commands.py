@@ -257,7 +257,7 @@ def test_a_study_is_pulled_by_its_accession_number(archive: Peer, tmp_path: Path
 
 def test_a_pacs_that_is_away_is_named(tmp_path: Path) -> None:
     pacs = DimsePacs("OARFLOW", Peer(ae_title="PACS", host="127.0.0.1", port=free_port()), "get")
-    with pytest.raises(PullFailed, match="no TCP connection to 127.0.0.1"):
+    with pytest.raises(PullFailed, match=r"no TCP connection to 127\.0\.0\.1"):
         pacs.fetch(Found("1.2", "1.3"), print)
 
 
