@@ -77,7 +77,7 @@ class DimsePacs:
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
         with _association(entity, self._peer) as association:
-            studies = [query.study_uid] if query.study_uid else _studies(association, query)
+            studies = [query.study_uid] if query.names_one else _studies(association, query)
             return [
                 found
                 for study_uid in studies
@@ -192,7 +192,7 @@ def _level(level: str, study_uid: str, series_uid: str = "") -> Dataset:
 
 
 def _studies(association: Association, query: Query) -> list[str]:
-    identifier = _level("STUDY", "")
+    identifier = _level("STUDY", query.study_uid)
     identifier.AccessionNumber = query.accession_number
     identifier.StudyDate = query.date
     return [str(one.StudyInstanceUID) for one in _find(association, identifier)]

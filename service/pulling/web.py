@@ -57,7 +57,7 @@ class WebPacs:
     def find(self, query: Query) -> list[Found]:
         """Series of the modalities asked for. Raises PullFailed."""
         try:
-            studies = [query.study_uid] if query.study_uid else self._studies(query)
+            studies = [query.study_uid] if query.names_one else self._studies(query)
             return [
                 found
                 for study_uid in studies
@@ -68,7 +68,11 @@ class WebPacs:
             raise PullFailed(_why(error)) from error
 
     def _studies(self, query: Query) -> list[str]:
-        asked = {"AccessionNumber": query.accession_number, "StudyDate": query.date}
+        asked = {
+            "AccessionNumber": query.accession_number,
+            "StudyDate": query.date,
+            "StudyInstanceUID": query.study_uid,
+        }
         filters = {key: value for key, value in asked.items() if value}
         answers = self._client.search_for_studies(search_filters=filters, get_remaining=True)
         return [str(_dataset(answer).StudyInstanceUID) for answer in answers]
