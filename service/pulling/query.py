@@ -47,10 +47,8 @@ class Query:
             raise ValueError(f"an accession number has at most {MAX_ACCESSION_NUMBER} characters")
         if not self.accession_number.isprintable():
             raise ValueError("the accession number holds a control character")
-        if self.study_uid and not UID(self.study_uid).is_valid:
-            raise ValueError(
-                "a study's UID has digits and dots, at most 64, as in 1.2.840.113619.2"
-            )
+        if self.study_uid and not _is_uid(self.study_uid):
+            raise ValueError("a study's UID has digits and dots, at most 64, as in 1.2.840.113619")
         if self.date:
             _check_date(self.date)
 
