@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.lint import RULES, Finding, Severity, images_below, lint
 from oarflow.rtstruct.lint.table import findings_page
@@ -24,6 +25,7 @@ EPILOG = """exit status:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    outlive_readers()
     parser = argparse.ArgumentParser(prog="python -m oarflow.rtstruct")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
