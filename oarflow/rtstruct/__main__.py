@@ -13,6 +13,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.lint import RULES, Finding, Severity, images_below, lint
 from oarflow.rtstruct.lint.table import findings_page
 from oarflow.rtstruct.profile import load_profile, profile_names
+from oarflow.shown import shown
 
 CLEAN, FOUND, USAGE, UNREADABLE = 0, 1, 2, 3
 
@@ -107,7 +108,7 @@ def _as_text(findings: Sequence[Finding]) -> str:
         return "Nothing found.\n"
     lines = []
     for finding in findings:
-        where = f": {finding.where}" if finding.where else ""
+        where = f": {shown(finding.where)}" if finding.where else ""
         lines.append(f"{finding.severity.value.upper()} {finding.rule} ({finding.count}){where}")
         lines.append(f"    {RULES[finding.rule].meaning}")
         lines.append(f"    {RULES[finding.rule].remedy}")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from oarflow.errors import ExitStatus
+from oarflow.shown import shown
 from service.checks import CHECKS, Check, Finding, Mark, bad
 from service.checks_beside import CHECKS_BESIDE
 from service.checks_peers import CHECKS_PEERS
@@ -27,7 +28,9 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     for check in (*CHECKS, *CHECKS_BESIDE, *CHECKS_PEERS):
         for finding in _look(check, settings):
             remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
-            sys.stdout.write(f"{finding.mark:<9} {finding.subject}: {finding.text}{remedy}\n")
+            sys.stdout.write(
+                f"{finding.mark:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
+            )
             wrong = wrong or finding.mark is Mark.BAD
         sys.stdout.flush()
     return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN

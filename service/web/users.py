@@ -86,7 +86,7 @@ def check(session: Session, name: str, password: str) -> User | None:
 
     Counts: wrong passwords in a row lock a user out for a growing time.
     """
-    user = find(session, name)
+    user = find(session, name) if NAME.fullmatch(name) else None
     known = user is not None and not user.disabled
     correct = right(password, user.password_hash if user is not None and known else None)
     if user is None or not known:
