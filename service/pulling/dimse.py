@@ -34,6 +34,16 @@ PENDING = (0xFF00, 0xFF01)
 TIMEOUT_SECONDS, CONNECT_SECONDS = 60.0, 10.0
 
 
+_WHY_NOT_SENT = {
+    0xA701: "it cannot count what matches",
+    0xA702: "it cannot make the transfers",
+    0xA801: "it does not know our AE title as a destination of C-MOVE",
+    0xA900: "it does not take the request's identifier",
+    0xFE00: "the transfer was cancelled",
+}
+"""Statuses of C-GET and C-MOVE (PS3.4 C.4.2 and C.4.3)."""
+
+
 def echo(ae_title: str, peer: Peer, seconds: float = 5.0) -> None:
     """C-ECHO, all of it within so many seconds.
 
@@ -225,8 +235,12 @@ def _counted(responses: Iterator[tuple[Dataset, Dataset | None]]) -> Taken:
     for status, _ in responses:
         if not status:
             raise PullFailed("the PACS stopped answering")
-        taken.instances = int(status.get("NumberOfCompletedSuboperations", taken.instances) or 0)
+        if "NumberOfCompletedSuboperations" in status:
+            completed = int(status.NumberOfCompletedSuboperations or 0)
+            # Stored with a warning is stored.
+            taken.instances = completed + int(status.get("NumberOfWarningSuboperations", 0) or 0)
         taken.refused = int(status.get("NumberOfFailedSuboperations", taken.refused) or 0)
         if status.Status not in (0, 0xB000, *PENDING):
-            raise PullFailed(f"the PACS does not send (status {status.Status:04X})")
+            words = _WHY_NOT_SENT.get(status.Status, "it gives no known reason")
+            raise PullFailed(f"the PACS does not send: {words} (status {status.Status:04X})")
     return taken

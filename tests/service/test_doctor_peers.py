@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage, Verification
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)
 
 from service import checks_peers
 from service.at_once import at_once
@@ -200,3 +204,14 @@ def test_what_is_late_holds_nothing_up() -> None:
     assert at_once(tasks, 0.2, lambda index: f"late {index}") == ["a", "late 1", "c"]
     assert time.monotonic() - begun < 5
     stop.set()
+
+
+def test_a_pull_by_c_move_names_what_the_pacs_lacks() -> None:
+    def nobody(_: evt.Event) -> Iterator[Any]:
+        yield None, None
+
+    model = StudyRootQueryRetrieveInformationModelMove
+    with speaking([(evt.EVT_C_MOVE, nobody)], contexts=(model,)) as port:
+        peer = Peer(ae_title="PACS", host="127.0.0.1", port=port)
+        with pytest.raises(PullFailed, match=r"our AE title as a destination .*A801"):
+            DimsePacs("OARFLOW", peer, "move").fetch(Found("1.2", "1.3"), print)
