@@ -12,12 +12,14 @@ from datetime import datetime
 from app.arguments import parse
 from app.environment import configure_logging, prepare
 from app.signals import StopOnSignal
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application. argv: flags without the program's name. Returns the exit status."""
     started = time.monotonic()
+    outlive_readers()
     flags = parse(argv)
     try:
         prepare()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oarflow.configuration_codes import CONFIGURATION
+from oarflow.console import outlive_readers
 from oarflow.errors import REASONS, ExitStatus, Reason
 
 STOPPED = {"TIME_LIMIT": ExitStatus.TERMINATED}
@@ -64,4 +65,5 @@ def _table(rows: list[Entry]) -> str:
 
 
 if __name__ == "__main__":
+    outlive_readers()
     sys.stdout.write(page())

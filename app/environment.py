@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TextIO
 
 from oarflow.errors import ConfigurationError
+from oarflow.shown import shown
 
 LOGGER = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class _Discreet(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         if record.name.split(".")[0] not in OWN_LOGGERS:
             record.message = f"{record.filename}:{record.lineno}"
+        record.message = shown(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:  # noqa: N802

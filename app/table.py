@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app.codes import entries
 from oarflow.result import Result
+from oarflow.shown import shown
 from oarflow.structures import Status
 
 _STYLES = {
@@ -33,12 +34,12 @@ def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
         console.print(_organs(result))
     if result.refusal:
         refusal = result.refusal
-        console.print(f"[bold red]Refused: {refusal.code}[/] ({escape(refusal.detail)})")
+        console.print(f"[bold red]Refused: {refusal.code}[/] ({_plain(refusal.detail)})")
         console.print(f"{refusal.meaning} {refusal.remedy}")
         for reason in refusal.also:
-            console.print(f"Also: {reason.code} ({escape(reason.detail)})")
+            console.print(f"Also: {reason.code} ({_plain(reason.detail)})")
     if result.fault:
-        console.print(f"[bold red]Fault: {result.fault.kind}[/] {escape(result.fault.message)}")
+        console.print(f"[bold red]Fault: {result.fault.kind}[/] {_plain(result.fault.message)}")
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result.run.stages.items())
     console.print(
         f"{result.run.seconds:.1f} s ({stages}), {result.run.peak_memory_mb:.0f} MB, "
@@ -49,9 +50,9 @@ def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
 def print_trouble(result: Result, stream: TextIO = sys.stderr) -> None:
     """One line where no contours were written, nothing otherwise."""
     if result.refusal:
-        stream.write(f"oarflow: refused: {result.refusal.code} ({result.refusal.detail})\n")
+        stream.write(f"oarflow: refused: {result.refusal.code} ({shown(result.refusal.detail)})\n")
     if result.fault:
-        stream.write(f"oarflow: fault: {result.fault.kind} {result.fault.message}\n")
+        stream.write(f"oarflow: fault: {result.fault.kind} {shown(result.fault.message)}\n")
 
 
 def print_codes(stream: TextIO = sys.stdout) -> None:
@@ -78,8 +79,13 @@ def _organs(result: Result) -> Table:
         volume = f"{organ.volume_cc:.1f}" if organ.status.written else ""
         remarks = "; ".join((*organ.flags, *organ.notes))
         status = f"[{style}]{organ.status}[/]"
-        table.add_row(organ.name, status, volume, f"{organ.seconds:.1f}", escape(remarks))
+        table.add_row(_plain(organ.name), status, volume, f"{organ.seconds:.1f}", _plain(remarks))
     return table
+
+
+def _plain(text: str) -> str:
+    """Text of others: neither markup nor hidden characters."""
+    return escape(shown(text))
 
 
 def _console(stream: TextIO) -> Console:

@@ -21,6 +21,7 @@ from datasets.openkbp import convert, load_npz
 from datasets.references import write_references
 from datasets.report import Refused, survey, tables, text, write_report
 from datasets.resample import coarsened, resampled
+from oarflow.console import outlive_readers
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
@@ -30,6 +31,7 @@ LOGGER = logging.getLogger("datasets")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, or 1 where the data cannot be used (2: wrong flags)."""
+    outlive_readers()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     flags = _parser().parse_args(argv)
     try:

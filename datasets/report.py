@@ -17,6 +17,7 @@ from datasets.reading import each
 from oarflow.errors import Refusal
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
+from oarflow.shown import shown
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ def tables(
     return tuple(table for table in every if table.rows)
 
 
+def _text(text: str) -> str:
+    return html.escape(shown(text))
+
+
 def write_report(
     folder: Path, title: str, found: Sequence[CaseFacts], shown: Sequence[Table]
 ) -> None:
@@ -117,19 +122,19 @@ def page(title: str, shown: Iterable[Table]) -> str:
     """The report as one HTML file that needs nothing else."""
     parts = []
     for table in shown:
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.head)
+        head = "".join(f"<th>{_text(cell)}</th>" for cell in table.head)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n"
+            "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>\n"
             for row in table.rows
         )
         parts.append(
-            f"<h2>{html.escape(table.heading)}</h2>\n<table>\n<tr>{head}</tr>\n{rows}</table>\n"
-            + (f"<p>{html.escape(table.remark)}</p>\n" if table.remark else "")
+            f"<h2>{_text(table.heading)}</h2>\n<table>\n<tr>{head}</tr>\n{rows}</table>\n"
+            + (f"<p>{_text(table.remark)}</p>\n" if table.remark else "")
         )
     return (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>{html.escape(title)}</h1>\n" + "".join(parts) + "</html>\n"
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n"
+        f"<h1>{_text(title)}</h1>\n" + "".join(parts) + "</html>\n"
     )
 
 

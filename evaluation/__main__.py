@@ -21,6 +21,7 @@ from evaluation.commands import add_comparisons
 from evaluation.places import shared, shown, today
 from evaluation.plausibility_commands import add_plausibility
 from evaluation.tables import markdown, write_csv
+from oarflow.console import outlive_readers
 from oarflow.errors import Refusal
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns 0; 1 where it could not be done (2: wrong flags); 3 where it was done but for cases
     that could not be read.
     """
+    outlive_readers()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = _parser().parse_args(arguments)

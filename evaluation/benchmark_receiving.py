@@ -32,6 +32,8 @@ import psutil
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from oarflow.console import outlive_readers
+
 SERIES = Path("samples/openkbp_validation/ct")
 PAGE = Path("docs/results/benchmark-receiving.md")
 START_SECONDS = 120.0
@@ -405,6 +407,7 @@ def _version(name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and write the page."""
+    outlive_readers()
     parser = argparse.ArgumentParser(prog="benchmark_receiving", description=__doc__)
     parser.add_argument("--series", type=Path, default=SERIES, help=f"default: {SERIES}")
     parser.add_argument("--runs", type=int, default=7, help="rounds that count (default: 7)")

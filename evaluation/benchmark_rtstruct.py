@@ -26,6 +26,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from oarflow.console import outlive_readers
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance, run_time
@@ -315,6 +316,7 @@ def table(figures: list[Figures]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison and print it, as Markdown or JSON."""
+    outlive_readers()
     parser = argparse.ArgumentParser(prog="benchmark_rtstruct", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--environments", type=Path, default=Path(".venvs"))

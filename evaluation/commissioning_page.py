@@ -17,6 +17,7 @@ from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, Ta
 
 from evaluation.commissioning import WORDS, Decision, Measured, Record
 from oarflow.report.content import PURPOSE
+from oarflow.shown import finalize
 
 TITLE = "Commissioning record"
 
@@ -37,6 +38,7 @@ Rows = Sequence[Sequence[str]]
 def write_html(path: Path, record: Record) -> None:
     """One file that needs nothing else."""
     environment = Environment(
+        finalize=finalize,
         loader=PackageLoader("evaluation"),
         autoescape=True,
         undefined=StrictUndefined,

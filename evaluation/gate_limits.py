@@ -19,6 +19,7 @@ import numpy as np
 from datasets.as_dicom import write_ct
 from datasets.openkbp import OpenKbp
 from evaluation.application import ROOT
+from oarflow.console import outlive_readers
 from oarflow.errors import Refusal
 from oarflow.intake import read_volume
 from oarflow.intake.continuity import measure
@@ -147,6 +148,7 @@ def page(found: Measured) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the page."""
+    outlive_readers()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=PAGE)
     parser.add_argument("--without-networks", action="store_true")

@@ -19,6 +19,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
+from oarflow.console import outlive_readers
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance, derived_uid
@@ -174,6 +175,7 @@ def page(results: Sequence[RoundTrip], scan_count: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all scans; exit status 1 where an organ misses its limits."""
+    outlive_readers()
     parser = argparse.ArgumentParser(prog="python -m evaluation.rtstruct_roundtrip")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import oarflow
+from oarflow.console import outlive_readers
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
 from oarflow.structures import (
     Localization,
@@ -291,4 +292,5 @@ def _vector(values: Iterable[float]) -> Vector:
 
 
 if __name__ == "__main__":
+    outlive_readers()
     sys.stdout.write(json_schema())

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import oarflow
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus
 from service import commands, logs
 from service.settings import Settings, load_settings
@@ -23,6 +24,7 @@ INSTALL = "pip install '.[service]'"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. argv: without the program's name. Returns the exit status."""
+    outlive_readers()
     try:
         modules = _commands()
     except ModuleNotFoundError as error:

@@ -21,17 +21,14 @@ from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
-from service.commands.pull import pacs
 from service.database import Database
-from service.delivery.settings import DicomDestination, FolderDestination
 from service.execution.engine import Engine, EngineLost
 from service.execution.workspace import command
 from service.files import free_bytes, make_folder, write_safely
 from service.listener.receiver import MEGABYTE
-from service.listener.tls import client_context, server_context
+from service.listener.tls import server_context
 from service.pulling.dimse import echo
 from service.pulling.query import PullFailed
-from service.pulling.web import WebPacs
 from service.section import Peer
 from service.settings import Settings
 
@@ -261,57 +258,6 @@ def _scheduler(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def peers(settings: Settings) -> Iterator[Finding]:
-    """Every PACS and destination answers."""
-    title = settings.delivery.ae_title or settings.listener.ae_title
-    for name, source in settings.pull.items():
-        if source.peer is not None:
-            yield _peer(f"pull {name}", settings.listener.ae_title, source.peer)
-        else:
-            yield _web(f"pull {name}", pacs(name, source, settings))
-    for name, destination in settings.delivery.destinations.items():
-        subject = f"destination {name}"
-        if isinstance(destination, DicomDestination):
-            peer = Peer(
-                ae_title=destination.ae_title,
-                host=destination.host,
-                port=destination.port,
-                tls=destination.tls,
-            )
-            if peer.tls is not None:
-                load = partial(client_context, peer.tls)
-                yield from certificates(subject, peer.tls.certificate, load)
-            yield _peer(subject, title, peer)
-        elif isinstance(destination, FolderDestination):
-            usable = destination.path.is_dir() and os.access(destination.path, os.W_OK)
-            yield (
-                good(subject, f"{destination.path} can be written")
-                if usable
-                else bad(subject, f"{destination.path} cannot be written", "mount it; check rights")
-            )
-
-
-def _peer(subject: str, title: str, peer: Peer) -> Finding:
-    try:
-        echo(title, peer)
-    except (PullFailed, ConfigurationError) as error:
-        return bad(
-            subject,
-            str(error),
-            f"ask its administrator whether {title} is known there with this machine's address",
-        )
-    return good(subject, f"{peer.ae_title} answers to C-ECHO")
-
-
-def _web(subject: str, place: object) -> Finding:
-    assert isinstance(place, WebPacs)
-    try:
-        place.echo()
-    except PullFailed as error:
-        return bad(subject, str(error), "check url, ca, certificate and token")
-    return good(subject, "the DICOMweb service answers")
-
-
 def memory(settings: Settings) -> Iterator[Finding]:
     """The jobs that run at once fit into memory."""
     limit = settings.execution.memory_limit_mb
@@ -330,4 +276,4 @@ def memory(settings: Settings) -> Iterator[Finding]:
         yield good("memory", f"{needs} of {has} MB may be used by jobs")
 
 
-CHECKS: tuple[Check, ...] = (storage, database, listener, application, memory, peers)
+CHECKS: tuple[Check, ...] = (storage, database, listener, application, memory)

@@ -1,15 +1,13 @@
-"""What `doctor` looks at beside the node's core: page, alarm, DICOMweb, application's settings."""
+"""What `doctor` looks at beside the node's core: the page, and the application's settings."""
 
 from __future__ import annotations
 
-import smtplib
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import yaml
@@ -19,13 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.checks import Check, Finding, Mark, bad, certificates, good, not_had
 from service.database import Database
 from service.database.models import User
-from service.delivery.alarm import log_in
-from service.delivery.settings import DicomWebDestination, Mail
-from service.delivery.stow import StowTransport
 from service.listener.tls import server_context
 from service.settings import Settings
-
-TIMEOUT_SECONDS = 10.0
 
 WRITTEN_BY = {
     "SEG": "seg",
@@ -90,83 +83,6 @@ def _users(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def alarm(settings: Settings) -> Iterator[Finding]:
-    """Whom a dead letter is told: webhook and mail server answer. Nothing is sent."""
-    own = settings.delivery.alarm
-    if own.webhook is not None:
-        yield _webhook(own.webhook)
-    if own.mail is not None:
-        yield _mail(own.mail)
-    if own.webhook is None and own.mail is None and settings.delivery.destinations:
-        yield Finding(
-            "alarm",
-            Mark.DOUBTFUL,
-            "a dead letter is told by log, page and metrics alone",
-            "set delivery.alarm: a webhook, or mail",
-        )
-
-
-def _webhook(url: str) -> Finding:
-    """A look with HEAD: a POST would ring."""
-    where = urlsplit(url).hostname
-    try:
-        answer = httpx.head(url, timeout=TIMEOUT_SECONDS, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        kind = type(error).__name__
-        return bad(
-            "alarm", f"the webhook at {where} does not answer ({kind})", "check its URL and TLS"
-        )
-    if answer.status_code in (401, 403, 404, 410) or answer.status_code >= 500:
-        text = f"the webhook at {where} answers {answer.status_code} to HEAD"
-        return Finding("alarm", Mark.DOUBTFUL, text, "see that it takes a POST")
-    return good("alarm", f"the webhook at {where} answers")
-
-
-def _mail(mail: Mail) -> Finding:
-    where = f"{mail.host}:{mail.port}"
-    try:
-        with log_in(mail) as server:
-            server.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        said = error.strerror if isinstance(error, OSError) else None
-        return bad(
-            "alarm",
-            f"the mail server at {where}: {said or type(error).__name__}",
-            "check host, port, encryption, user and the password's file under delivery.alarm.mail",
-        )
-    return good("alarm", f"the mail server at {where} lets the node in")
-
-
-def dicomweb(settings: Settings) -> Iterator[Finding]:
-    """Every DICOMweb destination answers, and our secrets can be read."""
-    for name, destination in settings.delivery.destinations.items():
-        if isinstance(destination, DicomWebDestination):
-            yield _service(f"destination {name}", destination)
-
-
-def _service(subject: str, destination: DicomWebDestination) -> Finding:
-    try:
-        status = StowTransport(destination).ask()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        kind = type(error).__name__
-        return bad(subject, f"the service does not answer ({kind})", "check url, ca and the way")
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or type(error).__name__
-        return bad(
-            subject,
-            f"our certificates or secrets cannot be read: {said}",
-            "check the files of ca, certificate, key, token and password, and the rights to them",
-        )
-    if status in (401, 403):
-        return bad(subject, f"the service turns us away ({status})", "check token, or user")
-    if status >= 500 and status != 501:
-        return bad(subject, f"the service answers {status}", "ask its administrator")
-    if status >= 300:
-        text = f"it answers {status} to a search: it may take objects all the same"
-        return Finding(subject, Mark.DOUBTFUL, text, "check that `/studies` follows the url")
-    return good(subject, "the DICOMweb service answers")
-
-
 def outputs(settings: Settings) -> Iterator[Finding]:
     """The application's settings can be read, and ask for what the destinations want."""
     path = settings.execution.config
@@ -224,4 +140,4 @@ def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[Findin
             yield Finding(subject, Mark.DOUBTFUL, text, remedy)
 
 
-CHECKS_BESIDE: tuple[Check, ...] = (outputs, web, dicomweb, alarm)
+CHECKS_BESIDE: tuple[Check, ...] = (outputs, web)

@@ -24,6 +24,8 @@ SERVICE_KNOWS = {
     "oarflow",
     "oarflow.result",
     "oarflow.errors",
+    "oarflow.console",
+    "oarflow.shown",
     "oarflow.intake.headers",
     "oarflow.intake.elements",
 }

@@ -14,12 +14,14 @@ warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
 
 import torch  # noqa: E402
 
+from oarflow.console import outlive_readers  # noqa: E402
 from oarflow.errors import ConfigurationError, Refusal  # noqa: E402
 from training.command_line import check_device, parser  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 2 where the arguments are wrong."""
+    outlive_readers()
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)

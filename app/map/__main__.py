@@ -15,11 +15,13 @@ from app.map.readers import readers
 from app.map.report import as_document, as_text
 from app.map.targets import open_target
 from app.paths import BESIDE
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0; 1 where a requirement is not met; 2 where a file cannot be used."""
+    outlive_readers()
     flags = _parse(argv)
     try:
         if flags.command == "manifests":

@@ -19,6 +19,7 @@ from oarflow.geometry import FloatArray
 from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
 from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
 from oarflow.report.strips import WINDOWS, jpeg, make_strips
+from oarflow.shown import finalize, shown
 
 COMPARISON_WARNING = "May be AI-generated, unapproved"
 """In place of the warning where one of two sources may be a person."""
@@ -95,6 +96,7 @@ def _render(
         loader=PackageLoader("oarflow.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -160,7 +162,7 @@ def _viewer(scene: Scene, warning: str) -> dict[str, Any]:
 def _roi(outline: Outline) -> dict[str, Any]:
     return {
         "number": outline.number,
-        "name": outline.name,
+        "name": shown(outline.name),
         "colour": list(outline.colour),
         "rings": {k: [_steps(ring) for ring in rings] for k, rings in outline.rings.items()},
     }

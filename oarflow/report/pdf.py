@@ -25,6 +25,7 @@ from reportlab.platypus import Table as Grid
 
 from oarflow.report.content import PURPOSE, WARNING, Report, Row, Table
 from oarflow.report.strips import Strip, Tile
+from oarflow.shown import shown
 
 MARGIN = 15 * mm
 _WIDTH = A4[0] - 2 * MARGIN
@@ -148,7 +149,7 @@ def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
 
 def _plain(text: str) -> str:
     """Text as a paragraph takes it: no mark-up, and only what the built-in fonts can show."""
-    return escape(text.encode("cp1252", "replace").decode("cp1252"))
+    return escape(shown(text, keep="\n").encode("cp1252", "replace").decode("cp1252"))
 
 
 class _Tiles(Flowable):

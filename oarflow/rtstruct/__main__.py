@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.lint import RULES, Finding, Severity, images_below, lint
 from oarflow.rtstruct.lint.table import findings_page
 from oarflow.rtstruct.profile import load_profile, profile_names
+from oarflow.shown import shown
 
 CLEAN, FOUND, USAGE, UNREADABLE = 0, 1, 2, 3
 
@@ -24,6 +26,7 @@ EPILOG = """exit status:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    outlive_readers()
     parser = argparse.ArgumentParser(prog="python -m oarflow.rtstruct")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
@@ -105,7 +108,7 @@ def _as_text(findings: Sequence[Finding]) -> str:
         return "Nothing found.\n"
     lines = []
     for finding in findings:
-        where = f": {finding.where}" if finding.where else ""
+        where = f": {shown(finding.where)}" if finding.where else ""
         lines.append(f"{finding.severity.value.upper()} {finding.rule} ({finding.count}){where}")
         lines.append(f"    {RULES[finding.rule].meaning}")
         lines.append(f"    {RULES[finding.rule].remedy}")

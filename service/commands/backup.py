@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from pathlib import Path
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from service.audit import Action, Person, record
+from service.audit import Action, at_the_keyboard, record
 from service.backup import back_up
 from service.opening import opened
 from service.settings import Settings
@@ -31,7 +30,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         raise ConfigurationError("BACK_UP", f"{target} exists")
     with opened(settings) as database:
         with database.write() as session:
-            record(session, Person(getpass.getuser(), "command line"), Action.BACK_UP)
+            record(session, at_the_keyboard(), Action.BACK_UP)
         try:
             made = back_up(database, root, target)
         except OSError as error:

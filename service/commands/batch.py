@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.shown import shown
 from service.batch import AT_REST, Batch, Line, own_settings
 from service.batch_files import Tally
 from service.database import Database
@@ -127,5 +129,5 @@ def _print(lines: Sequence[Line]) -> None:
         table.add_column(name, justify="right" if name == "slices" else "left", overflow="fold")
     for line in lines:
         reason = "; ".join(part for part in (line.reason, line.marked) if part)
-        table.add_row(line.folder or "-", str(line.slices), str(line.state), reason)
+        table.add_row(line.folder or "-", str(line.slices), str(line.state), escape(shown(reason)))
     Console(file=sys.stdout).print(table)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 from oarflow.errors import ExitStatus
-from service.checks import CHECKS, Mark, bad
+from oarflow.shown import shown
+from service.checks import CHECKS, Check, Finding, Mark, bad
 from service.checks_beside import CHECKS_BESIDE
+from service.checks_peers import CHECKS_PEERS
 from service.listener.server import quiet_libraries
 from service.settings import Settings
 
@@ -19,18 +22,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
-    """Print a line for each finding. Returns 1 where something will not work."""
+    """Print a line for each finding as it comes. Returns 1 where something will not work."""
     quiet_libraries()
-    findings = []
-    for check in (*CHECKS, *CHECKS_BESIDE):
-        try:
-            findings += list(check(settings))
-        except Exception as error:  # the other checks still help
-            findings.append(
-                bad(check.__name__, f"the check itself failed ({type(error).__name__})", "")
+    wrong = False
+    for check in (*CHECKS, *CHECKS_BESIDE, *CHECKS_PEERS):
+        for finding in _look(check, settings):
+            remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
+            sys.stdout.write(
+                f"{finding.mark:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
             )
-    for finding in findings:
-        remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
-        sys.stdout.write(f"{finding.mark:<9} {finding.subject}: {finding.text}{remedy}\n")
-    wrong = any(finding.mark is Mark.BAD for finding in findings)
+            wrong = wrong or finding.mark is Mark.BAD
+        sys.stdout.flush()
     return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN
+
+
+def _look(check: Check, settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from check(settings)
+    except Exception as error:  # the other checks still help
+        yield bad(check.__name__, f"the check itself failed ({type(error).__name__})", "")

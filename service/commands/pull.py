@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to ask for."""
     parser.add_argument("source", help="a name of the section `pull`")
     parser.add_argument("--accession", default="", metavar="NUMBER")
-    parser.add_argument("--date", default="", metavar="YYYYMMDD[-YYYYMMDD]")
+    parser.add_argument(
+        "--date",
+        default="",
+        metavar="YYYYMMDD[-YYYYMMDD]",
+        help="of the study: a day, or a range, of which one end may be open "
+        "(--date=-YYYYMMDD: up to that day)",
+    )
     parser.add_argument("--study", default="", metavar="UID")
 
 

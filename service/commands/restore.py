@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from pathlib import Path
 
 from oarflow.errors import ExitStatus
-from service.audit import Action, Person, record
+from service.audit import Action, at_the_keyboard, record
 from service.backup import restore
 from service.files import make_folder
 from service.node import lock
@@ -33,7 +32,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         with opened(settings) as database:
             done = restore(flags.archive, database, root)
             with database.write() as session:
-                record(session, Person(getpass.getuser(), "command line"), Action.RESTORE)
+                record(session, at_the_keyboard(), Action.RESTORE)
     finally:
         os.close(held)
     gone = f", {done.missing} instances without their file" if done.missing else ""

@@ -92,9 +92,12 @@ def _mail(mail: Mail, alarm: Alarm) -> bool:
     return True
 
 
-def log_in(mail: Mail) -> smtplib.SMTP:
-    """A session with the server, to be closed. Raises OSError, SMTPException."""
-    server = _server(mail)
+def log_in(mail: Mail, seconds: float = TIMEOUT_SECONDS) -> smtplib.SMTP:
+    """A session with the server, to be closed. Raises OSError, SMTPException.
+
+    seconds: how long the server may be silent.
+    """
+    server = _server(mail, seconds)
     try:
         if mail.user is not None and mail.password is not None:
             server.login(mail.user, mail.password.read_text(encoding="utf-8").strip())
@@ -104,11 +107,11 @@ def log_in(mail: Mail) -> smtplib.SMTP:
     return server
 
 
-def _server(mail: Mail) -> smtplib.SMTP:
+def _server(mail: Mail, seconds: float) -> smtplib.SMTP:
     if mail.encryption == "tls":
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=TIMEOUT_SECONDS, context=context)
-    server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT_SECONDS)
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=seconds, context=context)
+    server = smtplib.SMTP(mail.host, mail.port, timeout=seconds)
     if mail.encryption == "starttls":
         server.starttls(context=ssl.create_default_context())
     return server

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.database import deliveries
 from service.database.deliveries import Way
-from service.database.models import Delivery, Job, now
+from service.database.models import Delivery, Job, Step, now
 from service.delivery import commitment, refusal
 from service.delivery.dicom import Asking, DicomTransport
 from service.delivery.folder import FolderTransport
@@ -130,11 +130,25 @@ class Attempt:
         """At once, so that a crash right after does not send it twice."""
         if outcome.verdict is not Verdict.STORED:
             return
+        if outcome.warned:
+            self._warn(parcels, outcome)
         sha256 = next(parcel.sha256 for parcel in parcels if parcel.key == outcome.key)
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is not None:
                 deliveries.stored(session, delivery, outcome.key, sha256)
+
+    def _warn(self, parcels: tuple[Parcel, ...], outcome: Outcome) -> None:
+        """The peer has the object otherwise than as it was sent: a step of the job says so."""
+        kind = next(parcel.kind for parcel in parcels if parcel.key == outcome.key)
+        with self._database.write() as session:
+            delivery = deliveries.claimed(session, self._id, self._token)
+            if delivery is None:
+                return
+            job = delivery.job
+            words = f"{delivery.destination}: {kind} {outcome.reason}"
+            session.add(Step(job=job, before=job.state, after=job.state, reason=words))
+            logger.warning("job %s to %s", job.key, words)
 
     def _conclude(self, outcomes: list[Outcome], asked: bool, destination: Destination) -> None:
         failed = [outcome for outcome in outcomes if outcome.verdict is not Verdict.STORED]
@@ -149,8 +163,9 @@ class Attempt:
                 deliveries.await_report(session, delivery, until)
             else:
                 kept = delivery.commitment == "kept"
-                words = deliveries.KEPT if kept else "delivered"
-                deliveries.settle(session, delivery, Way.DELIVERED, words)
+                words = [deliveries.KEPT if kept else "delivered"]
+                words += sorted({outcome.reason for outcome in outcomes if outcome.warned})
+                deliveries.settle(session, delivery, Way.DELIVERED, "; ".join(words))
 
     def _wait(self, session: Session, delivery: Delivery, failed: list[Outcome]) -> None:
         lasting = [outcome for outcome in failed if outcome.verdict is Verdict.REFUSED]

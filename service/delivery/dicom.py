@@ -17,6 +17,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 from service.delivery import commitment
 from service.delivery.parcel import Outcome, Parcel, Verdict
 from service.delivery.settings import DicomDestination
+from service.delivery.statuses import of_status
 from service.requesting import associate
 from service.section import ClientTls
 
@@ -33,6 +34,7 @@ Reported = Callable[[commitment.Report], None]
 class _Answer:
     verdict: Verdict
     reason: str
+    warned: bool = False
 
 
 def client_context(tls: ClientTls) -> ssl.SSLContext:
@@ -88,7 +90,7 @@ class DicomTransport:
                 answer = call.store(parcel)
                 if answer.verdict is Verdict.STORED:
                     there.append(parcel)
-                yield Outcome(parcel.key, answer.verdict, answer.reason)
+                yield Outcome(parcel.key, answer.verdict, answer.reason, answer.warned)
             if asking and there and call.commits:
                 self.asked = call.commit(there, asking.transaction_uid)
         finally:
@@ -144,15 +146,18 @@ class _Call:
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
         if self._reported is not None:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
-        association = associate(
-            self._ae,
-            self._to.host,
-            self._to.port,
-            ae_title=self._to.ae_title,
-            handlers=handlers,
-            max_pdu=MAX_PDU,
-            tls_args=tls,
-        )
+        try:
+            association = associate(
+                self._ae,
+                self._to.host,
+                self._to.port,
+                ae_title=self._to.ae_title,
+                handlers=handlers,
+                max_pdu=MAX_PDU,
+                tls_args=tls,
+            )
+        except OSError:
+            return _Answer(Verdict.UNREACHABLE, f"the name {self._to.host} is not known here")
         if association.is_established:
             self._association = association
             return None
@@ -231,14 +236,5 @@ def _answer_of(status: Dataset) -> _Answer:
     code = status.get("Status")
     if code is None:
         return _Answer(Verdict.UNREACHABLE, "the peer fell silent or dropped the association")
-    code = int(code)
-    words = f"status {code:04X}"
-    if code == 0x0000:
-        return _Answer(Verdict.STORED, "stored")
-    if code == 0x0111:
-        return _Answer(Verdict.STORED, "was there already (duplicate SOP instance)")
-    if code in (0x0001, 0x0107, 0x0116) or code >> 12 == 0xB:
-        return _Answer(Verdict.STORED, f"stored with a warning ({words})")
-    if code >> 8 == 0xA7:
-        return _Answer(Verdict.UNREACHABLE, f"the peer is out of resources ({words})")
-    return _Answer(Verdict.REFUSED, f"the peer refuses the object ({words})")
+    meaning = of_status(int(code))
+    return _Answer(meaning.verdict, meaning.words, meaning.warned)

@@ -51,11 +51,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the attempt at one object ended. reason: in words, nothing of the patient."""
+    """How the attempt at one object ended. reason: in words, nothing of the patient.
+
+    warned: it is stored, but the reason is one that a person must know.
+    """
 
     key: str
     verdict: Verdict
     reason: str
+    warned: bool = False
 
 
 class Transport(Protocol):

@@ -17,6 +17,7 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
 import oarflow
 from oarflow.errors import REASONS, Code
+from oarflow.shown import shown
 
 COPIED = (
     "PatientName",
@@ -118,4 +119,4 @@ def reason_page(study: RefusedStudy) -> bytes:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return shown(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -12,11 +12,11 @@ import httpx
 
 from service.delivery.parcel import Outcome, Parcel, Verdict
 from service.delivery.settings import DicomWebDestination
+from service.delivery.statuses import Meaning, of_failure, of_warning
 
 REFERENCED, FAILED = "00081199", "00081198"
 """Sequences of the response: what was stored, and what was not."""
-SOP_INSTANCE, FAILURE_REASON = "00081155", "00081197"
-OUT_OF_RESOURCES = 0xA700
+SOP_INSTANCE, FAILURE_REASON, WARNING_REASON = "00081155", "00081197", "00081196"
 MAX_ANSWER = 1 << 20
 """Bytes of a response that are read."""
 LASTING = {400, 401, 403, 404, 405, 406, 413, 415, 422}
@@ -139,35 +139,42 @@ def judge(parcels: tuple[Parcel, ...], status: int, answer: Any) -> Iterator[Out
     if status in LASTING or not (200 <= status < 300 or status == 409):
         yield from _all(parcels, Verdict.REFUSED, f"the service refuses the request ({words})")
         return
-    stored = set(_uids(answer, REFERENCED))
-    failed = _uids(answer, FAILED)
+    stored = _uids(answer, REFERENCED, WARNING_REASON)
+    failed = _uids(answer, FAILED, FAILURE_REASON)
     for parcel in parcels:
         uid = str(parcel.sop_instance_uid)
-        if uid in stored:
-            yield Outcome(parcel.key, Verdict.STORED, f"stored ({words})")
-        elif uid in failed:
-            code = failed[uid]
-            busy = code & 0xFF00 == OUT_OF_RESOURCES
-            verdict = Verdict.UNREACHABLE if busy else Verdict.REFUSED
-            yield Outcome(parcel.key, verdict, f"the service did not store it (reason {code:04X})")
+        if uid in failed:
+            meaning = of_failure(failed[uid])
+        elif uid in stored:
+            meaning = of_warning(stored[uid])
         else:
-            reason = f"the service's answer does not say that it was stored ({words})"
-            yield Outcome(parcel.key, Verdict.UNREACHABLE, reason)
+            reason = "the service's answer does not say that it was stored"
+            meaning = Meaning(Verdict.UNREACHABLE, reason)
+        yield Outcome(parcel.key, meaning.verdict, f"{meaning.words}, {words}", meaning.warned)
 
 
-def _uids(answer: Any, sequence: str) -> dict[str, int]:
-    """SOP Instance UIDs of a sequence with their failure reasons, of DICOM JSON not trusted."""
-    found: dict[str, int] = {}
+def _uids(answer: Any, sequence: str, reason: str) -> dict[str, int | None]:
+    """SOP Instance UIDs of a sequence with their reasons, of DICOM JSON not trusted."""
+    found: dict[str, int | None] = {}
     if not isinstance(answer, Mapping):
         return found
     part = answer.get(sequence)
     items = part.get("Value") if isinstance(part, Mapping) else None
     for item in items if isinstance(items, list) else ():
         if isinstance(item, Mapping):
-            uid, reason = _first(item, SOP_INSTANCE), _first(item, FAILURE_REASON)
+            uid, code = _first(item, SOP_INSTANCE), _first(item, reason)
             if isinstance(uid, str):
-                found[uid] = reason if isinstance(reason, int) else 0
+                found[uid] = _code(code)
     return found
+
+
+def _code(value: Any) -> int | None:
+    """A reason as a number: some services write it as text."""
+    try:
+        code = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return code if 0 <= code <= 0xFFFF else None
 
 
 def _first(item: Mapping[str, Any], tag: str) -> Any:

@@ -12,10 +12,8 @@ from pydantic import ValidationError
 from oarflow.errors import ExitStatus
 from oarflow.result import FILE_NAME, Result
 from service.execution.order import End, Outcome
+from service.execution.reasons import RESULT_BYTES, reason_of
 from service.states import State
-
-RESULT_BYTES = 16 << 20
-"""More than any result.json has."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,8 @@ def conclude(outcome: Outcome, series_uid: str) -> Conclusion:
     if outcome.end is not End.EXITED:
         return _not_exited(outcome)
     status = outcome.exit_status
-    if status == ExitStatus.USAGE:
-        return Conclusion(
-            State.FAILED,
-            "the application says that its command or settings are wrong (exit status 2)",
-            status,
-        )
     if status not in (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED):
-        return Conclusion(
-            State.FAILED, f"the application failed (exit status {status})", status, again=True
-        )
+        return _failed(status, reason_of(Path(outcome.output)))
     try:
         result = prove(Path(outcome.output), series_uid)
         if result.exit_status != status:
@@ -60,6 +50,15 @@ def conclude(outcome: Outcome, series_uid: str) -> Conclusion:
         reason = f"exit status {status}, but its results cannot be used: {error}"
         return Conclusion(State.FAILED, reason, status, again=True)
     return _of_result(result)
+
+
+def _failed(status: int | None, said: str) -> Conclusion:
+    """said: the application's own reason, empty where it gives none."""
+    before = f"the application says {said}; it" if said else "the application"
+    if status == ExitStatus.USAGE:
+        words = f"{before} was stopped by a wrong command or settings (exit status 2)"
+        return Conclusion(State.FAILED, words, status)
+    return Conclusion(State.FAILED, f"{before} failed (exit status {status})", status, again=True)
 
 
 def _not_exited(outcome: Outcome) -> Conclusion:
@@ -79,7 +78,8 @@ def _of_result(result: Result) -> Conclusion:
     status = result.exit_status
     if result.refusal is not None:
         code = str(result.refusal.code)
-        reason = f"{code}: {result.refusal.meaning} {result.refusal.remedy}"
+        refusal = result.refusal
+        reason = f"{code}: {refusal.meaning} {refusal.remedy} ({refusal.detail})"
         return Conclusion(State.REFUSED, reason, status, code)
     written = sum(organ.status.written for organ in result.organs)
     reason = f"{written} of {len(result.organs)} organs are written"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,23 +24,55 @@ from service.listener.server import STORAGE_CLASSES, TRANSFER_SYNTAXES, quiet_li
 from service.listener.statuses import NotStored
 from service.listener.tls import client_context
 from service.pulling.query import Found, PullFailed, Query, Take, Taken
+from service.pulling.reach import Trouble, Unreached, probe, silent, why_not
 from service.requesting import associate
 from service.section import Peer
 
 LOGGER = logging.getLogger(__name__)
 
 PENDING = (0xFF00, 0xFF01)
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS, CONNECT_SECONDS = 60.0, 10.0
 
 
-def echo(ae_title: str, peer: Peer, timeout: float = 5.0) -> None:
-    """C-ECHO. Raises PullFailed with what is wrong, ConfigurationError for TLS."""
-    entity = _entity(ae_title, timeout)
+_WHY_NOT_SENT = {
+    0xA701: "it cannot count what matches",
+    0xA702: "it cannot make the transfers",
+    0xA801: "it does not know our AE title as a destination of C-MOVE",
+    0xA900: "it does not take the request's identifier",
+    0xFE00: "the transfer was cancelled",
+}
+"""Statuses of C-GET and C-MOVE (PS3.4 C.4.2 and C.4.3)."""
+
+
+def echo(ae_title: str, peer: Peer, seconds: float = 5.0) -> None:
+    """C-ECHO, all of it within so many seconds.
+
+    Raises Unreached with what is wrong, ConfigurationError for TLS.
+    """
+    begun = time.monotonic()
+
+    def waited() -> float:
+        return time.monotonic() - begun
+
+    def left() -> float:
+        return max(0.1, seconds - waited())
+
+    probe(peer, seconds)
+    entity = _entity(ae_title, left())
     entity.add_requested_context(Verification)
-    with _association(entity, peer) as association:
-        status = association.send_c_echo()
-        if not status or status.Status != 0:
-            raise PullFailed("it does not answer to C-ECHO")
+    association = _associate(entity, peer)
+    if not association.is_established:
+        raise why_not(association, peer, waited(), seconds)
+    association.acse_timeout = association.dimse_timeout = left()
+    status = association.send_c_echo().get("Status")
+    if status is None:
+        association.abort()
+        raise silent(peer, "C-ECHO", waited(), seconds)
+    association.acse_timeout = left()
+    association.release()
+    if status != 0:
+        said = f"{peer.ae_title} refuses C-ECHO (status {status:04X})"
+        raise Unreached(Trouble.DECLINED, said)
 
 
 class DimsePacs:
@@ -54,7 +87,7 @@ class DimsePacs:
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
         with _association(entity, self._peer) as association:
-            studies = [query.study_uid] if query.study_uid else _studies(association, query)
+            studies = [query.study_uid] if query.names_one else _studies(association, query)
             return [
                 found
                 for study_uid in studies
@@ -117,17 +150,16 @@ class DimsePacs:
 
 def _entity(ae_title: str, timeout: float = TIMEOUT_SECONDS) -> AE:
     entity = AE(ae_title=ae_title)
-    entity.connection_timeout = min(timeout, 10.0)
+    entity.connection_timeout = min(timeout, CONNECT_SECONDS)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = timeout
     return entity
 
 
-@contextmanager
-def _association(
+def _associate(
     entity: AE, peer: Peer, roles: list[Any] | None = None, handlers: Sequence[Any] = ()
-) -> Iterator[Association]:
+) -> Association:
     tls = None if peer.tls is None else (client_context(peer.tls), peer.host)
-    association = associate(
+    return associate(
         entity,
         peer.host,
         peer.port,
@@ -136,12 +168,24 @@ def _association(
         ext_neg=roles,
         tls_args=tls,
     )
+
+
+@contextmanager
+def _association(
+    entity: AE, peer: Peer, roles: list[Any] | None = None, handlers: Sequence[Any] = ()
+) -> Iterator[Association]:
+    """Raises Unreached where it does not come about."""
+    begun = time.monotonic()
+    try:
+        association = _associate(entity, peer, roles, handlers)
+    except OSError:  # a name that nobody knows
+        probe(peer, CONNECT_SECONDS)
+        raise
     if not association.is_established:
-        if association.is_rejected:
-            raise PullFailed(
-                f"{peer.ae_title} rejects the association: do both sides know the other's title?"
-            )
-        raise PullFailed(f"no association with {peer.ae_title} at {peer.host}:{peer.port}")
+        waited = time.monotonic() - begun
+        if not association.is_rejected:
+            probe(peer, CONNECT_SECONDS)
+        raise why_not(association, peer, waited, TIMEOUT_SECONDS)
     try:
         yield association
     finally:
@@ -158,7 +202,7 @@ def _level(level: str, study_uid: str, series_uid: str = "") -> Dataset:
 
 
 def _studies(association: Association, query: Query) -> list[str]:
-    identifier = _level("STUDY", "")
+    identifier = _level("STUDY", query.study_uid)
     identifier.AccessionNumber = query.accession_number
     identifier.StudyDate = query.date
     return [str(one.StudyInstanceUID) for one in _find(association, identifier)]
@@ -191,8 +235,12 @@ def _counted(responses: Iterator[tuple[Dataset, Dataset | None]]) -> Taken:
     for status, _ in responses:
         if not status:
             raise PullFailed("the PACS stopped answering")
-        taken.instances = int(status.get("NumberOfCompletedSuboperations", taken.instances) or 0)
+        if "NumberOfCompletedSuboperations" in status:
+            completed = int(status.NumberOfCompletedSuboperations or 0)
+            # Stored with a warning is stored.
+            taken.instances = completed + int(status.get("NumberOfWarningSuboperations", 0) or 0)
         taken.refused = int(status.get("NumberOfFailedSuboperations", taken.refused) or 0)
         if status.Status not in (0, 0xB000, *PENDING):
-            raise PullFailed(f"the PACS does not send (status {status.Status:04X})")
+            words = _WHY_NOT_SENT.get(status.Status, "it gives no known reason")
+            raise PullFailed(f"the PACS does not send: {words} (status {status.Status:04X})")
     return taken

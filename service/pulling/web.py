@@ -28,9 +28,15 @@ TIMEOUT_SECONDS = 60.0
 
 
 class WebPacs:
-    """A PACS by DICOMweb. name: what its instances are filed under, as a calling title."""
+    """A PACS by DICOMweb.
 
-    def __init__(self, name: str, settings: DicomWeb, ae_title: str) -> None:
+    name: what its instances are filed under, as a calling title. seconds: how long it may be
+    silent.
+    """
+
+    def __init__(
+        self, name: str, settings: DicomWeb, ae_title: str, seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         self._origin = Origin(name[:16], ae_title)
         session = requests.Session()
         session.verify = True if settings.ca is None else str(settings.ca)
@@ -39,7 +45,7 @@ class WebPacs:
         words = _signing_in(settings)
         if words is not None:
             session.auth = _SignIn(words)
-        self._client: Any = DICOMwebClient(settings.url, session=session, timeout=TIMEOUT_SECONDS)
+        self._client: Any = DICOMwebClient(settings.url, session=session, timeout=seconds)
 
     def echo(self) -> None:
         """Whether it answers a search. Raises PullFailed."""
@@ -51,7 +57,7 @@ class WebPacs:
     def find(self, query: Query) -> list[Found]:
         """Series of the modalities asked for. Raises PullFailed."""
         try:
-            studies = [query.study_uid] if query.study_uid else self._studies(query)
+            studies = [query.study_uid] if query.names_one else self._studies(query)
             return [
                 found
                 for study_uid in studies
@@ -62,7 +68,11 @@ class WebPacs:
             raise PullFailed(_why(error)) from error
 
     def _studies(self, query: Query) -> list[str]:
-        asked = {"AccessionNumber": query.accession_number, "StudyDate": query.date}
+        asked = {
+            "AccessionNumber": query.accession_number,
+            "StudyDate": query.date,
+            "StudyInstanceUID": query.study_uid,
+        }
         filters = {key: value for key, value in asked.items() if value}
         answers = self._client.search_for_studies(search_filters=filters, get_remaining=True)
         return [str(_dataset(answer).StudyInstanceUID) for answer in answers]

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
+from oarflow.shown import finalize
 from service.audit import Person
 from service.database import jobs
 from service.database.models import Job
@@ -90,7 +91,7 @@ def address_of(request: Request) -> str:
 
 def job_of(session: Session, key: str) -> Job:
     """The job of an address. Raises HTTPException 404."""
-    job = jobs.by_key(session, key)
+    job = jobs.by_key(session, key) if key.isalnum() else None
     if job is None:
         raise HTTPException(404, "There is no such study.")
     return job
@@ -100,6 +101,7 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=finalize,
     trim_blocks=True,
     lstrip_blocks=True,
 )

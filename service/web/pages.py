@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from sqlalchemy import select
 
+from oarflow.shown import escaped, hidden
 from service.audit import Action, record
 from service.database.models import AuditEntry, Job
 from service.states import State
@@ -23,7 +24,7 @@ from service.web.access import (
     signed_in,
     watching,
 )
-from service.web.protection import REPORT_POLICY
+from service.web.protection import REPORT_POLICY, REPORT_SANDBOX
 from service.web.sessions import SignedIn
 
 MAX_WATCHED = 500
@@ -54,7 +55,16 @@ def search(
     number: Annotated[int, Form()] = 1,
 ) -> Response:
     """What fits. Posted, since what one looks for is a patient's and stays out of addresses."""
-    return _list(request, who, state=_state(state), number=number, term=term.strip())
+    return _list(request, who, state=_state(state), number=number, term=_term(term))
+
+
+def _term(text: str) -> str:
+    """What is looked for. Raises HTTPException for what a database would cut or never find."""
+    found = hidden(text.strip())
+    if found:
+        words = f"The search holds an invisible character ({escaped(found[0])}): type it again."
+        raise HTTPException(422, words)
+    return text.strip()
 
 
 def _state(text: str) -> State | None:
@@ -85,7 +95,7 @@ def live(
     request: Request, _: Annotated[SignedIn, Depends(watching)], keys: str = ""
 ) -> JSONResponse:
     """States of jobs that a page shows already; nothing of any patient."""
-    wanted = keys.split(",")[:MAX_WATCHED]
+    wanted = [key for key in keys.split(",")[:MAX_WATCHED] if key.isalnum()]
     context = context_of(request)
     with context.database.read() as session:
         found = session.scalars(select(Job).where(Job.key.in_(wanted)))
@@ -117,7 +127,7 @@ def show_report(
         job = job_of(session, key)
         if views.report_file(job, context.settings.storage.root, "html") is None:
             raise HTTPException(404, "There is no report.")
-        return page("report", who, key=key)
+        return page("report", who, key=key, sandbox=REPORT_SANDBOX)
 
 
 @router.get("/studies/{key}/report.{kind}")

@@ -28,8 +28,12 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+REPORT_SANDBOX = "allow-scripts allow-forms allow-downloads allow-modals"
+"""What the report may do in its frame. Saving a review takes forms and downloads, although the form
+is sent nowhere (`form-action 'none'`); asking who leaves an unsaved one takes modals."""
+
 REPORT_POLICY = (
-    "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
+    f"sandbox {REPORT_SANDBOX}; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )

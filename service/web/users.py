@@ -33,33 +33,47 @@ def find(session: Session, name: str) -> User | None:
     return session.scalar(select(User).where(User.name == name))
 
 
-def put(session: Session, name: str, password: str, role: Role, by: Person) -> User:
-    """Add a user, or give one a new password and role. Sign-ins with the old one end.
+def put(session: Session, name: str, password: str, role: Role | None, by: Person) -> User:
+    """Add a user, or give one a new password. Sign-ins with the old one end.
 
+    role: None: a user that is known keeps theirs, a new one is a viewer. Who is disabled stays so.
     Raises ValueError where the name or the password is not accepted.
     """
     if not NAME.fullmatch(name):
         raise ValueError("a user's name has small letters, digits, dots, _ and - only")
     user = find(session, name)
     if user is None:
-        user = User(name=name, password_hash="", role=role.value)
+        user = User(name=name, password_hash="", role=Role.VIEWER.value, disabled=False)
         session.add(user)
     user.password_hash = hash_password(password)
-    user.role, user.disabled, user.failures, user.locked_until = role.value, False, 0, None
+    user.failures, user.locked_until = 0, None
+    if role is not None:
+        user.role = role.value
     session.flush()
     end_sessions(session, user)
-    record(session, by, Action.USER, name, role=role.value, change="password and role")
+    change = "password" if role is None else "password and role"
+    record(session, by, Action.USER, name, role=user.role, change=change)
     return user
 
 
-def disable(session: Session, name: str, by: Person) -> None:
+def disable(session: Session, name: str, by: Person) -> User:
     """Let a user sign in no more; sign-ins end at once. Raises LookupError."""
+    return _let_in(session, name, by, disabled=True)
+
+
+def enable(session: Session, name: str, by: Person) -> User:
+    """Let a user that was disabled sign in again. Raises LookupError."""
+    return _let_in(session, name, by, disabled=False)
+
+
+def _let_in(session: Session, name: str, by: Person, *, disabled: bool) -> User:
     user = find(session, name)
     if user is None:
         raise LookupError(f"there is no user {name!r}")
-    user.disabled = True
+    user.disabled = disabled
     end_sessions(session, user)
-    record(session, by, Action.USER, name, change="disabled")
+    record(session, by, Action.USER, name, change="disabled" if disabled else "enabled")
+    return user
 
 
 def end_sessions(session: Session, user: User) -> None:
@@ -72,7 +86,7 @@ def check(session: Session, name: str, password: str) -> User | None:
 
     Counts: wrong passwords in a row lock a user out for a growing time.
     """
-    user = find(session, name)
+    user = find(session, name) if NAME.fullmatch(name) else None
     known = user is not None and not user.disabled
     correct = right(password, user.password_hash if user is not None and known else None)
     if user is None or not known:

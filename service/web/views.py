@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from oarflow import result
 from oarflow.errors import REASONS, Code
+from oarflow.shown import shown
 from service.database import jobs
 from service.database.deliveries import OPEN
 from service.database.models import Delivery, Job, Series, Step, Study
@@ -96,7 +97,13 @@ def live(job: Job) -> Live:
         # What is delivered is the reason: nobody must take it for contours.
         state = f"refused, reason {state}"
     return Live(
-        job.key, state, job.state_at.isoformat(), MEANINGS[job.state], job.reason, share, doing
+        job.key,
+        state,
+        job.state_at.isoformat(),
+        MEANINGS[job.state],
+        shown(job.reason),
+        share,
+        shown(doing),
     )
 
 

@@ -1,10 +1,10 @@
 """An application that honours the command line, fast: what it does is asked for by a file.
 
 `fake_application.py -i IN -o OUT -m MODELS ...`. MODELS/behaviour.json, if there is one, says:
-{"do": "write" | "fault" | "refuse" | "hold" | "hang" | "eat" | "crash" | "forge", "seconds": 0.1,
-"times": how often, after which it writes}. Its output is a small file that depends on IN and
-SOURCE_DATE_EPOCH alone, as the application's does. It imports the standard library only, to be
-quick; that its result.json is valid, the node itself checks.
+{"do": "write" | "fault" | "fault that is told" | "usage" | "refuse" | "hold" | "hang" | "eat" |
+"crash" | "forge", "seconds": 0.1, "times": how often, after which it writes}. Its output is a small
+file that depends on IN and SOURCE_DATE_EPOCH alone, as the application's does. It imports the
+standard library only, to be quick; that its result.json is valid, the node itself checks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-WRITTEN, FAULT, REFUSED, HELD = 0, 1, 3, 4
+WRITTEN, FAULT, USAGE, REFUSED, HELD = 0, 1, 2, 3, 4
 
 
 def main(argv: list[str]) -> int:
@@ -47,6 +47,13 @@ def _finish(kind: str, folder: Path, out: Path) -> int:
     if kind == "fault":
         sys.stderr.write("something is wrong\n")
         return _write(out, FAULT)
+    if kind == "fault that is told":
+        sys.stderr.write("SECRET^NAME in a library's words\n")
+        message = "the self-check found:\n Larynx: contours\u202e shifted"
+        return _write(out, FAULT, fault={"kind": "FAULT", "message": message})
+    if kind == "usage":
+        sys.stderr.write("SECRET^NAME\noarflow: NO_MODELS: models x is no folder (-m)\n")
+        return USAGE
     if kind == "refuse":
         refusal = {
             "code": "WRONG_ANATOMY",

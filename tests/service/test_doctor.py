@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service import checks, checks_beside
+from service import checks, checks_beside, checks_peers
 from service.checks import Finding, Mark
 from service.database import Database
 from service.database.models import User
@@ -106,7 +106,7 @@ def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
 def test_a_dicomweb_destination_is_asked(tmp_path: Path, status: int, mark: Mark) -> None:
     with answering(status) as url:
         settings = going_to(tmp_path, kind="dicomweb", url=url)
-        assert only(settings, checks_beside.dicomweb, "destination there").mark is mark
+        assert only(settings, checks_peers.peers, "destination there").mark is mark
 
 
 def going_to(tmp_path: Path, **destination: Any) -> Settings:
@@ -116,11 +116,11 @@ def going_to(tmp_path: Path, **destination: Any) -> Settings:
 def test_a_dicomweb_destination_that_is_away_and_a_secret_that_is_gone(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     finding = only(
-        going_to(tmp_path, kind="dicomweb", url=url), checks_beside.dicomweb, "destination there"
+        going_to(tmp_path, kind="dicomweb", url=url), checks_peers.peers, "destination there"
     )
     assert (finding.mark, "does not answer" in finding.text) == (Mark.BAD, True)
     settings = going_to(tmp_path, kind="dicomweb", url=url, token="/nowhere")
-    finding = only(settings, checks_beside.dicomweb, "destination there")
+    finding = only(settings, checks_peers.peers, "destination there")
     assert "cannot be read: No such file" in finding.text
 
 
@@ -128,13 +128,13 @@ def test_an_alarm_that_nobody_would_hear(tmp_path: Path) -> None:
     mail = {"host": "127.0.0.1", "port": free_port(), "sender": "a@b", "to": ["c@d"]}
     webhook = f"http://127.0.0.1:{free_port()}/alarm"
     settings = settings_at(tmp_path, delivery={"alarm": {"mail": mail, "webhook": webhook}})
-    findings = list(checks_beside.alarm(settings))
+    findings = list(checks_peers.alarm(settings))
     assert [one.mark for one in findings] == [Mark.BAD, Mark.BAD]
     with answering(405) as url:
         settings = settings_at(tmp_path, delivery={"alarm": {"webhook": url}})
-        assert only(settings, checks_beside.alarm, "alarm").mark is Mark.GOOD
+        assert only(settings, checks_peers.alarm, "alarm").mark is Mark.GOOD
     share = going_to(tmp_path, kind="folder", path=str(tmp_path))
-    assert only(share, checks_beside.alarm, "alarm").mark is Mark.DOUBTFUL
+    assert only(share, checks_peers.alarm, "alarm").mark is Mark.DOUBTFUL
 
 
 @pytest.mark.parametrize(

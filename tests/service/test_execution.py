@@ -14,8 +14,10 @@ from typing import Any
 import psutil
 import pytest
 from pydicom.uid import UID
+from sqlalchemy import select
 
 from service.database import jobs, leases
+from service.database.models import AlarmEntry
 from service.execution import workspace
 from service.execution.executor import Executor
 from service.execution.order import STOP, End, Order, Outcome
@@ -90,6 +92,21 @@ def test_a_run_is_written_and_taken_over(shop: Shop) -> None:
     ("behaviour", "state", "runs", "reason"),
     [
         ("fault", State.FAILED, 3, "the application failed (exit status 1), 3 times"),
+        (
+            "fault that is told",
+            State.FAILED,
+            3,
+            "the application says FAULT: the self-check found: Larynx: contours\\u202e shifted; "
+            "it failed (exit status 1), 3 times",
+        ),
+        (
+            "usage",
+            State.FAILED,
+            1,
+            "the application says NO_MODELS: models x is no folder (-m); "
+            "it was stopped by a wrong command or settings (exit status 2)",
+        ),
+        ("refuse", State.REFUSED, 1, "no head in it"),
         ("refuse", State.REFUSED, 1, "WRONG_ANATOMY: Head and neck were not found in the scan"),
         ("hold", State.HELD, 1, "1 of 1 organs are written; one is doubtful"),
         ("crash", State.FAILED, 3, "the application was killed (signal 11), 3 times"),
@@ -109,6 +126,10 @@ def test_exit_statuses_decide_the_state(
     job = shop.bench.job()
     assert job.state is state
     assert reason in job.reason
+    assert "SECRET" not in job.reason
+    with shop.bench.database.read() as session:
+        told = [entry.reason for entry in session.scalars(select(AlarmEntry))]
+    assert told == ([job.reason] if state in (State.FAILED, State.HELD) else [])
     assert len(shop.bench.runs()) == runs
     if state is not State.HELD:
         assert not list(shop.bench.settings.storage.root.glob("jobs/*/*/out-*/*.dcm"))

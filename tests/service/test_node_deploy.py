@@ -243,6 +243,18 @@ def test_a_sample_lets_single_addresses_in(sample: Path) -> None:
             assert ipaddress.ip_network(network).num_addresses == 1
 
 
+def test_nothing_that_doctor_waits_for_keeps_the_node_from_starting() -> None:
+    """systemd gives up a start after 90 s, and takes an ExecStartPre without - at its word."""
+    unit = (NODE / "systemd" / "oarflow-node.service").read_text()
+    (line,) = re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE)
+    found = re.match(
+        r"-/usr/bin/timeout --kill-after=(\d+) (\d+) \S+/python -m service doctor$", line
+    )
+    assert found is not None
+    assert int(found[1]) + int(found[2]) < 90
+    assert "TimeoutStartSec=infinity" in unit.splitlines()
+
+
 def test_the_unit_lets_the_node_write_where_its_sample_delivers() -> None:
     unit = (NODE / "systemd" / "oarflow-node.service").read_text()
     assert "ProtectSystem=strict" in unit

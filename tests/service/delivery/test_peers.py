@@ -146,6 +146,17 @@ def test_a_peer_that_is_down_gets_it_when_it_is_up(tmp_path: Path) -> None:
     assert [dcmread(path) for path in received.iterdir()] == [CONTENT]
 
 
+def test_a_name_that_nobody_knows_is_an_attempt(tmp_path: Path) -> None:
+    """Without a network there is no name service: it waits, and counts, as a peer that is down."""
+    context = bench.make_context(tmp_path, delivery=to_peer(104, host="peer.invalid"))
+    job_id = bench.add_job(context)
+    with bench.Running(context):
+        bench.until(lambda: bench.look(context, job_id).deliveries)
+        bench.until(lambda: bench.look(context, job_id).deliveries[0].attempts >= 2)
+    row = bench.look(context, job_id).deliveries[0]
+    assert row.reason == "the name peer.invalid is not known here"
+
+
 def _busy(_: evt.Event) -> int:
     return 0xA700
 
@@ -167,8 +178,8 @@ def _drop(event: evt.Event) -> int:
 @pytest.mark.parametrize(
     ("first", "reason"),
     [
-        (_busy, "the peer is out of resources (status A700)"),
-        (_not_understood, "the peer refuses the object (status C000)"),
+        (_busy, "the peer is out of resources (A700)"),
+        (_not_understood, "the peer refuses the object (the data set is not understood, C000)"),
         (_slow, "the peer fell silent or dropped the association"),
         (_drop, "the peer fell silent or dropped the association"),
     ],
@@ -364,6 +375,15 @@ def test_orthanc_takes_it_by_stow(tmp_path: Path) -> None:
     assert [dcmread_bytes(content) for content in stored] == [CONTENT]
 
 
+def test_orthanc_has_what_it_was_sent_before_by_stow(tmp_path: Path) -> None:
+    """A database that was lost sends all again: the object is there already, and that is well."""
+    with peers.orthanc(tmp_path / "orthanc", OverwriteInstances=False) as pacs:
+        url = f"http://127.0.0.1:{pacs.http}/dicom-web"
+        for root in (tmp_path / "1", tmp_path / "2"):
+            deliver(bench.make_context(root, delivery=to_web(url)))
+        assert len(pacs.get("/instances")) == 1
+
+
 @pytest.mark.node
 def test_a_stow_service_with_tls_and_password(tmp_path: Path) -> None:
     """Orthanc behind a proxy for TLS, as hospitals have it."""
@@ -420,7 +440,11 @@ def _stored(sequence: str, reason: int | None = None) -> bytes:
     ("status", "body", "reason"),
     [
         (503, b"", "the service is not able to (HTTP status 503)"),
-        (409, _stored("00081198", 0xA900), "the service did not store it (reason A900)"),
+        (
+            409,
+            _stored("00081198", 0xA900),
+            "(the data set does not match its SOP class, A900), HTTP status 409",
+        ),
         (200, b"not json", "the service's answer does not say that it was stored"),
         (200, b'{"00081199": [7]}', "the service's answer does not say that it was stored"),
         (302, b"", "the service refuses the request (HTTP status 302)"),
@@ -438,3 +462,12 @@ def test_a_stow_answer_is_believed_only_where_it_names_the_object(
         server.shutdown()
     assert reason in caplog.text
     assert job.deliveries[0].attempts == 1
+
+
+def test_a_warning_of_the_peer_stands_on_the_job(tmp_path: Path) -> None:
+    """Discarded elements may be contours: stored, and a person must know."""
+    with scripted([(evt.EVT_C_STORE, lambda _: 0xB006)]) as port:
+        job = deliver(bench.make_context(tmp_path / "1", delivery=to_peer(port)))
+    said = "stored, but the peer discarded data elements (B006)"
+    assert (job.deliveries[0].reason, job.deliveries[0].attempts) == (f"delivered; {said}", 0)
+    assert f"tps: RTSTRUCT {said}" in [step.reason for step in job.steps]

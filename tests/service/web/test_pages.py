@@ -160,10 +160,13 @@ def test_the_report_lives_in_an_origin_of_its_own(tmp_path: Path) -> None:
     files = {"RTSTRUCT": bench.RTSTRUCT, "REPORT_HTML": report}
     key = bench.look(context, bench.add_job(context, files=files)).key
     visitor = ward.signed_in(context)
-    assert 'sandbox="allow-scripts allow-downloads"' in visitor.get(f"/studies/{key}/report").text
+    allowed = "allow-scripts allow-forms allow-downloads allow-modals"
+    assert f'sandbox="{allowed}"' in visitor.get(f"/studies/{key}/report").text
     answer = visitor.get(f"/studies/{key}/report.html")
     assert answer.text == "<p>hello</p>"
-    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts")
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[0] == f"sandbox {allowed}"
+    assert "form-action 'none'" in policy
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert visitor.get(f"/studies/{key}/report.pdf").status_code == 404
     assert visitor.get(f"/studies/{key}/report.json").status_code == 404
@@ -221,3 +224,42 @@ def test_a_fault_shows_no_patient(
     assert answer.status_code == 500
     assert "Quux" not in answer.text
     assert "Quux" not in "".join(r.getMessage() for r in caplog.records if "web" in r.name)
+
+
+OVERRIDE = "P-\u202e321"
+"""Would be read as P-123."""
+
+
+def test_what_turns_text_round_is_shown_as_an_escape(tmp_path: Path) -> None:
+    context = ward.make_ward(tmp_path)
+    job_id = bench.add_job(
+        context, patient_name=f"{OVERRIDE}^Anna\x07", patient_id=OVERRIDE, description=OVERRIDE
+    )
+    put(context, job_id, State.RUNNING, progress={"stage": OVERRIDE}, reason=OVERRIDE)
+    visitor = ward.signed_in(context)
+    key = bench.look(context, job_id).key
+    visitor.post("/search", term="P-321")
+    for page in ("/", f"/studies/{key}", "/audit", f"/live?keys={key}"):
+        text = visitor.get(page).text
+        assert "\u202e" not in text
+        assert "\x07" not in text
+        if page != "/audit":
+            assert "\\u202e321" in text
+    assert "<bdi>P-\\u202e321</bdi>" in visitor.get("/").text
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x01", "\u202e", "\u200b", "\x7f"])
+def test_a_search_for_what_nobody_sees_is_refused(tmp_path: Path, sign: str) -> None:
+    context = ward.make_ward(tmp_path)
+    bench.add_job(context, patient_id="P-1")
+    visitor = ward.signed_in(context)
+    for term in (sign, f"{sign}Z", f"Z {sign}", f"Z{sign}Z"):
+        if not term.strip():
+            continue
+        answer = visitor.post("/search", term=term)
+        assert answer.status_code == 422
+        assert f"invisible character (\\u{ord(sign):04x})" in answer.text
+        assert "P-1" not in answer.text
+    assert visitor.get("/studies/%00").status_code == 404
+    assert visitor.get("/live?keys=%00").json()["jobs"] == []
+    assert ward.Visitor(context).sign_in("jane\0", "x" * 12).status_code == 401

@@ -1,0 +1,64 @@
+"""Standard output and error that outlive their reader, as in `python -m service audit | head`."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _Outliving(io.RawIOBase):
+    """A stream's file; what is written once its reader has gone is dropped."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self.name = raw.name
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return self._raw.write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+
+def outlive_readers() -> None:
+    """Let the program go on to its own end, and its own exit status, when nobody reads it.
+
+    Called before anything is printed or logged. Streams that a test or a notebook put in place
+    stay; one that is closed (`>&-`) is opened to nowhere.
+    """
+    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+
+
+def _outliving(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if type(stream) is not io.TextIOWrapper:
+        return stream
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if not isinstance(raw, io.FileIO):
+        return stream
+    stream.flush()
+    outliving = _Outliving(raw)
+    unbuffered = stream.buffer is raw  # python -u
+    return io.TextIOWrapper(
+        cast(BinaryIO, outliving) if unbuffered else io.BufferedWriter(outliving),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
