@@ -66,7 +66,7 @@ def tables(
         _missing(found, catalogue),
         _suspicious(found),
         _off_slices(found),
-        _unmapped(found),
+        _unmapped(found, catalogue),
         Table("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
     )
     return tuple(table for table in every if table.rows)
@@ -241,15 +241,19 @@ def _off_slices(found: Sequence[CaseFacts]) -> Table:
     )
 
 
-def _unmapped(found: Sequence[CaseFacts]) -> Table:
+def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
     names = Counter(name for case in found for name in case.unmapped)
-    rows = tuple((name, str(count)) for name, count in names.most_common())
+    rows = []
+    for name, count in names.most_common():
+        near = catalogue.nearest(name)
+        rows.append((name, str(count), near.name if near else ""))
     return Table(
         "Names that were not used",
-        ("name", "cases"),
-        rows,
-        "They mean no organ of the catalogue, do not say which side, or mean one that another "
-        "contour of the case was taken for. An alias in models/organs.yaml makes a name known.",
+        ("name", "cases", "may mean"),
+        tuple(rows),
+        "They mean no organ of the catalogue, do not say which side, are in doubt (a mark such as "
+        "? or ~), or mean one that another contour of the case was taken for. An alias in "
+        "models/organs.yaml makes a name known; a doubtful name has to be changed in the RTSTRUCT.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -156,12 +156,21 @@ def said(
     grid: Grid, catalogue: Catalogue, wanted: Contours, drawn: Contours | None
 ) -> tuple[str, ...]:
     """What is remarked upon both sides' contours, on the grid on which they are compared."""
-    return tuple(
-        f"{side}, {organ}: {remarks[organ]}"
-        for side, contours in (("reference", wanted), ("prediction", drawn))
-        for remarks in [contours.remarks(grid) if contours else {}]
-        for organ in _in_order(tuple(remarks), catalogue)
-    )
+    found = []
+    for side, contours in (("reference", wanted), ("prediction", drawn)):
+        if contours is None:
+            continue
+        remarks = contours.remarks(grid)
+        found += [f"{side}, {o}: {remarks[o]}" for o in _in_order(tuple(remarks), catalogue)]
+        found += [f"{side}, {words}" for words in _doubtful(contours.organs, catalogue)]
+    return tuple(found)
+
+
+def _doubtful(names: tuple[str, ...], catalogue: Catalogue) -> Iterator[str]:
+    for name in names:
+        near = catalogue.nearest(name) if name not in catalogue else None
+        if near is not None:
+            yield f"{name}: a doubtful name, not taken for {near.name}; rename the region if it is"
 
 
 def _comparison(cases: list[CaseComparison], options: Options) -> Comparison:

@@ -55,6 +55,18 @@ def test_a_clinics_folder_is_a_data_set(tmp_path: Path, position: str) -> None:
     assert list(datasets.open(tmp_path / "a" / "CT")) == ["CT"]
 
 
+def test_a_doubtful_name_is_no_label(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    structures = dcmread(tmp_path / "a" / "RS.dcm")
+    for item in structures.StructureSetROISequence:
+        if item.ROIName == "Right Parotid":
+            item.ROIName = "Right Parotid ?"
+    dcmwrite(tmp_path / "a" / "RS.dcm", structures, enforce_file_format=True)
+    case = datasets.open(tmp_path)["a"]
+    assert list(case.masks) == ["SpinalCord", "Larynx"]
+    assert case.unmapped == ("Parotis", "Right Parotid ?")
+
+
 def test_two_structure_sets_on_one_ct_are_refused(tmp_path: Path) -> None:
     write_patient(tmp_path / "a")
     second = dcmread(tmp_path / "a" / "RS.dcm")

@@ -120,6 +120,21 @@ def test_sites_names_and_names_the_catalogue_does_not_know(tmp_path: Path) -> No
     assert (cord_score.dsc, cord_score.hd95_mm, cord_score.empty) == (0.0, math.inf, True)
 
 
+def test_a_doubtful_name_is_compared_with_no_organ(tmp_path: Path) -> None:
+    case = made_up()
+    parotid, cord = case.masks["Parotid_L"], case.masks["SpinalCord"]
+    as_files(tmp_path / "r" / "a", case, {"Parotid_L?": parotid, "SpinalCord": cord}, ".nrrd")
+    as_files(tmp_path / "p" / "a", case, {"Parotid_L": parotid, "SpinalCord": cord}, ".nrrd")
+    found = compare(tmp_path / "r", tmp_path / "p", CATALOGUE)
+    assert [one.organ for one in found.scores] == ["SpinalCord"]
+    assert found.left_out == {"Parotid_L?": 1}
+    assert found.cases[0].extra == ("Parotid_L",)
+    assert found.cases[0].remarks == (
+        "reference, Parotid_L?: a doubtful name, not taken for Parotid_L; "
+        "rename the region if it is",
+    )
+
+
 def test_a_missing_case_counts_as_empty_and_a_bad_one_is_listed(tmp_path: Path) -> None:
     case = made_up()
     mask = {"Parotid_L": case.masks["Parotid_L"]}
