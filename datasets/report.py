@@ -65,7 +65,7 @@ def tables(
         _spacings(found),
         _missing(found, catalogue),
         _suspicious(found),
-        _off_slices(found),
+        _remarks(found),
         _unmapped(found, catalogue),
         Table("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
     )
@@ -230,14 +230,15 @@ def _suspicious(found: Sequence[CaseFacts]) -> Table:
     )
 
 
-def _off_slices(found: Sequence[CaseFacts]) -> Table:
+def _remarks(found: Sequence[CaseFacts]) -> Table:
     rows = tuple((case.case, organ, remark) for case in found for organ, remark in case.remarks)
     return Table(
-        "Contours off the CT's slices",
+        "Remarks on contours",
         ("case", "organ", "what"),
         rows,
-        "Each is put onto the slice that it lies next to. A structure set that was moved, or drawn "
-        "on another series, looks like this.",
+        "A contour off the CT's slices is put onto the slice that it lies next to; a structure set "
+        "that was moved, or drawn on another series, looks like this. Contours of one slice that "
+        "lie in each other, or cross, can be meant otherwise than they are read.",
     )
 
 

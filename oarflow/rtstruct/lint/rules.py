@@ -156,15 +156,20 @@ RULES: dict[str, Rule] = {
     ),
     "NESTED_CONTOURS": Rule(
         _W, 6,
-        "Closed contours lie within others of the same region and slice: some readers make holes "
-        "of them, some fill them.",
+        "Closed contours lie within others of the same region and slice: some readers, OARflow's "
+        "too, make holes of them, some fill them.",
         "Ask the sender what is meant; write holes as keyholes.",
     ),
     "OVERLAPPING_CONTOURS": Rule(
         _W, 6,
-        "Closed contours of the same region and slice overlap in part: added up by some readers, "
-        "cut out of each other by others.",
+        "Closed contours of the same region and slice cross: added up by some readers, OARflow's "
+        "too, cut out of each other by others.",
         "Join them into one outline.",
+    ),
+    "TOUCHING_CONTOURS": Rule(
+        _N, 6,
+        "Closed contours of the same region and slice touch each other: readers join them.",
+        "Nothing; one outline would say the same.",
     ),
     "XOR_CONTOURS": Rule(
         _W, 6,
@@ -315,7 +320,7 @@ RULES: dict[str, Rule] = {
     ),
     "DUPLICATE_CONTOURS": Rule(
         _W, 19,
-        "Contours repeat others of the same region: by exclusive or, both vanish.",
+        "Contours repeat others of the same region: by exclusive or, some readers lose both.",
         "Write each contour once.",
     ),
     "MANY_POINTS": Rule(
