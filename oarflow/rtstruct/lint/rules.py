@@ -99,6 +99,12 @@ RULES: dict[str, Rule] = {
         "More than one frame of reference is named: readers that take one may take the wrong.",
         "Use one structure set for each frame of reference.",
     ),
+    "REGIONS_ON_OTHER_FRAME": Rule(
+        _E, 4,
+        "Regions are tied to another frame of reference than the CT at hand, or else than most of "
+        "the regions, or to several: readers of one frame misplace them, OARflow's leave them out.",
+        "Use one structure set for each frame of reference.",
+    ),
     "ROI_FRAME_UNKNOWN": Rule(
         _E, 4,
         "Regions name no frame of reference, or one that the file does not reference.",
