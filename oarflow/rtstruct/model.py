@@ -40,7 +40,8 @@ class Roi:
     """One region of interest with its contours, in writing order.
 
     number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
-    code: what it is. model: which network made it. None where unknown.
+    code: what it is. model: which network made it. None where unknown. algorithm: who drew it, as
+        `Origin` spells it, "" where unknown; None: as the provenance says.
     frames_of_reference: UIDs that a read file ties the region to, by itself and by the images that
         its contours name; several where the file contradicts itself, none where it names none.
     """
@@ -52,7 +53,7 @@ class Roi:
     colour: tuple[int, int, int] = (255, 255, 0)
     description: str = ""
     interpreted_type: str = "ORGAN"
-    algorithm: str = "AUTOMATIC"
+    algorithm: str | None = None
     code: Code | None = None
     model: ModelIdentity | None = None
     frames_of_reference: frozenset[str] = frozenset()
