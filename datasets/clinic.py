@@ -8,7 +8,7 @@ series the application's own rule takes one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,13 @@ from pydicom.uid import MRImageStorage, RTDoseStorage, RTStructureSetStorage
 from datasets.cases import Case, Image, LazyMasks, Mask
 from datasets.images import is_axial, is_even
 from datasets.planes import CLOSED, Planes, in_words
+from datasets.series import read_drawn_volume
 from oarflow.geometry import Grid
-from oarflow.intake import Intake, Prefer, SeriesRule, read_volume
+from oarflow.intake import Intake, Prefer, SeriesRule
 from oarflow.intake import mr as intake_mr
 from oarflow.intake.scan import FileClass, Scan, scan
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.volume import Volume
@@ -85,15 +87,24 @@ def patient_folders(folder: Path) -> dict[str, Path]:
 
 def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
     """One patient's folder as a case. Raises as `ClinicSet` says."""
-    intake = read_volume(folder)
+    files = scan(folder)
+    held = contents(files)
+    intake = read_drawn_volume(files, map(read_structure_set, held.structure_sets))
     volume = intake.volume
     if not (is_axial(volume.grid) and is_even(volume.grid)):
         raise ValueError(f"{case_id}: the CT's slices are oblique or unevenly spaced")
-    held = contents(scan(folder))
-    structures = structures_on(volume, held.structure_sets)
+    structures, elsewhere = on_frame(
+        structures_on(volume, held.structure_sets), volume.source.frame_of_reference_uid
+    )
+    if elsewhere and not any(roi.contours for roi in structures.rois):
+        raise ValueError(
+            f"{case_id}: all {len(elsewhere)} regions of the RTSTRUCT are on another frame of "
+            "reference than the CT"
+        )
     rois, unmapped = by_organ(structures, catalogue)
     planes = Planes.of(rois.values(), volume.grid)
     said = {name: in_words(planes.remarks(roi, volume.grid)) for name, roi in rois.items()}
+    said |= with_remark(said, elsewhere, OTHER_FRAME)
     x, y, z = (float(mm) for mm in volume.grid.positions_lps[0])
     return Case(
         case_id,
@@ -130,8 +141,7 @@ def structures_on(volume: Volume, paths: tuple[Path, ...]) -> StructureSet:
     fitting = [one for one in found if uids & _named(one)] or [
         one
         for one in found
-        if not _named(one)
-        and one.frame_of_reference_uid in (None, volume.source.frame_of_reference_uid)
+        if not _named(one) and on_frame(one, volume.source.frame_of_reference_uid)[0].rois
     ]
     if len(fitting) != 1:
         raise ValueError(
@@ -158,6 +168,11 @@ def by_organ(
             found[organ.name] = roi
     ordered = {name: found[name] for name in catalogue.names if name in found}
     return ordered, tuple(sorted(unmapped))
+
+
+def with_remark(remarks: Mapping[str, str], names: Iterable[str], remark: str) -> Mapping[str, str]:
+    """Remarks by name, with one more of each of these names."""
+    return {name: "; ".join(filter(None, (remarks.get(name), remark))) for name in names}
 
 
 def read_mr(intake: Intake) -> Image:

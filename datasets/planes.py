@@ -8,7 +8,7 @@ slices are filled there, and those between them are not lost.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 from datasets.cases import Mask
 from datasets.images import placed
 from oarflow.geometry import Grid
+from oarflow.rtstruct.arrangement import Ring, arrange
 from oarflow.rtstruct.model import Contour, GeometricType, Roi
-from oarflow.rtstruct.raster import PLANE_TOLERANCE_MM, Remark, RoiMask, rasterise_roi
+from oarflow.rtstruct.raster import (
+    PLANE_TOLERANCE_MM,
+    Remark,
+    RoiMask,
+    arrangement_remarks,
+    rasterise_roi,
+)
 
 CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 
@@ -33,8 +40,13 @@ WORDS: Mapping[Remark, str] = {
     Remark.OFF_SLICE: "on no slice's plane, taken where they lie",
     Remark.BEYOND_IMAGE: "reaching beyond the CT",
     Remark.NOT_IN_PLANE: "tilted against the slices, left out",
+    Remark.NESTED: "within another of their slice, read as holes and islands",
+    Remark.CROSSING: "crossing another of their slice, joined with it",
+    Remark.TOUCHING: "touching another of their slice, joined with it",
+    Remark.SELF_CROSSING: "crossing themselves, filled by even and odd",
+    Remark.DUPLICATE: "repeating another, left out",
 }
-"""What is said of contours that do not lie on their slices."""
+"""What is said of contours that do not lie on their slices, or not apart from others."""
 
 Offsets = NDArray[np.float64]
 
@@ -83,15 +95,20 @@ class Planes:
         return mask
 
     def remarks(self, roi: Roi, target: Grid) -> dict[Remark, int]:
-        """How many contours lie otherwise than on a slice of their CT, or else of the grid."""
+        """How many contours lie otherwise than on a slice of their CT, or else of the grid, and
+        how many not apart from the others of their plane."""
         image = self.grid or target
         found: Counter[Remark] = Counter()
+        drawn = _planes(roi, image)
+        plain: dict[int, list[Ring]] = defaultdict(list)
         for contour in _closed(roi):
             axes = image.patient_to_axes(contour.points_lps)
             plane = _plane(axes)
             if plane is None:
                 found[Remark.NOT_IN_PLANE] += 1
                 continue
+            if contour.type is GeometricType.CLOSED_PLANAR:
+                plain[int(np.argmin(np.abs(drawn - plane)))].append(axes[:, 1:])
             away = np.abs(image.offsets_mm - plane)
             k = int(np.argmin(away))
             sides = axes[:, 1:] / image.spacing_yx
@@ -101,6 +118,8 @@ class Planes:
                 found[Remark.BEYOND_IMAGE] += 1
             elif away[k] > PLANE_TOLERANCE_MM:
                 found[Remark.OFF_SLICE] += 1
+        for rings in plain.values():
+            found += arrangement_remarks(arrange(rings), rings)
         return dict(found)
 
     def _slabs(self, drawn: Offsets, target: Grid) -> tuple[Offsets, Offsets, Offsets]:

@@ -66,8 +66,8 @@ def tables(
         _spacings(found),
         _missing(found, catalogue),
         _suspicious(found),
-        _off_slices(found),
-        _unmapped(found),
+        _remarks(found),
+        _unmapped(found, catalogue),
         Table("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
     )
     return tuple(table for table in every if table.rows)
@@ -235,26 +235,31 @@ def _suspicious(found: Sequence[CaseFacts]) -> Table:
     )
 
 
-def _off_slices(found: Sequence[CaseFacts]) -> Table:
+def _remarks(found: Sequence[CaseFacts]) -> Table:
     rows = tuple((case.case, organ, remark) for case in found for organ, remark in case.remarks)
     return Table(
-        "Contours off the CT's slices",
+        "Remarks on contours",
         ("case", "organ", "what"),
         rows,
-        "Each is put onto the slice that it lies next to. A structure set that was moved, or drawn "
-        "on another series, looks like this.",
+        "A contour off the CT's slices is put onto the slice that it lies next to; a structure set "
+        "that was moved, or drawn on another series, looks like this. Contours of one slice that "
+        "lie in each other, or cross, can be meant otherwise than they are read.",
     )
 
 
-def _unmapped(found: Sequence[CaseFacts]) -> Table:
+def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
     names = Counter(name for case in found for name in case.unmapped)
-    rows = tuple((name, str(count)) for name, count in names.most_common())
+    rows = []
+    for name, count in names.most_common():
+        near = catalogue.nearest(name)
+        rows.append((name, str(count), near.name if near else ""))
     return Table(
         "Names that were not used",
-        ("name", "cases"),
-        rows,
-        "They mean no organ of the catalogue, do not say which side, or mean one that another "
-        "contour of the case was taken for. An alias in models/organs.yaml makes a name known.",
+        ("name", "cases", "may mean"),
+        tuple(rows),
+        "They mean no organ of the catalogue, do not say which side, are in doubt (a mark such as "
+        "? or ~), or mean one that another contour of the case was taken for. An alias in "
+        "models/organs.yaml makes a name known; a doubtful name has to be changed in the RTSTRUCT.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +13,18 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats import binomtest
 
+from datasets.series import read_drawn_volume
 from evaluation.edits import find_rtstruct
 from evaluation.review import Review, ReviewedOrgan
-from oarflow.intake import read_volume
+from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
 from oarflow.report.page import write_comparison
 from oarflow.report.scene import make_scene
+from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
+
+LOGGER = logging.getLogger(__name__)
 
 COLOURS = ((255, 176, 0), (0, 190, 255))
 """Of number 1 and number 2: amber and sky blue, told apart whatever one's colour vision."""
@@ -55,10 +60,16 @@ def write_blinded(
     """
     if sources[0].label == sources[1].label:
         raise ValueError("the two sources need different names")
-    volume = read_volume(ct).volume
     files = [find_rtstruct(source.path).read_bytes() for source in sources]
+    structure_sets = [read_structure_set(file) for file in files]
+    volume = read_drawn_volume(scan(ct), structure_sets).volume
     digest = hashlib.sha256(b"\0".join((seed.encode(), *files))).hexdigest()
-    regions = [_by_organ(read_structure_set(file), catalogue) for file in files]
+    regions = []
+    for source, structures in zip(sources, structure_sets, strict=True):
+        on_ct, elsewhere = on_frame(structures, volume.source.frame_of_reference_uid)
+        for name in elsewhere:
+            LOGGER.warning("%s, %s: %s", source.label, name, OTHER_FRAME)
+        regions.append(_by_organ(on_ct, catalogue))
     shared = [organ for organ in regions[0] if organ in regions[1]]
     if not shared:
         raise ValueError("the two sources have no organ in common")

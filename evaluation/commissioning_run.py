@@ -23,6 +23,7 @@ from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import Result
 from oarflow.rtstruct.errors import ReadError
+from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -119,7 +120,7 @@ def _read(folder: Path, number: str, catalogue: Catalogue) -> Case | Unreadable:
         found = [read_structure_set(path) for path in contents(scan(folder)).structure_sets]
         if len(found) != 1:
             raise ValueError(f"{refusal}; {len(found)} RTSTRUCT, leave exactly one") from None
-        rois, unmapped = by_organ(found[0], catalogue)
+        rois, unmapped = by_organ(on_frame(found[0], None)[0], catalogue)
         return Unreadable(refusal.code.value, str(refusal), tuple(rois), len(unmapped))
 
 

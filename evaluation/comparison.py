@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -107,7 +107,25 @@ def compare(
     return replace(_comparison(found, options), unasked=unasked)
 
 
-def drawn_contours(folder: Path, catalogue: Catalogue) -> tuple[Contours | None, str]:
+def both_sides(
+    reference: Path, prediction: Path, catalogue: Catalogue, frame: str | None = None
+) -> tuple[Contours, Contours | None, str]:
+    """The contours of a case's two folders; for the prediction, None and why there are none.
+
+    frame: UID of the frame of reference of a CT that lies elsewhere. Without any, a side that has
+    its CT decides for the other. Raises as `read_contours` does where there is something that
+    cannot be read.
+    """
+    wanted = read_contours(reference, catalogue, frame)
+    drawn, missing = drawn_contours(prediction, catalogue, frame or wanted.frame)
+    if drawn and drawn.frame not in (None, wanted.frame) and wanted.grid is None and not frame:
+        wanted = read_contours(reference, catalogue, drawn.frame)
+    return wanted, drawn, missing
+
+
+def drawn_contours(
+    folder: Path, catalogue: Catalogue, frame: str | None = None
+) -> tuple[Contours | None, str]:
     """The contours of a prediction's folder, or None and why there are none.
 
     Raises as `read_contours` does where there is something that cannot be read.
@@ -115,7 +133,7 @@ def drawn_contours(folder: Path, catalogue: Catalogue) -> tuple[Contours | None,
     if not folder.is_dir():
         return None, "there is no folder"
     try:
-        return read_contours(folder, catalogue), ""
+        return read_contours(folder, catalogue, frame), ""
     except NoContoursError as error:
         return None, str(error)
 
@@ -123,13 +141,10 @@ def drawn_contours(folder: Path, catalogue: Catalogue) -> tuple[Contours | None,
 def _case(
     name: str, reference: Path, prediction: Path, catalogue: Catalogue, options: Options
 ) -> CaseComparison:
-    wanted = read_contours(reference, catalogue)
-    drawn, missing = drawn_contours(prediction, catalogue)
-    ct = options.cts / name if options.cts else None
-    grid = common_grid(
-        [one for one in (wanted, drawn) if one is not None],
-        read_volume(ct).volume.grid if ct is not None else None,
-    )
+    ct = read_volume(options.cts / name).volume if options.cts else None
+    frame = ct.source.frame_of_reference_uid if ct else None
+    wanted, drawn, missing = both_sides(reference, prediction, catalogue, frame)
+    grid = common_grid([one for one in (wanted, drawn) if one is not None], ct.grid if ct else None)
     scores = []
     remarks = [*said(grid, catalogue, wanted, drawn)]
     for organ in _in_order(wanted.organs, catalogue):
@@ -156,12 +171,21 @@ def said(
     grid: Grid, catalogue: Catalogue, wanted: Contours, drawn: Contours | None
 ) -> tuple[str, ...]:
     """What is remarked upon both sides' contours, on the grid on which they are compared."""
-    return tuple(
-        f"{side}, {organ}: {remarks[organ]}"
-        for side, contours in (("reference", wanted), ("prediction", drawn))
-        for remarks in [contours.remarks(grid) if contours else {}]
-        for organ in _in_order(tuple(remarks), catalogue)
-    )
+    found = []
+    for side, contours in (("reference", wanted), ("prediction", drawn)):
+        if contours is None:
+            continue
+        remarks = contours.remarks(grid)
+        found += [f"{side}, {o}: {remarks[o]}" for o in _in_order(tuple(remarks), catalogue)]
+        found += [f"{side}, {words}" for words in _doubtful(contours.organs, catalogue)]
+    return tuple(found)
+
+
+def _doubtful(names: tuple[str, ...], catalogue: Catalogue) -> Iterator[str]:
+    for name in names:
+        near = catalogue.nearest(name) if name not in catalogue else None
+        if near is not None:
+            yield f"{name}: a doubtful name, not taken for {near.name}; rename the region if it is"
 
 
 def _comparison(cases: list[CaseComparison], options: Options) -> Comparison:

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from datasets.cases import Mask
+from datasets.clinic import with_remark
 from datasets.image_files import MASK_FOLDERS, organ_name
 from datasets.images import is_even, placed, read_grid, read_mask
 from datasets.planes import CLOSED, Planes, in_words
+from datasets.series import read_drawn_volume
 from oarflow.geometry import Grid
-from oarflow.intake import read_volume
 from oarflow.intake.scan import CT_OBJECTS, FileClass, FileRecord, Scan, scan
 from oarflow.organs import Catalogue
-from oarflow.rtstruct.model import Roi
+from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
+from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
 
 LARGEST = 2**29
@@ -67,12 +69,16 @@ class Contours:
     remarks: Callable[[Grid], Mapping[str, str]] = _no_remarks
 
 
-def read_contours(folder: Path, catalogue: Catalogue) -> Contours:
+def read_contours(folder: Path, catalogue: Catalogue, frame: str | None = None) -> Contours:
     """The contours of a case's folder: image files where there are any, else RTSTRUCT, else SEG.
 
-    The CT may lie beside an RTSTRUCT, in the same folder or below it. Raises NoContoursError where
-    there is nothing to be taken for contours, ValueError where there are several such objects or a
-    damaged one, ReadError or Refusal where DICOM cannot be read.
+    The CT may lie beside an RTSTRUCT, in the same folder or below it; of several, the one that the
+    RTSTRUCT names. Regions of another frame of reference than the CT's are left out and remarked
+    upon. frame: UID of the frame wanted where no CT lies beside; None for that of most regions.
+
+    Raises NoContoursError where there is nothing to be taken for contours, ValueError where there
+    are several such objects, a damaged one, or none on the frame of reference, ReadError or Refusal
+    where DICOM cannot be read.
     """
     places = (folder, *(folder / name for name in MASK_FOLDERS))
     files = [
@@ -97,7 +103,10 @@ def read_contours(folder: Path, catalogue: Catalogue) -> Contours:
     if len(held) > 1:
         raise ValueError(f"{folder.name}: {len(held)} RTSTRUCT or SEG; leave exactly one")
     if structure_sets:
-        return _of_structures(held[0].path, found, folder, catalogue)
+        structures = read_structure_set(held[0].path)
+        ct = read_drawn_volume(found, (structures,)).volume if found.of(*CT_OBJECTS) else None
+        on_ct = on_frame(structures, ct.source.frame_of_reference_uid if ct else frame)
+        return _of_structures(*on_ct, ct.grid if ct else None, folder.name, catalogue)
     return _of_segments(held[0].path, catalogue)
 
 
@@ -175,32 +184,44 @@ def _of_files(files: list[tuple[str, Path]], catalogue: Catalogue) -> Contours:
     )
 
 
-def _of_structures(path: Path, found: Scan, folder: Path, catalogue: Catalogue) -> Contours:
-    structures = read_structure_set(path)
+def _of_structures(
+    structures: StructureSet,
+    elsewhere: tuple[str, ...],
+    grid: Grid | None,
+    folder: str,
+    catalogue: Catalogue,
+) -> Contours:
+    """grid: of the CT beside. elsewhere: names of the regions left out for their frame."""
     drawn = [
         (roi.name, roi) for roi in structures.rois if any(c.type in CLOSED for c in roi.contours)
     ]
+    if not drawn and elsewhere:
+        raise ValueError(
+            f"different frames of reference: {folder}'s {len(elsewhere)} regions are on another "
+            "than the CT"
+        )
     if not drawn:
-        raise NoContoursError(f"{folder.name}: the RTSTRUCT holds no closed contour")
+        raise NoContoursError(f"{folder}: the RTSTRUCT holds no closed contour")
     kept, unused = named(drawn, catalogue)
-    ct = read_volume(folder).volume if found.of(*CT_OBJECTS) else None
-    frame = structures.frame_of_reference_uid
-    planes = Planes.of(kept.values(), ct.grid if ct else None)
+    planes = Planes.of(kept.values(), grid)
     closed = [c.points_lps for roi in kept.values() for c in roi.contours if c.type in CLOSED]
     corners = _box(np.concatenate(closed))
     return Contours(
         tuple(kept),
         tuple(unused),
-        planes.grid,
-        corners if planes.grid is None else np.concatenate((corners, _corners(planes.grid))),
-        ct.source.frame_of_reference_uid if ct and frame is None else frame,
+        grid,
+        corners if grid is None else np.concatenate((corners, _corners(grid))),
+        structures.frame_of_reference_uid,
         lambda organ, target: planes.mask(kept[organ], target),
-        partial(_remarks, planes, kept),
+        partial(_remarks, planes, kept, elsewhere),
     )
 
 
-def _remarks(planes: Planes, rois: Mapping[str, Roi], target: Grid) -> dict[str, str]:
+def _remarks(
+    planes: Planes, rois: Mapping[str, Roi], elsewhere: tuple[str, ...], target: Grid
+) -> dict[str, str]:
     found = {organ: in_words(planes.remarks(roi, target)) for organ, roi in rois.items()}
+    found |= with_remark(found, elsewhere, OTHER_FRAME)
     return {organ: words for organ, words in found.items() if words}
 
 

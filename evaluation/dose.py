@@ -20,8 +20,8 @@ from datasets.cases import Case, Image, Mask
 from datasets.clinic import contents
 from datasets.dose import dose_inside, openkbp_dose, plan_dose
 from datasets.labels import doubts
-from evaluation.comparison import drawn_contours, said
-from evaluation.contours import common_grid, read_contours
+from evaluation.comparison import both_sides, said
+from evaluation.contours import common_grid
 from evaluation.scores import read_masks
 from oarflow.errors import Refusal
 from oarflow.geometry import Grid
@@ -198,8 +198,7 @@ def _folder(
     name: str, reference: Path, prediction: Path, catalogue: Catalogue
 ) -> tuple[list[OrganDose], list[str], str]:
     """One case's organs, remarks, and the type of its dose."""
-    wanted = read_contours(reference, catalogue)
-    drawn, missing = drawn_contours(prediction, catalogue)
+    wanted, drawn, missing = both_sides(reference, prediction, catalogue)
     dose = plan_dose(contents(scan(reference)).doses)
     sides = [one for one in (wanted, drawn) if one is not None]
     if dose.frame and any(one.frame not in (None, dose.frame) for one in sides):

@@ -16,11 +16,13 @@ import shapely
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
+from datasets.series import read_drawn_volume
 from oarflow.geometry import Grid
-from oarflow.intake import read_volume
+from oarflow.intake.scan import scan
 from oarflow.metrics import added_path_length, overlap, surface_distances
 from oarflow.organs import Catalogue
 from oarflow.result import FILE_NAME, Input, Result
+from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
 from oarflow.rtstruct.reader import read_structure_set
@@ -68,12 +70,16 @@ class OrganEdit:
 
 @dataclass(frozen=True)
 class EditRecord:
-    """All organs of one structure set. started: of the run that made it, ISO 8601."""
+    """All organs of one structure set. started: of the run that made it, ISO 8601.
+
+    left_out: names of the regions that came back on another frame of reference than the CT's.
+    """
 
     rtstruct: str
     started: str
     tolerance_mm: float
     organs: tuple[OrganEdit, ...]
+    left_out: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """For the folder from which the history is drawn: nothing of the patient."""
@@ -87,6 +93,7 @@ class EditRecord:
             if stored.pop("schema") != RECORD_SCHEMA:
                 raise ValueError("another schema")
             organs = [{**organ, "change": Change(organ["change"])} for organ in stored["organs"]]
+            stored["left_out"] = tuple(stored.get("left_out", ()))
             return cls(**{**stored, "organs": tuple(OrganEdit(**organ) for organ in organs)})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{path} is no record of edits: {error}") from error
@@ -105,10 +112,12 @@ def compare(
     delivered = next((part for part in result.outputs if part.kind == "RTSTRUCT"), None)
     if delivered is None or result.input is None:
         raise ValueError(f"{out} holds no delivered RTSTRUCT")
-    grid = read_volume(ct).volume.grid if ct else grid_of(result.input)
     before = read_structure_set(out / delivered.path)
-    after = read_structure_set(find_rtstruct(edited))
-    if after.frame_of_reference_uid not in (None, result.input.frame_of_reference_uid):
+    grid = read_drawn_volume(scan(ct), (before,)).volume.grid if ct else grid_of(result.input)
+    after, elsewhere = on_frame(
+        read_structure_set(find_rtstruct(edited)), result.input.frame_of_reference_uid
+    )
+    if elsewhere and not any(roi.contours for roi in after.rois):
         raise ValueError(f"{edited} is on another frame of reference than {out}")
     networks = {
         part.name: f"{part.model.name} {part.model.version}" for part in result.organs if part.model
@@ -116,8 +125,11 @@ def compare(
     organs = tuple(
         _organ_edit(organ, pair, grid, networks.get(organ), tolerance_mm)
         for organ, pair in _pairs(before, after, catalogue).items()
+        if pair[1] is not None or organ not in _organs(elsewhere, catalogue)
     )
-    return EditRecord(str(delivered.sop_instance_uid), result.run.started, tolerance_mm, organs)
+    return EditRecord(
+        str(delivered.sop_instance_uid), result.run.started, tolerance_mm, organs, elsewhere
+    )
 
 
 def grid_of(found: Input) -> Grid:
@@ -162,7 +174,7 @@ def markdown(record: EditRecord) -> str:
         f"# What was changed\n\nContours of {record.started}; surface Dice within "
         f"{record.tolerance_mm:g} mm; a slice is touched where its outline moved by more than "
         f"{TOUCHED_MM:g} mm.\n\n" + "\n".join(lines) + "\n"
-    )
+    ) + "".join(f"\n{name}: {OTHER_FRAME}.\n" for name in record.left_out)
 
 
 def _is_rtstruct(path: Path) -> bool:
@@ -206,6 +218,11 @@ def _key(roi: Roi) -> str:
 def _organ(roi: Roi, catalogue: Catalogue) -> str:
     found = catalogue.resolve(roi.name)
     return found.name if found else roi.name
+
+
+def _organs(names: Sequence[str], catalogue: Catalogue) -> frozenset[str]:
+    found = ((name, catalogue.resolve(name)) for name in names)
+    return frozenset(organ.name if organ else name for name, organ in found)
 
 
 def _closed(roi: Roi) -> bool:

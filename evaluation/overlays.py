@@ -5,6 +5,7 @@ No text of the headers is drawn: only organs' names, slice numbers and positions
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from datasets.cases import Mask
-from oarflow.intake import read_volume
+from datasets.series import read_drawn_volume
+from oarflow.intake.scan import scan
+from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
 
 WINDOW_HU = (-160.0, 240.0)
 """Lowest and highest HU shown: soft tissue."""
@@ -73,10 +78,14 @@ def draw(ct_dir: Path, rtstruct: Path, out_dir: Path) -> tuple[Path, ...]:
 
 def load_scene(ct_dir: Path, rtstruct: Path) -> Scene:
     """Read a CT and the regions that have contours on it; raises as `draw` does."""
-    volume = read_volume(ct_dir).volume
+    structures = read_structure_set(rtstruct)
+    volume = read_drawn_volume(scan(ct_dir), (structures,)).volume
+    on_ct, elsewhere = on_frame(structures, volume.source.frame_of_reference_uid)
+    for name in elsewhere:
+        LOGGER.warning("%s: %s", name, OTHER_FRAME)
     regions = tuple(
         Region(roi, found.full(volume.grid.shape))
-        for roi, found in rasterise(read_structure_set(rtstruct), volume.grid)
+        for roi, found in rasterise(on_ct, volume.grid)
         if found.values.any()
     )
     if not regions:

@@ -139,9 +139,27 @@ class Organ(_Strict):
         return paper == "TWOSTEP" and self.laterality in _SIDES
 
 
+_PLAIN = re.compile(r"\(?[^\W_]([\w\s,.()-]*[^\W_])?[.)]?")
+"""Letters and digits at both ends; between them also the separators of words."""
+
+_JOINS = re.compile(r"[-,]")
+"""What separates words ("Spinal-Cord"), and in TG-263 also subtracts ("Lungs-PTV")."""
+
+
 def normalised(name: str) -> str:
     """Fold a name for comparison: lower case, letters and digits only."""
     return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name consists of words and their separators only.
+
+    Other marks qualify a name: "?" doubts it, TG-263 puts "~" before a part of an organ and "_"
+    before a structure that only helps the planning, "+" and "/" join or enlarge organs.
+    """
+    text = name.strip()
+    wrapped = text.startswith("(") and text.endswith(")")
+    return bool(_PLAIN.fullmatch(text)) and not wrapped
 
 
 @dataclass(frozen=True)
@@ -213,17 +231,36 @@ class Catalogue:
         """The organ of exactly this catalogue name. Raises KeyError, saying what comes close."""
         found = self._by_name.get(name)
         if found is None:
-            near = self.resolve(name)
+            near = self.nearest(name)
             hint = f"; did you mean {near.name}?" if near else ""
             raise KeyError(f"{name!r} is not in the catalogue{hint}")
         return found
 
     def resolve(self, alias: str) -> Organ | None:
-        """The organ that a name means, whatever its case, punctuation and spaces.
+        """The organ that a name means, whatever its case, separators and spaces.
 
-        None where no organ answers to it, or where it does not say which side.
+        None where no organ answers to it, where it does not say which side, and where it is in
+        doubt: it holds other marks than separators ("Parotid_L?"), or joins two organs
+        ("Eye-Lens_L").
         """
+        return self.nearest(alias) if is_plain(alias) and not self._joins_organs(alias) else None
+
+    def nearest(self, alias: str) -> Organ | None:
+        """The organ that a name may mean, doubtful or not: for a question to a person only."""
         return self._by_alias.get(normalised(alias))
+
+    def _joins_organs(self, name: str) -> bool:
+        sides = ((name[: at.start()], name[at.end() :]) for at in _JOINS.finditer(name))
+        return any(
+            normalised(first) in self._words and normalised(second) in self._words
+            for first, second in sides
+        )
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """Folded names and stems."""
+        stems = (normalised(stem) for organ in self.organs for stem in organ.stems)
+        return frozenset((*self._by_alias, *stems))
 
     def position(self, name: str) -> int:
         """Place of an organ in the catalogue, from 0: the order of ROIs. Raises KeyError."""

@@ -28,9 +28,16 @@ from oarflow.rtstruct.elements import (
     equipment_item,
     file_meta,
 )
-from oarflow.rtstruct.provenance import SOFTWARE, Provenance, ascii_text, derived_uid, run_uid
+from oarflow.rtstruct.provenance import (
+    SOFTWARE,
+    Origin,
+    Provenance,
+    ascii_text,
+    derived_uid,
+    run_uid,
+)
 from oarflow.rtstruct.specs import Code, RoiSpec
-from oarflow.structures import ProbabilityField, Segmentation
+from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation
 from oarflow.volume import Source
 
 _OWN_SCHEME = "99OARFLOW"
@@ -93,6 +100,8 @@ def seg_dataset(
     )
     if not present:
         raise ValueError("no organ has a mask: there is nothing to write")
+    if provenance.origin is Origin.MANUAL and any(s.model is not None for s in present):
+        raise ValueError("the contours are MANUAL, although a network drew some of them")
     fields = [segmentation.field for segmentation in present if segmentation.field is not None]
     uid = run_uid("SEG instance", source, provenance, when, _content(present, fields))
     dataset = _template(present, fields, source, grid, specs, uid=uid, provenance=provenance)
@@ -135,7 +144,7 @@ def _template(
         pixel_array=marks,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[
-            _description(number, segmentation, specs[segmentation.organ], uid)
+            _description(number, segmentation, specs[segmentation.organ], uid, provenance.origin)
             for number, segmentation in enumerate(present, start=1)
         ],
         series_instance_uid=derived_uid("SEG series", uid),
@@ -147,7 +156,9 @@ def _template(
         software_versions=ascii_text(provenance.version, 64),
         device_serial_number=ascii_text(provenance.version, 64),
         content_label="OARFLOW",
-        content_description="Automatic contours, not approved, for research use",
+        content_description=(
+            f"{provenance.origin.capitalize()} contours, not approved, for research use"
+        ),
         content_creator_name=f"{SOFTWARE}^",
         transfer_syntax_uid=ImplicitVRLittleEndian,
     )
@@ -177,7 +188,7 @@ def _decimals(values: NDArray[np.float64]) -> list[str]:
 
 
 def _description(
-    number: int, segmentation: Segmentation, spec: RoiSpec, uid: UID
+    number: int, segmentation: Segmentation, spec: RoiSpec, uid: UID, origin: Origin
 ) -> hd.seg.SegmentDescription:
     code = spec.code or Code(spec.organ[:16], _OWN_SCHEME, ascii_text(spec.organ, 64))
     model = segmentation.model
@@ -186,14 +197,8 @@ def _description(
         segment_label=spec.name,
         segmented_property_category=_sr_code(ANATOMICAL_STRUCTURE),
         segmented_property_type=_sr_code(code),
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=ascii_text(model.name, 64) if model else SOFTWARE,
-            family=codes.DCM.ArtificialIntelligence,
-            version=ascii_text(model.version, 64) if model else "unknown",
-            source=SOFTWARE,
-            parameters={"sha256": ascii_text(model.sha256, 64)} if model else None,
-        ),
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues(origin.value),
+        algorithm_identification=None if origin is Origin.MANUAL else _algorithm(model),
         tracking_uid=derived_uid("SEG segment", uid, spec.organ),
         tracking_id=ascii_text(spec.organ, 64),
         display_color=hd.color.CIELabColor.from_rgb(*spec.colour),
@@ -202,6 +207,16 @@ def _description(
         kind = description.SegmentedPropertyTypeCodeSequence[0]
         kind.SegmentedPropertyTypeModifierCodeSequence = [code_item(code.modifier)]
     return description
+
+
+def _algorithm(model: ModelIdentity | None) -> hd.AlgorithmIdentificationSequence:
+    return hd.AlgorithmIdentificationSequence(
+        name=ascii_text(model.name, 64) if model else SOFTWARE,
+        family=codes.DCM.ArtificialIntelligence,
+        version=ascii_text(model.version, 64) if model else "unknown",
+        source=SOFTWARE,
+        parameters={"sha256": ascii_text(model.sha256, 64)} if model else None,
+    )
 
 
 def _sr_code(code: Code) -> SrCode:

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("file", type=Path)
-    command.add_argument("--ct", type=Path, metavar="DIR", help="images it should refer to")
+    command.add_argument(
+        "--ct", type=Path, metavar="DIR", help="images it should refer to, or the whole study"
+    )
     command.add_argument("--profile", metavar="NAME", help=", ".join(profile_names()))
     command.add_argument("--json", action="store_true", help="findings for machines")
     table = commands.add_parser("table", help="the linter's rules and findings as Markdown")

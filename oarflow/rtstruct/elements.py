@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -17,7 +17,13 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 
 import oarflow
 from oarflow.rtstruct.decimal_strings import padded
-from oarflow.rtstruct.provenance import IMPLEMENTATION_CLASS_UID, SOFTWARE, Provenance, ascii_text
+from oarflow.rtstruct.provenance import (
+    IMPLEMENTATION_CLASS_UID,
+    SOFTWARE,
+    Origin,
+    Provenance,
+    ascii_text,
+)
 from oarflow.rtstruct.specs import Code
 from oarflow.structures import ModelIdentity
 from oarflow.volume import IDENTITY_KEYWORDS, Source
@@ -119,15 +125,20 @@ def algorithm_item(model: ModelIdentity) -> Dataset:
     return item
 
 
-def equipment_item(source: Source, provenance: Provenance, when: datetime) -> Dataset:
-    """This program as contributing equipment, with what the result depends on."""
+def equipment_item(
+    source: Source, provenance: Provenance, when: datetime, origins: Collection[Origin] = ()
+) -> Dataset:
+    """This program as contributing equipment, with what the result depends on.
+
+    origins: of the contours, where they are not all of the provenance's.
+    """
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [code_item(_PROCESSING_EQUIPMENT)]
     item.Manufacturer = SOFTWARE
     item.ManufacturerModelName = SOFTWARE
     item.SoftwareVersions = ascii_text(provenance.version, 64)
     item.ContributionDateTime = when.strftime("%Y%m%d%H%M%S")
-    item.ContributionDescription = provenance.describe(source)
+    item.ContributionDescription = provenance.describe(source, origins)
     return item
 
 

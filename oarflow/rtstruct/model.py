@@ -40,8 +40,10 @@ class Roi:
     """One region of interest with its contours, in writing order.
 
     number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
-    code: what it is. model: which network made it. None where unknown.
-    frame_of_reference_uid: the region's own where a read file gives one (a file may hold several).
+    code: what it is. model: which network made it. None where unknown. algorithm: who drew it, as
+        `Origin` spells it, "" where unknown; None: as the provenance says.
+    frames_of_reference: UIDs that a read file ties the region to, by itself and by the images that
+        its contours name; several where the file contradicts itself, none where it names none.
     """
 
     number: int
@@ -51,15 +53,18 @@ class Roi:
     colour: tuple[int, int, int] = (255, 255, 0)
     description: str = ""
     interpreted_type: str = "ORGAN"
-    algorithm: str = "AUTOMATIC"
+    algorithm: str | None = None
     code: Code | None = None
     model: ModelIdentity | None = None
-    frame_of_reference_uid: str | None = None
+    frames_of_reference: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
 class StructureSet:
-    """All regions of one structure set on one series."""
+    """All regions of one structure set.
+
+    frame_of_reference_uid: of most regions; None where a read file names none.
+    """
 
     label: str
     rois: tuple[Roi, ...]

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from pydicom.uid import UID
 
@@ -22,30 +23,56 @@ IMPLEMENTATION_CLASS_UID = UID("2.25.206953316470935386155276103834846521871")
 """Names this implementation in file meta groups; a random UUID, drawn once."""
 
 
+class Origin(StrEnum):
+    """Who drew contours: ROI Generation Algorithm and Segment Algorithm Type (PS3.3)."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+_DRAWN = {
+    Origin.AUTOMATIC: "by a program",
+    Origin.SEMIAUTOMATIC: "by a person with a program",
+    Origin.MANUAL: "by hand",
+}
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Everything besides the input that a result depends on.
 
     settings_sha256: hex digest of the settings in force (see `settings_digest`). device: such as
-    "cpu" or "cuda NVIDIA L4". models: all networks that took part, the localizer's too.
+    "cpu" or "cuda NVIDIA L4". models: all networks that took part, the localizer's too. origin: who
+    drew the contours, of all regions that do not say otherwise.
     """
 
     settings_sha256: str
     device: str
     models: tuple[ModelIdentity, ...] = ()
     version: str = oarflow.__version__
+    origin: Origin = Origin.AUTOMATIC
 
-    def describe(self, source: Source) -> str:
-        """One paragraph for a DICOM text of 1,024 characters: no patient data, ASCII."""
+    def describe(self, source: Source, origins: Collection[Origin] = ()) -> str:
+        """One paragraph for a DICOM text of 1,024 characters: no patient data, ASCII.
+
+        origins: of the contours, where they are not all of `origin`.
+        """
         models = ", ".join(
             f"{model.name} {model.version} {model.sha256[:16]}" for model in self.models
         )
         text = (
-            f"Contours by deep learning, not approved, for research use only. "
+            f"Contours {self._drawn(origins or (self.origin,))}, not approved, for research use "
+            f"only. "
             f"Device: {self.device}. Input pixels sha256: {source.pixel_digest}. "
             f"Settings sha256: {self.settings_sha256}. Models: {models or 'none'}"
         )
         return ascii_text(text, 1024)
+
+    def _drawn(self, origins: Collection[Origin]) -> str:
+        if set(origins) == {Origin.AUTOMATIC} and self.models:
+            return "by deep learning"
+        return " and ".join(_DRAWN[origin] for origin in Origin if origin in origins)
 
 
 def settings_digest(settings: Mapping[str, object]) -> str:
@@ -101,6 +128,7 @@ def run_uid(
         provenance.device,
         "\\".join(model.sha256 for model in provenance.models),
         when.isoformat(),
+        *([] if provenance.origin is Origin.AUTOMATIC else [provenance.origin]),
         *content,
     )
 

@@ -1,14 +1,16 @@
 """StructureSet to masks on a grid. Shares no code with the contours' making.
 
 A pixel is in if its centre is (see `scanline` for the boundary). Contours belong to the slice on
-whose plane they lie, whatever image they name; a disagreement is remarked upon.
+whose plane they lie, whatever image they name; a disagreement is remarked upon. Contours drawn on
+one plane combine as `arrangement` says: a contour within another is a hole, contours that cross are
+joined.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -16,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.geometry import Grid
+from oarflow.rtstruct.arrangement import Arrangement, Relation, Ring, arrange, crosses_itself
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
-from oarflow.rtstruct.scanline import fill, window_of
+from oarflow.rtstruct.scanline import Window, fill, window_of
 
 PLANE_TOLERANCE_MM = 0.1
 """Greatest distance of a contour's points from a slice's plane: vendors round to 0.01 to 0.1 mm."""
@@ -37,7 +40,10 @@ class Remark(StrEnum):
     BEYOND_IMAGE = "reaches beyond the image, cut there"
     OTHER_IMAGE = "names another slice's image than the one it lies on"
     UNKNOWN_IMAGE = "names an image that is not in the series"
-    NESTED = "plain contour over another of the same ROI and slice"
+    NESTED = "lies within another of the same ROI and slice: a hole, or an island in a hole"
+    CROSSING = "crosses another of the same ROI and slice, joined with it"
+    TOUCHING = "touches another of the same ROI and slice, joined with it"
+    SELF_CROSSING = "crosses itself, filled by even and odd"
     DUPLICATE = "repeats another contour of the same ROI and slice, left out"
 
 
@@ -100,36 +106,71 @@ def rasterise_roi(
     """Fill one region's closed contours on the grid.
 
     sop_instance_uids: of the grid's slices, to compare the images that contours name.
-    nested: how plain CLOSED_PLANAR contours of one slice combine: "xor" (a contour in another is
-        a hole) or "union" (it adds nothing). CLOSEDPLANAR_XOR always combines by exclusive or.
+    nested: what a plain CLOSED_PLANAR contour within another is: "xor" (a hole) or "union" (it
+        adds nothing). Contours that cross are joined either way. CLOSEDPLANAR_XOR always combines
+        by exclusive or.
     off_slice: "leave" out contours that lie on no slice, or put them on the "nearest" one if they
         lie within half the distance to its neighbour.
     """
     remarks: Counter[Remark] = Counter()
-    by_slice: dict[int, list[tuple[NDArray[np.float64], bool]]] = {}
-    seen: set[tuple[int, bytes]] = set()
+    planes: dict[int, list[_Plane]] = {}
     for contour in roi.contours:
         placed = _placed(contour, grid, off_slice, remarks)
         if placed is None:
             continue
-        k, ring = placed
-        key = (k, np.unique(ring, axis=0).tobytes())
-        if key in seen:
-            remarks[Remark.DUPLICATE] += 1
-            continue
-        seen.add(key)
+        k, height, ring = placed
         _compare_image(contour, k, sop_instance_uids, remarks)
         if (ring < -0.5).any() or (ring > np.array(grid.shape[1:]) - 0.5).any():
             remarks[Remark.BEYOND_IMAGE] += 1
-        exclusive = nested == "xor" or contour.type is GeometricType.XOR
-        by_slice.setdefault(k, []).append((ring, exclusive))
-    return _filled(by_slice, grid, remarks)
+        _plane_at(planes.setdefault(k, []), height).add(ring, contour.type)
+    return _filled(planes, grid, nested, remarks)
+
+
+def arrangement_remarks(arrangement: Arrangement, rings: Sequence[Ring]) -> Counter[Remark]:
+    """What is to be said of the plain contours of one plane, (n, 2) in mm each."""
+    return Counter(
+        {
+            Remark.NESTED: len(arrangement.having(Relation.HOLDING)),
+            Remark.CROSSING: len(arrangement.having(Relation.CROSSING)),
+            Remark.TOUCHING: len(arrangement.having(Relation.TOUCHING)),
+            Remark.DUPLICATE: len(arrangement.repeated),
+            Remark.SELF_CROSSING: sum(map(crosses_itself, rings)),
+        }
+    )
+
+
+@dataclass(eq=False)
+class _Plane:
+    """Contours that were drawn on one plane: (row, column) each. height: along the normal, mm."""
+
+    height: float
+    plain: list[Ring] = field(default_factory=list)
+    exclusive: list[Ring] = field(default_factory=list)
+
+    def add(self, ring: Ring, kind: GeometricType) -> None:
+        (self.exclusive if kind is GeometricType.XOR else self.plain).append(ring)
+
+
+def _plane_at(planes: list[_Plane], height: float) -> _Plane:
+    """The plane of that height among a slice's, or a new one.
+
+    Contours of several planes may be put onto one slice; they do not cut holes in each other.
+    """
+    for plane in planes:
+        if abs(plane.height - height) <= PLANE_TOLERANCE_MM:
+            return plane
+    planes.append(_Plane(height))
+    return planes[-1]
 
 
 def _placed(
     contour: Contour, grid: Grid, off_slice: OffSlice, remarks: Counter[Remark]
-) -> tuple[int, NDArray[np.float64]] | None:
-    """Slice index and ring (row, column) of a contour; None, with a remark, where there is none."""
+) -> tuple[int, float, Ring] | None:
+    """Slice index, height in mm along the normal, and ring (row, column) of a contour.
+
+    Contours on a slice's plane have that slice's height. None, with a remark, for what lies on no
+    slice or encloses nothing.
+    """
     if contour.type not in (GeometricType.CLOSED_PLANAR, GeometricType.XOR):
         remarks[Remark.NO_AREA] += 1
         return None
@@ -149,7 +190,9 @@ def _placed(
             remarks[Remark.OFF_SLICE] += 1
             return None
         remarks[Remark.MOVED_TO_SLICE] += 1
-    return k, axes[:, 1:] / grid.spacing_yx
+    else:
+        middle = float(grid.offsets_mm[k])
+    return k, middle, axes[:, 1:] / grid.spacing_yx
 
 
 def _compare_image(
@@ -162,26 +205,50 @@ def _compare_image(
 
 
 def _filled(
-    by_slice: dict[int, list[tuple[NDArray[np.float64], bool]]],
-    grid: Grid,
-    remarks: Counter[Remark],
+    planes: dict[int, list[_Plane]], grid: Grid, nested: Nested, remarks: Counter[Remark]
 ) -> RoiMask:
-    rings = [ring for placed in by_slice.values() for ring, _ in placed]
+    rings = [ring for own in planes.values() for p in own for ring in (*p.plain, *p.exclusive)]
     window = window_of(rings, grid.shape[1], grid.shape[2])
-    if not by_slice or 0 in window.shape:
+    if not planes or 0 in window.shape:
         return RoiMask(np.zeros((0, 0, 0), dtype=np.bool_), (0, 0, 0), dict(remarks))
-    bottom, top = min(by_slice), max(by_slice)
+    bottom, top = min(planes), max(planes)
     values = np.zeros((top - bottom + 1, *window.shape), dtype=np.bool_)
-    for k, placed in by_slice.items():
-        plane = values[k - bottom]
-        for ring, exclusive in placed:
-            part = window_of([ring], grid.shape[1], grid.shape[2])
-            row, column = part.row - window.row, part.column - window.column
-            target = plane[row : row + part.rows, column : column + part.columns]
-            area = fill(ring, part)
-            if (target & area).any():
-                remarks[Remark.NESTED] += 1
-            np.logical_xor(target, area, out=target) if exclusive else np.logical_or(
-                target, area, out=target
-            )
+    for k, own in planes.items():
+        for plane in own:
+            values[k - bottom] |= _plane_mask(plane, grid, window, nested, remarks)
     return RoiMask(values, (bottom, window.row, window.column), dict(remarks))
+
+
+def _plane_mask(
+    plane: _Plane, grid: Grid, window: Window, nested: Nested, remarks: Counter[Remark]
+) -> NDArray[np.bool_]:
+    """Bool (rows, columns) of the window: plain contours arranged, then exclusive ones."""
+    mask = np.zeros(window.shape, dtype=np.bool_)
+    in_mm = [ring * grid.spacing_yx for ring in plane.plain]
+    arrangement = arrange(in_mm)
+    remarks += arrangement_remarks(arrangement, in_mm)
+    for solid, holes in arrangement.solids:
+        part, target = _part(plane.plain[solid], grid, window, mask)
+        area = fill(plane.plain[solid], part)
+        for hole in holes if nested == "xor" else ():
+            area &= ~fill(plane.plain[hole], part)
+        target |= area
+    seen: set[bytes] = set()
+    for ring in plane.exclusive:
+        key = np.unique(ring, axis=0).tobytes()
+        if key in seen:
+            remarks[Remark.DUPLICATE] += 1
+            continue
+        seen.add(key)
+        part, target = _part(ring, grid, window, mask)
+        target ^= fill(ring, part)
+    return mask
+
+
+def _part(
+    ring: Ring, grid: Grid, window: Window, mask: NDArray[np.bool_]
+) -> tuple[Window, NDArray[np.bool_]]:
+    """The part of a window that a ring reaches, and the mask's view of it."""
+    part = window_of([ring], grid.shape[1], grid.shape[2])
+    row, column = part.row - window.row, part.column - window.column
+    return part, mask[row : row + part.rows, column : column + part.columns]

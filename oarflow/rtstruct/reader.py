@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,7 @@ def structure_set(
             )
         if len(definitions) > limits.rois:
             raise ReadError(ReadCode.TOO_LARGE, f"more than {limits.rois} ROIs")
+        frames = region_frames(dataset)
         budget = _Budget(limits.contours, limits.points)
         rois = tuple(
             _roi(
@@ -118,6 +119,7 @@ def structure_set(
                 item,
                 drawings.get(number),
                 observations.get(number),
+                frames.get(number, frozenset()),
                 allow_mismatch=allow_point_count_mismatch,
                 budget=budget,
             )
@@ -162,9 +164,43 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
 def referenced_images(dataset: Dataset) -> Iterator[Dataset]:
     """All Contour Image items under ReferencedFrameOfReferenceSequence, over studies and series."""
     for frame in items(dataset, "ReferencedFrameOfReferenceSequence"):
-        for study in items(frame, "RTReferencedStudySequence"):
-            for series in items(study, "RTReferencedSeriesSequence"):
-                yield from items(series, "ContourImageSequence")
+        yield from _images_of(frame)
+
+
+def region_frames(dataset: Dataset) -> dict[int, frozenset[str]]:
+    """UIDs of the frames of reference that each region is tied to, by ROI number.
+
+    A region's own ReferencedFrameOfReferenceUID ties it, and so do the frames under which the
+    images that its contours name are listed. Where neither tells, all frames of the file do. Images
+    listed under the region's own frame as well say nothing against it.
+    """
+    sequence = items(dataset, "ReferencedFrameOfReferenceSequence")
+    listed: dict[str, set[str]] = defaultdict(set)
+    for frame in sequence:
+        for image in _images_of(frame):
+            listed[text(image, "ReferencedSOPInstanceUID")].add(text(frame, "FrameOfReferenceUID"))
+    of_file = {text(frame, "FrameOfReferenceUID") for frame in sequence} - {""}
+    of_file = of_file or {text(dataset, "FrameOfReferenceUID")} - {""}
+    named: dict[int | None, set[str]] = defaultdict(set)
+    for drawing in items(dataset, "ROIContourSequence"):
+        for contour in items(drawing, "ContourSequence"):
+            for image in items(contour, "ContourImageSequence"):
+                uid = text(image, "ReferencedSOPInstanceUID")
+                named[integer(drawing, "ReferencedROINumber")].add(uid)
+    found = {}
+    for definition in items(dataset, "StructureSetROISequence"):
+        number = integer(definition, "ROINumber")
+        own = {text(definition, "ReferencedFrameOfReferenceUID")}
+        tied = own.union(*(listed[uid] for uid in named[number] if not own & listed[uid])) - {""}
+        if number is not None:
+            found[number] = frozenset(tied or of_file)
+    return found
+
+
+def _images_of(frame: Dataset) -> Iterator[Dataset]:
+    for study in items(frame, "RTReferencedStudySequence"):
+        for series in items(study, "RTReferencedSeriesSequence"):
+            yield from items(series, "ContourImageSequence")
 
 
 def contour_bytes(contour: Dataset) -> bytes | None:
@@ -276,6 +312,7 @@ def _roi(
     definition: Dataset,
     drawing: Dataset | None,
     observation: Dataset | None,
+    frames: frozenset[str],
     *,
     allow_mismatch: bool,
     budget: _Budget,
@@ -289,7 +326,7 @@ def _roi(
         description=text(definition, "ROIDescription"),
         interpreted_type=text(observation, "RTROIInterpretedType") if observation else "",
         algorithm=text(definition, "ROIGenerationAlgorithm"),
-        frame_of_reference_uid=text(definition, "ReferencedFrameOfReferenceUID") or None,
+        frames_of_reference=frames,
     )
 
 
@@ -325,9 +362,12 @@ def _colour(drawing: Dataset | None) -> tuple[int, int, int]:
 
 
 def _frame_of_reference(dataset: Dataset, rois: tuple[Roi, ...]) -> str | None:
-    """The frame most ROIs name, else the first referenced one, else that of the object itself."""
-    named = Counter(roi.frame_of_reference_uid for roi in rois if roi.frame_of_reference_uid)
-    if named:
+    """The frame of most regions, those drawn first, else the first referenced one, else that of
+    the object itself."""
+    for regions in ([roi for roi in rois if roi.contours], rois):
+        named = Counter(uid for roi in regions for uid in sorted(roi.frames_of_reference))
+        if not named:
+            continue
         return named.most_common(1)[0][0]
     for frame in items(dataset, "ReferencedFrameOfReferenceSequence"):
         if uid := text(frame, "FrameOfReferenceUID"):

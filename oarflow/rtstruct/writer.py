@@ -6,7 +6,8 @@ answers, in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from oarflow.rtstruct.elements import (
 )
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.plane import SlicePlanes
-from oarflow.rtstruct.provenance import SOFTWARE, Provenance, ascii_text, run_uid
+from oarflow.rtstruct.provenance import SOFTWARE, Origin, Provenance, ascii_text, run_uid
 from oarflow.volume import Source
 
 OFF_PLANE_MM = 0.001
@@ -78,10 +79,15 @@ def rtstruct_dataset(
 ) -> Dataset:
     """An RTSTRUCT data set with its file meta group.
 
-    Raises ValueError where ROI numbers are not 1..n, names repeat, a contour has fewer than three
-    points or too much text, names an image that is not the source's, or leaves its slice's plane.
+    Raises ValueError where ROI numbers are not 1..n, names repeat, a region's origin is none that
+    DICOM knows or contradicts its model, a contour has fewer than three points or too much text,
+    names an image that is not the source's, or leaves its slice's plane.
     """
     _check(structures, source, grid)
+    structures = replace(
+        structures, rois=tuple(_with_origin(r, provenance) for r in structures.rois)
+    )
+    origins = {Origin(roi.algorithm) for roi in structures.rois if roi.algorithm}
     planes = SlicePlanes(grid, decimals)
     texts = [[_text(contour, planes) for contour in roi.contours] for roi in structures.rois]
     _check_texts(structures, texts)
@@ -91,8 +97,9 @@ def rtstruct_dataset(
     _add_series(dataset, source, provenance, when, content)
     dataset.SOPClassUID = RTStructureSetStorage
     dataset.SOPInstanceUID = run_uid("RTSTRUCT instance", source, provenance, when, content)
-    dataset.ContributingEquipmentSequence = [equipment_item(source, provenance, when)]
+    dataset.ContributingEquipmentSequence = [equipment_item(source, provenance, when, origins)]
     _add_structure_set(dataset, structures, source, when)
+    dataset.StructureSetDescription = _description(origins)
     dataset.StructureSetROISequence = [_roi_item(roi, source) for roi in structures.rois]
     dataset.ROIContourSequence = [
         _roi_contour_item(roi, parts, source)
@@ -102,6 +109,21 @@ def rtstruct_dataset(
     dataset.ApprovalStatus = "UNAPPROVED"
     dataset.file_meta = file_meta(RTStructureSetStorage, dataset.SOPInstanceUID)
     return dataset
+
+
+def _with_origin(roi: Roi, provenance: Provenance) -> Roi:
+    """The region with its own origin, else the provenance's. Raises ValueError."""
+    algorithm = provenance.origin if roi.algorithm is None else roi.algorithm
+    if algorithm and algorithm not in set(Origin):
+        raise ValueError(f"{roi.name}: {algorithm!r} is none of {', '.join(Origin)}")
+    if algorithm == Origin.MANUAL and roi.model is not None:
+        raise ValueError(f"{roi.name}: {algorithm}, although {roi.model.name} drew it")
+    return replace(roi, algorithm=algorithm)
+
+
+def _description(origins: Collection[Origin]) -> str:
+    kinds = " and ".join(origin.lower() for origin in Origin if origin in origins)
+    return f"{kinds} contours, not approved, for research use only".strip().capitalize()
 
 
 def _add_series(
@@ -125,7 +147,6 @@ def _add_structure_set(
     dataset: Dataset, structures: StructureSet, source: Source, when: datetime
 ) -> None:
     dataset.StructureSetLabel = structures.label
-    dataset.StructureSetDescription = "Automatic contours, not approved, for research use only"
     dataset.StructureSetDate = when.strftime("%Y%m%d")
     dataset.StructureSetTime = when.strftime("%H%M%S")
     series = Dataset()
@@ -157,7 +178,7 @@ def _roi_item(roi: Roi, source: Source) -> Dataset:
     item.ROIName = roi.name
     if roi.description:
         item.ROIDescription = ascii_text(roi.description, 1024)
-    item.ROIGenerationAlgorithm = roi.algorithm
+    item.ROIGenerationAlgorithm = str(roi.algorithm)
     if roi.model is not None:
         text = f"{roi.model.name} {roi.model.version} sha256:{roi.model.sha256[:16]}"
         item.ROIGenerationDescription = ascii_text(text, 64)
@@ -213,6 +234,8 @@ def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[byt
             (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type, roi.code)
         ).encode()
         yield repr(roi.model).encode()
+        if roi.algorithm in (Origin.SEMIAUTOMATIC, Origin.MANUAL):
+            yield roi.algorithm.encode()
         for contour, text in zip(roi.contours, parts, strict=True):
             yield f"{contour.type} {contour.sop_instance_uid}".encode()
             yield text

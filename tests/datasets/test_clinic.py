@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,14 @@ from datasets.as_dicom import write_ct
 from datasets.cases import Case, Image
 from datasets.clinic import MR_RULE
 from datasets.references import write_references
+from evaluation.comparison import compare
 from oarflow.errors import Refusal
+from oarflow.intake import read_volume
 from oarflow.intake.mr import mr_rule
+from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from tests.evaluation.cases import made_up
+from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
 
 SHOWN = {"SpinalCord": "Myelon", "Parotid_L": "Parotis", "Parotid_R": "Right Parotid"}
 
@@ -53,6 +58,61 @@ def test_a_clinics_folder_is_a_data_set(tmp_path: Path, position: str) -> None:
         assert np.array_equal(case.masks[organ], truth.masks[organ]), organ
     assert case.mr is None
     assert list(datasets.open(tmp_path / "a" / "CT")) == ["CT"]
+
+
+def test_a_doubtful_name_is_no_label(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    structures = dcmread(tmp_path / "a" / "RS.dcm")
+    for item in structures.StructureSetROISequence:
+        if item.ROIName == "Right Parotid":
+            item.ROIName = "Right Parotid ?"
+    dcmwrite(tmp_path / "a" / "RS.dcm", structures, enforce_file_format=True)
+    case = datasets.open(tmp_path)["a"]
+    assert list(case.masks) == ["SpinalCord", "Larynx"]
+    assert case.unmapped == ("Parotis", "Right Parotid ?")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_region_of_another_frame_is_no_label(tmp_path: Path, variant: str) -> None:
+    write_patient(tmp_path / "a")
+    structures = dcmread(tmp_path / "a" / "RS.dcm")
+    move_to_mr(structures, "Right Parotid", variant)
+    dcmwrite(tmp_path / "a" / "RS.dcm", structures, enforce_file_format=True)
+    case = datasets.open(tmp_path)["a"]
+    assert list(case.masks) == ["SpinalCord", "Larynx"]
+    assert "another frame of reference" in case.remarks["Right Parotid"]
+
+
+def test_regions_that_are_all_of_another_frame_are_refused(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    structures = dcmread(tmp_path / "a" / "RS.dcm")
+    for item in structures.StructureSetROISequence:
+        item.ReferencedFrameOfReferenceUID = "1.2.3"
+    dcmwrite(tmp_path / "a" / "RS.dcm", structures, enforce_file_format=True)
+    with pytest.raises(ValueError, match=r"all 4 regions .* on another frame of reference"):
+        datasets.open(tmp_path)["a"]
+
+
+def test_of_several_cts_the_structure_set_names_one(tmp_path: Path) -> None:
+    truth = write_patient(tmp_path / "a")
+    other = made_up("cbct")
+    write_ct(other, tmp_path / "a" / "CBCT")
+    for path in (tmp_path / "a" / "CBCT").iterdir():
+        image, ct = dcmread(path), dcmread(tmp_path / "a" / "CT" / path.name)
+        for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID"):
+            setattr(image, keyword, ct[keyword].value)
+        dcmwrite(path, image, enforce_file_format=True)
+    with pytest.raises(Refusal, match="AMBIGUOUS_SERIES"):
+        read_volume(tmp_path / "a")
+    case = datasets.open(tmp_path)["a"]
+    assert np.array_equal(case.ct, truth.ct)
+    for organ in case.masks:
+        assert np.array_equal(case.masks[organ], truth.masks[organ]), organ
+    for side in ("reference", "prediction"):
+        shutil.copytree(tmp_path / "a", tmp_path / side / "a")
+    found = compare(tmp_path / "reference", tmp_path / "prediction", load_catalogue())
+    assert found.cases[0].failed == ""
+    assert {one.dsc for one in found.scores} == {1.0}
 
 
 def test_two_structure_sets_on_one_ct_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread, dcmwrite
 
 from datasets.as_dicom import write_ct
 from datasets.cases import Case, Mask
@@ -26,6 +27,7 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.seg import write_seg
 from tests.evaluation.cases import SPACING, made_up
+from tests.oarflow.rtstruct.two_frames import move_to_mr
 
 CATALOGUE = load_catalogue()
 ORGANS = ("SpinalCord", "Parotid_L", "Parotid_R", "Larynx")
@@ -120,6 +122,21 @@ def test_sites_names_and_names_the_catalogue_does_not_know(tmp_path: Path) -> No
     assert (cord_score.dsc, cord_score.hd95_mm, cord_score.empty) == (0.0, math.inf, True)
 
 
+def test_a_doubtful_name_is_compared_with_no_organ(tmp_path: Path) -> None:
+    case = made_up()
+    parotid, cord = case.masks["Parotid_L"], case.masks["SpinalCord"]
+    as_files(tmp_path / "r" / "a", case, {"Parotid_L?": parotid, "SpinalCord": cord}, ".nrrd")
+    as_files(tmp_path / "p" / "a", case, {"Parotid_L": parotid, "SpinalCord": cord}, ".nrrd")
+    found = compare(tmp_path / "r", tmp_path / "p", CATALOGUE)
+    assert [one.organ for one in found.scores] == ["SpinalCord"]
+    assert found.left_out == {"Parotid_L?": 1}
+    assert found.cases[0].extra == ("Parotid_L",)
+    assert found.cases[0].remarks == (
+        "reference, Parotid_L?: a doubtful name, not taken for Parotid_L; "
+        "rename the region if it is",
+    )
+
+
 def test_a_missing_case_counts_as_empty_and_a_bad_one_is_listed(tmp_path: Path) -> None:
     case = made_up()
     mask = {"Parotid_L": case.masks["Parotid_L"]}
@@ -184,6 +201,32 @@ def test_frames_of_reference_must_agree(tmp_path: Path) -> None:
     as_rtstruct(tmp_path / "p" / "a", other, {o: case.masks[o] for o in ORGANS})
     (only,) = compare(tmp_path / "r", tmp_path / "p", CATALOGUE).cases
     assert "different frames of reference" in only.failed
+
+
+@pytest.mark.parametrize("ct", ["beside the reference", "beside the prediction", "elsewhere"])
+def test_a_region_of_another_frame_is_not_compared(tmp_path: Path, ct: str) -> None:
+    """Two of three regions lie on the MR: the CT's frame counts, not that of most."""
+    case = made_up()
+    masks = {o: case.masks[o] for o in ("SpinalCord", "Parotid_L", "Parotid_R")}
+    as_rtstruct(tmp_path / "r" / "a", case, masks, ct=ct == "beside the reference")
+    as_rtstruct(tmp_path / "p" / "a", case, masks, ct=ct == "beside the prediction")
+    cts = None
+    if ct == "elsewhere":
+        cts = tmp_path / "cts"
+        cts.mkdir()
+        (tmp_path / "ct-a").rename(cts / "a")
+    path = tmp_path / "r" / "a" / "rs.dcm"
+    structures = dcmread(path)
+    for name in ("Parotid_L", "Parotid_R"):
+        move_to_mr(structures, name)
+    dcmwrite(path, structures, enforce_file_format=True)
+    (only,) = compare(tmp_path / "r", tmp_path / "p", CATALOGUE, Options(cts=cts)).cases
+    assert {one.organ: one.dsc for one in only.scores} == {"SpinalCord": 1.0}
+    assert only.extra == ("Parotid_L", "Parotid_R")
+    assert only.remarks == tuple(
+        f"reference, {organ}: on another frame of reference than the CT, or on several: left out"
+        for organ in ("Parotid_L", "Parotid_R")
+    )
 
 
 def test_an_rtstruct_without_any_grid_asks_for_its_ct(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread, dcmwrite
 
 from evaluation.__main__ import main
 from evaluation.edits import Change, EditRecord, OrganEdit, compare, grid_of, markdown
@@ -19,6 +20,7 @@ from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.writer import write_rtstruct
 from tests.oarflow.report import cases
+from tests.oarflow.rtstruct.two_frames import move_to_mr
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 CATALOGUE = load_catalogue()
@@ -162,6 +164,20 @@ def test_another_patients_contours_are_not_compared(delivered: Path, tmp_path: P
     )
     with pytest.raises(ValueError, match="another frame of reference"):
         compare(delivered, path, CATALOGUE, tolerance_mm=2.0)
+
+
+def test_a_region_that_came_back_on_another_frame_is_not_deleted(delivered: Path) -> None:
+    path = delivered.parent / "edited.dcm"
+    write(path, named(cases.structures(cases.volume())))
+    structures = dcmread(path)
+    move_to_mr(structures, "Parotid_L")
+    dcmwrite(path, structures, enforce_file_format=True)
+    record = compare(delivered, path, CATALOGUE, tolerance_mm=2.0)
+    assert {edit.organ: edit.change for edit in record.organs} == {"Larynx": Change.KEPT}
+    assert record.left_out == ("Parotid_L",)
+    assert "Parotid_L: on another frame of reference" in markdown(record)
+    (delivered / "edits.json").write_text(record.as_json())
+    assert EditRecord.read(delivered / "edits.json") == record
 
 
 def test_the_grid_comes_from_the_result() -> None:

@@ -255,6 +255,54 @@ def test_a_name_without_a_side_means_no_side(catalogue: Catalogue) -> None:
             assert catalogue.resolve(stem) is None
 
 
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        *("{}?", "?{}", "{} (?)", "({})", "~{}", "{}~", "_{}", "{}_", "-{}", "{}-", "*{}", "{}!"),
+        *("{}+", "{}^", "{} #", "[{}]", "{} \u2717", "{}\u00b2", "{}/R", "{} L/R", "{}+3mm"),
+        *("{} old", "x{}", "z{}", "{} x", "{} do not use", "test {}", "{}_copy", "{}PRV"),
+        *("opt{}", "opt {}", "{}_opt", "{}2", "{} 1", "{}_03", "{}_new", "{} ring", "{}-PTV"),
+    ],
+)
+def test_a_doubtful_name_means_no_organ(catalogue: Catalogue, doubtful: str) -> None:
+    for organ in catalogue:
+        for name in organ.names:
+            assert catalogue.resolve(name) is organ
+            assert catalogue.resolve(doubtful.format(name)) is None, name
+
+
+def test_a_doubtful_name_is_a_question(catalogue: Catalogue) -> None:
+    near = catalogue.nearest("OPTIC NERVE L?")
+    assert near is not None
+    assert near.name == "OpticNrv_L"
+    with pytest.raises(KeyError, match="did you mean OpticNrv_L"):
+        catalogue.organ("OPTIC NERVE L?")
+
+
+@pytest.mark.parametrize("name", ["Eye-Lens_L", "Eye - Lens L", "Eye/Lens L", "Eye + Lens L"])
+def test_two_organs_joined_are_none_of_both(catalogue: Catalogue, name: str) -> None:
+    assert catalogue.resolve("Eye_Lens_L") is not None
+    assert catalogue.resolve(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "organ"),
+    [
+        ("OPTIC NERVE L", "OpticNrv_L"),
+        ("(L) Parotid", "Parotid_L"),
+        ("Parotid (L)", "Parotid_L"),
+        ("Parotid, L", "Parotid_L"),
+        ("Lt. Parotid", "Parotid_L"),
+        ("ParotidL", "Parotid_L"),
+        ("Spinal-Cord", "SpinalCord"),
+        ("N. opticus L", "OpticNrv_L"),
+        (" brain  stem ", "Brainstem"),
+    ],
+)
+def test_separators_make_no_doubt(catalogue: Catalogue, name: str, organ: str) -> None:
+    assert catalogue.organ(organ) is catalogue.resolve(name)
+
+
 def test_no_name_of_one_side_says_the_other(catalogue: Catalogue) -> None:
     wrong = {"L": {"r", "rt", "right"}, "R": {"l", "lt", "left"}}
     for organ in catalogue:

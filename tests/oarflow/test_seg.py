@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from oarflow.rtstruct.provenance import Origin
 from oarflow.rtstruct.specs import Code
 from oarflow.seg import write_seg
 from oarflow.structures import Segmentation, Status
@@ -112,6 +113,20 @@ def test_segments_carry_names_codes_colours_and_the_network(tmp_path: Path) -> N
     )
     assert dataset.PatientName == "Doe^Jane"
     assert dataset.SegmentsOverlap == "YES"
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_who_drew_the_segments_is_said_as_it_was(tmp_path: Path, origin: Origin) -> None:
+    provenance = dataclasses.replace(PROVENANCE, models=(), origin=origin)
+    drawn = [dataclasses.replace(one, model=None) for one in SEGMENTATIONS]
+    write(tmp_path / "seg", drawn, provenance=provenance)
+    dataset = dcmread(tmp_path / "seg")
+    assert {one.SegmentAlgorithmType for one in dataset.SegmentSequence} == {origin}
+    assert dataset.ContentDescription.startswith(f"{origin.capitalize()} contours")
+    assert "deep learning" not in str(dataset)
+    if origin is Origin.MANUAL:
+        with pytest.raises(ValueError, match="although a network drew"):
+            write(tmp_path / "other", provenance=provenance)
 
 
 def test_a_repeat_is_the_same_file_and_another_mask_another_object(tmp_path: Path) -> None:

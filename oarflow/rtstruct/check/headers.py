@@ -72,6 +72,11 @@ class SliceHeader:
     identity: Mapping[str, bytes]
 
     @property
+    def frame(self) -> str:
+        """UID of the frame of reference; empty where there is none."""
+        return self.identity["FrameOfReferenceUID"].decode("ascii", "replace")
+
+    @property
     def normal(self) -> NDArray[np.float64]:
         """(3,) unit vector at right angles to the image."""
         return np.cross(self.along_columns, self.along_rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oarflow.rtstruct.check.headers import SliceHeader
 from oarflow.rtstruct.errors import ReadError
-from oarflow.rtstruct.lint.context import Context, drawn_contours, images_below
+from oarflow.rtstruct.lint.context import Context, drawn_contours, images_below, images_meant
 from oarflow.rtstruct.lint.contour_checks import contour_findings
 from oarflow.rtstruct.lint.ct_checks import ct_findings
 from oarflow.rtstruct.lint.encoding_checks import encoding_findings, identity_findings
@@ -39,7 +39,8 @@ def lint(
 ) -> tuple[Finding, ...]:
     """All findings on a file, errors first. Never raises for what the file holds.
 
-    ct: headers of the images it should refer to (`images_below`). A file that cannot be read at
+    ct: headers of the images it should refer to (`images_below`); of a whole study's, those that
+    the file references count. A file that cannot be read at
     all has the one finding UNREADABLE.
     """
     try:
@@ -54,8 +55,9 @@ def lint(
         except ReadError as error:
             contours = ()
             found.append(Finding("CONTOURS_REFUSED", 1, error.detail))
-        context = Context(document, contours, ct or {}, profile)
         try:
+            images = images_meant(document.dataset, contours, ct or {})
+            context = Context(document, contours, images, profile)
             for check in CHECKS:
                 found += check(context)
             if not found or found[0].rule != "CONTOURS_REFUSED":

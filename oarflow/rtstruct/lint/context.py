@@ -23,6 +23,8 @@ from oarflow.rtstruct.reader import (
     coordinates,
     integer,
     items,
+    referenced_images,
+    region_frames,
     text,
 )
 
@@ -95,7 +97,10 @@ def images_below(folder: Path) -> dict[str, SliceHeader]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 dataset = pydicom.dcmread(
-                    path, force=True, specific_tags=["SOPInstanceUID", "ImagePositionPatient"]
+                    path,
+                    force=True,
+                    stop_before_pixels=True,
+                    specific_tags=["SOPInstanceUID", "ImagePositionPatient"],
                 )
             if dataset.get("ImagePositionPatient") is None:
                 continue
@@ -103,3 +108,26 @@ def images_below(folder: Path) -> dict[str, SliceHeader]:
         except (*PYDICOM_ERRORS, OSError, Fault, ReadError, pydicom.errors.InvalidDicomError):
             continue
     return found
+
+
+def images_meant(
+    dataset: Dataset, contours: tuple[Drawn, ...], images: Mapping[str, SliceHeader]
+) -> Mapping[str, SliceHeader]:
+    """The images that a structure set can be held against, among those of a whole study.
+
+    Those that it references; where none of these is there, those of the series, else of the frames
+    of reference, that it names; else all.
+    """
+    frames = items(dataset, "ReferencedFrameOfReferenceSequence")
+    studies = [one for frame in frames for one in items(frame, "RTReferencedStudySequence")]
+    series = [one for study in studies for one in items(study, "RTReferencedSeriesSequence")]
+    named = {text(image, "ReferencedSOPInstanceUID") for image in referenced_images(dataset)}
+    named |= {uid for contour in contours for uid in contour.images}
+    own_series = {text(one, "SeriesInstanceUID") for one in series}
+    own_frames = {uid for tied in region_frames(dataset).values() for uid in tied}
+    choices = (
+        {uid: image for uid, image in images.items() if uid in named},
+        {uid: image for uid, image in images.items() if image.series_uid in own_series},
+        {uid: image for uid, image in images.items() if image.frame in own_frames},
+    )
+    return next(filter(None, choices), images)

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
+from oarflow.rtstruct.arrangement import Relation, Ring, arrange, crosses_itself
 from oarflow.rtstruct.lint.context import Context, Drawn
 from oarflow.rtstruct.lint.rules import Finding
 from oarflow.rtstruct.model import GeometricType
+from oarflow.rtstruct.outlines import MIN_RING_AREA_MM2
+
+Vector = NDArray[np.float64]
 
 PLANE_MM = 0.1
 """Greatest spread of a planar contour across its plane."""
 
-TINY_MM2 = 0.5
-"""A contour enclosing less is a speck."""
+AREA_ROUNDING_MM2 = 1e-6
+"""By so much an area may come out smaller here than where the contour was written."""
 
 MANY_POINTS = 2000
 
-MAX_SHAPE_POINTS = 5000
-"""Contours of more points are not compared with others nor tested for crossing: time grows with
-the square of their points."""
-
 SKIP_FACTOR = 1.5
 """A step of more than so many usual ones between contoured slices skips a slice."""
+
+
+RELATIONS = {
+    Relation.HOLDING: "NESTED_CONTOURS",
+    Relation.CROSSING: "OVERLAPPING_CONTOURS",
+    Relation.TOUCHING: "TOUCHING_CONTOURS",
+    Relation.SAME: "DUPLICATE_CONTOURS",
+}
 
 
 def contour_findings(context: Context) -> Iterator[Finding]:
@@ -46,8 +53,8 @@ def contour_findings(context: Context) -> Iterator[Finding]:
         "XOR_CONTOURS": [c for c in contours if c.type == GeometricType.XOR],
         "NOT_PLANAR": [c for c in rings if not _is_planar(c)],
         "NOT_AXIAL": [c for c in rings if np.ptp(c.points[:, 2]) > PLANE_MM],
-        "TINY_CONTOURS": [c for c in rings if _area(c) < TINY_MM2],
-        "CROSSING": [c for c in rings if _crosses(c)],
+        "TINY_CONTOURS": [c for c in rings if _area(c) < MIN_RING_AREA_MM2 - AREA_ROUNDING_MM2],
+        "CROSSING": [c for c in rings if crosses_itself(_flat(c, _normal(c)))],
     }
     for rule, found in counted.items():
         if found:
@@ -62,70 +69,62 @@ def _where(found: list[Drawn]) -> str:
 
 
 def _together(rings: list[Drawn]) -> Iterator[Finding]:
-    nested, overlapping, duplicates, mixed, skipped = 0, 0, 0, [], []
+    lie: Counter[Relation] = Counter()
+    mixed, skipped = [], []
     by_roi: dict[int | None, list[Drawn]] = defaultdict(list)
     for ring in rings:
         by_roi[ring.roi].append(ring)
     for roi, own in by_roi.items():
         if len({c.type for c in own}) > 1:
             mixed.append(roi)
-        planes = _planes(own)
-        for on_plane in planes.values():
-            plain = [c for c in on_plane if c.type == GeometricType.CLOSED_PLANAR]
-            within, partly = _overlaps(plain)
-            nested, overlapping = nested + within, overlapping + partly
-            duplicates += len(on_plane) - len({np.sort(c.ring, 0).tobytes() for c in on_plane})
+        normal = _normal(max(own, key=_area))
+        for on_plane in _planes(own, normal):
+            lie.update(_arranged(on_plane, normal))
         if _skips(own):
             skipped.append(roi)
-    if nested:
-        yield Finding("NESTED_CONTOURS", nested, "pairs")
-    if overlapping:
-        yield Finding("OVERLAPPING_CONTOURS", overlapping, "pairs")
-    if duplicates:
-        yield Finding("DUPLICATE_CONTOURS", duplicates, "contours")
+    for relation, rule in RELATIONS.items():
+        if lie[relation]:
+            yield Finding(rule, lie[relation], "pairs")
     if mixed:
         yield Finding("MIXED_HOLE_STYLES", len(mixed), "regions")
     if skipped:
         yield Finding("SLICES_SKIPPED", len(skipped), "regions")
 
 
-def _planes(rings: list[Drawn]) -> dict[object, list[Drawn]]:
-    """Rings by the image they name, or by z where they name none."""
-    planes: dict[object, list[Drawn]] = defaultdict(list)
-    for ring in rings:
-        key: object = ring.images if ring.images else round(float(ring.points[0, 2]), 2)
-        planes[key].append(ring)
-    return planes
+def _planes(rings: list[Drawn], normal: Vector) -> Iterator[list[Drawn]]:
+    """Rings of one region by the plane that they lie on."""
+    heights = [float(ring.points.mean(axis=0) @ normal) for ring in rings]
+    order = np.argsort(heights, kind="stable")
+    steps = np.diff(np.array(heights)[order])
+    for group in np.split(order, np.flatnonzero(steps > PLANE_MM) + 1):
+        yield [rings[k] for k in sorted(group)]
 
 
-def _flat(ring: Drawn) -> NDArray[np.float64]:
-    """(n, 2) coordinates in the ring's own plane, by dropping the axis nearest its normal."""
-    extent = np.ptp(ring.ring, axis=0)
-    return np.delete(ring.ring, int(np.argmin(extent)), axis=1)
+def _normal(ring: Drawn) -> Vector:
+    """(3,) unit vector at right angles to a ring."""
+    centred = ring.ring - ring.ring.mean(axis=0)
+    return np.asarray(np.linalg.svd(centred, full_matrices=False)[2][-1])
 
 
-def _overlaps(rings: list[Drawn]) -> tuple[int, int]:
-    """Pairs of which one lies within the other (boundaries may be shared), and those that overlap.
-
-    Of two that cover each other, both count as lying within.
-    """
-    if len(rings) < 2:
-        return 0, 0
-    areas = [
-        shapely.make_valid(shapely.Polygon(_flat(ring))) for ring in rings if _is_comparable(ring)
-    ]
-    within = partly = 0
-    for i, one in enumerate(areas):
-        for other in areas[i + 1 :]:
-            covered = int(shapely.covers(one, other)) + int(shapely.covers(other, one))
-            within += covered
-            partly += int(not covered and shapely.overlaps(one, other))
-    return within, partly
+def _arranged(rings: list[Drawn], normal: Vector) -> Counter[Relation]:
+    """How pairs of one plane lie; of CLOSEDPLANAR_XOR contours, repetitions only."""
+    plain = [_flat(ring, normal) for ring in rings if ring.type == GeometricType.CLOSED_PLANAR]
+    exclusive = [ring for ring in rings if ring.type == GeometricType.XOR]
+    found = arrange(plain)
+    lie = Counter(
+        relation for pair, relation in found.pairs.items() if not found.repeated & set(pair)
+    )
+    different = {np.unique(ring.ring, axis=0).tobytes() for ring in exclusive}
+    lie[Relation.SAME] = len(found.repeated) + len(exclusive) - len(different)
+    return lie
 
 
-def _is_comparable(ring: Drawn) -> bool:
-    """Not so long, and not so often at the same places, that comparing it would take minutes."""
-    return len(ring.ring) <= MAX_SHAPE_POINTS and 2 * _repeated(ring) <= len(ring.ring)
+def _flat(ring: Drawn, normal: Vector) -> Ring:
+    """(n, 2) coordinates in mm in the plane at right angles to the normal."""
+    across = np.eye(3)[int(np.argmin(np.abs(normal)))]
+    across = across - (across @ normal) * normal
+    across /= np.linalg.norm(across)
+    return np.asarray(ring.ring @ np.stack((across, np.cross(normal, across)), axis=1))
 
 
 def _skips(rings: list[Drawn]) -> bool:
@@ -143,30 +142,13 @@ def _repeated(ring: Drawn) -> int:
     return len(ring.ring) - len(np.unique(ring.ring, axis=0))
 
 
-def _revisited(ring: Drawn) -> int:
-    """Vertices visited more than once, not in a row."""
-    kept = np.concatenate(([True], (np.diff(ring.ring, axis=0) != 0).any(axis=1)))
-    points = ring.ring[kept]
-    return len(points) - len(np.unique(points, axis=0))
-
-
 def _is_planar(ring: Drawn) -> bool:
     if np.ptp(ring.points, axis=0).min() <= PLANE_MM:
         return True
-    centred = ring.ring - ring.ring.mean(axis=0)
-    normal = np.linalg.svd(centred, full_matrices=False)[2][-1]
-    return bool(np.ptp(centred @ normal) <= PLANE_MM)
+    return bool(np.ptp(ring.ring @ _normal(ring)) <= PLANE_MM)
 
 
 def _area(ring: Drawn) -> float:
     """Enclosed area in mm2 (vector area: right in any plane)."""
     points = ring.ring - ring.ring[0]
     return float(np.linalg.norm(np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)) / 2)
-
-
-def _crosses(ring: Drawn) -> bool:
-    """Whether a ring that visits no vertex twice crosses or touches itself."""
-    if not _is_comparable(ring) or _revisited(ring) or _has_doubles(ring):
-        return False
-    flat = _flat(ring)
-    return not bool(shapely.LinearRing(flat).is_simple)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oarflow.rtstruct.check.headers import SliceHeader, raw
-from oarflow.rtstruct.lint.context import Context
+from oarflow.rtstruct.lint.context import Context, Drawn
 from oarflow.rtstruct.lint.rules import Finding
-from oarflow.rtstruct.reader import items, referenced_images, text
+from oarflow.rtstruct.reader import items, referenced_images, region_frames, text
 
 OFF_PLANE_MM = 0.05
 """Greatest distance of a contour from the plane of its image; vendors round to 0.01 mm."""
@@ -37,11 +40,16 @@ def ct_findings(context: Context) -> Iterator[Finding]:
 
 def _identity(context: Context) -> Iterator[Finding]:
     dataset = context.dataset
-    header = next(iter(context.ct.values()))
-    wrong = [k for k in ("PatientName", "PatientID") if raw(dataset, k) != header.identity[k]]
+    headers = {header.series_uid: header for header in context.ct.values()}.values()
+    wrong = [
+        keyword
+        for keyword in ("PatientName", "PatientID")
+        if any(raw(dataset, keyword) != header.identity[keyword] for header in headers)
+    ]
     if wrong:
         yield Finding("PATIENT_MISMATCH", len(wrong), ", ".join(wrong))
-    if raw(dataset, "StudyInstanceUID") != header.identity["StudyInstanceUID"]:
+    studies = {header.identity["StudyInstanceUID"] for header in headers}
+    if raw(dataset, "StudyInstanceUID") not in studies:
         yield Finding("STUDY_MISMATCH", 1)
     frames = {
         raw(frame, "FrameOfReferenceUID")
@@ -50,20 +58,23 @@ def _identity(context: Context) -> Iterator[Finding]:
         raw(roi, "ReferencedFrameOfReferenceUID")
         for roi in items(dataset, "StructureSetROISequence")
     }
-    if header.identity["FrameOfReferenceUID"] not in frames - {b""}:
+    if not {header.identity["FrameOfReferenceUID"] for header in headers} & (frames - {b""}):
         yield Finding("FRAME_MISMATCH", 1)
 
 
 def _planes(context: Context) -> Iterator[Finding]:
     off_plane = off_slice = beyond = 0
     vertices: dict[int | None, list[np.ndarray]] = {}
+    frames = region_frames(context.dataset)
+    stacks = _stacks(context.ct.values())
     for contour in (c for c in context.contours if c.closed and len(c.points) >= 3):
         image = context.ct.get(contour.images[0]) if len(contour.images) == 1 else None
+        stack = _stack_of(contour, image, stacks, frames.get(contour.roi or 0, frozenset()))
+        if stack is None:
+            continue
         if image and np.abs(image.to_pixels(contour.points)[1]).max() > OFF_PLANE_MM:
             off_plane += 1
-        nearest = min(
-            context.ct.values(), key=lambda h: np.abs(h.to_pixels(contour.points[:1])[1][0])
-        )
+        nearest = stack.nearest(contour.points[0])
         pixels, distance = nearest.to_pixels(contour.points)
         if np.abs(distance).max() > OFF_PLANE_MM:
             off_slice += 1
@@ -80,6 +91,49 @@ def _planes(context: Context) -> Iterator[Finding]:
     traced = [roi for roi, parts in vertices.items() if _on_centres(np.concatenate(parts))]
     if traced:
         yield Finding("PIXEL_CENTRES", len(traced), "regions")
+
+
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """The images of one series. normals: (n, 3). offsets_mm: (n,) of each along its normal."""
+
+    images: tuple[SliceHeader, ...]
+    normals: NDArray[np.float64]
+    offsets_mm: NDArray[np.float64]
+
+    def nearest(self, point: NDArray[np.float64]) -> SliceHeader:
+        """The image whose plane a point (x, y, z) lies nearest to."""
+        return self.images[int(np.argmin(np.abs(self.normals @ point - self.offsets_mm)))]
+
+
+def _stacks(images: Iterable[SliceHeader]) -> dict[str, _Stack]:
+    """By series."""
+    series: dict[str, list[SliceHeader]] = defaultdict(list)
+    for image in images:
+        series[image.series_uid].append(image)
+    stacks = {}
+    for uid, own in series.items():
+        normals = np.array([image.normal for image in own])
+        positions = np.array([image.position for image in own])
+        stacks[uid] = _Stack(tuple(own), normals, (normals * positions).sum(axis=1))
+    return stacks
+
+
+def _stack_of(
+    contour: Drawn, image: SliceHeader | None, stacks: Mapping[str, _Stack], frames: frozenset[str]
+) -> _Stack | None:
+    """The series that a contour lies on; None where several could be meant, or it has none here.
+
+    frames: that its region is tied to. Where no image at hand is of such a frame, the images are of
+    another patient or lost their UIDs: one series is still worth a look.
+    """
+    fitting = {uid: s for uid, s in stacks.items() if frames == {s.images[0].frame}}
+    if image is not None and (image.series_uid in fitting or not frames):
+        return stacks[image.series_uid]
+    known = {stack.images[0].frame for stack in stacks.values()}
+    if not fitting and not (frames and known & frames):
+        fitting = dict(stacks)
+    return next(iter(fitting.values())) if len(fitting) == 1 else None
 
 
 def _leaves(pixels: np.ndarray, image: SliceHeader) -> bool:

@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pydicom import Dataset
+from pydicom.uid import CTImageStorage
 
 from oarflow.rtstruct.lint.context import Context
 from oarflow.rtstruct.lint.rules import Finding
-from oarflow.rtstruct.reader import PYDICOM_ERRORS, integer, items, referenced_images, text
+from oarflow.rtstruct.reader import (
+    PYDICOM_ERRORS,
+    integer,
+    items,
+    referenced_images,
+    region_frames,
+    text,
+)
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+~^ -]*")
 NAME_LENGTH = 16
@@ -141,6 +149,9 @@ def reference_findings(context: Context) -> Iterator[Finding]:
     stray = [number for number, uid in own if not uid or (named and uid not in named)]
     if stray:
         yield Finding("ROI_FRAME_UNKNOWN", len(stray), _regions(stray))
+    elsewhere = _elsewhere(context)
+    if elsewhere:
+        yield Finding("REGIONS_ON_OTHER_FRAME", len(elsewhere), _regions(elsewhere))
     if not text(dataset, "FrameOfReferenceUID"):
         yield Finding("NO_FRAME_UID", 1)
     listed = {text(image, "ReferencedSOPInstanceUID") for image in referenced_images(dataset)}
@@ -156,6 +167,18 @@ def reference_findings(context: Context) -> Iterator[Finding]:
     if used and len(used & listed) < UNUSED_SHARE * len(listed):
         yield Finding("IMAGES_UNUSED", len(listed - used), f"of {len(listed)} images")
     yield from _series(dataset, frames)
+
+
+def _elsewhere(context: Context) -> list[int | None]:
+    """Drawn regions that are tied to another frame than the CT's, or else than most are."""
+    drawn = {contour.roi for contour in context.contours}
+    frames = {n: uids for n, uids in region_frames(context.dataset).items() if n in drawn}
+    own = Counter(
+        image.frame for image in context.ct.values() if image.sop_class_uid == CTImageStorage
+    )
+    most = own or Counter(uid for uids in frames.values() for uid in sorted(uids))
+    main = {uid for uid, _ in most.most_common(1)}
+    return [number for number, uids in frames.items() if uids - main]
 
 
 def _series(dataset: Dataset, frames: list[Dataset]) -> Iterator[Finding]:

@@ -99,6 +99,12 @@ RULES: dict[str, Rule] = {
         "More than one frame of reference is named: readers that take one may take the wrong.",
         "Use one structure set for each frame of reference.",
     ),
+    "REGIONS_ON_OTHER_FRAME": Rule(
+        _E, 4,
+        "Regions are tied to another frame of reference than the CT at hand, or else than most of "
+        "the regions, or to several: readers of one frame misplace them, OARflow's leave them out.",
+        "Use one structure set for each frame of reference.",
+    ),
     "ROI_FRAME_UNKNOWN": Rule(
         _E, 4,
         "Regions name no frame of reference, or one that the file does not reference.",
@@ -156,15 +162,20 @@ RULES: dict[str, Rule] = {
     ),
     "NESTED_CONTOURS": Rule(
         _W, 6,
-        "Closed contours lie within others of the same region and slice: some readers make holes "
-        "of them, some fill them.",
+        "Closed contours lie within others of the same region and slice: some readers, OARflow's "
+        "too, make holes of them, some fill them.",
         "Ask the sender what is meant; write holes as keyholes.",
     ),
     "OVERLAPPING_CONTOURS": Rule(
         _W, 6,
-        "Closed contours of the same region and slice overlap in part: added up by some readers, "
-        "cut out of each other by others.",
+        "Closed contours of the same region and slice cross: added up by some readers, OARflow's "
+        "too, cut out of each other by others.",
         "Join them into one outline.",
+    ),
+    "TOUCHING_CONTOURS": Rule(
+        _N, 6,
+        "Closed contours of the same region and slice touch each other: readers join them.",
+        "Nothing; one outline would say the same.",
     ),
     "XOR_CONTOURS": Rule(
         _W, 6,
@@ -315,7 +326,7 @@ RULES: dict[str, Rule] = {
     ),
     "DUPLICATE_CONTOURS": Rule(
         _W, 19,
-        "Contours repeat others of the same region: by exclusive or, both vanish.",
+        "Contours repeat others of the same region: by exclusive or, some readers lose both.",
         "Write each contour once.",
     ),
     "MANY_POINTS": Rule(

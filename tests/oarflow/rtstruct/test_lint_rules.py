@@ -15,6 +15,7 @@ from pydicom import Dataset
 from oarflow.rtstruct.__main__ import main
 from oarflow.rtstruct.lint import RULES, Severity, images_below, lint
 from oarflow.rtstruct.lint.table import FAILURES
+from oarflow.rtstruct.outlines import MIN_RING_AREA_MM2
 from oarflow.rtstruct.profile import load_profile
 from tests.oarflow.rtstruct.cases import Case, ball, make_case, shell
 
@@ -34,7 +35,11 @@ KNOWN = {
         "KEYHOLES": 20,
         "FIRST_POINT_REPEATED": 6,
     },
-    "monaco_box_overlap.dcm": {"NO_PREAMBLE": 1, "NESTED_CONTOURS": 18},
+    "monaco_box_overlap.dcm": {
+        "NO_PREAMBLE": 1,
+        "DUPLICATE_CONTOURS": 6,
+        "OVERLAPPING_CONTOURS": 9,
+    },
     "monaco_tiny_vmat.dcm": {"NO_PREAMBLE": 1},
     "mim_7.0.3_dummy.dcm": {"KEYHOLES": 4},
     "mim_7.0.3_nonexistent_ref.dcm": {"NO_IMAGES_REFERENCED": 1},
@@ -188,6 +193,18 @@ def speck(dataset: Dataset) -> None:
     contour.NumberOfContourPoints = 3
 
 
+def triangle(mm2: float) -> Callable[[Dataset], None]:
+    """A contour of that area, on a slice of its own region."""
+
+    def change(dataset: Dataset) -> None:
+        contour = dataset.ROIContourSequence[0].ContourSequence[0]
+        z = contour.ContourData[2]
+        contour.ContourData = [0, 0, z, 1, 0, z, 0, 2 * mm2, z]
+        contour.NumberOfContourPoints = 3
+
+    return change
+
+
 def skipped(dataset: Dataset) -> None:
     contours = dataset.ROIContourSequence[0].ContourSequence
     dataset.ROIContourSequence[0].ContourSequence = contours[:3] + contours[4:]
@@ -241,6 +258,15 @@ def test_each_known_failure_is_found(
     assert rule in found
     assert RULES[rule].row == row
     assert rule not in counts(case.path, ct=images_below(case.path.parent / "ct"))
+
+
+@pytest.mark.parametrize(("mm2", "tiny"), [(0.099, True), (MIN_RING_AREA_MM2, False), (0.3, False)])
+def test_what_the_writer_keeps_is_no_speck(case: Case, mm2: float, tiny: bool) -> None:
+    dataset = pydicom.dcmread(case.path)
+    triangle(mm2)(dataset)
+    path = case.path.with_name("small.dcm")
+    dataset.save_as(path)
+    assert ("TINY_CONTOURS" in counts(path)) is tiny
 
 
 def test_an_explicit_vr_copy_with_a_large_contour_is_found(case: Case) -> None:

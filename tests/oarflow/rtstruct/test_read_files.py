@@ -86,7 +86,9 @@ def test_points_become_point_contours_and_frames_stay_with_their_regions() -> No
     found = read_structure_set(DATA / "rtstruct" / "oncentra_4.1_points.dcm")
     kinds = [{c.type for c in roi.contours} for roi in found.rois]
     assert kinds[2:] == [{GeometricType.POINT}, {GeometricType.POINT}]
-    assert {roi.frame_of_reference_uid for roi in found.rois} == {found.frame_of_reference_uid}
+    assert {roi.frames_of_reference for roi in found.rois} == {
+        frozenset({found.frame_of_reference_uid})
+    }
 
 
 SQUARE = r"0\0\5\10\0\5\10\10\5\0\10\5"

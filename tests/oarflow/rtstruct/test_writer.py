@@ -20,10 +20,10 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from oarflow.rtstruct.contours import ContourOptions, EmptyOrgan, HoleStyle, structure_set
 from oarflow.rtstruct.model import Contour, GeometricType, StructureSet
-from oarflow.rtstruct.provenance import run_time, settings_digest
+from oarflow.rtstruct.provenance import Origin, run_time, settings_digest
 from oarflow.rtstruct.specs import Code
 from oarflow.rtstruct.writer import rtstruct_dataset, write_rtstruct
-from oarflow.structures import Segmentation, Status
+from oarflow.structures import ModelIdentity, Segmentation, Status
 from oarflow.volume import Source
 from tests.oarflow.rtstruct.hand import (
     CT_STORAGE,
@@ -232,6 +232,83 @@ def test_provenance_names_software_models_and_digests(tmp_path: Path) -> None:
         assert MODEL.sha256 in algorithm.AlgorithmParameters
         assert MODEL.name in roi.ROIGenerationDescription
         assert len(roi.ROIGenerationDescription) <= 64
+
+
+@pytest.mark.parametrize(
+    ("origin", "models", "kind", "drawn"),
+    [
+        (Origin.AUTOMATIC, (MODEL,), "Automatic", "by deep learning"),
+        (Origin.AUTOMATIC, (), "Automatic", "by a program"),
+        (Origin.SEMIAUTOMATIC, (), "Semiautomatic", "by a person with a program"),
+        (Origin.MANUAL, (), "Manual", "by hand"),
+    ],
+)
+def test_who_drew_the_contours_is_said_as_it_was(
+    origin: Origin, models: tuple[ModelIdentity, ...], kind: str, drawn: str
+) -> None:
+    base = structures(("Brainstem", "Parotid_L"))
+    own = tuple(dataclasses.replace(roi, model=None) for roi in base.rois)
+    provenance = dataclasses.replace(PROVENANCE, models=models, origin=origin)
+    dataset = rtstruct_dataset(
+        dataclasses.replace(base, rois=own), SOURCE, GRID, provenance=provenance, when=WHEN
+    )
+    assert [r.ROIGenerationAlgorithm for r in dataset.StructureSetROISequence] == [origin] * 2
+    told = f"{kind} contours, not approved, for research use only"
+    assert dataset.StructureSetDescription == told
+    (equipment,) = dataset.ContributingEquipmentSequence
+    told = f"Contours {drawn}, not approved, for research use only. "
+    assert equipment.ContributionDescription.startswith(told)
+    assert ("deep learning" in str(dataset)) is bool(models)
+
+
+def test_regions_of_one_file_may_have_several_origins() -> None:
+    base = structures(("Brainstem", "Parotid_L"))
+    first, second = base.rois
+    drawn = dataclasses.replace(first, algorithm="MANUAL", model=None)
+    dataset = rtstruct_dataset(
+        dataclasses.replace(base, rois=(drawn, second)),
+        SOURCE,
+        GRID,
+        provenance=PROVENANCE,
+        when=WHEN,
+    )
+    found = [r.ROIGenerationAlgorithm for r in dataset.StructureSetROISequence]
+    assert found == ["MANUAL", "AUTOMATIC"]
+    assert dataset.StructureSetDescription.startswith("Automatic and manual contours")
+    (equipment,) = dataset.ContributingEquipmentSequence
+    assert "by a program and by hand" in equipment.ContributionDescription
+
+
+def test_another_origin_is_another_object() -> None:
+    base = structures(("Brainstem",))
+    own = dataclasses.replace(base, rois=(dataclasses.replace(base.rois[0], model=None),))
+    uids = {
+        rtstruct_dataset(
+            own,
+            SOURCE,
+            GRID,
+            provenance=dataclasses.replace(PROVENANCE, origin=origin),
+            when=WHEN,
+        ).SOPInstanceUID
+        for origin in Origin
+    }
+    assert len(uids) == 3
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "message"), [("by hand", "none of AUTOMATIC"), ("MANUAL", "although .* drew it")]
+)
+def test_an_origin_that_cannot_be_is_refused(algorithm: str, message: str) -> None:
+    base = structures(("Brainstem",))
+    roi = dataclasses.replace(base.rois[0], algorithm=algorithm)
+    with pytest.raises(ValueError, match=message):
+        rtstruct_dataset(
+            dataclasses.replace(base, rois=(roi,)),
+            SOURCE,
+            GRID,
+            provenance=PROVENANCE,
+            when=WHEN,
+        )
 
 
 def test_codes_carry_the_side_as_a_modifier(tmp_path: Path) -> None:
