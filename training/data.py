@@ -18,6 +18,7 @@ from pydicom.errors import InvalidDicomError
 
 from datasets.cases import Case
 from datasets.derived.store import with_derived
+from datasets.naming import unknown_names
 from datasets.opening import open_data_set
 from datasets.openkbp import OpenKbp, OpenKbpCsv
 from datasets.reading import each
@@ -220,8 +221,12 @@ class TrainingData:
             return _Unread(f"it cannot be read ({type(error).__name__}: {words})")
 
     def _labelled(self, patient: str) -> Case:
+        """Raises ValueError where all names of its contours are unknown."""
         case = self.patients[patient]
-        return case if self.derived is None else with_derived(case, self.derived)
+        case = case if self.derived is None else with_derived(case, self.derived)
+        if case.unmapped and not case.masks:
+            raise ValueError(unknown_names(case.unmapped))
+        return case
 
     def _excluded(self, patient: str) -> set[str]:
         return {organ for organ, one in self.split.excluded if one == patient}
