@@ -107,7 +107,7 @@ def _beyond(mask: Mask, source: Grid, target: Grid) -> str:
     if not len(inside):
         return ""
     step = np.divide(source.spacing_zyx, target.spacing_zyx)
-    room = 0.5 + np.maximum(0.5, step / 2)
+    room = 0.5 + step / 2 - 1e-3  # a voxel that touches the CT has one of the CT's beside it
     index = target.patient_to_index(source.index_to_patient(inside))
     outside = ((index < -room) | (index > np.array(target.shape) - 1 + room)).any(axis=1)
     if not outside.any():

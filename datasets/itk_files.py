@@ -1,7 +1,7 @@
 """Image files as ITK reads them, with what ITK passes over: the reason, and a file cut short.
 
-ITK reads a NIfTI file that ends early as if the rest were nought, and takes the qform where the
-sform is sheared. Both are refused here.
+ITK reads a NIfTI file that ends early as if the rest were nought, does the same with what is no
+number, and takes the qform where the sform is sheared. All three are refused here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import SimpleITK
@@ -24,6 +24,12 @@ LARGEST = 2**30
 
 _MM = {"1": 1000.0, "2": 1.0, "3": 0.001}
 """Millimetres of NIfTI's units of length, by their code."""
+
+_FLOATS = {"16": "f4", "64": "f8"}
+"""NIfTI's codes of floating numbers: its library reads what is none as 0."""
+
+BLOCK = 2**22
+"""Bytes that are unpacked at a time."""
 
 _itk: Any = SimpleITK  # its functions are untyped
 
@@ -60,7 +66,7 @@ def open_image(path: Path) -> Any:
 def read_turned(path: Path) -> Any:
     """The image with its axes turned to L, P, S as far as they allow. Raises as `open_image`."""
     reader = open_image(path)
-    _check_length(path, reader)
+    _check_voxels(path, reader)
     return _said(lambda: _itk.DICOMOrient(reader.Execute(), "LPS"), path)
 
 
@@ -83,7 +89,8 @@ def _said(function: Callable[[], Any], path: Path) -> Any:
             raise ValueError(f"{path.name}: damaged, or no image: the file is empty") from None
         if "orthonormal" in str(error):
             raise ValueError(
-                f"{path.name}: its axes are undefined, or sheared (not at right angles)"
+                f"{path.name}: its axes are undefined, sheared (not at right angles) or contradict "
+                "its voxels' size"
             ) from None
         raise ValueError(f"{path.name}: damaged, or no image: {_reason(error, path)}") from None
 
@@ -120,17 +127,30 @@ def _check_nifti(path: Path, told: dict[str, str], stored: StoredGrid) -> None:
         _check_sform(path, rows * scale * np.array([[-1], [-1], [1]]), stored)
 
 
-def _check_length(path: Path, reader: Any) -> None:
-    """Raises ValueError where a NIfTI file ends before its last voxel."""
+def _check_voxels(path: Path, reader: Any) -> None:
+    """Raises ValueError where a NIfTI file ends before its last voxel, or holds no numbers."""
     if not reader.HasMetaDataKey("vox_offset"):
         return
-    sides = range(1, int(reader.GetMetaData("dim[0]")) + 1)
+    told = {key: reader.GetMetaData(key) for key in ("vox_offset", "bitpix", "datatype", "dim[0]")}
+    sides = range(1, int(told["dim[0]"]) + 1)
     voxels = math.prod(int(reader.GetMetaData(f"dim[{k}]")) for k in sides)
-    needed = (
-        float(reader.GetMetaData("vox_offset")) + voxels * int(reader.GetMetaData("bitpix")) // 8
-    )
-    if (held := _length(path)) < needed:
-        raise ValueError(f"{path.name}: damaged: it ends after {held} of {needed:.0f} bytes")
+    offset = int(float(told["vox_offset"]))
+    needed = offset + voxels * int(told["bitpix"]) // 8
+    held = 0
+    for block in _blocks(path, offset):
+        if held and (kind := _FLOATS.get(told["datatype"])):
+            numbers = np.frombuffer(block[: len(block) // 8 * 8], _order(path) + kind)
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{path.name}: holds values that are no numbers")
+        held += len(block)
+    if held < needed:
+        raise ValueError(f"{path.name}: damaged: it ends after {held} of {needed} bytes")
+
+
+def _order(path: Path) -> str:
+    """Which end of a number comes first, by the header's own length."""
+    with _unpacked(path) as file:
+        return ">" if int.from_bytes(file.read(4), "big") in (348, 540) else "<"
 
 
 def _check_sform(path: Path, affine_lps: Any, stored: StoredGrid) -> None:
@@ -149,17 +169,21 @@ def _check_sform(path: Path, affine_lps: Any, stored: StoredGrid) -> None:
         raise ValueError(f"{path.name}: its sform and qform place it {away:.1f} mm apart")
 
 
-def _length(path: Path) -> int:
-    """Bytes of a file, unpacked where it is packed. Raises ValueError where it cannot be."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    if not packed:
-        return path.stat().st_size
-    held = 0
+def _blocks(path: Path, first: int) -> Iterator[bytes]:
+    """A file's bytes, unpacked: the first ones, then the rest in blocks of whole numbers.
+
+    Raises ValueError where they cannot be unpacked.
+    """
     try:
-        with gzip.open(path) as file:
-            while block := file.read(2**22):
-                held += len(block)
+        with _unpacked(path) as file:
+            yield file.read(first)
+            while block := file.read(BLOCK):
+                yield block
     except (EOFError, zlib.error, OSError) as error:
         raise ValueError(f"{path.name}: damaged: {error}") from None
-    return held
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb")

@@ -91,5 +91,5 @@ def _found(values: NDArray[Any]) -> list[float]:
 
 
 def _named(values: Collection[float]) -> str:
-    listed = ", ".join(f"{value:.10g}" for value in list(values)[:NAMED])
+    listed = ", ".join(f"{value:.6g}" for value in list(values)[:NAMED])
     return listed + (f" and {len(values) - NAMED} more" if len(values) > NAMED else "")
