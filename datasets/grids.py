@@ -97,6 +97,24 @@ def lost_place(source: StoredGrid, target: StoredGrid) -> str:
     return ""
 
 
+def lost_header(one: StoredGrid, other: StoredGrid) -> str:
+    """Why two masks of one patient cannot both lie where they say, "" where they can.
+
+    Masks cropped to their organs may be of one size at different places, and of one patient's CT
+    they have its voxels' size and axes.
+    """
+    if same_box(one, other):
+        return ""
+    turned = np.abs(one.directions - other.directions).max() > RIGHT_ANGLE
+    if one.size == other.size and (turned or not np.allclose(one.spacing_mm, other.spacing_mm)):
+        return "one matrix, and other voxels"
+    for first, second in ((one, other), (other, one)):
+        nearest = np.linalg.norm(second.corners, axis=1).min()
+        if not any(first.origin_lps) and nearest > SAME_VOXELS * min(second.spacing_mm):
+            return "one origin is (0, 0, 0), as where a program did not keep the header"
+    return ""
+
+
 def same_box(one: StoredGrid, other: StoredGrid) -> bool:
     """Whether two grids whose axes are in the same order have the same voxels."""
     return one.size == other.size and _away(one, other) <= SAME_VOXELS
