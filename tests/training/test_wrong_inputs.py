@@ -111,7 +111,6 @@ def test_numbers_of_another_data_set_are_its_own_ids(
     [
         ("{organ: Left Parotid, patients: [a]}", "it is called Parotid_L"),
         ("{organ: Parotid_X, patients: [a]}", "no organ's name"),
-        ("{organ: Parotid_L, patients: [c]}", "c, who neither fits nor tunes"),
     ],
 )
 def test_an_exclusion_that_would_leave_nothing_out_is_refused(
@@ -123,6 +122,15 @@ def test_an_exclusion_that_would_leave_nothing_out_is_refused(
     table.write_text(f"fit: [a]\ntune: [b]\nexclusions: [{row}]")
     with pytest.raises(ValueError, match=said):
         TrainingData.open(tmp_path / "data", table)
+
+
+def test_an_exclusion_of_nobody_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        write_pddca(tmp_path / "data", name)
+    table = tmp_path / "split.yaml"
+    table.write_text("fit: [a]\ntune: [b]\nexclusions: [{organ: Parotid_L, patients: [007]}]")
+    TrainingData.open(tmp_path / "data", table)
+    assert "Parotid_L of 007 is to be left out, who neither fits nor tunes" in caplog.text
 
 
 def test_a_refused_ct_of_a_clinic_is_left_out(
