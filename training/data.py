@@ -93,18 +93,7 @@ class TrainingData:
         else:
             parted = Split.read(split).of_openkbp() if openkbp else Split.read(split)
             _check_exclusions(parted, split)
-        found = cls(patients, parted, name or (OPENKBP_NAME if openkbp else None), derived)
-        found.require_patients()
-        return found
-
-    def require_patients(self) -> None:
-        """Raises ValueError where the folder holds nobody whom the split names."""
-        named = self.split.patients
-        if named and not any(one in self.patients for one in named):
-            raise ValueError(
-                f"the folder holds none of the {len(named)} patients that the split names "
-                f"({_listed(named)}); it holds {_listed(tuple(self.patients))}"
-            )
+        return cls(patients, parted, name or (OPENKBP_NAME if openkbp else None), derived)
 
     def everyone(self) -> TrainingData:
         """The same patients, all of whom fit."""
@@ -197,7 +186,7 @@ class TrainingData:
         if ids and not there:
             raise ValueError(
                 f"none of {len(ids)} patients could be read: the folder holds none of them "
-                f"({_listed(tuple(ids))})"
+                f"({_listed(tuple(ids))}); it holds {_listed(tuple(self.patients))}"
             )
         absent = [one for one in ids if one not in self.patients and one not in self.unreadable]
         self.unreadable.update(dict.fromkeys(absent, ABSENT))

@@ -85,7 +85,10 @@ def test_patients_that_a_folder_does_not_hold_are_named_and_not_unreadable(
     assert "134 of the 136 patients that the split names are not in the folder" in caplog.text
     assert "pt_200" in caplog.text
     assert "could not be read" not in caplog.text
-    assert len(TrainingData.open(data).unreadable) == 0
+    # All patients of a folder are read whatever a table names.
+    (data / "pt_2.npz").unlink()
+    (data / "pt_3.npz").unlink()
+    assert [case.name for case in TrainingData.open(data).unsplit()] == ["pt_1"]
 
 
 def test_numbers_of_another_data_set_are_its_own_ids(
@@ -102,7 +105,7 @@ def test_numbers_of_another_data_set_are_its_own_ids(
     table.write_text("fit: [1002]\ntune: [8]")
     assert fit(network, data, "--split", str(table)) == 2
     said = one_line(capsys)
-    assert "the split names (1002, 8)" in said
+    assert "the folder holds none of them (1002)" in said
     assert "it holds 007, 1001, 1e3" in said
 
 
