@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import datasets
 from tests.datasets.made_up import STRAIGHT, write_nifti
 from tests.datasets.test_label_grids import LABELS, data_set, values
 from tests.training.patients import ORGANS, patient, small
+from tests.training.test_data import NETWORK
+from training.__main__ import main
 from training.batches import Batch
 from training.cases import TrainingCase, training_case
 from training.configuration import Configuration
@@ -116,3 +119,20 @@ def test_the_ignore_label_goes_from_the_file_to_what_is_judged(tmp_path: Path) -
     # The cord goes on where nobody labelled: its contour is right there, not half false.
     assert dice(case.masks["SpinalCord"], whole) < 0.8
     assert dice(case.masks["SpinalCord"], case.labelled(whole)) == 1.0
+
+
+@pytest.mark.parametrize("losses", [{"dice_and_cross_entropy": 1}, {"dice": 1, "focal": 1}])
+def test_a_network_is_trained_beside_voxels_that_nobody_labelled(
+    tmp_path: Path, losses: dict[str, float]
+) -> None:
+    data = data_set(tmp_path / "data", {**LABELS, "ignore": 4})
+    array = values()
+    array[12:] = 4
+    for name in ("a", "b"):
+        write_nifti(data / "labelsTr" / f"{name}.nii.gz", array, STRAIGHT)
+        image = (data / "imagesTr" / "a_0000.nii.gz").read_bytes()
+        (data / "imagesTr" / f"{name}_0000.nii.gz").write_bytes(image)
+    network = tmp_path / "network.yaml"
+    network.write_text(yaml.safe_dump(NETWORK | {"losses": losses}))
+    flags = ["--data", str(data), "--work", str(tmp_path / "runs")]
+    assert main(["fit", str(network), *flags]) == 0
