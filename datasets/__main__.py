@@ -19,7 +19,7 @@ from datasets.derived.store import read_labels
 from datasets.opening import open_data_set
 from datasets.openkbp import convert, load_npz
 from datasets.references import write_references
-from datasets.report import Refused, survey, tables, text, write_report
+from datasets.report import Refused, never_drawn, survey, tables, text, write_report
 from datasets.resample import coarsened, resampled
 from oarflow.console import outlive_readers
 from oarflow.errors import Refusal
@@ -132,6 +132,10 @@ def _report(flags: argparse.Namespace) -> None:
     title = f"Data set report: {len(found) + len(refused)} cases"
     write_report(flags.output, title, found, shown)
     LOGGER.info("%s", text(title, shown))
+    if not found:
+        raise ValueError(f"none of {len(refused)} cases could be read: {refused[0].reason}")
+    if empty := never_drawn(found, catalogue):
+        LOGGER.warning("without a voxel in any case: %s", ", ".join(empty))
 
 
 def _derive(flags: argparse.Namespace) -> None:

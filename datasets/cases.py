@@ -65,6 +65,8 @@ class Case:
     (0, 0, 0). unmapped: names of contours that mean no organ of the catalogue, or one that another
     contour is taken for. read_mr: reads the patient's MR; None where the data set has none.
     remarks: by catalogue name, contours that do not lie on the CT's slices as they should.
+    read_ignored: makes the mask of voxels that nobody labelled, which are no organ's and not
+    outside one either; None where all were labelled.
 
     Raises ValueError where shapes or spacing cannot be.
     """
@@ -78,6 +80,7 @@ class Case:
     unmapped: tuple[str, ...] = ()
     read_mr: Callable[[], Image] | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
+    read_ignored: Callable[[], Mask] | None = None
 
     def __post_init__(self) -> None:
         if self.ct.ndim != 3 or min(self.ct.shape) < 1:
@@ -91,6 +94,16 @@ class Case:
     def mr(self) -> Image | None:
         """The patient's MR, read at each access; None where the data set has none."""
         return self.read_mr() if self.read_mr else None
+
+    @property
+    def ignored(self) -> Mask | None:
+        """bool (z, y, x), voxels that nobody labelled; None where all were."""
+        return self.read_ignored() if self.read_ignored else None
+
+    def labelled(self, mask: Mask) -> Mask:
+        """A mask without the voxels that nobody labelled, where it is neither right nor wrong."""
+        ignored = self.ignored
+        return mask if ignored is None else mask & ~ignored
 
     @property
     def grid(self) -> Grid:
@@ -109,6 +122,7 @@ class Case:
     def cropped(self, first: int, last: int) -> Case:
         """The same case on slices first to last, both included, at their place in patient space."""
         kept = slice(first, last + 1)
+        ignored = self.read_ignored
         x, y, z = self.origin_lps
         return Case(
             self.id,
@@ -120,4 +134,5 @@ class Case:
             self.unmapped,
             self.read_mr,
             self.remarks,
+            None if ignored is None else lambda: ignored()[kept],
         )

@@ -17,6 +17,7 @@ from pydicom.uid import MRImageStorage, RTDoseStorage, RTStructureSetStorage
 
 from datasets.cases import Case, Image, LazyMasks, Mask
 from datasets.images import is_axial, is_even
+from datasets.naming import unknown_names
 from datasets.planes import CLOSED, Planes, in_words
 from datasets.series import read_drawn_volume
 from oarflow.geometry import Grid
@@ -47,7 +48,8 @@ class ClinicSet(Mapping[str, Case]):
 
     Everything of a patient is read when the case is asked for, but for masks (filled when asked
     for) and the MR. Asking raises Refusal where the CT cannot be used, ReadError where an RTSTRUCT
-    is damaged, ValueError where the CT's slices are uneven or oblique or the RTSTRUCT is not one.
+    is damaged, ValueError where the CT's slices are uneven or oblique, the RTSTRUCT is not one or
+    none of its names means an organ.
     left_out: folders that are no patient, with the reason.
     """
 
@@ -102,6 +104,10 @@ def read_case(folder: Path, case_id: str, catalogue: Catalogue) -> Case:
             "reference than the CT"
         )
     rois, unmapped = by_organ(structures, catalogue)
+    if not rois:
+        raise ValueError(
+            unknown_names(unmapped) if unmapped else "the RTSTRUCT holds no closed contour"
+        )
     planes = Planes.of(rois.values(), volume.grid)
     said = {name: in_words(planes.remarks(roi, volume.grid)) for name, roi in rois.items()}
     said |= with_remark(said, elsewhere, OTHER_FRAME)
@@ -137,13 +143,20 @@ def structures_on(volume: Volume, paths: tuple[Path, ...]) -> StructureSet:
     Raises ValueError where there is none, or more than one. ReadError where one is damaged.
     """
     uids = frozenset(volume.source.sop_instance_uids)
+    if not paths:
+        raise ValueError("there is no RTSTRUCT beside the CT: put the patient's contours there")
     found = [read_structure_set(path) for path in paths]
     fitting = [one for one in found if uids & _named(one)] or [
         one
         for one in found
         if not _named(one) and on_frame(one, volume.source.frame_of_reference_uid)[0].rois
     ]
-    if len(fitting) != 1:
+    if not fitting:
+        raise ValueError(
+            f"0 of {len(found)} RTSTRUCT refer to the CT: they name other images, or another frame "
+            "of reference"
+        )
+    if len(fitting) > 1:
         raise ValueError(
             f"{len(fitting)} of {len(found)} RTSTRUCT refer to the CT; leave exactly one"
         )

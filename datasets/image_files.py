@@ -9,32 +9,26 @@ patients; `ImageFileSet` hands them on as cases.
   `0522c0001/img.nrrd`, `0522c0001/structures/<organ>.nrrd`.
 - Folders: one a patient, the CT named `ct`, `image` or `img`, the MR `mr`, the masks beside them or
   in `structures`, `segmentations` or `masks`, each named after its organ.
-- nnU-Net: `imagesTr/<case>_0000.nii.gz`, `labelsTr/<case>.nii.gz`, the labels' and channels' names
-  in `dataset.json`.
+
+nnU-Net's layout, a label map a patient, is `datasets.nnunet`'s.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from datasets.cases import Case, LazyMasks, Mask
-from datasets.images import (
-    is_axial,
-    is_image,
-    read_hu,
-    read_image,
-    read_mask,
-    stem,
-)
+from datasets.cases import Case, LazyMasks, Mask, Voxels
+from datasets.images import ENDINGS, is_axial, is_image, read_hu, read_image, read_mask, stem
 from oarflow.geometry import Grid
 from oarflow.organs import Catalogue, load_catalogue
+
+T = TypeVar("T")
 
 MASK_FOLDERS = ("structures", "segmentations", "masks")
 CT_NAMES = frozenset({"ct", "image", "img"})
@@ -59,19 +53,11 @@ def organ_name(path: Path) -> str | None:
 
 
 @dataclass(frozen=True)
-class Label:
-    """Where a mask is stored: every value of at least one half, or values of a label map."""
-
-    path: Path
-    value: int | tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
 class PatientFiles:
-    """One patient's files. labels: by the names that the data set gives them."""
+    """One patient's files. masks: by the names that the data set gives them."""
 
     ct: Path
-    labels: Mapping[str, Label]
+    masks: Mapping[str, Path]
     mr: Path | None = None
 
 
@@ -87,8 +73,9 @@ class ImageFileSet(Mapping[str, Case]):
     """Patients of image files as cases, in order of their ids.
 
     A patient's CT is read when the case is asked for, a mask and the MR when they are. Names are
-    mapped by the catalogue's aliases. Asking raises ValueError where a file is no image, or the
-    CT's axes are oblique. left_out: folders that are no patient, with the reason.
+    mapped by the catalogue's aliases. Asking raises ValueError where a file is no image, the CT's
+    axes are oblique, or a mask is none of this CT. left_out: folders that are no patient, with the
+    reason.
     """
 
     def __init__(
@@ -103,10 +90,8 @@ class ImageFileSet(Mapping[str, Case]):
 
     def __getitem__(self, case_id: str) -> Case:
         files = self._patients[case_id]
-        ct, grid = read_hu(files.ct)
-        if not is_axial(grid):
-            raise ValueError(f"{files.ct.name}: its axes are oblique; resample it to axial slices")
-        organs, unmapped = mapped(files.labels, self._catalogue)
+        ct, grid = read_axial(files.ct)
+        organs, unmapped = mapped(files.masks, self._catalogue)
         x, y, z = (float(mm) for mm in grid.positions_lps[0])
         return Case(
             case_id,
@@ -128,27 +113,32 @@ class ImageFileSet(Mapping[str, Case]):
         return case_id in self._patients
 
 
-def _mask(organs: Mapping[str, Label], grid: Grid, organ: str) -> Mask:
-    label = organs[organ]
-    return read_mask(label.path, grid, label.value)
+def read_axial(path: Path) -> tuple[Voxels, Grid]:
+    """A CT as `read_hu` reads it. Raises ValueError where its axes are oblique, too."""
+    ct, grid = read_hu(path)
+    if not is_axial(grid):
+        raise ValueError(f"{path.name}: its axes are oblique; resample it to axial slices")
+    return ct, grid
 
 
-def mapped(
-    labels: Mapping[str, Label], catalogue: Catalogue
-) -> tuple[dict[str, Label], tuple[str, ...]]:
-    """Labels by catalogue name in its order, and the names that are not used.
+def _mask(organs: Mapping[str, Path], grid: Grid, organ: str) -> Mask:
+    return read_mask(organs[organ], grid)
+
+
+def mapped(names: Mapping[str, T], catalogue: Catalogue) -> tuple[dict[str, T], tuple[str, ...]]:
+    """Items by catalogue name in its order, and the names that are not used.
 
     Of two names that mean one organ, the one spelled as the catalogue does is used, else the first.
     """
     found: dict[str, str] = {}
     unmapped = []
-    for name in sorted(labels, key=lambda name: (name not in catalogue, name)):
+    for name in sorted(names, key=lambda name: (name not in catalogue, name)):
         organ = catalogue.resolve(name)
         if organ is None or organ.name in found:
             unmapped.append(name)
         else:
             found[organ.name] = name
-    ordered = {organ: labels[found[organ]] for organ in catalogue.names if organ in found}
+    ordered = {organ: names[found[organ]] for organ in catalogue.names if organ in found}
     return ordered, tuple(sorted(unmapped))
 
 
@@ -158,13 +148,13 @@ def hanseg(folder: Path) -> Found:
     others = []
     for place in _folders(folder):
         images: dict[str, Path] = {}
-        labels: dict[str, Label] = {}
-        for path in _images(place):
+        labels: dict[str, Path] = {}
+        for path in image_files(place):
             match = _HANSEG.match(stem(path))
             if match is None:
                 continue
             if organ := match["organ"]:
-                labels[organ] = Label(path)
+                labels[organ] = path
             else:
                 images[match["image"]] = path
         if "CT" in images:
@@ -178,46 +168,25 @@ def organ_folders(folder: Path) -> Found:
     """One folder a patient: PDDCA's, and any with a CT and a file per organ."""
     found = {}
     others = {}
+    bare = {}
     for place in _folders(folder):
-        images = list(_images(place))
+        images = list(image_files(place))
         ct = [path for path in images if stem(path).lower() in CT_NAMES]
         if len(ct) != 1:
-            if images or any(_images(place / name) for name in MASK_FOLDERS):
+            if place.name in MASK_FOLDERS or place.name.startswith("."):
+                continue
+            if images or any(image_files(place / name) for name in MASK_FOLDERS):
                 others[place] = f"{len(ct)} CT; exactly one is needed (ct, image or img)"
+            else:
+                bare[place] = f"it holds no file that is read ({', '.join(ENDINGS)})"
             continue
         mr = [path for path in images if stem(path).lower() in MR_NAMES]
-        beside = [path for name in MASK_FOLDERS for path in _images(place / name)]
+        beside = [path for name in MASK_FOLDERS for path in image_files(place / name)]
         labels = beside or [path for path in images if path not in (*ct, *mr)]
         found[place] = PatientFiles(
-            ct[0], {stem(path): Label(path) for path in labels}, mr[0] if mr else None
+            ct[0], {stem(path): path for path in labels}, mr[0] if mr else None
         )
-    return _named(found, others)
-
-
-def nnunet(folder: Path) -> dict[str, PatientFiles]:
-    """The training patients of an nnU-Net data set.
-
-    Raises ValueError where `dataset.json` names no CT channel or no labels.
-    """
-    try:
-        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        channels = dict(about.get("channel_names") or about["modality"])
-        values = dict(map(_value, dict(about["labels"]).items()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError("dataset.json names no channels or no labels") from None
-    ct, mr = (_channel(channels, kind) for kind in ("CT", "MR"))
-    if ct is None:
-        raise ValueError("dataset.json names no CT among its channels")
-    found = {}
-    for path in _images(folder / "labelsTr"):
-        case, ending = stem(path), path.name[len(stem(path)) :]
-        image, other = (folder / "imagesTr" / f"{case}_{k or 0:04d}{ending}" for k in (ct, mr))
-        found[case] = PatientFiles(
-            image,
-            {name: Label(path, value) for name, value in values.items() if value not in (0, (0,))},
-            other if mr is not None else None,
-        )
-    return found
+    return _named(found, {**others, **bare} if found else others)
 
 
 LAYOUTS: Mapping[str, Callable[[Path], Found]] = {
@@ -230,11 +199,16 @@ LAYOUTS: Mapping[str, Callable[[Path], Found]] = {
 def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> Found:
     """Patients by their folders' names; of one name in several parts, by the part's name as well.
 
-    Of the others only those beside patients: what lies within or above one is a part of it.
-    Raises ValueError where names are still the same.
+    Of the others only those beside patients: what lies within or above one is a part of it. All of
+    them where there is no patient. Raises ValueError where names are still the same.
     """
+    if not found:
+        return Found({}, {place.name: why for place, why in others.items()})
+    above = {parent for place in found for parent in place.parents}
     beside = {place.parent for place in found}
-    listed = {place: why for place, why in others.items() if place.parent in beside}
+    listed = {
+        place: why for place, why in others.items() if place.parent in beside and place not in above
+    }
     counts = Counter(place.name for place in (*found, *listed))
     names = {
         place: place.name if counts[place.name] == 1 else f"{place.parent.name}_{place.name}"
@@ -248,24 +222,6 @@ def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> Fo
     )
 
 
-def _value(label: tuple[str, Any]) -> tuple[str, int | tuple[int, ...]]:
-    """A label's name and value: earlier versions of the format had them the other way round.
-
-    A region has several values.
-    """
-    one, other = label
-    if isinstance(other, list):
-        return one, tuple(int(value) for value in other)
-    return (str(other), int(one)) if one.isdecimal() else (one, int(other))
-
-
-def _channel(channels: Mapping[str, str], kind: str) -> int | None:
-    for number, name in channels.items():
-        if str(name).upper().startswith(kind):
-            return int(number)
-    return None
-
-
 def _folders(folder: Path) -> Iterable[Path]:
     """A folder, those in it and those in them: data sets come in parts (`set_1`, `part1`)."""
     yield folder
@@ -273,7 +229,8 @@ def _folders(folder: Path) -> Iterable[Path]:
         yield from sorted(path for path in folder.glob(depth) if path.is_dir())
 
 
-def _images(folder: Path) -> tuple[Path, ...]:
+def image_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder whose names end like an image's that is read, by name."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(path for path in folder.iterdir() if is_image(path) and path.is_file()))

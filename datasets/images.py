@@ -7,7 +7,6 @@ allow: an oblique image keeps its directions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from datasets.cases import Image, Mask, Voxels
+from datasets.grids import StoredGrid, lost_place, same_box
+from datasets.itk_files import read_turned
+from datasets.label_values import organ_mask
 from oarflow.geometry import Grid
 
 ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
 """File name endings that are read, the longer ones first."""
-
-LARGEST = 2**30
-"""Voxels beyond this count are refused: a whole-body CT has a fifth."""
 
 AXIAL_TOLERANCE = 1e-3
 """Greatest deviation of a direction cosine from 0 or 1 in an axial image (0.06 degrees)."""
@@ -55,44 +54,70 @@ def read_hu(path: Path) -> tuple[Voxels, Grid]:
 
     Raises ValueError where the file is no three-dimensional image of one channel.
     """
-    image = _read(path)
+    image = read_turned(path)
     voxels = _itk.GetArrayFromImage(image)
     limits = np.iinfo(np.int16)
     whole = np.issubdtype(voxels.dtype, np.integer)
     if whole and voxels.min() >= limits.min and voxels.max() <= limits.max:
         return voxels.astype(np.int16), _grid(image)
-    if not np.isfinite(voxels).all():
-        raise ValueError(f"{path.name}: holds values that are no numbers")
+    _check_numbers(voxels, path)
     return voxels.astype(np.float32), _grid(image)
 
 
 def read_image(path: Path) -> Image:
     """An image of any unit, float32. Raises ValueError as `read_hu` does."""
-    image = _read(path)
+    image = read_turned(path)
     voxels = np.asarray(_itk.GetArrayFromImage(image), dtype=np.float32)
+    _check_numbers(voxels, path)
     return Image(voxels, _grid(image))
 
 
 def read_grid(path: Path) -> Grid:
     """The grid of an image or a mask. Raises ValueError where it has not three dimensions."""
-    return _grid(_read(path, channels=True))
+    return _grid(read_turned(path))
 
 
-def read_mask(path: Path, grid: Grid, value: int | tuple[int, ...] | None = None) -> Mask:
-    """A mask on a grid of even spacing, bool (z, y, x).
+def read_mask(path: Path, grid: Grid) -> Mask:
+    """One organ's mask on a grid of even spacing, bool (z, y, x).
 
-    value: the label that counts, or several; None for every value of at least one half, in any
-    channel. A file on another grid (one cropped to its segment, say) is put where it lies: each
-    voxel takes the nearest one's value, and none beyond the file's edge.
+    A file on another grid (one cropped to its segment, say) is put where it lies: each voxel takes
+    the nearest one's value, and none beyond the file's edge.
 
-    Raises ValueError where the file is no three-dimensional image.
+    Raises ValueError where the file is no three-dimensional image, its values are no mask's
+    (`organ_mask`), its header has lost its place, or the organ reaches beyond the grid.
     """
-    image = _read(path, channels=True)
+    image = read_turned(path)
+    source = _grid(image)
     values = _itk.GetArrayFromImage(image)
-    if values.ndim == 4:
-        values = values.max(axis=-1)
-    mask = np.asarray(values >= 0.5 if value is None else np.isin(values, value))
-    return placed(mask, _grid(image), grid)
+    try:
+        mask = organ_mask(values)
+        stored, wanted = StoredGrid.of(source), StoredGrid.of(grid)
+        if same_box(stored, wanted):
+            return mask
+        if reason := lost_place(stored, wanted) or _beyond(mask, source, grid):
+            raise ValueError(f"{reason}. Mask: {stored}. CT: {wanted}")
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    return placed(mask, source, grid)
+
+
+def _beyond(mask: Mask, source: Grid, target: Grid) -> str:
+    """How much of a mask has no voxel of the target near it, in words; "" where all has."""
+    inside = np.argwhere(mask)
+    if not len(inside):
+        return ""
+    step = np.divide(source.spacing_zyx, target.spacing_zyx)
+    room = 0.5 + step / 2 - 1e-3  # a voxel that touches the CT has one of the CT's beside it
+    index = target.patient_to_index(source.index_to_patient(inside))
+    outside = ((index < -room) | (index > np.array(target.shape) - 1 + room)).any(axis=1)
+    if not outside.any():
+        return ""
+    return f"{outside.sum()} of its {len(inside)} voxels lie outside the CT"
+
+
+def _check_numbers(voxels: NDArray[Any], path: Path) -> None:
+    if not np.isfinite(voxels).all():
+        raise ValueError(f"{path.name}: holds values that are no numbers")
 
 
 def placed(mask: Mask, source: Grid, target: Grid) -> Mask:
@@ -142,38 +167,6 @@ def is_axial(grid: Grid) -> bool:
     """Whether rows run to the left, columns to the back and slices to the head."""
     frame = np.stack((grid.x_direction, grid.y_direction, grid.normal))
     return bool(np.abs(frame - np.eye(3)).max() <= AXIAL_TOLERANCE)
-
-
-def _header(path: Path) -> Any:
-    reader = _itk.ImageFileReader()
-    reader.SetFileName(str(path))
-    _said(reader.ReadImageInformation, path)
-    size = reader.GetSize()
-    if len(size) != 3 or min(size) < 1:
-        raise ValueError(f"{path.name}: {len(size)} dimensions; three are needed")
-    if int(np.prod(size, dtype=np.float64)) > LARGEST:
-        raise ValueError(f"{path.name}: more than {LARGEST} voxels")
-    return reader
-
-
-def _read(path: Path, *, channels: bool = False) -> Any:
-    reader = _header(path)
-    if reader.GetNumberOfComponents() != 1 and not channels:
-        raise ValueError(f"{path.name}: {reader.GetNumberOfComponents()} channels; one is needed")
-    return _turned(_said(reader.Execute, path), path)
-
-
-def _said(function: Callable[[], Any], path: Path) -> Any:
-    try:
-        return function()
-    except RuntimeError:
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path.name}") from None
-        raise ValueError(f"{path.name}: damaged, or no image") from None
-
-
-def _turned(image: Any, path: Path) -> Any:
-    return _said(lambda: _itk.DICOMOrient(image, "LPS"), path)
 
 
 def _grid(image: Any) -> Grid:

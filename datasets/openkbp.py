@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.cases import Case, LazyMasks, Mask
+from datasets.label_values import organ_mask
 
 LOGGER = logging.getLogger(__name__)
 
@@ -133,13 +134,17 @@ def load_npz(path: Path) -> Case:
     with _stored(path) as arrays:
         organs = tuple(organ for organ, key in ORGANS.items() if key in arrays.files)
         z, y, x = (float(mm) for mm in arrays["spacing_mm"])
-        return Case(path.stem, arrays["ct"], (z, y, x), _masks(path, organs), arrays["body"])
+        ct = arrays["ct"]
+        return Case(path.stem, ct, (z, y, x), _masks(path, organs, ct.shape), arrays["body"])
 
 
-def _masks(path: Path, organs: tuple[str, ...]) -> LazyMasks:
+def _masks(path: Path, organs: tuple[str, ...], shape: tuple[int, ...]) -> LazyMasks:
     def load(organ: str) -> Mask:
         with _stored(path) as arrays:
-            return np.asarray(arrays[ORGANS[organ]], dtype=np.bool_)
+            mask = organ_mask(arrays[ORGANS[organ]])
+            if mask.shape != shape:
+                raise ValueError(f"{organ} {mask.shape}, CT {shape}")
+            return mask
 
     return LazyMasks(organs, load)
 

@@ -67,8 +67,8 @@ class Planes:
         """The planes of a structure set's regions. grid: its own CT's, where that is known."""
         every = tuple(rois)
         ruler = grid or _grid_of(every)
-        if ruler is None:
-            return cls(None, None)
+        if ruler is None or not every:
+            return cls(grid, None)
         steps = np.concatenate([np.diff(_planes(roi, ruler)) for roi in every])
         return cls(grid, float(np.median(steps)) if len(steps) else None)
 

@@ -77,6 +77,13 @@ def _text(text: str) -> str:
     return html.escape(shown(text))
 
 
+def never_drawn(found: Sequence[CaseFacts], catalogue: Catalogue) -> tuple[str, ...]:
+    """Organs that some case has, without a voxel in any."""
+    drawn = {label.organ for case in found for label in case.labels}
+    empty = {organ for case in found for organ in case.empty}
+    return tuple(organ for organ in catalogue.names if organ in empty - drawn)
+
+
 def write_report(
     folder: Path, title: str, found: Sequence[CaseFacts], shown: Sequence[Table]
 ) -> None:
@@ -205,18 +212,22 @@ def _spacings(found: Sequence[CaseFacts]) -> Table:
 
 
 def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
+    drawn_in = _by_organ(found, catalogue)
+    known = {*drawn_in, *(organ for case in found for organ in case.empty)}
     rows = []
-    for organ, group in _by_organ(found, catalogue).items():
-        drawn = {label.case for label in group}
+    for organ in (name for name in catalogue.names if name in known):
+        drawn = {label.case for label in drawn_in.get(organ, ())}
         empty = [case.case for case in found if organ in case.empty]
         without = [case.case for case in found if case.case not in (*drawn, *empty)]
         if without or empty:
-            rows.append((organ, str(len(without) + len(empty)), _names(without), _names(empty)))
+            count = str(len(without) + len(empty)) if drawn else "all"
+            rows.append((organ, count, _names(without), _names(empty)))
     return Table(
         "Missing contours",
         ("organ", "cases", "not drawn", "drawn empty"),
         tuple(rows),
-        "A contour that is missing says nothing of the anatomy: nobody drew it.",
+        "A contour that is missing says nothing of the anatomy: nobody drew it. An organ that is "
+        "empty in all cases may have lost its place or its value.",
     )
 
 

@@ -62,6 +62,10 @@ def coarsened(case: Case, spacing_zyx: tuple[float, float, float]) -> Case:
     def mask(values: Mask) -> Mask:
         return np.asarray(averaged(values.astype(np.float32)) >= 0.5)
 
+    def touched(values: Mask) -> Mask:
+        return np.asarray(averaged(values.astype(np.float32)) > 1e-3)
+
+    ignored = case.read_ignored
     x, y, z = (float(mm) for mm in np.array(case.origin_lps) + shift[::-1])
     return Case(
         case.id,
@@ -70,6 +74,7 @@ def coarsened(case: Case, spacing_zyx: tuple[float, float, float]) -> Case:
         LazyMasks(tuple(case.masks), lambda organ: mask(case.masks[organ])),
         None if case.body is None else mask(case.body),
         (x, y, z),
+        read_ignored=None if ignored is None else lambda: touched(ignored()),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -25,26 +27,42 @@ class Split:
 
     @classmethod
     def read(cls, path: Path) -> Split:
-        """A table of ids (a number n is OpenKBP's pt_n), the reasons of exclusions beside them.
+        """A table of ids, as they are written, the reasons of exclusions beside them.
 
-        Raises ValueError where it is none, or a patient both fits and tunes.
+        Raises ValueError where it is none, a patient stands there twice, or fits and tunes.
         """
         try:
-            table = yaml.safe_load(path.read_text(encoding="utf-8"))
+            table = read_table(path)
             split = cls(
                 _ids(table["fit"]),
                 _ids(table["tune"]),
                 frozenset(
-                    (row["organ"], patient)
+                    (str(row["organ"]), patient)
                     for row in table.get("exclusions") or ()
                     for patient in _ids(row["patients"])
                 ),
             )
-        except (KeyError, TypeError, yaml.YAMLError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{path} is no split: {error!r}") from error
         if both := set(split.fit) & set(split.tune):
             raise ValueError(f"{path}: both fit and tune: {', '.join(sorted(both))}")
+        for part in (split.fit, split.tune):
+            if twice := [one for one, count in Counter(part).items() if count > 1]:
+                raise ValueError(f"{path}: named twice: {', '.join(twice)}")
         return split
+
+    def of_openkbp(self) -> Split:
+        """The same table where ids may be OpenKBP's numbers: n is pt_n."""
+        return Split(
+            tuple(map(openkbp_id, self.fit)),
+            tuple(map(openkbp_id, self.tune)),
+            frozenset((organ, openkbp_id(patient)) for organ, patient in self.excluded),
+        )
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Who fits, then who tunes."""
+        return (*self.fit, *self.tune)
 
     @classmethod
     def by_patient(cls, ids: Iterable[str], seed: int = SEED) -> Split:
@@ -56,7 +74,7 @@ class Split:
 
     def everyone(self) -> Split:
         """The same patients, all of whom fit."""
-        return replace(self, fit=tuple(sorted((*self.fit, *self.tune))), tune=())
+        return replace(self, fit=tuple(sorted(self.patients)), tune=())
 
     def fold(self, number: int, count: int) -> Split:
         """One part of `count` equal ones of all patients tunes, the others fit; number from 1.
@@ -65,7 +83,7 @@ class Split:
         """
         if not 1 <= number <= count:
             raise ValueError(f"there is no fold {number} of {count}")
-        ordered = sorted((*self.fit, *self.tune))
+        ordered = sorted(self.patients)
         shuffled = [ordered[k] for k in np.random.default_rng(SEED).permutation(len(ordered))]
         apart = tuple(sorted(shuffled[number - 1 :: count]))
         return replace(self, fit=tuple(sorted(set(ordered) - set(apart))), tune=apart)
@@ -74,15 +92,46 @@ class Split:
 def wrong_references(path: Path = OPENKBP_WRONG) -> dict[tuple[str, str], str]:
     """By organ and id, why a reference is wrong. Raises ValueError where the table is none."""
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))["wrong"]
         return {
-            (row["organ"], patient): str(row["reason"])
-            for row in rows
+            (str(row["organ"]), openkbp_id(patient)): str(row["reason"])
+            for row in read_table(path)["wrong"]
             for patient in _ids(row["patients"])
         }
-    except (KeyError, TypeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no table of wrong references: {error!r}") from error
 
 
-def _ids(patients: Iterable[int | str]) -> tuple[str, ...]:
-    return tuple(f"pt_{one}" if isinstance(one, int) else str(one) for one in patients)
+def read_table(path: Path) -> Any:
+    """A YAML file in which every value is the text as it was written: 007, 1e3, true and null too.
+
+    Raises ValueError where it is no YAML, or a key stands twice in one table.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return yaml.load(file, Loader=_AsWritten)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def openkbp_id(written: str) -> str:
+    """OpenKBP's id of a patient that may be given by its number."""
+    return f"pt_{written}" if written.isdecimal() else written
+
+
+class _AsWritten(yaml.BaseLoader):
+    """YAML's own loader without types, and without keys that replace each other."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value)
+        if twice := [key for key, count in keys.items() if count > 1]:
+            raise yaml.YAMLError(f"{twice[0]!r} stands twice in one table{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+def _ids(patients: object) -> tuple[str, ...]:
+    """A list of ids. Raises TypeError for anything else."""
+    if not isinstance(patients, list) or not all(isinstance(one, str) for one in patients):
+        raise TypeError(f"{patients!r} is no list of patients")
+    if not all(one.strip() for one in patients):
+        raise TypeError("a patient's id is empty")
+    return tuple(patients)

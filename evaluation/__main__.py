@@ -9,12 +9,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from datasets.cases import Case
 from datasets.derived.store import DerivedSet
 from datasets.openkbp import OpenKbp
-from datasets.split import wrong_references
+from datasets.split import openkbp_id, read_table, wrong_references
 from evaluation.application import RunError, model_files
 from evaluation.chain import evaluate
 from evaluation.commands import add_comparisons
@@ -149,7 +147,7 @@ def _chain(flags: argparse.Namespace) -> None:
     cache = flags.cache
     if flags.derived:
         cases, cache = DerivedSet(cases, flags.derived), cache / "derived"
-    ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
+    ids = _chosen(cases, flags)
     scores = evaluate(cases, ids, flags.models, cache, config=flags.config, position=flags.position)
     flags.output.mkdir(parents=True, exist_ok=True)
     page = markdown(
@@ -170,7 +168,7 @@ def _systems(flags: argparse.Namespace) -> None:
     from evaluation import systems  # noqa: PLC0415
 
     cases = OpenKbp(flags.openkbp or shared("openkbp", "validation"))
-    ids = _ids(flags.cases, flags.part) if flags.cases else tuple(cases)
+    ids = _chosen(cases, flags)
     about = dict(entry.partition("=")[::2] for entry in flags.about)
     names = [entry.partition("=")[0] for entry in flags.systems]
     if unknown := [name for name in about if name not in names]:
@@ -262,14 +260,27 @@ def _review(flags: argparse.Namespace) -> None:
         LOGGER.info("%s", blinded.preferences(latest(told)))
 
 
+def _chosen(cases: Mapping[str, Case], flags: argparse.Namespace) -> tuple[str, ...]:
+    """The ids that a file names, OpenKBP's by number or whole, else all.
+
+    Raises ValueError naming those that the folder does not hold.
+    """
+    if not flags.cases:
+        return tuple(cases)
+    ids = _ids(flags.cases, flags.part)
+    if unknown := [one for one in ids if one not in cases]:
+        raise ValueError(f"{flags.cases} names patients that are not there: {', '.join(unknown)}")
+    return ids
+
+
 def _ids(path: Path, part: str) -> tuple[str, ...]:
-    """Ids in a file: one a line (`#` begins a remark), or a list of a split file, as numbers."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".yaml":
-        names = [str(number) for number in yaml.safe_load(text)[part]]
+    """OpenKBP's ids in a file: one a line (`#` begins a remark), or a list of a split file."""
+    if path.suffix in (".yaml", ".yml"):
+        names = read_table(path)[part]
     else:
-        names = [bare for line in text.splitlines() if (bare := line.split("#")[0].strip())]
-    return tuple(name if name.startswith("pt_") else f"pt_{name}" for name in names)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        names = [bare for line in lines if (bare := line.split("#")[0].strip())]
+    return tuple(map(openkbp_id, names))
 
 
 if __name__ == "__main__":

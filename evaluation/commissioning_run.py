@@ -118,7 +118,9 @@ def _read(folder: Path, number: str, catalogue: Catalogue) -> Case | Unreadable:
         return read_case(folder, number, catalogue)
     except Refusal as refusal:
         found = [read_structure_set(path) for path in contents(scan(folder)).structure_sets]
-        if len(found) != 1:
+        if not found:
+            raise ValueError(f"{refusal}; there is no RTSTRUCT either") from None
+        if len(found) > 1:
             raise ValueError(f"{refusal}; {len(found)} RTSTRUCT, leave exactly one") from None
         rois, unmapped = by_organ(on_frame(found[0], None)[0], catalogue)
         return Unreadable(refusal.code.value, str(refusal), tuple(rois), len(unmapped))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from datasets.cases import Mask
 from datasets.clinic import with_remark
+from datasets.grids import StoredGrid, lost_header
 from datasets.image_files import MASK_FOLDERS, organ_name
 from datasets.images import is_even, placed, read_grid, read_mask
 from datasets.planes import CLOSED, Planes, in_words
@@ -57,7 +58,7 @@ class Contours:
     for an RTSTRUCT without its CT. corners: (n, 3) LPS mm, a box that holds every contour, and the
     grid. frame: UID of the frame of reference, None where there is none. draw: an organ's mask on a
     grid. remarks: on contours of an RTSTRUCT, by organ, that lie otherwise than on the slices of
-    its CT, or of the grid given.
+    its CT, or of the grid given. files: each image file's own grid, by its name.
     """
 
     organs: tuple[str, ...]
@@ -67,6 +68,7 @@ class Contours:
     frame: str | None
     draw: Callable[[str, Grid], Mask]
     remarks: Callable[[Grid], Mapping[str, str]] = _no_remarks
+    files: Mapping[str, Grid] = field(default_factory=dict)
 
 
 def read_contours(folder: Path, catalogue: Catalogue, frame: str | None = None) -> Contours:
@@ -114,11 +116,13 @@ def common_grid(contours: Iterable[Contours], grid: Grid | None = None) -> Grid:
     """The first grid that there is, extended by whole voxels until it holds all contours.
 
     grid: taken in place of the contours' own. Raises ValueError where there is none, its slices are
-    uneven, the frames of reference differ, or the contours lie too far apart.
+    uneven, the frames of reference differ, an image file's header has lost its place, or the
+    contours lie too far apart.
     """
     every = tuple(contours)
     if len({one.frame for one in every if one.frame}) > 1:
         raise ValueError("the contours have different frames of reference")
+    _check_headers([item for one in every for item in one.files.items()])
     grids = [grid, *(one.grid for one in every)]
     first = next((one for one in grids if one is not None), None)
     if first is None:
@@ -181,7 +185,17 @@ def _of_files(files: list[tuple[str, Path]], catalogue: Catalogue) -> Contours:
         _corners(grid),
         None,
         lambda organ, target: read_mask(kept[organ], target),
+        files={path.name: own for path, own in zip(kept.values(), grids, strict=True)},
     )
+
+
+def _check_headers(files: list[tuple[str, Grid]]) -> None:
+    """Raises ValueError, naming both grids, where one of several files has lost its place."""
+    for name, grid in files[1:]:
+        first, own = files[0][0], StoredGrid.of(grid)
+        other = StoredGrid.of(files[0][1])
+        if reason := lost_header(own, other):
+            raise ValueError(f"{name} and {first}: {reason}. {name}: {own}. {first}: {other}")
 
 
 def _of_structures(

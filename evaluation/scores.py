@@ -68,6 +68,7 @@ def score_case(
     """
     statuses = {part.name: part for part in result.organs}
     said = doubts(case, catalogue)
+    masks = {organ: case.labelled(mask) for organ, mask in masks.items()}
     scores = []
     for organ, drawn in case.masks.items():
         part = statuses.get(organ)

@@ -47,8 +47,9 @@ def agreements(
             _whole(segment_organ(volume, organ, places, store).field, truth.shape)
             for store in (first, second)
         ]
-        one, other = (field >= THRESHOLD for field in fields)
-        both = without_strays((fields[0] + fields[1]) * np.float32(0.5), THRESHOLD) >= THRESHOLD
+        one, other = (case.labelled(field >= THRESHOLD) for field in fields)
+        mean = without_strays((fields[0] + fields[1]) * np.float32(0.5), THRESHOLD)
+        both = case.labelled(mean >= THRESHOLD)
         yield (
             organ,
             Agreement(dice(truth, one), dice(truth, other), dice(truth, both), dice(one, other)),

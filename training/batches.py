@@ -17,7 +17,8 @@ MIXING = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """inputs (n, channels, ...); targets (n, organs, ...) 0 to 1; known (n, organs) bool."""
+    """inputs (n, channels, ...); targets (n, organs, ...) 0 to 1; known bool: (n, organs), or
+    (n, organs, ...) where single voxels are not known."""
 
     inputs: Tensor
     targets: Tensor

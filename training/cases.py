@@ -14,6 +14,9 @@ from datasets.cases import Case, LazyMasks
 from oarflow.networks.sampling import AIR_HU
 from training.labels import Label, Labels
 
+UNTOUCHED = 1e-3
+"""A voxel of a sample is known where at most this share of it was not labelled."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingCase:
@@ -22,7 +25,8 @@ class TrainingCase:
     ct: int16 (z, y, x) HU, x to the left, y to the back, z to the head. spacing_mm: (z, y, x).
     masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing. mr: float32
     on the CT's voxels, scaled as networks read it; None where there is none. proposed: organs whose
-    label a network proposed, and nobody drew.
+    label a network proposed, and nobody drew. ignored: voxels that nobody labelled, of which
+    nothing is learned; None where all were labelled.
     """
 
     name: str
@@ -31,6 +35,11 @@ class TrainingCase:
     masks: Labels
     mr: NDArray[np.float32] | None = None
     proposed: frozenset[str] = frozenset()
+    ignored: Label | None = None
+
+    def labelled(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask without the voxels that nobody labelled, where it is neither right nor wrong."""
+        return mask if self.ignored is None else mask & ~self.ignored.whole()
 
     def centroid_mm(self, organ: str) -> NDArray[np.float64]:
         """(z, y, x) centre of mass of a label, mm from the first voxel."""
@@ -48,7 +57,9 @@ def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     kept = tuple(organ for organ in case.masks if organ not in excluded)
     masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
-    return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), Labels(masks))
+    unknown = case.ignored
+    ignored = None if unknown is None or not unknown[box].any() else Label.of(unknown[box])
+    return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), Labels(masks), ignored=ignored)
 
 
 def require_labels(cases: Collection[TrainingCase], organs: Sequence[str]) -> None:
@@ -155,3 +166,31 @@ def sample_label(
     z, y, x = axes_mm
     moved = Pose(pose.centre_mm - np.asarray(label.first) * case.spacing_mm, pose.linear)
     return sample(label.inside, case.spacing_mm, moved, (z, y, x), 0.0)
+
+
+def partly_labelled(cases: Collection[TrainingCase]) -> bool:
+    """Whether some case has voxels that nobody labelled."""
+    return any(case.ignored is not None for case in cases)
+
+
+def sample_ignored(
+    case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...], *, partly: bool
+) -> Tensor:
+    """float32 (1, z, y, x), the share that nobody labelled; (0, z, y, x) where not partly."""
+    shape = tuple(len(axis) for axis in axes_mm)
+    if not partly:
+        return torch.zeros(0, *shape)
+    if case.ignored is None:
+        return torch.zeros(1, *shape)
+    return sample_label(case, case.ignored, pose, axes_mm)[None]
+
+
+def known_where(labelled: Tensor, ignored: Tensor) -> Tensor:
+    """What of a sample is known: (organs,) bool, or (organs, ...) where some voxels are not.
+
+    labelled: (organs,) bool. ignored: (0, ...) or (1, ...), the share that nobody labelled.
+    """
+    if not len(ignored):
+        return labelled
+    spread = labelled.reshape(-1, *([1] * (ignored.ndim - 1)))
+    return spread & (ignored <= UNTOUCHED)

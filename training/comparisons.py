@@ -17,7 +17,7 @@ from oarflow.networks.card import View, partner
 from oarflow.networks.store import ModelStore
 from oarflow.segment import Segmenter
 from training.cases import TrainingCase
-from training.fusion import maps_of, organs_of, truth_on
+from training.fusion import ignored_on, maps_of, organs_of, truth_on
 from training.regions import box_about
 from training.tuning import volume_of
 
@@ -47,6 +47,7 @@ def view_scores(
     for case in cases:
         grid, maps = maps_of(case, store, organs)
         planes = np.moveaxis(maps.reshape(-1, *maps.shape[2:]), 0, 1)
+        seen = ~ignored_on(case, grid)
         fused = np.moveaxis(fusion.probabilities(np.ascontiguousarray(planes)), 1, 0)
         for number, organ in enumerate(organs):
             if organ not in case.masks:
@@ -57,9 +58,9 @@ def view_scores(
                     case.name,
                     organ,
                     str(view),
-                    dice(truth, maps[number, place] >= surfaces[organ, view]),
+                    dice(truth & seen, (maps[number, place] >= surfaces[organ, view]) & seen),
                 )
-            yield case.name, organ, FUSION, dice(truth, fused[number] >= 0.5)
+            yield case.name, organ, FUSION, dice(truth & seen, (fused[number] >= 0.5) & seen)
 
 
 def step_scores(
@@ -90,6 +91,7 @@ def step_scores(
                 result = segmenter.segment(here)
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
+                found = case.labelled(found)
                 for measure, value in _measures(found[box], truth, spacing).items():
                     yield measure, (case.name, here, name, value)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis, paste, paste_weights
-from training.cases import Pose, TrainingCase, sample_ct, sample_mask
+from training.cases import Pose, TrainingCase, sample_ct, sample_ignored, sample_mask
 from training.configuration import Configuration
 
 
@@ -68,6 +68,16 @@ def cut_mask(case: TrainingCase, crop: Crop, configuration: Configuration) -> Te
     centre = np.array([0.0, crop.y_mm, crop.x_mm])
     z = np.arange(crop.first, crop.last + 1) * case.spacing_mm[0]
     return sample_mask(case, crop.organ, Pose.straight(centre), (z, y, x))[:, None]
+
+
+def cut_ignored(
+    case: TrainingCase, crop: Crop, configuration: Configuration, *, partly: bool
+) -> Tensor:
+    """float32 (1, planes, y, x), the share that nobody labelled; (0, ...) where not partly."""
+    y, x = _axes(crop, configuration)
+    centre = np.array([0.0, crop.y_mm, crop.x_mm])
+    z = np.arange(crop.first, crop.last + 1) * case.spacing_mm[0]
+    return sample_ignored(case, Pose.straight(centre), (z, y, x), partly=partly)
 
 
 def paste_back(

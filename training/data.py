@@ -18,11 +18,13 @@ from pydicom.errors import InvalidDicomError
 
 from datasets.cases import Case
 from datasets.derived.store import with_derived
+from datasets.naming import unknown_names
 from datasets.opening import open_data_set
-from datasets.openkbp import OpenKbp
+from datasets.openkbp import OpenKbp, OpenKbpCsv
 from datasets.reading import each
 from datasets.split import OPENKBP_SPLIT, Split
 from oarflow.errors import Refusal
+from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
 from training.cases import TrainingCase, training_case
 from training.paired import paired
@@ -38,6 +40,11 @@ UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, InvalidDicomError, Refusal, ReadError),
 )
 """What the readers of the layouts raise for files that are damaged, missing or refused."""
+
+ABSENT = "the split names it, and the folder does not hold it"
+
+NAMED = 5
+"""So many patients are named where there may be hundreds."""
 
 OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 
@@ -80,10 +87,13 @@ class TrainingData:
         Raises FileNotFoundError, ValueError.
         """
         patients = open_data_set(folder)
-        if isinstance(patients, OpenKbp):
-            return cls(patients, Split.read(split or OPENKBP_SPLIT), name or OPENKBP_NAME, derived)
-        parted = Split.by_patient(patients) if split is None else Split.read(split)
-        return cls(patients, parted, name, derived)
+        openkbp = isinstance(patients, OpenKbp | OpenKbpCsv)
+        if split is None:
+            parted = Split.read(OPENKBP_SPLIT) if openkbp else Split.by_patient(patients)
+        else:
+            parted = Split.read(split).of_openkbp() if openkbp else Split.read(split)
+            _check_exclusions(parted, split)
+        return cls(patients, parted, name or (OPENKBP_NAME if openkbp else None), derived)
 
     def everyone(self) -> TrainingData:
         """The same patients, all of whom fit."""
@@ -115,15 +125,13 @@ class TrainingData:
 
     def labelled(self, organ: str) -> list[str]:
         """The patients of both parts that have a label of an organ, fitting ones first."""
-        everyone = (*self.split.fit, *self.split.tune)
+        everyone = self.split.patients
         found = self._each(everyone, lambda one: organ in self._labelled(one).masks)
         return [one for one, there in found if there and organ not in self._excluded(one)]
 
     def spacings(self) -> Iterator[tuple[str, tuple[float, float, float]]]:
         """Each patient of both parts, with its voxels' (z, y, x) mm."""
-        return self._each(
-            (*self.split.fit, *self.split.tune), lambda one: self._labelled(one).spacing_zyx
-        )
+        return self._each(self.split.patients, lambda one: self._labelled(one).spacing_zyx)
 
     def count(self, organs: Collection[str]) -> int:
         """How many fitting patients have a label of one of the organs."""
@@ -143,27 +151,58 @@ class TrainingData:
     def _each(self, ids: Sequence[str], function: Callable[[str], T]) -> Iterator[tuple[str, T]]:
         """Each patient with what `function` makes of it; those that cannot be read are left out.
 
-        Raises ValueError where there were some, and none of them could be read.
+        Those whom the folder does not hold are named once, and left out too. Raises ValueError
+        where there is somebody to read, and none of them can be.
         """
+        there = self._there(ids)
         read = lost = 0
         reason = ""
-        for one, made in each(ids, lambda patient: self._attempt(patient, function)):
+        for one, made in each(there, lambda patient: self._attempt(patient, function)):
             if isinstance(made, _Unread):
-                lost, reason = lost + 1, made.reason
+                lost, reason = lost + 1, f"{one}: {made.reason}"
                 if one not in self.unreadable:
-                    LOGGER.warning("%s is left out: %s", one, reason)
-                    self.unreadable[one] = reason
+                    LOGGER.warning("%s is left out: %s", one, made.reason)
+                    self.unreadable[one] = made.reason
             else:
                 read += 1
                 yield one, made
         if lost and not read:
-            raise ValueError(f"none of {lost} patients could be read; the last one: {reason}")
+            raise ValueError(f"none of {lost} patients could be read; the last one, {reason}")
         if lost:
-            LOGGER.warning("%d of %d patients could not be read, and are left out", lost, len(ids))
+            absent = len(ids) - len(there)
+            LOGGER.warning(
+                "%d of %d patients could not be read, and are left out%s",
+                lost + absent,
+                len(ids),
+                f": {lost} damaged or refused, {absent} not in the folder" if absent else "",
+            )
+
+    def _there(self, ids: Sequence[str]) -> list[str]:
+        """Those whom the folder holds; the others are named.
+
+        Raises ValueError where it holds none of them.
+        """
+        there = [one for one in ids if one in self.patients]
+        if ids and not there:
+            raise ValueError(
+                f"none of {len(ids)} patients could be read: the folder holds none of them "
+                f"({_listed(tuple(ids))}); it holds {_listed(tuple(self.patients))}"
+            )
+        absent = [one for one in ids if one not in self.patients and one not in self.unreadable]
+        self.unreadable.update(dict.fromkeys(absent, ABSENT))
+        if len(absent) == 1:
+            LOGGER.warning("%s is left out: %s", absent[0], ABSENT)
+        elif absent:
+            LOGGER.warning(
+                "%d of the %d patients that the split names are not in the folder, and are left "
+                "out: %s",
+                len(absent),
+                len(ids),
+                ", ".join(absent),
+            )
+        return there
 
     def _attempt(self, patient: str, function: Callable[[str], T]) -> T | _Unread:
-        if patient not in self.patients:
-            return _Unread("the split names it, and the folder does not hold it")
         try:
             return function(patient)
         except UNREADABLE as error:
@@ -171,8 +210,29 @@ class TrainingData:
             return _Unread(f"it cannot be read ({type(error).__name__}: {words})")
 
     def _labelled(self, patient: str) -> Case:
+        """Raises ValueError where all names of its contours are unknown."""
         case = self.patients[patient]
-        return case if self.derived is None else with_derived(case, self.derived)
+        case = case if self.derived is None else with_derived(case, self.derived)
+        if case.unmapped and not case.masks:
+            raise ValueError(unknown_names(case.unmapped))
+        return case
 
     def _excluded(self, patient: str) -> set[str]:
         return {organ for organ, one in self.split.excluded if one == patient}
+
+
+def _check_exclusions(split: Split, path: Path) -> None:
+    """Raises ValueError for a name that is no organ's, and names patients who take no part."""
+    catalogue = load_catalogue()
+    for organ, patient in sorted(split.excluded):
+        if organ not in catalogue:
+            meant = catalogue.resolve(organ)
+            said = f"; it is called {meant.name}" if meant else ""
+            raise ValueError(f"{path} leaves out {organ!r}, which is no organ's name{said}")
+        if patient not in split.patients:
+            LOGGER.warning("%s of %s is to be left out, who neither fits nor tunes", organ, patient)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more

@@ -28,7 +28,7 @@ from oarflow.networks.card import (
 from oarflow.networks.sampling import NetworkGrid, read, read_weights
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.anatomy import ENOUGH_LANDMARKS, LANDMARKS
-from training.cases import TrainingCase
+from training.cases import UNTOUCHED, TrainingCase
 from training.checkpoint import UNKNOWN, Origin, commit
 from training.export import rounded, torchscript
 from training.tuning import volume_of
@@ -124,9 +124,10 @@ def _draw_all(cases: Iterable[TrainingCase], store: ModelStore) -> dict[str, lis
     drawn: dict[str, list[Drawn]] = {organ: [] for organ in organs}
     for case in cases:
         grid, maps = maps_of(case, store, organs)
+        seen = ~ignored_on(case, grid)
         for number, organ in enumerate(organs):
             if organ in case.masks:
-                drawn[organ].append(_draw(maps[number], truth_on(case, organ, grid)))
+                drawn[organ].append(_draw(maps[number], truth_on(case, organ, grid), seen))
     missing = [organ for organ, parts in drawn.items() if not parts]
     if missing:
         raise ValueError(f"no training case has {', '.join(missing)}")
@@ -150,12 +151,24 @@ def maps_of(
 
 def truth_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bool_]:
     """A label on a coarse grid, bool (z, y, x): voxels that it fills by half."""
-    mask = case.masks[organ]
+    return _share_on(case, case.masks[organ], grid) >= 0.5
+
+
+def ignored_on(case: TrainingCase, grid: NetworkGrid) -> NDArray[np.bool_]:
+    """Voxels of a coarse grid, bool (z, y, x), that nobody labelled wholly."""
+    if case.ignored is None:
+        return np.zeros(tuple(len(axis) for axis in grid.axes), dtype=bool)
+    return _share_on(case, case.ignored.whole(), grid) > UNTOUCHED
+
+
+def _share_on(
+    case: TrainingCase, mask: NDArray[np.bool_], grid: NetworkGrid
+) -> NDArray[np.float32]:
     z, y, x = (
         read_weights(np.arange(count) * step, axis, 0.0)
         for count, step, axis in zip(mask.shape, case.spacing_mm, grid.axes, strict=True)
     )
-    return read(mask.astype(np.float32), (z, y, x), outside=0.0) >= 0.5
+    return read(mask.astype(np.float32), (z, y, x), outside=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,10 +184,11 @@ class Drawn:
     weight: Tensor
 
 
-def _draw(maps: NDArray[np.float32], truth: NDArray[np.bool_]) -> Drawn:
+def _draw(maps: NDArray[np.float32], truth: NDArray[np.bool_], seen: NDArray[np.bool_]) -> Drawn:
+    """seen: voxels that were labelled, as an organ or as none."""
     flat = maps.reshape(len(maps), -1)
-    inside = truth.ravel()
-    outside = (flat.max(axis=0) > DOUBTFUL) & ~inside
+    inside = (truth & seen).ravel()
+    outside = (flat.max(axis=0) > DOUBTFUL) & seen.ravel() & ~truth.ravel()
     random = np.random.default_rng(0)
     places, weights = [], []
     for where in (np.flatnonzero(inside), np.flatnonzero(outside)):

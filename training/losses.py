@@ -1,7 +1,8 @@
 """Losses on partly labelled batches.
 
 All take logits (n, organs, ...), one more channel first under softmax, targets (n, organs, ...) of
-0 to 1 (shares are allowed) and known (n, organs): what is not labelled counts for nothing. Under
+0 to 1 (shares are allowed) and known, (n, organs) or (n, organs, ...) where single voxels are not
+labelled: what is not labelled counts for nothing. Under
 softmax a sample's unlabelled organs are left out of its classes, so that their logits get no
 gradient from it.
 """
@@ -45,7 +46,7 @@ def dice_and_cross_entropy(logits: Tensor, targets: Tensor, known: Tensor) -> Te
     overlap = (probabilities * shares).sum(axes)
     total = (probabilities**2).sum(axes) + (shares**2).sum(axes)
     dice = 1 - (2 * overlap + SMOOTH) / (total + SMOOTH)
-    labelled = known.any(dim=0)
+    labelled = known.movedim(1, 0).flatten(1).any(dim=1)
     loss = (dice + entropy) * labelled
     return loss.sum() / labelled.sum().clamp_min(1)
 
@@ -58,7 +59,7 @@ def dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     shares = targets * weight
     overlap = (probabilities * shares).sum(axes)
     total = probabilities.sum(axes) + shares.sum(axes)
-    labelled = known.any(dim=0)
+    labelled = known.movedim(1, 0).flatten(1).any(dim=1)
     loss = (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)) * labelled
     return loss.sum() / labelled.sum().clamp_min(1)
 
@@ -68,7 +69,8 @@ def focal(logits: Tensor, targets: Tensor, known: Tensor, focus: float = FOCUS) 
     if _exclusive(logits, known):
         term = FocalLoss(gamma=focus, use_softmax=True, reduction="none")
         each = term(_known_logits(logits, known), _classes(targets, known))
-        return each.sum(dim=1).mean()  # type: ignore[no-any-return]
+        seen = _seen(known, targets) * torch.ones_like(each[:, :1])
+        return each.sum() / seen.sum().clamp_min(1.0)  # type: ignore[no-any-return]
     weight = _spread(known, logits)
     each = FocalLoss(gamma=focus, reduction="none")(logits, targets) * weight
     return each.sum() / (weight * torch.ones_like(each)).sum().clamp_min(1.0)  # type: ignore[no-any-return]
@@ -142,7 +144,8 @@ def generalized_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     weight = _spread(known, logits)
     organs = organ_probabilities(logits, known) * weight
     classes = _classes(targets, known)
-    probabilities = torch.cat(((1 - organs.sum(1, keepdim=True)).clamp_min(0), organs), dim=1)
+    outside = (1 - organs.sum(1, keepdim=True)).clamp_min(0) * _seen(known, targets)
+    probabilities = torch.cat((outside, organs), dim=1)
     axes = [0, *range(2, logits.ndim)]
     counts = classes.sum(axes)
     rarity = torch.where(counts > 0, 1 / counts.clamp_min(1.0) ** 2, torch.zeros_like(counts))
@@ -193,7 +196,14 @@ def objective(configuration: Configuration) -> Objective:
 
 
 def _spread(known: Tensor, like: Tensor) -> Tensor:
-    return known.reshape(*known.shape, *([1] * (like.ndim - 2))).to(like.dtype)
+    return known.reshape(*known.shape, *([1] * (like.ndim - known.ndim))).to(like.dtype)
+
+
+def _seen(known: Tensor, like: Tensor) -> Tensor:
+    """(n, 1, ...): 0 at voxels of which nothing is known, where single voxels are told apart."""
+    if known.ndim == 2:
+        return torch.ones(1, 1, *([1] * (like.ndim - 2)), dtype=like.dtype, device=like.device)
+    return known.any(dim=1, keepdim=True).to(like.dtype)
 
 
 def _exclusive(logits: Tensor, known: Tensor) -> bool:
@@ -207,6 +217,7 @@ def _known_logits(logits: Tensor, known: Tensor) -> Tensor:
 
 
 def _classes(targets: Tensor, known: Tensor) -> Tensor:
-    """Targets with what is none of the labelled organs before them."""
+    """Targets with what is none of the labelled organs before them; 0 where nothing is known."""
     organs = targets * _spread(known, targets)
-    return torch.cat(((1 - organs.sum(dim=1, keepdim=True)).clamp_min(0), organs), dim=1)
+    outside = (1 - organs.sum(dim=1, keepdim=True)).clamp_min(0) * _seen(known, targets)
+    return torch.cat((outside, organs), dim=1)

@@ -14,7 +14,16 @@ from oarflow.networks.preprocessing import DARKEST
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, sample, sample_ct, sample_label
+from training.cases import (
+    Pose,
+    TrainingCase,
+    known_where,
+    partly_labelled,
+    sample,
+    sample_ct,
+    sample_ignored,
+    sample_label,
+)
 from training.configuration import Configuration
 from training.labels import Box, Label
 from training.slices import scale_window
@@ -41,6 +50,7 @@ class RegionSampler:
         ]
         if not self._drawn:
             raise ValueError(f"no training case has {', '.join(configuration.organs)}")
+        self._partly = partly_labelled(cases)
         z, y, x = (
             centred_axis(0.0, count, step)
             for count, step in zip(
@@ -75,7 +85,10 @@ class RegionSampler:
         pose = Pose.straight(centre) if plain else Pose.random(centre, random)
         image = self._image(case, side, pose, None if plain else random)
         labels = [self._label(number, side) for number in self._numbers]
-        known = torch.tensor([label in case.masks for label in labels])
+        known = known_where(
+            torch.tensor([label in case.masks for label in labels]),
+            sample_ignored(case, pose, self._axes, partly=self._partly),
+        )
         empty = torch.zeros(image.shape[1:])
         masks = [
             sample_label(case, self._limited(case, label, side), pose, self._axes)

@@ -13,7 +13,16 @@ from oarflow.networks.card import Role
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image, crop_field, lost_ends, lost_planes
 from training.batches import Batch, Sampler
-from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
+from training.cases import (
+    Pose,
+    TrainingCase,
+    known_where,
+    partly_labelled,
+    require_labels,
+    sample_ct,
+    sample_ignored,
+    sample_mask,
+)
 from training.configuration import Configuration
 from training.regions import RegionSampler
 from training.slices import LabelledSliceSampler, WholeSliceSampler, scale_window
@@ -24,6 +33,9 @@ SHARE_BEYOND = 0.25
 
 SHARE_ANYWHERE = 0.3
 """Share of the localizer's samples drawn anywhere in the patient."""
+
+LABELLED = torch.ones(1, dtype=torch.bool)
+"""The one organ of a sampler that draws only from patients who have its label."""
 
 SHARE_CROPPED = 0.10
 SHARE_LOST_PLANES = 0.10
@@ -40,18 +52,18 @@ class PlaneSampler:
         self._centres = [case.centroid_mm(self._organ) for case in self._cases]
         self._ranges = [case.range_mm(self._organ) for case in self._cases]
         self._configuration = configuration
+        self._partly = partly_labelled(self._cases)
         _, height, width = configuration.patch_voxels
         self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
         self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
         self._z = np.asarray(configuration.offsets_mm)
 
     def draw(self, random: np.random.Generator) -> Batch:
-        pairs = [self._draw_one(random) for _ in range(self._configuration.batch)]
-        inputs = torch.stack([image for image, _ in pairs])
-        targets = torch.stack([mask for _, mask in pairs])
-        return Batch(inputs, targets, torch.ones(len(pairs), 1, dtype=torch.bool))
+        drawn = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        inputs, targets, known = (torch.stack(list(part)) for part in zip(*drawn, strict=True))
+        return Batch(inputs, targets, known)
 
-    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         number = int(random.integers(len(self._cases)))
         case = self._cases[number]
         centre = self._centres[number] + random.normal(0, 1, 3) * self._configuration.jitter_mm
@@ -59,15 +71,17 @@ class PlaneSampler:
         plain = self._configuration.augmentation == "none"
         pose = Pose.straight(centre) if plain else Pose.random(centre, random)
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
-        mask = sample_mask(case, self._organ, pose, (np.zeros(1), self._y, self._x))
-        if plain:
-            return scale_window(planes, self._configuration.window), mask
-        if random.random() < SHARE_CROPPED:
-            planes, mask = crop_field(planes, mask, random)
-        if random.random() < SHARE_LOST_PLANES:
-            planes = lost_planes(planes, random)
-        planes = change_image(planes, random)
-        return scale_window(planes, self._configuration.window), mask
+        axes = (np.zeros(1), self._y, self._x)
+        ignored = sample_ignored(case, pose, axes, partly=self._partly)[:, 0]
+        masks = torch.cat((sample_mask(case, self._organ, pose, axes), ignored))
+        if not plain:
+            if random.random() < SHARE_CROPPED:
+                planes, masks = crop_field(planes, masks, random)
+            if random.random() < SHARE_LOST_PLANES:
+                planes = lost_planes(planes, random)
+            planes = change_image(planes, random)
+        known = known_where(LABELLED, masks[1:])
+        return scale_window(planes, self._configuration.window), masks[:1], known
 
     def _plane(self, ends: tuple[float, float], random: np.random.Generator) -> float:
         low, high = ends
@@ -88,6 +102,7 @@ class BlockSampler:
         self._centres = [case.centroid_mm(self._organ) for case in self._cases]
         self._ranges = [case.range_mm(self._organ) for case in self._cases]
         self._configuration = configuration
+        self._partly = partly_labelled(self._cases)
         z, y, x = (
             centred_axis(0.0, count, step)
             for count, step in zip(
@@ -97,12 +112,11 @@ class BlockSampler:
         self._axes = (z, y, x)
 
     def draw(self, random: np.random.Generator) -> Batch:
-        pairs = [self._draw_one(random) for _ in range(self._configuration.batch)]
-        inputs = torch.stack([image[None] for image, _ in pairs])
-        targets = torch.stack([mask[None] for _, mask in pairs])
-        return Batch(inputs, targets, torch.ones(len(pairs), 1, dtype=torch.bool))
+        drawn = [self._draw_one(random) for _ in range(self._configuration.batch)]
+        inputs, targets, known = (torch.stack(list(part)) for part in zip(*drawn, strict=True))
+        return Batch(inputs[:, None], targets, known)
 
-    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         number = int(random.integers(len(self._cases)))
         case = self._cases[number]
         centre = self._centres[number].copy()
@@ -111,15 +125,16 @@ class BlockSampler:
         plain = self._configuration.augmentation == "none"
         pose = Pose.straight(centre) if plain else Pose.random(centre, random)
         block = sample_ct(case, pose, self._axes)
-        mask = sample_mask(case, self._organ, pose, self._axes)
-        if plain:
-            return scale_window(block, self._configuration.window), mask
-        if random.random() < SHARE_CROPPED:
-            block, mask = crop_field(block, mask, random)
-        if random.random() < SHARE_LOST_PLANES:
-            block, mask = lost_ends(block, mask, random)
-        block = change_image(block, random)
-        return scale_window(block, self._configuration.window), mask
+        ignored = sample_ignored(case, pose, self._axes, partly=self._partly)
+        masks = torch.cat((sample_mask(case, self._organ, pose, self._axes)[None], ignored))
+        if not plain:
+            if random.random() < SHARE_CROPPED:
+                block, masks = crop_field(block, masks, random)
+            if random.random() < SHARE_LOST_PLANES:
+                block, masks = lost_ends(block, masks, random)
+            block = change_image(block, random)
+        known = known_where(LABELLED, masks[1:])
+        return scale_window(block, self._configuration.window), masks[:1], known
 
     def _height(self, ends: tuple[float, float], random: np.random.Generator) -> float:
         """The block's middle along z: the organ's own where it fits, anywhere along it else."""
@@ -140,6 +155,7 @@ class LocalizerSampler:
         require_labels(cases, self._organs)
         self._with = {organ: [c for c in cases if organ in c.masks] for organ in self._organs}
         self._configuration = configuration
+        self._partly = partly_labelled(cases)
         depth, height, width = configuration.patch_voxels
         self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
         self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
@@ -173,24 +189,29 @@ class LocalizerSampler:
             Pose.straight(centre) if plain else Pose.random(centre, random, degrees=(6.0, 4.0, 4.0))
         )
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
-        masks, known = self._targets(case, pose)
+        masks, labelled = self._targets(case, pose)
         if not plain:
             planes, masks = self._damage(planes, masks, random)
             planes = change_image(planes, random)
         planes = scale_window(planes, self._configuration.window)
         if self._configuration.dimensions == 2:
-            return planes, masks[:, 0], known
-        return planes[None], masks, known
+            masks = masks[:, 0]
+        else:
+            planes = planes[None]
+        count = len(self._organs)
+        return planes, masks[:count], known_where(labelled, masks[count:])
 
     def _targets(self, case: TrainingCase, pose: Pose) -> tuple[Tensor, Tensor]:
+        """(organs, z, y, x) shares, the unlabelled one behind them; (organs,) which are there."""
         axes = (self._z_target, self._y, self._x)
-        known = torch.tensor([organ in case.masks for organ in self._organs])
+        labelled = torch.tensor([organ in case.masks for organ in self._organs])
         empty = torch.zeros(len(self._z_target), len(self._y), len(self._x))
         masks = [
             sample_mask(case, organ, pose, axes) if organ in case.masks else empty
             for organ in self._organs
         ]
-        return torch.stack(masks), known
+        ignored = sample_ignored(case, pose, axes, partly=self._partly)
+        return torch.cat((torch.stack(masks), ignored)), labelled
 
     def _damage(
         self, planes: Tensor, masks: Tensor, random: np.random.Generator

@@ -12,9 +12,18 @@ from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
+from training.cases import (
+    Pose,
+    TrainingCase,
+    known_where,
+    partly_labelled,
+    require_labels,
+    sample_ct,
+    sample_ignored,
+    sample_mask,
+)
 from training.configuration import Configuration
-from training.crops import Crop, crop_of, cut, cut_mask
+from training.crops import Crop, crop_of, cut, cut_ignored, cut_mask
 from training.deformation import deform
 
 
@@ -33,6 +42,7 @@ class LabelledSliceSampler:
         if not some:
             raise ValueError(f"no training case has {organ}")
         self._configuration = configuration
+        self._partly = partly_labelled(some)
         self._crops = [
             (case, crop) for case in some for crop in _labelled(case, organ, configuration)
         ]
@@ -47,7 +57,13 @@ class LabelledSliceSampler:
         drawn = [self._crops[number] for number in chosen]
         images = torch.cat([cut(case, crop, configuration) for case, crop in drawn])
         masks = torch.cat([cut_mask(case, crop, configuration) for case, crop in drawn])
-        known = torch.ones(len(drawn), 1, dtype=torch.bool)
+        one = torch.ones(1, dtype=torch.bool)
+        known = torch.stack(
+            [
+                known_where(one, cut_ignored(case, crop, configuration, partly=self._partly)[:, 0])
+                for case, crop in drawn
+            ]
+        )
         return Batch(scale_window(images, configuration.window), masks, known)
 
 
@@ -71,6 +87,7 @@ class WholeSliceSampler:
         self._organs = configuration.organs
         self._cases = [case for case in cases if any(o in case.masks for o in self._organs)]
         require_labels(cases, self._organs)
+        self._partly = partly_labelled(self._cases)
         _, height, width = configuration.patch_voxels
         self._y = centred_axis(0.0, height, configuration.spacing_mm[1])
         self._x = centred_axis(0.0, width, configuration.spacing_mm[2])
@@ -128,10 +145,12 @@ class WholeSliceSampler:
         masks = self._masks(case, pose)
         if self._configuration.augmentation == "deformation":
             image, masks = deform(image, masks, random)
-        known = torch.tensor([organ in case.masks for organ in self._organs])
-        return scale_window(image, self._configuration.window), masks, known
+        labelled = torch.tensor([organ in case.masks for organ in self._organs])
+        known = known_where(labelled, masks[len(labelled) :])
+        return scale_window(image, self._configuration.window), masks[: len(labelled)], known
 
     def _masks(self, case: TrainingCase, pose: Pose) -> Tensor:
+        """(organs, y, x) shares, with what was not labelled behind."""
         axes = (np.zeros(1), self._y, self._x)
         empty = torch.zeros(1, len(self._y), len(self._x))
         return torch.cat(
@@ -139,4 +158,5 @@ class WholeSliceSampler:
                 sample_mask(case, organ, pose, axes) if organ in case.masks else empty
                 for organ in self._organs
             ]
+            + [sample_ignored(case, pose, axes, partly=self._partly)[:, 0]]
         )

@@ -92,6 +92,7 @@ def _score(case: TrainingCase, result: Segmentation, localization: Localization 
     found = np.zeros(truth.shape, dtype=bool)
     if result.field is not None:
         found[result.field.box] = result.field.mask
+    found = case.labelled(found)
     planes = truth.any(axis=(1, 2))
     error, ends = np.nan, (np.nan, np.nan)
     if localization is not None and localization.centroid_lps and localization.slices:

@@ -52,7 +52,8 @@ class Validation:
 
 def _counts(logits: Tensor, batch: Batch) -> Tensor:
     """(3, organs) voxels: in both, found, true; of labelled samples only."""
-    weight = batch.known.reshape(*batch.known.shape, *([1] * (logits.ndim - 2)))
+    sides = logits.ndim - batch.known.ndim
+    weight = batch.known.reshape(*batch.known.shape, *([1] * sides))
     axes = [0, *range(2, logits.ndim)]
     everything = torch.ones_like(batch.known)
     found = (organ_probabilities(logits, everything) >= 0.5) & weight

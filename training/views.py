@@ -13,7 +13,16 @@ from oarflow.networks.preprocessing import PLANES
 from oarflow.networks.sampling import centred_axis
 from training.augmentation import change_image
 from training.batches import Batch
-from training.cases import Pose, TrainingCase, require_labels, sample_ct, sample_mask
+from training.cases import (
+    Pose,
+    TrainingCase,
+    known_where,
+    partly_labelled,
+    require_labels,
+    sample_ct,
+    sample_ignored,
+    sample_mask,
+)
 from training.configuration import Configuration
 from training.slices import scale_window
 
@@ -32,6 +41,7 @@ class ViewSampler:
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
         self._organs = configuration.organs
         require_labels(cases, self._organs)
+        self._partly = partly_labelled(cases)
         self._with = {organ: [c for c in cases if organ in c.masks] for organ in self._organs}
         self._configuration = configuration
         self._across = PLANES[View(configuration.view)]
@@ -66,7 +76,9 @@ class ViewSampler:
         axes[self._across] = np.asarray(self._configuration.offsets_mm)
         planes = sample_ct(case, pose, tuple(axes)).movedim(self._across, 0)
         axes[self._across] = np.zeros(1)
-        known = torch.tensor([organ in case.masks for organ in self._organs])
+        labelled = torch.tensor([organ in case.masks for organ in self._organs])
+        ignored = sample_ignored(case, pose, tuple(axes), partly=self._partly)
+        known = known_where(labelled, ignored.squeeze(self._across + 1))
         masks = [
             sample_mask(case, name, pose, tuple(axes)).squeeze(self._across)
             if name in case.masks

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from scipy import ndimage
 from skimage.draw import polygon
 
 from datasets.cases import Mask
 from datasets.derived.voxels import NEIGHBOURS
+from datasets.split import read_table
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
 
@@ -102,7 +102,7 @@ class Corrections(_Strict):
     def read(cls, path: Path = TABLE) -> Corrections:
         """Raises ValueError naming the entry that is wrong."""
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+            return cls.model_validate(read_table(path) or {})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -178,7 +178,7 @@ def _fact(
     cc = round(float(mask.sum() * np.prod(case.spacing_zyx) / 1000), 1)
     agreement = None
     if organ in case.masks:
-        agreement = round(overlap(mask, case.masks[organ]).dice, 3)
+        agreement = round(overlap(case.labelled(mask), case.masks[organ]).dice, 3)
     return Fact(case.id, organ, first, last, cc, round(held, 3), corrected, left_out, agreement)
 
 

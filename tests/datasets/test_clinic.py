@@ -13,6 +13,7 @@ from pydicom.uid import MRImageStorage, generate_uid
 
 import datasets
 from app.settings import Settings
+from datasets.__main__ import main
 from datasets.as_dicom import write_ct
 from datasets.cases import Case, Image
 from datasets.clinic import MR_RULE
@@ -25,6 +26,7 @@ from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from tests.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
+from training.data import TrainingData
 
 SHOWN = {"SpinalCord": "Myelon", "Parotid_L": "Parotis", "Parotid_R": "Right Parotid"}
 
@@ -129,6 +131,49 @@ def test_a_structure_set_on_another_ct_is_not_taken(tmp_path: Path) -> None:
     write_patient(tmp_path / "b")
     (tmp_path / "b" / "RS.dcm").replace(tmp_path / "a" / "RS.dcm")
     with pytest.raises(ValueError, match="0 of 1 RTSTRUCT refer to the CT"):
+        datasets.open(tmp_path)["a"]
+
+
+def test_a_patient_without_contours_is_said(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    (tmp_path / "a" / "RS.dcm").unlink()
+    with pytest.raises(ValueError, match="there is no RTSTRUCT beside the CT") as caught:
+        datasets.open(tmp_path)["a"]
+    assert "leave exactly one" not in str(caught.value)
+
+
+def rename(path: Path, names: list[str]) -> None:
+    """Give the regions of an RTSTRUCT other names; regions beyond these lose their contours."""
+    structures = dcmread(path)
+    for k, item in enumerate(structures.StructureSetROISequence):
+        item.ROIName = names[k] if k < len(names) else f"empty {k}"
+    for item in structures.ROIContourSequence[len(names) :]:
+        del item.ContourSequence
+    dcmwrite(path, structures, enforce_file_format=True)
+
+
+def test_names_that_are_all_unknown_are_listed_with_the_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_patient(tmp_path / "a")
+    write_patient(tmp_path / "b")
+    rename(tmp_path / "a" / "RS.dcm", ["Parotis", "PTV 70", "Zunge?", "x"])
+    with pytest.raises(ValueError, match="means an organ") as caught:
+        datasets.open(tmp_path)["a"]
+    for said in ("'PTV 70'", "'Parotis'", "'Zunge?'", "'x'", "aliases", "models/organs.yaml"):
+        assert said in str(caught.value)
+    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert "'PTV 70'" in (tmp_path / "out" / "report.txt").read_text()
+    data = TrainingData.open(tmp_path)
+    assert [case.name for case in data.unsplit()] == ["b"]
+    assert "a is left out" in caplog.text
+    assert "'PTV 70'" in caplog.text
+
+
+def test_a_structure_set_without_a_closed_contour_is_said(tmp_path: Path) -> None:
+    write_patient(tmp_path / "a")
+    rename(tmp_path / "a" / "RS.dcm", [])
+    with pytest.raises(ValueError, match="the RTSTRUCT holds no closed contour"):
         datasets.open(tmp_path)["a"]
 
 

@@ -57,6 +57,26 @@ def test_a_damaged_npz_is_named_and_the_rest_reported(tmp_path: Path, fault: str
     assert "Parotid_L" in shown
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (lambda mask: mask * 0.3, "greatest value is 0.3"),
+        (lambda mask: mask[:-1], "Parotid_L \\("),
+        (lambda mask: mask * np.array([1, 2] * 7)[:, None, None], "the values 0, 1, 2"),
+    ],
+)
+def test_a_stored_mask_that_is_none_of_this_ct_is_refused(
+    tmp_path: Path, values: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    stored(tmp_path / "pt_1.npz")
+    with np.load(tmp_path / "pt_1.npz") as arrays:
+        held = dict(arrays)
+    held[ORGANS["Parotid_L"]] = values(held[ORGANS["Parotid_L"]])
+    np.savez(tmp_path / "pt_1.npz", **held)
+    with pytest.raises(ValueError, match=said):
+        load_npz(tmp_path / "pt_1.npz").masks["Parotid_L"]
+
+
 def test_openkbp_as_published_is_a_layout(tmp_path: Path) -> None:
     for name in ("pt_12", "pt_3"):
         write_patient(tmp_path / "csv" / name)

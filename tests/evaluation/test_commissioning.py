@@ -347,5 +347,5 @@ def test_a_patient_without_contours_is_said_by_number(
     flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
-    assert "P001 (folders counted by name): 0 of 0 RTSTRUCT refer to the CT" in caplog.text
+    assert "P001 (folders counted by name): there is no RTSTRUCT beside the CT" in caplog.text
     assert not application

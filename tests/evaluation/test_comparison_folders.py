@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from pydicom import Dataset, dcmread
 
 from datasets.as_dicom import write_ct
@@ -171,3 +172,28 @@ def test_what_contoured_nothing_counts_as_missed(tmp_path: Path) -> None:
     assert "Cases of the prediction alone, not used: alone" in report
     # One of five: the missed are in the mean.
     assert "0.200" in report
+
+
+@pytest.mark.parametrize(
+    ("spacing", "origin"),
+    [
+        ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+        ((2.0, 2.5, 4.0), (0.0, 0.0, 0.0)),
+        ((1.0, 1.0, 1.0), (-60.0, -50.0, -40.0)),
+    ],
+)
+def test_a_file_that_lost_its_header_is_not_compared(
+    tmp_path: Path, spacing: tuple[float, ...], origin: tuple[float, ...]
+) -> None:
+    mask = inside("Parotid_L")(LAYOUT.points())
+    for case in ("whole", "lost"):
+        write_nrrd(tmp_path / "r" / case / "Parotid_L.nrrd", mask, LAYOUT)
+        write_nrrd(tmp_path / "p" / case / "Parotid_L.nrrd", mask, LAYOUT)
+    image = SimpleITK.GetImageFromArray(mask)
+    image.SetSpacing(spacing)
+    image.SetOrigin(origin)
+    SimpleITK.WriteImage(image, str(tmp_path / "p" / "lost" / "Parotid_L.nrrd"))
+    lost, whole = compare(tmp_path / "r", tmp_path / "p", CATALOGUE).cases
+    assert whole.scores[0].dsc == 1
+    assert lost.scores == ()
+    assert "61 x 41 x 21 voxels" in lost.failed

@@ -14,6 +14,7 @@ from datasets.cases import Case
 from datasets.openkbp import ORGANS
 from datasets.references import write_references
 from datasets.split import Split
+from tests.datasets.made_up import write_pddca
 from tests.training.patients import patient
 from tests.training.test_data import NETWORK
 from training.__main__ import main
@@ -71,6 +72,68 @@ def test_patients_that_cannot_be_read_are_left_out_named_and_counted(
     opened = TrainingData.open(data, table)
     assert opened.labelled("Parotid_L") == ["pt_1", "pt_2", "pt_3"]
     assert set(opened.unreadable) == {"pt_4", "pt_5", "pt_6", "pt_7"}
+
+
+def test_patients_that_a_folder_does_not_hold_are_named_and_not_unreadable(
+    tmp_path: Path, network: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    for number in (2, 3, 1):
+        write_npz(data, number)
+    # OpenKBP's own table: 2 and 3 of its 136 fitting patients are here.
+    assert fit(network, data) == 0
+    assert "134 of the 136 patients that the split names are not in the folder" in caplog.text
+    assert "pt_200" in caplog.text
+    assert "could not be read" not in caplog.text
+    # All patients of a folder are read whatever a table names.
+    (data / "pt_2.npz").unlink()
+    (data / "pt_3.npz").unlink()
+    assert [case.name for case in TrainingData.open(data).unsplit()] == ["pt_1"]
+
+
+def test_numbers_of_another_data_set_are_its_own_ids(
+    tmp_path: Path, network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    for name in ("1001", "007", "1e3"):
+        write_pddca(data, name)
+    table = tmp_path / "split.yaml"
+    table.write_text("fit: [1001, 007]\ntune: [1e3]")
+    assert fit(network, data, "--split", str(table)) == 0
+    opened = TrainingData.open(data, table)
+    assert opened.labelled("Parotid_L") == ["1001", "007", "1e3"]
+    table.write_text("fit: [1002]\ntune: [8]")
+    assert fit(network, data, "--split", str(table)) == 2
+    said = one_line(capsys)
+    assert "the folder holds none of them (1002)" in said
+    assert "it holds 007, 1001, 1e3" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{organ: Left Parotid, patients: [a]}", "it is called Parotid_L"),
+        ("{organ: Parotid_X, patients: [a]}", "no organ's name"),
+    ],
+)
+def test_an_exclusion_that_would_leave_nothing_out_is_refused(
+    tmp_path: Path, row: str, said: str
+) -> None:
+    for name in ("a", "b"):
+        write_pddca(tmp_path / "data", name)
+    table = tmp_path / "split.yaml"
+    table.write_text(f"fit: [a]\ntune: [b]\nexclusions: [{row}]")
+    with pytest.raises(ValueError, match=said):
+        TrainingData.open(tmp_path / "data", table)
+
+
+def test_an_exclusion_of_nobody_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        write_pddca(tmp_path / "data", name)
+    table = tmp_path / "split.yaml"
+    table.write_text("fit: [a]\ntune: [b]\nexclusions: [{organ: Parotid_L, patients: [007]}]")
+    TrainingData.open(tmp_path / "data", table)
+    assert "Parotid_L of 007 is to be left out, who neither fits nor tunes" in caplog.text
 
 
 def test_a_refused_ct_of_a_clinic_is_left_out(

@@ -119,7 +119,7 @@ def measure(
     found = predict(network, case, everywhere, configuration) >= 0.5
     seconds = clock() - started
     planes = slice(crop.first, crop.last + 1)
-    dice, iou = overlap(found[planes], case.masks[organ][planes])
+    dice, iou = overlap(case.labelled(found)[planes], case.masks[organ][planes])
     return Row(part, case.name, dice, iou, seconds)
 
 
