@@ -175,7 +175,7 @@ def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Pat
         raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
     count = dict.fromkeys(organs, 0)
-    for case in data.read(data.split.fit):
+    for case in data.read(data.split.fit, mr=store.reads_mr):
         masks = propose_contours(case, store, organs)
         write_proposals(output / f"{case.name}.npz", masks)
         for organ in masks:
