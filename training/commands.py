@@ -25,6 +25,7 @@ from training.audit import label_facts, outliers, write_facts
 from training.checkpoint import Origin, Record, commit, read_checkpoint
 from training.configuration import Configuration, shipped
 from training.data import TrainingData
+from training.dry_run import require_trainable
 from training.export import export
 from training.fusion import export_fusion, fit_fusion, sure_score, write_sure_score
 from training.loop import Report, train
@@ -47,7 +48,9 @@ def fit(
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
     what was trained, and on what.
+    Raises ValueError, before it reads a patient, for a network that cannot be trained.
     """
+    require_trainable(configuration)
     mr = "mr" in configuration.images
     cases = data.keep(data.split.fit, work, mr=mr)
     sampler = sampler_for(cases, configuration)
