@@ -128,7 +128,8 @@ def _read(folder: Path, number: str, catalogue: Catalogue) -> Case | Unreadable:
     except Refusal as refusal:
         found = [read_structure_set(path) for path in contents(scan(folder)).structure_sets]
         if len(found) != 1:
-            raise ValueError(f"{refusal}; {len(found)} RTSTRUCT, leave exactly one") from None
+            told = f"{len(found)} RTSTRUCT, leave exactly one" if found else "and no RTSTRUCT"
+            raise ValueError(f"{refusal}; {told}") from None
         rois, unmapped = by_organ(found[0], catalogue)
         return Unreadable(refusal.code.value, str(refusal), tuple(rois), len(unmapped))
 

@@ -177,14 +177,17 @@ def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Pat
     if unknown := [organ for organ in organs if organ not in store.organs]:
         raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
-    count = dict.fromkeys(organs, 0)
+    lacking, count = (dict.fromkeys(organs, 0) for _ in range(2))
     for case in data.read(data.split.fit, mr=store.reads_mr):
         masks = propose_contours(case, store, organs)
         write_proposals(output / f"{case.name}.npz", masks)
-        for organ in masks:
-            count[organ] += 1
+        for organ in organs:
+            lacking[organ] += organ not in case.masks
+            count[organ] += organ in masks
     for organ, number in count.items():
-        sys.stdout.write(f"{organ:14} proposed for {number} patients\n")
+        sys.stdout.write(
+            f"{organ:14} proposed for {number} of {lacking[organ]} patients without a label of it\n"
+        )
 
 
 def fusion(data: TrainingData, models: Path, patients: int | None, device: str) -> None:

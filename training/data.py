@@ -44,9 +44,10 @@ OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
 
 @dataclass(frozen=True)
 class _Unread:
-    """In place of a patient that could not be read."""
+    """In place of a patient that could not be read. missing: the folder does not hold it."""
 
     reason: str
+    missing: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +146,12 @@ class TrainingData:
 
         Raises ValueError where there were some, and none of them could be read.
         """
-        read = lost = 0
+        read = lost = missing = 0
         reason = ""
         for one, made in each(ids, lambda patient: self._attempt(patient, function)):
             if isinstance(made, _Unread):
                 lost, reason = lost + 1, made.reason
+                missing += made.missing
                 if one not in self.unreadable:
                     LOGGER.warning("%s is left out: %s", one, reason)
                     self.unreadable[one] = reason
@@ -157,13 +159,28 @@ class TrainingData:
                 read += 1
                 yield one, made
         if lost and not read:
+            if missing == lost:
+                raise ValueError(
+                    f"the folder holds none of the {lost} patients that the split names:"
+                    " give --split the table that belongs to it"
+                )
             raise ValueError(f"none of {lost} patients could be read; the last one: {reason}")
-        if lost:
-            LOGGER.warning("%d of %d patients could not be read, and are left out", lost, len(ids))
+        if missing:
+            LOGGER.warning(
+                "%d of the %d patients that the split names are not in the folder",
+                missing,
+                len(ids),
+            )
+        if lost > missing:
+            LOGGER.warning(
+                "%d of %d patients in the folder could not be read, and are left out",
+                lost - missing,
+                len(ids) - missing,
+            )
 
     def _attempt(self, patient: str, function: Callable[[str], T]) -> T | _Unread:
         if patient not in self.patients:
-            return _Unread("the split names it, and the folder does not hold it")
+            return _Unread("the split names it, and the folder does not hold it", missing=True)
         try:
             return function(patient)
         except UNREADABLE as error:

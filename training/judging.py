@@ -6,7 +6,7 @@ import csv
 import statistics
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -65,6 +65,9 @@ def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -
             f" median {statistics.median(dices):.3f} min {min(dices):.3f}"
             f"  within the reference's slices {inside:.3f}\n"
         )
+        lost = Counter(score.reason or score.status for score in scores if not score.contoured)
+        for reason, count in lost.most_common():
+            sys.stdout.write(f"{'':14} not contoured in {count} of them: {reason}\n")
 
 
 def localizers(data: TrainingData, models: list[Path], output: Path) -> None:

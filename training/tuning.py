@@ -14,7 +14,7 @@ from oarflow.geometry import Grid
 from oarflow.networks.store import ModelStore
 from oarflow.placing import find_organs
 from oarflow.segment import Mr, Segmenter
-from oarflow.structures import Localization, Segmentation
+from oarflow.structures import Localization, Segmentation, Status
 from oarflow.volume import Source, Volume
 from training.cases import TrainingCase
 
@@ -35,6 +35,11 @@ class Score:
     centre_error_mm: float
     ends_error_mm: tuple[float, float]
     reason: str = ""
+
+    @property
+    def contoured(self) -> bool:
+        """Whether the application would write the organ."""
+        return Status(self.status).written
 
 
 def volume_of(case: TrainingCase) -> Volume:

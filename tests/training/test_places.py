@@ -160,7 +160,7 @@ def test_an_organ_that_nothing_places_says_why(
     nothing = replace(PRIORS, offsets={})
     monkeypatch.setattr("oarflow.placing.load_priors", lambda: nothing)
     (score,) = score_case(case(PLACED), store, None)
-    assert (score.status, score.dice) == ("failed", 0.0)
+    assert (score.status, score.dice, score.contoured) == ("failed", 0.0, False)
     assert score.reason == "the localizer does not know this organ, and no neighbour places it"
 
 
