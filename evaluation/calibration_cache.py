@@ -19,10 +19,8 @@ from pydicom import Dataset
 
 from datasets.cases import Case
 from evaluation.application import ROOT, what_counts
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.placing import with_placed
-from oarflow.priors import load_priors
+from oarflow.placing import find_organs
 from oarflow.segment import Segmenter
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Side, Status
 from oarflow.volume import Source, Volume
@@ -36,6 +34,8 @@ SOURCES = (
     "localize.py",
     "paste.py",
     "placing.py",
+    "priors.json",
+    "priors.py",
     "regions.py",
     "segment.py",
     "structures.py",
@@ -93,8 +93,7 @@ class Predictions:
         return Predicted(volume, localizations, named)
 
     def _predict(self, volume: Volume, target: Path) -> None:
-        seen = localize(volume, self._store)
-        localizations = with_placed(volume.grid, seen, self._store.localized_organs, load_priors())
+        localizations = find_organs(volume, self._store)
         segmenter = Segmenter(volume, localizations, self._store, shifts=True)
         segmentations = [segmenter.segment(organ) for organ in self.organs]
         part = target.with_suffix(".part")

@@ -27,6 +27,7 @@ from pydantic import (
 import oarflow
 from evaluation.agreement import TOLERANCE_MM, finite
 from evaluation.application import ModelFile
+from evaluation.asked import NOT_ASKED
 from oarflow.organs import Catalogue
 from oarflow.structures import Status
 
@@ -77,20 +78,37 @@ class Measured(_Part):
     """One organ of one patient that the clinic contoured.
 
     hd95_mm: None where it is missed. reference_cc: None where the CT was refused, since nothing can
-    be measured on it.
+    be measured on it. An organ that was not asked for, or has no network, has no figures at all.
     """
 
     patient: str
     organ: str
     status: str
     flags: tuple[str, ...]
-    dsc: float
+    dsc: float | None
     hd95_mm: float | None
-    surface_dice: float
-    volume_cc: float
+    surface_dice: float | None
+    volume_cc: float | None
     reference_cc: float | None
     swapped: bool
     model_sha256: Sha256 | None
+
+    @classmethod
+    def without_figures(cls, patient: str, organ: str, status: str) -> Measured:
+        """An organ that the application was not to contour. status: see `evaluation.asked`."""
+        return cls(
+            patient=patient,
+            organ=organ,
+            status=status,
+            flags=(),
+            dsc=None,
+            hd95_mm=None,
+            surface_dice=None,
+            volume_cc=None,
+            reference_cc=None,
+            swapped=False,
+            model_sha256=None,
+        )
 
     @property
     def missed(self) -> bool:
@@ -101,7 +119,7 @@ class Measured(_Part):
     def silent_failure(self) -> bool:
         """Whether it is wrong and nothing says so."""
         said = self.status == Status.SEGMENTED.value and not self.flags
-        return said and self.dsc < WRONG_DSC
+        return said and self.dsc is not None and self.dsc < WRONG_DSC
 
 
 class Network(_Part):
@@ -221,7 +239,7 @@ def decide(
         _decision(
             organ,
             of.get(organ),
-            thresholds.of(organ),
+            thresholds,
             [one for one in measured if one.organ == organ],
         )
         for organ in organs
@@ -229,18 +247,25 @@ def decide(
 
 
 def figures(group: Sequence[Measured]) -> dict[str, float | None]:
-    """What limits speak of, by their names. None where there is nothing to measure."""
+    """What limits speak of, by their names. None where there is nothing to measure.
+
+    Contours without figures do not count.
+    """
+    group = [one for one in group if one.dsc is not None]
+    dices = [one.dsc for one in group if one.dsc is not None]
+    surfaces = [one.surface_dice for one in group if one.surface_dice is not None]
     distances = finite(one.hd95_mm for one in group if one.hd95_mm is not None)
     errors = [
-        abs(one.volume_cc / one.reference_cc - 1) if one.reference_cc else 1.0 for one in group
+        abs((one.volume_cc or 0.0) / one.reference_cc - 1) if one.reference_cc else 1.0
+        for one in group
     ]
     return {
         "patients": len(group),
-        "mean_dsc": fmean(one.dsc for one in group) if group else None,
-        "lowest_dsc": min((one.dsc for one in group), default=None),
+        "mean_dsc": fmean(dices) if dices else None,
+        "lowest_dsc": min(dices, default=None),
         "median_hd95_mm": median(distances) if distances else None,
         "greatest_hd95_mm": max(distances, default=None),
-        "mean_surface_dice": fmean(one.surface_dice for one in group) if group else None,
+        "mean_surface_dice": fmean(surfaces) if surfaces else None,
         "mean_volume_error": fmean(errors) if errors else None,
         "missed": sum(one.missed for one in group),
         "silent_failures": sum(one.silent_failure for one in group),
@@ -267,17 +292,23 @@ WORDS: Mapping[str, str] = {
 
 
 def _decision(
-    organ: str, made_by: Network | None, limits: Limits | None, group: Sequence[Measured]
+    organ: str, made_by: Network | None, thresholds: Thresholds, group: Sequence[Measured]
 ) -> Decision:
     found = figures(group)
     reasons = []
     if made_by is None:
         reasons.append("no network contours it")
-    if limits is None or limits == Limits():
+    limits = thresholds.of(organ)
+    not_asked = not found["patients"] and any(one.status == NOT_ASKED for one in group)
+    if limits is None and thresholds.default != Limits():
+        reasons.append("the limits do not name it: default limits hold for named organs alone")
+    elif limits is None or limits == Limits():
         reasons.append("no limit is set for it")
-    else:
+    elif not not_asked:
         reasons += _broken(limits, found)
-    if not group:
+    if not_asked:
+        reasons.append("the settings do not ask for it")
+    elif not group:
         reasons.append("no patient has a contour of it to compare with")
     others = {one.model_sha256 for one in group if one.model_sha256}
     if made_by is not None and others - {made_by.sha256}:

@@ -124,7 +124,7 @@ def sections(record: Record) -> Iterator[tuple[str, str, Sequence[str], Rows]]:
     )
     yield (
         "Every contour",
-        "Not contoured: Dice 0 and no distance.",
+        "Not contoured: Dice 0 and no distance. Not asked for, or without a network: no figures.",
         ("patient", "organ", "status", "Dice", "HD95 (mm)", "surface Dice", "cc", "clinic's cc"),
         [_contour(one) for one in record.measured],
     )
@@ -182,12 +182,16 @@ def _contour(one: Measured) -> tuple[str, ...]:
         one.patient,
         one.organ,
         said,
-        f"{one.dsc:.3f}",
-        "-" if one.hd95_mm is None else f"{one.hd95_mm:.1f}",
-        f"{one.surface_dice:.3f}",
-        f"{one.volume_cc:.1f}",
-        "-" if one.reference_cc is None else f"{one.reference_cc:.1f}",
+        _cell(one.dsc, 3),
+        _cell(one.hd95_mm, 1),
+        _cell(one.surface_dice, 3),
+        _cell(one.volume_cc, 1),
+        _cell(one.reference_cc, 1),
     )
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _story(record: Record) -> Iterator[Flowable]:

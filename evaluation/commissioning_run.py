@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from datasets.cases import Case, Mask
 from datasets.clinic import by_organ, contents, patient_folders, read_case
 from evaluation.agreement import score
 from evaluation.application import Run, model_files, program_digest, run_application
+from evaluation.asked import unasked
 from evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
 from evaluation.scores import read_masks
 from oarflow.errors import Refusal
@@ -81,6 +82,8 @@ def commission(plan: Plan) -> Commissioned:
     patients: list[Patient] = []
     measured: list[Measured] = []
     numbers = {f"P{k:03d}": name for k, name in enumerate(folders, start=1)}
+    networks = tuple(network(file) for file in model_files(plan.models))
+    contoured = frozenset(organ for one in networks for organ in one.organs)
     in_force: dict[str, object] = {}
     for number, name in numbers.items():
         try:
@@ -92,12 +95,19 @@ def commission(plan: Plan) -> Commissioned:
             raise ValueError(f"{number} (folders counted by name): {case.detail}")
         in_force = run.result.settings or in_force
         patients.append(_patient(number, folders[name], case, run))
+        drawn = tuple(case.masks) if isinstance(case, Case) else case.organs
+        left_out = {
+            organ: why
+            for organ in drawn
+            if (why := unasked(organ, run.result, contoured, catalogue)) is not None
+        }
+        measured += [Measured.without_figures(number, *item) for item in left_out.items()]
         if isinstance(case, Case):
-            measured += _measured(case, run, plan.thresholds.tolerance_mm, catalogue)
+            asked = [organ for organ in drawn if organ not in left_out]
+            measured += _measured(case, asked, run, plan.thresholds.tolerance_mm, catalogue)
         else:
-            measured += _missed(number, case)
+            measured += _missed(number, case, left_out)
         LOGGER.info("%d/%d %s: %s", len(patients), len(numbers), number, _in_short(run.result))
-    networks = tuple(network(file) for file in model_files(plan.models))
     record = Record(
         made=run_time().isoformat(timespec="seconds"),
         clinic=plan.clinic,
@@ -178,8 +188,8 @@ def _patient(number: str, folder: Path, case: Case | Unreadable, run: Run) -> Pa
     )
 
 
-def _missed(number: str, patient: Unreadable) -> list[Measured]:
-    """Every organ that the clinic contoured, as not contoured by us."""
+def _missed(number: str, patient: Unreadable, left_out: Collection[str]) -> list[Measured]:
+    """Every organ that the clinic contoured and the run was asked for, as not contoured by us."""
     return [
         Measured(
             patient=number,
@@ -195,14 +205,17 @@ def _missed(number: str, patient: Unreadable) -> list[Measured]:
             model_sha256=None,
         )
         for organ in patient.organs
+        if organ not in left_out
     ]
 
 
-def _measured(case: Case, run: Run, tolerance_mm: float, catalogue: Catalogue) -> list[Measured]:
+def _measured(
+    case: Case, asked: Iterable[str], run: Run, tolerance_mm: float, catalogue: Catalogue
+) -> list[Measured]:
     drawn = _drawn(case, run, catalogue)
     parts = {part.name: part for part in run.result.organs}
     found = []
-    for organ in case.masks:
+    for organ in asked:
         truth = case.masks[organ]
         if not truth.any():
             continue

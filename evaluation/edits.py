@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from datasets.series import read_drawn_volume
+from evaluation.edits_matching import Matching, Pair, match, roi_codes
 from oarflow.geometry import Grid
 from oarflow.intake.scan import scan
 from oarflow.metrics import added_path_length, overlap, surface_distances
 from oarflow.organs import Catalogue
 from oarflow.result import FILE_NAME, Input, Result
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
-from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
+from oarflow.rtstruct.model import GeometricType, Roi
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -73,6 +74,9 @@ class EditRecord:
     """All organs of one structure set. started: of the run that made it, ISO 8601.
 
     left_out: names of the regions that came back on another frame of reference than the CT's.
+    not_matched: delivered organs of which nobody can say whether they were deleted or came back
+    under another name; they have no figures. matching: how the regions were paired, with the names
+    that came back; it is not stored, since people name regions as they like.
     """
 
     rtstruct: str
@@ -80,10 +84,14 @@ class EditRecord:
     tolerance_mm: float
     organs: tuple[OrganEdit, ...]
     left_out: tuple[str, ...] = ()
+    not_matched: tuple[str, ...] = ()
+    matching: Matching | None = field(default=None, compare=False)
 
     def as_json(self) -> str:
         """For the folder from which the history is drawn: nothing of the patient."""
-        return json.dumps({"schema": RECORD_SCHEMA, **asdict(self)}, indent=2) + "\n"
+        stored = {key: value for key, value in self.__dict__.items() if key != "matching"}
+        stored["organs"] = [asdict(organ) for organ in self.organs]
+        return json.dumps({"schema": RECORD_SCHEMA, **stored}, indent=2) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> EditRecord:
@@ -93,8 +101,9 @@ class EditRecord:
             if stored.pop("schema") != RECORD_SCHEMA:
                 raise ValueError("another schema")
             organs = [{**organ, "change": Change(organ["change"])} for organ in stored["organs"]]
-            stored["left_out"] = tuple(stored.get("left_out", ()))
-            return cls(**{**stored, "organs": tuple(OrganEdit(**organ) for organ in organs)})
+            edits = tuple(OrganEdit(**organ) for organ in organs)
+            names = {key: tuple(stored.get(key, ())) for key in ("left_out", "not_matched")}
+            return cls(**{**stored, "organs": edits, **names})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{path} is no record of edits: {error}") from error
 
@@ -112,23 +121,30 @@ def compare(
     delivered = next((part for part in result.outputs if part.kind == "RTSTRUCT"), None)
     if delivered is None or result.input is None:
         raise ValueError(f"{out} holds no delivered RTSTRUCT")
-    before = read_structure_set(out / delivered.path)
+    paths = out / delivered.path, find_rtstruct(edited)
+    before, returned = (read_structure_set(path) for path in paths)
     grid = read_drawn_volume(scan(ct), (before,)).volume.grid if ct else grid_of(result.input)
-    after, elsewhere = on_frame(
-        read_structure_set(find_rtstruct(edited)), result.input.frame_of_reference_uid
-    )
+    after, elsewhere = on_frame(returned, result.input.frame_of_reference_uid)
     if elsewhere and not any(roi.contours for roi in after.rois):
         raise ValueError(f"{edited} is on another frame of reference than {out}")
     networks = {
         part.name: f"{part.model.name} {part.model.version}" for part in result.organs if part.model
     }
-    organs = tuple(
-        _organ_edit(organ, pair, grid, networks.get(organ), tolerance_mm)
-        for organ, pair in _pairs(before, after, catalogue).items()
-        if pair[1] is not None or organ not in _organs(elsewhere, catalogue)
-    )
+    codes = (roi_codes(paths[0]), roi_codes(paths[1]))
+    found = match(before, after, grid, catalogue, codes)
+    unknown = _organs(elsewhere, catalogue)
     return EditRecord(
-        str(delivered.sop_instance_uid), result.run.started, tolerance_mm, organs, elsewhere
+        rtstruct=str(delivered.sop_instance_uid),
+        started=result.run.started,
+        tolerance_mm=tolerance_mm,
+        organs=tuple(
+            _organ_edit(pair, grid, networks.get(pair.organ), tolerance_mm)
+            for pair in found.pairs
+            if pair.after is not None or pair.organ not in unknown
+        ),
+        left_out=elsewhere,
+        not_matched=tuple(organ for organ in found.not_matched if organ not in unknown),
+        matching=found,
     )
 
 
@@ -173,8 +189,30 @@ def markdown(record: EditRecord) -> str:
     return (
         f"# What was changed\n\nContours of {record.started}; surface Dice within "
         f"{record.tolerance_mm:g} mm; a slice is touched where its outline moved by more than "
-        f"{TOUCHED_MM:g} mm.\n\n" + "\n".join(lines) + "\n"
+        f"{TOUCHED_MM:g} mm.\n\n" + "\n".join((*lines, *_listed(record))) + "\n"
     ) + "".join(f"\n{name}: {OTHER_FRAME}.\n" for name in record.left_out)
+
+
+def _listed(record: EditRecord) -> list[str]:
+    """What was renamed, added, deleted or not matched, a line each where there is any."""
+    pairs = record.matching.pairs if record.matching else ()
+    others = record.matching.others if record.matching else ()
+    by_change = {
+        change: [edit.organ for edit in record.organs if edit.change is change]
+        for change in (Change.ADDED, Change.DELETED)
+    }
+    renamed = [
+        f"{pair.organ} came back as {', '.join(pair.names)}" for pair in pairs if pair.renamed
+    ]
+    listed = {
+        "Renamed": renamed,
+        "Added": by_change[Change.ADDED],
+        "Deleted": by_change[Change.DELETED],
+        "Not matched (deleted, or one of the other regions; no figures)": record.not_matched,
+        "Other regions that came back": others,
+    }
+    lines = [f"- {name}: {'; '.join(some)}" for name, some in listed.items() if some]
+    return ["", *lines] if lines else []
 
 
 def _is_rtstruct(path: Path) -> bool:
@@ -185,69 +223,25 @@ def _is_rtstruct(path: Path) -> bool:
     return bool(header.get("SOPClassUID") == RTStructureSetStorage)
 
 
-def _pairs(
-    before: StructureSet, after: StructureSet, catalogue: Catalogue
-) -> dict[str, tuple[Roi | None, Roi | None]]:
-    """Regions before and after by organ: by their name, or by what the catalogue knows it as.
-
-    What came back with other names (targets, couch, bolus) is not ours and left out.
-    """
-    ours = {_key(roi): roi for roi in before.rois}
-    known = {_organ(roi, catalogue): key for key, roi in ours.items()}
-    theirs: dict[str, Roi] = {}
-    added: dict[str, Roi] = {}
-    for roi in after.rois:
-        if not _closed(roi):
-            continue
-        organ = _organ(roi, catalogue)
-        key = _key(roi) if _key(roi) in ours else known.get(organ)
-        if key is not None:
-            theirs.setdefault(key, roi)
-        elif catalogue.resolve(roi.name) is not None:
-            added.setdefault(organ, roi)
-    pairs: dict[str, tuple[Roi | None, Roi | None]] = {
-        _organ(roi, catalogue): (roi, theirs.get(key)) for key, roi in ours.items()
-    }
-    return pairs | {organ: (None, roi) for organ, roi in added.items()}
-
-
-def _key(roi: Roi) -> str:
-    return roi.name.strip().lower()
-
-
-def _organ(roi: Roi, catalogue: Catalogue) -> str:
-    found = catalogue.resolve(roi.name)
-    return found.name if found else roi.name
-
-
 def _organs(names: Sequence[str], catalogue: Catalogue) -> frozenset[str]:
     found = ((name, catalogue.resolve(name)) for name in names)
     return frozenset(organ.name if organ else name for name, organ in found)
 
 
-def _closed(roi: Roi) -> bool:
-    return any(c.type in (GeometricType.CLOSED_PLANAR, GeometricType.XOR) for c in roi.contours)
-
-
-def _organ_edit(
-    organ: str,
-    pair: tuple[Roi | None, Roi | None],
-    grid: Grid,
-    network: str | None,
-    tolerance_mm: float,
-) -> OrganEdit:
-    outlines = [_outlines(roi, grid) for roi in pair]
+def _organ_edit(pair: Pair, grid: Grid, network: str | None, tolerance_mm: float) -> OrganEdit:
+    both = pair.before, pair.after
+    outlines = [_outlines(roi, grid) for roi in both]
     slices = sorted(outlines[0].keys() | outlines[1].keys())
     touched = sum(_moved(outlines[0].get(k), outlines[1].get(k)) for k in slices)
-    before, after = _masks(pair, grid)
+    before, after = _masks(both, grid)
     distances = surface_distances(before, after, grid.spacing_zyx)
     hd95 = distances.hausdorff(95)
     counts = overlap(before, after)
     voxel_cc = float(np.prod(grid.spacing_zyx)) / 1000
     return OrganEdit(
-        organ=organ,
+        organ=pair.organ,
         change=_change(counts.mask > 0, counts.reference > 0, touched),
-        network=network if pair[0] else None,
+        network=network if pair.before else None,
         surface_dice=distances.surface_dice(tolerance_mm),
         dice=counts.dice,
         hd95_mm=hd95 if np.isfinite(hd95) else None,

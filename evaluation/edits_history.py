@@ -50,12 +50,18 @@ class Trend:
 
 
 def read_entries(folder: Path) -> tuple[Entry, ...]:
-    """All delivered organs of a folder of records, oldest first. Raises ValueError where there is
-    none, or a file is no record."""
+    """All delivered organs that have figures in a folder of records, oldest first.
+
+    Raises ValueError where there is none, or a file is no record."""
     records = [EditRecord.read(path) for path in sorted(folder.glob("*.json"))]
     if not records:
         raise ValueError(f"{folder} holds no records of edits")
-    return tuple(sorted(_entries(records), key=lambda entry: entry.when))
+    entries = sorted(_entries(records), key=lambda entry: entry.when)
+    if not entries:
+        raise ValueError(
+            f"no delivered organ was matched in the {len(records)} records of {folder}"
+        )
+    return tuple(entries)
 
 
 def groups(entries: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
@@ -109,8 +115,12 @@ def markdown(entries: Sequence[Entry]) -> str:
     span = f"{entries[0].when:%Y-%m-%d} to {entries[-1].when:%Y-%m-%d}"
     return (
         f"# Edits from {span}\n\nDeleted organs count with surface Dice 0; organs that were added "
-        "are left out. Drift: Theil and Sen's slope of surface Dice with its 95 % confidence "
-        "interval.\n\n" + "\n".join(lines) + "\n\n## By month\n\n" + "\n".join(months) + "\n"
+        "or not matched are left out. Drift: Theil and Sen's slope of surface Dice with its 95 % "
+        "confidence interval.\n\n"
+        + "\n".join(lines)
+        + "\n\n## By month\n\n"
+        + "\n".join(months)
+        + "\n"
     )
 
 

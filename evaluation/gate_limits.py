@@ -31,8 +31,8 @@ from oarflow.intake.limits import (
     SOFT_PEAK_HU,
 )
 from oarflow.intake.plausible import soft_peak
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
+from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck
 from oarflow.volume import Volume
 
@@ -83,12 +83,12 @@ class Measured:
             self._landmarks(name, volume, store)
 
     def _landmarks(self, name: str, volume: Volume, store: ModelStore) -> None:
-        seen = localize(volume, store)
+        seen = find_organs(volume, store)
         found = [seen[organ] for organ in LANDMARKS]
         self.sure[sum(one.present and one.score >= store.sure_score for one in found)] += 1
         try:
             require_head_and_neck(
-                seen, volume, lambda turned: localize(turned, store), store.sure_score
+                seen, volume, lambda turned: find_organs(turned, store), store.sure_score
             )
         except Refusal as refusal:
             self.refused.append(f"{name}: {refusal.code}")

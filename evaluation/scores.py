@@ -12,6 +12,7 @@ import numpy as np
 
 from datasets.cases import Case, Mask
 from datasets.labels import doubts
+from evaluation.asked import unasked
 from oarflow.geometry import Grid
 from oarflow.metrics import dice, surface_distances, volume_cc, within_slices
 from oarflow.organs import Catalogue
@@ -64,6 +65,7 @@ def score_case(
 ) -> list[OrganScore]:
     """Scores of the organs that have a reference and, being in `organs`, a model.
 
+    An organ that the settings do not ask for has no score.
     masks: the contoured organs on the case's own grid, bool (z, y, x).
     """
     statuses = {part.name: part for part in result.organs}
@@ -72,7 +74,7 @@ def score_case(
     scores = []
     for organ, drawn in case.masks.items():
         part = statuses.get(organ)
-        if organ not in organs or not drawn.any():
+        if organ not in organs or unasked(organ, result, organs, catalogue) or not drawn.any():
             continue
         mask = masks.get(organ, np.zeros_like(drawn))
         hd95 = surface_distances(mask, drawn, case.spacing_zyx).hausdorff(95)

@@ -1,4 +1,8 @@
-"""Where to look for organs that the localizer does not know: where measured neighbours put them."""
+"""Where to look for each organ: where the localizer sees it, or where measured neighbours put it.
+
+The application, training and evaluation all call `find_organs`, so that a network is judged at the
+place where the application runs it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,23 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from oarflow.geometry import Grid
-from oarflow.priors import Priors, Region
+from oarflow.localize import localize
+from oarflow.networks.store import ModelStore
+from oarflow.priors import Priors, Region, load_priors
 from oarflow.structures import Localization
+from oarflow.volume import Volume
+
+
+def find_organs(
+    volume: Volume, store: ModelStore, also: Iterable[str] = ()
+) -> dict[str, Localization]:
+    """A Localization for every organ that the store's localizer knows or that neighbours can place.
+
+    also: organs to place besides those that the store's own networks look for.
+    Raises ConfigurationError NO_LOCALIZER where the store has none.
+    """
+    organs = dict.fromkeys((*store.localized_organs, *also))
+    return with_placed(volume.grid, localize(volume, store), organs, load_priors())
 
 
 def with_placed(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.placing import with_placed
+from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.priors import load_priors
 from operators.sdk import InputContext, OperatorSpec, OutputContext
 from operators.stage import Stage
 
@@ -28,14 +26,11 @@ class LocalizeOperator(Stage):
 
     def work(self, op_input: InputContext, op_output: OutputContext) -> None:
         intake = op_input.receive("intake")
-        localizations = localize(intake.volume, self.store)
+        localizations = find_organs(intake.volume, self.store)
         require_head_and_neck(
             localizations,
             intake.volume,
-            lambda turned: localize(turned, self.store),
+            lambda turned: find_organs(turned, self.store),
             self.store.sure_score,
         )
-        complete = with_placed(
-            intake.volume.grid, localizations, self.store.localized_organs, load_priors()
-        )
-        op_output.emit(complete, "localizations")
+        op_output.emit(localizations, "localizations")

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.localize import localize
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
 from oarflow.paste import without_strays
-from oarflow.segment import segment_organ
+from oarflow.placing import find_organs
 from oarflow.structures import ProbabilityField
 from training.cases import TrainingCase
-from training.tuning import dice, volume_of
+from training.tuning import dice, segmenter_of, volume_of
 
 THRESHOLD = 0.5
 
@@ -37,16 +36,16 @@ class Agreement:
 def agreements(
     case: TrainingCase, first: ModelStore, second: ModelStore
 ) -> Iterable[tuple[str, Agreement]]:
-    """An Agreement for every labelled organ that both stores know; the first one's localizer."""
-    volume = volume_of(case)
-    places = localize(volume, first)
+    """An Agreement for every labelled organ that both stores know.
+
+    Both contour where the first one's localizer, or the organ's neighbours, put the organ.
+    """
+    places = find_organs(volume_of(case), first, second.localized_organs)
+    segmenters = [segmenter_of(case, store, places) for store in (first, second)]
     for organ, truth in case.masks.items():
         if organ not in first.organs or organ not in second.organs:
             continue
-        fields = [
-            _whole(segment_organ(volume, organ, places, store).field, truth.shape)
-            for store in (first, second)
-        ]
+        fields = [_whole(one.segment(organ).field, truth.shape) for one in segmenters]
         one, other = (case.labelled(field >= THRESHOLD) for field in fields)
         mean = without_strays((fields[0] + fields[1]) * np.float32(0.5), THRESHOLD)
         both = case.labelled(mean >= THRESHOLD)
@@ -63,14 +62,15 @@ def _whole(field: ProbabilityField | None, shape: tuple[int, ...]) -> NDArray[np
     return values
 
 
-def compare_pairs(cases: Iterable[TrainingCase], first: Path, second: Path, output: Path) -> None:
+def compare_pairs(
+    cases: Iterable[TrainingCase], first: ModelStore, second: ModelStore, output: Path
+) -> None:
     """Write a Markdown table of the organs that both models folders know."""
-    stores = [ModelStore.open(folder, device="cpu") for folder in (first, second)]
     by_organ: dict[str, list[Agreement]] = defaultdict(list)
     count = 0
     for case in cases:
         count += 1
-        for organ, agreement in agreements(case, *stores):
+        for organ, agreement in agreements(case, first, second):
             by_organ[organ].append(agreement)
     lines = [
         "# Two networks an organ",
@@ -88,7 +88,7 @@ def compare_pairs(cases: Iterable[TrainingCase], first: Path, second: Path, outp
         lines.append(f"| {organ} | {len(found)} | {means} |")
     lines += ["", "| | architecture of the first | of the second |", "| --- | --- | --- |"]
     for organ in by_organ:
-        one, other = (_named(store.card(organ)) for store in stores)
+        one, other = (_named(store.card(organ)) for store in (first, second))
         lines.append(f"| {organ} | {one} | {other} |")
     output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

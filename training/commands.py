@@ -25,6 +25,7 @@ from training.audit import label_facts, outliers, write_facts
 from training.checkpoint import Origin, Record, commit, read_checkpoint
 from training.configuration import Configuration, shipped
 from training.data import TrainingData
+from training.dry_run import require_trainable
 from training.export import export
 from training.fusion import export_fusion, fit_fusion, sure_score, write_sure_score
 from training.loop import Report, train
@@ -47,7 +48,9 @@ def fit(
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
     what was trained, and on what.
+    Raises ValueError, before it reads a patient, for a network that cannot be trained.
     """
+    require_trainable(configuration)
     mr = "mr" in configuration.images
     cases = data.keep(data.split.fit, work, mr=mr)
     sampler = sampler_for(cases, configuration)
@@ -174,14 +177,17 @@ def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Pat
     if unknown := [organ for organ in organs if organ not in store.organs]:
         raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
-    count = dict.fromkeys(organs, 0)
-    for case in data.read(data.split.fit):
+    lacking, count = (dict.fromkeys(organs, 0) for _ in range(2))
+    for case in data.read(data.split.fit, mr=store.reads_mr):
         masks = propose_contours(case, store, organs)
         write_proposals(output / f"{case.name}.npz", masks)
-        for organ in masks:
-            count[organ] += 1
+        for organ in organs:
+            lacking[organ] += organ not in case.masks
+            count[organ] += organ in masks
     for organ, number in count.items():
-        sys.stdout.write(f"{organ:14} proposed for {number} patients\n")
+        sys.stdout.write(
+            f"{organ:14} proposed for {number} of {lacking[organ]} patients without a label of it\n"
+        )
 
 
 def fusion(data: TrainingData, models: Path, patients: int | None, device: str) -> None:

@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from oarflow.localize import localize
 from oarflow.metrics import dice, overlap, surface_distances
 from oarflow.networks.card import View, partner
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
 from training.cases import TrainingCase
 from training.fusion import ignored_on, maps_of, organs_of, truth_on
 from training.regions import box_about
-from training.tuning import volume_of
+from training.tuning import segmenter_of
 
 FUSION = "fusion"
 STEPS = ("one step", "two steps")
@@ -75,10 +73,9 @@ def step_scores(
     holds no mandible is left out.
     """
     for case in cases:
-        volume = volume_of(case)
-        spacing = volume.grid.spacing_zyx
+        z, y, x = (float(mm) for mm in case.spacing_mm)
         for name, store in zip(STEPS, (one, two), strict=True):
-            segmenter = Segmenter(volume, localize(volume, store), store)
+            segmenter = segmenter_of(case, store)
             for left in (True, False):
                 here, about = (organ, source) if left else (partner(organ), partner(source))
                 if MANDIBLE not in case.masks or about not in case.masks:
@@ -92,7 +89,7 @@ def step_scores(
                 if result.field is not None:
                     found[result.field.box] = result.field.mask
                 found = case.labelled(found)
-                for measure, value in _measures(found[box], truth, spacing).items():
+                for measure, value in _measures(found[box], truth, (z, y, x)).items():
                     yield measure, (case.name, here, name, value)
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from oarflow.networks.card import Role, Window
 from oarflow.organs import load_catalogue
@@ -72,9 +79,9 @@ class Configuration(BaseModel):
     beyond_mm: float = 18.0
     architecture: str = "residual_unet"
     backbone: Literal["resnet34", "seresnet34", "resnext50"] | None = None
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...] = ()
-    decoder_widths: tuple[int, ...] = ()
+    widths: tuple[PositiveInt, ...] = Field(min_length=1)
+    blocks: tuple[PositiveInt, ...] = ()
+    decoder_widths: tuple[PositiveInt, ...] = ()
     encoder_dropout: float = 0.0
     decoder_dropout: float = 0.0
     residual_units: int = 2

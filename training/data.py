@@ -169,12 +169,10 @@ class TrainingData:
         if lost and not read:
             raise ValueError(f"none of {lost} patients could be read; the last one, {reason}")
         if lost:
-            absent = len(ids) - len(there)
             LOGGER.warning(
-                "%d of %d patients could not be read, and are left out%s",
-                lost + absent,
-                len(ids),
-                f": {lost} damaged or refused, {absent} not in the folder" if absent else "",
+                "%d of %d patients in the folder could not be read, and are left out",
+                lost,
+                len(there),
             )
 
     def _there(self, ids: Sequence[str]) -> list[str]:
@@ -185,14 +183,15 @@ class TrainingData:
         there = [one for one in ids if one in self.patients]
         if ids and not there:
             raise ValueError(
-                f"none of {len(ids)} patients could be read: the folder holds none of them "
-                f"({_listed(tuple(ids))}); it holds {_listed(tuple(self.patients))}"
+                f"the folder holds none of the {len(ids)} patients that the split names "
+                f"({_listed(tuple(ids))}); it holds {_listed(tuple(self.patients))}: give --split "
+                "the table that belongs to it"
             )
         absent = [one for one in ids if one not in self.patients and one not in self.unreadable]
         self.unreadable.update(dict.fromkeys(absent, ABSENT))
         if len(absent) == 1:
             LOGGER.warning("%s is left out: %s", absent[0], ABSENT)
-        elif absent:
+        if absent:
             LOGGER.warning(
                 "%d of the %d patients that the split names are not in the folder, and are left "
                 "out: %s",

@@ -6,7 +6,7 @@ import csv
 import statistics
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -53,7 +53,7 @@ def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -
     with output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Score)])
-        for case in data.read(data.split.tune):
+        for case in data.read(data.split.tune, mr=store.reads_mr):
             for score in score_case(case, store, jitter):
                 by_organ[score.organ].append(score)
                 writer.writerow(astuple(score))
@@ -65,6 +65,9 @@ def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -
             f" median {statistics.median(dices):.3f} min {min(dices):.3f}"
             f"  within the reference's slices {inside:.3f}\n"
         )
+        lost = Counter(score.reason or score.status for score in scores if not score.contoured)
+        for reason, count in lost.most_common():
+            sys.stdout.write(f"{'':14} not contoured in {count} of them: {reason}\n")
 
 
 def localizers(data: TrainingData, models: list[Path], output: Path) -> None:
@@ -74,8 +77,9 @@ def localizers(data: TrainingData, models: list[Path], output: Path) -> None:
 
 def agreement(data: TrainingData, models: list[Path], output: Path) -> None:
     """Compare two models folders, organ by organ, on the split's tuning patients."""
-    first, second = models
-    compare_pairs(data.read(data.split.tune), first, second, output)
+    first, second = (ModelStore.open(folder, device="cpu") for folder in models)
+    mr = first.reads_mr or second.reads_mr
+    compare_pairs(data.read(data.split.tune, mr=mr), first, second, output)
 
 
 def views(data: TrainingData, models: Path, output: Path, most: int | None, device: str) -> None:
@@ -95,7 +99,7 @@ def steps(
 ) -> None:
     """TWOSTEP's comparison on the tuning patients: the mandible about the parotid."""
     one, two = (ModelStore.open(folder, device=device) for folder in folders)
-    tuning = data.read(data.split.tune[:most])
+    tuning = data.read(data.split.tune[:most], mr=one.reads_mr or two.reads_mr)
     rows: dict[str, list[Row]] = defaultdict(list)
     for measure, row in step_scores(tuning, one, two, "Mandible_Ramus_L", "Parotid_L"):
         rows[measure].append(row)

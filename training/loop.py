@@ -19,6 +19,7 @@ from training.checkpoint import CHECKPOINT_NAME, Origin, Record, load_weights, r
 from training.configuration import Configuration
 from training.curves import LOG_NAME
 from training.losses import objective
+from training.memory_layout import memory_format
 from training.optimization import Schedule, optimizer
 from training.validation import Validation
 
@@ -110,8 +111,8 @@ class _State:
         self._origin = origin
         self._record: Record | None = Record(configuration, origin)
         self._device = torch.device(device)
-        layout = torch.channels_last if configuration.dimensions == 2 else torch.preserve_format
         network = build_network(configuration).to(self._device)
+        layout = memory_format(network, configuration.dimensions, self._device)
         network.to(memory_format=layout)  # type: ignore[call-overload]
         self.network = network
         self.average = AveragedModel(

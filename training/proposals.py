@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from datasets.cases import LazyMasks, Mask
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
 from training.cases import TrainingCase
 from training.labels import Labels
-from training.tuning import volume_of
+from training.tuning import segmenter_of
 
 
 def propose(case: TrainingCase, store: ModelStore, organs: Sequence[str]) -> dict[str, Mask]:
@@ -22,8 +20,7 @@ def propose(case: TrainingCase, store: ModelStore, organs: Sequence[str]) -> dic
     missing = [organ for organ in organs if organ not in case.masks and organ in store.organs]
     if not missing:
         return {}
-    volume = volume_of(case)
-    segmenter = Segmenter(volume, localize(volume, store), store)
+    segmenter = segmenter_of(case, store)
     proposed = {}
     for organ in missing:
         found = segmenter.segment(organ)

@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from oarflow.geometry import Grid
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
-from oarflow.structures import Localization, Segmentation
+from oarflow.placing import find_organs
+from oarflow.segment import Mr, Segmenter
+from oarflow.structures import Localization, Segmentation, Status
 from oarflow.volume import Source, Volume
 from training.cases import TrainingCase
 
 
 @dataclass(frozen=True)
 class Score:
-    """One organ of one patient. dice_inside: within the reference's slices only."""
+    """One organ of one patient.
+
+    dice_inside: within the reference's slices only. reason: what the application says against the
+    organ, in words; empty where nothing.
+    """
 
     case: str
     organ: str
@@ -30,6 +34,12 @@ class Score:
     dice_inside: float
     centre_error_mm: float
     ends_error_mm: tuple[float, float]
+    reason: str = ""
+
+    @property
+    def contoured(self) -> bool:
+        """Whether the application would write the organ."""
+        return Status(self.status).written
 
 
 def volume_of(case: TrainingCase) -> Volume:
@@ -43,6 +53,20 @@ def volume_of(case: TrainingCase) -> Volume:
     uids = tuple(f"1.2.3.{k}" for k in range(n))
     source = Source("1.2.1", "1.2.2", "1.2.4", "1.2.5", uids, Dataset(), "")
     return Volume(case.ct.astype(np.float32), grid, source)
+
+
+def segmenter_of(
+    case: TrainingCase,
+    store: ModelStore,
+    localizations: Mapping[str, Localization] | None = None,
+) -> Segmenter:
+    """A training patient's organs as the application contours them, with its MR where it has one.
+
+    localizations: in place of what the application finds.
+    """
+    volume = volume_of(case)
+    found = find_organs(volume, store) if localizations is None else localizations
+    return Segmenter(volume, found, store, Mr(case.mr))
 
 
 def true_localization(
@@ -69,17 +93,16 @@ def true_localization(
 
 def score_case(case: TrainingCase, store: ModelStore, jitter_mm: float | None) -> Iterable[Score]:
     """Scores of all labelled organs; with jitter_mm the truth, that far off, is the localizer."""
-    volume = volume_of(case)
     localizations: Mapping[str, Localization]
     if jitter_mm is None:
-        localizations = localize(volume, store)
+        localizations = find_organs(volume_of(case), store)
     else:
         random = np.random.default_rng(zlib.crc32(case.name.encode()))
         localizations = {
             organ: true_localization(case, organ, random.normal(0, jitter_mm, 3))
             for organ in case.masks
         }
-    segmenter = Segmenter(volume, localizations, store)
+    segmenter = segmenter_of(case, store, localizations)
     for organ in case.masks:
         if organ in store.organs:
             yield _score(case, segmenter.segment(organ), localizations.get(organ))
@@ -112,6 +135,7 @@ def _score(case: TrainingCase, result: Segmentation, localization: Localization 
         dice(truth[planes], found[planes]),
         error,
         ends,
+        "; ".join(result.flags),
     )
 
 

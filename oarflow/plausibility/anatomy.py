@@ -41,7 +41,7 @@ BALL_MM, EMPTY = 15.0, 0.1
 
 Point = tuple[float, float, float]
 Look = Callable[[Volume], Mapping[str, Localization]]
-"""Where the landmarks of a volume are, as the localizer sees them."""
+"""Where the landmarks of a volume are. Only those that the localizer sees count."""
 
 _ORDER = (
     ("Brainstem", "Larynx", 2, "above"),
@@ -57,14 +57,16 @@ def require_head_and_neck(
 ) -> None:
     """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY where the landmarks say so.
 
+    localizations: those placed by their neighbours were not seen and do not count.
     look: called for the volume turned into other positions, where hardly a landmark is sure.
     sure_score: a landmark with a lower score is not relied on; how sure a network is when it is
         right differs from one to another, so that its card says it.
     """
-    known = [organ for organ in LANDMARKS if organ in localizations]
+    seen = _seen(localizations)
+    known = [organ for organ in LANDMARKS if organ in seen]
     if len(known) < ENOUGH_LANDMARKS:
         return
-    places = _sure(localizations, sure_score)
+    places = _sure(seen, sure_score)
     contradictions = [
         Finding(Code.POSITION_CONTRADICTS_ANATOMY, f"{first} does not lie {word} {second}")
         for first, second, axis, word in _ORDER
@@ -77,7 +79,12 @@ def require_head_and_neck(
     if not places:
         names = ", ".join(known)
         raise Refusal(Finding(Code.WRONG_ANATOMY, f"none of {names} was found with certainty"))
-    _refuse_parts(localizations, places, volume, min(SEEN_SCORE, sure_score))
+    _refuse_parts(seen, places, volume, min(SEEN_SCORE, sure_score))
+
+
+def _seen(localizations: Mapping[str, Localization]) -> dict[str, Localization]:
+    """Those that the localizer itself made."""
+    return {organ: found for organ, found in localizations.items() if not found.by_neighbours}
 
 
 def _sure(localizations: Mapping[str, Localization], sure_score: float) -> dict[str, Point]:
@@ -95,7 +102,7 @@ def _sure(localizations: Mapping[str, Localization], sure_score: float) -> dict[
 def _refuse_turned(volume: Volume, look: Look, sure_score: float) -> None:
     """Refuse a volume that shows a head and neck once it is turned."""
     for turn in TURNS:
-        places = _sure(look(turned(volume, turn)), sure_score)
+        places = _sure(_seen(look(turned(volume, turn))), sure_score)
         right = all(_distance(places.get(a), places.get(b), axis) >= 0 for a, b, axis, _ in _ORDER)
         if len(places) >= ENOUGH_LANDMARKS and right:
             detail = f"head and neck are found once the scan is turned {turn.words}"

@@ -18,6 +18,7 @@ from datasets.cases import Case
 from datasets.references import write_references
 from evaluation.__main__ import main
 from evaluation.application import ROOT, Run
+from evaluation.asked import unasked
 from evaluation.commissioning import (
     Limits,
     Measured,
@@ -28,9 +29,10 @@ from evaluation.commissioning import (
     read_record,
     read_thresholds,
 )
+from evaluation.scores import score_case
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.organs import load_catalogue
-from oarflow.result import ModelPart, OrganPart, refusal_part
+from oarflow.result import ModelPart, OrganPart, Result, refusal_part
 from oarflow.structures import Status
 from tests.evaluation.cases import made_up, result
 
@@ -112,6 +114,85 @@ def test_what_is_not_asked_for_is_not_released() -> None:
     )
     assert "another network" in other[0].reasons[0]
     assert Thresholds(default=Limits(mean_dsc=0.5)).of("Parotid_L") is None
+
+
+def test_default_limits_without_the_organ_are_not_called_no_limits() -> None:
+    default = Limits(mean_dsc=0.5)
+    (found,) = decide([PAROTID], Thresholds(default=default), [one(0.9)])
+    assert found.reasons == (
+        "the limits do not name it: default limits hold for named organs alone",
+    )
+    (named,) = decide(
+        [PAROTID], Thresholds(default=default, organs={"Parotid_L": Limits()}), [one(0.9)]
+    )
+    assert named.allowed
+
+
+def asking_for(*organs: str, refused: bool = False) -> Result:
+    """A run whose settings name organs, which it contoured or was refused for."""
+    settings = {"organs": list(organs)}
+    if refused:
+        found = refusal_part(Refusal(Finding(Code.GANTRY_TILT, "5 degrees")))
+        return result(refusal=found, settings=settings)
+    return result(dict.fromkeys(organs, Status.ABSENT), settings=settings)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_the_settings_leave_out_is_not_asked_and_has_no_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """The clinic drew four organs; networks know two of them, the settings ask for the parotid."""
+    monkeypatch.setattr(
+        "evaluation.commissioning_run.run_application",
+        lambda *_: (
+            Run(asking_for("lt parotid", refused=True), None)
+            if refused
+            else Run(asking_for("Parotid_L"), None)
+        ),
+    )
+    patient(tmp_path / "patients" / "a")
+    (tmp_path / "t.yaml").write_text(
+        "default: {missed: 0}\norgans: {Parotid_L: {}, SpinalCord: {}}"
+    )
+    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
+    record = read_record(tmp_path / "out" / "record.json")
+    found = {one.organ: one for one in record.measured}
+    assert found.keys() == {"Parotid_L", "Parotid_R", "SpinalCord", "Larynx"}
+    assert found["Parotid_L"].missed
+    for organ in ("Parotid_R", "SpinalCord", "Larynx"):
+        left = found[organ]
+        assert left.status == "not asked"
+        assert (left.dsc, left.hd95_mm, left.surface_dice, left.volume_cc) == (None,) * 4
+        assert not left.missed
+        assert not left.silent_failure
+    decisions = {one.organ: one for one in record.decisions}
+    assert decisions["Parotid_L"].reasons == ("missed 1 is above 0",)
+    assert decisions["SpinalCord"].reasons == ("the settings do not ask for it",)
+    assert decisions["SpinalCord"].figures["patients"] == 0
+    assert decisions["SpinalCord"].figures["mean_dsc"] is None
+    page = (tmp_path / "out" / "record.html").read_text()
+    assert "not asked" in page
+    assert (tmp_path / "out" / "record.pdf").stat().st_size > 1000
+
+
+def test_an_organ_without_a_network_has_no_figures() -> None:
+    asked = asking_for("Parotid_L").model_copy(
+        update={"organs": result({"Parotid_L": Status.NO_MODEL}).organs}
+    )
+    assert unasked("Parotid_L", asked, (), CATALOGUE) == "no_model"
+    assert unasked("Larynx", result(), ("Parotid_L",), CATALOGUE) == "no_model"
+    assert unasked("Larynx", result(), ("Larynx",), CATALOGUE) is None
+    left = Measured.without_figures("P001", "Parotid_L", "no_model")
+    assert figures([left, one(0.9)]) == figures([one(0.9)])
+
+
+def test_a_chain_does_not_score_what_was_not_asked() -> None:
+    case = made_up("a")
+    organs = frozenset({"Parotid_L", "SpinalCord"})
+    (score,) = score_case(case, asking_for("Parotid_L"), {}, organs, CATALOGUE)
+    assert score.organ == "Parotid_L"
 
 
 def test_an_organs_own_limits_go_before_the_defaults() -> None:
@@ -317,7 +398,13 @@ def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
     of_b = [one for one in record.measured if one.patient == "P002"]
     drawn = {one.organ for one in record.measured if one.patient == "P001"}
     assert {one.organ for one in of_b} == drawn
-    assert all(one.missed and one.dsc == 0 and one.flags == ("MISSING_SLICE",) for one in of_b)
+    with_network = [one for one in of_b if one.organ in {"Parotid_L", "SpinalCord"}]
+    assert len(with_network) == 2
+    assert all(
+        one.missed and one.dsc == 0 and one.flags == ("MISSING_SLICE",) for one in with_network
+    )
+    others = [one for one in of_b if one not in with_network]
+    assert {(one.status, one.dsc) for one in others} == {("no_model", None)}
     cord = next(one for one in record.decisions if one.organ == "SpinalCord")
     assert cord.reasons == ("mean volume error 1 is above 0.5", "missed 2 is above 1")
 

@@ -71,12 +71,15 @@ def test_two_networks_are_held_against_the_reference_and_each_other(
     half[:, :, truth.any(axis=(0, 1)).argmax() + 3 :] = False
     fields = {first: truth.astype(np.float32), second: half * np.float32(0.6)}
 
-    def said(volume: object, organ: str, places: object, store: ModelStore) -> Segmentation:
-        field = ProbabilityField(fields[store], (0, 0, 0), 0.5)
-        return Segmentation(organ, Status.SEGMENTED, field)
+    class Said:
+        def __init__(self, case: object, store: ModelStore, places: object) -> None:
+            self.field = ProbabilityField(fields[store], (0, 0, 0), 0.5)
 
-    monkeypatch.setattr("training.agreement.localize", lambda volume, store: {})
-    monkeypatch.setattr("training.agreement.segment_organ", said)
+        def segment(self, organ: str) -> Segmentation:
+            return Segmentation(organ, Status.SEGMENTED, self.field)
+
+    monkeypatch.setattr("training.agreement.find_organs", lambda volume, store, also: {})
+    monkeypatch.setattr("training.agreement.segmenter_of", Said)
     found = dict(agreements(patient(99, organs), first, second))
     if "Parotid_L" not in organs:
         assert found == {}

@@ -66,7 +66,8 @@ def test_patients_that_cannot_be_read_are_left_out_named_and_counted(
     for number in (4, 5, 6, 7):
         assert caplog.text.count(f"pt_{number} is left out: ") == 1
     assert "pt_7 is left out: the split names it, and the folder does not hold it" in caplog.text
-    assert "4 of 6 patients could not be read, and are left out" in caplog.text
+    assert "3 of 5 patients in the folder could not be read, and are left out" in caplog.text
+    assert "1 of the 6 patients that the split names are not in the folder" in caplog.text
     saved = torch.load(tmp_path / "runs" / "Parotid_L" / CHECKPOINT_NAME, weights_only=True)
     assert saved["origin"]["cases"] == 2
     opened = TrainingData.open(data, table)
@@ -105,7 +106,7 @@ def test_numbers_of_another_data_set_are_its_own_ids(
     table.write_text("fit: [1002]\ntune: [8]")
     assert fit(network, data, "--split", str(table)) == 2
     said = one_line(capsys)
-    assert "the folder holds none of them (1002)" in said
+    assert "the folder holds none of the 1 patients that the split names (1002)" in said
     assert "it holds 007, 1001, 1e3" in said
 
 
@@ -159,7 +160,7 @@ def test_data_of_which_nothing_can_be_read_are_refused(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pt_1.npz").write_bytes(b"no")
     assert fit(network, tmp_path / "data") == 2
-    assert "patients could be read" in one_line(capsys)
+    assert "holds none of the 136 patients that the split names" in one_line(capsys)
     assert list(TrainingData({}, Split((), ())).read([])) == []
 
 
@@ -213,3 +214,18 @@ def test_a_file_that_holds_no_configuration_is_refused(
     path.write_text(text)
     assert fit(path, tmp_path) == 2
     assert str(path) in one_line(capsys)
+
+
+def test_patients_that_the_folder_lacks_are_not_called_unreadable(
+    tmp_path: Path, network: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A subset of a data set: two of five patients, one of them damaged."""
+    data = tmp_path / "data"
+    write_npz(data, 1)
+    (data / "pt_2.npz").write_bytes(b"no")
+    read = list(TrainingData.open(data).read([f"pt_{number}" for number in range(1, 6)]))
+    assert [case.name for case in read] == ["pt_1"]
+    assert "3 of the 5 patients that the split names are not in the folder" in caplog.text
+    assert "1 of 2 patients in the folder could not be read" in caplog.text
+    with pytest.raises(ValueError, match="the folder holds none of the 2 patients"):
+        list(TrainingData.open(data).read(["pt_8", "pt_9"]))

@@ -1,0 +1,31 @@
+"""Which organs a run of the application was to contour: the others have no figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from oarflow.organs import Catalogue
+from oarflow.result import Result
+from oarflow.structures import Status
+
+NOT_ASKED = "not asked"
+"""An organ that the settings leave out."""
+
+
+def unasked(
+    organ: str, result: Result, contoured: Collection[str], catalogue: Catalogue
+) -> str | None:
+    """Why a run was not to contour an organ: "not asked" or "no_model"; None where it was.
+
+    contoured: organs that the models folder has networks of. A run that was refused or failed was
+    asked for what its settings name, by default for all of these.
+    """
+    status = next((part.status for part in result.organs if part.name == organ), None)
+    if status is not None:
+        return status.value if status is Status.NO_MODEL else None
+    wanted = result.settings.get("organs", "all")
+    if wanted != "all":
+        found = [catalogue.resolve(str(name)) for name in wanted]
+        if organ not in {one.name for one in found if one is not None}:
+            return NOT_ASKED
+    return None if organ in contoured else Status.NO_MODEL.value
