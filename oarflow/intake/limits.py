@@ -76,6 +76,10 @@ TILT_AGREEMENT_DEGREES = 1.0
 MIN_TILT_DEGREES = 0.1
 """A smaller Gantry/Detector Tilt, in degrees, is none."""
 
+MAX_SEAM_HU = 200.0
+"""Where undeclared bits above High Bit begin, masked values step by no more than this median, in
+HU: graphics lie on an image that goes on below them, values that outgrew their bits start again."""
+
 AIR_HU = -1024.0
 """HU given to padding and to whatever lies below: outside the reconstruction circle."""
 
