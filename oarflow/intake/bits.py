@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.intake.limits import MAX_SEAM_HU
+from oarflow.intake.limits import MAX_GRAPHICS_SHARE, MAX_SEAM_HU
 
 Words = NDArray[np.integer]
 
@@ -98,24 +98,42 @@ class ValueBits:
         foreign = above != np.where(negative & (extended >= bare), copies, 0)
         grown = (bits.view(values.dtype) >> self.low).astype(np.int64)
         if foreign.any():
-            masked_step, grown_step = _steps(foreign, values, grown)
-            if masked_step * hu_per_value > MAX_SEAM_HU or masked_step > grown_step:
+            seam = _Seam.of(foreign, values, grown)
+            changes = sum(np.count_nonzero(b) for b in _borders(np.where(foreign, above, 0)))
+            filled = 0 < changes < np.count_nonzero(foreign)
+            large = foreign.mean() > MAX_GRAPHICS_SHARE
+            steep = seam.masked * hu_per_value > MAX_SEAM_HU or seam.masked > seam.grown
+            if steep or (filled and large):
                 raise AmbiguousError("values seem to go on in the bits above High Bit")
         if bare > extended:
-            masked_step, grown_step = _steps(negative & ~foreign, values, grown)
-            if masked_step > grown_step:
+            seam = _Seam.of(negative & ~foreign, values, grown)
+            if seam.masked > seam.grown:
                 raise AmbiguousError("values seem to be unsigned, against Pixel Representation")
         return bool(foreign.any())
 
 
-def _steps(
-    marked: NDArray[np.bool_], values: Words, grown: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Median steps between neighbours of which one is marked, in values and in grown values."""
-    steps: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
-    for axis in (0, 1):
-        border = np.diff(marked, axis=axis)
-        for found, image in zip(steps, (values.astype(np.int64), grown), strict=True):
-            found.append(np.abs(np.diff(image, axis=axis)[border]))
-    masked, whole = (np.concatenate(found) for found in steps)
-    return (float(np.median(masked)), float(np.median(whole))) if masked.size else (0.0, 0.0)
+@dataclass(frozen=True)
+class _Seam:
+    """Median steps between neighbours of which one is marked, 0 where there are none.
+
+    masked: of the values without the bits beside them. grown: of the values with these bits.
+    """
+
+    masked: float
+    grown: float
+
+    @classmethod
+    def of(cls, marked: NDArray[np.bool_], values: Words, grown: NDArray[np.int64]) -> _Seam:
+        """Marks, and both readings, are of (rows, columns)."""
+        borders = _borders(marked)
+        medians = []
+        for image in (values.astype(np.int64), grown):
+            steps = [np.abs(np.diff(image, axis=k)[borders[k]]) for k in (0, 1)]
+            found = np.concatenate(steps)
+            medians.append(float(np.median(found)) if found.size else 0.0)
+        return cls(*medians)
+
+
+def _borders(image: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
+    """Where neighbours in a column, and neighbours in a row, differ."""
+    return [image[1:] != image[:-1], image[:, 1:] != image[:, :-1]]

@@ -80,6 +80,10 @@ MAX_SEAM_HU = 200.0
 """Where undeclared bits above High Bit begin, masked values step by no more than this median, in
 HU: graphics lie on an image that goes on below them, values that outgrew their bits start again."""
 
+MAX_GRAPHICS_SHARE = 0.01
+"""Undeclared graphics are lines and letters: filled areas of more than this part of a slice may be
+tissue that outgrew its bits where it meets air."""
+
 AIR_HU = -1024.0
 """HU given to padding and to whatever lies below: outside the reconstruction circle."""
 

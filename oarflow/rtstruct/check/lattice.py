@@ -24,8 +24,8 @@ MAX_MISFIT_MM = 0.01
 TISSUE_HU = -500.0
 """Voxels above are compared; below lie air and whatever stands outside the scanner's circle."""
 
-MAX_VOXELS_OFF = 0.01
-"""Greatest share of compared voxels that may differ by more than 1 HU (padding, clipping)."""
+MAX_VOXELS_OFF = 0.001
+"""Greatest share of compared voxels of a slice that may differ by more than 1 HU."""
 
 SAMPLED_SLICES = 5
 """Slices whose voxels are compared beside those with contours, evenly over the stack."""
@@ -150,7 +150,7 @@ def _differs(hu: NDArray[np.float32], plane: Lattice, path: Path) -> bool:
     return bool(tissue.any() and (np.abs(voxels - pixels)[tissue] > 1.0).mean() > MAX_VOXELS_OFF)
 
 
-def _padded(dataset: Dataset, stored: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _padded(dataset: Dataset, stored: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Pixels outside the scanner's circle, which stand for nothing."""
     first = dataset.get("PixelPaddingValue")
     if first is None:

@@ -24,7 +24,7 @@ _PIXEL_DATA = 0x7FE00010
 _OFFSET_BYTES = 4
 
 
-def stored_pixels(path: Path) -> tuple[Dataset, NDArray[np.int64]]:
+def stored_pixels(path: Path) -> tuple[Dataset, NDArray[np.integer]]:
     """A CT file's data set up to its pixels, and its stored values (rows, columns).
 
     Raises Fault where they cannot be read.
@@ -37,14 +37,21 @@ def stored_pixels(path: Path) -> tuple[Dataset, NDArray[np.int64]]:
             dataset.BitsStored = dataset.BitsAllocated  # no bits are masked in decoding
             decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
             words, _ = decoder.as_array(dataset, index=0, raw=True)
-            high = dataset.get("HighBit")
-            low = 0 if high is None else int(high) + 1 - stored
-            values = (words.astype(np.int64) >> low) % 2**stored
-            if dataset.PixelRepresentation == 1:
-                values -= 2**stored * (values >= 2 ** (stored - 1))
-            return dataset, values
+            if stored == dataset.BitsAllocated:
+                return dataset, words
+            return dataset, _values(words.astype(np.int64), stored, dataset)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         raise Fault("a CT file's pixels cannot be read again for the self-check") from None
+
+
+def _values(words: NDArray[np.int64], stored: int, dataset: Dataset) -> NDArray[np.int64]:
+    """Words without the bits that are none of their values' `stored` ones."""
+    high = dataset.get("HighBit")
+    low = 0 if high is None else int(high) + 1 - stored
+    values = (words >> low) % 2**stored
+    if dataset.PixelRepresentation == 1:
+        values -= 2**stored * (values >= 2 ** (stored - 1))
+    return np.asarray(values)
 
 
 def _read(path: Path) -> Dataset:
