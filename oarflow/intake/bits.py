@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.intake.limits import MAX_GRAPHICS_SHARE, MAX_SEAM_HU
+from oarflow.intake.limits import MAX_GRAPHICS_SHARE, MAX_SEAM_HU, SIGN_STEP_FACTOR
 
 Words = NDArray[np.integer]
 
@@ -107,7 +107,7 @@ class ValueBits:
                 raise AmbiguousError("values seem to go on in the bits above High Bit")
         if bare > extended:
             seam = _Seam.of(negative & ~foreign, values, grown)
-            if seam.masked > seam.grown:
+            if seam.masked * SIGN_STEP_FACTOR > seam.grown:
                 raise AmbiguousError("values seem to be unsigned, against Pixel Representation")
         return bool(foreign.any())
 

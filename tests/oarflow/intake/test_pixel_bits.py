@@ -261,7 +261,17 @@ def circle_signed(dataset: FileDataset, k: int) -> None:
     pack(dataset, words.astype(np.int64) - 1024, signed=True)
 
 
+def one_bright_voxel_in_air(dataset: FileDataset, k: int) -> None:
+    """2147 in 12 signed bits beside 0: as steep as -1949 would be."""
+    words = values_of(dataset, -1024)
+    words = np.minimum(words, 2047)
+    words[2, 2] = 2147
+    pack(dataset, words, signed=True)
+    dataset.RescaleIntercept = "-1024"
+
+
 AMBIGUOUS = {
+    "one bright voxel in air": (one_bright_voxel_in_air, {}),
     "metal beyond the bits": (outgrown, {"anatomy": metal}),
     "metal beyond the signed bits": (outgrown_signed, {"anatomy": metal}),
     "outside the circle beyond the bits": (circle_signed, {"anatomy": circle}),
