@@ -231,9 +231,9 @@ def _some(files: Files, rng: random.Random) -> list[int]:
 
 def _bits_of(base: Base) -> int:
     """Bits that hold every stored value of a series."""
-    values = [_pixels(content).astype(int) for content in base.files]
-    low, high = min(v.min() for v in values), max(v.max() for v in values)
-    return int(max(high, -1 - low)).bit_length() + (low < 0)
+    every = [_pixels(content) for content in base.files]
+    low, high = min(int(v.min()) for v in every), max(int(v.max()) for v in every)
+    return max(high, -1 - low).bit_length() + (every[0].dtype.kind == "i")
 
 
 def _declare_overlay(dataset: FileDataset, bit: int) -> None:
