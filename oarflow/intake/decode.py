@@ -115,7 +115,7 @@ def read_pixels(path: Path, header: InstanceHeader) -> Pixels:
 
 
 def value_bits(header: InstanceHeader) -> ValueBits:
-    """The bits of a slice's values; High Bit is the highest of the lowest where none is written."""
+    """The bits of a slice's values: the lowest ones where High Bit is missing."""
     allocated = header.bits_allocated or 16
     stored = header.bits_stored or allocated
     high = stored - 1 if header.high_bit is None else header.high_bit
