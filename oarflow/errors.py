@@ -28,6 +28,7 @@ class Code(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     UNREADABLE_FILE = "UNREADABLE_FILE"
     UNREADABLE_PIXELS = "UNREADABLE_PIXELS"
+    AMBIGUOUS_PIXELS = "AMBIGUOUS_PIXELS"
     UNSUPPORTED_TRANSFER_SYNTAX = "UNSUPPORTED_TRANSFER_SYNTAX"
     NO_MATCHING_SERIES = "NO_MATCHING_SERIES"
     AMBIGUOUS_SERIES = "AMBIGUOUS_SERIES"
@@ -78,7 +79,8 @@ REASONS: dict[Code, Reason] = {
     ),
     Code.NOT_CT: Reason(
         "There are DICOM objects, but no CT image among them.",
-        "Send the planning CT itself, not its contours, plan, dose or another modality.",
+        "Send the planning CT itself, as CT Image Storage: not its contours, plan, dose, another "
+        "modality or a private object of its scanner.",
     ),
     Code.ONLY_LOCALIZER: Reason(
         "All CT objects are localizers, dose reports or secondary captures.",
@@ -93,8 +95,14 @@ REASONS: dict[Code, Reason] = {
         "Send the series again into an empty folder, and check the folder's permissions.",
     ),
     Code.UNREADABLE_PIXELS: Reason(
-        "A slice's pixel data are missing, cut short or cannot be decoded.",
-        "Send the series again; if it fails once more, export it uncompressed.",
+        "A slice's pixel data are missing, cut short, of no kind that a CT image has, or damaged.",
+        "Send the series again; if it fails once more, export it uncompressed, with 16 bits for "
+        "each pixel.",
+    ),
+    Code.AMBIGUOUS_PIXELS: Reason(
+        "Bits Stored, High Bit or Pixel Representation contradict the pixel data: the values of "
+        "some voxels could be either of two.",
+        "Export the series with 16 Bits Stored, and without graphics in the pixels.",
     ),
     Code.UNSUPPORTED_TRANSFER_SYNTAX: Reason(
         "The slices are stored in a transfer syntax that is not supported.",

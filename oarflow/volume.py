@@ -37,7 +37,7 @@ class Source:
     identity: only the elements that are copied from the CT (patient, study, frame of reference,
         SpecificCharacterSet), as the CT wrote them; elements that broke their VR are empty.
     pixel_digest: sha256 (hex) over the raw values of all slices, their rescales and positions.
-    patient_age_years: from PatientAge or birth and study dates, None where the header is silent.
+    patient_age_years: at the study, None where the header gives no credible age.
     """
 
     study_uid: str

@@ -15,13 +15,13 @@ import tarfile
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
+from pydicom import FileDataset, dcmread
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from oarflow.errors import Refusal
@@ -179,7 +179,10 @@ def _with_pixels(content: bytes, pixels: NDArray[np.integer]) -> bytes:
 
 
 def _pixels(content: bytes) -> NDArray[np.integer]:
-    return np.asarray(dcmread(io.BytesIO(content), force=True).pixel_array)
+    dataset = dcmread(io.BytesIO(content), force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    return np.asarray(dataset.pixel_array)
 
 
 def exchange_pixels(files: Files, base: Base, rng: random.Random) -> None:
@@ -210,6 +213,88 @@ def mirror(files: Files, base: Base, rng: random.Random) -> None:
         files[k] = _with_pixels(files[k], _pixels(files[k])[:, ::-1])
 
 
+def _changed(content: bytes, change: Callable[[FileDataset], None]) -> bytes:
+    """A file with its data set changed, its pixels uncompressed."""
+    dataset = dcmread(io.BytesIO(content), force=True)
+    if dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian).is_encapsulated:
+        dataset.decompress(generate_instance_uid=False)
+    change(dataset)
+    changed = io.BytesIO()
+    dataset.save_as(changed)
+    return changed.getvalue()
+
+
+def _some(files: Files, rng: random.Random) -> list[int]:
+    """One slice, a few, or all."""
+    return rng.sample(range(len(files)), rng.choice((1, min(5, len(files)), len(files))))
+
+
+def _bits_of(base: Base) -> int:
+    """Bits that hold every stored value of a series."""
+    every = [_pixels(content) for content in base.files]
+    low, high = min(int(v.min()) for v in every), max(int(v.max()) for v in every)
+    return max(high, -1 - low).bit_length() + (every[0].dtype.kind == "i")
+
+
+def _declare_overlay(dataset: FileDataset, bit: int) -> None:
+    for element, vr, value in (
+        (0x10, "US", dataset.Rows),
+        (0x11, "US", dataset.Columns),
+        (0x100, "US", 16),
+        (0x102, "US", bit),
+    ):
+        dataset.add_new(0x60000000 + element, vr, value)
+
+
+def unused_bits(files: Files, base: Base, rng: random.Random) -> None:
+    """Bits above the values are junk, graphics, all ones, or zero beside negative values."""
+    bits = _bits_of(base)
+    if bits > 15:
+        return
+    way = rng.randrange(5)
+    noise = np.random.default_rng(rng.randrange(1 << 30))
+    bit = rng.randrange(bits, 16)
+
+    def change(dataset: FileDataset) -> None:
+        words = np.frombuffer(dataset.PixelData, "<u2").reshape(dataset.Rows, -1).astype(int)
+        words &= (1 << bits) - 1
+        row, column = np.indices(words.shape)
+        ring = np.abs(np.hypot(row - len(row) / 2, column - len(row) / 2) - rng.randint(4, 15)) < 1
+        junk = noise.integers(0, 1 << (16 - bits), words.shape) << bits
+        words |= (junk, ring << bit, ring << bit, 0xFFFF >> bits << bits, 0 * ring)[way]
+        if way == 2:
+            _declare_overlay(dataset, bit)
+        dataset.BitsStored, dataset.HighBit = bits, bits - 1
+        dataset.PixelData = words.astype("<u2").tobytes()
+
+    for k in _some(files, rng):
+        files[k] = _changed(files[k], change)
+
+
+def too_few_bits(files: Files, base: Base, rng: random.Random) -> None:
+    """Bits Stored holds not all of the values."""
+    stored = max(9, _bits_of(base) - rng.randint(1, 3))
+
+    def change(dataset: FileDataset) -> None:
+        dataset.BitsStored, dataset.HighBit = stored, stored - 1
+
+    for k in _some(files, rng):
+        files[k] = _changed(files[k], change)
+
+
+def excess(files: Files, base: Base, rng: random.Random) -> None:
+    """Bytes that belong to nothing, behind the pixel data or behind the data set."""
+    padding = rng.choice((b"\0", b"\xff", rng.randbytes(1))) * (2 * rng.randint(1, 1200))
+    padding = rng.choice((padding, rng.randbytes(len(padding))))
+
+    def change(dataset: FileDataset) -> None:
+        dataset.PixelData += padding
+
+    behind = rng.random() < 0.5
+    for k in _some(files, rng):
+        files[k] = files[k] + padding if behind else _changed(files[k], change)
+
+
 DAMAGES = (
     drop,
     duplicate,
@@ -222,9 +307,15 @@ DAMAGES = (
     foreign_slice,
     foreign_header,
     garbage,
+    unused_bits,
+    too_few_bits,
+    excess,
 )
 OF_IMAGES = (exchange_pixels, mirror)
 """Damages that only a body's image shows: real series of more than a few slices."""
+
+_UNUSED_BITS = "unused bits"
+"""In the remark on bits beside the values."""
 
 REMARKS = ("mm apart", "neighbours", "each other's place")
 """In the remarks on steps and order of the slices."""
@@ -253,9 +344,14 @@ def run_case(base: Base, seed: int) -> str:
         except Refusal as refusal:
             outcome = str(refusal.code)
         else:
-            outcome = "accepted"
+            outcome = "accepted, with remarks" if intake.notes else "accepted"
             told = any(word in note for note in intake.notes for word in REMARKS)
-            exact = damage not in _BITS and not (damage in OF_IMAGES and told)
+            beside = any(_UNUSED_BITS in note for note in intake.notes)
+            exact = (
+                damage not in _BITS
+                and not (damage in OF_IMAGES and told)
+                and not (damage is too_few_bits and beside)
+            )
             _assert_harmless(base, intake.volume, exact=exact, told=told)
             if damage in (truncate, garbage):
                 assert len(intake.volume.hu) == len(base.files), "a destroyed slice is not missed"

@@ -118,6 +118,15 @@ def other_content(series: Series) -> Series:
     return [*series, twin]
 
 
+def outgrown(series: Series) -> None:
+    """Metal in one slice, beyond the 12 bits that its header speaks of."""
+    values = series[7].pixel_array + 1024
+    values[60:68, 60:68] = 5000
+    series[7].PixelData = values.astype("<u2").tobytes()
+    series[7].BitsStored, series[7].HighBit, series[7].PixelRepresentation = 12, 11, 0
+    series[7].RescaleIntercept = -1024
+
+
 def exchanged(series: Series) -> None:
     """Two slices, 30 mm apart, have changed their pixels."""
     series[5].PixelData, series[15].PixelData = series[15].PixelData, series[5].PixelData
@@ -152,6 +161,7 @@ DAMAGES: dict[Code, Damage] = {
     Code.TOO_LARGE: in_one(Rows=65535, Columns=65535),
     Code.UNREADABLE_FILE: Damage(of_folder=cut_file),
     Code.UNREADABLE_PIXELS: in_one(PixelData=b"\0" * 100),
+    Code.AMBIGUOUS_PIXELS: Damage(outgrown),
     Code.UNSUPPORTED_TRANSFER_SYNTAX: Damage(of_folder=foreign_syntax),
     Code.NO_MATCHING_SERIES: Damage(
         rules=SeriesRules(select=(SeriesRule(description="no such series"),))

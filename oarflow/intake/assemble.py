@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -15,7 +16,12 @@ from numpy.typing import NDArray
 
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.geometry import FloatArray, Grid
-from oarflow.intake.decode import UndecodableError, hounsfield, stored_values
+from oarflow.intake.decode import (
+    AmbiguousPixelsError,
+    UndecodableError,
+    hounsfield,
+    read_pixels,
+)
 from oarflow.intake.headers import InstanceHeader, common_orientation, frame_of
 from oarflow.intake.identity import age_years, identity_of
 from oarflow.intake.limits import SAME_POSITION_MM
@@ -76,15 +82,23 @@ def _compare(group: Sequence[Slice]) -> None:
 
 def _hu(item: Slice) -> NDArray[np.float32]:
     try:
-        return hounsfield(stored_values(item.path, item.header), item.header)
+        return hounsfield(read_pixels(item.path, item.header).stored, item.header)
     except UndecodableError as error:
-        raise Refusal(_undecodable(1)) from error
+        raise Refusal(*_undecodable([error])) from error
 
 
-def _undecodable(count: int) -> Finding:
-    return Finding(
-        Code.UNREADABLE_PIXELS, f"{count} slice{'s' if count > 1 else ''} cannot be decoded"
-    )
+def _undecodable(errors: Sequence[UndecodableError]) -> list[Finding]:
+    counts = Counter((isinstance(error, AmbiguousPixelsError), str(error)) for error in errors)
+    return [
+        Finding(Code.AMBIGUOUS_PIXELS, f"{_slices(count)}: {why}")
+        if ambiguous
+        else Finding(Code.UNREADABLE_PIXELS, f"{_slices(count)} cannot be decoded: {why}")
+        for (ambiguous, why), count in sorted(counts.items())
+    ]
+
+
+def _slices(count: int) -> str:
+    return f"{count} slice{'s' if count > 1 else ''}"
 
 
 def _layout(slices: Sequence[Slice]) -> Layout:
@@ -95,15 +109,16 @@ def _layout(slices: Sequence[Slice]) -> Layout:
 def assemble(
     slices: Sequence[Slice], progress: Progress | None = None
 ) -> tuple[Volume, tuple[str, ...]]:
-    """Volume of slices in ascending order, and notes on its identity.
+    """Volume of slices in ascending order, and notes on its identity and its pixel data.
 
-    progress: called with the slices read and all slices. Raises Refusal (UNREADABLE_PIXELS).
+    progress: called with the slices read and all slices. Raises Refusal (UNREADABLE_PIXELS,
+    AMBIGUOUS_PIXELS).
     """
     header = slices[0].header
     layout = _layout(slices)
     grid = _grid(slices, layout)
     hu = np.empty(grid.shape, dtype=np.float32)
-    digest = _fill(hu, slices, layout, progress)
+    digest, pixel_notes = _fill(hu, slices, layout, progress)
     identity, notes = identity_of([item.header for item in slices])
     source = Source(
         study_uid=header.study_uid,
@@ -115,7 +130,7 @@ def assemble(
         pixel_digest=digest,
         patient_age_years=age_years(header),
     )
-    return Volume(hu, grid, source), notes
+    return Volume(hu, grid, source), (*notes, *pixel_notes)
 
 
 def _grid(slices: Sequence[Slice], layout: Layout) -> Grid:
@@ -140,31 +155,50 @@ def _fill(
     slices: Sequence[Slice],
     layout: Layout,
     progress: Progress | None,
-) -> str:
-    """Decode every slice into its place; sha256 over stored values, rescales and positions."""
+) -> tuple[str, tuple[str, ...]]:
+    """Decode every slice into its place.
+
+    Returns sha256 over stored values, rescales and positions, and notes on the pixel data.
+    """
     digests = [b""] * len(slices)
+    beside = [(False, 0)] * len(slices)
 
     def read(k: int) -> None:
         item = slices[k]
-        stored = stored_values(item.path, item.header)
-        hu[k] = layout.arranged(hounsfield(stored, item.header))
-        digests[k] = _digest(stored, item.header)
+        pixels = read_pixels(item.path, item.header)
+        hu[k] = layout.arranged(hounsfield(pixels.stored, item.header))
+        digests[k] = _digest(pixels.stored, item.header)
+        beside[k] = (pixels.unused_bits, pixels.excess)
 
-    failed = 0
+    failed: list[UndecodableError] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoders warn with values of the header
         with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
             for done, future in enumerate(
                 as_completed([pool.submit(read, k) for k in range(len(slices))]), 1
             ):
-                failed += isinstance(future.exception(), UndecodableError)
-                if not isinstance(future.exception(), UndecodableError):
+                try:
                     future.result()
+                except UndecodableError as error:
+                    failed.append(error)
                 if progress:
                     progress(done, len(slices))
     if failed:
-        raise Refusal(_undecodable(failed))
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+        raise Refusal(*_undecodable(failed))
+    return hashlib.sha256(b"".join(digests)).hexdigest(), _beside(beside)
+
+
+def _beside(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
+    """Remarks on what was left of the slices' pixel data: unused bits, excess bytes."""
+    notes = []
+    if count := sum(unused_bits for unused_bits, _ in found):
+        notes.append(f"unused bits of the pixels are set in {_slices(count)}; they were ignored")
+    excess = [size for _, size in found if size]
+    if excess:
+        notes.append(
+            f"up to {max(excess)} bytes behind the image were ignored in {_slices(len(excess))}"
+        )
+    return tuple(notes)
 
 
 def _digest(stored: NDArray[np.integer], header: InstanceHeader) -> bytes:

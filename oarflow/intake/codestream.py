@@ -1,12 +1,32 @@
-"""The size that a compressed image claims for itself, known before a decoder makes room for it."""
+"""Size and ends of a compressed image, known before a decoder makes room for it."""
 
 from __future__ import annotations
 
 _JPEG_2000 = b"\xff\x4f\xff\x51"
 _JPEG = b"\xff\xd8"
+_END = b"\xff\xd9"
+"""End of Image, and End of Codestream."""
+_RLE_SEGMENTS, _RLE_HEADER = 15, 64
+"""Most segments of an RLE image, and the bytes in front of the first one."""
 _NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - _NO_FRAME | {0xF7}
 _BARE = frozenset({0x01, *range(0xD0, 0xDA)})
+
+
+def begins_image(stream: bytes) -> bool:
+    """Whether bytes begin as a JPEG, JPEG-LS, JPEG 2000 or RLE stream does."""
+    return stream.startswith((_JPEG_2000, _JPEG)) or _begins_rle(stream)
+
+
+def _begins_rle(stream: bytes) -> bool:
+    segments, first = (int.from_bytes(stream[at : at + 4], "little") for at in (0, 4))
+    return 0 < segments <= _RLE_SEGMENTS and first == _RLE_HEADER
+
+
+def end_of_image(stream: bytes) -> int:
+    """Bytes up to the end of a JPEG, JPEG-LS or JPEG 2000 stream; all where it marks no end."""
+    marked = -1 if _begins_rle(stream) else stream.rfind(_END)
+    return len(stream) if marked < 0 else marked + len(_END)
 
 
 def claimed_size(stream: bytes) -> tuple[int, int] | None:

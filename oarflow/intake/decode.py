@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -30,10 +31,13 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from oarflow.intake.bits import AmbiguousError, ValueBits
 from oarflow.intake.codestream import claimed_size
+from oarflow.intake.encapsulated import single_frame
 from oarflow.intake.files import DamagedError, parse_whole
 from oarflow.intake.headers import InstanceHeader
 from oarflow.intake.limits import AIR_HU, PADDING_ABOVE_HU, PADDING_BELOW_HU
+from oarflow.intake.overlays import overlay_bits
 
 _NATIVE = ""
 DECODERS: dict[UID, str] = {
@@ -59,7 +63,24 @@ is taken."""
 
 
 class UndecodableError(Exception):
-    """A slice's pixels cannot be had."""
+    """A slice's pixels cannot be had; the text says why, without patient data."""
+
+
+class AmbiguousPixelsError(UndecodableError):
+    """A slice's pixels can be read in two ways."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """The image of a slice, and what lies beside it.
+
+    stored: stored values (rows, columns), signed as the header says. unused_bits: whether bits
+    that belong to no value are set. excess: bytes behind the image that were left.
+    """
+
+    stored: NDArray[np.integer]
+    unused_bits: bool = False
+    excess: int = 0
 
 
 def supported(transfer_syntax_uid: str) -> bool:
@@ -67,23 +88,38 @@ def supported(transfer_syntax_uid: str) -> bool:
     return not transfer_syntax_uid or UID(transfer_syntax_uid) in DECODERS
 
 
-def stored_values(path: Path, header: InstanceHeader) -> NDArray[np.integer]:
-    """Stored values (rows, columns) of a slice, all bits of them, signed as its header says.
-
-    Raises UndecodableError.
-    """
+def read_pixels(path: Path, header: InstanceHeader) -> Pixels:
+    """The pixels of a slice. Raises UndecodableError, AmbiguousPixelsError."""
     try:
-        dataset = parse_whole(path)
-        syntax = _syntax(dataset, header)
+        whole = parse_whole(path)
+        syntax = _syntax(whole.dataset, header)
+        image, excess = _image(whole.dataset, syntax, header)
         decoder = get_decoder(syntax)
-        pixels, _ = decoder.as_array(
-            _bare(dataset, syntax, header), index=0, raw=True, decoding_plugin=DECODERS[syntax]
+        words, _ = decoder.as_array(
+            _bare(whole.dataset, image, syntax, header),
+            index=0,
+            raw=True,
+            decoding_plugin=DECODERS[syntax],
         )
+        if words.shape != (header.rows, header.columns) or words.dtype.kind not in "iu":
+            raise DamagedError("the image is not of the size that the header says")
+        bits = replace(value_bits(header), overlays=overlay_bits(whole.dataset))
+        stored, unused = bits.read(cast("NDArray[np.integer]", words), header.slope or 1.0)
+    except AmbiguousError as error:
+        raise AmbiguousPixelsError(str(error)) from error
+    except DamagedError as error:
+        raise UndecodableError(str(error)) from error
     except Exception as error:  # decoders raise many kinds on damaged input
-        raise UndecodableError(type(error).__name__) from error
-    if pixels.shape != (header.rows, header.columns) or pixels.dtype.kind not in "iu":
-        raise UndecodableError("not the image that the header promises")
-    return cast("NDArray[np.integer]", pixels)
+        raise UndecodableError("the image is damaged") from error
+    return Pixels(stored, unused, excess + whole.excess)
+
+
+def value_bits(header: InstanceHeader) -> ValueBits:
+    """The bits of a slice's values: the lowest ones where High Bit is missing."""
+    allocated = header.bits_allocated or 16
+    stored = header.bits_stored or allocated
+    high = stored - 1 if header.high_bit is None else header.high_bit
+    return ValueBits(allocated, stored, high, header.signed)
 
 
 def _syntax(dataset: Dataset, header: InstanceHeader) -> UID:
@@ -95,37 +131,48 @@ def _syntax(dataset: Dataset, header: InstanceHeader) -> UID:
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
-def _bare(dataset: Dataset, syntax: UID, header: InstanceHeader) -> Dataset:
-    """Only what a decoder needs, from the header that was judged."""
+def _image(dataset: Dataset, syntax: UID, header: InstanceHeader) -> tuple[bytes, int]:
+    """The bytes of the one image, and how many lie behind it that belong to none."""
+    pixels = dataset["PixelData"]
+    if syntax.is_encapsulated:
+        stream, excess = single_frame(pixels.value)
+        if claimed_size(stream) not in (None, (header.rows, header.columns)):
+            raise DamagedError("the compressed image has another size than the header says")
+        return stream, excess
+    if pixels.is_undefined_length:
+        raise DamagedError("uncompressed pixel data are cut into items")
+    expected = (header.rows or 0) * (header.columns or 0) * (header.bits_allocated or 16) // 8
+    excess = len(pixels.value) - expected
+    if excess < 0:
+        raise DamagedError("the pixel data are shorter than the matrix")
+    if excess >= expected and len(set(pixels.value[expected:])) > 1:
+        raise DamagedError("the pixel data hold more than one image of the matrix")
+    return pixels.value[:expected], excess if excess > expected % 2 else 0
+
+
+def _bare(dataset: Dataset, image: bytes, syntax: UID, header: InstanceHeader) -> Dataset:
+    """Only what a decoder needs, from the header that was judged; it is to mask no bits."""
     bare = Dataset()
     bare.file_meta = FileMetaDataset()
     bare.file_meta.TransferSyntaxUID = syntax
     bare.set_original_encoding(*dataset.original_encoding)
-    stored = header.bits_stored
-    if not syntax.is_encapsulated or syntax == RLELossless:
-        stored = header.bits_allocated  # some scanners use more bits than they say: mask none
+    allocated = header.bits_allocated or 16
     for name, value in (
         ("Rows", header.rows),
         ("Columns", header.columns),
         ("SamplesPerPixel", 1),
-        ("BitsAllocated", header.bits_allocated),
-        ("BitsStored", stored),
-        ("HighBit", (stored or 16) - 1),
+        ("BitsAllocated", allocated),
+        ("BitsStored", allocated),
+        ("HighBit", allocated - 1),
         ("PixelRepresentation", int(header.signed)),
         ("PhotometricInterpretation", "MONOCHROME2"),
     ):
         setattr(bare, name, value)
-    pixels = dataset["PixelData"]
-    bare.add_new(pixels.tag, "OB" if syntax.is_encapsulated else "OW", pixels.value)
-    bare["PixelData"].is_undefined_length = syntax.is_encapsulated
     if syntax.is_encapsulated:
-        stream = get_frame(pixels.value, 0, number_of_frames=1)
-        if claimed_size(stream) not in (None, (header.rows, header.columns)):
-            raise DamagedError("the compressed image has another size than the header says")
+        bare.add_new("PixelData", "OB", encapsulate([image], has_bot=False))
     else:
-        expected = (header.rows or 0) * (header.columns or 0) * (header.bits_allocated or 16) // 8
-        if len(pixels.value) not in (expected, expected + expected % 2):
-            raise DamagedError("the pixel data have another length than the matrix")
+        bare.add_new("PixelData", "OW", image)
+    bare["PixelData"].is_undefined_length = syntax.is_encapsulated
     return bare
 
 
@@ -135,9 +182,10 @@ def hounsfield(stored: NDArray[np.integer], header: InstanceHeader) -> NDArray[n
     hu = stored.astype(np.float32)
     hu *= np.float32(slope)
     hu += np.float32(intercept)
-    if header.padding and _is_padding(header.padding, slope, intercept):
-        low, high = header.padding
-        hu[(stored >= low) & (stored <= high)] = AIR_HU
+    if header.padding:
+        low, high = sorted(value_bits(header).wrapped(value) for value in header.padding)
+        if _is_padding((low, high), slope, intercept):
+            hu[(stored >= low) & (stored <= high)] = AIR_HU
     return np.maximum(hu, np.float32(AIR_HU), out=hu)
 
 

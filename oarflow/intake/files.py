@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from pydicom import Dataset, dcmread
-from pydicom.filereader import read_dataset
+from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
@@ -23,7 +24,9 @@ from oarflow.intake.limits import MAX_FILE_BYTES, MAX_FRAGMENTS, MAX_INFLATED_BY
 MAGIC_AT = 128
 _META_AT = MAGIC_AT + 4
 _META_START = b"\x02\x00\x00\x00"
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_PIXEL_DATA = 0x7FE00010
+_FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
+_PIXEL_TAGS = (*_FLOAT_PIXEL_DATA, _PIXEL_DATA)
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -55,18 +58,26 @@ class _Clipped(io.BufferedReader):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
+class PixelData(Enum):
+    """What follows a header."""
+
+    WHOLE = auto()
+    FLOAT = auto()
+    LACKING = auto()
+
+
 @dataclass(frozen=True, eq=False)
 class Parsed:
     """A data set up to its pixels. UIDs are empty where no file meta group says them.
 
     media_sop_instance_uid: the instance's UID by the file meta group.
-    pixels: whether pixel data follow and are whole as far as lengths tell.
+    pixels: whether pixel data follow, are whole as far as lengths tell, and are whole numbers.
     """
 
     dataset: Dataset
     transfer_syntax_uid: str
     media_sop_instance_uid: str
-    pixels: bool
+    pixels: PixelData
 
 
 @contextmanager
@@ -108,26 +119,53 @@ def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
         if syntax == ExplicitVRBigEndian:  # private mixtures of encodings hide under this UID
             raise PrivateSyntaxError(syntax) from error
         raise DamagedError(type(error).__name__) from error
-    return Parsed(dataset, syntax, media_uid, _pixels_whole(source, size, dataset))
+    return Parsed(dataset, syntax, media_uid, _pixels(source, size, dataset))
 
 
-def parse_whole(path: Path) -> Dataset:
-    """Read a data set with its pixels, still undecoded. Raises DamagedError, OSError."""
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A data set with its pixels, still undecoded. excess: bytes behind it that are none of it."""
+
+    dataset: Dataset
+    excess: int
+
+
+class _BehindPixels:
+    """Stops a parser behind the pixel data: what follows is not needed, and may be anything."""
+
+    def __init__(self) -> None:
+        self.passed = False
+        self.in_order = True
+
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        if self.passed:
+            self.in_order = tag > _PIXEL_DATA
+            return True
+        self.passed = tag == _PIXEL_DATA
+        return False
+
+
+def parse_whole(path: Path) -> Whole:
+    """Read a data set up to the end of its pixels. Raises DamagedError, OSError."""
     with opened(path) as file:
         if file.size > MAX_FILE_BYTES:
             raise DamagedError("larger than any CT image")
         syntax, _ = _meta(file)
+        behind = _BehindPixels()
         try:
+            source: BinaryIO = file
+            size = file.size
             if syntax == DeflatedExplicitVRLittleEndian:
-                dataset = read_dataset(_inflated(file)[0], False, True)
+                source, size = _inflated(file)
+                dataset = read_dataset(source, False, True, stop_when=behind)
             else:
                 file.seek(0)
-                dataset = dcmread(file, force=True)
+                dataset = read_partial(file, stop_when=behind, force=True)
         except DamagedError:
             raise
         except Exception as error:  # the parser raises many kinds on damaged input
-            raise DamagedError(type(error).__name__) from error
-    return dataset
+            raise DamagedError("the data set is damaged") from error
+        return Whole(dataset, 0 if behind.in_order else size - source.tell())
 
 
 def _meta(file: _Clipped) -> tuple[str, str]:
@@ -175,20 +213,25 @@ def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag in _PIXEL_TAGS
 
 
-def _pixels_whole(source: BinaryIO, size: int, dataset: Dataset) -> bool:
-    """Whether pixel data begin where `source` stands and end within the file."""
+def _pixels(source: BinaryIO, size: int, dataset: Dataset) -> PixelData:
+    """What begins where `source` stands; pixel data must end within the file."""
     implicit, little = dataset.original_encoding
-    order = "little" if little else "big"
+    order: Literal["little", "big"] = "little" if little else "big"
     start = source.read(8 if implicit else 12)
     if len(start) < (8 if implicit else 12):
-        return False
-    group, element = (int.from_bytes(start[i : i + 2], order) for i in (0, 2))  # type: ignore[arg-type]
-    if (group, element) != (0x7FE0, 0x0010):
-        return False
-    length = int.from_bytes(start[-4:], order)  # type: ignore[arg-type]
+        return PixelData.LACKING
+    group, element = (int.from_bytes(start[i : i + 2], order) for i in (0, 2))
+    tag = group << 16 | element
+    if tag in _FLOAT_PIXEL_DATA:
+        return PixelData.FLOAT
+    if tag != _PIXEL_DATA:
+        return PixelData.LACKING
+    length = int.from_bytes(start[-4:], order)
     if length != _UNDEFINED:
-        return 0 < length <= size - source.tell()
-    return _fragments_whole(source, size)
+        whole = 0 < length <= size - source.tell()
+    else:
+        whole = _fragments_whole(source, size)
+    return PixelData.WHOLE if whole else PixelData.LACKING
 
 
 def _fragments_whole(source: BinaryIO, size: int) -> bool:

@@ -10,6 +10,7 @@ from oarflow.errors import Code, Finding
 from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
+from oarflow.intake.decode import value_bits
 from oarflow.intake.headers import (
     InstanceHeader,
     common_orientation,
@@ -65,7 +66,11 @@ def _mixed(headers: Headers) -> list[Finding]:
             {h.frame_of_reference_uid for h in headers if h.frame_of_reference_uid},
         ),
         (Code.MIXED_MATRIX, "Rows and Columns", {(h.rows, h.columns) for h in headers}),
-        (Code.UNREADABLE_PIXELS, "pixel format", {h.bits_allocated for h in headers}),
+        (
+            Code.UNREADABLE_PIXELS,
+            "pixel format",
+            {(h.bits_allocated, value_bits(h).low) for h in headers},
+        ),
     ):
         if len(values) > 1:
             found.append(Finding(code, f"{len(values)} different values of {name}"))
@@ -158,8 +163,8 @@ def _values(headers: Headers, rules: SeriesRules) -> list[Finding]:
         ),
         (
             Code.UNREADABLE_PIXELS,
-            "store their bits in an unusual way",
-            _bits_usual,
+            "have Bits Allocated, Bits Stored and High Bit that do not go together",
+            _bits_sound,
         ),
         (
             Code.LOSSY_COMPRESSION,
@@ -173,16 +178,11 @@ def _values(headers: Headers, rules: SeriesRules) -> list[Finding]:
     return found
 
 
-def _bits_usual(header: InstanceHeader) -> bool:
+def _bits_sound(header: InstanceHeader) -> bool:
     allocated, stored = header.bits_allocated, header.bits_stored
     if allocated is not None and stored is not None and stored <= 8:
         return True
-    return (
-        allocated in (16, 32)
-        and stored is not None
-        and stored <= allocated
-        and header.high_bit in (None, stored - 1)
-    )
+    return allocated in (16, 32) and stored is not None and value_bits(header).usable
 
 
 LOSSY_SYNTAXES = frozenset(

@@ -193,10 +193,23 @@ _RULES: dict[str, Callable[[bytes], bool]] = {
 
 
 def age_years(header: InstanceHeader) -> float | None:
-    """Age at the study, from Patient's Age or from birth and study dates; None where unknown."""
+    """Age at the study where it is credible, else None.
+
+    Patient's Age counts where it is above zero, or where birth and study dates give an age within
+    one of its units; otherwise the dates count, where they give an age above zero.
+    """
+    dates = _years_between(header)
     written = _AGE.fullmatch(header.patient_age)
     if written:
-        return int(written[1]) * _YEARS[written[2]]
+        unit = _YEARS[written[2]]
+        age = int(written[1]) * unit
+        if age > 0 or (dates is not None and dates < unit):
+            return age
+    return dates or None
+
+
+def _years_between(header: InstanceHeader) -> float | None:
+    """Years from birth to study by their dates; None where they give none."""
     birth, study = (header.identity.get(k, b"") for k in ("PatientBirthDate", "StudyDate"))
     if not (plain(birth) and plain(study) and _date(birth) and _date(study)):
         return None

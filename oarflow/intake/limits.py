@@ -76,6 +76,18 @@ TILT_AGREEMENT_DEGREES = 1.0
 MIN_TILT_DEGREES = 0.1
 """A smaller Gantry/Detector Tilt, in degrees, is none."""
 
+MAX_SEAM_HU = 200.0
+"""Where undeclared bits above High Bit begin, masked values step by no more than this median, in
+HU: graphics lie on an image that goes on below them, values that outgrew their bits start again."""
+
+MAX_GRAPHICS_SHARE = 0.01
+"""Undeclared graphics are lines and letters: filled areas of more than this part of a slice may be
+tissue that outgrew its bits where it meets air."""
+
+SIGN_STEP_FACTOR = 1.5
+"""Unsigned values would step this many times more, in the median, than signed ones without copies
+of their sign do at zero: skin against air steps by 1040 of 4096 in 12 bits."""
+
 AIR_HU = -1024.0
 """HU given to padding and to whatever lies below: outside the reconstruction circle."""
 

@@ -41,6 +41,9 @@ _UNOPENED: dict[FileClass, str] = {
 }
 """What is said of files that hold no DICOM object."""
 
+_OF_SERIES = (FileClass.SLICE, FileClass.TRUNCATED, FileClass.FLOAT_PIXELS)
+"""Slices, whether their pixels can be read or not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Intake:
@@ -139,7 +142,7 @@ def _read(
     known: Sequence[Finding] = (),
 ) -> Intake:
     """known: findings that stand already."""
-    series = found.of(FileClass.SLICE, FileClass.TRUNCATED)
+    series = found.of(*_OF_SERIES)
     damage = [*known, *_damage(found)]
     if not series:
         without = _no_slices(found)
@@ -194,15 +197,20 @@ def _no_slices(found: Scan) -> Finding:
     if found.of(FileClass.ENHANCED_CT):
         count = len(found.of(FileClass.ENHANCED_CT))
         return Finding(Code.ENHANCED_CT, f"{count} multi-frame objects")
-    if found.of(*CT_OBJECTS):
+    if found.of(*CT_OBJECTS - {FileClass.OTHER_CT}):
         listed = ", ".join(f"{n} {kind}" for kind, n in found.account.counts if kind in CT_OBJECTS)
         return Finding(Code.ONLY_LOCALIZER, listed)
-    if found.of(FileClass.OTHER_OBJECT):
-        listed = ", ".join(f"{count} {name}" for name, count in found.account.objects)
+    if found.of(FileClass.OTHER_OBJECT, FileClass.OTHER_CT):
+        listed = ", ".join(f"{count} {_sop_class(name)}" for name, count in found.account.objects)
         return Finding(Code.NOT_CT, listed)
     return Finding(
         Code.NO_DICOM, f"files looked at: {found.account.total}; {_unopened(found, _UNOPENED)}"
     )
+
+
+def _sop_class(name: str) -> str:
+    """A SOP class as the account names it: by its UID where DICOM knows it not."""
+    return f"of the private SOP class {name}" if is_uid(name) else name
 
 
 def _unopened(found: Scan, kinds: Iterable[FileClass]) -> str:
@@ -231,7 +239,7 @@ def _strangers(found: Scan) -> list[Finding]:
     """Findings against CT objects of the folder beyond the chosen series."""
     headers = _headers(found.of(*CT_OBJECTS))
     findings = list(mixed_persons(headers))
-    slices = _headers(found.of(FileClass.SLICE, FileClass.TRUNCATED))
+    slices = _headers(found.of(*_OF_SERIES))
     count = len({header.study_uid for header in slices})
     if count > 1:
         findings.append(Finding(Code.MIXED_STUDIES, f"CT slices of {count} studies"))
@@ -244,6 +252,14 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
     if cut:
         findings.append(
             Finding(Code.UNREADABLE_PIXELS, f"pixel data of {cut} slices are missing or cut short")
+        )
+    floats = sum(record.file_class == FileClass.FLOAT_PIXELS for record in chosen)
+    if floats:
+        findings.append(
+            Finding(
+                Code.UNREADABLE_PIXELS,
+                f"{floats} slices have float pixels (Float Pixel Data), which no CT image may have",
+            )
         )
     syntaxes = {header.transfer_syntax_uid for header in _headers(chosen)}
     unknown = sorted(uid for uid in syntaxes if not supported(uid))

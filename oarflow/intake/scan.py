@@ -17,6 +17,11 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
     MediaStorageDirectoryStorage,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    MultiFrameSingleBitSecondaryCaptureImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
     XRayRadiationDoseSRStorage,
 )
 
@@ -24,6 +29,7 @@ from oarflow.errors import Code, Finding, Refusal
 from oarflow.intake.files import (
     DamagedError,
     NotDicomError,
+    PixelData,
     PrivateSyntaxError,
     opened,
     parse_header,
@@ -45,6 +51,16 @@ _MAP = frozenset(
 )
 
 
+_CAPTURES = frozenset(
+    {
+        SecondaryCaptureImageStorage,
+        MultiFrameSingleBitSecondaryCaptureImageStorage,
+        MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+        MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+        MultiFrameTrueColorSecondaryCaptureImageStorage,
+    }
+)
+
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
 """First bytes of zip, 7z, rar, gzip, bzip2 and xz."""
 
@@ -64,10 +80,12 @@ class FileClass(StrEnum):
     RENDERING = "rendering"
     MAP = "parametric_map"
     ENHANCED_CT = "enhanced_ct"
+    OTHER_CT = "ct_of_other_sop_class"
     MR = "used_as_mr"
     OTHER_OBJECT = "other_dicom_object"
     DICOMDIR = "dicomdir"
     PRIVATE_SYNTAX = "unsupported_transfer_syntax"
+    FLOAT_PIXELS = "ct_of_float_pixels"
     TRUNCATED = "truncated"
     UNREADABLE = "unreadable"
     EMPTY = "empty"
@@ -82,6 +100,8 @@ CT_OBJECTS = frozenset(
     {
         FileClass.SLICE,
         FileClass.TRUNCATED,
+        FileClass.FLOAT_PIXELS,
+        FileClass.OTHER_CT,
         FileClass.LOCALIZER,
         FileClass.RENDERING,
         FileClass.MAP,
@@ -120,7 +140,7 @@ class FileAccount:
             if is_uid(record.header.sop_class_uid)
             else "unknown"
             for record in found
-            if record.header and record.file_class == FileClass.OTHER_OBJECT
+            if record.header and record.file_class in (FileClass.OTHER_OBJECT, FileClass.OTHER_CT)
         )
         return cls(
             tuple((kind, classes[kind]) for kind in FileClass if classes[kind]),
@@ -281,8 +301,8 @@ def _read(path: Path) -> FileRecord:
         # without file meta group any bytes may look like one tag; otherwise it is damage
         named = parsed.transfer_syntax_uid or len(parsed.dataset) > 1
         return FileRecord(path, FileClass.UNREADABLE if named else _stranger(path))
-    kind = classify(header, pixels=parsed.pixels)
-    if kind == FileClass.TRUNCATED and not header.series_uid:
+    kind = classify(header, parsed.pixels)
+    if kind in (FileClass.TRUNCATED, FileClass.FLOAT_PIXELS) and not header.series_uid:
         kind = FileClass.UNREADABLE
     return FileRecord(path, kind, header)
 
@@ -304,11 +324,8 @@ def _archive(path: Path) -> bool:
     return start.startswith(_ARCHIVES) or start[_TAR_AT:] == _TAR
 
 
-def classify(header: InstanceHeader, *, pixels: bool = True) -> FileClass:
-    """Class of a DICOM object, by SOP class and Image Type together.
-
-    pixels: whether its pixel data are there and whole.
-    """
+def classify(header: InstanceHeader, pixels: PixelData) -> FileClass:
+    """Class of a DICOM object, by SOP class and Image Type together."""
     if header.sop_class_uid == XRayRadiationDoseSRStorage:
         return FileClass.DOSE_REPORT
     if header.modality not in ("CT", ""):
@@ -316,14 +333,21 @@ def classify(header: InstanceHeader, *, pixels: bool = True) -> FileClass:
     if header.sop_class_uid in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage):
         return FileClass.ENHANCED_CT
     kinds = set(header.image_type)
-    if header.sop_class_uid != CTImageStorage:
-        if header.modality != "CT":
-            return FileClass.OTHER_OBJECT
-        return FileClass.DOSE_REPORT if kinds & _DOSE else FileClass.SECONDARY_CAPTURE
-    return _ct_image(header, kinds, pixels=pixels)
+    if header.sop_class_uid == CTImageStorage:
+        return _ct_image(header, kinds, pixels)
+    return _no_ct_image(header, kinds)
 
 
-def _ct_image(header: InstanceHeader, kinds: set[str], *, pixels: bool) -> FileClass:
+def _no_ct_image(header: InstanceHeader, kinds: set[str]) -> FileClass:
+    """Class of an object of another SOP class."""
+    if header.modality != "CT":
+        return FileClass.OTHER_OBJECT
+    if header.sop_class_uid not in _CAPTURES:
+        return FileClass.OTHER_CT
+    return FileClass.DOSE_REPORT if kinds & _DOSE else FileClass.SECONDARY_CAPTURE
+
+
+def _ct_image(header: InstanceHeader, kinds: set[str], pixels: PixelData) -> FileClass:
     for kind, words in (
         (FileClass.LOCALIZER, _LOCALIZER),
         (FileClass.DOSE_REPORT, _DOSE),
@@ -336,4 +360,6 @@ def _ct_image(header: InstanceHeader, kinds: set[str], *, pixels: bool) -> FileC
         return FileClass.ENHANCED_CT
     if (header.samples_per_pixel or 1) > 1:
         return FileClass.SECONDARY_CAPTURE
-    return FileClass.SLICE if pixels else FileClass.TRUNCATED
+    if pixels is PixelData.FLOAT:
+        return FileClass.FLOAT_PIXELS
+    return FileClass.SLICE if pixels is PixelData.WHOLE else FileClass.TRUNCATED

@@ -4,7 +4,8 @@ Geometry comes afresh from the raw CT headers (`headers`), the filling from `sca
 of which the contours' making uses. Three things are compared for each organ, all by patient
 coordinates: voxels (Dice, volume, planes, largest surface distance); where the contours run in the
 probability field (a shift or a change of size far under a pixel shows there, at any organ size);
-and, if the volume is given, that its voxels are those of the CT files.
+and, if the volume is given, that its voxels are those of the CT files, on every slice that carries
+a contour.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def inspect_file(
     except (ReadError, Fault) as error:
         return CheckReport((), (str(error),))
     if hu is not None:
-        faults += voxel_faults(hu, planes, {u: p for u, p in ct.items() if isinstance(p, Path)})
+        files = {uid: entry for uid, entry in ct.items() if isinstance(entry, Path)}
+        faults += voxel_faults(hu, planes, files, _contoured(structures.rois))
     by_name = {roi.name: roi for roi in structures.rois}
     unexpected = [roi for roi in structures.rois if roi.contours and roi.name not in expected]
     if unexpected or len(by_name) != len(structures.rois):
@@ -167,6 +169,11 @@ def _headers(
     ready = {uid: entry for uid, entry in own.items() if isinstance(entry, SliceHeader)}
     files = {uid: entry for uid, entry in own.items() if isinstance(entry, Path)}
     return ready | read_headers(files)
+
+
+def _contoured(rois: Iterable[Roi]) -> frozenset[str]:
+    """UIDs of the images that contours name."""
+    return frozenset(c.sop_instance_uid for roi in rois for c in roi.contours if c.sop_instance_uid)
 
 
 def _thickness(headers: Mapping[str, SliceHeader]) -> dict[str, float]:

@@ -119,6 +119,14 @@ def test_padding_and_empty_name_components_are_no_disagreement(tmp_path):
         ({"PatientAge": b"old "}, 59.83),
         ({"PatientBirthDate": b""}, None),
         ({"PatientBirthDate": b"20300101"}, None),
+        ({"PatientAge": b"000Y", "PatientBirthDate": b""}, None),
+        ({"PatientAge": b"000Y", "PatientBirthDate": b"NOT A DA"}, None),
+        ({"PatientAge": b"000D", "PatientBirthDate": b"20300101"}, None),
+        ({"PatientAge": b"000Y", "PatientBirthDate": b"19600304"}, 59.83),
+        ({"PatientAge": b"000Y", "PatientBirthDate": b"20190901"}, 0.0),
+        ({"PatientBirthDate": b"20200102"}, None),
+        ({"PatientAge": b"061Y", "PatientBirthDate": b"20200102"}, 61.0),
+        ({"PatientAge": b"008Y", "PatientBirthDate": b""}, 8.0),
     ],
 )
 def test_age(tmp_path, tags, age):

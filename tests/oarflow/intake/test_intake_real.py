@@ -11,7 +11,7 @@ import SimpleITK
 
 from oarflow.errors import Code, Refusal
 from oarflow.intake import SeriesRules, read_volume
-from oarflow.intake.decode import hounsfield, stored_values
+from oarflow.intake.decode import hounsfield, read_pixels
 from oarflow.intake.files import opened, parse_header
 from oarflow.intake.headers import HEADER_TAGS, header_of
 
@@ -150,7 +150,7 @@ def read_one(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with opened(path) as file:
         parsed = parse_header(file, HEADER_TAGS)
     header = header_of(parsed.dataset, parsed.transfer_syntax_uid)
-    stored = stored_values(path, header)
+    stored = read_pixels(path, header).stored
     return stored, hounsfield(stored, header)
 
 

@@ -11,6 +11,7 @@ from pydicom.uid import (
     MPEG2MPML,
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
+    ParametricMapStorage,
     RLELossless,
     SecondaryCaptureImageStorage,
 )
@@ -68,6 +69,39 @@ def test_ct_that_is_no_slice(tmp_path, tags, kind):
     refusal = refused(tmp_path)
     assert refusal.code == Code.ONLY_LOCALIZER
     assert refusal.account["classes"] == {kind: 16}
+
+
+def test_a_private_sop_class_is_named(tmp_path):
+    private = "1.3.46.670589.5.0.99"
+    write_series(tmp_path, make_series(tags={"SOPClassUID": private}))
+    refusal = refused(tmp_path)
+    assert refusal.code == Code.NOT_CT
+    assert refusal.detail == f"16 of the private SOP class {private}"
+    assert refusal.account["classes"] == {"ct_of_other_sop_class": 16}
+
+
+def test_a_standard_sop_class_that_is_no_ct_image_is_named(tmp_path):
+    write_series(tmp_path, make_series(tags={"SOPClassUID": ParametricMapStorage}))
+    assert refused(tmp_path).detail == "16 Parametric Map Storage"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "kind"), [("FloatPixelData", "<f4"), ("DoubleFloatPixelData", "<f8")]
+)
+@pytest.mark.parametrize("which", [slice(None), slice(15, None)])
+def test_float_pixels_are_named(tmp_path, keyword, kind, which):
+    series = make_series()
+    for dataset in series[which]:
+        values = dataset.pixel_array.astype(kind)
+        del dataset.PixelData
+        setattr(dataset, keyword, values.tobytes())
+        dataset.BitsAllocated = 8 * values.itemsize
+    write_series(tmp_path, series)
+    refusal = refused(tmp_path)
+    assert refusal.code == Code.UNREADABLE_PIXELS
+    count = len(series[which])
+    assert f"{count} slices have float pixels" in refusal.detail
+    assert refusal.account["classes"]["ct_of_float_pixels"] == count
 
 
 @pytest.mark.parametrize("tags", [{"SOPClassUID": EnhancedCTImageStorage}, {"NumberOfFrames": "2"}])

@@ -344,6 +344,20 @@ def test_a_volume_mirrored_against_its_files_is_a_fault(case: Case) -> None:
     assert any("does not hold its image's voxels" in fault for fault in report.faults)
 
 
+def test_every_slice_with_a_contour_is_compared_with_its_file(case: Case) -> None:
+    """One slice at a time is taken from its neighbour: most lie between any few samples."""
+    offset, planes = case.fields["Parotid_L"].offset[0], case.fields["Parotid_L"].mask
+    contoured = [offset + k for k in range(len(planes)) if planes[k].sum() > 20]
+    assert len(contoured) > 3
+    for k in contoured:
+        hu = case.volume.hu.copy()
+        hu[k] = hu[k - 1]
+        report = inspect_file(
+            case.path, case.files, case.fields, case.volume.grid, case.volume.source, hu=hu
+        )
+        assert report.faults == (f"slice {k} of the volume does not hold its image's voxels",)
+
+
 def test_a_grid_that_is_not_its_files_is_a_fault(case: Case) -> None:
     grid = case.volume.grid
     shifted = replace(grid, positions_lps=grid.positions_lps + np.array((0.5, 0, 0)))
