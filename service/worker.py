@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,11 +18,15 @@ class Worker:
 
     name = "worker"
 
+    patience_seconds = 180.0
+    """How long a tick may take before the part counts as hanging."""
+
     def __init__(self, every_seconds: float) -> None:
         self._every_seconds = every_seconds
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
+        self._began: float | None = None
 
     def tick(self) -> None:
         """One round of work."""
@@ -40,14 +45,20 @@ class Worker:
             self._thread.join(_STOP_SECONDS)
 
     def trouble(self) -> str | None:
-        """What the last tick met; None if it went well."""
+        """What the last tick met, or that this one hangs; None if all is well."""
         if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
             return "it is not running"
+        began = self._began
+        lasted = 0.0 if began is None else time.monotonic() - began
+        if lasted > self.patience_seconds:
+            return f"it gives no sign of life for {lasted:.0f} s"
         return self._trouble
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._began = time.monotonic()
             self.attempt()
+            self._began = None
             self._stop.wait(self._every_seconds)
 
     def attempt(self) -> None:

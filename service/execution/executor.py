@@ -123,6 +123,9 @@ class Executor(Worker):
         except Exception:
             super().attempt()
 
+    def trouble(self) -> str | None:
+        return super().trouble() or self._engine.trouble()
+
     def _engine_lost(self, error: EngineLost) -> None:
         """Everything under way is queued again; the connection is made anew."""
         for run in list(self._runs.values()):
@@ -181,6 +184,8 @@ class Executor(Worker):
             reason = "the worker gave no sign of life" if started else "no worker took it"
             self._requeue(job_id, lease.token, reason, counts=started)
             if run is not None and run.token == lease.token:
+                if run.signs:
+                    self._engine.give_up(run.ticket)
                 self._forget(run)
 
     def _hand_out(self, slots: int) -> None:
