@@ -35,7 +35,7 @@ from tests.service.node_bench import (
 from tests.service.test_node_crashes import Site
 
 PLACES = 3
-IDLE_SECONDS = 4.0
+IDLE_SECONDS = 30.0
 
 Start = Callable[..., Listener]
 

@@ -19,6 +19,7 @@ from service.database.models import Base, Job, WebSession
 from service.parts import Context
 from service.states import State
 from service.web import users
+from service.web.passwords import right
 from tests.service.delivery import bench
 
 
@@ -209,7 +210,7 @@ def test_users_from_the_command_line(
     monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
     assert run(file, "user", "put", "jane", "--role", "operator") == 0
     with context.database.write() as session:
-        assert users.check(session, "jane", "correct horse battery") is not None
+        assert right("correct horse battery", users.hash_of(session, "jane"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert run(file, "user", "put", "joe") == 2
     assert "12 to 256 characters" in capsys.readouterr().err
@@ -218,6 +219,6 @@ def test_users_from_the_command_line(
     run(file, "user", "list")
     assert "jane" in capsys.readouterr().out
     with context.database.write() as session:
-        assert users.check(session, "jane", "correct horse battery") is None
+        assert users.hash_of(session, "jane") is None
     assert run(file, "audit") == 0
     assert '"action": "user"' in capsys.readouterr().out
