@@ -8,6 +8,8 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.database import faults
+
 LOGGER = logging.getLogger(__name__)
 
 _STOP_SECONDS = 30.0
@@ -67,7 +69,7 @@ class Worker:
             self.tick()
             self._trouble = None
         except SQLAlchemyError as error:
-            self._report(f"the database does not answer ({type(error).__name__})")
+            self._report(faults.in_words(error))
         except Exception as error:
             self._report(f"a fault ({type(error).__name__})")
             LOGGER.debug("the fault", exc_info=True)

@@ -12,12 +12,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
+from service.database import faults
 from service.database.quick import QuickConnection, Transaction
 from service.files import keep_from_others
 
@@ -72,6 +73,15 @@ class Database:
         """
         with self._writer.begin() as connection:
             command.upgrade(_alembic(self.url, connection), "head")
+
+    def verify(self) -> None:
+        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged; reads all of SQLite's."""
+        with self.engine.connect() as connection:
+            faults.verify(connection)
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever written into it. Raises sqlalchemy.exc.SQLAlchemyError."""
+        return not inspect(self.engine).get_table_names()
 
     def check(self) -> None:
         """Raises sqlalchemy.exc.SQLAlchemyError where the database does not answer."""

@@ -200,7 +200,9 @@ def test_a_database_that_is_none_is_said_in_words(
     file = tmp_path / "node.yaml"
     file.write_text(yaml.safe_dump({"storage": {"folder": str(tmp_path / "store")}}))
     assert run(file, *words) == 2
-    assert "DATABASE: the database does not answer" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "DATABASE: the database is damaged (SQLITE_NOTADB)" in said
+    assert "restore ARCHIVE" in said
 
 
 def test_users_from_the_command_line(
