@@ -75,8 +75,8 @@ class Database:
             command.upgrade(_alembic(self.url, connection), "head")
 
     def verify(self) -> None:
-        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged; reads all of SQLite's."""
-        with self.engine.connect() as connection:
+        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
+        with self._writer.connect() as connection:
             faults.verify(connection)
 
     def is_new(self) -> bool:

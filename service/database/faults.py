@@ -37,6 +37,9 @@ _OF_SQLITE = {
 }
 """By the primary result code: the low byte of what Python tells."""
 
+_NO_ROOM_FOR_WAL = sqlite3.SQLITE_IOERR_SHMSIZE
+"""What SQLite says where a full disk has no room for the index of its log."""
+
 _OF_POSTGRESQL = {
     "XX001": Fault.DAMAGED,
     "XX002": Fault.DAMAGED,
@@ -53,6 +56,8 @@ def kind_of(error: SQLAlchemyError) -> Fault:
     """Which fault it is; AWAY for all that have no other name."""
     inner = getattr(error, "orig", None)
     code = getattr(inner, "sqlite_errorcode", None)
+    if code == _NO_ROOM_FOR_WAL:
+        return Fault.FULL
     if code is not None:
         return _OF_SQLITE.get(code & 0xFF, Fault.AWAY)
     return _OF_POSTGRESQL.get(getattr(inner, "sqlstate", None) or "", Fault.AWAY)
@@ -96,9 +101,11 @@ def remedy(fault: Fault, url: str) -> str:
 
 
 def verify(connection: Connection) -> None:
-    """Read a whole SQLite database once. Raises DatabaseError as SQLite would where it is damaged.
+    """Read a whole SQLite database once, and see that it can be written.
 
-    A lost or zeroed page may otherwise go unnoticed until somebody needs it.
+    A lost or zeroed page may otherwise go unnoticed until somebody needs it, and a file without
+    the right to write until something is received. connection: in a transaction, which is rolled
+    back. Raises SQLAlchemyError, as SQLite would.
     """
     if connection.dialect.name != "sqlite":
         return
@@ -108,3 +115,5 @@ def verify(connection: Connection) -> None:
         damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         damage.sqlite_errorname = "SQLITE_CORRUPT"
         raise DatabaseError(None, None, damage)
+    connection.execute(text("CREATE TABLE written (here INTEGER)"))
+    connection.rollback()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +21,10 @@ from service.database import Database, faults
 from service.database.faults import Fault
 from service.listener.statuses import NotStored
 from service.node import Node
-from tests.service.node_bench import Bench, ct_slice, free_port
+from tests.service.node_bench import ROOT, Bench, ct_slice, free_port
 
 PAGE = 4096
+NOBODY = 65534
 
 
 def used(folder: Path) -> Bench:
@@ -155,6 +159,46 @@ def test_other_faults_have_other_names(tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
     assert fault_of(Database(f"sqlite:///{tmp_path}/folder.db"), "SELECT 1") is Fault.FORBIDDEN
     assert fault_of(database, "SELECT nothing") is Fault.AWAY
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400])
+def test_a_database_that_the_node_may_not_write_is_refused_at_the_start(
+    tmp_path: Path, mode: int
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("giving a file to another user needs root")
+    bench = used(tmp_path)
+    root = bench.settings.storage.root
+    for path in (root, *root.glob("node.*")):
+        os.chown(path, NOBODY, NOBODY)
+    file_of(bench).chmod(mode)
+    for parent in root.parents:
+        if parent.is_relative_to(tmp_path.parent.parent):
+            parent.chmod(0o755)
+    program = "import os, sys; from service.database import Database, faults; "
+    program += "from sqlalchemy.exc import SQLAlchemyError; database = Database(sys.argv[2]); "
+    program += "os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))\n"
+    program += "try:\n    database.verify()\n"
+    program += "except SQLAlchemyError as error:\n    print(faults.kind_of(error))"
+    command = [sys.executable, "-c", program, str(NOBODY), bench.settings.database_url]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.stdout.strip() == Fault.FORBIDDEN, said.stderr
+
+
+@pytest.mark.node
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        bench = used(tmp_path)
+        with contextlib.suppress(OSError):
+            (tmp_path / "filler").write_bytes(bytes(8 << 20))
+        assert "the database's disk is full" in refusal(bench)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=False)
 
 
 class ToldError(Exception):
