@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from oarflow.errors import ConfigurationError
 from service.database import faults
 from service.database.quick import QuickConnection, Transaction
+from service.database.saying import said
 from service.files import keep_from_others
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,10 +48,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: all of it is in the database when the block ends, or nothing."""
+        """One transaction: all of it is in the database when the block ends, or nothing.
+
+        What is to be said of it is logged then.
+        """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
+        said(session)
 
     def begin_quickly(self) -> AbstractContextManager[Transaction]:
         """As write(), for few statements that can be executed anew after a loss of power.
