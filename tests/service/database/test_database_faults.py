@@ -17,10 +17,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from oarflow.errors import ConfigurationError
+from service.backup import back_up, restore
 from service.database import Database, faults
 from service.database.faults import Fault
 from service.listener.statuses import NotStored
 from service.node import Node
+from service.opening import opened
 from tests.service.node_bench import ROOT, Bench, ct_slice, free_port
 
 PAGE = 4096
@@ -91,6 +93,25 @@ def refusal(bench: Bench) -> str:
     node.close()
     assert refused.value.code == "DATABASE"
     return str(refused.value)
+
+
+def test_the_remedy_works(tmp_path: Path) -> None:
+    """Moved away and restored, with an image that came after the back-up."""
+    bench = used(tmp_path)
+    root, archive = bench.settings.storage.root, tmp_path / "state.tar.gz"
+    back_up(Database(bench.settings.database_url), root, archive)
+    bench.send(ct_slice("a", 50))
+    bench.database.close()
+    _overwritten(file_of(bench))
+    assert "restore ARCHIVE" in refusal(bench)
+    for file in root.glob("node.db*"):
+        file.rename(tmp_path / file.name)
+    with opened(bench.settings) as database:
+        restore(archive, database, root)
+    node = Node(bench.settings)
+    node.open()
+    node.close()
+    assert len(bench.instances()) == 41
 
 
 @pytest.mark.parametrize("way", ["empty", "missing"])
