@@ -25,6 +25,7 @@ from service.listener.spool import INCOMING
 from service.parts import Context, Part
 from service.series import Assembler
 from service.settings import Settings
+from service.worker import Worker
 
 LOGGER = logging.getLogger(__name__)
 
@@ -107,6 +108,11 @@ class Node:
         except SQLAlchemyError as error:
             state["database"] = faults.in_words(error)
         return state | {part.name: part.trouble() for part in self._parts}
+
+    def hopeless(self) -> str | None:
+        """The name of a part that hangs for good: its thread cannot be replaced alone."""
+        hanging = (one for one in self._parts if isinstance(one, Worker) and one.hopeless())
+        return next((one.name for one in hanging), None)
 
     def _refuse_to_forget(self) -> None:
         """A database that has just been made knows nothing of a folder that is in use.

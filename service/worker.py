@@ -14,6 +14,9 @@ LOGGER = logging.getLogger(__name__)
 
 _STOP_SECONDS = 30.0
 
+HOPELESS = 3
+"""Times a part's patience: then the node has to be started anew."""
+
 
 class Worker:
     """Calls tick() every few seconds. What a tick meets is logged and tried again in the next."""
@@ -50,11 +53,19 @@ class Worker:
         """What the last tick met, or that this one hangs; None if all is well."""
         if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
             return "it is not running"
-        began = self._began
-        lasted = 0.0 if began is None else time.monotonic() - began
+        lasted = self._lasted()
         if lasted > self.patience_seconds:
             return f"it gives no sign of life for {lasted:.0f} s"
         return self._trouble
+
+    def hopeless(self) -> bool:
+        """Whether a tick takes so long that the part will not come back by itself."""
+        return self._lasted() > HOPELESS * self.patience_seconds
+
+    def _lasted(self) -> float:
+        """Seconds since the tick in hand began."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def _run(self) -> None:
         while not self._stop.is_set():

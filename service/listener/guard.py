@@ -121,15 +121,17 @@ class GuardedServer(ThreadedAssociationServer):
             waiting.connection.settimeout(self.limits.idle_seconds)
             _Handler(waiting.connection, client_address, self, limits=self.limits, read=read)
             return
-        except ssl.SSLError as error:
-            self._warn(waiting.address, f"no TLS with it ({error.reason or type(error).__name__})")
-        except NoRequest as reason:
-            self._warn(waiting.address, str(reason))
+        except NoRequest as refusal:
+            self._warn(waiting.address, str(refusal))
             abort(waiting.connection)
         except TimeoutError:
             self._warn(waiting.address, f"no association request within {seconds:g} s")
-        except OSError:  # the peer closed it: so does every check whether the port is open
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+            # The peer closed it: so does every check whether the port is open.
             LOGGER.debug("a connection from %s ended without a request", waiting.address)
+        except OSError as error:
+            reason = getattr(error, "reason", None) or type(error).__name__
+            self._warn(waiting.address, f"no TLS or no association with it ({reason})")
         finally:
             room.leave(waiting)
         self.shutdown_request(waiting.connection)
