@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from oarflow.errors import ConfigurationError
 from service.database import faults
 from service.database.quick import QuickConnection, Transaction
-from service.database.saying import said
+from service.database.saying import TellingSession
 from service.files import keep_from_others
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -52,10 +52,9 @@ class Database:
 
         What is to be said of it is logged then.
         """
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
-        said(session)
 
     def begin_quickly(self) -> AbstractContextManager[Transaction]:
         """As write(), for few statements that can be executed anew after a loss of power.

@@ -32,6 +32,9 @@ def test_what_is_not_committed_is_not_said(
         say(session, logging.INFO, "never")
         raise ZeroDivisionError
     with bench.database.write() as session:
+        say(session, logging.INFO, "never")
+        session.rollback()
+    with bench.database.write() as session:
         say(session, logging.INFO, "%s", "then")
         assert caplog.messages == []
     assert caplog.messages == ["then"]
