@@ -13,16 +13,19 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
-from service.database import Database
+from service.database import Database, faults
 from service.delivery.reports import commitment
 from service.execution.executor import Executor
+from service.execution.workspace import JOBS
 from service.files import keep_from_others, make_folder
 from service.listener.processes import Processes, SharedListener
 from service.listener.receiver import Receiver
 from service.listener.server import Listener
+from service.listener.spool import INCOMING
 from service.parts import Context, Part
 from service.series import Assembler
 from service.settings import Settings
+from service.worker import Worker
 
 LOGGER = logging.getLogger(__name__)
 
@@ -54,12 +57,15 @@ class Node:
             make_folder(self.root)
             keep_from_others(self.root, 0o770)
             self._lock = lock(self.root)
+            self.database.verify()
+            self._refuse_to_forget()
             migrate(self.database)
             files, runs = self.receiver.recover(), self.executor.recover()
         except OSError as error:
             raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
         except SQLAlchemyError as error:
-            raise ConfigurationError("DATABASE", of_database(error)) from error
+            said = faults.with_remedy(error, self.database.url)
+            raise ConfigurationError("DATABASE", said) from error
         if files or runs:
             LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
 
@@ -100,8 +106,29 @@ class Node:
         try:
             self.database.check()
         except SQLAlchemyError as error:
-            state["database"] = of_database(error)
+            state["database"] = faults.in_words(error)
         return state | {part.name: part.trouble() for part in self._parts}
+
+    def hopeless(self) -> str | None:
+        """The name of a part that hangs for good: its thread cannot be replaced alone."""
+        hanging = (one for one in self._parts if isinstance(one, Worker) and one.hopeless())
+        return next((one.name for one in hanging), None)
+
+    def _refuse_to_forget(self) -> None:
+        """A database that has just been made knows nothing of a folder that is in use.
+
+        All its studies would be contoured and sent once more, and the audit log would be gone.
+        Raises ConfigurationError (DATABASE).
+        """
+        if not self.database.is_new():
+            return
+        if self.receiver.spool.stored() or any((self.root / JOBS).glob("*")):
+            raise ConfigurationError(
+                "DATABASE",
+                f"the database is empty or missing, but {self.root} holds studies; restore the "
+                "last back-up: python -m service restore ARCHIVE. Without one, move the folders "
+                f"{INCOMING} and {JOBS} elsewhere, start the node and send the studies again",
+            )
 
     def _listener(self) -> Listener:
         """One that receives in this process, or has others to receive."""
@@ -144,9 +171,3 @@ def migrate(database: Database) -> None:
         raise ConfigurationError(
             "DATABASE", f"the database is of another version of the program ({error})"
         ) from error
-
-
-def of_database(error: SQLAlchemyError) -> str:
-    """The kind of error alone: its text may quote values."""
-    inner = getattr(error, "orig", None) or error
-    return f"the database does not answer ({type(inner).__name__})"

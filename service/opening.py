@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
-from service.database import Database
+from service.database import Database, faults
 from service.files import make_folder
 from service.node import migrate
 from service.settings import Settings
@@ -27,8 +27,7 @@ def opened(settings: Settings) -> Iterator[Database]:
         migrate(database)
         yield database
     except SQLAlchemyError as error:
-        # The error's text may quote values.
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise ConfigurationError("DATABASE", f"the database does not answer ({kind})") from error
+        said = faults.with_remedy(error, database.url)
+        raise ConfigurationError("DATABASE", said) from error
     finally:
         database.close()

@@ -95,7 +95,8 @@ class Assembler(Worker):
             if quiet < (settled if announced else self._settings.quiet_seconds):
                 return
             instances = list(series.instances)
-        judgement = self._judgement(series, instances, signature)
+            key = session.get_one(Job, job_id).key
+        judgement = self._judgement(key, series, instances, signature)
         if judgement.verdict is Verdict.LACKING and quiet < self._settings.gap_seconds:
             return
         with self._database.write() as session:
@@ -106,8 +107,9 @@ class Assembler(Worker):
                 self._conclude(session, job, judgement, instances)
 
     def _judgement(
-        self, series: Series, instances: Sequence[Instance], signature: Signature
+        self, key: str, series: Series, instances: Sequence[Instance], signature: Signature
     ) -> Judgement:
+        """What is to be done now. key: of the job."""
         before = self._judged.get(series.id)
         if before is not None and before[0] == signature:
             return before[1]
@@ -121,7 +123,7 @@ class Assembler(Worker):
             )
         )
         if judgement.verdict is Verdict.LACKING:
-            LOGGER.info("series %d waits: %s", series.id, judgement.reason)
+            LOGGER.info("job %s waits: %s", key, judgement.reason)
         self._judged[series.id] = (signature, judgement)
         return judgement
 
@@ -135,7 +137,6 @@ class Assembler(Worker):
         else:
             jobs.refuse(session, job, str(judgement.code), judgement.reason)
         job.series.resent = 0
-        LOGGER.info("job %d is %s: %s", job.id, job.state, judgement.reason)
 
     def _came_again(self, series_id: int) -> None:
         """The series was sent again, unchanged: its result may be, too; a failure is tried anew."""

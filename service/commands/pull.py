@@ -9,11 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError, ExitStatus
 from service.audit import Action, at_the_keyboard, record
-from service.database import Database, receiving
+from service.database import Database, faults, receiving
 from service.files import make_folder
 from service.listener.receiver import Receiver
 from service.listener.spool import INCOMING
-from service.node import migrate, of_database
+from service.node import migrate
 from service.pulling.dimse import DimsePacs
 from service.pulling.query import Found, PullFailed, Query, Taken
 from service.pulling.web import WebPacs
@@ -63,7 +63,8 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     except OSError as error:
         raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
     except SQLAlchemyError as error:
-        raise ConfigurationError("DATABASE", of_database(error)) from error
+        said = faults.with_remedy(error, database.url)
+        raise ConfigurationError("DATABASE", said) from error
     finally:
         database.close()
 

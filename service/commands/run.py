@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import signal
 import threading
 
+from oarflow.errors import ExitStatus
 from service.node import Node
 from service.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+"""How often the node looks for parts that hang."""
 
 HELP = "run the node (what happens without a command)"
 
@@ -33,8 +38,18 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         gc.collect()
         gc.freeze()
         LOGGER.info("the node is running")
-        stop.wait()
+        while not stop.wait(LOOK_SECONDS):
+            _end_if_hopeless(node)
         LOGGER.info("the node is stopping")
     finally:
         node.close()
     return 0
+
+
+def _end_if_hopeless(node: Node) -> None:
+    """End at once, as by kill -9, which loses nothing: the service manager starts the node anew."""
+    name = node.hopeless()
+    if name is not None:
+        LOGGER.critical("%s hangs and does not come back: the node ends, to be started anew", name)
+        logging.shutdown()
+        os._exit(ExitStatus.FAULT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.database import alarms, jobs, leases
 from service.database.models import Delivery, Job, Lease, now
+from service.database.saying import say
 from service.states import NotAllowed, State
 
 
@@ -154,12 +156,18 @@ def settle(session: Session, delivery: Delivery, state: Way, reason: str) -> Non
     delivery.finished_at = None if state in OPEN else now()
     if state is Way.DEAD_LETTER:
         alarms.raise_one(session, delivery.job, "dead letter", reason, delivery.destination)
+    elif state is Way.DELIVERED:
+        message = "job %s is delivered to %s"
+        say(session, logging.INFO, message, delivery.job.key, delivery.destination)
     session.flush()
     _follow(session, jobs.load(session, delivery.job_id))
 
 
 def wait(session: Session, delivery: Delivery, until: datetime, reason: str) -> None:
     """The attempt failed; the next one is due then."""
+    at = until.isoformat(timespec="seconds")
+    key, name = delivery.job.key, delivery.destination
+    say(session, logging.WARNING, "job %s to %s: %s; again at %s", key, name, reason, at)
     delivery.next_at = until
     settle(session, delivery, Way.WAITING, reason)
 

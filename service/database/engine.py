@@ -12,13 +12,15 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
+from service.database import faults
 from service.database.quick import QuickConnection, Transaction
+from service.database.saying import TellingSession
 from service.files import keep_from_others
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,8 +48,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: all of it is in the database when the block ends, or nothing."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        """One transaction: all of it is in the database when the block ends, or nothing.
+
+        What is to be said of it is logged then.
+        """
+        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
 
@@ -72,6 +77,15 @@ class Database:
         """
         with self._writer.begin() as connection:
             command.upgrade(_alembic(self.url, connection), "head")
+
+    def verify(self) -> None:
+        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
+        with self._writer.connect() as connection:
+            faults.verify(connection)
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever written into it. Raises sqlalchemy.exc.SQLAlchemyError."""
+        return not inspect(self.engine).get_table_names()
 
     def check(self) -> None:
         """Raises sqlalchemy.exc.SQLAlchemyError where the database does not answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,11 @@ from sqlalchemy.orm import Session
 
 from service.database import alarms, leases
 from service.database.models import Job, Step, now
+from service.database.saying import say
 from service.states import NotAllowed, State, check
+
+_DOUBTFUL = frozenset({State.FAILED, State.HELD, State.DEAD_LETTER})
+"""States that somebody should look at."""
 
 NODE = "node"
 """The actor of every step that no person asked for."""
@@ -53,7 +58,20 @@ def move(session: Session, job: Job, after: State, reason: str, actor: str = NOD
         alarms.raise_one(session, job, "held", reason)
     elif after is State.FAILED:
         alarms.raise_one(session, job, "failed", reason)
+    _tell(session, job, after, reason)
     job.state, job.state_at, job.reason = after, now(), reason
+
+
+def _tell(session: Session, job: Job, after: State, reason: str) -> None:
+    """A line for each step, under the name that the page has for the job.
+
+    What is delivered somewhere has a line for each destination already.
+    """
+    if after is State.DELIVERED and job.deliveries:
+        return
+    again = job.state is State.RUNNING and after is State.QUEUED
+    level = logging.WARNING if again or after in _DOUBTFUL else logging.INFO
+    say(session, level, "job %s is %s: %s", job.key, after, reason)
 
 
 def create(session: Session, series_id: int, version: int, reason: str, actor: str = NODE) -> Job:
@@ -62,6 +80,7 @@ def create(session: Session, series_id: int, version: int, reason: str, actor: s
     session.add(job)
     session.add(Step(job=job, before=None, after=State.RECEIVED, reason=reason, actor=actor))
     session.flush()
+    _tell(session, job, State.RECEIVED, reason)
     return job
 
 

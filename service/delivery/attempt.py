@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,8 +33,6 @@ from service.delivery.settings import Destination
 from service.delivery.stow import StowTransport
 from service.parts import Context
 from service.states import State
-
-logger = logging.getLogger(__name__)
 
 REFUSALS = "refusals"
 """Folder below the storage folder with the objects that tell of refusals."""
@@ -176,8 +173,6 @@ class Attempt:
         if pause is None:
             deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
             return
-        name, key = delivery.destination, delivery.job.key
-        logger.warning("job %s to %s: %s; again in %s", key, name, reason, pause)
         deliveries.wait(session, delivery, now() + pause, reason)
 
 

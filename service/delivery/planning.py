@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 from oarflow import result
 from service.database import deliveries, jobs
 from service.database.models import Job
+from service.database.saying import say
 from service.delivery.parcel import Altered
 from service.delivery.rules import Origin, destinations
 from service.settings import Settings
 from service.states import State
-
-logger = logging.getLogger(__name__)
 
 REFUSAL = "REFUSAL"
 """Stands among a delivery's kinds for a refused study's reason."""
@@ -81,7 +80,7 @@ def begin(session: Session, settings: Settings, job: Job, reason: str, actor: st
     missing = lacking(settings, kinds)
     deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
     for words in missing:
-        logger.warning("job %s: %s", job.key, words)
+        say(session, logging.WARNING, "job %s: %s", job.key, words)
 
 
 def begin_all(session: Session, settings: Settings) -> int:

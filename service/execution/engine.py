@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +19,14 @@ from distributed.security import Security
 
 from service.execution.order import Order, Outcome
 from service.execution.remote import TOPIC, perform
+from service.pulse import Pulse
 from service.settings import ExecutionSettings
 
 LOGGER = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
+START_SECONDS = 20.0
+"""What a worker process of the node's own may take to start."""
 RESTART_SECONDS = 60.0
 """How long a worker process of the node's own may be away."""
 
@@ -62,6 +67,11 @@ class Ticket:
         except (Exception, CancelledError) as error:
             raise EngineLost(type(error).__name__) from error
 
+    @property
+    def key(self) -> str:
+        """Its name in the engine."""
+        return str(self._future.key)
+
     def release(self) -> None:
         """Let the engine forget it."""
         with contextlib.suppress(Exception):
@@ -83,16 +93,28 @@ class OwnWorkers(LocalCluster):
         device = {"CUDA_VISIBLE_DEVICES": self._gpus[len(self.worker_spec)]}
         return {name: {**spec, "options": {**spec["options"], "env": device}}}
 
+    def replace(self, address: str) -> bool:
+        """End the process of a worker; Dask's nanny starts the next. Whether there was one."""
+        for nanny in self.workers.values():
+            if nanny.worker_address == address and nanny.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)  # one that hangs hears nothing else
+                return True
+        return False
+
 
 class Engine:
     """The connection to the workers; made on demand, made anew after close()."""
 
     def __init__(self, settings: ExecutionSettings) -> None:
         self._settings = settings
-        self._cluster: LocalCluster | None = None
+        self._cluster: OwnWorkers | None = None
         self._client: Client | None = None
         self._scheduler_id = ""
         self._lacking_since: float | None = None
+        self._pulse: Pulse[str] = Pulse()
+        self._silent: set[str] = set()
+        self._live: list[str] = []
         self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
 
     def open(self) -> None:
@@ -115,7 +137,7 @@ class Engine:
                 self.close()
                 raise EngineLost(f"no scheduler ({type(error).__name__})") from error
 
-    def _start_cluster(self) -> LocalCluster:
+    def _start_cluster(self) -> OwnWorkers:
         """Encrypted, by certificates of the moment: others on this machine cannot use it."""
         self._cluster = OwnWorkers(
             self._settings.gpus,
@@ -150,12 +172,50 @@ class Engine:
                     part.close(timeout=5)
         self._client = self._cluster = None
         self._lacking_since = None
+        self._silent, self._live = set(), []
 
     def slots(self) -> int:
-        """How many runs there is room for at once. Raises EngineLost."""
+        """How many runs there is room for at once, without workers that hang. Raises EngineLost."""
         workers = self._info()["workers"]
         self._check_own(len(workers))
-        return sum(self._room(worker) for worker in workers.values())
+        self._look_for_hanging(workers)
+        return sum(self._room(workers[address]) for address in self._live)
+
+    def trouble(self) -> str | None:
+        """What is wrong with the workers, in words for a person."""
+        if self._silent:
+            return f"workers that give no sign of life: {len(self._silent)}"
+        since = self._lacking_since
+        if since is not None and time.monotonic() - since > START_SECONDS:
+            return "a worker process is not running"
+        return None
+
+    def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
+        """A worker of ours without a sign of life is replaced; one of elsewhere gets no work."""
+        limit = self._settings.lease_seconds
+        silence = self._pulse.look({name: one["last_seen"] for name, one in workers.items()})
+        self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
+        self._live = [name for name in workers if name not in self._silent]
+        for name in self._silent:
+            if silence[name] > limit:
+                self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
+
+    def _replace(self, address: str, why: str) -> None:
+        if self._cluster is not None and self._cluster.replace(address):
+            LOGGER.error("a worker process %s; it is replaced", why)
+
+    def give_up(self, ticket: Ticket) -> None:
+        """A run gave no sign of life: if a worker of ours is at it still, the worker hangs, too."""
+        if self._cluster is None or self._client is None:
+            return
+        try:
+            processing = self._client.processing()
+        except Exception as error:
+            LOGGER.debug("the scheduler does not say who works on what: %s", type(error).__name__)
+            return
+        for address, keys in processing.items():
+            if ticket.key in keys:
+                self._replace(address, "hangs in a run")
 
     def _check_own(self, count: int) -> None:
         """Dask starts a worker process of ours again once; if that fails, all of it starts anew."""
@@ -169,10 +229,12 @@ class Engine:
 
     def _info(self) -> dict[str, Any]:
         client = self._client
-        if client is None or client.status != "running":
+        if client is None or client.scheduler is None or client.status != "running":
             raise EngineLost("the connection to the scheduler is gone")
         try:
-            info: dict[str, Any] = client.scheduler_info()
+            info: dict[str, Any] = client.sync(
+                client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS
+            )
         except Exception as error:
             raise EngineLost("the scheduler does not answer") from error
         if info["id"] != self._scheduler_id:
@@ -195,6 +257,7 @@ class Engine:
                 key=f"oarflow-{order.job_id}-{order.token}",
                 pure=False,
                 resources=self._settings.resources or None,
+                workers=self._live if self._silent else None,
             )
         except Exception as error:
             raise EngineLost("the scheduler takes no work") from error

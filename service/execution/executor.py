@@ -123,6 +123,9 @@ class Executor(Worker):
         except Exception:
             super().attempt()
 
+    def trouble(self) -> str | None:
+        return super().trouble() or self._engine.trouble()
+
     def _engine_lost(self, error: EngineLost) -> None:
         """Everything under way is queued again; the connection is made anew."""
         for run in list(self._runs.values()):
@@ -181,6 +184,8 @@ class Executor(Worker):
             reason = "the worker gave no sign of life" if started else "no worker took it"
             self._requeue(job_id, lease.token, reason, counts=started)
             if run is not None and run.token == lease.token:
+                if run.signs:
+                    self._engine.give_up(run.ticket)
                 self._forget(run)
 
     def _hand_out(self, slots: int) -> None:
@@ -198,14 +203,14 @@ class Executor(Worker):
                 return
             token = jobs.begin(session, job, self._owner)
             instances = [one for one in job.series.instances if one.deleted_at is None]
-            epoch = job.epoch or 0
+            key, epoch = job.key, job.epoch or 0
         try:
             workspace.tidy(self._root, job_id, None)
             folder = workspace.prepare(self._root, job_id, token, instances)
             order = workspace.order(self._settings, job_id, token, folder, epoch)
             self._runs[job_id] = _Run(job_id, token, self._engine.submit(order))
         except OSError as error:
-            LOGGER.error("job %d cannot be prepared: %s", job_id, error.strerror)
+            LOGGER.error("job %s cannot be prepared: %s", key, error.strerror)
             self._requeue(job_id, token, "its images cannot be put in place", counts=True)
 
     def _settle(self, outcome: Outcome) -> None:
@@ -222,7 +227,6 @@ class Executor(Worker):
                 return
             self._apply(session, job, conclusion, Path(outcome.output))
             keep = self._root / job.output if job.output else None
-            LOGGER.info("job %d is %s: %s", job.id, job.state, job.reason)
         workspace.tidy(self._root, outcome.job_id, keep)
 
     def _apply(self, session: Session, job: Job, conclusion: Conclusion, output: Path) -> None:
@@ -253,4 +257,3 @@ class Executor(Worker):
             if not counts:
                 job.attempts = max(0, job.attempts - 1)
             self._again_or_fail(session, job, reason, again=True)
-            LOGGER.warning("job %d: %s", job_id, job.reason)

@@ -32,6 +32,9 @@ class Housekeeper(Worker):
 
     name = "housekeeping"
 
+    patience_seconds = 3600.0
+    """Many files are deleted in one tick."""
+
     def __init__(self, context: Context, ages: Ages | None = None) -> None:
         self._settings = context.settings.housekeeping
         super().__init__(self._settings.every_minutes * 60)

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-import logging
 import select
 import socket
 import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pynetdicom.transport import AssociationSocket
 
-LOGGER = logging.getLogger(__name__)
+from service.listener.waiting import HEAD_BYTES, REQUEST_BYTES, receive
 
 _PDU_SLACK = 4096
 """What a PDU other than P-DATA may exceed the negotiated length by; associations are longer."""
 
-_ASSOCIATE_BYTES = 1 << 17
-"""More than 128 presentation contexts need."""
-
 _AHEAD = 1 << 16
 """Bytes that are asked for at once: small PDUs, and the heads of large ones, come together."""
 
+_P_DATA = 4
 
-class BoundedSocket(AssociationSocket):
-    """A socket that ends an association whose PDUs or messages are too long.
+_SLOWEST = 1024.0
+"""Bytes a second that a message comes in at least, once it takes longer than the idle time."""
 
-    held: bytes of the message that is coming in. ahead: what was read, but not asked for yet.
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of an association. max_pdu, max_message: bytes. seconds: for a whole PDU.
+
+    complain: is given the reason why the association is ended.
     """
 
     max_pdu: int
     max_message: int
+    seconds: float
+    complain: Callable[[str], None]
+
+
+class BoundedSocket(AssociationSocket):
+    """A socket that ends an association whose PDUs or messages are too long, or come too slowly.
+
+    held: bytes of the message that is coming in. ahead: what was read, but not asked for yet.
+    A PDU is read head first; its body has what is left of the head's time.
+    """
+
+    bounds: Bounds
     held: int
     ahead: memoryview
+    _until: float
+    _message_since: float | None
 
     @classmethod
-    def bind(cls, plain: AssociationSocket, max_pdu: int, max_message: int) -> None:
+    def bind(cls, plain: AssociationSocket, bounds: Bounds, ahead: bytes = b"") -> None:
         """Make this of a socket that pynetdicom made: a second wrapper would connect twice."""
         plain.__class__ = cls
         assert isinstance(plain, cls)
-        plain.max_pdu, plain.max_message = max_pdu, max_message
-        plain.held, plain.ahead = 0, memoryview(b"")
+        plain.bounds, plain.ahead, plain._until = bounds, memoryview(ahead), 0.0
+        plain.message_over()
+
+    def message_over(self) -> None:
+        """What comes next belongs to another message."""
+        self.held, self._message_since = 0, None
 
     @property
     def ready(self) -> bool:
@@ -59,12 +82,28 @@ class BoundedSocket(AssociationSocket):
             return False
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Read all of it, in large pieces. Raises OSError where it is more than allowed."""
+        """Read all of it, in large pieces. Raises OSError where it is too much or too slow."""
+        bounds = self.bounds
         self.held += nr_bytes
-        longest = max(self.max_pdu + _PDU_SLACK, _ASSOCIATE_BYTES)
-        if nr_bytes > longest or self.held > self.max_message + longest:
-            LOGGER.warning("an association sent more than is allowed; it is ended")
+        longest = max(bounds.max_pdu + _PDU_SLACK, REQUEST_BYTES)
+        if nr_bytes > longest or self.held > bounds.max_message + longest:
+            bounds.complain("it sent more than is allowed")
             raise OSError("more than is allowed")
+        if nr_bytes == HEAD_BYTES:
+            self._until = time.monotonic() + bounds.seconds
+        try:
+            data = self._read(nr_bytes)
+            if nr_bytes == HEAD_BYTES and len(data) == HEAD_BYTES:
+                self._check_pace(data[0])
+        except TimeoutError:
+            bounds.complain("a PDU or message came too slowly")
+            raise
+        finally:
+            if self.socket is not None:
+                self.socket.settimeout(bounds.seconds)
+        return data
+
+    def _read(self, nr_bytes: int) -> bytearray:
         data = bytearray(self.ahead[:nr_bytes])
         self.ahead = self.ahead[nr_bytes:]
         while len(data) < nr_bytes:
@@ -76,11 +115,22 @@ class BoundedSocket(AssociationSocket):
             self.ahead = piece[wanted:]
         return data
 
+    def _check_pace(self, kind: int) -> None:
+        """A message in tiny PDUs may not take for ever, either. Raises TimeoutError."""
+        if kind != _P_DATA:
+            self.message_over()
+            return
+        moment = time.monotonic()
+        if self._message_since is None:
+            self._message_since = moment
+        if moment - self._message_since > self.bounds.seconds + self.held / _SLOWEST:
+            raise TimeoutError
+
     def _piece(self, size: int) -> memoryview:
         """What is there already, or comes next."""
         if self.socket is None:
             raise OSError("closed")
-        piece = self.socket.recv(size)
+        piece = receive(self.socket, size, self._until)
         # Many senders wait for the acknowledgement of a command before they send its data.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return memoryview(piece)

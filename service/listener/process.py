@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, evt
-from pynetdicom.association import Association
 
 from service import logs
 from service.database import Database
@@ -21,6 +20,7 @@ from service.listener.receiver import Receiver
 from service.listener.rehearsal import rehearse
 from service.listener.server import Listener
 from service.listener.tally import Tally
+from service.logs import Sparing
 from service.settings import Settings
 
 
@@ -29,13 +29,15 @@ class Order:
     """What a process is to be.
 
     channel: where connections come from; its end is the process's. place: of this process in the
-    tally. address: the listener's, as its socket has it. parent: the node's process ID.
+    tally. sparing: of all processes. address: the listener's, as its socket has it. parent: the
+    node's process ID.
     """
 
     settings: Settings
     channel: socket.socket
     tally: Tally
     place: int
+    sparing: Sparing
     address: Any
     parent: int
     log_level: int
@@ -58,14 +60,10 @@ class SharingAE(AE):
 
 
 class HandedServer(GuardedServer):
-    """Connections come through a channel, from a listener that accepted them.
-
-    beginning: descriptors of those that need not be an association yet, and count as one.
-    """
+    """Connections come through a channel, from a listener that accepted them."""
 
     order: Order
     ended: threading.Event
-    beginning: set[int]
 
     def follow(self, order: Order) -> None:
         """Serve the channel in place of a port."""
@@ -73,7 +71,7 @@ class HandedServer(GuardedServer):
         self.socket.close()
         self.socket = order.channel
         self.server_address = order.address
-        self.order, self.ended, self.beginning = order, threading.Event(), set()
+        self.order, self.ended = order, threading.Event()
         self.bind(evt.EVT_REQUESTED, lambda _event: self.count())
 
     def server_bind(self) -> None:
@@ -92,50 +90,29 @@ class HandedServer(GuardedServer):
             self.ended.set()
             raise OSError("the listener has ended")
         connection = socket.socket(fileno=descriptors[0])
-        self.beginning.add(descriptors[0])
-        self.count()
         self.order.tally.take(self.order.place)
         try:
             return connection, connection.getpeername()
         except OSError:
-            self.beginning.discard(descriptors[0])
             connection.close()
             raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Behind it there is an association, or nothing."""
-        descriptor = request.fileno()
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.beginning.discard(descriptor)
-
-    def shutdown_request(self, request: Any) -> None:
-        """A connection that is not taken after all."""
-        self.beginning.discard(request.fileno())
-        super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Several times a second."""
         super().service_actions()
+        self.order.tally.beat(self.order.place)
         self.count()
 
     def count(self) -> None:
-        """Let the others know of this process's associations.
+        """Let the others know of this process's associations."""
+        tally, place = self.order.tally, self.order.place
+        tally.set_live(place, len(self.active_associations))
+        tally.set_addresses(place, self.addresses())
 
-        Several connections may come before the first of them is one: each counts, and once.
-        """
-        beginning = set(self.beginning)
-        active = self.active_associations
-        begun = {_descriptor(one) for one in active}
-        self.order.tally.set_live(self.order.place, len(active) + len(beginning - begun))
-
-
-def _descriptor(association: Association) -> int:
-    """Of its connection; -1 where that is closed."""
-    connection = association.dul.socket
-    plain = None if connection is None else connection.socket
-    return -1 if plain is None else plain.fileno()
+    def associations_from(self, address: str) -> int:
+        """Those of the other processes count, too."""
+        elsewhere = self.order.tally.elsewhere_from(self.order.place, address)
+        return super().associations_from(address) + elsewhere
 
 
 def run(order: Order) -> None:
@@ -147,7 +124,11 @@ def run(order: Order) -> None:
     settings = order.settings
     database = Database(settings.database_url, settings.database.busy_seconds)
     listener = Listener(
-        settings.listener, Receiver(settings, database), [commitment(database)], SharingAE
+        settings.listener,
+        Receiver(settings, database),
+        [commitment(database)],
+        SharingAE,
+        order.sparing,
     )
     server = listener.open(HandedServer)
     assert isinstance(server, HandedServer)

@@ -21,6 +21,8 @@ from service.listener.process import Order, run
 from service.listener.receiver import Receiver
 from service.listener.server import Listener
 from service.listener.tally import Tally
+from service.logs import Sparing
+from service.pulse import Pulse
 from service.settings import ListenerSettings, Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -29,6 +31,10 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 AGAIN_SECONDS = 1.0
 """A process that ended is started anew, but not more often than so."""
+SILENT_SECONDS = 10.0
+"""Without a sign of life for so long a process gets no connections, and is trouble."""
+HANG_SECONDS = 30.0
+"""After so long it is killed, and started anew."""
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -37,7 +43,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 class _Member:
     """A receiving process. channel: connections go through it. handed: how many did.
 
-    lost: it ended, and that is told.
+    lost: it ended, and that is told. silence: seconds without a sign of life.
     """
 
     process: Any
@@ -45,6 +51,7 @@ class _Member:
     began: float
     handed: int = 0
     lost: bool = False
+    silence: float = 0.0
 
 
 class Processes:
@@ -52,7 +59,10 @@ class Processes:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tally = Tally(settings.listener.processes)
+        own = settings.listener
+        self._tally = Tally(own.processes, own.max_associations)
+        self._pulse: Pulse[int] = Pulse()
+        self.sparing = Sparing()
         self._members: dict[int, _Member] = {}
         self._address: Any = None
         self._last = 0
@@ -82,6 +92,7 @@ class Processes:
             channel=theirs,
             tally=self._tally,
             place=place,
+            sparing=self.sparing,
             address=self._address,
             parent=os.getpid(),
             log_level=logging.getLogger("service").level,
@@ -92,13 +103,14 @@ class Processes:
         self._members[place] = _Member(process, ours, time.monotonic())
 
     def connections(self) -> int:
-        """How many there are, all processes together."""
-        return sum(self._load(place) for place in self._members)
+        """How many associations there are, and connections not yet taken, all together."""
+        return sum(self._load(place)[1] for place in self._members)
 
-    def _load(self, place: int) -> int:
-        """Associations, and connections that are not yet taken."""
+    def _load(self, place: int) -> tuple[bool, int]:
+        """Whether it is silent; its associations, and connections that are not yet taken."""
         on_their_way = self._members[place].handed - self._tally.taken(place)
-        return self._tally.live(place) + on_their_way
+        silent = self._members[place].silence > SILENT_SECONDS
+        return silent, self._tally.live(place) + on_their_way
 
     def hand(self, connection: socket.socket) -> bool:
         """Hand a connection over. False where nobody takes it. It stays open here."""
@@ -118,9 +130,14 @@ class Processes:
         return False
 
     def look_after(self) -> None:
-        """Start anew what ended. Its associations ended with it; nothing of them was promised."""
+        """Start anew what ended or hangs. Its associations end with it, unanswered."""
+        silence = self._pulse.look(
+            {place: (one.began, self._tally.beats(place)) for place, one in self._members.items()}
+        )
         for place, member in list(self._members.items()):
+            member.silence = silence[place]
             if member.process.is_alive():
+                self._end_if_it_hangs(place, member)
                 continue
             if not member.lost:
                 member.lost = True
@@ -136,6 +153,17 @@ class Processes:
                 member.process.close()
                 self._begin(place)
 
+    def _end_if_it_hangs(self, place: int, member: _Member) -> None:
+        limit = HANG_SECONDS if self._tally.ready(place) else START_SECONDS
+        if member.silence > limit:
+            LOGGER.error(
+                "receiving process %d gives no sign of life for %.0f s; it is killed",
+                place,
+                member.silence,
+            )
+            member.process.kill()
+            member.process.join(1.0)
+
     def pids(self) -> list[int]:
         """Process IDs, by place."""
         return [self._members[place].process.pid for place in sorted(self._members)]
@@ -147,7 +175,10 @@ class Processes:
     def trouble(self) -> str | None:
         """What is wrong, in words for a person."""
         lacking = sum(not self._tally.ready(place) for place in self._members)
-        return f"{lacking} of the receiving processes are not running" if lacking else None
+        if lacking:
+            return f"{lacking} of the receiving processes are not running"
+        silent = sum(member.silence > SILENT_SECONDS for member in list(self._members.values()))
+        return f"{silent} of the receiving processes give no sign of life" if silent else None
 
     def stop(self) -> None:
         """Stop them; an instance in hand is finished or unanswered."""
@@ -169,7 +200,7 @@ class SharedListener(Listener):
     def __init__(
         self, processes: Processes, settings: ListenerSettings, receiver: Receiver
     ) -> None:
-        super().__init__(settings, receiver)
+        super().__init__(settings, receiver, sparing=processes.sparing)
         self._processes = processes
 
     def start(self) -> None:
@@ -213,9 +244,6 @@ class HandingServer(GuardedServer):
             raise ConfigurationError(
                 "LISTENER", f"cannot listen on {host}:{port}: {error.strerror}"
             ) from error
-
-    def connections(self) -> int:
-        return self.processes.connections()
 
     def process_request(self, request: Any, _client_address: Any) -> None:
         """Closed here, and open where it went."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from service.database import Database, receiving
+from service.database import Database, faults, receiving
 from service.database.receiving import Arrival, Origin, Standing
 from service.database.together import Together
 from service.listener.dataset import Contents, inspect
@@ -55,10 +55,7 @@ class Receiver:
             self.spool.keep(path, origin, contents, data)
             return self._journal(origin, contents, path, data)
         except SQLAlchemyError as error:
-            LOGGER.error("the database does not take an instance: %s", type(error).__name__)
-            raise NotStored(
-                Status.OUT_OF_RESOURCES, "the database does not answer; send it again"
-            ) from error
+            raise NotStored(Status.OUT_OF_RESOURCES, faults.in_words(error)) from error
 
     def _check_room(self, size: int) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,10 +35,11 @@ from service.database.receiving import Origin
 from service.listener.admission import Admission
 from service.listener.bounded import BoundedSocket
 from service.listener.direct import Request
-from service.listener.guard import GuardedServer, Limits
+from service.listener.guard import REQUEST_SECONDS, GuardedServer, Limits
 from service.listener.receiver import MEGABYTE, Receiver
 from service.listener.statuses import NotStored, Status
 from service.listener.tls import server_context
+from service.logs import Sparing
 from service.settings import ListenerSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -60,8 +62,13 @@ TRANSFER_SYNTAXES = (
 )
 """All are stored as they come; whether their pixels can be read is the application's to say."""
 
-_REJECTED = (1, 1)
-"""Permanently, by the service user: with 3, the calling title is not known; 7, the called one."""
+_CALLING, _CALLED, _LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)
+"""Result, source and diagnostic of an A-ASSOCIATE-RJ (PS3.8, table 9-21): permanently, a title is
+not known; for now, too many associations."""
+
+
+SILENT_SECONDS = 10.0
+"""The listener's loop turns ten times a second; a pause longer than this is trouble."""
 
 
 def quiet_libraries() -> None:
@@ -93,12 +100,14 @@ class Listener:
         receiver: Receiver,
         extensions: Sequence[Extension] = (),
         entity_class: type[AE] = AE,
+        sparing: Sparing | None = None,
     ) -> None:
         self._settings = settings
         self._receiver = receiver
         self._extensions = extensions
         self._entity_class = entity_class
         self._admission = Admission(settings.allow)
+        self._sparing = sparing or Sparing()
         self._server: GuardedServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -119,6 +128,8 @@ class Listener:
                 (settings.host, settings.port),
                 evt_handlers=[
                     (evt.EVT_REQUESTED, self._requested),
+                    (evt.EVT_REJECTED, self._full),
+                    (evt.EVT_DIMSE_RECV, _message_over),
                     (evt.EVT_C_STORE, self._store),
                     *((one.event, one.handler) for one in self._extensions),
                 ],
@@ -133,10 +144,12 @@ class Listener:
             admission=self._admission,
             tls=tls,
             idle_seconds=settings.idle_seconds,
-            max_connections=2 * settings.max_associations,
+            max_waiting=settings.max_associations,
+            max_per_address=settings.max_per_address,
             max_pdu=settings.max_pdu,
             max_message=settings.max_instance_mb * MEGABYTE,
             store=self._take,
+            sparing=self._sparing,
         )
         server.guard(limits)
         entity._servers.append(server)
@@ -164,8 +177,11 @@ class Listener:
             self._server = None
 
     def trouble(self) -> str | None:
-        if self._thread is None or not self._thread.is_alive():
+        server = self._server
+        if server is None or self._thread is None or not self._thread.is_alive():
             return "the listener is not running"
+        if time.monotonic() - server.served_at > SILENT_SECONDS:
+            return "the listener gives no sign of life"
         try:
             self._receiver.spool.check_room(0)
         except (NotStored, OSError):
@@ -175,18 +191,33 @@ class Listener:
     def _requested(self, event: Any) -> None:
         """An association is asked for."""
         association = event.assoc
-        primitive = association.requestor.primitive
-        calling, called = primitive.calling_ae_title.strip(), primitive.called_ae_title.strip()
+        calling, called = _titles(association)
+        server = self._server
         if not self._admission.admits(calling, association.requestor.address):
-            self._reject(association, 3, "a calling AE title")
+            self._reject(association, _CALLING, "the calling AE title is not accepted")
         elif self._settings.check_called and called != self._settings.ae_title.strip():
-            self._reject(association, 7, "a called AE title")
+            self._reject(association, _CALLED, "the called AE title is not accepted")
+        elif server is None or not server.admit(association):
+            most = self._settings.max_per_address
+            self._reject(association, _LIMIT, f"its address has {most} associations already")
 
-    def _reject(self, association: Any, diagnostic: int, what: str) -> None:
-        LOGGER.warning("an association is rejected: %s is not accepted", what)
-        association.acse.send_reject(*_REJECTED, diagnostic)
+    def _reject(self, association: Any, answer: tuple[int, int, int], reason: str) -> None:
+        self._warn_of_rejection(association, reason)
+        association.acse.send_reject(*answer)
         association.is_rejected = True
         association.kill()
+
+    def _full(self, event: Any) -> None:
+        """pynetdicom rejected an association: there are too many."""
+        most = self._settings.max_associations
+        self._warn_of_rejection(event.assoc, f"there are {most} associations already")
+
+    def _warn_of_rejection(self, association: Any, reason: str) -> None:
+        """Titles are escaped: a peer may put anything into them."""
+        address = association.requestor.address
+        calling, called = _titles(association)
+        message = "an association of %a at %s, calling %a, is rejected: %s"
+        self._sparing.warn(LOGGER, address, message, calling, address, called, reason)
 
     def _store(self, event: Any) -> int | Dataset:
         """C-STORE where it did not come in the usual pieces."""
@@ -204,14 +235,9 @@ class Listener:
         """Answered when the instance is safe."""
         connection = association.dul.socket
         if isinstance(connection, BoundedSocket):
-            connection.held = 0  # the message is taken over
+            connection.message_over()
         requestor = association.requestor
-        assert requestor.primitive is not None
-        origin = Origin(
-            str(requestor.primitive.calling_ae_title).strip(),
-            str(requestor.primitive.called_ae_title).strip(),
-            requestor.address,
-        )
+        origin = Origin(*_titles(association), requestor.address)
         try:
             self._receiver.receive(
                 origin,
@@ -221,12 +247,35 @@ class Listener:
                 request.sop_instance_uid,
             )
         except NotStored as refusal:
-            LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
+            self._warn_of_instance(origin, refusal.status, str(refusal))
             return refusal
         except Exception as error:
-            LOGGER.error("an instance is not stored: %s", type(error).__name__)
+            self._warn_of_instance(
+                origin, Status.CANNOT_UNDERSTAND, f"a fault of the node ({type(error).__name__})"
+            )
             return NotStored(Status.CANNOT_UNDERSTAND, "a fault of the node")
         return None
+
+    def _warn_of_instance(self, origin: Origin, status: Status, reason: str) -> None:
+        message = "an instance of %a at %s is not stored (%04X): %s"
+        about = f"{origin.address} {status}"
+        self._sparing.warn(
+            LOGGER, about, message, origin.calling_ae, origin.address, status, reason
+        )
+
+
+def _titles(association: Association) -> tuple[str, str]:
+    """Calling and called, of an association that was asked for."""
+    primitive = association.requestor.primitive
+    assert primitive is not None
+    return str(primitive.calling_ae_title).strip(), str(primitive.called_ae_title).strip()
+
+
+def _message_over(event: Any) -> None:
+    """A message came to its end."""
+    connection = event.assoc.dul.socket
+    if isinstance(connection, BoundedSocket):
+        connection.message_over()
 
 
 def _answer(refusal: NotStored) -> Dataset:
@@ -241,7 +290,7 @@ def _entity(settings: ListenerSettings, entity_class: type[AE]) -> AE:
     entity.maximum_pdu_size = settings.max_pdu
     entity.maximum_associations = settings.max_associations
     entity.network_timeout = settings.idle_seconds
-    entity.acse_timeout = min(30.0, settings.idle_seconds)
+    entity.acse_timeout = min(REQUEST_SECONDS, settings.idle_seconds)
     entity.dimse_timeout = settings.idle_seconds
     entity.add_supported_context(Verification)
     for storage_class in STORAGE_CLASSES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +18,6 @@ from service.database.receiving import Origin
 from service.files import TEMPORARY, free_bytes, make_folder, write_safely
 from service.listener.dataset import Contents
 from service.listener.statuses import NotStored, Status
-
-LOGGER = logging.getLogger(__name__)
 
 INCOMING = "incoming"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -60,8 +57,9 @@ class Spool:
                 make_folder(target.parent)
                 write_safely(target, _preface(origin, contents), data)
         except OSError as error:
-            LOGGER.error("an instance cannot be written: %s", errno.errorcode.get(error.errno or 0))
-            reason = "the disk is full" if error.errno in _NO_ROOM else "the disk does not take it"
+            kind = errno.errorcode.get(error.errno or 0)
+            full = error.errno in _NO_ROOM
+            reason = "the disk is full" if full else f"the disk does not take it ({kind})"
             raise NotStored(Status.OUT_OF_RESOURCES, reason) from error
 
     def relative(self, path: Path) -> str:

@@ -40,8 +40,7 @@ def visitor(request: Request, *, extend: bool = True) -> SignedIn | None:
     token = request.cookies.get(cookie_name(context), "")
     if not token:
         return None
-    with context.database.write() as session:
-        return find_session(session, token, context.settings.web, extend=extend)
+    return find_session(context.database, token, context.settings.web, extend=extend)
 
 
 def signed_in(request: Request) -> SignedIn:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from service import metrics
+from service.database import faults
 from service.parts import Context
 from service.web import actions, pages, sign_in
 from service.web.access import context_of, page, visitor
@@ -83,8 +84,10 @@ def _not_understood(request: Request, _: Exception) -> Response:
 
 
 def _no_database(_: Request, error: Exception) -> Response:
-    LOGGER.error("web: the database does not answer (%s)", type(error).__name__)
-    return page("error", None, status=503, words="The database does not answer. Try again soon.")
+    assert isinstance(error, SQLAlchemyError)
+    LOGGER.error("web: %s (%s)", faults.in_words(error), type(error).__name__)
+    fault = str(faults.kind_of(error)).capitalize()
+    return page("error", None, status=503, words=f"{fault}. The log says more.")
 
 
 def _fault(_: Request, __: Exception) -> Response:

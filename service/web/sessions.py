@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from service.database import Database
 from service.database.models import User, WebSession, now
 from service.web.settings import WebSettings
 from service.web.users import Role
@@ -49,9 +50,42 @@ def open_session(session: Session, user: User, settings: WebSettings) -> str:
 
 
 def find_session(
-    session: Session, token: str, settings: WebSettings, *, extend: bool = True
+    database: Database, token: str, settings: WebSettings, *, extend: bool = True
 ) -> SignedIn | None:
-    """Who has this token. extend: the sign-in goes on for another while of rest."""
+    """Who has this token. extend: the sign-in goes on for another while of rest.
+
+    Only reads, unless a sign-in that is there has to be changed: whatever somebody sends as a
+    cookie keeps no sender from storing.
+    """
+    with database.read() as session:
+        found = _look_up(session, token, settings)
+    if found is None or not (found.ended or (extend and found.due)):
+        return None if found is None else found.who
+    with database.write() as session:
+        found = _look_up(session, token, settings)
+        if found is None:
+            return None
+        if found.ended:
+            session.delete(found.row)
+            return None
+        found.row.expires_at = now() + timedelta(minutes=settings.idle_minutes)
+        return found.who
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A sign-in. who: None where it has ended. due: it is time to extend it."""
+
+    row: WebSession
+    who: SignedIn | None
+    due: bool
+
+    @property
+    def ended(self) -> bool:
+        return self.who is None
+
+
+def _look_up(session: Session, token: str, settings: WebSettings) -> _Found | None:
     row = session.get(WebSession, digest(token))
     if row is None:
         return None
@@ -59,12 +93,10 @@ def find_session(
     longest = timedelta(hours=settings.session_hours)
     ended = row.expires_at < now() or now() - row.created_at > longest
     if user is None or user.disabled or ended:
-        session.delete(row)
-        return None
-    later = now() + timedelta(minutes=settings.idle_minutes)
-    if extend and later - row.expires_at > timedelta(minutes=settings.idle_minutes) / 10:
-        row.expires_at = later
-    return SignedIn(user.name, Role(user.role), row.csrf)
+        return _Found(row, None, due=False)
+    idle = timedelta(minutes=settings.idle_minutes)
+    due = now() + idle - row.expires_at > idle / 10
+    return _Found(row, SignedIn(user.name, Role(user.role), row.csrf), due)
 
 
 def close_session(session: Session, token: str) -> None:

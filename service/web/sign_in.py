@@ -13,6 +13,7 @@ from service.database.models import User
 from service.parts import Context
 from service.web import users
 from service.web.access import address_of, context_of, cookie_name, genuine, page, person, visitor
+from service.web.passwords import right
 from service.web.protection import Throttle
 from service.web.sessions import SignedIn, close_session, open_session
 
@@ -84,8 +85,11 @@ def take_form(
 
 
 def _check(context: Context, name: str, password: str, address: str) -> User | None:
+    with context.database.read() as session:
+        kept = users.hash_of(session, name)
+    proven = kept if right(password, kept) else None
     with context.database.write() as session:
-        found = users.check(session, name, password)
+        found = users.check(session, name, proven)
         # What is typed into the field of the name may be a password.
         known = name if users.find(session, name) is not None else "(unknown)"
         action = Action.SIGN_IN_FAILED if found is None else Action.SIGN_IN

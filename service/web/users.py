@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.audit import Action, Person, record
 from service.database.models import User, WebSession, now
-from service.web.passwords import hash_password, right
+from service.web.passwords import hash_password
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -29,7 +29,9 @@ class Role(StrEnum):
 
 
 def find(session: Session, name: str) -> User | None:
-    """A user by name."""
+    """A user by name; a name that no user can have (with a NUL, say) never reaches the database."""
+    if not NAME.fullmatch(name):
+        return None
     return session.scalar(select(User).where(User.name == name))
 
 
@@ -81,19 +83,24 @@ def end_sessions(session: Session, user: User) -> None:
     session.execute(delete(WebSession).where(WebSession.user_id == user.id))
 
 
-def check(session: Session, name: str, password: str) -> User | None:
-    """The user, if name and password are right and the user is neither disabled nor locked out.
+def hash_of(session: Session, name: str) -> str | None:
+    """What the user's password is compared with; None for no user, or one who is disabled."""
+    user = find(session, name)
+    return None if user is None or user.disabled else user.password_hash
 
-    Counts: wrong passwords in a row lock a user out for a growing time.
+
+def check(session: Session, name: str, proven: str | None) -> User | None:
+    """The user, if the password is right and the user is neither disabled nor locked out.
+
+    proven: the hash that the password was found to fit, None where it did not: comparing takes too
+    long for a transaction. Counts: wrong passwords in a row lock a user out for a growing time.
     """
-    user = find(session, name) if NAME.fullmatch(name) else None
-    known = user is not None and not user.disabled
-    correct = right(password, user.password_hash if user is not None and known else None)
-    if user is None or not known:
+    user = find(session, name)
+    if user is None or user.disabled:
         return None
     if user.locked_until is not None and now() < user.locked_until <= now() + LONGEST_LOCK:
         return None
-    if not correct:
+    if proven is None or proven != user.password_hash:
         user.failures += 1
         beyond = user.failures - FREE_FAILURES
         if beyond >= 0:

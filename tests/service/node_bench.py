@@ -268,6 +268,7 @@ class HereEngine:
         self.pending_signs: list[Sign] = []
         self.away = False
         self.opened = 0
+        self.given_up: list[HereTicket] = []
 
     def open(self) -> None:
         if self.away:
@@ -279,6 +280,12 @@ class HereEngine:
 
     def slots(self) -> int:
         return self.room
+
+    def trouble(self) -> str | None:
+        return None
+
+    def give_up(self, ticket: HereTicket) -> None:
+        self.given_up.append(ticket)
 
     def submit(self, order: Order) -> HereTicket:
         ticket = HereTicket()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -18,12 +21,12 @@ TELL = "import os, sys, time; time.sleep(2); p = os.path.join(sys.argv[1], 'devi
 TELL += "open(p, 'w').write(os.environ.get('CUDA_VISIBLE_DEVICES', 'none'))"
 
 
-def order(folder: Path, job_id: int) -> Order:
+def order(folder: Path, job_id: int, program: str = TELL) -> Order:
     return Order(
         job_id=job_id,
         token="token",
         workspace=str(folder / str(job_id)),
-        command=(sys.executable, "-c", TELL, "{output}"),
+        command=(sys.executable, "-c", program, "{output}"),
         environment={},
         time_limit_seconds=60,
         memory_bytes=None,
@@ -50,6 +53,49 @@ def test_each_worker_has_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
         assert engine.slots() == 2
     finally:
         engine.close()
+
+
+def test_a_worker_that_hangs_is_told_and_replaced() -> None:
+    """Stopped, not ended: no sign of life comes, and its process stays."""
+    timing = {"workers": 1, "heartbeat_seconds": 1, "lease_seconds": 12}
+    engine = Engine(ExecutionSettings.model_validate(timing))
+    try:
+        engine.open()
+        wait_for(lambda: engine.slots() == 1, 60, "the worker")
+        assert engine.trouble() is None
+        first = worker_pid(engine)
+        os.kill(first, signal.SIGSTOP)
+        wait_for(lambda: engine.slots() == 0, 30, "its silence")
+        assert engine.trouble() == "workers that give no sign of life: 1"
+        wait_for(lambda: engine.slots() == 1, 60, "the next one")
+        assert engine.trouble() is None
+        assert worker_pid(engine) != first
+        assert not psutil.pid_exists(first)
+    finally:
+        engine.close()
+
+
+def test_a_worker_that_hangs_in_a_run_is_replaced(tmp_path: Path) -> None:
+    """Its process gives signs of life, its run does not end: the next run needs the place."""
+    engine = Engine(ExecutionSettings())
+    try:
+        engine.open()
+        wait_for(lambda: engine.slots() == 1, 60, "the worker")
+        first = worker_pid(engine)
+        ticket = engine.submit(order(tmp_path, 1, "import time; time.sleep(600)"))
+        wait_for((tmp_path / "1").exists, 30, "the run")
+        engine.give_up(ticket)
+        wait_for(lambda: worker_pid(engine) not in (None, first), 60, "the next one")
+        ticket.release()
+        wait_for(lambda: engine.slots() == 1, 60, "its place")
+    finally:
+        engine.close()
+
+
+def worker_pid(engine: Engine) -> int:
+    assert engine._cluster is not None
+    ((_, nanny),) = engine._cluster.workers.items()
+    return nanny.pid
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,7 @@ def test_a_lost_worker_is_replaced_and_a_late_result_does_not_count(shop: Shop) 
     shop.executor.tick()
     assert len(shop.engine.submitted) == 2
     assert shop.bench.reasons()[-2] == "the worker gave no sign of life; it is tried again"
+    assert shop.engine.given_up == [first]
     assert (Path(first_order.workspace) / STOP).exists()
     shop.engine.run_last()
     shop.executor.tick()

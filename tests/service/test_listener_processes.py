@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -28,7 +27,6 @@ from oarflow.errors import ConfigurationError
 from service.database import Database
 from service.database.models import Instance
 from service.listener import processes as processes_module
-from service.listener.process import HandedServer
 from service.listener.processes import Processes, SharedListener
 from service.listener.tally import Tally
 from service.requesting import associate
@@ -73,26 +71,6 @@ def call(listener: SharedListener) -> Association:
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
     return associate(entity, "127.0.0.1", listener.port, ae_title="OARFLOW")
-
-
-def test_a_connection_counts_before_it_is_an_association_and_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Several may come before the first of them is one."""
-    active: list[Any] = []
-    monkeypatch.setattr(HandedServer, "active_associations", property(lambda _: active))
-    server, tally = HandedServer.__new__(HandedServer), Tally(1)
-    server.order = SimpleNamespace(tally=tally, place=0)  # type: ignore[assignment]
-    with socket.socket() as one, socket.socket() as other:
-        server.beginning = {one.fileno(), other.fileno()}
-        server.count()
-        assert tally.live(0) == 2
-        active.append(SimpleNamespace(dul=SimpleNamespace(socket=SimpleNamespace(socket=one))))
-        server.count()
-        assert tally.live(0) == 2
-        server.beginning.discard(one.fileno())
-        server.count()
-        assert tally.live(0) == 2
 
 
 def test_nobody_is_let_in_before_somebody_receives(
@@ -168,17 +146,26 @@ def test_the_limit_on_associations_is_of_all_together(start: Start) -> None:
     second.release()
 
 
-def test_connections_beyond_twice_the_limit_are_closed_unread(start: Start) -> None:
-    _, listener, processes = start(max_associations=1)
-    silent = [socket.create_connection(("127.0.0.1", listener.port), 5) for _ in range(2)]
-    wait_for(lambda: processes.connections() == 2, 20, "both")
-    with socket.create_connection(("127.0.0.1", listener.port), 5) as peer:
-        peer.settimeout(10)
-        assert peer.recv(1) == b""
-    wait_for(lambda: sum(processes.taken()) >= 2, 20, "both handed over")
-    assert sum(processes.taken()) == 2
-    for one in silent:
-        one.close()
+def test_a_hanging_process_is_told_and_replaced(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stopped, not ended: senders go to the other one meanwhile."""
+    monkeypatch.setattr(processes_module, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(processes_module, "HANG_SECONDS", 8.0)
+    _, listener, processes = start()
+    before = processes.pids()
+    os.kill(before[0], signal.SIGSTOP)
+    trouble = "1 of the receiving processes give no sign of life"
+    wait_for(lambda: listener.trouble() == trouble, 20, "the trouble")
+    for _ in range(3):
+        association = call(listener)
+        assert association.is_established
+        association.release()
+    wait_for(lambda: processes.pids()[0] != before[0], 30, "another process")
+    wait_for(lambda: listener.trouble() is None, 60, "its start")
+    assert processes.pids()[1] == before[1]
+    assert gone(before[0])
+    assert "gives no sign of life" in caplog.text
 
 
 def test_an_address_that_is_not_on_the_list_reaches_no_process(start: Start) -> None:
@@ -227,8 +214,11 @@ def test_a_process_that_hangs_is_killed_at_the_end(
     _, listener, processes = start()
     pids = processes.pids()
     os.kill(pids[0], signal.SIGSTOP)
-    with socket.create_connection(("127.0.0.1", listener.port), 5):
-        wait_for(lambda: processes.connections() == 1, 20, "a connection")
+    # One goes to either; the one that hangs never takes its own.
+    peers = [socket.create_connection(("127.0.0.1", listener.port), 5) for _ in range(2)]
+    wait_for(lambda: processes.connections() == 1, 20, "a connection")
+    for peer in peers:
+        peer.close()
     listener.stop()
     assert all(gone(pid) for pid in pids)
 
@@ -278,7 +268,7 @@ def test_tls_goes_through_the_processes(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_tally_counts_by_place() -> None:
-    tally = Tally(3)
+    tally = Tally(3, 2)
     tally.begin(1)
     tally.take(1)
     tally.take(1)
@@ -287,7 +277,14 @@ def test_a_tally_counts_by_place() -> None:
     assert [tally.ready(place) for place in range(3)] == [False, True, False]
     assert [tally.elsewhere(place) for place in range(3)] == [7, 5, 2]
     assert (tally.taken(1), tally.live(1)) == (2, 2)
+    tally.set_addresses(1, ["10.0.0.1", "10.0.0.2", "10.0.0.1"])  # there is room for two
+    tally.set_addresses(2, ["10.0.0.1"])
+    assert [tally.elsewhere_from(place, "10.0.0.1") for place in range(3)] == [2, 1, 1]
+    assert tally.elsewhere_from(0, "10.0.0.3") == 0
+    tally.beat(1)
+    assert [tally.beats(place) for place in range(3)] == [0, 1, 0]
     tally.clear(1)
+    assert tally.elsewhere_from(0, "10.0.0.1") == 1
     assert (tally.ready(1), tally.taken(1), tally.elsewhere(0)) == (False, 0, 5)
 
 

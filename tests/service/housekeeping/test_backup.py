@@ -19,6 +19,7 @@ from service.database.models import Base, Job, WebSession
 from service.parts import Context
 from service.states import State
 from service.web import users
+from service.web.passwords import right
 from tests.service.delivery import bench
 
 
@@ -199,7 +200,9 @@ def test_a_database_that_is_none_is_said_in_words(
     file = tmp_path / "node.yaml"
     file.write_text(yaml.safe_dump({"storage": {"folder": str(tmp_path / "store")}}))
     assert run(file, *words) == 2
-    assert "DATABASE: the database does not answer" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "DATABASE: the database is damaged (SQLITE_NOTADB)" in said
+    assert "restore ARCHIVE" in said
 
 
 def test_users_from_the_command_line(
@@ -209,7 +212,7 @@ def test_users_from_the_command_line(
     monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
     assert run(file, "user", "put", "jane", "--role", "operator") == 0
     with context.database.write() as session:
-        assert users.check(session, "jane", "correct horse battery") is not None
+        assert right("correct horse battery", users.hash_of(session, "jane"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert run(file, "user", "put", "joe") == 2
     assert "12 to 256 characters" in capsys.readouterr().err
@@ -218,6 +221,6 @@ def test_users_from_the_command_line(
     run(file, "user", "list")
     assert "jane" in capsys.readouterr().out
     with context.database.write() as session:
-        assert users.check(session, "jane", "correct horse battery") is None
+        assert users.hash_of(session, "jane") is None
     assert run(file, "audit") == 0
     assert '"action": "user"' in capsys.readouterr().out

@@ -14,7 +14,8 @@ from service.audit import Person, first_broken
 from service.database.models import User, WebSession, now
 from service.settings import Settings
 from service.states import State
-from service.web import users
+from service.web import sign_in, users
+from service.web.passwords import right
 from service.web.protection import Throttle
 from service.web.sessions import digest
 from tests.service.delivery import bench
@@ -97,6 +98,37 @@ def test_a_sign_in_ends(tmp_path: Path) -> None:
         (row,) = session.query(WebSession)
         row.expires_at = now() - timedelta(seconds=1)
     assert visitor.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "x" * 3000, "known", "ended"])
+def test_a_cookie_is_looked_up_while_somebody_else_writes(tmp_path: Path, cookie: str) -> None:
+    """A write transaction is open all the while: whoever only reads does not wait for it."""
+    context = ward.make_ward(tmp_path, database={"busy_seconds": 0.1})
+    visitor = ward.signed_in(context)
+    if cookie not in ("known", "ended"):
+        visitor.http.cookies.set("oarflow", cookie)
+    with context.database.write() as session:
+        if cookie == "ended":
+            session.query(WebSession).delete()
+    with context.database.write():
+        answer = visitor.get("/live?keys=x")
+    assert answer.status_code == (200 if cookie == "known" else 401)
+
+
+def test_a_password_is_compared_before_a_transaction_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is slow on purpose: senders would have to wait meanwhile."""
+    context = ward.make_ward(tmp_path, database={"busy_seconds": 0.1})
+
+    def compared(password: str, kept: str | None) -> bool:
+        with context.database.write():  # nobody else writes now
+            return right(password, kept)
+
+    monkeypatch.setattr(sign_in, "right", compared)
+    assert ward.Visitor(context).sign_in(ward.OPERATOR).status_code == 303
+    assert ward.Visitor(context).sign_in(ward.OPERATOR, "wrong").status_code == 401
+    assert ward.Visitor(context).sign_in("nobody", "wrong").status_code == 401
 
 
 def test_a_page_that_refreshes_itself_keeps_no_sign_in_alive(tmp_path: Path) -> None:
