@@ -25,6 +25,8 @@ MAGIC_AT = 128
 _META_AT = MAGIC_AT + 4
 _META_START = b"\x02\x00\x00\x00"
 _PIXEL_DATA = 0x7FE00010
+_LAST_TAG = 0xFFFCFFFC
+"""Data Set Trailing Padding."""
 _FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
 _PIXEL_TAGS = (*_FLOAT_PIXEL_DATA, _PIXEL_DATA)
 _UNDEFINED = 0xFFFFFFFF
@@ -139,7 +141,7 @@ class _BehindPixels:
 
     def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
         if self.passed:
-            self.in_order = tag > _PIXEL_DATA
+            self.in_order = _PIXEL_DATA < tag <= _LAST_TAG
             return True
         self.passed = tag == _PIXEL_DATA
         return False
