@@ -9,12 +9,12 @@ import zlib
 from collections.abc import Callable
 from multiprocessing.sharedctypes import RawArray
 
+from oarflow.shown import shown
+
 SPARING_SECONDS = 60.0
 """Between two lines about the same."""
 
 _SLOTS = 4096
-
-from oarflow.shown import shown
 
 
 class _OneLine(logging.Formatter):

@@ -145,7 +145,7 @@ class Attempt:
             job = delivery.job
             words = f"{delivery.destination}: {kind} {outcome.reason}"
             session.add(Step(job=job, before=job.state, after=job.state, reason=words))
-            logger.warning("job %s to %s", job.key, words)
+            LOGGER.warning("job %s to %s", job.key, words)
 
     def _conclude(self, outcomes: list[Outcome], asked: bool, destination: Destination) -> None:
         failed = [outcome for outcome in outcomes if outcome.verdict is not Verdict.STORED]
