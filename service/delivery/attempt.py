@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +34,8 @@ from service.delivery.settings import Destination
 from service.delivery.stow import StowTransport
 from service.parts import Context
 from service.states import State
+
+LOGGER = logging.getLogger(__name__)
 
 REFUSALS = "refusals"
 """Folder below the storage folder with the objects that tell of refusals."""
@@ -142,10 +145,10 @@ class Attempt:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is None:
                 return
-            job = delivery.job
+            job, key = delivery.job, delivery.job.key
             words = f"{delivery.destination}: {kind} {outcome.reason}"
             session.add(Step(job=job, before=job.state, after=job.state, reason=words))
-            LOGGER.warning("job %s to %s", job.key, words)
+        LOGGER.warning("job %s to %s", key, words)
 
     def _conclude(self, outcomes: list[Outcome], asked: bool, destination: Destination) -> None:
         failed = [outcome for outcome in outcomes if outcome.verdict is not Verdict.STORED]
