@@ -79,7 +79,7 @@ test: lint ## set up; check style and types; run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 node-test: $(TEST_STAMP) ## the node with real peers and the faults that take minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m node tests/service $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m node tests/oarflow/node $(ARGS)
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh
@@ -93,14 +93,14 @@ fuzz: $(TEST_STAMP) ## generated masks through contours and back, for longer tha
 	OMP_NUM_THREADS=1 OARFLOW_FUZZ=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzz $(ARGS)
 
 evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/results (needs OARFLOW_DATA)
-	$(BIN)/python -m evaluation evaluate $(ARGS)
+	$(BIN)/python -m oarflow.evaluation evaluate $(ARGS)
 
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
-	$(BIN)/python -m evaluation benchmark $(ARGS)
-	$(BIN)/python -m evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
+	$(BIN)/python -m oarflow.evaluation benchmark $(ARGS)
+	$(BIN)/python -m oarflow.evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
-	$(BIN)/python -m evaluation.benchmark_receiving $(ARGS)
+	$(BIN)/python -m oarflow.evaluation.benchmark_receiving $(ARGS)
 
 lock: ## write requirements/lock.txt afresh, from a new environment
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
@@ -130,8 +130,8 @@ map-test: $(RUN_STAMP) ## build it from a bare Debian, without registry, and run
 sbom: $(RUN_STAMP) $(SBOM_STAMP) ## CycloneDX SBOM and licences of the image's Python packages, into out/
 	@mkdir -p out
 	.venvs/sbom/bin/cyclonedx-py environment --of JSON -o out/environment.cdx.json --pyproject pyproject.toml $(BIN)/python
-	$(BIN)/python -m app.map sbom out/environment.cdx.json > out/oarflow.cdx.json
-	$(BIN)/python -m app.map licences --source . > out/licences.txt
+	$(BIN)/python -m deploy.map_package sbom out/environment.cdx.json > out/oarflow.cdx.json
+	$(BIN)/python -m deploy.map_package licences --source . > out/licences.txt
 	@echo "out/oarflow.cdx.json and out/licences.txt"
 
 audit: ## known vulnerabilities of the pinned packages, asked of PyPI (ARGS=--index ... for a mirror)

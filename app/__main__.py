@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.arguments import parse
-from app.environment import configure_logging, prepare
-from app.signals import StopOnSignal
 from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.run.environment import configure_logging, prepare
+from oarflow.run.signals import StopOnSignal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,13 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _act(flags: argparse.Namespace, started: float) -> int:
     """Do what the flags say. What each way does not need is not imported."""
     if flags.explain_codes:
-        from app.table import print_codes  # noqa: PLC0415
+        from oarflow.run.table import print_codes  # noqa: PLC0415
 
         print_codes()
         return ExitStatus.WRITTEN
     if flags.print_config:
-        from app.paths import config_path  # noqa: PLC0415
-        from app.settings import load_settings  # noqa: PLC0415
+        from oarflow.run.paths import config_path  # noqa: PLC0415
+        from oarflow.run.settings import load_settings  # noqa: PLC0415
 
         settings = load_settings(config_path(flags.config, os.environ))
         sys.stdout.write(settings.as_yaml())
@@ -47,22 +47,22 @@ def _act(flags: argparse.Namespace, started: float) -> int:
     # Before anything imports numpy: its threads, too, must have the signals blocked.
     with StopOnSignal() as stop:
         if flags.self_test:
-            from app.self_test import run_self_test  # noqa: PLC0415
+            from oarflow.run.self_test import run_self_test  # noqa: PLC0415
 
             return run_self_test(flags.output, flags.models, flags.config, stop, started)
         return _contour(flags, stop, started)
 
 
 def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> int:
-    from app.paths import resolve  # noqa: PLC0415
-    from app.settings import load_settings  # noqa: PLC0415
+    from oarflow.run.paths import resolve  # noqa: PLC0415
+    from oarflow.run.settings import load_settings  # noqa: PLC0415
 
     paths = resolve(vars(flags), os.environ)
     settings = load_settings(paths.config)
     if settings.run_seconds is not None:
         stop.deadline = started + settings.run_seconds
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
-    from app.session import Session  # noqa: PLC0415
+    from oarflow.run.session import Session  # noqa: PLC0415
 
     session = Session(paths, settings, when, flags.progress, flags.quiet, started)
     return session.run(stop, flags.each_study)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pydicom import FileDataset
 from pydicom.uid import EnhancedCTImageStorage
 
-from datasets.as_dicom import write_ct
-from datasets.cases import Case
+from oarflow.datasets.as_dicom import write_ct
+from oarflow.datasets.cases import Case
 from oarflow.errors import REASONS, Code, Refusal
 from oarflow.intake import Lossy, SeriesRule, SeriesRules, read_volume
 from oarflow.localize import localize

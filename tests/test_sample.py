@@ -14,8 +14,8 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 
-from datasets.as_dicom import write_ct
-from datasets.cases import Case
+from oarflow.datasets.as_dicom import write_ct
+from oarflow.datasets.cases import Case
 from oarflow.intake import read_volume
 from oarflow.metrics import dice
 from oarflow.rtstruct.raster import rasterise_roi

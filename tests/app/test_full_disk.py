@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.session import _full_disk
 from oarflow.errors import ConfigurationError
+from oarflow.run.session import _full_disk
 
 
 def write(number: int) -> None:

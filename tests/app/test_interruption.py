@@ -106,7 +106,7 @@ def test_the_time_limit_ends_the_run(
 def test_a_pause_stops_nothing() -> None:
     """Paused for longer than the waiting thread waits, and continued, a run ends by itself."""
     code = """
-from app.signals import StopOnSignal
+from oarflow.run.signals import StopOnSignal
 with StopOnSignal():
     print("ready", flush=True)
     input()

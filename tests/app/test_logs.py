@@ -209,7 +209,7 @@ def chatter(*_):
 sys.exit(main())
 """
 WITHIN = "place.LocalizeOperator.work = chatter"
-OUTSIDE = "import app.session; app.session.Session.run = chatter"
+OUTSIDE = "import oarflow.run.session; oarflow.run.session.Session.run = chatter"
 
 
 @pytest.mark.parametrize("patch", [WITHIN, OUTSIDE], ids=["within", "outside"])

@@ -8,10 +8,10 @@ from typing import cast
 
 import pytest
 
-from app.session import _Case, _over_memory
-from app.settings import Settings
 from oarflow.errors import ExitStatus
 from oarflow.result import Result, Run
+from oarflow.run.session import _Case, _over_memory
+from oarflow.run.settings import Settings
 
 GIB = 2**30
 GPU = "cuda NVIDIA A GPU"
@@ -21,7 +21,7 @@ GPU = "cuda NVIDIA A GPU"
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stands in for a GPU of which a run took 20 GiB; the process itself took 2."""
     monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: 20 * GIB)
-    monkeypatch.setattr("app.session._peak_memory_mb", lambda: 2048.0)
+    monkeypatch.setattr("oarflow.run.session._peak_memory_mb", lambda: 2048.0)
 
 
 def run_part(device: str) -> Run:

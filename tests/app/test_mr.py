@@ -129,5 +129,5 @@ def test_another_patient_s_mr_is_left_alone_and_said(tmp_path: Path, models: Pat
 
 def test_nothing_of_an_mr_is_loaded_where_no_network_reads_one() -> None:
     """SimpleITK takes a second to import: only a registration may."""
-    code = "import sys, app.session; sys.exit('SimpleITK' in sys.modules)"
+    code = "import sys, oarflow.run.session; sys.exit('SimpleITK' in sys.modules)"
     assert app(program=("-c", code)).returncode == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.__main__ import main
-from tests.service.node_bench import settings_at
+from oarflow.node.__main__ import main
+from tests.oarflow.node.node_bench import settings_at
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "openkbp_validation"
@@ -20,8 +20,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "app --help": ("app", "--help"),
     "app --explain-codes": ("app", "--explain-codes"),
     "app --print-config": ("app", "--print-config"),
-    "app.codes": ("app.codes",),
-    "app.map lint": ("app.map", "lint", ".", "--all"),
+    "oarflow.run.codes": ("oarflow.run.codes",),
+    "deploy.map_package lint": ("deploy.map_package", "lint", ".", "--all"),
     "lint": ("oarflow.rtstruct", "lint", str(SAMPLE / "reference.dcm")),
     "datasets --help": ("datasets", "--help"),
     "evaluation --help": ("evaluation", "--help"),
@@ -96,14 +96,14 @@ def test_neither_output_nor_error_is_read(config: Path, flags: tuple[str, ...]) 
 
 
 def test_audit_into_head(config: Path) -> None:
-    command = f"set -o pipefail; {sys.executable} -m service -c {config} audit | head -n 1"
+    command = f"set -o pipefail; {sys.executable} -m oarflow.node -c {config} audit | head -n 1"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
     assert json.loads(run.stdout)["id"] == 1
 
 
 def test_a_closed_output_is_no_fault(config: Path) -> None:
-    command = f"{sys.executable} -m service -c {config} audit >&-"
+    command = f"{sys.executable} -m oarflow.node -c {config} audit >&-"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from app.environment import configure_logging
-from app.table import print_result, print_trouble
-from datasets.report import _text as datasets_text
+from oarflow.datasets.report import _text as datasets_text
+from oarflow.node import logs
+from oarflow.node.delivery.refusal import RefusedStudy, reason_page
 from oarflow.report.content import make_report
 from oarflow.report.page import render
 from oarflow.report.pdf import write_pdf
 from oarflow.result import FaultPart
+from oarflow.run.environment import configure_logging
+from oarflow.run.table import print_result, print_trouble
 from oarflow.shown import finalize, hidden, shown
-from service import logs
-from service.delivery.refusal import RefusedStudy, reason_page
 from tests.oarflow.report import cases
 
 OVERRIDE = "ID-\u202e321\u202c"

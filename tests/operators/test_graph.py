@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from app.application import Job, OARflow
-from app.progress import Silent
 from oarflow.errors import Code, Fault, Finding, Refusal
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.store import ModelStore
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
+from oarflow.run.progress import Silent
 from oarflow.structures import Segmentation, Status
 from oarflow.writing import WritePlan, Written
 from operators import sdk

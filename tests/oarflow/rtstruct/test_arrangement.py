@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from datasets.planes import Planes, in_words
+from oarflow.datasets.planes import Planes, in_words
 from oarflow.geometry import Grid
 from oarflow.rtstruct.arrangement import Relation, arrange, crosses_itself, enclosed
 from oarflow.rtstruct.lint import lint

@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from evaluation.rtstruct_roundtrip import round_trip, scans
+from oarflow.evaluation.rtstruct_roundtrip import round_trip, scans
 from tests.oarflow.rtstruct.cases import Shape, ball, make_case
 
 CENTRE = (0.27, -0.38, 0.13)
@@ -108,7 +108,7 @@ def centroid(points: np.ndarray) -> tuple[float, float]:
 
 
 def test_real_organs_survive_the_round_trip(shared_data: Path) -> None:
-    """Two scans of different observers; the rest by `python -m evaluation.rtstruct_roundtrip`."""
+    """Two scans of different observers; the rest by `python -m oarflow.evaluation.rtstruct_roundtrip`."""
     every = scans(shared_data / "tcia-oars")
     results = [result for scan in (every[0], every[-1]) for result in round_trip(scan)]
     assert len(results) > 30

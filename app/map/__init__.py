@@ -1,6 +1,0 @@
-"""OARflow as a MONAI Application Package: its manifests, and a linter for such packages.
-
-`python -m app.map lint --all TARGET` lists the requirements with their ids: R the package, H the
-host, E variables, F folders, A app.json, P pkg.json, B behaviour, X OARflow's own. Nothing here
-imports networks or the SDK.
-"""

@@ -1,5 +1,0 @@
-"""Data sets as the same cases, and cases as DICOM."""
-
-from datasets.opening import open_data_set as open
-
-__all__ = ["open"]

@@ -1,0 +1,287 @@
+"""What contours mean for dose: the same plan read inside predicted and inside clinical contours.
+
+After TWOSTEP ("Dosimetric evaluation", table 3): dose statistics of both, their difference, and a
+paired test of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.datasets.cases import Case, Image, Mask
+from oarflow.datasets.clinic import contents
+from oarflow.datasets.dose import dose_inside, openkbp_dose, plan_dose
+from oarflow.datasets.labels import doubts
+from oarflow.errors import Refusal
+from oarflow.evaluation.comparison import both_sides, said
+from oarflow.evaluation.contours import common_grid
+from oarflow.evaluation.scores import read_masks
+from oarflow.geometry import Grid
+from oarflow.intake.scan import scan
+from oarflow.metrics import dice
+from oarflow.organs import Catalogue
+from oarflow.rtstruct.errors import ReadError
+
+HOT_SHARE = 0.02
+"""Share of the volume whose least dose is D2%."""
+
+DVH_STEP_GY = 0.5
+DVH_GY = np.arange(0.0, 80.0 + DVH_STEP_GY, DVH_STEP_GY)
+"""Doses at which volume histograms are read."""
+
+
+@dataclass(frozen=True)
+class DoseStatistics:
+    """Dose inside the part of a contour that the dose grid covers, in Gy; nan where it covers none.
+
+    d2_gy: the least dose of the hottest 2 % of the volume. covered: share of the contour's volume
+    within the dose grid.
+    """
+
+    mean_gy: float
+    max_gy: float
+    d2_gy: float
+    covered: float
+
+
+STATISTICS: Mapping[str, str] = {"mean_gy": "Dmean", "max_gy": "Dmax", "d2_gy": "D2%"}
+"""Attributes as tables name them."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrganDose:
+    """One organ of one case. predicted, its histogram and dice: None and 0 where not contoured.
+
+    clinical_dvh, predicted_dvh: share of the covered volume with at least each dose of `DVH_GY`.
+    doubt: what speaks against the clinical contour, or "".
+    """
+
+    case: str
+    organ: str
+    clinical: DoseStatistics
+    predicted: DoseStatistics | None
+    dice: float
+    clinical_dvh: NDArray[np.float64]
+    predicted_dvh: NDArray[np.float64] | None
+    doubt: str = ""
+
+    @property
+    def covered(self) -> bool:
+        """Whether the dose grid covers every contour that was drawn wholly."""
+        sides = (self.clinical, self.predicted)
+        return all(side.covered == 1 for side in sides if side is not None)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both contours were drawn, and are wholly covered."""
+        return self.predicted is not None and self.covered
+
+    def difference(self, statistic: str) -> float:
+        """Predicted minus clinical, in Gy. nan where they are not comparable."""
+        if not self.comparable:
+            return math.nan
+        return float(getattr(self.predicted, statistic) - getattr(self.clinical, statistic))
+
+
+def statistics(dose_gy: NDArray[np.float64]) -> DoseStatistics:
+    """Of the dose (n,) in a contour's voxels, all of one size; nan where the dose does not reach.
+
+    Raises ValueError for no voxel.
+    """
+    if not len(dose_gy):
+        raise ValueError("a contour without voxels has no dose")
+    known = _known(dose_gy)
+    if not len(known):
+        return DoseStatistics(math.nan, math.nan, math.nan, 0.0)
+    hottest = max(1, math.ceil(HOT_SHARE * len(known) - 1e-9))
+    d2 = np.partition(known, len(known) - hottest)[len(known) - hottest]
+    covered = len(known) / len(dose_gy)
+    return DoseStatistics(float(known.mean()), float(known.max()), float(d2), covered)
+
+
+def histogram(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cumulative: share of the covered voxels of (n,) with at least each dose of `DVH_GY`.
+
+    All nan where no voxel is covered.
+    """
+    ascending = np.sort(_known(dose_gy))
+    if not len(ascending):
+        return np.full(len(DVH_GY), math.nan)
+    below = np.searchsorted(ascending, DVH_GY, side="left")
+    return np.asarray(1 - below / len(ascending))
+
+
+def _known(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
+    return dose_gy[~np.isnan(dose_gy)]
+
+
+def openkbp_doses(
+    cases: Mapping[str, Case],
+    doses: Path,
+    contours: Path,
+    organs: frozenset[str],
+    catalogue: Catalogue,
+    *,
+    ids: Sequence[str],
+) -> Iterator[OrganDose]:
+    """OpenKBP's patients of these ids. contours: folder of `<id>.dcm`; one without was refused.
+
+    organs: those that a network contours.
+    """
+    for case_id in ids:
+        case = cases[case_id]
+        dose = openkbp_dose(doses, case)
+        path = contours / f"{case_id}.dcm"
+        drawn = read_masks(path, case.grid) if path.is_file() else {}
+        doubted = doubts(case, catalogue)
+        for organ, mask in case.masks.items():
+            if organ not in organs or not mask.any():
+                continue
+            found = drawn.get(organ, np.zeros_like(mask))
+            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, doubted[organ])
+
+
+@dataclass(frozen=True)
+class FolderDoses:
+    """What folders of cases gave.
+
+    failed: cases that could not be read, and why. remarks: sentences for the page. left_out: organs
+    of the reference that no prediction has, with their contours.
+    """
+
+    doses: tuple[OrganDose, ...]
+    failed: Mapping[str, str]
+    remarks: tuple[str, ...]
+    left_out: Mapping[str, int]
+
+
+def folder_doses(reference: Path, prediction: Path, catalogue: Catalogue) -> FolderDoses:
+    """Folders of cases, each with an RTDOSE of the whole plan in the reference's.
+
+    Every organ of the reference counts: one that the prediction lacks, or a case that it lacks, as
+    not contoured. Raises ValueError where the two share no folder, or no case can be read.
+    """
+    names = [path.name for path in sorted(reference.iterdir()) if path.is_dir()]
+    if not any((prediction / name).is_dir() for name in names):
+        raise ValueError(f"{reference} and {prediction} share no folder")
+    doses: list[OrganDose] = []
+    remarks: list[str] = []
+    failed: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for name in names:
+        try:
+            found, told, kind = _folder(name, reference / name, prediction / name, catalogue)
+        except (OSError, ValueError, Refusal, ReadError) as error:
+            failed[name] = str(error)
+            continue
+        doses += found
+        remarks += told
+        kinds[kind] += 1
+    if not doses:
+        raise ValueError("; ".join(f"{name}: {why}" for name, why in failed.items()) or "no organ")
+    types = ", ".join(f"{kind} in {count} cases" for kind, count in sorted(kinds.items()))
+    drawn = {one.organ for one in doses if one.predicted}
+    left_out = Counter(one.organ for one in doses if drawn and one.organ not in drawn)
+    kept = tuple(one for one in doses if one.organ not in left_out)
+    return FolderDoses(kept, failed, (f"Dose type: {types}.", *remarks), dict(left_out))
+
+
+def _folder(
+    name: str, reference: Path, prediction: Path, catalogue: Catalogue
+) -> tuple[list[OrganDose], list[str], str]:
+    """One case's organs, remarks, and the type of its dose."""
+    wanted, drawn, missing = both_sides(reference, prediction, catalogue)
+    dose = plan_dose(contents(scan(reference)).doses)
+    sides = [one for one in (wanted, drawn) if one is not None]
+    if dose.frame and any(one.frame not in (None, dose.frame) for one in sides):
+        raise ValueError("the RTDOSE has another frame of reference than the contours")
+    grid = common_grid(sides)
+    found = []
+    remarks = [f"{name}, RTDOSE: {remark}." for remark in dose.remarks]
+    remarks += [f"{name}, {remark}" for remark in said(grid, catalogue, wanted, drawn)]
+    for organ in wanted.organs:
+        clinical = wanted.draw(organ, grid)
+        if not clinical.any():
+            remarks.append(f"{name}, reference, {organ}: it holds no voxel, and is left out.")
+            continue
+        has = drawn is not None and organ in drawn.organs
+        predicted = drawn.draw(organ, grid) if drawn and has else np.zeros_like(clinical)
+        found.append(_organ(_Pair(name, organ, clinical, predicted), dose, grid, ""))
+    lacking = [one.organ for one in found if one.predicted is None]
+    if missing:
+        remarks.append(f"{name} has no prediction ({missing}): its organs count as missed.")
+    elif lacking:
+        remarks.append(f"{name}, not contoured: {', '.join(lacking)}.")
+    return found, remarks, dose.kind
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    case: str
+    organ: str
+    clinical: Mask
+    predicted: Mask
+
+
+def _organ(pair: _Pair, dose: Image, grid: Grid, doubted: str) -> OrganDose:
+    clinical = dose_inside(dose, pair.clinical, grid)
+    has = bool(pair.predicted.any())
+    predicted = dose_inside(dose, pair.predicted, grid) if has else None
+    return OrganDose(
+        pair.case,
+        pair.organ,
+        statistics(clinical),
+        None if predicted is None else statistics(predicted),
+        dice(pair.predicted, pair.clinical),
+        histogram(clinical),
+        None if predicted is None else histogram(predicted),
+        doubted,
+    )
+
+
+def write_csv(path: Path, doses: Sequence[OrganDose]) -> None:
+    """One line per case and organ: Gy of the covered part of each contour, and the covered share.
+
+    Blank where nothing was contoured or nothing is covered.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        columns = (*STATISTICS, "covered")
+        sides = [f"{side}_{name}" for side in ("clinical", "predicted") for name in columns]
+        writer.writerow(["case", "organ", *sides, "dice", "doubt"])
+        for one in doses:
+            figures = [*_figures(one.clinical), *_figures(one.predicted)]
+            writer.writerow([one.case, one.organ, *figures, f"{one.dice:.4f}", one.doubt])
+
+
+def _figures(found: DoseStatistics | None) -> list[str]:
+    """Cells of `STATISTICS` and of the covered share."""
+    if found is None:
+        return [""] * (len(STATISTICS) + 1)
+    values = (getattr(found, name) for name in STATISTICS)
+    gy = ["" if math.isnan(value) else f"{value:.3f}" for value in values]
+    return [*gy, f"{found.covered:.6g}"]
+
+
+def write_dvh(path: Path, doses: Sequence[OrganDose]) -> None:
+    """One line per case, organ and contour: share of its covered volume with at least each dose.
+
+    Blank where nothing is covered.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["case", "organ", "contour", "covered", *(f"{gy:g} Gy" for gy in DVH_GY)])
+        for one in doses:
+            for side in ("clinical", "predicted"):
+                found, shares = getattr(one, side), getattr(one, f"{side}_dvh")
+                if found is not None:
+                    cells = ("" if math.isnan(share) else f"{share:.4g}" for share in shares)
+                    writer.writerow([one.case, one.organ, side, f"{found.covered:.6g}", *cells])

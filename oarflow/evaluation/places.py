@@ -1,0 +1,28 @@
+"""Where shared data lie, and commands as a reader would type them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from oarflow.evaluation.application import ROOT
+
+
+def shared(*parts: str) -> Path:
+    """A place in the folder of shared data. Raises ValueError where OARFLOW_DATA is not set."""
+    place = os.environ.get("OARFLOW_DATA")
+    if not place:
+        raise ValueError("set OARFLOW_DATA to the folder of data sets, or name the input by a flag")
+    return Path(place).joinpath(*parts)
+
+
+def shown(command: str) -> str:
+    """The command as a reader would type it: places of this machine by their variable."""
+    place = os.environ.get("OARFLOW_DATA")
+    return (command.replace(place, "$OARFLOW_DATA") if place else command).replace(f"{ROOT}/", "")
+
+
+def today() -> str:
+    """The date as pages state it, ISO 8601."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"

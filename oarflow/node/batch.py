@@ -1,0 +1,179 @@
+"""A folder of studies through the same receiver, database and engine, without the network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from oarflow.errors import Code
+from oarflow.node.batch_files import MODALITIES, Refused, Tally, files, glimpse, why
+from oarflow.node.database import Database, jobs
+from oarflow.node.database.models import Job
+from oarflow.node.database.receiving import Origin
+from oarflow.node.execution.executor import Executor
+from oarflow.node.listener.dataset import inspect
+from oarflow.node.listener.receiver import MEGABYTE, Receiver
+from oarflow.node.listener.spool import split_bytes
+from oarflow.node.listener.statuses import NotStored
+from oarflow.node.series import Assembler
+from oarflow.node.settings import DatabaseSettings, Settings, StorageSettings
+from oarflow.node.states import State
+from oarflow.result import FILE_NAME
+
+STATE_FOLDER = ".oarflow-node"
+"""In the output folder: a batch that was interrupted goes on where it was."""
+
+CALLER = "BATCH"
+
+AT_REST = (
+    State.SEGMENTED,
+    State.HELD,
+    State.REFUSED,
+    State.FAILED,
+    State.CANCELLED,
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series of the table. folder: of its results, below the output folder, empty if none.
+
+    marked: what of its images was refused, in words.
+    """
+
+    study: str
+    series: str
+    slices: int
+    state: State
+    reason: str
+    folder: str
+    progress: dict[str, object]
+    marked: str = ""
+
+
+def own_settings(settings: Settings, out: Path) -> Settings:
+    """The settings with state of the batch's own."""
+    storage = StorageSettings(
+        folder=out.absolute() / STATE_FOLDER, min_free_mb=settings.storage.min_free_mb
+    )
+    return settings.model_copy(update={"storage": storage, "database": DatabaseSettings()})
+
+
+class Batch:
+    """Takes files, then runs what they make."""
+
+    def __init__(self, settings: Settings, database: Database, out: Path) -> None:
+        self._settings = settings
+        self._database = database
+        self._out = out
+        self._receiver = Receiver(settings, database)
+        self._assembler = Assembler(settings, database)
+        self.executor = Executor(settings, database)
+        self.tally = Tally()
+
+    def take(self, folder: Path, seen: Callable[[], None]) -> Tally:
+        """Receive every image below a folder. A series of which one is refused is not run."""
+        self._receiver.recover()
+        self.executor.recover()
+        self.tally = Tally()
+        for number, path in enumerate(files(folder, STATE_FOLDER), 1):
+            seen()
+            self._take(number, path)
+        self._assembler.settle_all()
+        with self._database.write() as session:
+            for job in jobs.in_state(session, State.QUEUED, State.REFUSED):
+                self._judge(session, job)
+        return self.tally
+
+    def _take(self, number: int, path: Path) -> None:
+        uid = ""
+        try:
+            whole = path.read_bytes()
+            seen = glimpse(whole)
+            if not seen.image:
+                self.tally.other += 1
+                return
+            uid = seen.series_uid
+            _, syntax, data = split_bytes(whole)
+            limit = self._settings.listener.max_inflated_mb * MEGABYTE
+            header = inspect(data, syntax, limit).header
+            if header.modality not in MODALITIES:
+                self.tally.other += 1
+                return
+            uid = header.series_uid
+            self._receiver.receive(
+                Origin(CALLER), data, syntax, header.sop_class_uid, header.sop_instance_uid
+            )
+        except (NotStored, OSError, ValueError) as error:
+            self.tally.refused.append(Refused(number, *why(error), uid, path.parent))
+        else:
+            self.tally.taken += 1
+            self.tally.folders.setdefault(uid, set()).add(path.parent)
+
+    def _judge(self, session: Session, job: Job) -> None:
+        """Refuse what lacks a file that was refused; queue what lacks it no more."""
+        ours = job.refusal == Code.UNREADABLE_FILE and job.exit_status is None
+        refused = self.tally.of_series(job.series.series_uid)
+        if refused and job.state is State.QUEUED:
+            jobs.refuse(session, job, Code.UNREADABLE_FILE, _of_it(refused))
+        elif not refused and ours and job.state is State.REFUSED:
+            jobs.retry(session, job, jobs.NODE, "none of its files is refused any more")
+
+    def lines(self) -> list[Line]:
+        """How every series stands, then what was refused of series that are not here."""
+        with self._database.read() as session:
+            lines = [self._line(job) for job in session.scalars(select(Job).order_by(Job.id))]
+        here = {line.series for line in lines} | set(self.tally.folders)
+        for uid in dict.fromkeys(one.series_uid for one in self.tally.refused):
+            if uid not in here:
+                refused = self.tally.of_series(uid)
+                words = _of_it(refused) if uid else f"of no known series: {refused[0]}"
+                lines.append(Line("", uid, len(refused), State.REFUSED, words, "", {}))
+        return lines
+
+    def _line(self, job: Job) -> Line:
+        series = job.series
+        refused = self.tally.of_series(series.series_uid)
+        beside = self.tally.beside(series.series_uid)
+        marked = [_of_it(refused)] if refused and job.refusal != Code.UNREADABLE_FILE else []
+        if beside:
+            marked.append(f"{len(beside)} beside it, perhaps of it, refused: {beside[0]}")
+        return Line(
+            study=series.study.study_uid,
+            series=series.series_uid,
+            slices=len(series.instances),
+            state=job.state,
+            reason=job.reason,
+            folder=series.folder[:16] if job.output else "",
+            progress=dict(job.progress),
+            marked="; ".join(marked),
+        )
+
+    def hand_over(self) -> None:
+        """Put finished results under their names, result.json last."""
+        with self._database.read() as session:
+            done = [
+                (self._settings.storage.root / job.output, self._out / job.series.folder[:16])
+                for job in session.scalars(select(Job))
+                if job.output and job.state in AT_REST
+            ]
+        for source, target in done:
+            if source.is_dir() and not (target / FILE_NAME).is_file():
+                _copy(source, target)
+
+
+def _of_it(refused: list[Refused]) -> str:
+    return f"{len(refused)} of its image files refused, first {refused[0]}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)

@@ -1,0 +1,58 @@
+"""Print the audit log as JSON lines, after checking that it is whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+
+from sqlalchemy import select
+
+from oarflow.errors import ExitStatus
+from oarflow.node.audit import Action, at_the_keyboard, first_broken, record
+from oarflow.node.database.models import AuditEntry
+from oarflow.node.opening import opened
+from oarflow.node.settings import Settings
+
+HELP = "check and print the audit log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """From where on."""
+    parser.add_argument("--after", type=_id, default=0, metavar="ID", help="entries after this id")
+
+
+def _id(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no id: a whole number, as `audit` prints it")
+    return int(text)
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Print it; that is an entry, too. Returns 1 where one does not follow from the one before."""
+    with opened(settings) as database:
+        with database.write() as session:
+            record(session, at_the_keyboard(), Action.AUDIT, after=flags.after)
+        with database.read() as session:
+            chosen = select(AuditEntry).where(AuditEntry.id > flags.after).order_by(AuditEntry.id)
+            for entry in session.scalars(chosen).yield_per(500):
+                sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
+            broken = first_broken(session)
+    if broken is not None:
+        sys.stderr.write(f"entry {broken} does not follow from the one before: it was changed\n")
+        return ExitStatus.FAULT
+    return ExitStatus.WRITTEN
+
+
+def _as_json(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "at": entry.at.isoformat(),
+        "user": entry.user,
+        "address": entry.address,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
+        "chain": entry.chain,
+    }

@@ -1,0 +1,39 @@
+"""Write the node's state, database and files, into one archive; the node may be running."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.audit import Action, at_the_keyboard, record
+from oarflow.node.backup import back_up
+from oarflow.node.opening import opened
+from oarflow.node.settings import Settings
+
+HELP = "back the state up into an archive"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to."""
+    parser.add_argument("archive", type=Path, help="a new .tar.gz; it holds patients' data")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Back up. Raises ConfigurationError (BACK_UP)."""
+    target = flags.archive.absolute()
+    root = settings.storage.root
+    if target.is_relative_to(root.resolve()):
+        raise ConfigurationError("BACK_UP", "the archive must lie outside the storage folder")
+    if target.exists():
+        raise ConfigurationError("BACK_UP", f"{target} exists")
+    with opened(settings) as database:
+        with database.write() as session:
+            record(session, at_the_keyboard(), Action.BACK_UP)
+        try:
+            made = back_up(database, root, target)
+        except OSError as error:
+            raise ConfigurationError("BACK_UP", f"{target}: {error.strerror}") from error
+    sys.stdout.write(f"{target}: {made.rows} rows, {made.files} files\n")
+    return ExitStatus.WRITTEN

@@ -1,0 +1,43 @@
+"""Check configuration, ports, disks, database, application and peers; explain what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from oarflow.errors import ExitStatus
+from oarflow.node.checks import CHECKS, Check, Finding, Mark, bad
+from oarflow.node.checks_beside import CHECKS_BESIDE
+from oarflow.node.checks_peers import CHECKS_PEERS
+from oarflow.node.listener.server import quiet_libraries
+from oarflow.node.settings import Settings
+from oarflow.shown import shown
+
+HELP = "check everything the node depends on, and say what is wrong"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Print a line for each finding as it comes. Returns 1 where something will not work."""
+    quiet_libraries()
+    wrong = False
+    for check in (*CHECKS, *CHECKS_BESIDE, *CHECKS_PEERS):
+        for finding in _look(check, settings):
+            remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
+            sys.stdout.write(
+                f"{finding.mark:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
+            )
+            wrong = wrong or finding.mark is Mark.BAD
+        sys.stdout.flush()
+    return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN
+
+
+def _look(check: Check, settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from check(settings)
+    except Exception as error:  # the other checks still help
+        yield bad(check.__name__, f"the check itself failed ({type(error).__name__})", "")

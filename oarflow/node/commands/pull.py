@@ -1,0 +1,108 @@
+"""Ask a PACS for studies. The running node takes what comes as if it had been sent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.audit import Action, at_the_keyboard, record
+from oarflow.node.database import Database, faults, receiving
+from oarflow.node.files import make_folder
+from oarflow.node.listener.receiver import Receiver
+from oarflow.node.listener.spool import INCOMING
+from oarflow.node.node import migrate
+from oarflow.node.pulling.dimse import DimsePacs
+from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
+from oarflow.node.pulling.web import WebPacs
+from oarflow.node.settings import PullSource, Settings
+
+NOTHING_FOUND = 5
+"""Exit status: the PACS answers, and has no such series."""
+
+HELP = "ask a PACS for studies by accession number, date or UID"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to ask for."""
+    parser.add_argument("source", help="a name of the section `pull`")
+    parser.add_argument("--accession", default="", metavar="NUMBER")
+    parser.add_argument(
+        "--date",
+        default="",
+        metavar="YYYYMMDD[-YYYYMMDD]",
+        help="of the study: a day, or a range, of which one end may be open "
+        "(--date=-YYYYMMDD: up to that day)",
+    )
+    parser.add_argument("--study", default="", metavar="UID")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Find and fetch. Returns 1 where it fails, 5 where nothing is found.
+
+    Raises ConfigurationError.
+    """
+    source = settings.pull.get(flags.source)
+    if source is None:
+        known = ", ".join(settings.pull) or "none"
+        raise ConfigurationError("SETTINGS", f"pull.{flags.source} is not set; known are {known}")
+    try:
+        query = Query(flags.accession, flags.date, flags.study, settings.series.modalities)
+    except ValueError as error:
+        raise ConfigurationError("QUERY", str(error)) from error
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        make_folder(settings.storage.root / INCOMING)
+        migrate(database)
+        return _pull(flags.source, source, query, settings, database)
+    except PullFailed as error:
+        sys.stderr.write(f"oarflow-node: PULL: {flags.source}: {error}\n")
+        return ExitStatus.FAULT
+    except OSError as error:
+        raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
+    except SQLAlchemyError as error:
+        said = faults.with_remedy(error, database.url)
+        raise ConfigurationError("DATABASE", said) from error
+    finally:
+        database.close()
+
+
+def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPacs:
+    """The PACS of a name in the settings. Raises ConfigurationError."""
+    if source.dicomweb is not None:
+        return WebPacs(name, source.dicomweb, settings.listener.ae_title)
+    assert source.peer is not None
+    return DimsePacs(settings.listener.ae_title, source.peer, source.method)
+
+
+def _pull(
+    name: str, source: PullSource, query: Query, settings: Settings, database: Database
+) -> int:
+    receiver = Receiver(settings, database)
+    place = pacs(name, source, settings)
+    with database.write() as session:
+        asked = {"accession": query.accession_number, "date": query.date, "study": query.study_uid}
+        detail = {key: value for key, value in asked.items() if value}
+        record(session, at_the_keyboard(), Action.PULL, name, **detail)
+    found = place.find(query)
+    if not found:
+        wanted = " or ".join(query.modalities)
+        sys.stderr.write(f"oarflow-node: PULL: {name}: no series of {wanted} found\n")
+        return NOTHING_FOUND
+    sys.stdout.write(f"{len(found)} series found\n")
+    total = Taken()
+    for number, series in enumerate(found, 1):
+        taken = place.fetch(series, receiver.receive)
+        _announce(database, series)
+        total.instances += taken.instances
+        total.refused += taken.refused
+        sys.stdout.write(f"series {number}: {taken.instances} instances, {taken.refused} refused\n")
+    return ExitStatus.FAULT if total.refused else ExitStatus.WRITTEN
+
+
+def _announce(database: Database, series: Found) -> None:
+    if series.count is not None:
+        with database.write() as session:
+            receiving.announce(session, series.study_uid, series.series_uid, series.count)

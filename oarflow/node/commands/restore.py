@@ -1,0 +1,40 @@
+"""Fill an empty node from an archive of `backup`; it must not be running."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from oarflow.errors import ExitStatus
+from oarflow.node.audit import Action, at_the_keyboard, record
+from oarflow.node.backup import restore
+from oarflow.node.files import make_folder
+from oarflow.node.node import lock
+from oarflow.node.opening import opened
+from oarflow.node.settings import Settings
+
+HELP = "fill an empty node from a back-up"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where from."""
+    parser.add_argument("archive", type=Path, help="an archive that `backup` wrote")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Restore. Raises ConfigurationError."""
+    root = settings.storage.root
+    make_folder(root)
+    held = lock(root)
+    try:
+        with opened(settings) as database:
+            done = restore(flags.archive, database, root)
+            with database.write() as session:
+                record(session, at_the_keyboard(), Action.RESTORE)
+    finally:
+        os.close(held)
+    gone = f", {done.missing} instances without their file" if done.missing else ""
+    sys.stdout.write(f"{done.rows} rows, {done.files} files{gone}\n")
+    return ExitStatus.WRITTEN

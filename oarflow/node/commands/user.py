@@ -1,0 +1,68 @@
+"""Add, disable or enable users of the web page; passwords come from standard input or a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from sqlalchemy import select
+
+from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.audit import at_the_keyboard
+from oarflow.node.database.models import User
+from oarflow.node.opening import opened
+from oarflow.node.settings import Settings
+from oarflow.node.web import users
+
+HELP = "users of the web page"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do with whom."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    put = actions.add_parser("put", help="add a user, or give a new password")
+    put.add_argument("name")
+    put.add_argument(
+        "--role",
+        choices=[role.value for role in users.Role],
+        help="without it a known user keeps theirs, and a new one is a viewer",
+    )
+    actions.add_parser("disable", help="let a user sign in no more").add_argument("name")
+    actions.add_parser("enable", help="let a disabled user sign in again").add_argument("name")
+    actions.add_parser("list", help="all users")
+
+
+def main(flags: argparse.Namespace, settings: Settings) -> int:
+    """Do it, and print how the user stands then. Raises ConfigurationError (USER)."""
+    by = at_the_keyboard()
+    password = _password() if flags.action == "put" else ""
+    try:
+        with opened(settings) as database, database.write() as session:
+            if flags.action == "put":
+                role = users.Role(flags.role) if flags.role else None
+                changed = [users.put(session, flags.name, password, role, by)]
+            elif flags.action == "disable":
+                changed = [users.disable(session, flags.name, by)]
+            elif flags.action == "enable":
+                changed = [users.enable(session, flags.name, by)]
+            else:
+                changed = list(session.scalars(select(User).order_by(User.name)))
+            lines = [_line(user) for user in changed]
+    except (ValueError, LookupError) as error:
+        raise ConfigurationError("USER", str(error.args[0])) from error
+    sys.stdout.writelines(lines)
+    return ExitStatus.WRITTEN
+
+
+def _line(user: User) -> str:
+    return f"{user.name:<24} {user.role}{' (disabled)' if user.disabled else ''}\n"
+
+
+def _password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != first:
+        raise ConfigurationError("USER", "the two passwords differ")
+    return first

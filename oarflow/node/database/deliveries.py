@@ -1,0 +1,228 @@
+"""Deliveries: what each destination is to have of a job, claimed, tried, and never twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from oarflow.node.database import alarms, jobs, leases
+from oarflow.node.database.models import Delivery, Job, Lease, now
+from oarflow.node.database.saying import say
+from oarflow.node.states import NotAllowed, State
+
+
+class Way(StrEnum):
+    """Where a delivery stands.
+
+    COMMITTING: stored; the peer's word that it keeps it is awaited.
+    """
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    COMMITTING = "committing"
+    DELIVERED = "delivered"
+    DEAD_LETTER = "dead letter"
+    CANCELLED = "cancelled"
+
+
+OPEN = (Way.WAITING, Way.SENDING, Way.COMMITTING)
+"""Not at an end."""
+
+KEPT = "the peer has committed to keep it"
+
+LEASES = "delivery:"
+"""What the names of leases on deliveries begin with."""
+
+
+def resource(delivery_id: int) -> str:
+    """The name of the lease on sending one."""
+    return f"{LEASES}{delivery_id}"
+
+
+def newest(job: Job) -> list[Delivery]:
+    """Of each destination the last round."""
+    found: dict[str, Delivery] = {}
+    for delivery in sorted(job.deliveries, key=lambda row: row.round):
+        found[delivery.destination] = delivery
+    return list(found.values())
+
+
+def plan(
+    session: Session, job: Job, wanted: Mapping[str, Sequence[str]], reason: str, actor: str
+) -> None:
+    """Begin the delivery of a job: kinds of objects by destination. Raises NotAllowed.
+
+    Where nothing is wanted anywhere, the job is delivered at once.
+    """
+    jobs.move(session, job, State.DELIVERING, reason, actor)
+    _rounds(session, job, wanted, {})
+    if not wanted:
+        jobs.move(session, job, State.DELIVERED, "no destination is configured for it", actor)
+
+
+def again(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
+    """Send a delivered job once more, or what is left of a dead letter. Raises NotAllowed.
+
+    What a destination of a dead letter has already is not sent to it again.
+    """
+    if job.state not in (State.DELIVERED, State.DEAD_LETTER):
+        raise NotAllowed(job.state, State.DELIVERING)
+    last = newest(job)
+    if job.state is State.DEAD_LETTER:
+        last = [row for row in last if row.state != Way.DELIVERED]
+    if not last:
+        raise LookupError("it has no destination")
+    kept = {row.destination: row.sent for row in last if job.state is State.DEAD_LETTER}
+    jobs.move(session, job, State.DELIVERING, reason, actor)
+    _rounds(session, job, {row.destination: row.kinds for row in last}, kept)
+
+
+def _rounds(
+    session: Session,
+    job: Job,
+    wanted: Mapping[str, Sequence[str]],
+    sent: Mapping[str, dict[str, str]],
+) -> None:
+    rounds = {row.destination: row.round for row in newest(job)}
+    for destination, kinds in wanted.items():
+        session.add(
+            Delivery(
+                job=job,
+                destination=destination,
+                round=rounds.get(destination, 0) + 1,
+                kinds=list(kinds),
+                state=Way.WAITING,
+                sent=dict(sent.get(destination, {})),
+            )
+        )
+    session.flush()
+
+
+def candidates(session: Session, *states: Way) -> Sequence[Delivery]:
+    """Deliveries that stand there, of jobs that are being delivered, the longest waiting first."""
+    chosen = select(Delivery).join(Job).where(Job.state == State.DELIVERING)
+    return session.scalars(chosen.where(Delivery.state.in_(states)).order_by(Delivery.id)).all()
+
+
+def claim(session: Session, delivery_id: int, owner: str) -> str | None:
+    """Take a waiting one to send it: its token; None where another was faster."""
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.state != Way.WAITING:
+        return None
+    delivery.state = Way.SENDING
+    return leases.take(session, resource(delivery_id), owner)
+
+
+def claimed(session: Session, delivery_id: int, token: str) -> Delivery | None:
+    """The delivery, if this claim still counts."""
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.state != Way.SENDING:
+        return None
+    return delivery if leases.held(session, resource(delivery_id), token) else None
+
+
+def give_up_claims(session: Session, lost: Iterable[Lease]) -> int:
+    """Whoever sent these is gone: they wait again. Returns how many."""
+    count = 0
+    for lease in lost:
+        delivery = session.get(
+            Delivery, int(lease.resource.removeprefix(LEASES)), with_for_update=True
+        )
+        leases.drop(session, lease.resource)
+        if delivery is not None and delivery.state == Way.SENDING:
+            delivery.state = Way.WAITING
+            count += 1
+    return count
+
+
+def stored(session: Session, delivery: Delivery, key: str, sha256: str) -> None:
+    """The destination has an object."""
+    delivery.sent = {**delivery.sent, key: sha256}
+    session.flush()
+
+
+def settle(session: Session, delivery: Delivery, state: Way, reason: str) -> None:
+    """An attempt is over: the claim ends, and the job follows where all of it is at an end.
+
+    A dead letter is told to whoever hears alarms.
+    """
+    leases.drop(session, resource(delivery.id))
+    delivery.state, delivery.reason = state, reason
+    delivery.finished_at = None if state in OPEN else now()
+    if state is Way.DEAD_LETTER:
+        alarms.raise_one(session, delivery.job, "dead letter", reason, delivery.destination)
+    elif state is Way.DELIVERED:
+        message = "job %s is delivered to %s"
+        say(session, logging.INFO, message, delivery.job.key, delivery.destination)
+    session.flush()
+    _follow(session, jobs.load(session, delivery.job_id))
+
+
+def wait(session: Session, delivery: Delivery, until: datetime, reason: str) -> None:
+    """The attempt failed; the next one is due then."""
+    at = until.isoformat(timespec="seconds")
+    key, name = delivery.job.key, delivery.destination
+    say(session, logging.WARNING, "job %s to %s: %s; again at %s", key, name, reason, at)
+    delivery.next_at = until
+    settle(session, delivery, Way.WAITING, reason)
+
+
+def await_report(session: Session, delivery: Delivery, until: datetime) -> None:
+    """All is stored; the peer's commitment is awaited until then."""
+    delivery.commitment, delivery.next_at = "asked", until
+    settle(session, delivery, Way.COMMITTING, "stored; the peer's commitment is awaited")
+
+
+def _follow(session: Session, job: Job) -> None:
+    if job.state is not State.DELIVERING:
+        return
+    session.refresh(job, ["deliveries"])
+    last = newest(job)
+    if any(row.state in OPEN for row in last):
+        return
+    dead = sorted(row.destination for row in last if row.state == Way.DEAD_LETTER)
+    if dead:
+        jobs.move(session, job, State.DEAD_LETTER, f"given up: {', '.join(dead)}")
+    else:
+        names = ", ".join(sorted(row.destination for row in last))
+        jobs.move(session, job, State.DELIVERED, f"delivered to {names}")
+
+
+def cancel_all(session: Session, job: Job) -> None:
+    """The job was cancelled: what waits is not sent any more."""
+    for delivery in job.deliveries:
+        if delivery.state in OPEN:
+            leases.drop(session, resource(delivery.id))
+            delivery.state, delivery.finished_at = Way.CANCELLED, now()
+
+
+def committed(
+    session: Session, transaction_uid: str, kept: Iterable[str], lacking: Iterable[str]
+) -> bool:
+    """A peer's storage commitment report, by SOP Instance UIDs. False: no such transaction.
+
+    What the peer lacks is sent again at once.
+    """
+    found = select(Delivery).where(Delivery.transaction_uid == transaction_uid)
+    delivery = session.scalar(found.with_for_update())
+    if delivery is None or not transaction_uid:
+        return False
+    if delivery.state not in (Way.COMMITTING, Way.SENDING):
+        return True
+    missing = (set(delivery.sent) & set(lacking)) | (set(delivery.sent) - set(kept))
+    delivery.transaction_uid = ""
+    if not missing:
+        delivery.commitment = "kept"
+        if delivery.state == Way.COMMITTING:
+            settle(session, delivery, Way.DELIVERED, KEPT)
+        return True
+    delivery.sent = {key: sha for key, sha in delivery.sent.items() if key not in missing}
+    delivery.commitment = "lacking"
+    delivery.attempts += 1
+    wait(session, delivery, now(), f"the peer does not keep {len(missing)} of the objects")
+    return True

@@ -1,0 +1,159 @@
+"""The database: one engine, transactions for reading and for writing, migrations."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from oarflow.errors import ConfigurationError
+from oarflow.node.database import faults
+from oarflow.node.database.quick import QuickConnection, Transaction
+from oarflow.node.database.saying import TellingSession
+from oarflow.node.files import keep_from_others
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """The node's one truth.
+
+    url: SQLAlchemy's. busy_seconds: how long a writer waits for others before OperationalError.
+    """
+
+    def __init__(self, url: str, busy_seconds: float = 10) -> None:
+        self.url = url
+        self.engine = _engine(url, busy_seconds)
+        self._writer = self.engine.execution_options(oarflow_write=True)
+        self._quick: QuickConnection | None = None
+        if self.sqlite:
+            self._quick = QuickConnection(
+                _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
+            )
+
+    @property
+    def sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of it is in the database when the block ends, or nothing.
+
+        What is to be said of it is logged then.
+        """
+        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
+            session.connection()
+            yield session
+
+    def begin_quickly(self) -> AbstractContextManager[Transaction]:
+        """As write(), for few statements that can be executed anew after a loss of power.
+
+        They outlive this process, and come before whatever is committed later; but SQLite does not
+        wait for the disk. PostgreSQL does: it may be another machine, and lose power alone.
+        """
+        return self._writer.begin() if self._quick is None else self._quick.begin()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view. What is loaded in it can be looked at afterwards."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest form; a database of a newer program is an error.
+
+        Raises alembic.util.CommandError.
+        """
+        with self._writer.begin() as connection:
+            command.upgrade(_alembic(self.url, connection), "head")
+
+    def verify(self) -> None:
+        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
+        with self._writer.connect() as connection:
+            faults.verify(connection)
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever written into it. Raises sqlalchemy.exc.SQLAlchemyError."""
+        return not inspect(self.engine).get_table_names()
+
+    def check(self) -> None:
+        """Raises sqlalchemy.exc.SQLAlchemyError where the database does not answer."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Give back the connections."""
+        if self._quick is not None:
+            self._quick.close()
+        self.engine.dispose()
+
+
+def _alembic(url: str, connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str, busy_seconds: float) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError("SETTINGS", "database.url is no URL of a database") from error
+    if parsed.get_backend_name() == "postgresql":
+        milliseconds = round(busy_seconds * 1000)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            connect_args={"options": f"-c lock_timeout={milliseconds}", "connect_timeout": 10},
+        )
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
+    return _sqlite(parsed, busy_seconds, synchronous="FULL")
+
+
+def _sqlite(url: URL, busy_seconds: float, *, synchronous: str) -> Engine:
+    """WAL. synchronous FULL: what was committed survives a loss of power.
+
+    NORMAL: what was committed last may be taken back by one, unless a later commit was FULL.
+    """
+
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    engine = create_engine(url, connect_args={"timeout": busy_seconds}, pool_size=10)
+    if url.database and url.database != ":memory:":
+        event.listen(engine, "do_connect", partial(_private, Path(url.database)))
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _private(file: Path, *_: object) -> None:
+    """The database is its owner's alone: made so before SQLite makes it, and corrected."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        keep_from_others(file.with_name(file.name + suffix), 0o600)
+
+
+def _begin(connection: Connection) -> None:
+    """Writers lock at once: a lock that is asked for later could find the view outdated."""
+    writes = connection.get_execution_options().get("oarflow_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,213 @@
+"""One attempt at one delivery: from its row to the network and back into the row."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import generate_uid
+from sqlalchemy.orm import Session
+
+from oarflow.node.database import deliveries
+from oarflow.node.database.deliveries import Way
+from oarflow.node.database.models import Delivery, Job, Step, now
+from oarflow.node.delivery import commitment, refusal
+from oarflow.node.delivery.dicom import Asking, DicomTransport
+from oarflow.node.delivery.folder import FolderTransport
+from oarflow.node.delivery.parcel import (
+    Altered,
+    Outcome,
+    Parcel,
+    Transport,
+    Verdict,
+    make_parcel,
+    parcels_of,
+)
+from oarflow.node.delivery.pauses import pause_after
+from oarflow.node.delivery.planning import REFUSAL, read_result
+from oarflow.node.delivery.settings import Destination
+from oarflow.node.delivery.stow import StowTransport
+from oarflow.node.parts import Context
+from oarflow.node.states import State
+
+LOGGER = logging.getLogger(__name__)
+
+REFUSALS = "refusals"
+"""Folder below the storage folder with the objects that tell of refusals."""
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What is to be sent now, and what the destination has already."""
+
+    open: tuple[Parcel, ...]
+    there: tuple[Parcel, ...]
+
+
+class Attempt:
+    """Sends what one claimed delivery still lacks."""
+
+    def __init__(self, context: Context, delivery_id: int, token: str) -> None:
+        self._context = context
+        self._database = context.database
+        self._id = delivery_id
+        self._token = token
+
+    def make(self) -> None:
+        """Send, and write down how it ended. Database errors pass through: the claim runs out."""
+        prepared = self._prepare()
+        if prepared is not None:
+            destination, load, transaction = prepared
+            transport = self._transport(destination, transaction, load.there)
+            outcomes = []
+            if load.open or (load.there and isinstance(transport, DicomTransport)):
+                for outcome in transport.send(load.open):
+                    self._note(load.open, outcome)
+                    outcomes.append(outcome)
+            self._conclude(outcomes, transport.asked, destination)
+
+    def _prepare(self) -> tuple[Destination, _Load, str] | None:
+        """What is to be sent, and the UID of a commitment, written down before anybody knows it."""
+        with self._database.write() as session:
+            delivery = deliveries.claimed(session, self._id, self._token)
+            if delivery is None:
+                return None
+            destination = self._context.settings.delivery.destinations.get(delivery.destination)
+            if destination is None:
+                deliveries.settle(
+                    session, delivery, Way.DEAD_LETTER, "it is no longer among the destinations"
+                )
+                return None
+            try:
+                load = self._load(delivery, destination)
+            except Altered as altered:
+                deliveries.settle(session, delivery, Way.DEAD_LETTER, str(altered))
+                return None
+            transaction = str(generate_uid(prefix=None))
+            delivery.transaction_uid, delivery.commitment = transaction, ""
+            return destination, load, transaction
+
+    def _load(self, delivery: Delivery, destination: Destination) -> _Load:
+        """Raises Altered; also where nothing of what is wanted was written."""
+        job = delivery.job
+        root = self._context.settings.storage.root
+        if delivery.kinds == [REFUSAL]:
+            found: tuple[Parcel, ...] = (refusal_parcel(root, job),)
+        else:
+            parcels = parcels_of(root / job.output, read_result(root, job))
+            found = _of_kinds(parcels, delivery.kinds)
+            if not found:
+                # What it takes may have been changed since.
+                found = _of_kinds(parcels, destination.objects)
+                delivery.kinds = [parcel.kind for parcel in found] or [*destination.objects]
+            if not found:
+                raise Altered(f"the application wrote none of {', '.join(destination.objects)}")
+        there = tuple(p for p in found if delivery.sent.get(p.key) == p.sha256)
+        return _Load(tuple(p for p in found if p not in there), there)
+
+    def _transport(
+        self, destination: Destination, transaction: str, there: tuple[Parcel, ...]
+    ) -> Transport:
+        if destination.kind == "folder":
+            return FolderTransport(destination)
+        if destination.kind == "dicomweb":
+            return StowTransport(destination)
+        settings = self._context.settings
+        title = settings.delivery.ae_title or settings.listener.ae_title
+        asking = Asking(transaction, there, self._reported) if destination.commitment else None
+        return DicomTransport(destination, title, asking)
+
+    def _reported(self, report: commitment.Report) -> None:
+        with self._database.write() as session:
+            deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+
+    def _note(self, parcels: tuple[Parcel, ...], outcome: Outcome) -> None:
+        """At once, so that a crash right after does not send it twice."""
+        if outcome.verdict is not Verdict.STORED:
+            return
+        if outcome.warned:
+            self._warn(parcels, outcome)
+        sha256 = next(parcel.sha256 for parcel in parcels if parcel.key == outcome.key)
+        with self._database.write() as session:
+            delivery = deliveries.claimed(session, self._id, self._token)
+            if delivery is not None:
+                deliveries.stored(session, delivery, outcome.key, sha256)
+
+    def _warn(self, parcels: tuple[Parcel, ...], outcome: Outcome) -> None:
+        """The peer has the object otherwise than as it was sent: a step of the job says so."""
+        kind = next(parcel.kind for parcel in parcels if parcel.key == outcome.key)
+        with self._database.write() as session:
+            delivery = deliveries.claimed(session, self._id, self._token)
+            if delivery is None:
+                return
+            job, key = delivery.job, delivery.job.key
+            words = f"{delivery.destination}: {kind} {outcome.reason}"
+            session.add(Step(job=job, before=job.state, after=job.state, reason=words))
+        LOGGER.warning("job %s to %s", key, words)
+
+    def _conclude(self, outcomes: list[Outcome], asked: bool, destination: Destination) -> None:
+        failed = [outcome for outcome in outcomes if outcome.verdict is not Verdict.STORED]
+        with self._database.write() as session:
+            delivery = deliveries.claimed(session, self._id, self._token)
+            if delivery is None:
+                return
+            if failed:
+                self._wait(session, delivery, failed)
+            elif asked and delivery.commitment != "kept" and destination.kind == "dicom":
+                until = now() + timedelta(seconds=destination.commitment_seconds)
+                deliveries.await_report(session, delivery, until)
+            else:
+                kept = delivery.commitment == "kept"
+                words = [deliveries.KEPT if kept else "delivered"]
+                words += sorted({outcome.reason for outcome in outcomes if outcome.warned})
+                deliveries.settle(session, delivery, Way.DELIVERED, "; ".join(words))
+
+    def _wait(self, session: Session, delivery: Delivery, failed: list[Outcome]) -> None:
+        lasting = [outcome for outcome in failed if outcome.verdict is Verdict.REFUSED]
+        reason = (lasting or failed)[0].reason
+        delivery.attempts += 1
+        retry = self._context.settings.delivery.retry
+        pause = pause_after(delivery.attempts, retry, longest=bool(lasting))
+        if pause is None:
+            deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
+            return
+        deliveries.wait(session, delivery, now() + pause, reason)
+
+
+def _of_kinds(parcels: Iterable[Parcel], kinds: Iterable[str]) -> tuple[Parcel, ...]:
+    listed = list(parcels)
+    return tuple(parcel for kind in kinds for parcel in listed if parcel.kind == kind)
+
+
+def refusal_parcel(root: Path, job: Job) -> Parcel:
+    """The object that tells of a refusal, made once. Raises Altered."""
+    target = root / REFUSALS / f"{job.key}-{job.version}.dcm"
+    if not target.exists():
+        _make_refusal(root, job, target)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return make_parcel(target, "ENCAPSULATED_PDF", digest)
+
+
+def _make_refusal(root: Path, job: Job, target: Path) -> None:
+    images = (root / instance.path for instance in job.series.instances if not instance.deleted_at)
+    image = next((path for path in images if path.exists()), None)
+    if image is None:
+        raise Altered("the images are gone, and with them patient and study")
+    epoch = job.epoch or int(job.created_at.timestamp())
+    reasons = [step.reason for step in job.steps if step.after is State.REFUSED] or [job.reason]
+    study = refusal.RefusedStudy(job.key, epoch, job.refusal or None, reasons[-1], image)
+    report = root / job.output / "report.pdf"
+    pdf = report.read_bytes() if job.output and report.is_file() else refusal.reason_page(study)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    hidden = target.with_suffix(".part")
+    try:
+        refusal.encapsulate(study, pdf, hidden)
+    except (OSError, InvalidDicomError, ValueError) as error:
+        raise Altered("no PDF could be made of the images' patient and study") from error
+    hidden.rename(target)

@@ -1,0 +1,100 @@
+"""Storage commitment, push model (PS3.4 Annex J): the request, and the peer's report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pydicom import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+)
+
+from oarflow.node.delivery.parcel import Parcel
+
+REQUEST = 1
+"""Action Type ID of the request."""
+
+SUCCESS, FAILURES = 1, 2
+"""Event Type IDs of the report."""
+
+NO_SUCH_EVENT, MISSING_ATTRIBUTE, PROCESSING_FAILURE = 0x0113, 0x0120, 0x0110
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the peer says of a transaction: SOP Instance UIDs that it keeps, and that it lacks."""
+
+    transaction_uid: str
+    kept: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+
+def request(association: Association, parcels: Sequence[Parcel], transaction_uid: str) -> bool:
+    """Ask on an association that has the context. False where the peer declines."""
+    information = Dataset()
+    information.TransactionUID = transaction_uid
+    information.ReferencedSOPSequence = [_reference(parcel) for parcel in parcels]
+    try:
+        status, _ = association.send_n_action(
+            information, REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+        )
+    except (ValueError, RuntimeError, OSError):
+        return False
+    return bool(status.get("Status") == 0)
+
+
+def _reference(parcel: Parcel) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = UID(str(parcel.sop_class_uid))
+    item.ReferencedSOPInstanceUID = UID(str(parcel.sop_instance_uid))
+    return item
+
+
+def offer(ae: AE) -> None:
+    """Let a listener take reports: the peer calls, and is the SCP on its own association."""
+    ae.add_supported_context(
+        StorageCommitmentPushModel,
+        [ImplicitVRLittleEndian, ExplicitVRLittleEndian],
+        scu_role=True,
+        scp_role=True,
+    )
+
+
+def answer_report(event: evt.Event, reported: Callable[[Report], None]) -> tuple[int, None]:
+    """Take an N-EVENT-REPORT: the status for the peer, once `reported` has written it down.
+
+    Where `reported` raises, the peer is told of a failure, so that it reports again.
+    """
+    if event.event_type not in (SUCCESS, FAILURES):
+        return NO_SUCH_EVENT, None
+    report = read_report(event.event_information)
+    if report is None:
+        return MISSING_ATTRIBUTE, None
+    try:
+        reported(report)
+    except Exception:
+        return PROCESSING_FAILURE, None
+    return 0x0000, None
+
+
+def read_report(information: Dataset) -> Report | None:
+    """A report as received; None where it names no transaction."""
+    transaction = information.get("TransactionUID")
+    if not transaction:
+        return None
+    return Report(
+        str(transaction)[:64],
+        _instances(information, "ReferencedSOPSequence"),
+        _instances(information, "FailedSOPSequence"),
+    )
+
+
+def _instances(information: Dataset, keyword: str) -> tuple[str, ...]:
+    items = information.get(keyword) or ()
+    found = (item.get("ReferencedSOPInstanceUID") for item in items)
+    return tuple(str(uid)[:64] for uid in found if uid)

@@ -1,0 +1,240 @@
+"""Delivery by C-STORE, with or without TLS; asks for storage commitment where it is offered."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
+
+from oarflow.node.delivery import commitment
+from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
+from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.statuses import of_status
+from oarflow.node.requesting import associate
+from oarflow.node.section import ClientTls
+
+MAX_PDU = 131072
+"""Bytes; what Orthanc and dcmtk take at most."""
+
+LINGER_SECONDS = 2.0
+"""How long an association stays open for a report; most peers report on one of their own."""
+
+Reported = Callable[[commitment.Report], None]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    verdict: Verdict
+    reason: str
+    warned: bool = False
+
+
+def client_context(tls: ClientTls) -> ssl.SSLContext:
+    """TLS 1.2 or later with the peer's certificate checked, as BCP 195 has it.
+
+    Raises OSError and ssl.SSLError where a file is missing or damaged.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = tls.check_hostname
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How commitment is asked for.
+
+    transaction_uid: written down before, since the report may be faster than we are.
+    earlier: objects that the peer got in other attempts. reported: takes a report that comes on
+    the same association.
+    """
+
+    transaction_uid: str
+    earlier: tuple[Parcel, ...] = ()
+    reported: Reported | None = None
+
+
+class DicomTransport:
+    """One association for all objects of a job."""
+
+    def __init__(
+        self, destination: DicomDestination, ae_title: str, asking: Asking | None = None
+    ) -> None:
+        """asking: None where no commitment is wanted."""
+        self._to = destination
+        self._ae_title = ae_title
+        self._asking = asking
+        self.asked = False
+
+    def send(self, parcels: tuple[Parcel, ...]) -> Iterator[Outcome]:
+        """Store all; then ask for commitment to all that the peer has."""
+        asking = self._asking
+        call = _Call(self._to, self._ae_title, asking.reported if asking else None)
+        failure = call.open(_contexts(parcels, commitment=asking is not None))
+        if failure is not None:
+            yield from (Outcome(p.key, failure.verdict, failure.reason) for p in parcels)
+            return
+        try:
+            there = list(asking.earlier) if asking else []
+            for parcel in parcels:
+                answer = call.store(parcel)
+                if answer.verdict is Verdict.STORED:
+                    there.append(parcel)
+                yield Outcome(parcel.key, answer.verdict, answer.reason, answer.warned)
+            if asking and there and call.commits:
+                self.asked = call.commit(there, asking.transaction_uid)
+        finally:
+            call.close()
+
+
+def _contexts(parcels: tuple[Parcel, ...], *, commitment: bool) -> list[tuple[str, list[str]]]:
+    wanted: dict[str, list[str]] = {}
+    for parcel in parcels:
+        syntaxes = wanted.setdefault(str(parcel.sop_class_uid), [])
+        for syntax in (str(parcel.transfer_syntax_uid), str(ImplicitVRLittleEndian)):
+            if syntax not in syntaxes:
+                syntaxes.append(syntax)
+    contexts = list(wanted.items())
+    if commitment:
+        contexts.append((str(StorageCommitmentPushModel), [str(ImplicitVRLittleEndian)]))
+    return contexts
+
+
+class _Call:
+    """An association with the peer, and the peer's words in ours."""
+
+    def __init__(
+        self, destination: DicomDestination, ae_title: str, reported: Reported | None
+    ) -> None:
+        self._to = destination
+        self._ae = AE(ae_title=ae_title)
+        self._ae.connection_timeout = min(30.0, destination.timeout_seconds)
+        self._ae.acse_timeout = destination.timeout_seconds
+        self._ae.dimse_timeout = destination.timeout_seconds
+        self._ae.network_timeout = destination.timeout_seconds
+        self._ae.maximum_pdu_size = MAX_PDU
+        self._reported = reported
+        self._connected = False
+        self._report_came = threading.Event()
+        self._association: Association | None = None
+
+    @property
+    def commits(self) -> bool:
+        """Whether the peer offers storage commitment."""
+        assert self._association is not None
+        accepted = {context.abstract_syntax for context in self._association.accepted_contexts}
+        return StorageCommitmentPushModel in accepted
+
+    def open(self, contexts: list[tuple[str, list[str]]]) -> _Answer | None:
+        """Associate. Returns why it did not come about."""
+        for abstract, syntaxes in contexts:
+            self._ae.add_requested_context(abstract, syntaxes)
+        try:
+            tls = self._tls()
+        except (OSError, ssl.SSLError):
+            return _Answer(Verdict.REFUSED, "our own certificates for TLS cannot be read")
+        handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
+        if self._reported is not None:
+            handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
+        try:
+            association = associate(
+                self._ae,
+                self._to.host,
+                self._to.port,
+                ae_title=self._to.ae_title,
+                handlers=handlers,
+                max_pdu=MAX_PDU,
+                tls_args=tls,
+            )
+        except OSError:
+            return _Answer(Verdict.UNREACHABLE, f"the name {self._to.host} is not known here")
+        if association.is_established:
+            self._association = association
+            return None
+        return self._why_not(association)
+
+    def _tls(self) -> Any:
+        if self._to.tls is None:
+            return None
+        # No name where it is not checked: pynetdicom's hint knows strings alone.
+        name = self._to.host if self._to.tls.check_hostname else None
+        return client_context(self._to.tls), name
+
+    def _note_connection(self, _: evt.Event) -> None:
+        self._connected = True
+
+    def _handle_report(self, event: evt.Event) -> tuple[int, None]:
+        assert self._reported is not None
+        answer = commitment.answer_report(event, self._reported)
+        self._report_came.set()
+        return answer
+
+    def _why_not(self, association: Association) -> _Answer:
+        if association.is_rejected:
+            answer = association.acceptor.primitive
+            words = getattr(answer, "reason_str", "no reason given")
+            lasting = getattr(answer, "result", 1) == 1
+            verdict = Verdict.REFUSED if lasting else Verdict.UNREACHABLE
+            return _Answer(verdict, f"the peer rejects the association: {words}")
+        if not self._connected:
+            means = "by TCP and TLS" if self._to.tls else "by TCP"
+            return _Answer(Verdict.UNREACHABLE, f"the peer cannot be reached {means}")
+        if not association.accepted_contexts and association.rejected_contexts:
+            return _Answer(Verdict.REFUSED, "the peer takes none of the objects' SOP classes")
+        return _Answer(Verdict.UNREACHABLE, "the peer does not answer the association request")
+
+    def store(self, parcel: Parcel) -> _Answer:
+        """Store one object."""
+        association = self._association
+        assert association is not None
+        if not association.is_established:
+            return _Answer(Verdict.UNREACHABLE, "the peer ended the association before this object")
+        accepted = {context.abstract_syntax for context in association.accepted_contexts}
+        if parcel.sop_class_uid not in accepted:
+            return _Answer(
+                Verdict.REFUSED, f"the peer does not take the SOP class of a {parcel.kind}"
+            )
+        try:
+            status = association.send_c_store(parcel.path)
+        except ValueError:
+            return _Answer(
+                Verdict.REFUSED, f"the peer does not take the transfer syntax of the {parcel.kind}"
+            )
+        except (OSError, RuntimeError):
+            return _Answer(Verdict.UNREACHABLE, "the association ended while sending")
+        return _answer_of(status)
+
+    def commit(self, parcels: list[Parcel], transaction_uid: str) -> bool:
+        """Request storage commitment, and wait a little for a report on this association."""
+        association = self._association
+        assert association is not None
+        if not association.is_established:
+            return False
+        if not commitment.request(association, parcels, transaction_uid):
+            return False
+        self._report_came.wait(LINGER_SECONDS)
+        return True
+
+    def close(self) -> None:
+        """Release, or abort what cannot be released."""
+        association = self._association
+        if association is not None and association.is_established:
+            association.release()
+
+
+def _answer_of(status: Dataset) -> _Answer:
+    code = status.get("Status")
+    if code is None:
+        return _Answer(Verdict.UNREACHABLE, "the peer fell silent or dropped the association")
+    meaning = of_status(int(code))
+    return _Answer(meaning.verdict, meaning.words, meaning.warned)

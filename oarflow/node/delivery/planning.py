@@ -1,0 +1,97 @@
+"""What of a finished job goes where: read from its results, by the rules."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from oarflow import result
+from oarflow.node.database import deliveries, jobs
+from oarflow.node.database.models import Job
+from oarflow.node.database.saying import say
+from oarflow.node.delivery.parcel import Altered
+from oarflow.node.delivery.rules import Origin, destinations
+from oarflow.node.settings import Settings
+from oarflow.node.states import State
+
+REFUSAL = "REFUSAL"
+"""Stands among a delivery's kinds for a refused study's reason."""
+
+
+def origin(job: Job) -> Origin:
+    """What the rules look at."""
+    series = job.series
+    return Origin(
+        calling_ae=series.study.calling_ae,
+        station=series.station_name,
+        study_description=series.study.description,
+        series_description=series.description,
+    )
+
+
+def read_result(root: Path, job: Job) -> result.Result:
+    """The job's result.json. Raises Altered."""
+    try:
+        content = (root / job.output / result.FILE_NAME).read_bytes()
+        return result.Result.model_validate_json(content)
+    except (OSError, ValidationError) as error:
+        raise Altered("the job's result.json cannot be read") from error
+
+
+def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
+    """Kinds of objects by destination, of those that were written.
+
+    Where none of them was, or the results cannot be read, all that the destination takes: the
+    attempt finds none, and says so in a dead letter.
+    """
+    names = destinations(settings.delivery, origin(job))
+    known = settings.delivery.destinations
+    if job.state is State.REFUSED:
+        return {name: [REFUSAL] for name in names if known[name].refusals}
+    try:
+        written = {output.kind for output in read_result(settings.storage.root, job).outputs}
+    except Altered:
+        return {name: [*known[name].objects] for name in names}
+    found: dict[str, list[str]] = {}
+    for name in names:
+        taken = known[name].objects
+        found[name] = [kind for kind in taken if kind in written] or [*taken]
+    return found
+
+
+def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+    """In words, what destinations want and do not get of a job's contours."""
+    known = settings.delivery.destinations
+    said = []
+    for name, chosen in kinds.items():
+        missing = [kind for kind in known[name].objects if kind not in chosen]
+        if missing and list(chosen) != [REFUSAL]:
+            said.append(f"{name} goes without {', '.join(missing)}, not written")
+    return said
+
+
+def begin(session: Session, settings: Settings, job: Job, reason: str, actor: str) -> None:
+    """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
+    kinds = wanted(settings, job)
+    missing = lacking(settings, kinds)
+    deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
+    for words in missing:
+        say(session, logging.WARNING, "job %s: %s", job.key, words)
+
+
+def begin_all(session: Session, settings: Settings) -> int:
+    """Begin every delivery that needs no person. Returns how many."""
+    begun = 0
+    for job in jobs.in_state(session, State.SEGMENTED):
+        begin(session, settings, job, "the delivery begins", jobs.NODE)
+        begun += 1
+    if any(destination.refusals for destination in settings.delivery.destinations.values()):
+        for job in jobs.in_state(session, State.REFUSED):
+            if wanted(settings, job):
+                begin(session, settings, job, "the reason is sent", jobs.NODE)
+                begun += 1
+    return begun

@@ -1,0 +1,99 @@
+"""What a peer's status means for the object that was sent (PS3.4 B.2.3, PS3.7 C, PS3.18 I.2.2).
+
+C-STORE's statuses and STOW-RS's failure and warning reasons are the same codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oarflow.node.delivery.parcel import Verdict
+
+SUCCESS, DUPLICATE = 0x0000, 0x0111
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """words: in a phrase that ends with the code. warned: stored, and not as it was sent."""
+
+    verdict: Verdict
+    words: str
+    warned: bool = False
+
+
+_STORED = {
+    SUCCESS: "stored",
+    # The UID follows from the content: what is there already is the same object.
+    DUPLICATE: "was there already (duplicate SOP instance, 0111)",
+}
+_WARNINGS = {
+    0x0001: "the peer does not support optional attributes",
+    0x0107: "the peer reports attributes in error",
+    0x0116: "the peer finds a value out of range",
+    0xB000: "the peer changed data elements (coercion)",
+    0xB006: "the peer discarded data elements",
+    0xB007: "the peer finds that the data set does not match its SOP class",
+}
+_TRANSIENT = {
+    0x0110: "the peer failed to process it",
+    0x0213: "the peer is out of resources",
+}
+_REFUSALS = {
+    0x0112: "no such SOP instance",
+    0x0117: "invalid SOP instance",
+    0x0118: "no such SOP class",
+    0x0119: "class and instance contradict each other",
+    0x0122: "SOP class not supported",
+    0x0124: "not authorised",
+    0x0210: "duplicate invocation",
+    0x0211: "unrecognised operation",
+    0x0212: "mistyped argument",
+    0xC122: "transfer syntax not supported",
+}
+_REFUSING_FAMILIES = {0xA9: "the data set does not match its SOP class"}
+
+
+def of_status(code: int) -> Meaning:
+    """What the status of a C-STORE response means. code: (0000,0900)."""
+    name = f"{code:04X}"
+    if code in _STORED:
+        return Meaning(Verdict.STORED, _STORED[code])
+    if code in _WARNINGS or code >> 12 == 0xB:
+        words = _WARNINGS.get(code, "the peer warns")
+        return Meaning(Verdict.STORED, f"stored, but {words} ({name})", warned=True)
+    if code in _TRANSIENT or code >> 8 == 0xA7:
+        words = _TRANSIENT.get(code, "the peer is out of resources")
+        return Meaning(Verdict.UNREACHABLE, f"{words} ({name})")
+    words = _REFUSALS.get(code) or _REFUSING_FAMILIES.get(code >> 8, "")
+    if not words and code >> 12 == 0xC:
+        words = "the data set is not understood"
+    detail = f"{words}, {name}" if words else name
+    return Meaning(Verdict.REFUSED, f"the peer refuses the object ({detail})")
+
+
+def of_failure(code: int | None) -> Meaning:
+    """What the reason means with which a peer lists an object among its failures.
+
+    code: FailureReason (0008,1197), None where it names none. Only a code that the standard
+    defines as stored outweighs the list.
+    """
+    if code is None:
+        return Meaning(Verdict.REFUSED, "the peer did not store it, and names no reason")
+    meaning = of_status(code)
+    defined = code == DUPLICATE or code in _WARNINGS
+    if meaning.verdict is Verdict.STORED and not defined:
+        return Meaning(
+            Verdict.REFUSED, f"the peer did not store it, for no known reason ({code:04X})"
+        )
+    return meaning
+
+
+def of_warning(code: int | None) -> Meaning:
+    """What the reason means with which a peer lists an object among those that it stored.
+
+    code: WarningReason (0008,1196), None where it names none.
+    """
+    meaning = of_status(code or SUCCESS)
+    if meaning.verdict is Verdict.STORED:
+        return meaning
+    return Meaning(Verdict.STORED, f"stored, but the peer warns ({code:04X})", warned=True)

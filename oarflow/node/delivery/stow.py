@@ -1,0 +1,195 @@
+"""Delivery by DICOMweb STOW-RS (PS3.18 10.5): the files' bytes as they are."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
+from oarflow.node.delivery.settings import DicomWebDestination
+from oarflow.node.delivery.statuses import Meaning, of_failure, of_warning
+
+REFERENCED, FAILED = "00081199", "00081198"
+"""Sequences of the response: what was stored, and what was not."""
+SOP_INSTANCE, FAILURE_REASON, WARNING_REASON = "00081155", "00081197", "00081196"
+MAX_ANSWER = 1 << 20
+"""Bytes of a response that are read."""
+LASTING = {400, 401, 403, 404, 405, 406, 413, 415, 422}
+"""HTTP statuses that somebody must mend."""
+
+
+class StowTransport:
+    """One request for all objects of a job."""
+
+    asked = False
+
+    def __init__(self, destination: DicomWebDestination) -> None:
+        self._to = destination
+
+    def send(self, parcels: tuple[Parcel, ...]) -> Iterator[Outcome]:
+        """Store all; the response says which were stored."""
+        boundary = secrets.token_hex(16)
+        try:
+            with (
+                self._client() as client,
+                client.stream(
+                    "POST",
+                    f"{self._to.url.rstrip('/')}/studies",
+                    content=_body(parcels, boundary),
+                    headers=self._headers(boundary, _length(parcels, boundary)),
+                ) as response,
+            ):
+                status, answer = response.status_code, _read(response)
+        except (httpx.TimeoutException, httpx.TransportError) as error:
+            yield from _all(parcels, Verdict.UNREACHABLE, _words(error))
+        except (OSError, ssl.SSLError):
+            yield from _all(parcels, Verdict.REFUSED, "our certificates or secrets cannot be read")
+        else:
+            yield from judge(parcels, status, answer)
+
+    def ask(self) -> int:
+        """The HTTP status of a search for one study. Raises httpx's errors, OSError, SSLError."""
+        url = f"{self._to.url.rstrip('/')}/studies?limit=1"
+        headers = {"Accept": "application/dicom+json", **self._authorization()}
+        with self._client() as client, client.stream("GET", url, headers=headers) as response:
+            return response.status_code
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            verify=self._tls(),
+            timeout=self._to.timeout_seconds,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._to.ca) if self._to.ca else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._to.certificate is not None:
+            context.load_cert_chain(self._to.certificate, self._to.key)
+        return context
+
+    def _headers(self, boundary: str, length: int) -> dict[str, str]:
+        headers = {
+            # With its length known the body goes in one piece, which every proxy understands.
+            "Content-Length": str(length),
+            "Accept": "application/dicom+json",
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+        }
+        return headers | self._authorization()
+
+    def _authorization(self) -> dict[str, str]:
+        headers = {}
+        if self._to.token is not None:
+            token = self._to.token.read_text(encoding="ascii").strip()
+            headers["Authorization"] = f"Bearer {token}"
+        elif self._to.user is not None and self._to.password is not None:
+            password = self._to.password.read_text(encoding="utf-8").strip()
+            basic = httpx.BasicAuth(self._to.user, password)
+            headers["Authorization"] = basic._auth_header
+        return headers
+
+
+def _before(boundary: str) -> bytes:
+    return f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode("ascii")
+
+
+def _after(boundary: str) -> bytes:
+    return f"--{boundary}--\r\n".encode("ascii")
+
+
+def _length(parcels: tuple[Parcel, ...], boundary: str) -> int:
+    sizes = (len(_before(boundary)) + p.path.stat().st_size + len(b"\r\n") for p in parcels)
+    return sum(sizes) + len(_after(boundary))
+
+
+def _body(parcels: tuple[Parcel, ...], boundary: str) -> Iterator[bytes]:
+    for parcel in parcels:
+        yield _before(boundary)
+        with parcel.path.open("rb") as file:
+            while block := file.read(1 << 20):
+                yield block
+        yield b"\r\n"
+    yield _after(boundary)
+
+
+def _read(response: httpx.Response) -> Any:
+    content = b""
+    for block in response.iter_bytes():
+        content += block
+        if len(content) > MAX_ANSWER:
+            return None
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def judge(parcels: tuple[Parcel, ...], status: int, answer: Any) -> Iterator[Outcome]:
+    """What the response means for each object; a response that does not name it: not stored."""
+    words = f"HTTP status {status}"
+    if status >= 500 or status in (408, 429):
+        yield from _all(parcels, Verdict.UNREACHABLE, f"the service is not able to ({words})")
+        return
+    if status in LASTING or not (200 <= status < 300 or status == 409):
+        yield from _all(parcels, Verdict.REFUSED, f"the service refuses the request ({words})")
+        return
+    stored = _uids(answer, REFERENCED, WARNING_REASON)
+    failed = _uids(answer, FAILED, FAILURE_REASON)
+    for parcel in parcels:
+        uid = str(parcel.sop_instance_uid)
+        if uid in failed:
+            meaning = of_failure(failed[uid])
+        elif uid in stored:
+            meaning = of_warning(stored[uid])
+        else:
+            reason = "the service's answer does not say that it was stored"
+            meaning = Meaning(Verdict.UNREACHABLE, reason)
+        yield Outcome(parcel.key, meaning.verdict, f"{meaning.words}, {words}", meaning.warned)
+
+
+def _uids(answer: Any, sequence: str, reason: str) -> dict[str, int | None]:
+    """SOP Instance UIDs of a sequence with their reasons, of DICOM JSON not trusted."""
+    found: dict[str, int | None] = {}
+    if not isinstance(answer, Mapping):
+        return found
+    part = answer.get(sequence)
+    items = part.get("Value") if isinstance(part, Mapping) else None
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, Mapping):
+            uid, code = _first(item, SOP_INSTANCE), _first(item, reason)
+            if isinstance(uid, str):
+                found[uid] = _code(code)
+    return found
+
+
+def _code(value: Any) -> int | None:
+    """A reason as a number: some services write it as text."""
+    try:
+        code = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return code if 0 <= code <= 0xFFFF else None
+
+
+def _first(item: Mapping[str, Any], tag: str) -> Any:
+    element = item.get(tag)
+    values = element.get("Value") if isinstance(element, Mapping) else None
+    return values[0] if isinstance(values, list) and values else None
+
+
+def _all(parcels: tuple[Parcel, ...], verdict: Verdict, reason: str) -> Iterator[Outcome]:
+    return (Outcome(parcel.key, verdict, reason) for parcel in parcels)
+
+
+def _words(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "the service does not answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return "the service cannot be reached, or its certificate is not trusted"
+    return "the connection to the service broke"

@@ -1,0 +1,292 @@
+"""Dask distributed: worker processes of the node's own, or those of a scheduler elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+from distributed import Client, Future, LocalCluster
+from distributed.security import Security
+
+from oarflow.node.execution.order import Order, Outcome
+from oarflow.node.execution.remote import TOPIC, perform
+from oarflow.node.pulse import Pulse
+from oarflow.node.settings import ExecutionSettings
+
+LOGGER = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+START_SECONDS = 20.0
+"""What a worker process of the node's own may take to start."""
+RESTART_SECONDS = 60.0
+"""How long a worker process of the node's own may be away."""
+
+
+class EngineLost(Exception):  # noqa: N818  (what happened)
+    """The scheduler does not answer, or is another one: everything that was under way is lost."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign of life from a run."""
+
+    job_id: int
+    token: str
+    progress: dict[str, Any]
+
+
+class Ticket:
+    """A run that was submitted."""
+
+    def __init__(self, future: Future[Outcome]) -> None:
+        self._future = future
+
+    @property
+    def lost(self) -> bool:
+        """The engine no longer knows of it."""
+        return self._future.status in ("cancelled", "lost")
+
+    @property
+    def over(self) -> bool:
+        """Its outcome, or the engine's error, can be had."""
+        return self._future.status in ("finished", "error")
+
+    def outcome(self) -> Outcome:
+        """Of one that is over. Raises EngineLost where the engine gave up on it."""
+        try:
+            return self._future.result(timeout=CONNECT_SECONDS)
+        except (Exception, CancelledError) as error:
+            raise EngineLost(type(error).__name__) from error
+
+    @property
+    def key(self) -> str:
+        """Its name in the engine."""
+        return str(self._future.key)
+
+    def release(self) -> None:
+        """Let the engine forget it."""
+        with contextlib.suppress(Exception):
+            self._future.cancel()
+
+
+class OwnWorkers(LocalCluster):
+    """Worker processes, each with a GPU of its own where there are any; also after a restart."""
+
+    def __init__(self, gpus: Sequence[str], **options: Any) -> None:
+        self._gpus = gpus
+        super().__init__(n_workers=0, **options)  # type: ignore[no-untyped-call]
+
+    def new_worker_spec(self) -> dict[int | str, dict[str, Any]]:
+        """The next worker, numbered from 0."""
+        ((name, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
+        if not self._gpus:
+            return {name: spec}
+        device = {"CUDA_VISIBLE_DEVICES": self._gpus[len(self.worker_spec)]}
+        return {name: {**spec, "options": {**spec["options"], "env": device}}}
+
+    def replace(self, address: str) -> bool:
+        """End the process of a worker; Dask's nanny starts the next. Whether there was one."""
+        for nanny in self.workers.values():
+            if nanny.worker_address == address and nanny.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)  # one that hangs hears nothing else
+                return True
+        return False
+
+
+class Engine:
+    """The connection to the workers; made on demand, made anew after close()."""
+
+    def __init__(self, settings: ExecutionSettings) -> None:
+        self._settings = settings
+        self._cluster: OwnWorkers | None = None
+        self._client: Client | None = None
+        self._scheduler_id = ""
+        self._lacking_since: float | None = None
+        self._pulse: Pulse[str] = Pulse()
+        self._silent: set[str] = set()
+        self._live: list[str] = []
+        self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
+
+    def open(self) -> None:
+        """Connect, if that is not so already. Raises EngineLost."""
+        if self._client is not None:
+            return
+        with dask.config.set(_DASK):
+            try:
+                address = self._settings.scheduler or self._start_cluster()
+                self._client = Client(
+                    address,
+                    security=self._security(),
+                    timeout=CONNECT_SECONDS,
+                    set_as_default=False,
+                    name="oarflow-node",
+                )
+                self._client.subscribe_topic(TOPIC, self._hear)
+                self._scheduler_id = self._client.scheduler_info(n_workers=0)["id"]
+            except Exception as error:
+                self.close()
+                raise EngineLost(f"no scheduler ({type(error).__name__})") from error
+
+    def _start_cluster(self) -> OwnWorkers:
+        """Encrypted, by certificates of the moment: others on this machine cannot use it."""
+        self._cluster = OwnWorkers(
+            self._settings.gpus,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            host="127.0.0.1",
+            security=Security.temporary(),
+            silence_logs=logging.CRITICAL,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+        )
+        self._cluster.scale(self._settings.workers)  # type: ignore[no-untyped-call]
+        return self._cluster
+
+    def _security(self) -> Security | None:
+        tls = self._settings.scheduler_tls
+        if tls is None:
+            return None
+        return Security(
+            tls_ca_file=str(tls.ca),
+            tls_client_cert=str(tls.certificate),
+            tls_client_key=str(tls.key),
+            require_encryption=True,
+        )
+
+    def close(self) -> None:
+        """End the connection, and the workers that are the node's own."""
+        for part in (self._client, self._cluster):
+            if part is not None:
+                with contextlib.suppress(Exception):
+                    part.close(timeout=5)
+        self._client = self._cluster = None
+        self._lacking_since = None
+        self._silent, self._live = set(), []
+
+    def slots(self) -> int:
+        """How many runs there is room for at once, without workers that hang. Raises EngineLost."""
+        workers = self._info()["workers"]
+        self._check_own(len(workers))
+        self._look_for_hanging(workers)
+        return sum(self._room(workers[address]) for address in self._live)
+
+    def trouble(self) -> str | None:
+        """What is wrong with the workers, in words for a person."""
+        if self._silent:
+            return f"workers that give no sign of life: {len(self._silent)}"
+        since = self._lacking_since
+        if since is not None and time.monotonic() - since > START_SECONDS:
+            return "a worker process is not running"
+        return None
+
+    def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
+        """A worker of ours without a sign of life is replaced; one of elsewhere gets no work."""
+        limit = self._settings.lease_seconds
+        silence = self._pulse.look({name: one["last_seen"] for name, one in workers.items()})
+        self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
+        self._live = [name for name in workers if name not in self._silent]
+        for name in self._silent:
+            if silence[name] > limit:
+                self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
+
+    def _replace(self, address: str, why: str) -> None:
+        if self._cluster is not None and self._cluster.replace(address):
+            LOGGER.error("a worker process %s; it is replaced", why)
+
+    def give_up(self, ticket: Ticket) -> None:
+        """A run gave no sign of life: if a worker of ours is at it still, the worker hangs, too."""
+        if self._cluster is None or self._client is None:
+            return
+        try:
+            processing = self._client.processing()
+        except Exception as error:
+            LOGGER.debug("the scheduler does not say who works on what: %s", type(error).__name__)
+            return
+        for address, keys in processing.items():
+            if ticket.key in keys:
+                self._replace(address, "hangs in a run")
+
+    def _check_own(self, count: int) -> None:
+        """Dask starts a worker process of ours again once; if that fails, all of it starts anew."""
+        if self._cluster is None or count >= self._settings.workers:
+            self._lacking_since = None
+            return
+        moment = time.monotonic()
+        self._lacking_since = self._lacking_since or moment
+        if moment - self._lacking_since > RESTART_SECONDS:
+            raise EngineLost("a worker process is gone and does not come back")
+
+    def _info(self) -> dict[str, Any]:
+        client = self._client
+        if client is None or client.scheduler is None or client.status != "running":
+            raise EngineLost("the connection to the scheduler is gone")
+        try:
+            info: dict[str, Any] = client.sync(
+                client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS
+            )
+        except Exception as error:
+            raise EngineLost("the scheduler does not answer") from error
+        if info["id"] != self._scheduler_id:
+            raise EngineLost("the scheduler was started anew")
+        return info
+
+    def _room(self, worker: dict[str, Any]) -> int:
+        has = worker.get("resources", {})
+        rooms = [int(has.get(name, 0) // need) for name, need in self._settings.resources.items()]
+        return min([int(worker.get("nthreads", 0)), *rooms])
+
+    def submit(self, order: Order) -> Ticket:
+        """Hand a run to the workers. Raises EngineLost."""
+        if self._client is None:
+            raise EngineLost("not connected")
+        try:
+            future = self._client.submit(
+                perform,
+                order,
+                key=f"oarflow-{order.job_id}-{order.token}",
+                pure=False,
+                resources=self._settings.resources or None,
+                workers=self._live if self._silent else None,
+            )
+        except Exception as error:
+            raise EngineLost("the scheduler takes no work") from error
+        return Ticket(future)
+
+    def signs(self) -> list[Sign]:
+        """Signs of life since last asked."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._signs.get_nowait())
+        return found
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        message = event[1]
+        with contextlib.suppress(TypeError, KeyError, ValueError):
+            progress = message["progress"]
+            self._signs.put(Sign(int(message["job"]), str(message["token"]), dict(progress)))
+
+
+_DASK = {
+    # Nobody looks at its curves of processor and memory.
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.comm.timeouts.connect": "10s",
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.worker.daemon": True,
+    "distributed.nanny.pre-spawn-environ": {},
+    # Their HTTP servers have nothing to say: the node's own page and metrics do.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}

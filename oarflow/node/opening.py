@@ -1,0 +1,33 @@
+"""The node's database for commands beside the running node; its errors in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.errors import ConfigurationError
+from oarflow.node.database import Database, faults
+from oarflow.node.files import make_folder
+from oarflow.node.node import migrate
+from oarflow.node.settings import Settings
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database in this program's form. Raises ConfigurationError (STORAGE, DATABASE)."""
+    root = settings.storage.root
+    try:
+        make_folder(root)
+    except OSError as error:
+        raise ConfigurationError("STORAGE", f"{root}: {error.strerror}") from error
+    database = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        migrate(database)
+        yield database
+    except SQLAlchemyError as error:
+        said = faults.with_remedy(error, database.url)
+        raise ConfigurationError("DATABASE", said) from error
+    finally:
+        database.close()

@@ -1,0 +1,153 @@
+"""QIDO-RS and WADO-RS (PS3.18), by dicomweb-client."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom import Dataset, dcmwrite
+from requests.auth import AuthBase
+
+from oarflow.errors import ConfigurationError
+from oarflow.node.database.receiving import Origin
+from oarflow.node.listener.spool import split_bytes
+from oarflow.node.listener.statuses import NotStored
+from oarflow.node.pulling.query import Found, PullFailed, Query, Take, Taken
+from oarflow.node.settings import DicomWeb
+
+LOGGER = logging.getLogger(__name__)
+
+AS_STORED = (("application/dicom", "*"),)
+TIMEOUT_SECONDS = 60.0
+
+
+class WebPacs:
+    """A PACS by DICOMweb.
+
+    name: what its instances are filed under, as a calling title. seconds: how long it may be
+    silent.
+    """
+
+    def __init__(
+        self, name: str, settings: DicomWeb, ae_title: str, seconds: float = TIMEOUT_SECONDS
+    ) -> None:
+        self._origin = Origin(name[:16], ae_title)
+        session = requests.Session()
+        session.verify = True if settings.ca is None else str(settings.ca)
+        if settings.certificate is not None:
+            session.cert = (str(settings.certificate), str(settings.key))
+        words = _signing_in(settings)
+        if words is not None:
+            session.auth = _SignIn(words)
+        self._client: Any = DICOMwebClient(settings.url, session=session, timeout=seconds)
+
+    def echo(self) -> None:
+        """Whether it answers a search. Raises PullFailed."""
+        try:
+            self._client.search_for_studies(limit=1)
+        except (requests.RequestException, ValueError) as error:
+            raise PullFailed(_why(error)) from error
+
+    def find(self, query: Query) -> list[Found]:
+        """Series of the modalities asked for. Raises PullFailed."""
+        try:
+            studies = [query.study_uid] if query.names_one else self._studies(query)
+            return [
+                found
+                for study_uid in studies
+                for modality in query.modalities
+                for found in self._series(study_uid, modality)
+            ]
+        except (requests.RequestException, ValueError) as error:
+            raise PullFailed(_why(error)) from error
+
+    def _studies(self, query: Query) -> list[str]:
+        asked = {
+            "AccessionNumber": query.accession_number,
+            "StudyDate": query.date,
+            "StudyInstanceUID": query.study_uid,
+        }
+        filters = {key: value for key, value in asked.items() if value}
+        answers = self._client.search_for_studies(search_filters=filters, get_remaining=True)
+        return [str(_dataset(answer).StudyInstanceUID) for answer in answers]
+
+    def _series(self, study_uid: str, modality: str) -> Iterator[Found]:
+        for answer in self._client.search_for_series(
+            study_uid,
+            search_filters={"Modality": modality},
+            fields=["NumberOfSeriesRelatedInstances"],
+            get_remaining=True,
+        ):
+            one = _dataset(answer)
+            if str(one.get("Modality", modality)) == modality:
+                count = one.get("NumberOfSeriesRelatedInstances")
+                yield Found(study_uid, str(one.SeriesInstanceUID), int(count) if count else None)
+
+    def fetch(self, found: Found, take: Take) -> Taken:
+        """Have a series sent. Raises PullFailed."""
+        taken = Taken(series=1)
+        try:
+            for dataset in self._client.iter_series(
+                found.study_uid, found.series_uid, media_types=AS_STORED
+            ):
+                self._take(dataset, take, taken)
+        except (requests.RequestException, ValueError) as error:
+            raise PullFailed(_why(error)) from error
+        return taken
+
+    def _take(self, dataset: Dataset, take: Take, taken: Taken) -> None:
+        stream = BytesIO()
+        dcmwrite(stream, dataset, enforce_file_format=True)
+        _, syntax, data = split_bytes(stream.getvalue())
+        try:
+            take(self._origin, data, syntax, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID))
+            taken.instances += 1
+        except NotStored as refusal:
+            LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
+            taken.refused += 1
+
+
+class _SignIn(AuthBase):
+    """As a header of our own: requests would put what .netrc says in the place of a plain one."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._words
+        return request
+
+
+def _signing_in(settings: DicomWeb) -> str | None:
+    """By token, or by user and password. Raises ConfigurationError (TOKEN, PASSWORD)."""
+    if settings.token is not None:
+        return f"Bearer {_secret('TOKEN', settings.token)}"
+    if settings.user is None or settings.password is None:
+        return None
+    both = f"{settings.user}:{_secret('PASSWORD', settings.password)}"
+    return f"Basic {base64.b64encode(both.encode()).decode('ascii')}"
+
+
+def _secret(code: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(code, f"{file}: {error.strerror}") from error
+
+
+def _dataset(answer: dict[str, Any]) -> Dataset:
+    return Dataset.from_json(answer)
+
+
+def _why(error: Exception) -> str:
+    """Without the URL of the query, in which identifiers may stand."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the DICOMweb service answers {response.status_code}"
+    return f"the DICOMweb service does not answer ({type(error).__name__})"

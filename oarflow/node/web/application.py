@@ -1,0 +1,95 @@
+"""The FastAPI application: its addresses, and what is open to all."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from oarflow.node import metrics
+from oarflow.node.database import faults
+from oarflow.node.parts import Context
+from oarflow.node.web import actions, pages, sign_in
+from oarflow.node.web.access import context_of, page, visitor
+from oarflow.node.web.protection import Protection
+
+LOGGER = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would hand errors with their texts, and with them patients' data, to an exporter that
+the environment names."""
+
+router = APIRouter()
+
+
+def make_application(context: Context) -> Protection:
+    """The application with its guards around it."""
+    app = FastAPI(
+        title="OARflow", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY
+    )
+    app.state.context = context
+    app.state.throttle = sign_in.throttle()
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for part in (router, sign_in.router, pages.router, actions.router):
+        app.include_router(part)
+    app.add_exception_handler(HTTPException, _explain)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(SQLAlchemyError, _no_database)
+    app.add_exception_handler(Exception, _fault)
+    return Protection(app, context.settings.web)
+
+
+@router.get("/healthz")
+def health(request: Request) -> JSONResponse:
+    """200 while every part works; else 503 and what is wrong."""
+    trouble = dict(context_of(request).health())
+    well = all(one is None for one in trouble.values())
+    body = {"status": "ok" if well else "trouble", "parts": trouble}
+    return JSONResponse(body, 200 if well else 503)
+
+
+@router.get("/metrics")
+def show_metrics(request: Request) -> Response:
+    """For Prometheus."""
+    return Response(metrics.render(context_of(request)), media_type=metrics.CONTENT_TYPE)
+
+
+def _explain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.url.path == "/live":
+        return JSONResponse({"error": error.detail}, error.status_code)
+    if error.status_code == 401:
+        return RedirectResponse("/sign-in", 303)
+    words = error.detail if error.status_code != 404 else "There is nothing at this address."
+    return page("error", visitor(request), status=error.status_code, words=words)
+
+
+def _not_understood(request: Request, _: Exception) -> Response:
+    return page("error", visitor(request), status=422, words="The request is not understood.")
+
+
+def _no_database(_: Request, error: Exception) -> Response:
+    assert isinstance(error, SQLAlchemyError)
+    LOGGER.error("web: %s (%s)", faults.in_words(error), type(error).__name__)
+    fault = str(faults.kind_of(error)).capitalize()
+    return page("error", None, status=503, words=f"{fault}. The log says more.")
+
+
+def _fault(_: Request, __: Exception) -> Response:
+    # Starlette raises it again after this page; the guard around all of it has it in the log.
+    return page("error", None, status=500, words="A fault of the node. It is in the log.")

@@ -1,0 +1,237 @@
+"""What the pages show, read from the database and the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from oarflow import result
+from oarflow.errors import REASONS, Code
+from oarflow.node.database import jobs
+from oarflow.node.database.deliveries import OPEN
+from oarflow.node.database.models import Delivery, Job, Series, Step, Study
+from oarflow.node.states import MEANINGS, TRANSITIONS, State
+from oarflow.shown import shown
+
+SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
+
+
+@dataclass(frozen=True)
+class Live:
+    """What of a job changes while one looks; nothing of the patient.
+
+    share: of the organs that are done, in percent; None where it is not running.
+    since: when it came to its state; it may have come back to the same one.
+    """
+
+    key: str
+    state: str
+    since: str
+    meaning: str
+    reason: str
+    share: int | None
+    doing: str
+
+    @property
+    def css(self) -> str:
+        return "refused" if self.state.startswith("refused") else self.state.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list."""
+
+    live: Live
+    patient: str
+    patient_id: str
+    accession_number: str
+    study_date: str
+    description: str
+    sender: str
+    received: datetime
+    version: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of the list. total: of all rows found."""
+
+    rows: tuple[Row, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """All of one job. actions: what may be asked of it now."""
+
+    row: Row
+    birth_date: str
+    sex: str
+    series_description: str
+    instances: int
+    attempts: int
+    refusal: tuple[str, str, str] | None
+    organs: tuple[result.OrganPart, ...]
+    steps: tuple[Step, ...]
+    deliveries: tuple[Delivery, ...]
+    reports: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
+def live(job: Job) -> Live:
+    """A job's state as it is now."""
+    share, doing = None, ""
+    if job.state is State.RUNNING:
+        share, doing = _progress(job.progress)
+    state = job.state.value
+    if job.refusal and job.state is not State.REFUSED:
+        # What is delivered is the reason: nobody must take it for contours.
+        state = f"refused, reason {state}"
+    return Live(
+        job.key,
+        state,
+        job.state_at.isoformat(),
+        MEANINGS[job.state],
+        shown(job.reason),
+        share,
+        shown(doing),
+    )
+
+
+def _progress(said: dict[str, Any]) -> tuple[int, str]:
+    number, total = said.get("number"), said.get("total")
+    organ, stage = said.get("organ"), said.get("stage")
+    if organ and isinstance(number, int) and isinstance(total, int) and total > 0:
+        return min(100, 100 * (number - 1) // total), f"{organ}, {number} of {total}"
+    return 0, str(stage or "starting")
+
+
+def row_of(job: Job) -> Row:
+    """A job as a line."""
+    study = job.series.study
+    return Row(
+        live=live(job),
+        patient=study.patient_name.replace("^", " ").strip(),
+        patient_id=study.patient_id,
+        accession_number=study.accession_number,
+        study_date=study.study_date,
+        description=study.description,
+        sender=study.calling_ae,
+        received=job.created_at,
+        version=job.version,
+    )
+
+
+def listing(
+    session: Session, *, page: int, rows: int, state: State | None, term: str = ""
+) -> Listing:
+    """Jobs, the newest first. term: part of a name, an ID, an accession number, date or text."""
+    chosen = select(Job).join(Job.series).join(Series.study)
+    if state is State.REFUSED:
+        chosen = chosen.where(or_(Job.state == state, Job.refusal != ""))
+    elif state is not None:
+        chosen = chosen.where(Job.state == state, Job.refusal == "")
+    for word in term.split()[:8]:
+        columns = (
+            Study.patient_name,
+            Study.patient_id,
+            Study.accession_number,
+            Study.study_date,
+            Study.description,
+            Study.calling_ae,
+        )
+        chosen = chosen.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+    total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    pages = max(1, -(-total // rows))
+    page = max(1, min(page, pages))
+    found = session.scalars(
+        chosen.options(contains_eager(Job.series).contains_eager(Series.study))
+        .order_by(Job.id.desc())
+        .offset((page - 1) * rows)
+        .limit(rows)
+    )
+    return Listing(tuple(map(row_of, found)), total, page, pages)
+
+
+def newest_id(session: Session) -> int:
+    """Grows with every job."""
+    return session.scalar(select(func.max(Job.id))) or 0
+
+
+def page_of(job: Job, root: Path, *, acts: bool) -> Page:
+    """All of a job. acts: whether the reader may act on it."""
+    study, series = job.series.study, job.series
+    found = read_result(job, root)
+    return Page(
+        row=row_of(job),
+        birth_date=study.birth_date,
+        sex=study.sex,
+        series_description=series.description,
+        instances=len(series.instances),
+        attempts=job.attempts,
+        refusal=_refusal(job),
+        organs=found.organs if found else (),
+        steps=tuple(job.steps),
+        deliveries=tuple(job.deliveries),
+        reports=tuple(kind for kind in REPORTS if report_file(job, root, kind) is not None),
+        actions=actions(job) if acts else (),
+    )
+
+
+def actions(job: Job) -> tuple[str, ...]:
+    """What may be asked of a job, in the order of the buttons."""
+    found = []
+    if job.state is State.HELD:
+        found.append("release")
+    if job.state in SENT_AGAIN and job.deliveries:
+        found.append("resend")
+    if jobs.can_retry(job):
+        found.append("retry")
+    if State.CANCELLED in TRANSITIONS[job.state]:
+        found.append("cancel")
+    return tuple(found)
+
+
+def _refusal(job: Job) -> tuple[str, str, str] | None:
+    if not job.refusal:
+        return None
+    if job.refusal not in {code.value for code in Code}:
+        return job.refusal, "", ""
+    reason = REASONS[Code(job.refusal)]
+    return job.refusal, reason.meaning, reason.remedy
+
+
+def read_result(job: Job, root: Path) -> result.Result | None:
+    """The job's result.json, where there is one that can be read."""
+    if not job.output:
+        return None
+    try:
+        content = (root / job.output / result.FILE_NAME).read_bytes()
+        return result.Result.model_validate_json(content)
+    except (OSError, ValidationError):
+        return None
+
+
+REPORTS = {"html": "report.html", "pdf": "report.pdf"}
+
+
+def report_file(job: Job, root: Path, kind: str) -> Path | None:
+    """The application's report of this kind."""
+    if not job.output or kind not in REPORTS:
+        return None
+    path = root / job.output / REPORTS[kind]
+    return path if path.is_file() else None
+
+
+def open_destinations(rows: Sequence[Delivery]) -> int:
+    """How many deliveries are not at an end."""
+    return sum(row.state in OPEN for row in rows)

@@ -1,0 +1,114 @@
+"""`python -m app --self-test`: what a site runs after every installation and upgrade.
+
+The bundled sample is contoured with the site's networks and device, all else as by default, and the
+result is held against the stored one of the release, against the clinicians' contours, and against
+the CT's own headers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import oarflow
+from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.run.paths import BESIDE, Paths, config_path, models_path
+from oarflow.run.self_test_judge import Check, Verdict, judge
+from oarflow.run.settings import Settings, load_settings
+from oarflow.run.signals import StopOnSignal
+
+SAMPLE = Path("samples") / "openkbp_validation"
+RECORD_NAME = "self-test.json"
+RECORD_VERSION = "1.0"
+
+
+def run_self_test(
+    out: Path | None,
+    models: Path | None,
+    config: Path | None,
+    stop: StopOnSignal,
+    started: float,
+    *,
+    sample: Path = BESIDE / SAMPLE,
+) -> ExitStatus:
+    """Contour the sample, print what was found, and write the record into OUT where one is named.
+
+    sample: a folder with ct/, reference.dcm and expected/. stop: entered. started:
+    time.monotonic() of the start.
+    Returns WRITTEN if all passed, else FAULT. Raises ConfigurationError: NO_SAMPLE,
+    OUTPUT_NOT_WRITABLE, and whatever a run can raise.
+    """
+    if not (sample / "expected" / "result.json").is_file():
+        raise ConfigurationError("NO_SAMPLE", f"there is no sample {sample} with expected results")
+    site = load_settings(config_path(config, os.environ))
+    folder = models_path(models, os.environ)
+    from oarflow.rtstruct.provenance import run_time  # noqa: PLC0415
+
+    when = run_time()
+    with tempfile.TemporaryDirectory(prefix="oarflow-self-test-") as scratch:
+        produced = Path(scratch) / "out"
+        paths = Paths(sample / "ct", produced, folder, None)
+        from oarflow.run.session import Session  # noqa: PLC0415
+
+        session = Session(paths, _settings(site), when, "none", True, started)
+        session.run(stop)
+        checks = judge(sample, produced, folder)
+        record = _record(when.isoformat(), checks, produced, time.monotonic() - started)
+    sys.stdout.write(as_text(checks))
+    if out is not None:
+        _write(out, record)
+    return ExitStatus.WRITTEN if record["passed"] else ExitStatus.FAULT
+
+
+def passed(checks: Sequence[Check]) -> bool:
+    """Nothing failed, and at least one network was compared with what the release expects."""
+    compared = any(c.name.startswith("contours ") and c.verdict is Verdict.PASSED for c in checks)
+    return compared and all(check.verdict is not Verdict.FAILED for check in checks)
+
+
+def as_text(checks: Sequence[Check]) -> str:
+    """One line a check, and the verdict."""
+    lines = [f"{check.verdict.value:13} {check.name}: {check.detail}" for check in checks]
+    lines.append("self-test passed" if passed(checks) else "self-test FAILED")
+    return "\n".join(lines) + "\n"
+
+
+def _settings(site: Settings) -> Settings:
+    """The defaults, which the expected results were made with, on the site's device."""
+    kept = ("device", "threads", "trusted_models")
+    return Settings(**{name: getattr(site, name) for name in kept})
+
+
+def _record(when: str, checks: Sequence[Check], produced: Path, seconds: float) -> dict[str, Any]:
+    result = json.loads((produced / "result.json").read_text(encoding="utf-8"))
+    return {
+        "schema_version": RECORD_VERSION,
+        "program": "oarflow",
+        "version": oarflow.__version__,
+        "started": when,
+        "seconds": round(seconds, 3),
+        "device": result["run"]["device"],
+        "passed": passed(checks),
+        "checks": [
+            {"name": check.name, "verdict": check.verdict.value, "detail": check.detail}
+            for check in checks
+        ],
+        "models": {o["name"]: o["model"] for o in result["organs"] if o["model"] is not None},
+    }
+
+
+def _write(out: Path, record: dict[str, Any]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(record, indent=2) + "\n"
+        (out / RECORD_NAME).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            "OUTPUT_NOT_WRITABLE", f"output {out} cannot be written: {error.strerror}"
+        ) from error

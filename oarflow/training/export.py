@@ -1,0 +1,174 @@
+"""From a checkpoint to models/<model>/: TorchScript, checked against the network, and its card."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from oarflow.networks.backend import load_network
+from oarflow.networks.card import (
+    CARD_NAME,
+    NETWORK_NAME,
+    Channel,
+    ModelCard,
+    Region,
+    Role,
+    Training,
+    Validation,
+    View,
+    write_card,
+)
+from oarflow.training.architectures import build_network, describe
+from oarflow.training.architectures.united import UnitedNetwork
+from oarflow.training.checkpoint import Origin, load_weights, read_checkpoint
+from oarflow.training.configuration import Configuration
+
+AGREEMENT = 1e-4
+"""Greatest difference in logits between the exported and the eager network."""
+
+
+def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module, int, float]:
+    """The averaged network of a checkpoint in evaluation mode, its steps and its minutes.
+
+    Its weights are the last ones, or those that validated best where the configuration says so.
+    Raises FileNotFoundError, ValueError for a checkpoint that is missing, damaged or another's.
+    """
+    saved = read_checkpoint(work)
+    network = build_network(configuration)
+    kept = saved.get("best") if configuration.keep == "best" else None
+    prefix = "module."
+    weights = {
+        key.removeprefix(prefix): value
+        for key, value in (kept or saved["average"]).items()
+        if key.startswith(prefix)
+    }
+    load_weights(network, weights, configuration)
+    return network.eval(), int(saved["step"]), float(saved["seconds"]) / 60
+
+
+def rounded(network: nn.Module) -> nn.Module:
+    """The network with its weights rounded to half precision, which halves the file."""
+    return network.half().float().eval()
+
+
+def torchscript(network: nn.Module) -> bytes:
+    """The network as a TorchScript file, its weights stored in half precision."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.script(copy.deepcopy(network))
+        torch.jit.save(module.half(), buffer)
+    return buffer.getvalue()
+
+
+def greatest_difference(network: nn.Module, file: bytes, configuration: Configuration) -> float:
+    """Greatest difference in logits, file against network, over three sizes and batches."""
+    module = load_network(file, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    multiple = max(16, configuration.multiple)
+    for count, batch in ((2, 1), (3, 3), (4, 2)):
+        shape = (
+            batch,
+            configuration.in_channels,
+            *[count * multiple] * configuration.dimensions,
+        )
+        image: Tensor = torch.randn(shape, generator=generator)
+        with torch.inference_mode():
+            difference = (network(image) - module(image)).abs().max()
+        worst = max(worst, float(difference))
+    return worst
+
+
+def export(
+    configuration: Configuration,
+    work: Path,
+    models: Path,
+    *,
+    origin: Origin,
+    version: str,
+    recorded: bool = False,
+    validation: Validation | None = None,
+) -> ModelCard:
+    """Write models/<name>/model.ts and model.json.
+
+    recorded: configuration and origin are the checkpoint's own, nobody was asked for them.
+    Raises ValueError where the data have no name, or the exported network does not agree with the
+    trained one.
+    """
+    if origin.data is None:
+        raise ValueError("--data-name is needed: what the card says of these data")
+    network, steps, minutes = trained_network(configuration, work)
+    network = rounded(network)
+    if configuration.unions:
+        network = UnitedNetwork(network, configuration.organs, configuration.unions).eval()
+    file = torchscript(network)
+    difference = greatest_difference(network, file, configuration)
+    if difference > AGREEMENT:
+        raise ValueError(f"{configuration.name}: export differs by {difference:.2g} from training")
+    folder = models / configuration.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NETWORK_NAME).write_bytes(file)
+    card = ModelCard(
+        name=f"oarflow/{configuration.name}",
+        version=version,
+        role=configuration.role,
+        organs=(*configuration.organs, *configuration.unions),
+        dimensions=configuration.dimensions,
+        view=View(configuration.view) if configuration.dimensions == 2 else None,
+        region_from=_region(configuration),
+        channels=_channels(configuration),
+        patch_mm=(0.0, 0.0, 0.0)
+        if _region(configuration).source == "volume" and configuration.region != "volume"
+        else configuration.patch_mm,
+        spacing_mm=configuration.spacing_mm,
+        smoothness_mm=configuration.smoothness_mm,
+        margin_mm=configuration.beyond_mm,
+        multiple=configuration.multiple,
+        activation=configuration.activation,
+        least_cc=configuration.least_cc,
+        sha256=hashlib.sha256(file).hexdigest(),
+        architecture=describe(configuration),
+        parameters=int(np.sum([parameter.numel() for parameter in network.parameters()])),
+        training=Training(
+            data=origin.data,
+            cases=origin.cases,
+            commit=origin.commit,
+            steps=steps,
+            minutes=round(minutes, 1),
+            configuration=configuration.model_dump(mode="json"),
+            labels=origin.labels,
+            recorded=recorded,
+        ),
+        validation=validation,
+    )
+    write_card(card, folder / CARD_NAME)
+    return card
+
+
+def _channels(configuration: Configuration) -> tuple[Channel, ...]:
+    window = configuration.window
+    if configuration.dimensions == 2:
+        return tuple(Channel(offset_mm=mm, window=window) for mm in configuration.offsets_mm)
+    return tuple(
+        Channel(
+            source=source,
+            window=configuration.mr_window if source == "mr" else window,
+            optional=source == "mr" and configuration.mr_dropout > 0,
+        )
+        for source in configuration.images
+    )
+
+
+def _region(configuration: Configuration) -> Region:
+    if configuration.region == "organ":
+        return Region(source="organ", organ=configuration.source, grow_mm=configuration.grow_mm)
+    whole = configuration.role is not Role.SEGMENTER or configuration.region != "patch"
+    return Region(source="volume" if whole else "localization")

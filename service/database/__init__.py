@@ -1,5 +1,0 @@
-"""One database is the truth: tables, migrations, and a function for each thing that happens."""
-
-from service.database.engine import Database
-
-__all__ = ["Database"]

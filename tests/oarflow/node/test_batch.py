@@ -1,0 +1,163 @@
+"""A folder of studies: what is no image, what is refused, and that nothing is run without it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.uid import RTStructureSetStorage
+
+from oarflow.node import batch as batch_module
+from oarflow.node.__main__ import main
+from oarflow.node.batch import Batch, own_settings
+from oarflow.node.batch_files import SHOWN, Refused, Tally, glimpse
+from oarflow.node.commands.batch import _status
+from oarflow.node.database import Database
+from oarflow.node.execution.executor import Executor
+from oarflow.node.listener.receiver import Receiver
+from oarflow.node.listener.statuses import NotStored, Status
+from oarflow.node.settings import Settings
+from oarflow.node.states import State
+from tests.oarflow.node.node_bench import (
+    HereEngine,
+    as_file,
+    ct_slice,
+    settings_at,
+    uid,
+    write_series,
+)
+
+
+def taken(settings: Settings, source: Path, out: Path) -> Batch:
+    own = own_settings(settings, out)
+    own.storage.root.mkdir(parents=True, exist_ok=True)
+    database = Database(own.database_url)
+    database.migrate()
+    batch = Batch(own, database, out)
+    batch.take(source, lambda: None)
+    return batch
+
+
+def test_what_is_no_image_is_told_apart_from_what_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "Doe^Jane"
+    write_series(source, "a", range(12))
+    (source / "notes.txt").write_text("no image")
+    contours = ct_slice("a", 99, SOPClassUID=RTStructureSetStorage, Modality="RTSTRUCT")
+    (source / "rtstruct.dcm").write_bytes(as_file(contours))
+    last = source / "011.dcm"
+    last.write_bytes(last.read_bytes()[:-100])
+    batch = taken(settings_at(tmp_path), source, tmp_path / "out")
+    tally = batch.tally
+    assert (tally.taken, tally.other) == (11, 2)
+    assert tally.refused == [
+        Refused(
+            12, "C000", "the data set is cut short or has no pixels", uid("a", "series"), source
+        )
+    ]
+    (line,) = batch.lines()
+    assert line.state is State.REFUSED, "an end slice leaves no gap: it must not be contoured"
+    assert "file 12 (C000)" in line.reason
+    assert _status(batch.lines(), tally) == 1
+    said = "\n".join([*tally.words(), line.reason, line.marked])
+    assert "Doe" not in said
+    assert "12 (C000)" in said
+
+
+def test_a_series_runs_once_its_files_can_be_read(tmp_path: Path) -> None:
+    source = tmp_path / "ct"
+    write_series(source, "a", range(12))
+    whole = (source / "011.dcm").read_bytes()
+    (source / "011.dcm").write_bytes(whole[:-100])
+    settings = settings_at(tmp_path)
+    assert taken(settings, source, tmp_path / "out").lines()[0].state is State.REFUSED
+    (source / "011.dcm").write_bytes(whole)
+    (line,) = taken(settings, source, tmp_path / "out").lines()
+    assert (line.state, line.slices) == (State.QUEUED, 12)
+    (source / "011.dcm").write_bytes(whole[:-100])
+    assert taken(settings, source, tmp_path / "out").lines()[0].state is State.REFUSED
+    (source / "011.dcm").unlink()
+    assert taken(settings, source, tmp_path / "out").lines()[0].state is State.QUEUED
+
+
+def test_a_file_of_no_known_series_marks_its_folder(tmp_path: Path) -> None:
+    source = tmp_path / "studies"
+    write_series(source / "one", "a", range(12))
+    write_series(source / "two", "b", range(12))
+    (source / "one" / "x.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 3)
+    batch = taken(settings_at(tmp_path), source, tmp_path / "out")
+    one, two, unknown = batch.lines()
+    assert "1 beside it, perhaps of it, refused: file 13 (C000)" in one.marked
+    assert not two.marked
+    assert (unknown.state, unknown.series) == (State.REFUSED, "")
+    assert _status(batch.lines(), batch.tally) == 1
+
+
+def test_a_file_that_may_not_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "ct"
+    write_series(source, "a", range(12))
+    read = Path.read_bytes
+
+    def forbidden(self: Path) -> bytes:
+        if self.name == "011.dcm":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    batch = taken(settings_at(tmp_path), source, tmp_path / "out")
+    assert [one.code for one in batch.tally.refused] == ["EACCES"]
+    assert "perhaps of it" in batch.lines()[0].marked
+
+
+def test_a_full_disk_refuses_the_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "ct"
+    write_series(source, "a", range(12))
+    receive, count = Receiver.receive, iter(range(100))
+
+    def full_in_the_end(self: Receiver, *rest: Any) -> Any:
+        if next(count) >= 10:
+            raise NotStored(Status.OUT_OF_RESOURCES, "the disk is full")
+        return receive(self, *rest)
+
+    monkeypatch.setattr(Receiver, "receive", full_in_the_end)
+    batch = taken(settings_at(tmp_path), source, tmp_path / "out")
+    assert [one.code for one in batch.tally.refused] == ["A700", "A700"]
+    assert batch.lines()[0].state is State.REFUSED
+    assert "the disk is full" in batch.lines()[0].reason
+
+
+def test_the_command_ends_with_what_was_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text(settings_at(tmp_path).as_yaml())
+    monkeypatch.setattr(
+        batch_module,
+        "Executor",
+        lambda settings, database: Executor(settings, database, HereEngine()),  # type: ignore[arg-type]
+    )
+    empty, source = tmp_path / "empty", tmp_path / "ct"
+    empty.mkdir()
+    (empty / "notes.txt").write_text("no image")
+    assert main(["-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
+    assert "there is no series to contour" in capsys.readouterr().out
+    damaged = write_series(source, "a", range(12))[0]
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert main(["-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
+    said = capsys.readouterr()
+    assert "1 image files are REFUSED" in said.err
+    assert "refused" in said.out
+
+
+def test_many_refused_files_are_not_all_named() -> None:
+    many = [Refused(n, "A700", "the disk is full", "", Path()) for n in range(SHOWN + 5)]
+    assert Tally(refused=many).words()[-1] == "  and 5 more"
+
+
+def test_a_text_is_no_image() -> None:
+    assert not glimpse(b"no image").image
+    assert not glimpse(b"").image
+    assert glimpse(b"\0" * 128 + b"DICM").image

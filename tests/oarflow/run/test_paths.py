@@ -1,0 +1,66 @@
+"""Which folder is taken, of several that are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oarflow.errors import ConfigurationError
+from oarflow.run.paths import config_path, resolve
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, str]:
+    for name in ("flag", "holoscan", "monai", "mercure", "models"):
+        (tmp_path / name).mkdir()
+    return {path.name: str(path) for path in tmp_path.iterdir()}
+
+
+def test_order_of_inputs(folders: dict[str, str], tmp_path: Path) -> None:
+    variables = {
+        "HOLOSCAN_INPUT_PATH": folders["holoscan"],
+        "MONAI_INPUTPATH": folders["monai"],
+        "MERCURE_IN_DIR": folders["mercure"],
+    }
+    flags: dict[str, Path | None] = {"models": tmp_path / "models"}
+    with_flag = {**flags, "input": tmp_path / "flag"}
+    assert resolve(with_flag, variables).input.name == "flag"
+    for expected in ("holoscan", "monai", "mercure"):
+        assert resolve(flags, variables).input.name == expected
+        variables.pop(next(iter(variables)))
+
+
+def test_an_empty_variable_counts_as_not_set(folders: dict[str, str], tmp_path: Path) -> None:
+    variables = {"HOLOSCAN_INPUT_PATH": " ", "MONAI_INPUTPATH": folders["monai"]}
+    assert resolve({"models": tmp_path / "models"}, variables).input.name == "monai"
+
+
+def test_relative_variables_start_at_the_workdir(folders: dict[str, str], tmp_path: Path) -> None:
+    variables = {
+        "HOLOSCAN_WORKDIR": str(tmp_path),
+        "HOLOSCAN_INPUT_PATH": "holoscan/",
+        "HOLOSCAN_MODEL_PATH": "models",
+        "HOLOSCAN_OUTPUT_PATH": "output/",
+    }
+    paths = resolve({}, variables)
+    assert paths.input == tmp_path / "holoscan"
+    assert paths.output == tmp_path / "output"
+
+
+def test_models_named_by_a_variable_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="MONAI_MODELPATH"):
+        resolve({"input": tmp_path}, {"MONAI_MODELPATH": str(tmp_path / "no")})
+
+
+def test_settings_beside_the_program_where_nothing_is_mounted(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text("")
+    default = {"HOLOSCAN_CONFIG_PATH": "/var/holoscan/app.yaml"}
+    assert config_path(None, default, tmp_path) == tmp_path / "app.yaml"
+    assert config_path(None, {}, tmp_path) == tmp_path / "app.yaml"
+    assert config_path(None, {}, tmp_path / "elsewhere") is None
+
+
+def test_named_settings_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="HOLOSCAN_CONFIG_PATH"):
+        config_path(None, {"HOLOSCAN_CONFIG_PATH": str(tmp_path / "no.yaml")}, tmp_path)

@@ -1,0 +1,117 @@
+"""app.yaml: it shows the defaults, and what is wrong in it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from oarflow.errors import ConfigurationError
+from oarflow.intake import SeriesRules
+from oarflow.organs import load_catalogue
+from oarflow.run.settings import (
+    PACKAGER_KEYS,
+    Settings,
+    load_settings,
+    precedence,
+    requested_organs,
+)
+
+APP_YAML = Path(__file__).resolve().parents[2] / "app.yaml"
+
+
+def loaded(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "app.yaml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def test_app_yaml_shows_every_default() -> None:
+    document = yaml.safe_load(APP_YAML.read_text())
+    own = {key: value for key, value in document.items() if key not in PACKAGER_KEYS}
+    assert own == Settings().model_dump(mode="json")
+
+
+def test_hansegs_budget_is_shipped() -> None:
+    budget = load_settings(APP_YAML.parent / "docs" / "hanseg.yaml")
+    assert (budget.run_seconds, budget.memory_gb, budget.strict) == (900, 16.0, True)
+
+
+def test_series_defaults_are_the_intakes() -> None:
+    assert Settings().rules == SeriesRules()
+
+
+def test_printed_settings_can_be_read_again(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "organs: [Brainstem]\nrois: {colours: {Brainstem: [1, 2, 3]}}")
+    assert loaded(tmp_path, settings.as_yaml()) == settings
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "# nothing") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("strickt: true", "unknown key 'strickt'; did you mean strict"),
+        ("outputs: {segg: true}", "unknown key 'outputs.segg'; did you mean seg"),
+        ("device: tpu", "device: .*'cuda'"),
+        ("organ_seconds: 0", "organ_seconds: "),
+        ("threads: 0", "threads: "),
+        ("series: {max_oblique: 3}", "max_oblique"),
+        ("series: {select: [{description: '('}]}", "description"),
+        ("rois: {colours: {Brainstem: [0, 0, 256]}}", r"rois\.colours\.Brainstem"),
+        ("trusted_models: [abc]", "trusted_models"),
+        ("contours: {tolerance_mm: 1}", r"contours\.tolerance_mm"),
+        ("- a list", "keys and values"),
+        ("organs: [", "cannot be read"),
+        ("organs: " + "[" * 5000, "nested deeper"),
+        ("organs: " + "[" * 30 + "]" * 30, "nested deeper"),
+        ("application: {a: &a [x], b: *a}", "alias"),
+        ("series: {select: [{image_type: [[AXIAL]]}]}", "list of words"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        loaded(tmp_path, text)
+
+
+def test_an_alias_bomb_ends_at_once(tmp_path: Path) -> None:
+    """Nine lists of nine of each other: a thousand million words."""
+    lists = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for one, before in zip("bcdefghi", "abcdefgh", strict=True):
+        lists.append(f"{one}: &{one} [{', '.join([f'*{before}'] * 9)}]")
+    text = "resources:\n  " + "\n  ".join(lists)
+    text += "\nseries: {select: [{image_type: [*i]}]}\n"
+    with pytest.raises(ConfigurationError, match="alias") as error:
+        loaded(tmp_path, text)
+    assert error.value.code == "SETTINGS"
+
+
+def test_organs_come_once_and_in_catalogue_order(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    settings = loaded(tmp_path, "organs: [right parotid, Brainstem, Parotid_R, left parotid]")
+    organs = requested_organs(settings, (), catalogue)
+    assert sorted(organs) == ["Brainstem", "Parotid_L", "Parotid_R"]
+    assert list(organs) == [name for name in catalogue.names if name in organs]
+
+
+def test_all_is_what_the_models_can_do() -> None:
+    available = ("Parotid_L", "Brainstem")
+    assert set(requested_organs(Settings(), available, load_catalogue())) == set(available)
+
+
+def test_a_name_without_its_side_is_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Parotid"):
+        requested_organs(loaded(tmp_path, "organs: [Parotid]"), (), load_catalogue())
+
+
+def test_precedence_takes_other_names_in_their_order_and_no_unknown_one(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert precedence(Settings(), catalogue) == ("Brainstem", "SpinalCord")
+    own = loaded(tmp_path, "precedence: [Myelon, Brain Stem, SpinalCord]")
+    assert precedence(own, catalogue) == ("SpinalCord", "Brainstem")
+    with pytest.raises(ConfigurationError) as error:
+        precedence(loaded(tmp_path, "precedence: [Brainstm]"), catalogue)
+    assert error.value.code == "ORGAN_UNKNOWN"
