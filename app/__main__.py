@@ -62,9 +62,10 @@ def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> i
     if settings.run_seconds is not None:
         stop.deadline = started + settings.run_seconds
     when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
+    from app.application import in_graph  # noqa: PLC0415
     from oarflow.run.session import Session  # noqa: PLC0415
 
-    session = Session(paths, settings, when, flags.progress, flags.quiet, started)
+    session = Session(paths, settings, when, flags.progress, flags.quiet, started, in_graph)
     return session.run(stop, flags.each_study)
 
 

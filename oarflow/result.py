@@ -167,7 +167,7 @@ class OutputPart(_Part):
     sha256: Sha256
 
 
-class Result(_Part):
+class ResultDocument(_Part):
     """The whole document. Documents of earlier versions of the schema can be read, too."""
 
     schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
@@ -277,7 +277,7 @@ def written_status(organs: Iterable[OrganPart], strict: bool) -> ExitStatus:
 
 def json_schema() -> str:
     """JSON Schema of the document, as published."""
-    schema = Result.model_json_schema(mode="serialization")
+    schema = ResultDocument.model_json_schema(mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2) + "\n"
 

@@ -1,28 +1,30 @@
-"""The last step: all files get their names, result.json comes last."""
+"""The last step: result.json and the proven files get their final names in the output folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from oarflow.writing import Written
-from operators.sdk import InputContext, OperatorSpec, OutputContext
-from operators.stage import Stage
+from oarflow.pipeline import Study
+from operators.sdk import ExecutionContext, InputContext, Operator, OperatorSpec, OutputContext
+from operators.stage import PORT
 
 
-class DeliverOperator(Stage):
-    """In: written. deliver: moves the files and writes result.json."""
-
-    stage = "deliver"
+class DeliverOperator(Operator):  # type: ignore[misc]  # the SDK has no types
+    """In: study, refused or failed ones too. deliver: writes what is known of it into OUT."""
 
     def __init__(
-        self, fragment: Any, *args: Any, deliver: Callable[[Written], None], **kwargs: Any
+        self, fragment: Any, *args: Any, deliver: Callable[[Study], None], **kwargs: Any
     ) -> None:
         self.deliver = deliver
-        super().__init__(fragment, *args, **kwargs)
+        super().__init__(fragment, *args, name="deliver", **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
-        spec.input("written")
+        """Called by the SDK."""
+        spec.input(PORT)
 
-    def work(self, op_input: InputContext, op_output: OutputContext) -> None:
-        self.deliver(op_input.receive("written"))
+    def compute(
+        self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext
+    ) -> None:
+        """Called by the SDK once. Raises ConfigurationError where OUT cannot be written."""
+        self.deliver(op_input.receive(PORT))

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from oarflow.intake import Intake
-from operators.sdk import InputContext, OperatorSpec, OutputContext
-from operators.stage import Stage
-
-Progress = Callable[[int, int], None]
-"""Slices read, slices in all."""
+from oarflow.pipeline import Study
+from operators.sdk import InputContext, OperatorSpec
+from operators.stage import PORT, Stage
 
 
 class IntakeOperator(Stage):
-    """Out: intake (Intake). Raises Refusal.
-
-    read: reads the folder or the study; is given the progress callback.
-    """
+    """The first operator: it has no input. study: what is known before anything is read."""
 
     stage = "intake"
 
-    def __init__(
-        self, fragment: Any, *args: Any, read: Callable[[Progress], Intake], **kwargs: Any
-    ) -> None:
-        self.read = read
+    def __init__(self, fragment: Any, *args: Any, study: Study, **kwargs: Any) -> None:
+        self.study = study
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
-        spec.output("intake")
+        """Called by the SDK."""
+        spec.output(PORT)
 
-    def work(self, op_input: InputContext, op_output: OutputContext) -> None:
-        intake = self.read(self.journal.observer.slices_read)
-        self.journal.record.intake = intake
-        op_output.emit(intake, "intake")
+    def given(self, op_input: InputContext) -> Study:
+        """The study that the run began with."""
+        return self.study

@@ -1,83 +1,44 @@
-"""What all operators share: the clock, the observer, and the record of what is known so far."""
+"""What all operators share: a study comes in, one step of the chain is carried out, it goes on."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from oarflow.intake import Intake
-from oarflow.structures import Segmentation
-from oarflow.writing import Written
-from operators.sdk import ExecutionContext, InputContext, Operator, OutputContext
+from oarflow.pipeline import Observer, Study, Task, carry_out
+from operators.sdk import ExecutionContext, InputContext, Operator, OperatorSpec, OutputContext
 
-
-class Observer(Protocol):
-    """Who is told how far a run has come."""
-
-    def stage_started(self, stage: str) -> None: ...
-
-    def stage_finished(self, stage: str, seconds: float) -> None: ...
-
-    def slices_read(self, done: int, total: int) -> None: ...
-
-    def organ_started(self, organ: str, number: int, total: int) -> None: ...
-
-    def organ_finished(self, segmentation: Segmentation, number: int, total: int) -> None: ...
-
-
-@dataclass
-class Record:
-    """What a run knows so far: result.json is made of it, wherever the run ends."""
-
-    stages: dict[str, float] = field(default_factory=dict)
-    intake: Intake | None = None
-    segmentations: dict[str, Segmentation] = field(default_factory=dict)
-    written: Written | None = None
-
-    def keep(self, segmentation: Segmentation) -> None:
-        """Note what became of an organ, in place of what was known before."""
-        self.segmentations[segmentation.organ] = segmentation
-
-
-@dataclass(frozen=True)
-class Journal:
-    """Keeps the record and tells the observer."""
-
-    observer: Observer
-    record: Record = field(default_factory=Record)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure one stage, whether it succeeds or not."""
-        self.observer.stage_started(name)
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            seconds = time.monotonic() - started
-            self.record.stages[name] = self.record.stages.get(name, 0.0) + seconds
-            self.observer.stage_finished(name, seconds)
+PORT = "study"
+"""Name of every operator's input and output."""
 
 
 class Stage(Operator):  # type: ignore[misc]  # the SDK has no types
-    """One operator of the graph, measured. stage: its name in result.json."""
+    """In: study. Out: study, with what the step found. stage: the step's name in result.json."""
 
     stage: ClassVar[str]
 
-    def __init__(self, fragment: Any, *args: Any, journal: Journal, **kwargs: Any) -> None:
-        self.journal = journal
+    def __init__(
+        self, fragment: Any, *args: Any, task: Task, observer: Observer, **kwargs: Any
+    ) -> None:
+        self.task = task
+        self.observer = observer
         super().__init__(fragment, *args, name=self.stage, **kwargs)
+
+    def setup(self, spec: OperatorSpec) -> None:
+        """Called by the SDK."""
+        spec.input(PORT)
+        spec.output(PORT)
 
     def compute(
         self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext
     ) -> None:
-        """Called by the SDK once; an exception stops the graph and comes out of its `run`."""
-        with self.journal.stage(self.stage):
-            self.work(op_input, op_output)
+        """Called by the SDK once. Raises ConfigurationError, which comes out of the graph."""
+        op_output.emit(self.advanced(self.given(op_input)), PORT)
 
-    def work(self, op_input: InputContext, op_output: OutputContext) -> None:
-        """The operator's own part."""
-        raise NotImplementedError
+    def given(self, op_input: InputContext) -> Study:
+        """The study as the operator before left it."""
+        study: Study = op_input.receive(PORT)
+        return study
+
+    def advanced(self, study: Study) -> Study:
+        """The study after this operator's step."""
+        return carry_out(self.stage, study, self.task, self.observer)

@@ -196,7 +196,7 @@ def test_what_is_allowed_passes(tmp_path: Path) -> None:
             "oarflow/intake/headers.py": "import pydicom",
             "operators/scan.py": "from monai.deploy.core import Operator\nimport oarflow.result",
             "app/graph.py": "import operators.scan, oarflow.result",
-            "oarflow/node/node.py": "import oarflow.intake.headers\nfrom oarflow.result import Result",
+            "oarflow/node/node.py": "import oarflow.intake.headers\nfrom oarflow.result import ResultDocument",
             "oarflow/evaluation/run.py": "import datasets.cases",
             "oarflow/datasets/cases.py": "import oarflow.result",
         },

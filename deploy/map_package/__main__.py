@@ -16,7 +16,7 @@ from deploy.map_package.report import as_document, as_text
 from deploy.map_package.targets import open_target
 from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError
-from oarflow.run.paths import BESIDE
+from oarflow.locations import ROOT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,12 +60,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     manifests = commands.add_parser("manifests", help="write app.json and pkg.json")
     manifests.add_argument("out", type=Path, metavar="OUT_DIR")
-    manifests.add_argument("--source", type=Path, default=BESIDE, help="the source tree")
+    manifests.add_argument("--source", type=Path, default=ROOT, help="the source tree")
     licences = commands.add_parser("licences", help="list this interpreter's packages' licences")
     licences.add_argument("--source", type=Path, help="only the image's packages, by this tree")
     sbom = commands.add_parser("sbom", help="reduce a CycloneDX document to the image's packages")
     sbom.add_argument("bom", type=Path, metavar="BOM", help="of this interpreter's environment")
-    sbom.add_argument("--source", type=Path, default=BESIDE, help="the source tree")
+    sbom.add_argument("--source", type=Path, default=ROOT, help="the source tree")
     check = commands.add_parser("lint", help="hold a package against the specification")
     check.add_argument(
         "target",

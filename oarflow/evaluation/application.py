@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oarflow.locations import PACKAGE, ROOT
 from oarflow.networks.card import CARD_NAME
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 
-ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ("app", "operators", "oarflow")
 """Folders whose files decide what the application does: source, limits, priors, profiles."""
+
+OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
+"""Folders of `oarflow` that contouring does not use."""
 
 
 class RunError(Exception):
@@ -37,7 +40,7 @@ class ModelFile:
 class Run:
     """One finished run. rtstruct: None where none was delivered."""
 
-    result: Result
+    result: ResultDocument
     rtstruct: Path | None
 
 
@@ -60,7 +63,7 @@ def run_application(
     path = out / "result.json"
     if not path.is_file():
         raise RunError(f"exit status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    result = Result.model_validate_json(path.read_bytes())
+    result = ResultDocument.model_validate_json(path.read_bytes())
     files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
     return Run(result, files[0] if files else None)
 
@@ -83,12 +86,17 @@ def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:
     """
     digest = hashlib.sha256(json.dumps(dict(more or {}), sort_keys=True).encode())
     every = (path for top in PROGRAM for path in sorted((ROOT / top).rglob("*")))
-    sources = [path for path in every if path.suffix not in ("", ".pyc")]
+    sources = [path for path in every if path.suffix not in ("", ".pyc") and _serving(path)]
     cards = sorted((*models.glob("*/model.json"), *models.glob("*.yaml")))
     for path in (*sources, ROOT / "app.yaml", *cards):
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + what_counts(path))
     return digest.hexdigest()
+
+
+def _serving(path: Path) -> bool:
+    inside = path.relative_to(ROOT).parts
+    return inside[0] != PACKAGE.name or inside[1] not in OFFLINE
 
 
 def what_counts(path: Path) -> bytes:

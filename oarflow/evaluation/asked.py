@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from oarflow.organs import Catalogue
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from oarflow.structures import Status
 
 NOT_ASKED = "not asked"
@@ -13,7 +13,7 @@ NOT_ASKED = "not asked"
 
 
 def unasked(
-    organ: str, result: Result, contoured: Collection[str], catalogue: Catalogue
+    organ: str, result: ResultDocument, contoured: Collection[str], catalogue: Catalogue
 ) -> str | None:
     """Why a run was not to contour an organ: "not asked" or "no_model"; None where it was.
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from oarflow.datasets.cases import Case
-from oarflow.evaluation.application import ROOT, what_counts
+from oarflow.evaluation.application import what_counts
+from oarflow.locations import ROOT
 from oarflow.networks.store import ModelStore
 from oarflow.placing import find_organs
 from oarflow.segment import Segmenter

@@ -22,7 +22,7 @@ from oarflow.evaluation.scores import read_masks
 from oarflow.intake.scan import scan
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
@@ -149,7 +149,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
     out = plan.work / program[:16] / hashlib.sha256(name.encode()).hexdigest()[:16]
     done = out / "result.json"
     if done.is_file():
-        result = Result.model_validate_json(done.read_bytes())
+        result = ResultDocument.model_validate_json(done.read_bytes())
         if result.input is None or result.input.pixel_sha256 == _pixels(ct):
             files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
             return Run(result, files[0] if files else None)
@@ -258,7 +258,7 @@ def _swapped(case: Case, organ: str, mask: Mask, own: float, catalogue: Catalogu
     return dice(mask, case.masks[partner]) > own
 
 
-def _in_short(result: Result) -> str:
+def _in_short(result: ResultDocument) -> str:
     if result.refusal:
         return f"refused, {result.refusal.code.value}"
     return f"{len(result.organs)} organs in {result.run.seconds:.0f} s"

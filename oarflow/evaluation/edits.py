@@ -22,7 +22,7 @@ from oarflow.geometry import Grid
 from oarflow.intake.scan import scan
 from oarflow.metrics import added_path_length, overlap, surface_distances
 from oarflow.organs import Catalogue
-from oarflow.result import FILE_NAME, Input, Result
+from oarflow.result import FILE_NAME, Input, ResultDocument
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import GeometricType, Roi
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
@@ -117,7 +117,7 @@ def compare(
     unevenly spaced. Raises ValueError where the two do not belong together or something is missing,
     ReadError where an RTSTRUCT cannot be read.
     """
-    result = Result.model_validate_json((out / FILE_NAME).read_bytes())
+    result = ResultDocument.model_validate_json((out / FILE_NAME).read_bytes())
     delivered = next((part for part in result.outputs if part.kind == "RTSTRUCT"), None)
     if delivered is None or result.input is None:
         raise ValueError(f"{out} holds no delivered RTSTRUCT")

@@ -20,7 +20,6 @@ from oarflow.console import outlive_readers
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.errors import Refusal
-from oarflow.evaluation.application import ROOT
 from oarflow.intake import read_volume
 from oarflow.intake.continuity import measure
 from oarflow.intake.limits import (
@@ -31,6 +30,7 @@ from oarflow.intake.limits import (
     SOFT_PEAK_HU,
 )
 from oarflow.intake.plausible import soft_peak
+from oarflow.locations import ROOT
 from oarflow.networks.store import ModelStore
 from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck

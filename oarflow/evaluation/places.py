@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from oarflow.evaluation.application import ROOT
+from oarflow.locations import ROOT
 
 
 def shared(*parts: str) -> Path:

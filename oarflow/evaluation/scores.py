@@ -16,7 +16,7 @@ from oarflow.evaluation.asked import unasked
 from oarflow.geometry import Grid
 from oarflow.metrics import dice, surface_distances, volume_cc, within_slices
 from oarflow.organs import Catalogue
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -58,7 +58,7 @@ class OrganScore:
 
 def score_case(
     case: Case,
-    result: Result,
+    result: ResultDocument,
     masks: Mapping[str, Mask],
     organs: frozenset[str],
     catalogue: Catalogue,

@@ -21,6 +21,7 @@ from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
+from oarflow.locations import ROOT
 from oarflow.node.database import Database
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
@@ -224,10 +225,9 @@ def _own_command(settings: Settings) -> Iterator[Finding]:
 
 
 def _asked_for_version(parts: tuple[str, ...]) -> Finding:
-    place = Path(__file__).resolve().parent.parent
     try:
         answer = subprocess.run(
-            [*parts[:3], "--version"], cwd=place, capture_output=True, timeout=120, check=True
+            [*parts[:3], "--version"], cwd=ROOT, capture_output=True, timeout=120, check=True
         )
         return good("application", answer.stdout.decode(errors="replace").strip())
     except (OSError, subprocess.SubprocessError):

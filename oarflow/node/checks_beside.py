@@ -14,6 +14,7 @@ import yaml
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from oarflow.locations import ROOT
 from oarflow.node.checks import Check, Finding, Mark, bad, certificates, good, not_had
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
@@ -113,9 +114,8 @@ def _in_force(path: Path | None) -> dict[str, object] | None:
     """What the application itself says of its settings; None where it takes them not."""
     command = [sys.executable, "-m", "app", "--print-config"]
     command += ["--config", str(path.absolute())] if path else []
-    place = Path(__file__).resolve().parent.parent
     try:
-        answer = subprocess.run(command, cwd=place, capture_output=True, timeout=120, check=True)
+        answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
         document = yaml.safe_load(answer.stdout)
     except (OSError, subprocess.SubprocessError, yaml.YAMLError):
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from oarflow.networks.card import ModelCard
 from oarflow.report.scene import Scene, make_scene
 from oarflow.report.strips import Strip, make_strips
-from oarflow.result import NetworkPart, OrganPart, Result
+from oarflow.result import NetworkPart, OrganPart, ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.structures import Status
 from oarflow.volume import Volume
@@ -106,7 +106,7 @@ class Table:
 class Report:
     """All that a report shows. scene: None where nothing was contoured."""
 
-    result: Result
+    result: ResultDocument
     scene: Scene | None = None
     strips: tuple[Strip, ...] = ()
     figures: Mapping[str, ModelFigures] = field(default_factory=dict)
@@ -176,7 +176,7 @@ class Report:
 
 
 def make_report(
-    result: Result,
+    result: ResultDocument,
     volume: Volume | None = None,
     structures: StructureSet | None = None,
     figures: Mapping[str, ModelFigures] | None = None,
@@ -221,7 +221,7 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
     )
 
 
-def _provenance(result: Result) -> Iterable[Table]:
+def _provenance(result: ResultDocument) -> Iterable[Table]:
     run = result.run
     yield Table(
         "Run",
@@ -254,7 +254,7 @@ def _network(part: NetworkPart) -> tuple[str, str]:
     return f"{part.name} {part.version}", f"{part.role}; sha256 {part.sha256}{labels}"
 
 
-def _input(result: Result) -> Iterable[tuple[str, str]]:
+def _input(result: ResultDocument) -> Iterable[tuple[str, str]]:
     found = result.input
     if found is None:
         return

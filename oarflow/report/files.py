@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from oarflow.report.content import ModelFigures, Report, make_report
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.volume import Volume
@@ -38,7 +38,7 @@ class ReportPlan:
 
 def write_reports(
     plan: ReportPlan,
-    result: Result,
+    result: ResultDocument,
     volume: Volume | None = None,
     structures: StructureSet | None = None,
 ) -> tuple[OutputFile, ...]:

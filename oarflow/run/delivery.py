@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,17 +73,17 @@ class Delivery:
         path.mkdir(exist_ok=True)
         return path
 
-    def commit(self, parcels: Iterable[Parcel]) -> None:
-        """Give everything its final name: files first, then each result.json.
+    def commit(self, parcel: Parcel, *, last: bool = True) -> None:
+        """Give a study's files their final names: result.json comes after the others.
 
-        If that fails, what was named is taken back. Raises ConfigurationError OUTPUT_NOT_WRITABLE.
+        If that fails, what was named of the study is taken back. last: no other study follows, so
+        that a signal finds nothing to abandon. Raises ConfigurationError OUTPUT_NOT_WRITABLE.
         """
         named: list[Path] = []
         with self._guard:
             try:
-                for parcel in parcels:
-                    self._deliver(parcel, named)
-                    _flush(parcel.folder)
+                self._deliver(parcel, named)
+                _flush(parcel.folder)
                 _flush(self.out)
             except OSError as error:
                 for path in named:
@@ -92,10 +91,14 @@ class Delivery:
                 self._clear()
                 raise _not_writable(self.out, error) from error
             self._created = None
-            self._clear()
+            if last:
+                self._clear()
 
     def abandon(self) -> bool:
-        """Leave OUT as it was. False if everything had been delivered before."""
+        """Leave OUT as it was, but for studies that were delivered.
+
+        False if everything had been delivered before.
+        """
         with self._guard:
             if self._over:
                 return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oarflow.errors import ConfigurationError
+from oarflow.locations import ROOT, shipped
 
 INPUT = ("HOLOSCAN_INPUT_PATH", "MONAI_INPUTPATH", "MERCURE_IN_DIR")
 OUTPUT = ("HOLOSCAN_OUTPUT_PATH", "MONAI_OUTPUTPATH", "MERCURE_OUT_DIR")
@@ -17,9 +18,6 @@ DEFAULT_INPUT = Path("/var/holoscan/input")
 DEFAULT_OUTPUT = Path("/var/holoscan/output")
 DEFAULT_MODELS = Path("/opt/holoscan/models")
 DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
-
-BESIDE = Path(__file__).resolve().parent.parent
-"""The folder that holds the packages: the repository, or /opt/holoscan/app."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Paths:
 
 
 def resolve(
-    flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path = BESIDE
+    flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path = ROOT
 ) -> Paths:
     """The paths in force.
 
@@ -56,7 +54,7 @@ def resolve(
 
 
 def config_path(
-    flag: Path | None, environment: Mapping[str, str], beside: Path = BESIDE
+    flag: Path | None, environment: Mapping[str, str], beside: Path = ROOT
 ) -> Path | None:
     """The settings file. A host may mount over the default's folder: then the one beside us."""
     found = _first(flag, CONFIG, environment)
@@ -64,20 +62,20 @@ def config_path(
         return found[0].resolve()
     if found and found[0] != DEFAULT_CONFIG:
         raise ConfigurationError("NO_CONFIG", f"settings {found[0]} do not exist ({found[1]})")
-    for candidate in (DEFAULT_CONFIG, beside / "app.yaml"):
+    for candidate in (DEFAULT_CONFIG, shipped("app.yaml", beside)):
         if candidate.is_file():
             return candidate
     return None
 
 
-def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path = BESIDE) -> Path:
+def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path = ROOT) -> Path:
     """The models folder. Raises ConfigurationError NO_MODELS."""
     found = _first(flag, MODELS, environment)
     if found:
         if not found[0].is_dir():
             raise ConfigurationError("NO_MODELS", f"models {found[0]} is no folder ({found[1]})")
         return found[0].resolve()
-    for candidate in (DEFAULT_MODELS, beside / "models"):
+    for candidate in (DEFAULT_MODELS, shipped("models", beside)):
         if candidate.is_dir():
             return candidate
     raise ConfigurationError("NO_MODELS", f"there is no models folder {DEFAULT_MODELS}; name one")

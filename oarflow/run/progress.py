@@ -7,8 +7,8 @@ import sys
 from enum import StrEnum
 from typing import TextIO
 
+from oarflow.pipeline import Observer
 from oarflow.structures import Segmentation
-from operators.stage import Observer
 
 
 class ProgressKind(StrEnum):

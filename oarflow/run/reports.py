@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from oarflow.networks.card import ModelCard
-from oarflow.result import OutputPart, Result
+from oarflow.result import OutputPart, ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.run.settings import Outputs
@@ -34,7 +34,7 @@ class Reports:
     def write(
         self,
         folder: Path,
-        result: Result,
+        result: ResultDocument,
         volume: Volume | None = None,
         structures: StructureSet | None = None,
     ) -> tuple[OutputFile, ...]:

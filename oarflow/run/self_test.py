@@ -18,12 +18,12 @@ from typing import Any
 
 import oarflow
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.run.paths import BESIDE, Paths, config_path, models_path
+from oarflow.locations import SAMPLE, shipped
+from oarflow.run.paths import Paths, config_path, models_path
 from oarflow.run.self_test_judge import Check, Verdict, judge
 from oarflow.run.settings import Settings, load_settings
 from oarflow.run.signals import StopOnSignal
 
-SAMPLE = Path("samples") / "openkbp_validation"
 RECORD_NAME = "self-test.json"
 RECORD_VERSION = "1.0"
 
@@ -35,7 +35,7 @@ def run_self_test(
     stop: StopOnSignal,
     started: float,
     *,
-    sample: Path = BESIDE / SAMPLE,
+    sample: Path | None = None,
 ) -> ExitStatus:
     """Contour the sample, print what was found, and write the record into OUT where one is named.
 
@@ -44,6 +44,7 @@ def run_self_test(
     Returns WRITTEN if all passed, else FAULT. Raises ConfigurationError: NO_SAMPLE,
     OUTPUT_NOT_WRITABLE, and whatever a run can raise.
     """
+    sample = sample or shipped(SAMPLE)
     if not (sample / "expected" / "result.json").is_file():
         raise ConfigurationError("NO_SAMPLE", f"there is no sample {sample} with expected results")
     site = load_settings(config_path(config, os.environ))

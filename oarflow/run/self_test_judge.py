@@ -20,7 +20,7 @@ from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.result import FILE_NAME, OrganPart, Result
+from oarflow.result import FILE_NAME, OrganPart, ResultDocument
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -95,15 +95,15 @@ def masks(path: Path, grid: Grid) -> Masks:
     }
 
 
-def _read_result(folder: Path) -> Result:
-    return Result.model_validate_json((folder / FILE_NAME).read_bytes())
+def _read_result(folder: Path) -> ResultDocument:
+    return ResultDocument.model_validate_json((folder / FILE_NAME).read_bytes())
 
 
 def _check(name: str, holds: bool, detail: str) -> Check:
     return Check(name, Verdict.PASSED if holds else Verdict.FAILED, detail)
 
 
-def _input(result: Result, expected: Result) -> Check:
+def _input(result: ResultDocument, expected: ResultDocument) -> Check:
     """Voxels by digest, and where they lie."""
     if result.input is None or expected.input is None:
         return Check("CT", Verdict.FAILED, "it was not read")
@@ -116,7 +116,7 @@ def _input(result: Result, expected: Result) -> Check:
     return _check("CT", not wrong, detail)
 
 
-def _digest(result: Result, produced: Path) -> Check:
+def _digest(result: ResultDocument, produced: Path) -> Check:
     """The delivered files are those that result.json names."""
     wrong = [
         output.path
@@ -164,7 +164,9 @@ def _misplaced(contour: pydicom.Dataset, slices: Mapping[str, pydicom.Dataset]) 
             yield "a contour reaches beyond its slice"
 
 
-def _contours(result: Result, expected: Result, found: Masks, stored: Masks) -> Iterator[Check]:
+def _contours(
+    result: ResultDocument, expected: ResultDocument, found: Masks, stored: Masks
+) -> Iterator[Check]:
     """Each organ against the stored contours, where the same network made both."""
     known = {organ.name: organ for organ in expected.organs}
     for organ in result.organs:

@@ -120,11 +120,19 @@ def load_settings(path: Path | None) -> Settings:
         return Settings()
     if not isinstance(document, Mapping):
         raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
+    return checked_settings(document, str(path))
+
+
+def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
+    """Settings of a mapping as app.yaml has it. named: where it comes from, for errors.
+
+    Raises ConfigurationError (SETTINGS) naming the key and what is wrong.
+    """
     own = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
     try:
         settings = Settings.model_validate(own)
     except ValidationError as error:
-        raise ConfigurationError("SETTINGS", f"{path}: {_explain(error)}") from error
+        raise ConfigurationError("SETTINGS", f"{named}: {_explain(error)}") from error
     _ = settings.rules, settings.mr_rule
     return settings
 

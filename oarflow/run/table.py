@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from oarflow.run.codes import entries
 from oarflow.shown import shown
 from oarflow.structures import Status
@@ -27,7 +27,7 @@ _PLAIN_WIDTH = 120
 """Columns where the output is no terminal."""
 
 
-def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
+def print_result(result: ResultDocument, stream: TextIO = sys.stdout) -> None:
     """The end of a run in a table, or why there is none."""
     console = _console(stream)
     if result.organs:
@@ -47,7 +47,7 @@ def print_result(result: Result, stream: TextIO = sys.stdout) -> None:
     )
 
 
-def print_trouble(result: Result, stream: TextIO = sys.stderr) -> None:
+def print_trouble(result: ResultDocument, stream: TextIO = sys.stderr) -> None:
     """One line where no contours were written, nothing otherwise."""
     if result.refusal:
         stream.write(f"oarflow: refused: {result.refusal.code} ({shown(result.refusal.detail)})\n")
@@ -69,7 +69,7 @@ def print_codes(stream: TextIO = sys.stdout) -> None:
     _console(stream).print(table)
 
 
-def _organs(result: Result) -> Table:
+def _organs(result: ResultDocument) -> Table:
     table = Table("organ", "status")
     table.add_column("volume (cc)", justify="right")
     table.add_column("seconds", justify="right")

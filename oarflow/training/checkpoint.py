@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from oarflow.locations import PACKAGE, ROOT
 from oarflow.networks.card import CLINICAL_LABELS
 from oarflow.training.configuration import Configuration
 
@@ -24,8 +25,6 @@ UNKNOWN = "unknown"
 CHANGED = "+changes"
 """After a commit: the program's files were not as it has them."""
 
-PROGRAM = Path(__file__).parent.parent
-PACKAGES = ("training", "datasets", "oarflow")
 
 DAMAGED = (
     *(pickle.UnpicklingError, struct.error, EOFError, OSError),
@@ -157,17 +156,17 @@ def load_weights(module: nn.Module, weights: dict[str, Any], configuration: Conf
         ) from error
 
 
-def commit(root: Path = PROGRAM) -> str:
+def commit(root: Path = ROOT) -> str:
     """The commit of the program's files, marked where they were changed since.
 
     `unknown` outside a repository, and in one that does not hold them.
     """
-    if not _git(root, "ls-files", *PACKAGES):
+    if not _git(root, "ls-files", PACKAGE.name):
         return UNKNOWN
     head = _git(root, "rev-parse", "HEAD")
     if not head:
         return UNKNOWN
-    return head + (CHANGED if _git(root, "status", "--porcelain", "--", *PACKAGES) else "")
+    return head + (CHANGED if _git(root, "status", "--porcelain", "--", PACKAGE.name) else "")
 
 
 def _git(root: Path, *arguments: str) -> str:

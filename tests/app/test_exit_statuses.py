@@ -11,7 +11,7 @@ from typing import ClassVar
 import pydicom
 import pytest
 
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 from tests.app.workbench import (
     BALL_CC,
     CENTRES_LPS,
@@ -29,8 +29,8 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def result(out: Path) -> Result:
-    return Result.model_validate_json((out / "result.json").read_bytes())
+def result(out: Path) -> ResultDocument:
+    return ResultDocument.model_validate_json((out / "result.json").read_bytes())
 
 
 def settings(tmp_path: Path, text: str) -> Path:

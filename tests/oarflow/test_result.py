@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
 from oarflow.networks.card import Role
 from oarflow.result import (
-    Result,
+    ResultDocument,
     Run,
     input_part,
     json_schema,
@@ -59,8 +59,8 @@ def test_document_round_trips() -> None:
         ),
         notes=("1 island(s)",),
     )
-    document = Result(run=RUN, exit_status=0, organs=(organ,))
-    again = Result.model_validate_json(document.as_json())
+    document = ResultDocument(run=RUN, exit_status=0, organs=(organ,))
+    again = ResultDocument.model_validate_json(document.as_json())
     assert again == document
     assert again.organs[0].volume_cc == 12.346
     assert again.organs[0].localization is not None
@@ -69,11 +69,11 @@ def test_document_round_trips() -> None:
 
 def test_a_document_of_the_version_before_can_be_read() -> None:
     """Additions only: what a node stored stays readable."""
-    stored = json.loads(Result(run=RUN, exit_status=0).as_json())
+    stored = json.loads(ResultDocument(run=RUN, exit_status=0).as_json())
     del stored["run"]["networks"]
-    found = Result.model_validate({**stored, "schema_version": "1.0"})
+    found = ResultDocument.model_validate({**stored, "schema_version": "1.0"})
     assert (found.schema_version, found.run.networks) == ("1.0", ())
-    assert Result(run=RUN, exit_status=0).schema_version == "1.1"
+    assert ResultDocument(run=RUN, exit_status=0).schema_version == "1.1"
 
 
 def test_an_organ_says_when_its_network_learned_from_derived_labels() -> None:
@@ -133,4 +133,4 @@ def test_exit_status_of_a_written_run(status: Status, strict: bool, expected: Ex
 
 def test_nothing_unforeseen_gets_in() -> None:
     with pytest.raises(ValidationError, match="patient_name"):
-        Result.model_validate({"run": RUN, "exit_status": 0, "patient_name": "X"})
+        ResultDocument.model_validate({"run": RUN, "exit_status": 0, "patient_name": "X"})

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from app.application import Job, OARflow
-from oarflow.errors import Code, Fault, Finding, Refusal
+from app.application import OARflow
+from oarflow import pipeline
+from oarflow.errors import Code, ConfigurationError, Fault, Finding, Refusal
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.store import ModelStore
 from oarflow.organs import load_catalogue
+from oarflow.pipeline import Study, Task
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
 from oarflow.structures import Segmentation, Status
-from oarflow.writing import WritePlan, Written
+from oarflow.watched import WatchedStore
+from oarflow.writing import WritePlan
 from operators import sdk
-from operators.stage import Journal
 from tests.oarflow.chain import ORGAN_HU, save_models, sphere_volume
 
 
@@ -44,16 +46,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     return ModelStore.open(save_models(tmp_path_factory.mktemp("models") / "all"), device="cpu")
 
 
-def job(
-    store: ModelStore,
-    folder: Path,
-    read: Callable[..., Intake],
-    deliver: Callable[[Written], None] = lambda written: None,
-) -> Job:
+def task(store: ModelStore, folder: Path, read: Callable[..., Intake]) -> Task:
     specs = {organ: RoiSpec(organ, organ, (255, 0, 0)) for organ in ORGAN_HU}
     provenance = Provenance("0" * 64, "cpu")
     plan = WritePlan(folder, specs, provenance, datetime(2026, 1, 2, tzinfo=UTC))
-    return Job(read, store, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan, deliver)
+    watched = WatchedStore.of(store)
+    return Task(read, watched, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan)
+
+
+def contoured(task: Task, watcher: Watcher) -> Study:
+    """The study as the graph hands it to the last operator."""
+    delivered: list[Study] = []
+    OARflow(Study(), task, watcher, delivered.append).run()
+    (study,) = delivered
+    return study
 
 
 def test_the_graph_is_made_of_the_sdks_own_classes() -> None:
@@ -66,17 +72,24 @@ def test_the_graph_is_made_of_the_sdks_own_classes() -> None:
     assert issubclass(OARflow, core.Application)
 
 
-def test_a_refusal_comes_out_and_stops_the_graph(store: ModelStore, tmp_path: Path) -> None:
+def test_a_refusal_stops_the_steps_and_is_delivered(store: ModelStore, tmp_path: Path) -> None:
     def refuse(progress: object) -> Intake:
         raise Refusal(Finding(Code.GANTRY_TILT, "5 degrees"))
 
     watcher = Watcher()
-    journal = Journal(watcher)
-    with pytest.raises(Refusal) as caught:
-        OARflow(job(store, tmp_path, refuse), journal).run()
-    assert caught.value.code == Code.GANTRY_TILT
+    study = contoured(task(store, tmp_path, refuse), watcher)
+    assert isinstance(study.error, Refusal)
+    assert study.error.code == Code.GANTRY_TILT
     assert watcher.told == ["intake started", "intake finished"]
-    assert list(journal.record.stages) == ["intake"]
+    assert list(study.seconds) == ["intake"]
+
+
+def test_a_wrong_configuration_comes_out_of_the_graph(store: ModelStore, tmp_path: Path) -> None:
+    def misconfigured(progress: object) -> Intake:
+        raise ConfigurationError("SETTINGS", "wrong")
+
+    with pytest.raises(ConfigurationError):
+        contoured(task(store, tmp_path, misconfigured), Watcher())
 
 
 def test_a_scan_without_the_organs_is_refused_with_their_statuses(
@@ -85,11 +98,10 @@ def test_a_scan_without_the_organs_is_refused_with_their_statuses(
     def read(progress: object) -> Intake:
         return Intake(sphere_volume({}), FileAccount())
 
-    journal = Journal(Watcher())
-    with pytest.raises(Refusal) as caught:
-        OARflow(job(store, tmp_path, read), journal).run()
-    assert caught.value.code == Code.NOTHING_SEGMENTED
-    statuses = {organ: s.status for organ, s in journal.record.segmentations.items()}
+    study = contoured(task(store, tmp_path, read), Watcher())
+    assert isinstance(study.error, Refusal)
+    assert study.error.code == Code.NOTHING_SEGMENTED
+    statuses = {found.organ: found.status for found in study.segmentations}
     assert statuses == dict.fromkeys(ORGAN_HU, Status.ABSENT)
 
 
@@ -99,12 +111,9 @@ def test_a_file_that_cannot_be_proven_is_a_fault(store: ModelStore, tmp_path: Pa
     def read(progress: object) -> Intake:
         return Intake(sphere_volume({"Parotid_L": (30.0, 0.0, 0.0)}), FileAccount())
 
-    delivered: list[Written] = []
-    journal = Journal(Watcher())
-    with pytest.raises(Fault):
-        OARflow(job(store, tmp_path, read, delivered.append), journal).run()
-    assert delivered == []
-    assert journal.record.written is None
+    study = contoured(task(store, tmp_path, read), Watcher())
+    assert isinstance(study.error, Fault)
+    assert study.written is None
 
 
 def test_organs_are_told_one_by_one(store: ModelStore, tmp_path: Path) -> None:
@@ -112,7 +121,22 @@ def test_organs_are_told_one_by_one(store: ModelStore, tmp_path: Path) -> None:
         return Intake(sphere_volume({"Parotid_L": (30.0, 0.0, 0.0)}), FileAccount())
 
     watcher = Watcher()
-    with pytest.raises(Fault):
-        OARflow(job(store, tmp_path, read), Journal(watcher)).run()
+    contoured(task(store, tmp_path, read), watcher)
     assert "Parotid_L segmented 1/2" in watcher.told
     assert "Parotid_R absent 2/2" in watcher.told
+
+
+def test_graph_and_pipeline_carry_out_the_same_steps(store: ModelStore, tmp_path: Path) -> None:
+    def read(progress: object) -> Intake:
+        return Intake(sphere_volume({"Parotid_L": (30.0, 0.0, 0.0)}), FileAccount())
+
+    graph, plain = Watcher(), Watcher()
+    found = contoured(task(store, tmp_path, read), graph)
+    alone = pipeline.run(Study(), task(store, tmp_path, read), plain)
+    assert graph.told == plain.told
+    for one, other in zip(found.segmentations, alone.segmentations, strict=True):
+        assert (one.organ, one.status, one.volume_cc) == (
+            other.organ,
+            other.status,
+            other.volume_cc,
+        )

@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from oarflow.node.delivery.settings import ObjectKind
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Altered(Exception):  # noqa: N818  (a refusal, like the others)
 _ENDINGS: dict[ObjectKind, str] = {"REPORT_PDF": ".pdf", "REPORT_HTML": ".html"}
 
 
-def parcels_of(folder: Path, result: Result) -> tuple[Parcel, ...]:
+def parcels_of(folder: Path, result: ResultDocument) -> tuple[Parcel, ...]:
     """All outputs of a run in its folder. Raises Altered."""
     found = []
     for output in result.outputs:

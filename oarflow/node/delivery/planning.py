@@ -33,11 +33,11 @@ def origin(job: Job) -> Origin:
     )
 
 
-def read_result(root: Path, job: Job) -> result.Result:
+def read_result(root: Path, job: Job) -> result.ResultDocument:
     """The job's result.json. Raises Altered."""
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.Result.model_validate_json(content)
+        return result.ResultDocument.model_validate_json(content)
     except (OSError, ValidationError) as error:
         raise Altered("the job's result.json cannot be read") from error
 

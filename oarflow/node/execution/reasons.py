@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from oarflow.node.execution.runner import LOG_NAME
-from oarflow.result import FILE_NAME, Result
+from oarflow.result import FILE_NAME, ResultDocument
 from oarflow.shown import shown
 
 RESULT_BYTES = 16 << 20
@@ -32,7 +32,7 @@ def _fault(path: Path) -> str:
     try:
         if path.stat().st_size > RESULT_BYTES:
             return ""
-        fault = Result.model_validate_json(path.read_bytes()).fault
+        fault = ResultDocument.model_validate_json(path.read_bytes()).fault
     except (OSError, ValidationError):
         return ""
     return "" if fault is None else _one_line(f"{fault.kind}: {fault.message}")

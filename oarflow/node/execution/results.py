@@ -13,7 +13,7 @@ from oarflow.errors import ExitStatus
 from oarflow.node.execution.order import End, Outcome
 from oarflow.node.execution.reasons import RESULT_BYTES, reason_of
 from oarflow.node.states import State
-from oarflow.result import FILE_NAME, Result
+from oarflow.result import FILE_NAME, ResultDocument
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _not_exited(outcome: Outcome) -> Conclusion:
     return Conclusion(State.FAILED, reason, again=again)
 
 
-def _of_result(result: Result) -> Conclusion:
+def _of_result(result: ResultDocument) -> Conclusion:
     status = result.exit_status
     if result.refusal is not None:
         code = str(result.refusal.code)
@@ -88,18 +88,18 @@ def _of_result(result: Result) -> Conclusion:
     return Conclusion(State.SEGMENTED, reason, status)
 
 
-def read_result(folder: Path) -> Result:
+def read_result(folder: Path) -> ResultDocument:
     """result.json of a folder. Raises NotProven."""
     path = folder / FILE_NAME
     try:
         if path.stat().st_size > RESULT_BYTES:
             raise NotProven("result.json is too large")
-        return Result.model_validate_json(path.read_bytes())
+        return ResultDocument.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise NotProven("there is no valid result.json") from error
 
 
-def prove(folder: Path, series_uid: str) -> Result:
+def prove(folder: Path, series_uid: str) -> ResultDocument:
     """The result, its files compared with it and made safe on disk. Raises NotProven."""
     result = read_result(folder)
     if result.exit_status == ExitStatus.REFUSED:

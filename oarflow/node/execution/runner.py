@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import psutil
 
+from oarflow.locations import ROOT
 from oarflow.node.execution.order import STOP, End, Order, Outcome
 
 POLL_SECONDS = 0.2
@@ -27,9 +28,6 @@ LOG_BYTES = 1 << 20
 LINE_BYTES = 1 << 16
 
 LEASH = Path(__file__).with_name("leash.py")
-BESIDE = Path(service.__file__).resolve().parent.parent
-"""The folder that holds the packages: what `python -m app` needs to be in."""
-
 INHERITED = (
     "PATH",
     "HOME",
@@ -82,7 +80,7 @@ def _start(order: Order, output: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command],
         env=inherited | order.environment,
-        cwd=BESIDE,
+        cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -210,13 +210,13 @@ def _refusal(job: Job) -> tuple[str, str, str] | None:
     return job.refusal, reason.meaning, reason.remedy
 
 
-def read_result(job: Job, root: Path) -> result.Result | None:
+def read_result(job: Job, root: Path) -> result.ResultDocument | None:
     """The job's result.json, where there is one that can be read."""
     if not job.output:
         return None
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.Result.model_validate_json(content)
+        return result.ResultDocument.model_validate_json(content)
     except (OSError, ValidationError):
         return None
 

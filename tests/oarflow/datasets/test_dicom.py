@@ -21,7 +21,7 @@ from oarflow.intake import read_volume
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "openkbp_validation"
+SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "openkbp_validation"
 
 
 def small(spacing: tuple[float, float, float] = (3.0, 2.0, 1.5)) -> Case:

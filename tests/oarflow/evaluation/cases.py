@@ -9,7 +9,7 @@ import numpy as np
 
 from oarflow.datasets.cases import Case
 from oarflow.evaluation.application import Run
-from oarflow.result import Input, OrganPart, Result
+from oarflow.result import Input, OrganPart, ResultDocument
 from oarflow.result import Run as RunPart
 from oarflow.structures import Status
 
@@ -40,7 +40,7 @@ def made_up(case_id: str = "pt_1") -> Case:
     return Case(case_id, ct, SPACING, masks, body, (-39.0, -31.0, 5.0))
 
 
-def result(organs: dict[str, Status] | None = None, **changes: Any) -> Result:
+def result(organs: dict[str, Status] | None = None, **changes: Any) -> ResultDocument:
     """A result.json of a run of ten seconds."""
     parts = tuple(
         OrganPart(name=organ, status=status, volume_cc=1.0, slices=1, seconds=1.0)
@@ -66,7 +66,7 @@ def result(organs: dict[str, Status] | None = None, **changes: Any) -> Result:
         origin_mm=(0.0, 0.0, 0.0),
         orientation=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
     )
-    return Result(run=run, exit_status=0, input=seen, organs=parts, **changes)
+    return ResultDocument(run=run, exit_status=0, input=seen, organs=parts, **changes)
 
 
 def recorded_run(ct: Path, out: Path, models: Path) -> Run:

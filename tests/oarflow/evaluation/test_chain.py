@@ -16,10 +16,11 @@ from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import OPENKBP_SPLIT, Split, wrong_references
 from oarflow.evaluation.__main__ import _ids, main
-from oarflow.evaluation.application import ROOT, Run, model_files, program_digest, run_application
+from oarflow.evaluation.application import Run, model_files, program_digest, run_application
 from oarflow.evaluation.chain import CaseScores, evaluate
 from oarflow.evaluation.scores import OrganScore, score_case
 from oarflow.evaluation.tables import markdown, organ_table, write_csv
+from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
 from oarflow.structures import Status
 from tests.oarflow.evaluation.cases import SHAPE, made_up, result

@@ -17,7 +17,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.evaluation.__main__ import main
-from oarflow.evaluation.application import ROOT, Run
+from oarflow.evaluation.application import Run
 from oarflow.evaluation.asked import unasked
 from oarflow.evaluation.commissioning import (
     Limits,
@@ -30,8 +30,9 @@ from oarflow.evaluation.commissioning import (
     read_thresholds,
 )
 from oarflow.evaluation.scores import score_case
+from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
-from oarflow.result import ModelPart, OrganPart, Result, refusal_part
+from oarflow.result import ModelPart, OrganPart, ResultDocument, refusal_part
 from oarflow.run.settings import Settings
 from oarflow.structures import Status
 from tests.oarflow.evaluation.cases import made_up, result
@@ -128,7 +129,7 @@ def test_default_limits_without_the_organ_are_not_called_no_limits() -> None:
     assert named.allowed
 
 
-def asking_for(*organs: str, refused: bool = False) -> Result:
+def asking_for(*organs: str, refused: bool = False) -> ResultDocument:
     """A run whose settings name organs, which it contoured or was refused for."""
     settings = {"organs": list(organs)}
     if refused:
@@ -203,7 +204,7 @@ def test_an_organs_own_limits_go_before_the_defaults() -> None:
 
 
 def test_the_example_of_thresholds_is_one(tmp_path: Path) -> None:
-    found = read_thresholds(ROOT / "evaluation" / "thresholds.yaml", CATALOGUE)
+    found = read_thresholds(ROOT / "oarflow" / "evaluation" / "thresholds.yaml", CATALOGUE)
     brainstem = found.of("Brainstem")
     assert brainstem is not None
     assert brainstem.patients == 10

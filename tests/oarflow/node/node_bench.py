@@ -40,7 +40,7 @@ from oarflow.node.settings import Settings
 from oarflow.node.states import State
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 APPLICATION = HERE / "fake_application.py"
 SENDER = Origin("SCANNER", "OARFLOW", "127.0.0.1")
 SYNTAX = str(ExplicitVRLittleEndian)

@@ -12,7 +12,7 @@ from oarflow.node import metrics
 from oarflow.node.settings import Settings
 from tests.oarflow.node.delivery import bench
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "node-connecting.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
@@ -28,7 +28,9 @@ def test_faults_name_tests_that_exist() -> None:
     named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
     assert len(named) > 10
     for file, test in named:
-        source = (ROOT / "tests" / "service" / "delivery" / file).read_text(encoding="utf-8")
+        source = (ROOT / "tests" / "oarflow" / "node" / "delivery" / file).read_text(
+            encoding="utf-8"
+        )
         assert f"def {test}(" in source
 
 

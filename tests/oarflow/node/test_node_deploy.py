@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 
 from oarflow.node.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NODE = ROOT / "deploy" / "node"
 UNITS = sorted((NODE / "systemd").glob("*.service"))
 COMPOSE = yaml.safe_load((NODE / "compose.yaml").read_text())
@@ -189,7 +189,7 @@ def test_the_node_imports_nothing_but_what_is_installed_with_it() -> None:
     whose = metadata.packages_distributions()
     lacking = {
         module
-        for module in imported(ROOT / "service")
+        for module in imported(ROOT / "oarflow" / "node")
         if not any(canonicalize_name(name) in there for name in whose.get(module, ()))
     }
     assert lacking == set()

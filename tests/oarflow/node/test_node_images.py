@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NODE = ROOT / "deploy" / "node"
 DOCKERFILES = ("Dockerfile", "deploy/node/Dockerfile")
 SECRETS = ("tls/tls.key", "tls/ca.key", "postgres-password", "deploy/node/postgres-password")

@@ -12,7 +12,7 @@ from oarflow.result import (
     NetworkPart,
     OrganPart,
     OutputPart,
-    Result,
+    ResultDocument,
     Run,
     input_part,
     refusal_part,
@@ -86,10 +86,10 @@ def structures(found: Volume) -> StructureSet:
     return StructureSet("OARflow", tuple(rois), "1.2.4", frozenset(found.source.sop_instance_uids))
 
 
-def result(found: Volume, flag: str = "smaller than is plausible") -> Result:
+def result(found: Volume, flag: str = "smaller than is plausible") -> ResultDocument:
     """One organ of each kind."""
     model = ModelPart(name="oarflow/test", version="1.0.0", sha256="c" * 64)
-    return Result(
+    return ResultDocument(
         run=Run(
             started="2026-01-02T03:04:05+00:00",
             seconds=1,
@@ -140,7 +140,7 @@ def result(found: Volume, flag: str = "smaller than is plausible") -> Result:
     )
 
 
-def learned_from_rules(found: Result, organ: str) -> Result:
+def learned_from_rules(found: ResultDocument, organ: str) -> ResultDocument:
     """The same result, the organ's network having learned from derived labels."""
     parts = []
     for part in found.organs:
@@ -151,10 +151,10 @@ def learned_from_rules(found: Result, organ: str) -> Result:
     return found.model_copy(update={"organs": tuple(parts)})
 
 
-def refused() -> Result:
+def refused() -> ResultDocument:
     """A study without a single slice of a CT."""
     refusal = Refusal(Finding(Code.NOT_CT, f"3 files of MR {NASTY}"))
-    return Result(
+    return ResultDocument(
         run=Run(
             started="2026-01-02T03:04:05+00:00",
             seconds=1,

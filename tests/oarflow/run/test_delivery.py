@@ -33,7 +33,7 @@ def test_nothing_that_is_exported_is_there_before_the_end(tmp_path: Path, source
     assert not list(out.rglob("*.dcm"))
     assert not list(out.rglob("result.json"))
     assert all(path.name.startswith(".") for path in out.iterdir())
-    delivery.commit([parcel])
+    delivery.commit(parcel)
     assert sorted(path.name for path in out.iterdir()) == ["a.dcm", "b.dcm", "result.json"]
 
 
@@ -43,7 +43,7 @@ def test_what_was_named_is_taken_back_if_one_fails(tmp_path: Path, source: Path)
     parcel = staged(delivery, out, "a.dcm", "b.dcm")
     parcel.files[1][1].unlink()
     with pytest.raises(ConfigurationError) as caught:
-        delivery.commit([parcel])
+        delivery.commit(parcel)
     assert caught.value.code == "OUTPUT_NOT_WRITABLE"
     assert not out.exists()
 
@@ -59,7 +59,7 @@ def test_abandoning_keeps_what_others_put_there(tmp_path: Path, source: Path) ->
 def test_nothing_to_abandon_after_delivery(tmp_path: Path, source: Path) -> None:
     out = tmp_path / "out"
     delivery = Delivery.open(out, source)
-    delivery.commit([staged(delivery, out, "a.dcm")])
+    delivery.commit(staged(delivery, out, "a.dcm"))
     assert not delivery.abandon()
     assert (out / "a.dcm").exists()
 

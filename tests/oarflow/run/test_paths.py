@@ -55,6 +55,8 @@ def test_models_named_by_a_variable_must_exist(tmp_path: Path) -> None:
 
 def test_settings_beside_the_program_where_nothing_is_mounted(tmp_path: Path) -> None:
     (tmp_path / "app.yaml").write_text("")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").write_text("")
     default = {"HOLOSCAN_CONFIG_PATH": "/var/holoscan/app.yaml"}
     assert config_path(None, default, tmp_path) == tmp_path / "app.yaml"
     assert config_path(None, {}, tmp_path) == tmp_path / "app.yaml"

@@ -18,7 +18,7 @@ from oarflow.run.settings import (
     requested_organs,
 )
 
-APP_YAML = Path(__file__).resolve().parents[2] / "app.yaml"
+APP_YAML = Path(__file__).resolve().parents[3] / "app.yaml"
 
 
 def loaded(tmp_path: Path, text: str) -> Settings:

@@ -33,7 +33,7 @@ from oarflow.training.samplers import sampler_for
 from oarflow.training.tuning import score_case, volume_of
 from tests.oarflow.training.patients import ORGANS, patient, small
 
-SHIPPED = Path(__file__).resolve().parents[2] / "models"
+SHIPPED = Path(__file__).resolve().parents[3] / "models"
 CASES = [patient(number) for number in range(4)]
 
 
@@ -167,7 +167,7 @@ def test_a_stopped_training_goes_on_to_the_same_network(
             return self.sampler.draw(random)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"training.loop.{limit}", value)
+        patch.setattr(f"oarflow.training.loop.{limit}", value)
         with pytest.raises(StopError):
             train(Stopping(), configuration, tmp_path / "halves")
         assert (tmp_path / "halves" / "checkpoint.pt").exists()

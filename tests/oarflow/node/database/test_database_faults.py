@@ -196,7 +196,7 @@ def test_a_database_that_the_node_may_not_write_is_refused_at_the_start(
     for parent in root.parents:
         if parent.is_relative_to(tmp_path.parent.parent):
             parent.chmod(0o755)
-    program = "import os, sys; from service.database import Database, faults; "
+    program = "import os, sys; from oarflow.node.database import Database, faults; "
     program += "from sqlalchemy.exc import SQLAlchemyError; database = Database(sys.argv[2]); "
     program += "os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))\n"
     program += "try:\n    database.verify()\n"

@@ -18,9 +18,9 @@ from oarflow.node.delivery.ringer import Ringer
 from oarflow.node.parts import Context
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
-from oarflow.result import Result
+from oarflow.result import ResultDocument
 
-SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "openkbp_validation"
+SAMPLE = Path(__file__).resolve().parents[4] / "samples" / "openkbp_validation"
 RTSTRUCT = SAMPLE / "expected" / "rtstruct.dcm"
 NAME, PATIENT_ID = "Quux^Zebediah", "SECRET-4711"
 
@@ -137,7 +137,7 @@ def write_outputs(folder: Path, files: Mapping[str, Path]) -> None:
                 "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
             }
         )
-    result = Result.model_validate(document)
+    result = ResultDocument.model_validate(document)
     (folder / "result.json").write_bytes(result.as_json())
 
 

@@ -1,0 +1,189 @@
+"""Contours from Python: `oarflow.contour`, without MONAI Deploy."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow import pipeline
+from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.geometry import Grid
+from oarflow.intake import read_volume
+from oarflow.pipeline import Observer, Study
+from oarflow.result import OrganPart, ResultDocument
+from oarflow.rtstruct.provenance import run_time
+from oarflow.run.delivery import Delivery, Parcel
+from oarflow.run.outcome import Outcome, conclude
+from oarflow.run.paths import config_path, models_path
+from oarflow.run.progress import Silent
+from oarflow.run.settings import Settings, checked_settings, load_settings
+from oarflow.run.setup import Setup
+from oarflow.structures import Segmentation, Status
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+UNEVEN_MM = 0.01
+"""Slice distances that differ by more than this make no SimpleITK image, which has one spacing."""
+
+
+def contour(
+    folder: str | Path,
+    *,
+    organs: Sequence[str] | None = None,
+    models: str | Path | None = None,
+    settings: Settings | Mapping[str, Any] | str | Path | None = None,
+    progress: Observer | None = None,
+) -> Result:
+    """Contour the planning CT in a folder of DICOM files.
+
+    organs: catalogue names or aliases; None for every organ that the networks can do. models:
+    folder of networks; None for those of the installation. settings: of app.yaml, as a mapping, a
+    file or Settings; None for the defaults. progress: sees each stage and organ.
+
+    Raises Refusal (with its `code`) where the input cannot be contoured safely, ConfigurationError
+    where models or settings are wrong, Fault where the program failed its own check.
+    """
+    started = time.monotonic()
+    chosen = _settings(settings)
+    if organs is not None:
+        chosen = chosen.model_copy(update={"organs": tuple(organs)})
+    setup = Setup.of(
+        models_path(None if models is None else Path(models), os.environ),
+        chosen,
+        run_time(),
+        started,
+    )
+    source = Path(folder).resolve()
+    if not source.is_dir():
+        raise ConfigurationError("NO_INPUT", f"input {source} is no folder")
+    room = tempfile.TemporaryDirectory(prefix="oarflow-")
+    task = setup.task(partial(read_volume, source, chosen.rules), Path(room.name))
+    before = Study(seconds={"start": time.monotonic() - started})
+    study = pipeline.run(before, task, progress or Silent())
+    outcome = conclude(study, task, setup)
+    if outcome.study.error is not None:
+        room.cleanup()
+        raise outcome.study.error
+    return Result(outcome, source, room)
+
+
+@dataclass(frozen=True, eq=False)
+class ContouredOrgan:
+    """One organ of a result.
+
+    mask: bool (z, y, x) on the CT's grid, index growing to the head, back and left; all False
+    where the organ is not written. volume_cc: of the mask.
+    """
+
+    name: str
+    status: Status
+    flags: tuple[str, ...]
+    volume_cc: float
+    mask: NDArray[np.bool_]
+
+
+class Result(Mapping[str, ContouredOrgan]):
+    """The organs of one study by name, and the files that were proven.
+
+    document: what result.json will hold. hu: the CT, float32 HU (z, y, x). grid: where its voxels
+    lie in patient space (LPS, mm).
+    """
+
+    def __init__(
+        self, outcome: Outcome, source: Path, room: tempfile.TemporaryDirectory[str]
+    ) -> None:
+        volume = outcome.study.read.volume
+        self.document: ResultDocument = outcome.document
+        self.hu = volume.hu
+        self.grid: Grid = volume.grid
+        self._outcome = outcome
+        self._source = source
+        self._room = room
+        self._parts: dict[str, OrganPart] = {part.name: part for part in self.document.organs}
+        self._segmentations: dict[str, Segmentation] = {
+            found.organ: found for found in outcome.study.segmentations
+        }
+
+    def __getitem__(self, organ: str) -> ContouredOrgan:
+        part = self._parts[organ]
+        return ContouredOrgan(
+            organ, part.status, part.flags, part.volume_cc, self._mask(self._segmentations[organ])
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """The exit status that the command line ends with."""
+        return self._outcome.status
+
+    def to_sitk(self, organ: str) -> SimpleITK.Image:
+        """An organ's mask as a SimpleITK image (uint8, 0 and 1) in patient space (LPS, mm).
+
+        Raises KeyError for an organ that was not asked for, ValueError where the CT's slices are
+        unevenly spaced, ImportError without the extra `sitk`.
+        """
+        import SimpleITK  # noqa: PLC0415  (a quarter of a gigabyte)
+
+        gaps = np.diff(self.grid.offsets_mm)
+        if len(gaps) and float(np.ptp(gaps)) > UNEVEN_MM:
+            raise ValueError(
+                f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart: SimpleITK's images "
+                "have one spacing; take `mask` and `grid`"
+            )
+        image = SimpleITK.GetImageFromArray(self[organ].mask.astype(np.uint8))
+        z_mm, y_mm, x_mm = self.grid.spacing_zyx
+        image.SetSpacing((x_mm, y_mm, z_mm))
+        image.SetOrigin(tuple(float(value) for value in self.grid.positions_lps[0]))
+        axes = np.stack([self.grid.x_direction, self.grid.y_direction, self.grid.normal], axis=1)
+        image.SetDirection(tuple(float(value) for value in axes.ravel()))
+        return image
+
+    def save(self, folder: str | Path) -> tuple[Path, ...]:
+        """Copy the proven files and result.json into a folder. Returns their paths.
+
+        The folder is made; it must hold no result.json and no .dcm files. SEG and reports are
+        among the files where the settings ask for them. Raises ConfigurationError
+        (OUTPUT_IN_USE, OUTPUT_NOT_WRITABLE, OUTPUT_OVERLAPS_INPUT).
+        """
+        out = Path(folder).resolve()
+        delivery = Delivery.open(out, self._source)
+        try:
+            staging = delivery.room("copy")
+            copies = []
+            for item in self._outcome.files:
+                copy = staging / item.path.name
+                copy.write_bytes(item.path.read_bytes())
+                copies.append((item.name, copy))
+            delivery.commit(Parcel(out, tuple(copies), self.document.as_json()))
+        finally:
+            delivery.abandon()
+        return (*(out / name for name, _ in copies), out / "result.json")
+
+    def _mask(self, segmentation: Segmentation) -> NDArray[np.bool_]:
+        mask = np.zeros(self.hu.shape, dtype=bool)
+        if segmentation.field is not None:
+            mask[segmentation.field.box] = segmentation.field.mask
+        return mask
+
+
+def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
+    if isinstance(given, Settings):
+        return given
+    if isinstance(given, Mapping):
+        return checked_settings(given, "settings")
+    return load_settings(config_path(None if given is None else Path(given), os.environ))

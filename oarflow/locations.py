@@ -1,0 +1,28 @@
+"""Where the files that belong to the program lie: in a checkout, in the image, or in the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+ROOT = PACKAGE.parent
+"""The folder that holds the package: a checkout, `/opt/holoscan/app`, or `site-packages`."""
+
+DATA = PACKAGE / "data"
+"""The wheel's copy of what a checkout keeps beside the package."""
+
+SAMPLE = Path("samples") / "openkbp_validation"
+
+
+def has_application(root: Path = ROOT) -> bool:
+    """Whether the MONAI Deploy application lies beside the package: a checkout, or the image."""
+    return (root / "app.yaml").is_file() and (root / "app" / "__main__.py").is_file()
+
+
+def shipped(name: Path | str, root: Path = ROOT) -> Path:
+    """A file or folder of the program, such as `models` or `app.yaml`; it need not exist.
+
+    `site-packages` is no checkout: what another package keeps there under that name is not ours.
+    """
+    return (root if has_application(root) else DATA) / name

@@ -1,0 +1,209 @@
+"""The whole chain: a folder of files to proven contours, one step after the other.
+
+Each step takes what is known of a study and returns more. `run` carries the steps out in one
+process; the MONAI Deploy application makes an operator of each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from oarflow.errors import ConfigurationError
+from oarflow.intake import Intake, SeriesRule
+from oarflow.intake.mr import read_mr
+from oarflow.organs import Catalogue
+from oarflow.placing import find_organs
+from oarflow.plausibility import rules
+from oarflow.plausibility.anatomy import require_head_and_neck
+from oarflow.registering import registered
+from oarflow.segment import NO_MR, Mr, Segmenter
+from oarflow.structures import Localization, Segmentation
+from oarflow.watched import WatchedStore
+from oarflow.writing import WritePlan, Written, write_proved
+
+Progress = Callable[[int, int], None]
+"""Slices read, slices in all."""
+
+
+class Observer(Protocol):
+    """Sees how far a run has come."""
+
+    def stage_started(self, stage: str) -> None: ...
+
+    def stage_finished(self, stage: str, seconds: float) -> None: ...
+
+    def slices_read(self, done: int, total: int) -> None: ...
+
+    def organ_started(self, organ: str, number: int, total: int) -> None: ...
+
+    def organ_finished(self, segmentation: Segmentation, number: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One study to contour, and everything that decides how.
+
+    read: reads the study; takes the progress callback, raises Refusal. organs: catalogue names, in
+    the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
+    shifts: whether each network is asked twice, to measure how steady its contour is. precedence:
+    organs that keep what they share with later ones. mr: which MR series a network reads.
+    """
+
+    read: Callable[[Progress], Intake]
+    store: WatchedStore
+    organs: Sequence[str]
+    organ_seconds: float | None
+    shifts: bool
+    precedence: Sequence[str]
+    catalogue: Catalogue
+    plan: WritePlan
+    mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What is known of a study so far.
+
+    seconds: by stage. segmentations: in the order of the task's organs. error: what ended the
+    chain; the steps after it are left out.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    intake: Intake | None = None
+    localizations: Mapping[str, Localization] = field(default_factory=dict)
+    mr: Mr = NO_MR
+    segmentations: tuple[Segmentation, ...] = ()
+    written: Written | None = None
+    error: Exception | None = None
+
+    @property
+    def read(self) -> Intake:
+        """The intake, where the study was read."""
+        assert self.intake is not None
+        return self.intake
+
+    def updated(self, segmentations: Iterable[Segmentation]) -> Study:
+        """The same with newer segmentations of some organs."""
+        newer = {segmentation.organ: segmentation for segmentation in segmentations}
+        kept = tuple(newer.pop(old.organ, old) for old in self.segmentations)
+        return replace(self, segmentations=(*kept, *newer.values()))
+
+
+class StepError(Exception):
+    """A step ended early. study: what it had found. reason: the error that ended it."""
+
+    def __init__(self, study: Study, reason: Exception) -> None:
+        super().__init__()
+        self.study = study
+        self.reason = reason
+
+
+Step = Callable[[Study, Task, Observer], Study]
+
+
+def run(study: Study, task: Task, observer: Observer) -> Study:
+    """Every step of a task. An error ends up in the study. Raises ConfigurationError."""
+    for stage in STEPS:
+        if stage != "register" or task.store.reads_mr:
+            study = carry_out(stage, study, task, observer)
+    return study
+
+
+def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study:
+    """One of STEPS, measured. An error is kept in the study. Raises ConfigurationError."""
+    if study.error is not None:
+        return study
+    observer.stage_started(stage)
+    started = time.monotonic()
+    try:
+        study = STEPS[stage](study, task, observer)
+    except ConfigurationError:
+        raise
+    except StepError as error:
+        study = replace(error.study, error=error.reason)
+    except Exception as error:
+        study = replace(study, error=error)
+    seconds = time.monotonic() - started
+    observer.stage_finished(stage, seconds)
+    return replace(study, seconds={**study.seconds, stage: seconds})
+
+
+def intake(study: Study, task: Task, observer: Observer) -> Study:
+    """Files to one CT. Raises Refusal."""
+    return replace(study, intake=task.read(observer.slices_read))
+
+
+def localize(study: Study, task: Task, observer: Observer) -> Study:
+    """One look at the whole CT for every organ. Raises Refusal."""
+    volume, store = study.read.volume, task.store
+    found = find_organs(volume, store)
+    require_head_and_neck(
+        found, volume, lambda turned: find_organs(turned, store), store.sure_score
+    )
+    return replace(study, localizations=found)
+
+
+def register(study: Study, task: Task, observer: Observer) -> Study:
+    """The study's MR, if there is one that fits: chosen, registered to the CT, checked."""
+    before = study.read
+    choice, after = read_mr(before, task.mr)
+    mr, remark = Mr(None, choice.trouble), choice.trouble
+    if choice.volume is not None:
+        mr, remark = registered(after.volume, choice.volume)
+    if mr.values is None:  # no network reads the MR's files: they stay unused in the account
+        after = before
+    if remark:
+        after = replace(after, notes=(*after.notes, remark))
+    return replace(study, intake=after, mr=mr)
+
+
+def segment(study: Study, task: Task, observer: Observer) -> Study:
+    """Organ by organ: its network, its probability field, its status."""
+    segmenter = Segmenter(
+        study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
+    )
+    total = len(task.organs)
+    try:
+        for number, organ in enumerate(task.organs, start=1):
+            observer.organ_started(organ, number, total)
+            limit = task.organ_seconds
+            deadline = None if limit is None else time.monotonic() + limit
+            found = segmenter.segment(organ, deadline)
+            study = study.updated([found])
+            observer.organ_finished(found, number, total)
+    except Exception as error:
+        raise StepError(study, error) from error
+    return study
+
+
+def assess(study: Study, task: Task, observer: Observer) -> Study:
+    """Overlaps are settled, and plausibility rules flag what they doubt."""
+    volume = study.read.volume
+    return study.updated(rules.assess(volume, study.segmentations, task.catalogue, task.precedence))
+
+
+def write(study: Study, task: Task, observer: Observer) -> Study:
+    """Segmentations to DICOM files that were read back and compared. Raises Refusal and Fault."""
+    lost: list[Segmentation] = []
+    before = study.read
+    try:
+        written = write_proved(
+            before.volume, before.paths, study.segmentations, task.plan, lost.append
+        )
+    except Exception as error:
+        raise StepError(study.updated(lost), error) from error
+    return replace(study.updated(written.segmentations), written=written)
+
+
+STEPS: Mapping[str, Step] = {
+    "intake": intake,
+    "localize": localize,
+    "register": register,
+    "segment": segment,
+    "assess": assess,
+    "write": write,
+}
+"""The steps in their order, by the names that result.json gives them."""

@@ -1,0 +1,32 @@
+"""Peak memory of a run, and what is said where it is beyond the limit."""
+
+from __future__ import annotations
+
+import resource
+
+
+def peak_memory_mb() -> float:
+    """Greatest resident size of this process so far, in MiB (Linux counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def peak_gpu_memory_mb(device: str | None) -> float | None:
+    """Most that torch held on the GPU at once so far, in MiB; None where the run uses none."""
+    if device is None or not device.startswith("cuda"):
+        return None
+    import torch  # noqa: PLC0415  (loaded by now)
+
+    return float(torch.cuda.max_memory_allocated()) / 2**20
+
+
+def over_memory(limit_gb: float | None, device: str | None) -> tuple[str, ...]:
+    """A remark for each peak beyond the limit: of the process's memory, of the GPU's."""
+    gpu = peak_gpu_memory_mb(device)
+    peaks = {"memory": peak_memory_mb(), "GPU memory": 0.0 if gpu is None else gpu}
+    if limit_gb is None:
+        return ()
+    return tuple(
+        f"the run took {mb / 1024:.1f} GiB of {kind}, more than memory_gb: {limit_gb:g}"
+        for kind, mb in peaks.items()
+        if mb / 1024 > limit_gb
+    )

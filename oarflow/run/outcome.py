@@ -1,0 +1,172 @@
+"""How a study ended: result.json, the reports, and the exit status."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
+from oarflow.networks.card import ModelCard
+from oarflow.pipeline import Study, Task
+from oarflow.result import (
+    FaultPart,
+    Files,
+    OutputPart,
+    ResultDocument,
+    Run,
+    input_part,
+    network_part,
+    organ_parts,
+    refusal_part,
+    written_status,
+)
+from oarflow.run.environment import chain, describe
+from oarflow.run.memory import over_memory, peak_gpu_memory_mb, peak_memory_mb
+from oarflow.run.reports import output_parts
+from oarflow.run.setup import Setup
+from oarflow.writing import OutputFile
+
+LOGGER = logging.getLogger(__name__)
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+class _Document(Protocol):
+    """Makes result.json of a study and of the files that were written."""
+
+    def __call__(self, study: Study, *, outputs: tuple[OutputPart, ...]) -> ResultDocument: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """result.json, and the proven files that go with it. study: as it ended."""
+
+    study: Study
+    document: ResultDocument
+    files: tuple[OutputFile, ...] = ()
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the study."""
+        return ExitStatus(self.document.exit_status)
+
+
+def conclude(study: Study, task: Task, setup: Setup) -> Outcome:
+    """The outcome of a study that went through the chain; whatever happened, there is one.
+
+    Raises ConfigurationError OUTPUT_NOT_WRITABLE where the disk was full or read-only.
+    """
+    if study.error is None and study.written is None:
+        study = replace(study, error=Fault("the chain ended before its last step"))
+    if study.error is None:
+        try:
+            return _written(study, task, setup)
+        except Exception as error:
+            study = replace(study, error=error)
+    assert study.error is not None
+    require_room(study.error)
+    return _without_files(study, task, setup)
+
+
+def _written(study: Study, task: Task, setup: Setup) -> Outcome:
+    assert study.written is not None
+    organs = organ_parts(study.segmentations, study.written.notes)
+    settings = setup.settings
+    status = written_status(organs, settings.strict)
+    if settings.strict and over_memory(settings.memory_gb, setup.device):
+        status = ExitStatus.HELD
+    document = _documents(task, setup, status, organs=organs)
+    return _with_reports(study, task, setup, document)
+
+
+def _without_files(study: Study, task: Task, setup: Setup) -> Outcome:
+    """A study that was refused or failed."""
+    error = study.error
+    status, parts = ExitStatus.FAULT, dict[str, Any]()
+    if isinstance(error, Refusal):
+        status = ExitStatus.REFUSED
+        parts["refusal"] = refusal_part(error)
+        if error.account is not None:
+            parts["files"] = Files.model_validate(error.account)
+    elif isinstance(error, Fault):
+        LOGGER.error("%s", error)
+        parts["fault"] = FaultPart(kind="FAULT", message=str(error))
+    else:
+        assert error is not None
+        LOGGER.error("the program failed", exc_info=error)
+        parts["fault"] = FaultPart(kind=type(error).__name__, message=describe(error))
+    organs = organ_parts(study.segmentations, {})
+    document = _documents(task, setup, status, organs=organs, **parts)
+    study = replace(study, written=None)
+    try:
+        return _with_reports(study, task, setup, document)
+    except Exception:  # what the report would have said stands in result.json
+        LOGGER.exception("the report could not be written")
+        return Outcome(study, document(study, outputs=()))
+
+
+def _with_reports(study: Study, task: Task, setup: Setup, document: _Document) -> Outcome:
+    """The outcome with the reports that the settings ask for."""
+    files: tuple[OutputFile, ...] = () if study.written is None else study.written.files
+    if setup.reports.wanted:
+        started = time.monotonic()
+        structures = None if study.written is None else study.written.structures
+        volume = study.intake.volume if study.intake and structures else None
+        so_far = document(study, outputs=output_parts(files))
+        files += setup.reports.write(task.plan.folder, so_far, volume, structures)
+        seconds = time.monotonic() - started
+        study = replace(study, seconds={**study.seconds, "report": seconds})
+    return Outcome(study, document(study, outputs=output_parts(files)), files)
+
+
+def _documents(task: Task, setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
+    """What makes result.json once the files are known. parts: of the document."""
+
+    def document(study: Study, *, outputs: tuple[OutputPart, ...]) -> ResultDocument:
+        if study.intake is not None:
+            memory = over_memory(setup.settings.memory_gb, setup.device)
+            parts["input"] = input_part(study.intake.volume, (*study.intake.notes, *memory))
+            parts.setdefault("files", Files.model_validate(study.intake.account.as_json()))
+        return ResultDocument(
+            run=_run(study, task, setup),
+            exit_status=int(status),
+            outputs=outputs,
+            settings=setup.settings.model_dump(mode="json"),
+            **parts,
+        )
+
+    return document
+
+
+def _run(study: Study, task: Task, setup: Setup) -> Run:
+    gpu = peak_gpu_memory_mb(setup.device)
+    return Run(
+        started=setup.when.isoformat(),
+        seconds=round(time.monotonic() - setup.started, 3),
+        stages={name: round(seconds, 3) for name, seconds in study.seconds.items()},
+        device=setup.device,
+        peak_memory_mb=round(peak_memory_mb(), 1),
+        peak_gpu_memory_mb=None if gpu is None else round(gpu, 1),
+        networks=tuple(network_part(card.identity, card.role.value) for card in _ran(task)),
+    )
+
+
+def _ran(task: Task) -> tuple[ModelCard, ...]:
+    """Cards of the networks that gave an answer, in the order of their first run."""
+    return tuple(task.store.ran.values())
+
+
+def require_room(error: Exception) -> None:
+    """A full or read-only disk is the site's to mend, not a fault of the program.
+
+    Raises ConfigurationError OUTPUT_NOT_WRITABLE.
+    """
+    for link in chain(error):  # libraries raise a new error, without its number, from the first
+        if isinstance(link, OSError) and link.errno in _NO_ROOM:
+            raise ConfigurationError(
+                "OUTPUT_NOT_WRITABLE",
+                f"the output folder cannot be written: {link.strerror}",
+            ) from error

@@ -1,0 +1,102 @@
+"""What is the same for every study of a run, checked before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from oarflow.errors import ConfigurationError
+from oarflow.intake import Intake
+from oarflow.networks.store import ModelStore
+from oarflow.organs import Catalogue, CatalogueError, load_catalogue
+from oarflow.pipeline import Progress, Task
+from oarflow.rtstruct.catalogue import catalogue_specs
+from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
+from oarflow.rtstruct.provenance import Provenance, settings_digest
+from oarflow.run.reports import Reports
+from oarflow.run.settings import Settings, precedence, requested_organs
+from oarflow.watched import WatchedStore
+from oarflow.writing import WritePlan
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Networks, catalogue, names and reports of a run.
+
+    when: the run's time. started: time.monotonic() of the process's start.
+    """
+
+    settings: Settings
+    store: ModelStore
+    organs: tuple[str, ...]
+    precedence: tuple[str, ...]
+    catalogue: Catalogue
+    plan: Callable[[Path], WritePlan]
+    reports: Reports
+    device: str
+    when: datetime
+    started: float
+
+    @classmethod
+    def of(cls, models: Path, settings: Settings, when: datetime, started: float) -> Setup:
+        """Check everything that does not depend on the input. Raises ConfigurationError."""
+        profile = load_profile(settings.profile)
+        profile.check_label(settings.label)
+        try:
+            catalogue = load_catalogue(models)
+        except CatalogueError as error:
+            raise ConfigurationError("CATALOGUE", str(error)) from error
+        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
+        specs = site_specs(catalogue_specs(catalogue), profile, site)
+        trusted = settings.trusted_models
+        store = ModelStore.open(
+            models,
+            None if trusted is None else frozenset(trusted),
+            settings.device,
+            settings.threads,
+        )
+        device = _device_name(store.device)
+        provenance = Provenance(
+            settings_digest(settings.model_dump(mode="json")),
+            device,
+            tuple(card.identity for _, card in sorted(store.cards.items())),
+        )
+        contours = settings.contours
+        plan = partial(
+            WritePlan,
+            specs=specs,
+            provenance=provenance,
+            when=when,
+            options=profile.contour_options(contours.tolerance_mm, contours.interpolate_gaps),
+            label=settings.label,
+            seg=settings.outputs.seg,
+        )
+        reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
+        organs = requested_organs(settings, store.organs, catalogue)
+        first = precedence(settings, catalogue)
+        return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
+
+    def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
+        """One study's task. folder: for files that are being built."""
+        return Task(
+            read=read,
+            store=WatchedStore.of(self.store),
+            organs=self.organs,
+            organ_seconds=self.settings.organ_seconds,
+            shifts=self.settings.shifts,
+            precedence=self.precedence,
+            catalogue=self.catalogue,
+            plan=self.plan(folder),
+            mr=self.settings.mr_rule,
+        )
+
+
+def _device_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch  # noqa: PLC0415  (loaded by now)
+
+    return f"{device} {torch.cuda.get_device_name(device)}"
