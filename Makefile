@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
 TORCH_LOCK := requirements/torch.txt
-PACKAGES := $(wildcard app operators oarflow datasets training evaluation service)
+PACKAGES := app operators oarflow
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
