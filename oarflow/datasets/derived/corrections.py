@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from scipy import ndimage
 from skimage.draw import polygon
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.derived.voxels import NEIGHBOURS
 from oarflow.datasets.split import read_table
+from oarflow.geometry import Mask
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
 
