@@ -216,17 +216,16 @@ def _edits(flags: argparse.Namespace) -> None:
         return
     if not (flags.out and flags.edited):
         raise ValueError("give the run's folder and the edited RTSTRUCT, or --history DIR")
-    from oarflow.evaluation import edits  # noqa: PLC0415
+    from oarflow.compare.edits import compare  # noqa: PLC0415
+    from oarflow.evaluation.edits_page import markdown  # noqa: PLC0415
 
     catalogue = load_catalogue(flags.models)
-    record = edits.compare(
-        flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance
-    )
+    record = compare(flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance)
     if flags.save:
         flags.save.mkdir(parents=True, exist_ok=True)
         name = f"edits-{record.rtstruct.replace('.', '-')}.json"
         (flags.save / name).write_text(record.as_json(), encoding="utf-8")
-    LOGGER.info("%s", edits.markdown(record))
+    LOGGER.info("%s", markdown(record))
 
 
 def _history(folder: Path, output: Path) -> None:

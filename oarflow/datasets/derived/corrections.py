@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from scipy import ndimage
 from skimage.draw import polygon
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.derived.voxels import NEIGHBOURS
+from oarflow.geometry import Mask
 from oarflow.yaml_files import YamlError, read_yaml
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
