@@ -1,4 +1,4 @@
-"""What the commands of python -m oarflow.training do that make networks, and look at labels."""
+"""What the commands of oarflow train do that make networks, and look at labels."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rich.progress import (
 )
 
 from oarflow.datasets.derived.store import ORGANS as DERIVED_ORGANS
+from oarflow.errors import ConfigurationError
 from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
 from oarflow.training.audit import label_facts, outliers, write_facts
 from oarflow.training.checkpoint import Origin, Record, commit, read_checkpoint
 from oarflow.training.configuration import Configuration, shipped
 from oarflow.training.data import TrainingData
-from oarflow.training.dry_run import require_trainable
 from oarflow.training.export import export
 from oarflow.training.fusion import export_fusion, fit_fusion, sure_score, write_sure_score
 from oarflow.training.loop import Report, train
@@ -48,9 +48,7 @@ def fit(
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
     what was trained, and on what.
-    Raises ValueError, before it reads a patient, for a network that cannot be trained.
     """
-    require_trainable(configuration)
     mr = "mr" in configuration.images
     cases = data.keep(data.split.fit, work, mr=mr)
     sampler = sampler_for(cases, configuration)
@@ -171,11 +169,11 @@ def _labels(configuration: Configuration, data: TrainingData) -> str:
 def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Path) -> None:
     """Write what the models propose for the split's fitting patients, and count it.
 
-    Raises ValueError for organs of which the models have no network.
+    Raises ConfigurationError for organs of which the models have no network.
     """
     store = ModelStore.open(models, device="cpu")
     if unknown := [organ for organ in organs if organ not in store.organs]:
-        raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
+        raise ConfigurationError("USAGE", f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
     lacking, count = (dict.fromkeys(organs, 0) for _ in range(2))
     for case in data.read(data.split.fit, mr=store.reads_mr):

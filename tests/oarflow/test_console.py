@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from tests.oarflow.node.node_bench import settings_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = root / "node.yaml"
     file.write_text(settings_at(root).as_yaml())
     for _ in range(3):
-        assert main(["-c", str(file), "audit", "--after", "999999"]) == 0
+        assert main(["node", "-c", str(file), "audit", "--after", "999999"]) == 0
     return file
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from oarflow.commands import main
 from oarflow.datasets.cases import Case
 from oarflow.datasets.dose import openkbp_dose
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.dose import DVH_GY, OrganDose, histogram, statistics
 from oarflow.evaluation.dose_tables import limits, not_covered, table, worst
 from tests.oarflow.evaluation.cases import SHAPE, made_up
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> tuple[dict[tuple[str, str], Row], dict[tuple[str, str
     """Rows of dose.csv, rows of dvh.csv of the clinical contours, and the page."""
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
     out = tmp_path / "out"
-    assert main(["dose", *flags, "--output", str(out)]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(out)]) == 0
     tables = []
     for name in ("dose.csv", "dvh.csv"):
         with (out / name).open() as file:

@@ -9,10 +9,10 @@ import pytest
 import torch
 import yaml
 
+from oarflow.commands import main
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
 from oarflow.training import cards
-from oarflow.training.__main__ import main
 from oarflow.training.checkpoint import CHECKPOINT_NAME, Origin, commit, read_checkpoint
 from oarflow.training.configuration import Configuration
 from oarflow.training.loop import train
@@ -40,14 +40,14 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "network.yaml").write_text(yaml.safe_dump(NETWORK))
     shared = [str(folder / "network.yaml"), "--work", str(folder / "runs")]
     named = ["--data", str(folder / "data"), "--data-name", "Our clinic"]
-    assert main(["fit", *shared, *named]) == 0
+    assert main(["train", "fit", *shared, *named]) == 0
     return folder
 
 
 def export(folder: Path, models: Path, *more: str, work: Path | None = None) -> int:
     models.mkdir(exist_ok=True)
     shared = [str(folder / "network.yaml"), "--work", str(work or folder / "runs")]
-    return main(["export", *shared, "--models", str(models), *more])
+    return main(["train", "export", *shared, "--models", str(models), *more])
 
 
 def card_of(models: Path) -> ModelCard:

@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import Split
-from oarflow.training.__main__ import main
 from oarflow.training.checkpoint import CHECKPOINT_NAME
 from oarflow.training.data import TrainingData
 from tests.oarflow.datasets.made_up import write_pddca
@@ -41,12 +41,12 @@ def network(tmp_path: Path) -> Path:
 
 def fit(network: Path, data: Path, *more: str) -> int:
     work = network.parent / "runs"
-    return main(["fit", str(network), "--data", str(data), "--work", str(work), *more])
+    return main(["train", "fit", str(network), "--data", str(data), "--work", str(work), *more])
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     """The error, which is one line of standard error."""
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("training: ")]
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("oarflow: ")]
     return line
 
 
@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_and_one_of_another_network_are_refused(
         assert "is damaged or no checkpoint: put a copy back" in one_line(capsys)
     path.unlink()
     arguments = ["--work", str(tmp_path / "runs"), "--models", str(tmp_path)]
-    assert main(["export", str(network), *arguments]) == 2
+    assert main(["train", "export", str(network), *arguments]) == 2
     assert "fit the network first" in one_line(capsys)
 
 
