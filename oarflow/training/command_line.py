@@ -115,15 +115,16 @@ def _propose(options: Options) -> None:
 def _export(options: Options) -> None:
     given = _given(options)
     with _as_usage():
-        commands.ship(
-            read_configuration(options.network, **given),
-            given.keys(),
-            options.work,
-            models=options.models,
-            version=options.version,
-            data_name=options.data_name,
-            data=None if options.data is None else lambda: _data(options),
-        )
+        configuration = read_configuration(options.network, **given)
+    commands.ship(
+        configuration,
+        given.keys(),
+        options.work,
+        models=options.models,
+        version=options.version,
+        data_name=options.data_name,
+        data=None if options.data is None else lambda: _data(options),
+    )
 
 
 def _fusion(options: Options) -> None:

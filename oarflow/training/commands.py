@@ -23,7 +23,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
 from oarflow.training.audit import label_facts, outliers, write_facts
-from oarflow.training.checkpoint import Origin, Record, commit, read_checkpoint
+from oarflow.training.checkpoint import OTHER_TRAINING, Origin, Record, commit, read_checkpoint
 from oarflow.training.configuration import Configuration, shipped
 from oarflow.training.data import TrainingData
 from oarflow.training.export import export
@@ -104,7 +104,7 @@ def ship(
     told: the configuration as the command line has it, keys: those that it set itself; they must
     not contradict the checkpoint, which decides. data: opens the training data, for a checkpoint
     that holds no record: then the command line has to say everything.
-    Raises ValueError for data without a name, and for what contradicts the checkpoint.
+    Raises ConfigurationError for data without a name, and for what contradicts the checkpoint.
     """
     folder = work / told.name
     record = Record.of(read_checkpoint(folder))
@@ -112,7 +112,8 @@ def ship(
     configuration = told if record is None else _as_trained(record, told, keys)
     origin = _unrecorded(told, data) if known is None else known
     if data_name is not None and known is not None and known.data not in (None, data_name):
-        raise ValueError(f"--data-name: {told.name} was trained on {origin.data!r}")
+        said = f"--data-name: {told.name} was trained on {origin.data!r}"
+        raise ConfigurationError(OTHER_TRAINING, said)
     card = export(
         configuration,
         folder,
@@ -127,7 +128,7 @@ def ship(
 
 
 def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> Configuration:
-    """The checkpoint's configuration. Raises ValueError where a key that was set contradicts it."""
+    """The checkpoint's configuration. Raises ConfigurationError where a set key differs."""
     trained = record.configuration
     differing = [
         key for key in type(told).model_fields if getattr(told, key) != getattr(trained, key)
@@ -138,7 +139,8 @@ def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> C
         if key in keys
     ]
     if wrong:
-        raise ValueError(f"{told.name} was not trained with {'; '.join(wrong)}")
+        said = f"{told.name} was not trained with {'; '.join(wrong)}"
+        raise ConfigurationError(OTHER_TRAINING, said)
     others = [key for key in differing if key not in ("steps", "epochs", "validate_every")]
     if others:
         LOGGER.info(
@@ -150,9 +152,10 @@ def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> C
 def _unrecorded(told: Configuration, data: Callable[[], TrainingData] | None) -> Origin:
     """What the command line says of a training that wrote nothing down; its commit is unknown."""
     if data is None:
-        raise ValueError(
+        raise ConfigurationError(
+            "USAGE",
             f"the checkpoint of {told.name} holds no record of its training: give export --data"
-            " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)"
+            " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)",
         )
     opened = data()
     LOGGER.warning("%s: no record of its training; the card holds what export is told", told.name)

@@ -162,7 +162,7 @@ def test_names_that_are_all_unknown_are_listed_with_the_remedy(
         datasets.open(tmp_path)["a"]
     for said in ("'PTV 70'", "'Parotis'", "'Zunge?'", "'x'", "aliases", "models/organs.yaml"):
         assert said in str(caught.value)
-    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     assert "'PTV 70'" in (tmp_path / "out" / "report.txt").read_text()
     data = TrainingData.open(tmp_path)
     assert [case.name for case in data.unsplit()] == ["b"]

@@ -63,7 +63,7 @@ def test_what_is_wrong_with_the_table_is_said(tmp_path: Path, text: str, said: s
 def test_an_image_without_its_other_half_is_named(tmp_path: Path) -> None:
     path = data_set(tmp_path) / "imagesTr" / "a_0000.nii.gz"
     path.with_name("b_0000.nii.gz").write_bytes(path.read_bytes())
-    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     assert "b     it has no label map in labelsTr" in (tmp_path / "out" / "report.txt").read_text()
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"there is no file a_0000\.nii\.gz"):

@@ -48,7 +48,7 @@ def test_a_case_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     write_pddca(tmp_path, "p1")
     place = write_pddca(tmp_path, "p2")
     (place / "img.nrrd").write_bytes(b"nothing")
-    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     shown = (tmp_path / "out" / "report.txt").read_text()
     assert "of these not read      1" in shown
     assert "p2    img.nrrd: damaged, or no image" in shown

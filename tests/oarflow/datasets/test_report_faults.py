@@ -29,7 +29,7 @@ from tests.oarflow.evaluation.cases import made_up
 
 
 def report(data: Path, out: Path) -> str:
-    assert main(["data", "report", str(data), "--output", str(out)]) == 0
+    assert main(["data", "report", str(data), "--output", str(out)]) == 4
     return (out / "report.txt").read_text()
 
 

@@ -140,6 +140,6 @@ def test_wrong_folders_are_refused_in_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "missing")
-    assert main(["train", "tune", "--data", missing, "--models", missing, "--output", missing]) == 2
+    assert main(["train", "tune", "--data", missing, "--models", missing, "--output", missing]) == 3
     assert "there is no folder" in capsys.readouterr().err
     assert read_configuration("twostep_mandible").read_labels == ("Bone_Mandible",) * 2
