@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 import oarflow
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 
 VERBS = {
@@ -61,8 +63,10 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. argv: without the program's name. Returns the exit status."""
+    outlive_readers()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
+    flags.command_line = f"oarflow {shlex.join(arguments)}"
     if flags.verb is None:
         parser().print_help()
         return ExitStatus.USAGE

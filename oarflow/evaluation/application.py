@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT
 from oarflow.networks.card import CARD_NAME
 from oarflow.result import ResultDocument
@@ -21,7 +22,7 @@ OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
 """Folders of `oarflow` that contouring does not use."""
 
 
-class RunError(Exception):
+class RunError(Fault):
     """The application wrote no result that can be read."""
 
 
