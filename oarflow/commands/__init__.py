@@ -80,9 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.INTERRUPTED
 
 
-def parser(complete: str | None = None) -> argparse.ArgumentParser:
-    """The whole menu. complete: the verb whose flags are wanted; "all" for every verb's."""
-    whole = argparse.ArgumentParser(
+def parser(
+    complete: str | None = None, kind: type[argparse.ArgumentParser] = argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    """The whole menu. complete: the verb whose flags are wanted; "all" for every verb's.
+
+    kind: of the menu's parser and the verbs' own.
+    """
+    whole = kind(
         prog="oarflow",
         description="Contours of the organs at risk on planning CTs of the head and neck.",
         epilog=EPILOG,
