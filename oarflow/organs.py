@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from oarflow.locations import PACKAGE, shipped
+
 FILE_NAME = "organs.yaml"
 
 NAME_LENGTH = 16
@@ -272,8 +274,7 @@ def catalogue_path(models: Path | None = None) -> Path:
 
     models: a folder that may hold `organs.yaml`. Raises CatalogueError where there is none.
     """
-    package = Path(__file__).resolve().parent
-    places = [package.parent / "models" / FILE_NAME, package / FILE_NAME]
+    places = [shipped("models") / FILE_NAME, PACKAGE / FILE_NAME]
     if models is not None:
         places.insert(0, models / FILE_NAME)
     for place in places:
