@@ -47,6 +47,10 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The input is no folder.",
         "Correct `--input` or the variable that the message names.",
     ),
+    "NO_OUTPUT": Reason(
+        "No folder for the results is named, and a host has mounted none.",
+        "Name one with `-o`.",
+    ),
     "OUTPUT_OVERLAPS_INPUT": Reason(
         "Input and output lie within one another.",
         "Give two folders apart.",

@@ -62,7 +62,7 @@ def installed_with(requirements: Iterable[Requirement]) -> set[str]:
 
 def reached(imports: Imports, starts: Iterable[str]) -> set[str]:
     """Every module, of the tree and of others, that these modules import by whatever way."""
-    return {name for start in starts for name in imports.reached(start)}
+    return {name for start in starts for name in imports.reached(start, imports.every)}
 
 
 def others(modules: Iterable[str]) -> set[str]:

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from oarflow.errors import ConfigurationError
+from oarflow.yaml_files import YamlError, read_yaml
 
 API_VERSION = "1.0.0"
 COMMAND = "python3 /opt/holoscan/app"
@@ -156,8 +155,8 @@ def _version(root: Path, project: Mapping[str, Any]) -> str:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise _wrong(f"{path.name} cannot be read") from error
     if not isinstance(document, dict):
         raise _wrong(f"{path.name} must hold keys and values")

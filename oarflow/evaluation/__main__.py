@@ -13,7 +13,7 @@ from oarflow.console import outlive_readers
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedSet
 from oarflow.datasets.openkbp import OpenKbp
-from oarflow.datasets.split import openkbp_id, read_table, wrong_references
+from oarflow.datasets.split import openkbp_id, wrong_references
 from oarflow.errors import Refusal
 from oarflow.evaluation.application import RunError, model_files
 from oarflow.evaluation.chain import evaluate
@@ -24,6 +24,7 @@ from oarflow.evaluation.tables import markdown, write_csv
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
 from oarflow.runtime import preload_cuda_runtime
+from oarflow.yaml_files import read_yaml
 
 LOGGER = logging.getLogger("oarflow.evaluation")
 
@@ -215,17 +216,16 @@ def _edits(flags: argparse.Namespace) -> None:
         return
     if not (flags.out and flags.edited):
         raise ValueError("give the run's folder and the edited RTSTRUCT, or --history DIR")
-    from oarflow.evaluation import edits  # noqa: PLC0415
+    from oarflow.compare.edits import compare  # noqa: PLC0415
+    from oarflow.evaluation.edits_page import markdown  # noqa: PLC0415
 
     catalogue = load_catalogue(flags.models)
-    record = edits.compare(
-        flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance
-    )
+    record = compare(flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance)
     if flags.save:
         flags.save.mkdir(parents=True, exist_ok=True)
         name = f"edits-{record.rtstruct.replace('.', '-')}.json"
         (flags.save / name).write_text(record.as_json(), encoding="utf-8")
-    LOGGER.info("%s", edits.markdown(record))
+    LOGGER.info("%s", markdown(record))
 
 
 def _history(folder: Path, output: Path) -> None:
@@ -276,7 +276,7 @@ def _chosen(cases: Mapping[str, Case], flags: argparse.Namespace) -> tuple[str, 
 def _ids(path: Path, part: str) -> tuple[str, ...]:
     """OpenKBP's ids in a file: one a line (`#` begins a remark), or a list of a split file."""
     if path.suffix in (".yaml", ".yml"):
-        names = read_table(path)[part]
+        names = read_yaml(path, as_written=True)[part]
     else:
         lines = path.read_text(encoding="utf-8").splitlines()
         names = [bare for line in lines if (bare := line.split("#")[0].strip())]

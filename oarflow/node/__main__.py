@@ -19,7 +19,7 @@ from oarflow.node import commands, logs
 from oarflow.node.settings import Settings, load_settings
 
 CONFIG_VARIABLE = "OARFLOW_NODE_CONFIG"
-INSTALL = "pip install '.[service]'"
+INSTALL = "pip install '.[node]'"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import yaml
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +19,7 @@ from oarflow.node.database import Database
 from oarflow.node.database.models import User
 from oarflow.node.listener.tls import server_context
 from oarflow.node.settings import Settings
+from oarflow.yaml_files import parse_yaml, read_yaml
 
 WRITTEN_BY = {
     "SEG": "seg",
@@ -89,11 +89,11 @@ def outputs(settings: Settings) -> Iterator[Finding]:
     path = settings.execution.config
     if path is not None:
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = read_yaml(path)
             if not isinstance(document, dict | None):
-                raise ValueError("no keys and values")
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            said = getattr(error, "strerror", None) or "it holds no keys and values"
+                raise ValueError("it holds no keys and values")
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
             yield bad("application", f"{path}: {said}", "correct execution.config")
             return
     if settings.execution.command[:3] == ("{python}", "-m", "app"):
@@ -116,8 +116,8 @@ def _in_force(path: Path | None) -> dict[str, object] | None:
     command += ["--config", str(path.absolute())] if path else []
     try:
         answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
-        document = yaml.safe_load(answer.stdout)
-    except (OSError, subprocess.SubprocessError, yaml.YAMLError):
+        document = parse_yaml(answer.stdout.decode("utf-8"))
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -34,6 +34,7 @@ from oarflow.node.section import (
     WebSignIn,
 )
 from oarflow.node.web.settings import WebSettings
+from oarflow.yaml_files import YamlError, read_yaml
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -236,8 +237,8 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
     if document is None:
         return Settings()

@@ -9,8 +9,6 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.contours import (
     MAX_LABEL_LENGTH,
@@ -20,6 +18,7 @@ from oarflow.rtstruct.contours import (
     HoleStyle,
 )
 from oarflow.rtstruct.specs import MAX_NAME_LENGTH, RoiSpec
+from oarflow.yaml_files import parse_yaml
 
 _FOLDER = resources.files("oarflow.rtstruct") / "profiles"
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+~^-]*)?")
@@ -108,7 +107,7 @@ def load_profile(name: str) -> Profile:
             "PROFILE_UNKNOWN", f"profile {name!r} is none of {', '.join(profile_names())}"
         )
     text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return parse_profile(yaml.safe_load(text))
+    return parse_profile(parse_yaml(text))
 
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:

@@ -40,7 +40,8 @@ def page() -> str:
     others = [entry for entry in entries() if entry.status is not ExitStatus.REFUSED]
     return (
         "# Reason codes\n\n"
-        "Made by `python -m oarflow.run.codes > docs/reason-codes.md` from the program's own table;\n"
+        "Made by `python -m oarflow.run.codes > docs/reason-codes.md` from the program's own "
+        "table;\n"
         "`oarflow --explain-codes` prints the same. Exit statuses stand in `oarflow --help`.\n\n"
         "## Why an input is refused\n\n"
         "`result.json` has the code under `refusal`; of several that hold, the first of this\n"

@@ -101,6 +101,8 @@ class Session:
                 print_result(document, sys.stdout)
             elif ProgressKind(self.progress) in (ProgressKind.AUTO, ProgressKind.BAR):
                 print_trouble(document, sys.stderr)
+        if not self.quiet:
+            sys.stdout.write(f"results: {self.paths.output}\n")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from oarflow.training import cards, commands, judging
 from oarflow.training.configuration import read_configuration
 from oarflow.training.data import TrainingData
 from oarflow.training.experiment.choice import chosen_backbone
 from oarflow.training.experiment.plan import BACKBONES, DROPOUT, Settings
+from oarflow.yaml_files import YamlError, parse_yaml
 
 OPENKBP_ORGANS = (
     "Parotid_L",
@@ -198,8 +198,8 @@ def _setting(text: str) -> tuple[str, Any]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return key, parse_yaml(value)
+    except YamlError as error:
         raise argparse.ArgumentTypeError(f"{value!r} is no value in YAML") from error
 
 

@@ -1,4 +1,4 @@
-"""What the commands of python -m oarflow.training do that judge networks: scores, comparisons, pages."""
+"""What the commands of training do that judge networks: scores, comparisons, pages."""
 
 from __future__ import annotations
 

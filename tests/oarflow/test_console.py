@@ -23,13 +23,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "oarflow.run.codes": ("oarflow.run.codes",),
     "deploy.map_package lint": ("deploy.map_package", "lint", ".", "--all"),
     "lint": ("oarflow.rtstruct", "lint", str(SAMPLE / "reference.dcm")),
-    "datasets --help": ("datasets", "--help"),
-    "evaluation --help": ("evaluation", "--help"),
-    "training --help": ("training", "--help"),
-    "service --help": ("service", "--help"),
-    "service --print-config": ("service", "--print-config"),
-    "service audit": ("service", "audit"),
-    "service doctor": ("service", "doctor"),
+    "oarflow.datasets --help": ("oarflow.datasets", "--help"),
+    "oarflow.evaluation --help": ("oarflow.evaluation", "--help"),
+    "oarflow.training --help": ("oarflow.training", "--help"),
+    "oarflow.node --help": ("oarflow.node", "--help"),
+    "oarflow.node --print-config": ("oarflow.node", "--print-config"),
+    "oarflow.node audit": ("oarflow.node", "audit"),
+    "oarflow.node doctor": ("oarflow.node", "doctor"),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_reader_that_goes_ends_no_program(name: str, config: Path) -> None:
 @pytest.mark.parametrize("flags", [(), ("-u",)])
 def test_neither_output_nor_error_is_read(config: Path, flags: tuple[str, ...]) -> None:
     """As with `2>&1 | head`: usage goes to standard error."""
-    for words, status in ((("service", "audit"), 0), (("service", "nothing"), 2)):
+    for words, status in ((("oarflow.node", "audit"), 0), (("oarflow.node", "nothing"), 2)):
         writing = unread()
         environment = {**os.environ, "OARFLOW_NODE_CONFIG": str(config)}
         run = subprocess.run(

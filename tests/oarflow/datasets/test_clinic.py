@@ -14,7 +14,7 @@ from pydicom.uid import MRImageStorage, generate_uid
 from oarflow import datasets
 from oarflow.datasets.__main__ import main
 from oarflow.datasets.as_dicom import write_ct
-from oarflow.datasets.cases import Case, Image
+from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import MR_RULE
 from oarflow.datasets.references import write_references
 from oarflow.errors import Refusal
@@ -25,6 +25,7 @@ from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from oarflow.run.settings import Settings
 from oarflow.training.data import TrainingData
+from oarflow.volume import Image
 from tests.oarflow.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
 

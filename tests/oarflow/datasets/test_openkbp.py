@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from oarflow.datasets.__main__ import main
-from oarflow.datasets.openkbp import ORGANS, OpenKbp, convert, load_npz, read_csv_patient
+from oarflow.datasets.openkbp import (
+    ORGANS,
+    OpenKbp,
+    convert,
+    load_npz,
+    openkbp_dose,
+    read_csv_patient,
+)
 from oarflow.organs import load_catalogue
+from tests.oarflow.evaluation.cases import SHAPE, made_up
 
 
 def write_patient(folder: Path) -> Path:
@@ -95,3 +103,14 @@ def test_what_is_no_patient_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"Larynx\.csv"):
         read_csv_patient(folder)
     assert main(["openkbp", str(tmp_path), str(tmp_path / "out")]) == 1
+
+
+def test_openkbps_dose_is_not_known_outside_its_mask(tmp_path: Path) -> None:
+    case = made_up("pt_201")
+    allowed = np.zeros(SHAPE, dtype=bool)
+    allowed[:, :, 5:] = True
+    dose = np.zeros(SHAPE, dtype=np.float16)
+    np.savez(tmp_path / "pt_201.npz", dose_gy=dose, allowed=allowed)
+    found = openkbp_dose(tmp_path, case).voxels
+    assert np.array_equal(np.isnan(found), ~allowed)
+    assert (found[allowed] == 0).all()

@@ -276,7 +276,7 @@ def test_a_clinics_patients_become_a_record(
         patient(tmp_path / "patients" / name)
     limits = {"patients": 2, "mean_dsc": 0.9}
     thresholds = {"organs": {"Parotid_L": limits, "SpinalCord": limits}}
-    (tmp_path / "t.yaml").write_text(yaml.safe_dump(thresholds))
+    (tmp_path / "t.yaml").write_text(json.dumps(thresholds))  # YAML too
     flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     place = models(tmp_path / "models")
     flags += ["--models", str(place), "--work", str(tmp_path / "work"), "--clinic", "Ours & Co"]

@@ -10,12 +10,11 @@ import pytest
 
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
-from oarflow.datasets.dose import read_rtdose
 from oarflow.datasets.references import write_references
+from oarflow.dose.figures import DVH_GY
 from oarflow.evaluation.__main__ import main
-from oarflow.evaluation.dose import DVH_GY
+from tests.oarflow.dose.plan import rtdose
 from tests.oarflow.evaluation.cases import made_up
-from tests.oarflow.evaluation.test_dose import rtdose
 
 BOTH = ("Parotid_L", "SpinalCord")
 
@@ -111,13 +110,3 @@ def test_the_page_says_what_to_check_in_a_dose(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "dose.md").read_text()
     assert "a, RTDOSE: it sums several plans (MULTI_PLAN)." in page
     assert "a, RTDOSE: its frame offsets are taken as z coordinates" in page
-
-
-@pytest.mark.parametrize("kind", ["ERROR", "", None])
-def test_a_dose_of_another_type_is_refused(tmp_path: Path, kind: str | None) -> None:
-    rtdose(tmp_path / "dose.dcm", DoseType=kind)
-    with pytest.raises(ValueError, match="type is none of PHYSICAL, EFFECTIVE"):
-        read_rtdose(tmp_path / "dose.dcm")
-    rtdose(tmp_path / "dose.dcm", DoseType="EFFECTIVE", FrameOfReferenceUID="1.2.3")
-    found = read_rtdose(tmp_path / "dose.dcm")
-    assert (found.kind, found.frame) == ("EFFECTIVE", "1.2.3")

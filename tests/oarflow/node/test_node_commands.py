@@ -264,9 +264,9 @@ def test_a_pacs_that_is_away_is_named(tmp_path: Path) -> None:
 def test_without_its_extra_the_node_says_how_to_install_it() -> None:
     code = (
         "import sys; sys.modules['sqlalchemy'] = None; "
-        "from service.__main__ import main; sys.exit(main(['doctor']))"
+        "from oarflow.node.__main__ import main; sys.exit(main(['doctor']))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "pip install '.[service]'" in run.stderr
+    assert "pip install '.[node]'" in run.stderr
     assert "Traceback" not in run.stderr

@@ -17,6 +17,12 @@ def folders(tmp_path: Path) -> dict[str, str]:
     return {path.name: str(path) for path in tmp_path.iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default output exists, as in a container."""
+    monkeypatch.setattr("oarflow.run.paths.DEFAULT_OUTPUT", tmp_path)
+
+
 def test_order_of_inputs(folders: dict[str, str], tmp_path: Path) -> None:
     variables = {
         "HOLOSCAN_INPUT_PATH": folders["holoscan"],
@@ -78,7 +84,7 @@ def test_order_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             variables.pop(next(iter(variables)))
         else:
             place.rmdir()
-    with pytest.raises(ConfigurationError, match="NO_MODELS|no models folder"):
+    with pytest.raises(ConfigurationError, match="no models folder"):
         models_path(None, {}, tmp_path / "checkout")
 
 
@@ -90,6 +96,22 @@ def test_site_packages_is_no_checkout(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("oarflow.locations.DATA", tmp_path / "package")
     found = models_path(None, {}, tmp_path / "site-packages")
     assert found == tmp_path / "package" / "models"
+
+
+def test_the_default_output_is_never_made(
+    folders: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags: dict[str, Path | None] = {"input": tmp_path / "flag", "models": tmp_path / "models"}
+    mounted = tmp_path / "var" / "output"
+    monkeypatch.setattr("oarflow.run.paths.DEFAULT_OUTPUT", mounted)
+    with pytest.raises(ConfigurationError, match="no folder for the results is named") as caught:
+        resolve(flags, {"HOLOSCAN_OUTPUT_PATH": " "})
+    assert caught.value.code == "NO_OUTPUT"
+    assert not mounted.exists()
+    mounted.mkdir(parents=True)
+    assert resolve(flags, {}).output == mounted
+    named = resolve(flags, {"MERCURE_OUT_DIR": str(tmp_path / "new")})
+    assert named.output == tmp_path / "new"
 
 
 def test_models_named_by_a_variable_must_exist(tmp_path: Path) -> None:

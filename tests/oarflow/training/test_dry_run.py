@@ -21,7 +21,7 @@ from tests.oarflow.datasets.made_up import write_pddca
 from tests.oarflow.training.patients import small
 from tests.oarflow.training.test_data import NETWORK
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 PATCH = {"patch_mm": [0, 192, 192], "spacing_mm": [0, 4, 4]}
 

@@ -9,11 +9,13 @@ import numpy as np
 import pydicom
 import pytest
 
-from oarflow.evaluation.edits import Change, EditRecord, compare, markdown
+from oarflow.compare.edits import compare
+from oarflow.compare.records import Change, EditRecord
 from oarflow.evaluation.edits_history import read_entries
+from oarflow.evaluation.edits_page import markdown
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.specs import Code
-from tests.oarflow.evaluation.test_edits import CATALOGUE, delivered, moved, named, write
+from tests.oarflow.compare.test_edits import CATALOGUE, delivered, moved, named, write
 from tests.oarflow.report import cases
 
 __all__ = ["delivered"]

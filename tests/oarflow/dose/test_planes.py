@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.datasets.dose import read_rtdose
-from tests.oarflow.datasets.rtdose import COLUMNS, ROWS, dose_gy, write_rtdose
+from oarflow.dose.rtdose import read_rtdose
+from tests.oarflow.dose.rtdose import COLUMNS, ROWS, dose_gy, write_rtdose
 
 FIRST = (11.0, -7.0, 100.0)
 HEAD_FIRST = {

@@ -1,4 +1,4 @@
-"""Planned dose: OpenKBP's, and DICOM RTDOSE, as an image in Gy and as values inside a mask."""
+"""DICOM RTDOSE as an image in Gy, and which RTDOSE of a folder is the plan's."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     RTDoseStorage,
 )
-from scipy import ndimage
 
-from oarflow.datasets.cases import Case, Image, Mask
-from oarflow.datasets.dose_planes import plane_distances
+from oarflow.dose.planes import plane_distances
 from oarflow.geometry import Grid
+from oarflow.volume import Image
 
 LARGEST = 2**28
 """Voxels beyond this count are refused."""
@@ -47,9 +46,6 @@ _ATTRIBUTES = (
     *("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 )
 
-EDGE_MM = 0.01
-"""A point this far beyond the outermost dose voxels' centres is taken as on them: rounding."""
-
 
 @dataclass(frozen=True, eq=False)
 class Dose(Image):
@@ -62,19 +58,6 @@ class Dose(Image):
     kind: str = DOSE_TYPES[0]
     frame: str | None = None
     remarks: tuple[str, ...] = ()
-
-
-def openkbp_dose(folder: Path, case: Case) -> Image:
-    """The planned dose of an OpenKBP patient, Gy, on the case's voxels.
-
-    It is nan outside the mask of possible dose, where none was published. Raises FileNotFoundError
-    where the folder lacks `pt_N.npz`, ValueError where it does not fit.
-    """
-    with np.load(folder / f"{case.id}.npz") as arrays:
-        dose = np.asarray(arrays["dose_gy"], dtype=np.float32)
-        if "allowed" in arrays:
-            dose = np.where(arrays["allowed"], dose, np.float32(np.nan))
-        return Image(dose, case.grid)
 
 
 def read_rtdose(path: Path) -> Dose:
@@ -109,23 +92,6 @@ def plan_dose(paths: Iterable[Path]) -> Dose:
         found = f" (there are: {listed})" if listed else ""
         raise ValueError(f"{len(whole)} RTDOSE of a whole plan{found}; leave exactly one")
     return read_rtdose(whole[0])
-
-
-def dose_inside(dose: Image, mask: Mask, grid: Grid) -> NDArray[np.float64]:
-    """(n,) dose in Gy at the centres of a mask's voxels, linear between dose voxels.
-
-    It is nan at centres beyond the outermost dose voxels': nothing is known there. grid: the
-    mask's.
-    """
-    if dose.grid is grid:
-        return dose.voxels[mask].astype(np.float64)
-    points = grid.index_to_patient(np.argwhere(mask))
-    index = dose.grid.patient_to_index(points)
-    last = np.array(dose.voxels.shape) - 1
-    inside = np.clip(index, 0, last)
-    near = np.abs(index - inside) * dose.grid.spacing_zyx <= EDGE_MM
-    values = ndimage.map_coordinates(dose.voxels.astype(np.float64), inside.T, order=1)
-    return np.where(near.all(axis=1), values, np.nan)
 
 
 def _read(path: Path, keywords: Sequence[str]) -> Dataset:

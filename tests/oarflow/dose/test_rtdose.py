@@ -10,9 +10,11 @@ import pytest
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 
-from oarflow.datasets.dose import dose_inside, plan_dose, read_rtdose
+from oarflow.dose.figures import dose_inside
+from oarflow.dose.rtdose import plan_dose, read_rtdose
 from oarflow.geometry import Grid
-from tests.oarflow.datasets.rtdose import COLUMNS, ROWS, dose_gy, write_rtdose
+from tests.oarflow.dose.plan import rtdose
+from tests.oarflow.dose.rtdose import COLUMNS, ROWS, dose_gy, write_rtdose
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 FIRST = (11.0, -7.0, 100.0)
@@ -181,3 +183,28 @@ def test_a_single_frame_covers_its_own_plane_alone(tmp_path: Path) -> None:
     grid = Grid(positions, np.array((1.0, 0, 0)), np.array((0, 1.0, 0)), (1.0, 1.0), (3, 2, 2))
     found = dose_inside(dose, np.ones((3, 2, 2), dtype=bool), grid).reshape(3, 4)
     assert np.isfinite(found).all(axis=1).tolist() == [False, True, False]
+
+
+def test_what_is_no_dose_of_a_plan_is_said(tmp_path: Path) -> None:
+    rtdose(tmp_path / "a.dcm", DoseUnits="RELATIVE")
+    with pytest.raises(ValueError, match="not Gy"):
+        read_rtdose(tmp_path / "a.dcm")
+    rtdose(tmp_path / "b.dcm", GridFrameOffsetVector=[0, 4])
+    with pytest.raises(ValueError, match="do not fit"):
+        read_rtdose(tmp_path / "b.dcm")
+    rtdose(tmp_path / "c.dcm", DoseSummationType="BEAM")
+    with pytest.raises(ValueError, match="0 RTDOSE of a whole plan"):
+        plan_dose([tmp_path / "c.dcm"])
+    (tmp_path / "d.dcm").write_bytes(b"no dicom at all" * 20)
+    with pytest.raises(ValueError, match="RTDOSE"):
+        read_rtdose(tmp_path / "d.dcm")
+
+
+@pytest.mark.parametrize("kind", ["ERROR", "", None])
+def test_a_dose_of_another_type_is_refused(tmp_path: Path, kind: str | None) -> None:
+    rtdose(tmp_path / "dose.dcm", DoseType=kind)
+    with pytest.raises(ValueError, match="type is none of PHYSICAL, EFFECTIVE"):
+        read_rtdose(tmp_path / "dose.dcm")
+    rtdose(tmp_path / "dose.dcm", DoseType="EFFECTIVE", FrameOfReferenceUID="1.2.3")
+    found = read_rtdose(tmp_path / "dose.dcm")
+    assert (found.kind, found.frame) == ("EFFECTIVE", "1.2.3")
