@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
 TORCH_LOCK := requirements/torch.txt
-PACKAGES := app operators oarflow
+PACKAGES := app operators oarflow deploy/map_package
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
@@ -27,7 +27,7 @@ SBOM_STAMP := .venvs/sbom/.oarflow
 DEPLOY_STAMP := .venvs/deploy/.oarflow
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
+.PHONY: help setup setup-test segment test node-test wheel-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
 	self-test self-test-expected map map-test sbom audit deploy-lint
 
 help: ## this list
@@ -54,14 +54,14 @@ define install
 endef
 
 $(RUN_STAMP): pyproject.toml $(LOCK)
-	$(call install,)
+	$(call install,[all])
 	@touch $@
 
 $(TEST_STAMP): pyproject.toml $(LOCK)
 	$(call install,[test])
 	@touch $@ $(RUN_STAMP)
 
-setup: $(RUN_STAMP) ## make .venv with what the application needs
+setup: $(RUN_STAMP) ## make .venv with what the application needs, MONAI Deploy included
 
 setup-test: $(TEST_STAMP) ## make .venv with what the tests need too
 
@@ -80,6 +80,9 @@ test: lint ## set up; check style and types; run the tests
 
 node-test: $(TEST_STAMP) ## the node with real peers and the faults that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m node tests/oarflow/node $(ARGS)
+
+wheel-test: $(TEST_STAMP) ## build the wheel, install it alone elsewhere, contour the sample with it
+	OMP_NUM_THREADS=1 TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python -m pytest -q -m wheel tests/installing $(ARGS)
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from oarflow.locations import PACKAGE, shipped
 from oarflow.yaml_files import YamlError, read_yaml
 
 FILE_NAME = "organs.yaml"
@@ -273,8 +274,7 @@ def catalogue_path(models: Path | None = None) -> Path:
 
     models: a folder that may hold `organs.yaml`. Raises CatalogueError where there is none.
     """
-    package = Path(__file__).resolve().parent
-    places = [package.parent / "models" / FILE_NAME, package / FILE_NAME]
+    places = [shipped("models") / FILE_NAME, PACKAGE / FILE_NAME]
     if models is not None:
         places.insert(0, models / FILE_NAME)
     for place in places:
