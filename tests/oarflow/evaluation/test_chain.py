@@ -225,7 +225,7 @@ def test_the_digest_depends_on_the_cards(tmp_path: Path) -> None:
 def test_the_digest_depends_on_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = models_of(tmp_path / "models", ["Larynx"])
     shutil.copytree(ROOT / "oarflow", tmp_path / "oarflow")
-    monkeypatch.setattr("oarflow.evaluation.application.ROOT", tmp_path)
+    monkeypatch.setattr("oarflow.evaluation.application.PACKAGE", tmp_path / "oarflow")
     before = program_digest(models)
     assert program_digest(models) == before
     for file in ("plausibility/limits.json", "priors.json", "rtstruct/profiles/eclipse.yaml"):
