@@ -45,3 +45,7 @@ def __getattr__(name: str) -> Any:
     if name == "rtstruct":
         return importlib.import_module("oarflow.rtstruct")
     raise AttributeError(f"module 'oarflow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

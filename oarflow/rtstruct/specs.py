@@ -27,7 +27,7 @@ INTERPRETED_TYPES = frozenset(
         "TREATED_VOLUME",
     }
 )
-"""RTROIInterpretedType (PS3.3 C.8.8.8.1): the terms for regions that have an area; empty: unknown."""
+"""RTROIInterpretedType (PS3.3 C.8.8.8.1): terms for regions with an area; empty: unknown."""
 
 
 @dataclass(frozen=True)

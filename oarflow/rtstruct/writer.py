@@ -64,8 +64,8 @@ def write_rtstruct(
     decimals: of in-plane coordinates in mm; use those that the contours were made with. kept:
     regions of an opened file that come before the others, as they are.
 
-    Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError where the structure set cannot be written as it must be (see
-    `rtstruct_dataset`).
+    Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError
+    where the structure set cannot be written as it must be (see `rtstruct_dataset`).
     """
     dataset = rtstruct_dataset(
         structures, source, grid, provenance=provenance, when=when, decimals=decimals, kept=kept
@@ -87,9 +87,10 @@ def rtstruct_dataset(
     """An RTSTRUCT data set with its file meta group.
 
     Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError
-    where ROI numbers are not 1..n (or repeat a kept one), names repeat, a region's origin is none that
-    DICOM knows or contradicts its model, a contour has fewer than three points or too much text,
-    names an image that is not the source's, or leaves its slice's plane.
+    where ROI numbers are not 1..n (the lowest free ones beside kept regions), names repeat, a
+    region's origin is none that DICOM knows or contradicts its model, a contour has fewer than
+    three points or too much text, names an image that is not the source's, or leaves its slice's
+    plane.
     """
     _check(structures, source, grid, kept)
     structures = replace(
