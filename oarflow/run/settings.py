@@ -14,7 +14,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue
-from oarflow.yaml_files import YamlError, read_yaml
+from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
@@ -143,8 +143,8 @@ def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, An
         if parts[0] in PACKAGER_KEYS:
             raise ConfigurationError("SETTINGS", f"--set {key}: only the packager reads this key")
         try:
-            value = _document(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text)
+        except YamlError as error:
             raise ConfigurationError("SETTINGS", f"--set {key}: no YAML value: {error}") from error
         section = result
         for part in sections:
