@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from oarflow.errors import ConfigurationError
 from oarflow.locations import ROOT
 from oarflow.node.application import asks_version
-from oarflow.node.database import Database
+from oarflow.node.database import Database, faults
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
 from oarflow.node.files import free_bytes, make_folder, write_safely
@@ -103,12 +103,8 @@ def database(settings: Settings) -> Iterator[Finding]:
         store.check()
         yield good("database", f"{store.engine.dialect.name} answers")
     except SQLAlchemyError as error:
-        inner = getattr(error, "orig", None) or error
-        yield bad(
-            "database",
-            f"it does not answer ({type(inner).__name__})",
-            "check database.url, and that the server runs and lets the node in",
-        )
+        remedy = faults.remedy(faults.kind_of(error), settings.database_url)
+        yield bad("database", faults.in_words(error), remedy)
     finally:
         store.close()
 
