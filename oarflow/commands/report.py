@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from oarflow.report.content import Report
     from oarflow.result import ResultDocument
 
-EPILOG = """A report shows the contours on the CT, so it needs the CT that the run read. Only the report of
-a run that wrote no contours does without --ct. The run's result.json stays as it is."""
+EPILOG = """A report shows the contours on the CT, so it needs the CT that the run read. Only the
+report of a run that wrote no contours does without --ct. The run's result.json stays as it is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
