@@ -38,7 +38,7 @@ def _act(flags: argparse.Namespace, started: float) -> int:
     if flags.explain_codes:
         from oarflow.run.table import print_codes  # noqa: PLC0415
 
-        print_codes()
+        print_codes(sys.stdout)
         return ExitStatus.WRITTEN
     if flags.print_config:
         from oarflow.run.paths import config_path  # noqa: PLC0415

@@ -64,7 +64,7 @@ class Session:
 
     def _run(self, delivery: Delivery, each_study: bool) -> ExitStatus:
         setup = Setup.of(self.paths.models, self.settings, self.when, self.started)
-        observer = make_progress(ProgressKind(self.progress))
+        observer = make_progress(ProgressKind(self.progress), sys.stderr)
         run = _Run(setup, delivery, observer, self.chain)
         documents: dict[Path, ResultDocument] = {}
         worst = ExitStatus.USAGE  # the status of an error that leaves this block

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TextIO
 
 from rich.markup import escape
@@ -24,7 +23,7 @@ _STYLES = {
 }
 
 
-def print_result(result: ResultDocument, stream: TextIO = sys.stdout) -> None:
+def print_result(result: ResultDocument, stream: TextIO) -> None:
     """The end of a run in a table, or why there is none."""
     console = rich_console(stream)
     if result.organs:
@@ -44,7 +43,7 @@ def print_result(result: ResultDocument, stream: TextIO = sys.stdout) -> None:
     )
 
 
-def print_trouble(result: ResultDocument, stream: TextIO = sys.stderr) -> None:
+def print_trouble(result: ResultDocument, stream: TextIO) -> None:
     """One line where no contours were written, nothing otherwise."""
     if result.refusal:
         stream.write(f"oarflow: refused: {result.refusal.code} ({shown(result.refusal.detail)})\n")
@@ -52,7 +51,7 @@ def print_trouble(result: ResultDocument, stream: TextIO = sys.stderr) -> None:
         stream.write(f"oarflow: fault: {result.fault.kind} {shown(result.fault.message)}\n")
 
 
-def print_codes(stream: TextIO = sys.stdout) -> None:
+def print_codes(stream: TextIO) -> None:
     """Every code with the exit status it ends in, what it means and what to do."""
     table = Table("code", show_lines=True)
     table.add_column("exit status", justify="right")
