@@ -19,9 +19,9 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors geometry organs structures priors console shown locations runtime",
+        "errors geometry organs structures priors console shown locations runtime yaml_files",
     ),
-    "values": ("ground", "volume fields configuration_codes result"),
+    "values": ("ground", "volume fields configuration_codes result sitk"),
     "steps": (
         "values",
         "intake networks watched localize placing regions paste segment registration registering "
@@ -43,7 +43,8 @@ import rooms of its own layer, but not in circles, and of all layers that this o
 KNOWS = {
     "oarflow.errors": set[str](),
     "oarflow.geometry": set[str](),
-    "oarflow.organs": {"oarflow.locations"},
+    "oarflow.organs": {"oarflow.locations", "oarflow.yaml_files"},
+    "oarflow.yaml_files": set[str](),
     "oarflow.node": {
         "oarflow.result",
         "oarflow.errors",
@@ -52,6 +53,8 @@ KNOWS = {
         "oarflow.locations",
         "oarflow.intake.headers",
         "oarflow.intake.elements",
+        "oarflow.intake.files",
+        "oarflow.yaml_files",
     },
 }
 """All that these modules and packages import of ours beside themselves. The node runs the
@@ -67,6 +70,9 @@ UNREACHABLE = {
     "oarflow.dose": OPTIONAL,
 }
 """What no module of a package reaches, whichever way."""
+
+LAZY = ("oarflow", "oarflow.rtstruct")
+"""Packages that import their public names on first use."""
 
 QUICK = ("oarflow", "oarflow.__main__", "oarflow.commands")
 """Modules, and all within the last, that the command line imports before it knows its work."""
@@ -114,9 +120,9 @@ class Imports:
 
     @cached_property
     def every(self) -> dict[str, set[str]]:
-        """Within functions and for types alone, too, but for what `oarflow` hands on lazily."""
+        """Within functions and for types alone, too, but for what LAZY packages hand on."""
         return {
-            name: self._names(name, executed(tree) if name == "oarflow" else ast.walk(tree))
+            name: self._names(name, executed(tree) if name in LAZY else ast.walk(tree))
             for name, tree in self._trees.items()
         }
 

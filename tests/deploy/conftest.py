@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.conftest import ct, models
 from tests.app.workbench import REPOSITORY
+
+__all__ = ["ct", "laid_out", "models", "rootfs"]
 
 
 @pytest.fixture(scope="session")
