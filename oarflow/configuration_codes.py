@@ -32,7 +32,8 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The message names the value that is wrong.",
     ),
     "ROI_NAMES": Reason(
-        "Names, prefix or colours of ROIs break the profile's rules, or two names are the same.",
+        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or the "
+        "CT's character set lacks letters of a name.",
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURE_LABEL": Reason(
@@ -46,6 +47,10 @@ CONFIGURATION: Mapping[str, Reason] = {
     "NO_INPUT": Reason(
         "The input is not there, or is neither a folder nor a zip archive.",
         "Correct the path, or the variable that the message names.",
+    ),
+    "NO_OUTPUT": Reason(
+        "No folder for the results is named, and a host has mounted none.",
+        "Name one with `-o`.",
     ),
     "OUTPUT_OVERLAPS_INPUT": Reason(
         "Input and output lie within one another.",

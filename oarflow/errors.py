@@ -223,7 +223,8 @@ REASONS: dict[Code, Reason] = {
         "Send the original images, or set `series.lossy: note` knowingly.",
     ),
     Code.INVALID_IDENTITY: Reason(
-        "A patient ID, UID or character set breaks DICOM's rules: no result could be matched.",
+        "The patient's name or ID, a UID or the character set breaks DICOM's rules: no result "
+        "could be matched.",
         "Correct the identity at its source.",
     ),
     Code.TOO_FEW_SLICES: Reason(

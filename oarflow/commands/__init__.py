@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     outlive_readers()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
+    flags.command_line = f"oarflow {shlex.join(arguments)}"
     if flags.verb is None:
         parser().print_help()
         return ExitStatus.USAGE

@@ -16,10 +16,13 @@ MAX_DIRECTORY_BYTES = 400 * MAX_FILES
 """Greatest size of a zip archive's list of members, which is held in memory."""
 
 MAX_FILE_BYTES = 512 * 2**20
-"""Largest file whose pixels are read, in bytes: a classic CT image is far below it."""
+"""Largest file whose pixels are read, in bytes, and most that is read of a header."""
 
 MAX_HEADER_BYTES = 64 * 2**20
 """Greatest size, in bytes, of one header value that is read into memory."""
+
+MAX_HEADER_READS = 1_000_000
+"""Most reads for one header: an enhanced CT of 2000 frames takes a quarter of them."""
 
 MAX_INFLATED_BYTES = 256 * 2**20
 """Greatest size, in bytes, of a deflated data set once inflated."""

@@ -100,7 +100,7 @@ class Region(Strict):
 CLINICAL_LABELS = "clinical contours"
 
 PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
-"""Of networks that also learned from what others proposed (python -m oarflow.training propose)."""
+"""Of networks that also learned from what others proposed (oarflow train propose)."""
 
 DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
 """Of networks whose labels no one drew; their ROIDescription says so, too."""

@@ -108,6 +108,8 @@ class Session:
                 print_result(document, sys.stdout)
             elif ProgressKind(self.progress) in (ProgressKind.AUTO, ProgressKind.BAR):
                 print_trouble(document, sys.stderr)
+        if not self.quiet:
+            sys.stdout.write(f"results: {self.paths.output}\n")
 
     def _name_reports(self, documents: Mapping[Path, ResultDocument]) -> None:
         """Print where the reports for people lie. documents: by the folder of their files."""

@@ -14,12 +14,10 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue
+from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
-
-MAX_NESTING = 20
-"""Deepest nesting of lists and keys in app.yaml: the settings themselves need four levels."""
 
 Colour = tuple[
     Annotated[int, Field(ge=0, le=255)],
@@ -119,8 +117,8 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
 def _of_file(path: Path) -> dict[Any, Any]:
     try:
-        document = _document(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
     if document is None:
         return {}
@@ -145,8 +143,8 @@ def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, An
         if parts[0] in PACKAGER_KEYS:
             raise ConfigurationError("SETTINGS", f"--set {key}: only the packager reads this key")
         try:
-            value = _document(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text)
+        except YamlError as error:
             raise ConfigurationError("SETTINGS", f"--set {key}: no YAML value: {error}") from error
         section = result
         for part in sections:
@@ -170,22 +168,6 @@ def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
         raise ConfigurationError("SETTINGS", f"{named}: {_explain(error)}") from error
     _ = settings.rules, settings.mr_rule
     return settings
-
-
-def _document(text: str) -> object:
-    """The YAML document's values. Aliases and deep nesting are refused before anything is built.
-
-    Raises yaml.YAMLError.
-    """
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("an alias (*) is not allowed: write the value out")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_NESTING:
-            raise yaml.YAMLError(f"nested deeper than {MAX_NESTING} levels")
-    return yaml.safe_load(text)
 
 
 def requested_organs(

@@ -15,8 +15,8 @@ from oarflow.networks.card_page import card_page
 def record_validation(scores: Path, models: Path, data: str) -> None:
     """Put mean, median, spread and least Dice, HD95 and n of scores.csv into the cards.
 
-    scores: columns case, organ, dice, hd95_mm at least, as `evaluation chain` writes them. The
-    localizer's card is left as it is.
+    scores: columns case, organ, dice, hd95_mm at least, as `oarflow evaluate chain` writes them.
+    The localizer's card is left as it is.
     """
     dice: dict[str, list[float]] = defaultdict(list)
     distance: dict[str, list[float]] = defaultdict(list)
