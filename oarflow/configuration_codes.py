@@ -32,8 +32,8 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The message names the value that is wrong.",
     ),
     "ROI_NAMES": Reason(
-        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or the "
-        "CT's character set lacks letters of a name.",
+        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or "
+        "the CT's character set lacks letters of a name.",
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURE_LABEL": Reason(
@@ -114,7 +114,7 @@ CONFIGURATION: Mapping[str, Reason] = {
     ),
     "NO_SAMPLE": Reason(
         "The self-test's sample is not installed.",
-        "Run it from the image or the repository.",
+        "Install OARflow again, whole.",
     ),
     "TIME_LIMIT": Reason(
         "The run took longer than `run_seconds` and stopped; the output folder is as it was.",
