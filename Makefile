@@ -65,7 +65,7 @@ setup: $(RUN_STAMP) ## make .venv with what the application needs, MONAI Deploy 
 
 setup-test: $(TEST_STAMP) ## make .venv with what the tests need too
 
-segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir
+segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir, and name the report to open
 ifeq ($(OUTPUT),$(DEFAULT_OUTPUT))
 ifneq ($(INPUT),$(DEFAULT_INPUT))
 	@echo "Say where the results go: make segment INPUT='$(INPUT)' OUTPUT=dir"; exit 2
@@ -73,7 +73,7 @@ endif
 	@if [ -e $(DEFAULT_OUTPUT) ]; then echo "Replacing the results of an earlier run in $(DEFAULT_OUTPUT)"; rm -rf $(DEFAULT_OUTPUT); fi
 endif
 	@mkdir -p '$(OUTPUT)'
-	$(BIN)/python -m app -i '$(INPUT)' -o '$(OUTPUT)' -m '$(MODELS)' $(ARGS)
+	$(BIN)/oarflow segment '$(INPUT)' -o '$(OUTPUT)' -m '$(MODELS)' --report $(ARGS)
 
 test: lint ## set up; check style and types; run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
@@ -117,12 +117,12 @@ lock: ## write requirements/lock.txt afresh, from a new environment
 	mv "$$folder/lock.txt" $(LOCK)
 
 self-test: $(RUN_STAMP) ## contour the sample and compare with what is expected
-	$(BIN)/python -m app --self-test $(ARGS)
+	$(BIN)/oarflow self-test $(ARGS)
 
 # The networks in models/ decide: run it after they change, and look at the difference.
 self-test-expected: $(RUN_STAMP) ## store the sample's contours as what the self-test expects
 	rm -rf $(SAMPLE)/expected
-	SOURCE_DATE_EPOCH=1763683200 $(BIN)/python -m app -i $(SAMPLE)/ct -o $(SAMPLE)/expected -m models
+	SOURCE_DATE_EPOCH=1763683200 $(BIN)/oarflow segment $(SAMPLE)/ct -o $(SAMPLE)/expected -m models --no-report
 
 map: $(RUN_STAMP) ## build the image and check it (VARIANT=cpu or cuda; ENGINE, BASE)
 	PYTHON=$(BIN)/python deploy/build

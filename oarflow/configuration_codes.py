@@ -114,7 +114,7 @@ CONFIGURATION: Mapping[str, Reason] = {
     ),
     "NO_SAMPLE": Reason(
         "The self-test's sample is not installed.",
-        "Run it from the image or the repository.",
+        "Install OARflow again, whole.",
     ),
     "TIME_LIMIT": Reason(
         "The run took longer than `run_seconds` and stopped; the output folder is as it was.",
