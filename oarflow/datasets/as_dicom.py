@@ -157,7 +157,7 @@ def _common(case: Case, way: PatientPosition, stored: NDArray[np.int16]) -> Data
     dataset.SeriesNumber = 1
     dataset.SeriesDescription = f"{case.id} {way.value}"[:64]
     dataset.Manufacturer = "OARflow"
-    dataset.ManufacturerModelName = "oarflow.datasets.as_dicom"
+    dataset.ManufacturerModelName = "datasets.as_dicom"
     dataset.FrameOfReferenceUID = derived_uid("frame", *content)
     dataset.PositionReferenceIndicator = ""
     dataset.AcquisitionNumber = 1
