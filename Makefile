@@ -96,14 +96,14 @@ fuzz: $(TEST_STAMP) ## generated masks through contours and back, for longer tha
 	OMP_NUM_THREADS=1 OARFLOW_FUZZ=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzz $(ARGS)
 
 evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/results (needs OARFLOW_DATA)
-	$(BIN)/python -m oarflow.evaluation evaluate $(ARGS)
+	$(BIN)/oarflow evaluate chain $(ARGS)
 
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
-	$(BIN)/python -m oarflow.evaluation benchmark $(ARGS)
-	$(BIN)/python -m oarflow.evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
+	$(BIN)/oarflow evaluate benchmark $(ARGS)
+	$(BIN)/oarflow evaluate benchmark-rtstruct | tee docs/results/benchmark-rtstruct.md
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
-	$(BIN)/python -m oarflow.evaluation.benchmark_receiving $(ARGS)
+	$(BIN)/oarflow evaluate benchmark-receiving $(ARGS)
 
 lock: ## write requirements/lock.txt afresh, from a new environment
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

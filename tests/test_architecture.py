@@ -21,7 +21,7 @@ LAYERS = {
         "",
         "errors geometry organs structures priors console shown locations runtime yaml_files",
     ),
-    "values": ("ground", "volume fields configuration_codes result"),
+    "values": ("ground", "volume fields configuration_codes result sitk"),
     "steps": (
         "values",
         "intake networks watched localize placing regions paste segment registration registering "
@@ -71,6 +71,9 @@ UNREACHABLE = {
 }
 """What no module of a package reaches, whichever way."""
 
+LAZY = ("oarflow", "oarflow.rtstruct")
+"""Packages that import their public names on first use."""
+
 QUICK = ("oarflow", "oarflow.__main__", "oarflow.commands")
 """Modules, and all within the last, that the command line imports before it knows its work."""
 
@@ -117,9 +120,9 @@ class Imports:
 
     @cached_property
     def every(self) -> dict[str, set[str]]:
-        """Within functions and for types alone, too, but for what `oarflow` hands on lazily."""
+        """Within functions and for types alone, too, but for what LAZY packages hand on."""
         return {
-            name: self._names(name, executed(tree) if name == "oarflow" else ast.walk(tree))
+            name: self._names(name, executed(tree) if name in LAZY else ast.walk(tree))
             for name, tree in self._trees.items()
         }
 

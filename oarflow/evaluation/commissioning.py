@@ -95,7 +95,7 @@ class Measured(_Part):
 
     @classmethod
     def without_figures(cls, patient: str, organ: str, status: str) -> Measured:
-        """An organ that the application was not to contour. status: see `asked`."""
+        """An organ that the application was not to contour. status: as `asked.unasked` has it."""
         return cls(
             patient=patient,
             organ=organ,

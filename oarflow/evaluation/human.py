@@ -158,7 +158,7 @@ _READING = (
     "both observers here worked from one protocol, and OpenKBP's contours come from many clinics "
     "with their own; and OpenKBP's parotids, cords and larynxes are as each clinic needed them. An "
     "organ that vanishes on the coarse voxels is left out there (n). HD95 in mm, weighted by "
-    "surface area (`oarflow/compare/surfaces.py`), infinite ones (nothing left of one mask) left out."
+    "surface area (`oarflow.compare.surfaces`), infinite ones (nothing left of one mask) left out."
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.application import default_command
 from oarflow.node.delivery.settings import DeliverySettings
 from oarflow.node.housekeeping.settings import HousekeepingSettings
 from oarflow.node.masking import masked
@@ -123,7 +123,8 @@ class SchedulerTls(Section):
 class ExecutionSettings(Section):
     """How the application runs.
 
-    command: with {python}, {input}, {output}, {models} and {config}. config: the application's
+    command: with {python}, {input}, {output}, {models} and {config}; by default
+    oarflow/node/application.py's. config: the application's
     settings, None for its own default. environment: set for the application besides the node's
     PATH, HOME, LANG and what names threads and devices. scheduler: address of a Dask scheduler
     whose workers see the storage folder under the same path; None for worker processes of the
@@ -132,23 +133,7 @@ class ExecutionSettings(Section):
     such as {GPU: 1}.
     """
 
-    command: tuple[str, ...] = Field(
-        default=(
-            "{python}",
-            "-m",
-            "app",
-            "-i",
-            "{input}",
-            "-o",
-            "{output}",
-            "-m",
-            "{models}",
-            "--progress",
-            "json",
-            "--quiet",
-        ),
-        min_length=1,
-    )
+    command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
     models: Path = Path("models")
     config: Path | None = None
     environment: dict[str, str] = Field(default={})
@@ -275,8 +260,3 @@ def _keys(section: tuple[int | str, ...]) -> list[str]:
             return []
         model = annotation
     return list(model.model_fields)
-
-
-def interpreter() -> str:
-    """What {python} stands for."""
-    return sys.executable

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from oarflow.intake import Intake, Study, read_study
+from oarflow.intake import Intake, SeriesRules, Study, read_study
+from oarflow.intake.choose import DEFAULT_RULES
 from oarflow.intake.scan import FileClass, Scan
 from oarflow.rtstruct.model import StructureSet
 
 
-def read_drawn_volume(found: Scan, structure_sets: Iterable[StructureSet]) -> Intake:
+def read_drawn_volume(
+    found: Scan, structure_sets: Iterable[StructureSet], rules: SeriesRules = DEFAULT_RULES
+) -> Intake:
     """The CT among a folder's files, as `read_volume` takes it.
 
     Of several series, the one that the structure sets name: by their contours' images, else by the
     images that they list. Where they name several, or none, the series stay as many as they are.
     structure_sets: asked for only where there are several series. Raises Refusal.
     """
-    return read_study(Study("", _narrowed(found, structure_sets)))
+    return read_study(Study("", _narrowed(found, structure_sets)), rules)
 
 
 def _narrowed(found: Scan, structure_sets: Iterable[StructureSet]) -> Scan:

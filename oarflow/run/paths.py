@@ -22,9 +22,13 @@ DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
 
 @dataclass(frozen=True)
 class Paths:
-    """Absolute paths of a run. config: None where there is no settings file at all."""
+    """Absolute paths of a run.
 
-    input: Path
+    inputs: folders and zip archives whose files together are one input. config: None where there
+    is no settings file at all.
+    """
+
+    inputs: tuple[Path, ...]
     output: Path
     models: Path
     config: Path | None
@@ -46,7 +50,7 @@ def resolve(
     if not source.is_dir():
         raise ConfigurationError("NO_INPUT", f"input {source} is no folder ({named})")
     return Paths(
-        source.resolve(),
+        (source.resolve(),),
         _output(flags.get("output"), environment).resolve(),
         models_path(flags.get("models"), environment, beside),
         config_path(flags.get("config"), environment, beside),

@@ -25,8 +25,6 @@ from oarflow.node.settings import Settings
 from oarflow.node.states import State
 from oarflow.shown import shown
 
-HELP = "contour a folder of studies, with a table at the end"
-
 _WORST = {
     State.SEGMENTED: ExitStatus.WRITTEN,
     State.HELD: ExitStatus.HELD,
@@ -34,18 +32,6 @@ _WORST = {
 }
 SOURCES_SHOWN = 3
 _ORDER = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """From where, to where."""
-    parser.add_argument("folder", type=Path, help="folder with the studies' DICOM files")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="folder for the results, one folder a series; an interrupted batch goes on in it",
-    )
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:

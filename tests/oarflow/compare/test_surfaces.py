@@ -1,4 +1,4 @@
-"""Surface distances against values worked out by hand and against google-deepmind's surface-distance."""
+"""Surface distances against values worked out by hand, and against surface-distance."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.openkbp import (
     ORGANS,
     OpenKbp,
@@ -60,7 +60,7 @@ def test_the_published_patient_gives_the_stored_one(shared_data: Path, tmp_path:
 def test_a_case_reads_a_mask_only_when_asked(tmp_path: Path) -> None:
     write_patient(tmp_path / "csv" / "pt_12")
     write_patient(tmp_path / "csv" / "pt_3")
-    assert main(["openkbp", str(tmp_path / "csv"), str(tmp_path / "npz")]) == 0
+    assert main(["data", "openkbp", str(tmp_path / "csv"), "-o", str(tmp_path / "npz")]) == 0
     cases = OpenKbp(tmp_path / "npz")
     assert list(cases) == ["pt_3", "pt_12"]
     case = cases["pt_12"]
@@ -102,7 +102,7 @@ def test_what_is_no_patient_is_said(tmp_path: Path) -> None:
     (folder / "Larynx.csv").write_text(f",data\n{128**3},\n")
     with pytest.raises(ValueError, match=r"Larynx\.csv"):
         read_csv_patient(folder)
-    assert main(["openkbp", str(tmp_path), str(tmp_path / "out")]) == 1
+    assert main(["data", "openkbp", str(tmp_path), "-o", str(tmp_path / "out")]) == 3
 
 
 def test_openkbps_dose_is_not_known_outside_its_mask(tmp_path: Path) -> None:

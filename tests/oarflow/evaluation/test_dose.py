@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.dose.figures import histogram, statistics
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.application import ModelFile, Run
 from oarflow.evaluation.dose import OrganDose
 from oarflow.evaluation.dose_tables import limits, table
@@ -64,7 +64,7 @@ def test_folders_with_rtdose(tmp_path: Path) -> None:
         write_references(moved, folder / "ct", folder / "rs.dcm")
     rtdose(tmp_path / "r" / "a" / "dose.dcm")
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 0
     with (tmp_path / "out" / "dose.csv").open() as file:
         rows = {row["organ"]: row for row in csv.DictReader(file)}
     # Columns 27 to 32 of 2 mm from x = -39, slices 6 to 10 of 3 mm from z = 5.
@@ -73,7 +73,7 @@ def test_folders_with_rtdose(tmp_path: Path) -> None:
     # Moved by 2 mm to the left: 2 mGy more.
     assert float(rows["Parotid_L"]["predicted_mean_gy"]) == pytest.approx(mean + 0.002, abs=1e-3)
     assert (tmp_path / "out" / "dose.png").read_bytes().startswith(b"\x89PNG")
-    assert main(["dose", *flags[:2], "--output", str(tmp_path / "out")]) == 1
+    assert main(["evaluate", "dose", *flags[:2], "--output", str(tmp_path / "out")]) == 2
 
 
 def test_openkbps_patients_through_the_application(
@@ -110,9 +110,9 @@ def test_openkbps_patients_through_the_application(
     network = ModelFile("parotids", "oarflow/p", "1", "ab" * 32, ("Parotid_L", "Parotid_R"))
     for place in ("application", "chain"):
         monkeypatch.setattr(f"oarflow.evaluation.{place}.model_files", lambda models: [network])
-    flags = ["--openkbp", str(tmp_path / "data"), "--doses", str(tmp_path / "doses")]
+    flags = ["--data", str(tmp_path / "data"), "--doses", str(tmp_path / "doses")]
     flags += ["--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
-    assert main(["dose", *flags]) == 0
+    assert main(["evaluate", "dose", *flags]) == 0
     with (tmp_path / "out" / "dose.csv").open() as file:
         rows = {row["organ"]: row for row in csv.DictReader(file)}
     # Slices 6 to 10, then 7 to 11.
@@ -122,5 +122,5 @@ def test_openkbps_patients_through_the_application(
     page = (tmp_path / "out" / "dose.md").read_text()
     assert "| Parotid_R | 0 | 1 |" in page
     assert network.sha256 in page
-    assert main(["dose", *flags]) == 0
+    assert main(["evaluate", "dose", *flags]) == 0
     assert len(runs) == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from oarflow.commands import main
 from oarflow.dose.figures import DVH_GY, histogram, statistics
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.dose import OrganDose
 from oarflow.evaluation.dose_tables import limits, not_covered, table, worst
 from tests.oarflow.dose.plan import rtdose
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> tuple[dict[tuple[str, str], Row], dict[tuple[str, str
     """Rows of dose.csv, rows of dvh.csv of the clinical contours, and the page."""
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
     out = tmp_path / "out"
-    assert main(["dose", *flags, "--output", str(out)]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(out)]) == 0
     tables = []
     for name in ("dose.csv", "dvh.csv"):
         with (out / name).open() as file:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.commands import main
 from oarflow.compare.records import Change
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.edits_history import Entry, groups, read_entries, trend
 from tests.oarflow.compare.test_edits import WHEN, delivered, named, write
 from tests.oarflow.report import cases
@@ -43,12 +43,12 @@ def test_commands_keep_records_and_draw_their_history(delivered: Path, tmp_path:
     edited, kept, pages = tmp_path / "edited", tmp_path / "records", tmp_path / "pages"
     edited.mkdir()
     write(edited / "from the planning system", named(cases.structures(cases.volume())))
-    assert main(["edits", str(delivered), str(edited), "--save", str(kept)]) == 0
+    assert main(["evaluate", "edits", str(delivered), str(edited), "--save", str(kept)]) == 0
     (stored,) = kept.iterdir()
     record = json.loads(stored.read_text())
     record["started"] = "2026-03-02T00:00:00+00:00"
     (kept / "second.json").write_text(json.dumps(record))
-    assert main(["edits", "--history", str(kept), "--output", str(pages)]) == 0
+    assert main(["evaluate", "edits", "--history", str(kept), "--output", str(pages)]) == 0
     page = (pages / "history.md").read_text()
     assert "| Larynx | oarflow/test 1.0.0 | 2 | 2 | 1.000" in page
     assert "| Larynx | oarflow/test 1.0.0 | 2026-03 | 1 |" in page
@@ -62,6 +62,6 @@ def test_commands_keep_records_and_draw_their_history(delivered: Path, tmp_path:
 
 def test_what_is_missing_is_said(tmp_path: Path, delivered: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    assert main(["edits"]) == 1
-    assert main(["edits", "--history", str(tmp_path / "nothing")]) == 1
-    assert main(["edits", str(delivered), str(tmp_path / "nothing")]) == 1
+    assert main(["evaluate", "edits"]) == 2
+    assert main(["evaluate", "edits", "--history", str(tmp_path / "nothing")]) == 3
+    assert main(["evaluate", "edits", str(delivered), str(tmp_path / "nothing")]) == 3

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from pydicom.uid import RTStructureSetStorage
 
+from oarflow.commands import main
 from oarflow.intake.files import BoundedFile
 from oarflow.node import batch as batch_module
 from oarflow.node import batch_files
-from oarflow.node.__main__ import main
 from oarflow.node.batch import Batch, own_settings
 from oarflow.node.batch_files import SHOWN, Refused, Tally, glimpse
 from oarflow.node.commands.batch import _status
@@ -147,11 +147,11 @@ def test_the_command_ends_with_what_was_refused(
     empty, source = tmp_path / "empty", tmp_path / "ct"
     empty.mkdir()
     (empty / "notes.txt").write_text("no image")
-    assert main(["-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
+    assert main(["node", "-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
     assert "there is no series to contour" in capsys.readouterr().out
     damaged = write_series(source, "a", range(12))[0]
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert main(["-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
+    assert main(["node", "-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
     said = capsys.readouterr()
     assert "1 image files are REFUSED" in said.err
     assert "refused" in said.out

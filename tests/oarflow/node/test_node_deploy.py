@@ -202,9 +202,7 @@ def test_nothing_that_doctor_waits_for_keeps_the_node_from_starting() -> None:
     """systemd gives up a start after 90 s, and takes an ExecStartPre without - at its word."""
     unit = (NODE / "systemd" / "oarflow-node.service").read_text()
     (line,) = re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE)
-    found = re.match(
-        r"-/usr/bin/timeout --kill-after=(\d+) (\d+) \S+/python -m oarflow.node doctor$", line
-    )
+    found = re.match(r"-/usr/bin/timeout --kill-after=(\d+) (\d+) \S+/oarflow node doctor$", line)
     assert found is not None
     assert int(found[1]) + int(found[2]) < 90
     assert "TimeoutStartSec=infinity" in unit.splitlines()

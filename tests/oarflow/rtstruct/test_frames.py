@@ -8,7 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from oarflow.rtstruct.__main__ import main
+from oarflow.commands import main
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.lint import images_below, lint
 from oarflow.rtstruct.reader import read_structure_set

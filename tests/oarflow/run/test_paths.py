@@ -31,15 +31,15 @@ def test_order_of_inputs(folders: dict[str, str], tmp_path: Path) -> None:
     }
     flags: dict[str, Path | None] = {"models": tmp_path / "models"}
     with_flag = {**flags, "input": tmp_path / "flag"}
-    assert resolve(with_flag, variables).input.name == "flag"
+    assert resolve(with_flag, variables).inputs[0].name == "flag"
     for expected in ("holoscan", "monai", "mercure"):
-        assert resolve(flags, variables).input.name == expected
+        assert resolve(flags, variables).inputs[0].name == expected
         variables.pop(next(iter(variables)))
 
 
 def test_an_empty_variable_counts_as_not_set(folders: dict[str, str], tmp_path: Path) -> None:
     variables = {"HOLOSCAN_INPUT_PATH": " ", "MONAI_INPUTPATH": folders["monai"]}
-    assert resolve({"models": tmp_path / "models"}, variables).input.name == "monai"
+    assert resolve({"models": tmp_path / "models"}, variables).inputs[0].name == "monai"
 
 
 def test_relative_variables_start_at_the_workdir(folders: dict[str, str], tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_relative_variables_start_at_the_workdir(folders: dict[str, str], tmp_pa
         "HOLOSCAN_OUTPUT_PATH": "output/",
     }
     paths = resolve({}, variables)
-    assert paths.input == tmp_path / "holoscan"
+    assert paths.inputs == (tmp_path / "holoscan",)
     assert paths.output == tmp_path / "output"
 
 
