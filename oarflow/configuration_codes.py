@@ -32,8 +32,8 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The message names the value that is wrong.",
     ),
     "ROI_NAMES": Reason(
-        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or the "
-        "CT's character set lacks letters of a name.",
+        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or "
+        "the CT's character set lacks letters of a name.",
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURE_LABEL": Reason(
