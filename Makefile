@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
 TORCH_LOCK := requirements/torch.txt
-PACKAGES := app operators oarflow
+PACKAGES := app operators oarflow deploy/map_package
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run
@@ -27,7 +27,7 @@ SBOM_STAMP := .venvs/sbom/.oarflow
 DEPLOY_STAMP := .venvs/deploy/.oarflow
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test node-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
+.PHONY: help setup setup-test segment test node-test wheel-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
 	self-test self-test-expected map map-test sbom audit deploy-lint
 
 help: ## this list
@@ -54,18 +54,18 @@ define install
 endef
 
 $(RUN_STAMP): pyproject.toml $(LOCK)
-	$(call install,)
+	$(call install,[all])
 	@touch $@
 
 $(TEST_STAMP): pyproject.toml $(LOCK)
 	$(call install,[test])
 	@touch $@ $(RUN_STAMP)
 
-setup: $(RUN_STAMP) ## make .venv with what the application needs
+setup: $(RUN_STAMP) ## make .venv with what the application needs, MONAI Deploy included
 
 setup-test: $(TEST_STAMP) ## make .venv with what the tests need too
 
-segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir
+segment: $(RUN_STAMP) ## contour the sample, or INPUT=dir into OUTPUT=dir, and name the report to open
 ifeq ($(OUTPUT),$(DEFAULT_OUTPUT))
 ifneq ($(INPUT),$(DEFAULT_INPUT))
 	@echo "Say where the results go: make segment INPUT='$(INPUT)' OUTPUT=dir"; exit 2
@@ -73,13 +73,16 @@ endif
 	@if [ -e $(DEFAULT_OUTPUT) ]; then echo "Replacing the results of an earlier run in $(DEFAULT_OUTPUT)"; rm -rf $(DEFAULT_OUTPUT); fi
 endif
 	@mkdir -p '$(OUTPUT)'
-	$(BIN)/python -m app -i '$(INPUT)' -o '$(OUTPUT)' -m '$(MODELS)' $(ARGS)
+	$(BIN)/oarflow segment '$(INPUT)' -o '$(OUTPUT)' -m '$(MODELS)' --report $(ARGS)
 
 test: lint ## set up; check style and types; run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 node-test: $(TEST_STAMP) ## the node with real peers and the faults that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m node tests/oarflow/node $(ARGS)
+
+wheel-test: $(TEST_STAMP) ## build the wheel, install it alone elsewhere, contour the sample with it
+	OMP_NUM_THREADS=1 TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python -m pytest -q -m wheel tests/installing $(ARGS)
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh
@@ -93,14 +96,14 @@ fuzz: $(TEST_STAMP) ## generated masks through contours and back, for longer tha
 	OMP_NUM_THREADS=1 OARFLOW_FUZZ=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzz $(ARGS)
 
 evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/results (needs OARFLOW_DATA)
-	$(BIN)/python -m oarflow.evaluation evaluate $(ARGS)
+	$(BIN)/oarflow evaluate chain $(ARGS)
 
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
-	$(BIN)/python -m oarflow.evaluation benchmark $(ARGS)
-	$(BIN)/python -m oarflow.evaluation.benchmark_rtstruct | tee docs/results/benchmark-rtstruct.md
+	$(BIN)/oarflow evaluate benchmark $(ARGS)
+	$(BIN)/oarflow evaluate benchmark-rtstruct | tee docs/results/benchmark-rtstruct.md
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
-	$(BIN)/python -m oarflow.evaluation.benchmark_receiving $(ARGS)
+	$(BIN)/oarflow evaluate benchmark-receiving $(ARGS)
 
 lock: ## write requirements/lock.txt afresh, from a new environment
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
@@ -114,12 +117,12 @@ lock: ## write requirements/lock.txt afresh, from a new environment
 	mv "$$folder/lock.txt" $(LOCK)
 
 self-test: $(RUN_STAMP) ## contour the sample and compare with what is expected
-	$(BIN)/python -m app --self-test $(ARGS)
+	$(BIN)/oarflow self-test $(ARGS)
 
 # The networks in models/ decide: run it after they change, and look at the difference.
 self-test-expected: $(RUN_STAMP) ## store the sample's contours as what the self-test expects
 	rm -rf $(SAMPLE)/expected
-	SOURCE_DATE_EPOCH=1763683200 $(BIN)/python -m app -i $(SAMPLE)/ct -o $(SAMPLE)/expected -m models
+	SOURCE_DATE_EPOCH=1763683200 $(BIN)/oarflow segment $(SAMPLE)/ct -o $(SAMPLE)/expected -m models --no-report
 
 map: $(RUN_STAMP) ## build the image and check it (VARIANT=cpu or cuda; ENGINE, BASE)
 	PYTHON=$(BIN)/python deploy/build

@@ -1,4 +1,4 @@
-"""The command line: `python -m app`, `python3 /opt/holoscan/app`, or `oarflow`."""
+"""The container's command line: `python -m app` or `python3 /opt/holoscan/app`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from app.arguments import parse
 from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.run.environment import configure_logging, prepare
 from oarflow.run.signals import StopOnSignal
+
+if TYPE_CHECKING:
+    from oarflow.run.session import Chain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +38,7 @@ def _act(flags: argparse.Namespace, started: float) -> int:
     if flags.explain_codes:
         from oarflow.run.table import print_codes  # noqa: PLC0415
 
-        print_codes()
+        print_codes(sys.stdout)
         return ExitStatus.WRITTEN
     if flags.print_config:
         from oarflow.run.paths import config_path  # noqa: PLC0415
@@ -56,26 +59,24 @@ def _act(flags: argparse.Namespace, started: float) -> int:
 def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> int:
     from oarflow.run.paths import resolve  # noqa: PLC0415
     from oarflow.run.settings import load_settings  # noqa: PLC0415
+    from oarflow.run.start import Display, contour  # noqa: PLC0415
 
     paths = resolve(vars(flags), os.environ)
-    settings = load_settings(paths.config)
-    if settings.run_seconds is not None:
-        stop.deadline = started + settings.run_seconds
-    when = _run_time()  # numerical libraries read its variable too, and break on a wrong one
-    from app.application import in_graph  # noqa: PLC0415
-    from oarflow.run.session import Session  # noqa: PLC0415
+    return contour(
+        paths,
+        load_settings(paths.config),
+        stop,
+        started,
+        Display(flags.progress, flags.quiet),
+        each_study=flags.each_study,
+        chain=_graph,
+    )
 
-    session = Session(paths, settings, when, flags.progress, flags.quiet, started, in_graph)
-    return session.run(stop, flags.each_study)
 
+def _graph() -> Chain:
+    from app.application import in_graph  # noqa: PLC0415  (MONAI Deploy)
 
-def _run_time() -> datetime:
-    from oarflow.rtstruct.provenance import run_time  # noqa: PLC0415
-
-    try:
-        return run_time()
-    except (ValueError, OverflowError, OSError) as error:
-        raise ConfigurationError("SOURCE_DATE_EPOCH", str(error)) from error
+    return in_graph
 
 
 if __name__ == "__main__":

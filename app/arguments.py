@@ -7,29 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import oarflow
-from oarflow.errors import ExitStatus
+from oarflow.errors import exit_statuses
 
 PROGRESS = ("auto", "bar", "json", "none")
-
-_STATUSES = {
-    ExitStatus.WRITTEN: "the RTSTRUCT was written and passed its self-check",
-    ExitStatus.FAULT: "a fault of the program; nothing but result.json is written",
-    ExitStatus.USAGE: "usage or configuration; nothing is written",
-    ExitStatus.REFUSED: "the input is refused; result.json has the reason",
-    ExitStatus.HELD: "strict: written, but an organ is failed or suspicious",
-    ExitStatus.INTERRUPTED: "interrupted; OUT is left as it was",
-    ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is left as it was",
-}
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags. Raises SystemExit: 2 for an unknown flag, 0 after help or version."""
     parser = argparse.ArgumentParser(
-        prog="oarflow",
+        prog="python -m app",
         description="Contour the organs at risk on a planning CT of the head and neck. "
         "For research use only.",
-        epilog="Without flags, HOLOSCAN_INPUT_PATH and its like decide.\n\nexit status:\n"
-        + "\n".join(f"  {status.value:>3}  {text}" for status, text in _STATUSES.items()),
+        epilog="Without flags, HOLOSCAN_INPUT_PATH and its like decide.\n\n" + exit_statuses(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oarflow import rtstruct
     from oarflow.api import ContouredOrgan, Result, contour
     from oarflow.errors import ConfigurationError, Fault, Refusal
 
@@ -33,6 +34,7 @@ __all__ = [
     "Result",
     "__version__",
     "contour",
+    "rtstruct",
 ]
 
 
@@ -40,4 +42,10 @@ def __getattr__(name: str) -> Any:
     """Names of the public interface are imported on first use: torch takes a second."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "rtstruct":
+        return importlib.import_module("oarflow.rtstruct")
     raise AttributeError(f"module 'oarflow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,10 +19,10 @@ from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
-from oarflow.result import OrganPart, ResultDocument
+from oarflow.result import FILE_NAME, OrganPart, ResultDocument
 from oarflow.rtstruct.provenance import run_time
 from oarflow.run.delivery import Delivery, Parcel
-from oarflow.run.outcome import Outcome, conclude
+from oarflow.run.outcome import Outcome, conclude, require_room
 from oarflow.run.paths import config_path, models_path
 from oarflow.run.progress import Silent
 from oarflow.run.settings import Settings, checked_settings, load_settings
@@ -31,9 +31,6 @@ from oarflow.structures import Segmentation, Status
 
 if TYPE_CHECKING:
     import SimpleITK
-
-UNEVEN_MM = 0.01
-"""Slice distances that differ by more than this make no SimpleITK image, which has one spacing."""
 
 
 def contour(
@@ -56,7 +53,8 @@ def contour(
     started = time.monotonic()
     chosen = _settings(settings)
     if organs is not None:
-        chosen = chosen.model_copy(update={"organs": tuple(organs)})
+        named = (organs,) if isinstance(organs, str) else tuple(organs)
+        chosen = chosen.model_copy(update={"organs": named})
     setup = Setup.of(
         models_path(None if models is None else Path(models), os.environ),
         chosen,
@@ -66,15 +64,14 @@ def contour(
     source = Path(folder).resolve()
     if not source.is_dir():
         raise ConfigurationError("NO_INPUT", f"input {source} is no folder")
-    room = tempfile.TemporaryDirectory(prefix="oarflow-")
-    task = setup.task(partial(read_volume, source, chosen.rules), Path(room.name))
-    before = Study(seconds={"start": time.monotonic() - started})
-    study = pipeline.run(before, task, progress or Silent())
-    outcome = conclude(study, task, setup)
-    if outcome.study.error is not None:
-        room.cleanup()
-        raise outcome.study.error
-    return Result(outcome, source, room)
+    with tempfile.TemporaryDirectory(prefix="oarflow-") as room:
+        task = setup.task(partial(read_volume, source, chosen.rules), Path(room))
+        before = Study(seconds={"start": time.monotonic() - started})
+        study = pipeline.run(before, task, progress or Silent())
+        outcome = conclude(study, task, setup)
+        if outcome.study.error is not None:
+            raise outcome.study.error
+        return Result(outcome, source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +96,13 @@ class Result(Mapping[str, ContouredOrgan]):
     lie in patient space (LPS, mm).
     """
 
-    def __init__(
-        self, outcome: Outcome, source: Path, room: tempfile.TemporaryDirectory[str]
-    ) -> None:
+    def __init__(self, outcome: Outcome, source: Path) -> None:
         volume = outcome.study.read.volume
         self.document: ResultDocument = outcome.document
         self.hu = volume.hu
         self.grid: Grid = volume.grid
-        self._outcome = outcome
         self._source = source
-        self._room = room
+        self._files = {item.name: item.path.read_bytes() for item in outcome.files}
         self._parts: dict[str, OrganPart] = {part.name: part for part in self.document.organs}
         self._segmentations: dict[str, Segmentation] = {
             found.organ: found for found in outcome.study.segmentations
@@ -129,7 +123,7 @@ class Result(Mapping[str, ContouredOrgan]):
     @property
     def exit_status(self) -> ExitStatus:
         """The exit status that the command line ends with."""
-        return self._outcome.status
+        return ExitStatus(self.document.exit_status)
 
     def to_sitk(self, organ: str) -> SimpleITK.Image:
         """An organ's mask as a SimpleITK image (uint8, 0 and 1) in patient space (LPS, mm).
@@ -137,24 +131,12 @@ class Result(Mapping[str, ContouredOrgan]):
         Raises KeyError for an organ that was not asked for, ValueError where the CT's slices are
         unevenly spaced, ImportError without the extra `sitk`.
         """
-        import SimpleITK  # noqa: PLC0415  (a quarter of a gigabyte)
+        from oarflow.sitk import sitk_image  # noqa: PLC0415  (an extra)
 
-        gaps = np.diff(self.grid.offsets_mm)
-        if len(gaps) and float(np.ptp(gaps)) > UNEVEN_MM:
-            raise ValueError(
-                f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart: SimpleITK's images "
-                "have one spacing; take `mask` and `grid`"
-            )
-        image = SimpleITK.GetImageFromArray(self[organ].mask.astype(np.uint8))
-        z_mm, y_mm, x_mm = self.grid.spacing_zyx
-        image.SetSpacing((x_mm, y_mm, z_mm))
-        image.SetOrigin(tuple(float(value) for value in self.grid.positions_lps[0]))
-        axes = np.stack([self.grid.x_direction, self.grid.y_direction, self.grid.normal], axis=1)
-        image.SetDirection(tuple(float(value) for value in axes.ravel()))
-        return image
+        return sitk_image(self[organ].mask, self.grid)
 
     def save(self, folder: str | Path) -> tuple[Path, ...]:
-        """Copy the proven files and result.json into a folder. Returns their paths.
+        """Write the proven files and result.json into a folder. Returns their paths.
 
         The folder is made; it must hold no result.json and no .dcm files. SEG and reports are
         among the files where the settings ask for them. Raises ConfigurationError
@@ -164,15 +146,16 @@ class Result(Mapping[str, ContouredOrgan]):
         delivery = Delivery.open(out, self._source)
         try:
             staging = delivery.room("copy")
-            copies = []
-            for item in self._outcome.files:
-                copy = staging / item.path.name
-                copy.write_bytes(item.path.read_bytes())
-                copies.append((item.name, copy))
-            delivery.commit(Parcel(out, tuple(copies), self.document.as_json()))
+            named = tuple((name, staging / f"{name}.part") for name in self._files)
+            for name, copy in named:
+                copy.write_bytes(self._files[name])
+            delivery.commit(Parcel(out, named, self.document.as_json()))
+        except OSError as error:
+            require_room(error)
+            raise
         finally:
             delivery.abandon()
-        return (*(out / name for name, _ in copies), out / "result.json")
+        return (*(out / name for name in self._files), out / FILE_NAME)
 
     def _mask(self, segmentation: Segmentation) -> NDArray[np.bool_]:
         mask = np.zeros(self.hu.shape, dtype=bool)

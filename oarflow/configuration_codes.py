@@ -9,7 +9,7 @@ from oarflow.errors import Reason
 CONFIGURATION: Mapping[str, Reason] = {
     "SETTINGS": Reason(
         "The settings cannot be read, or hold an unknown key or a value that is not allowed.",
-        "The message names file, key and what was expected; see `--print-config`.",
+        "The message names file, key and what was expected; see `oarflow config`.",
     ),
     "NO_CONFIG": Reason(
         "The settings file that was named does not exist.",
@@ -32,7 +32,8 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The message names the value that is wrong.",
     ),
     "ROI_NAMES": Reason(
-        "Names, prefix or colours of ROIs break the profile's rules, or two names are the same.",
+        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or "
+        "the CT's character set lacks letters of a name.",
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURE_LABEL": Reason(
@@ -44,8 +45,12 @@ CONFIGURATION: Mapping[str, Reason] = {
         "Correct it or leave it unset.",
     ),
     "NO_INPUT": Reason(
-        "The input is no folder.",
-        "Correct `--input` or the variable that the message names.",
+        "The input is not there, or is neither a folder nor a zip archive.",
+        "Correct the path, or the variable that the message names.",
+    ),
+    "NO_OUTPUT": Reason(
+        "No folder for the results is named, and a host has mounted none.",
+        "Name one with `-o`.",
     ),
     "OUTPUT_OVERLAPS_INPUT": Reason(
         "Input and output lie within one another.",
@@ -65,7 +70,7 @@ CONFIGURATION: Mapping[str, Reason] = {
     ),
     "NO_MODELS": Reason(
         "There is no models folder, or no network in it.",
-        "Correct `--models` or the variable that the message names.",
+        "Correct the path, or the variable that the message names.",
     ),
     "CATALOGUE": Reason(
         "The catalogue of organs (organs.yaml) cannot be used.",
@@ -95,9 +100,21 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The device that the settings ask for is not there, or not known.",
         "Set `device: auto` or `cpu`, or mend the GPU's driver.",
     ),
+    "NO_RESULT": Reason(
+        "The folder holds no finished run: result.json or the RTSTRUCT is missing, or was changed.",
+        "Give the run's output folder as the run left it.",
+    ),
+    "WRONG_CT": Reason(
+        "The CT is not the one that the run contoured.",
+        "Give the CT that the run read.",
+    ),
+    "USAGE": Reason(
+        "Flags of the command line do not go together.",
+        "Read `oarflow VERB --help`.",
+    ),
     "NO_SAMPLE": Reason(
         "The self-test's sample is not installed.",
-        "Run it from the image or the repository.",
+        "Install OARflow again, whole.",
     ),
     "TIME_LIMIT": Reason(
         "The run took longer than `run_seconds` and stopped; the output folder is as it was.",

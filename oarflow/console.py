@@ -1,4 +1,4 @@
-"""Standard output and error that outlive their reader, as in `python -m oarflow.node audit | head`."""
+"""Standard output and error that outlive their reader, as in `oarflow node audit | head`."""
 
 from __future__ import annotations
 

@@ -18,10 +18,30 @@ class ExitStatus(IntEnum):
     TERMINATED = 143
 
 
+RUN_STATUSES = {
+    ExitStatus.WRITTEN: "the RTSTRUCT was written and passed its self-check",
+    ExitStatus.FAULT: "a fault of the program; nothing but result.json is written",
+    ExitStatus.USAGE: "usage or configuration; nothing is written",
+    ExitStatus.REFUSED: "the input is refused; result.json has the reason",
+    ExitStatus.HELD: "strict: written, but an organ is failed or suspicious",
+    ExitStatus.INTERRUPTED: "interrupted; OUT is left as it was",
+    ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is left as it was",
+}
+"""What each exit status says of a run."""
+
+
+def exit_statuses() -> str:
+    """A run's exit statuses for a help text, one a line."""
+    lines = (f"  {status.value:>3}  {text}" for status, text in RUN_STATUSES.items())
+    return "exit status:\n" + "\n".join(lines)
+
+
 class Code(StrEnum):
     """Reason codes, most fundamental first: of several, the first here is the refusal."""
 
     NO_FILES = "NO_FILES"
+    ARCHIVE_UNREADABLE = "ARCHIVE_UNREADABLE"
+    ARCHIVE_UNSAFE = "ARCHIVE_UNSAFE"
     NO_DICOM = "NO_DICOM"
     NOT_CT = "NOT_CT"
     ONLY_LOCALIZER = "ONLY_LOCALIZER"
@@ -72,6 +92,15 @@ REASONS: dict[Code, Reason] = {
     Code.NO_FILES: Reason(
         "The input folder holds no files.",
         "Check the path, and that the transfer into the folder has ended.",
+    ),
+    Code.ARCHIVE_UNREADABLE: Reason(
+        "The zip archive is damaged, encrypted, or packed by a method that is not supported.",
+        "Pack the CT again as a plain zip without a password, or give the unpacked folder.",
+    ),
+    Code.ARCHIVE_UNSAFE: Reason(
+        "The zip archive holds what no export of a CT needs: other archives, links, paths that "
+        "lead outside, or more than the limits allow.",
+        "Find out where it comes from. Unpack it with care, and give the folder with the CT.",
     ),
     Code.NO_DICOM: Reason(
         "None of the files is DICOM that can be read.",
@@ -194,7 +223,8 @@ REASONS: dict[Code, Reason] = {
         "Send the original images, or set `series.lossy: note` knowingly.",
     ),
     Code.INVALID_IDENTITY: Reason(
-        "A patient ID, UID or character set breaks DICOM's rules: no result could be matched.",
+        "The patient's name or ID, a UID or the character set breaks DICOM's rules: no result "
+        "could be matched.",
         "Correct the identity at its source.",
     ),
     Code.TOO_FEW_SLICES: Reason(

@@ -14,6 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
+Mask = NDArray[np.bool_]
+"""Voxels inside something, (z, y, x)."""
+
+Spacing = tuple[float, float, float]
+"""Distances between voxel centres along (z, y, x), in mm."""
+
 DIRECTION_TOLERANCE = 1e-4
 """Greatest deviation of a direction cosine's length or of a right angle's cosine."""
 

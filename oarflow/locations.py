@@ -20,9 +20,15 @@ def has_application(root: Path = ROOT) -> bool:
     return (root / "app.yaml").is_file() and (root / "app" / "__main__.py").is_file()
 
 
-def shipped(name: Path | str, root: Path = ROOT) -> Path:
-    """A file or folder of the program, such as `models` or `app.yaml`; it need not exist.
+def places(name: Path | str, root: Path = ROOT) -> tuple[Path, ...]:
+    """Where a file or folder of the program may lie, such as `models`: the first place first.
 
     `site-packages` is no checkout: what another package keeps there under that name is not ours.
     """
-    return (root if has_application(root) else DATA) / name
+    return (root / name, DATA / name) if has_application(root) else (DATA / name,)
+
+
+def shipped(name: Path | str, root: Path = ROOT) -> Path:
+    """A file or folder of the program, such as `app.yaml`; it need not exist."""
+    found = places(name, root)
+    return next((place for place in found if place.exists()), found[0])

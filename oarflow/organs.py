@@ -13,8 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from oarflow.locations import PACKAGE, shipped
+from oarflow.yaml_files import YamlError, read_yaml
 
 FILE_NAME = "organs.yaml"
 
@@ -272,8 +274,7 @@ def catalogue_path(models: Path | None = None) -> Path:
 
     models: a folder that may hold `organs.yaml`. Raises CatalogueError where there is none.
     """
-    package = Path(__file__).resolve().parent
-    places = [package.parent / "models" / FILE_NAME, package / FILE_NAME]
+    places = [shipped("models") / FILE_NAME, PACKAGE / FILE_NAME]
     if models is not None:
         places.insert(0, models / FILE_NAME)
     for place in places:
@@ -290,8 +291,8 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     """
     file = path if path is not None and path.is_file() else catalogue_path(path)
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(file)
+    except (OSError, YamlError) as error:
         raise CatalogueError(f"{file}: cannot be read: {error}") from error
     if not isinstance(content, dict) or set(content) != {"organs"}:
         raise CatalogueError(f"{file}: must hold the one key `organs`")

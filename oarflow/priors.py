@@ -1,8 +1,8 @@
 """What contours of real patients look like, and where organs lie to each other: measured tables.
 
 `priors.json` beside this module holds them, with their sources and the command that measured them
-(`python -m oarflow.evaluation priors`). Lengths are along the axes of an axial volume (z, y, x):
-toward the head, the back and the left, in mm.
+(`oarflow evaluate priors`). Lengths are along the axes of an axial volume (z, y, x): toward the
+head, the back and the left, in mm.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """result.json: what a run did, as a public, versioned document built by pure functions.
 
-It never holds a patient's name, ID or birth date. `python -m oarflow.result` prints its JSON
-Schema, which is published as docs/result.schema.json.
+It never holds a patient's name, ID or birth date. `oarflow config schema` prints its
+JSON Schema, which is published as docs/result.schema.json.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -15,7 +14,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import oarflow
-from oarflow.console import outlive_readers
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
 from oarflow.structures import (
     Localization,
@@ -289,8 +287,3 @@ def _rounded(value: float) -> float:
 def _vector(values: Iterable[float]) -> Vector:
     a, b, c = (_rounded(value) for value in values)
     return a, b, c
-
-
-if __name__ == "__main__":
-    outlive_readers()
-    sys.stdout.write(json_schema())

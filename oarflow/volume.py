@@ -1,4 +1,4 @@
-"""The CT that everything downstream works on."""
+"""The CT that everything downstream works on, and other images of the patient."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ class Source:
     identity: Dataset
     pixel_digest: str
     patient_age_years: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An image of the patient beside the CT, such as an MR or a dose, on its own grid.
+
+    voxels: float32 (z, y, x), in whatever unit it was stored. grid: where they lie in patient
+    space; its axes may be oblique, and its frame need not be registered to the CT's.
+
+    Raises ValueError where they do not fit.
+    """
+
+    voxels: NDArray[np.float32]
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"voxels {self.voxels.shape} do not fit the grid {self.grid.shape}")
 
 
 @dataclass(frozen=True, eq=False)

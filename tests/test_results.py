@@ -16,7 +16,7 @@ CARDS = [read_card(path) for path in sorted(REPOSITORY.glob(f"models/*/{CARD_NAM
 
 
 def scores() -> dict[str, list[float]]:
-    """Dice by organ, as `python -m oarflow.evaluation evaluate` wrote it."""
+    """Dice by organ, as `oarflow evaluate chain` wrote it."""
     found: dict[str, list[float]] = {}
     with (RESULTS / "chain.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

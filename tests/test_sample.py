@@ -14,10 +14,10 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 
+from oarflow.compare.overlap import dice
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.intake import read_volume
-from oarflow.metrics import dice
 from oarflow.rtstruct.raster import rasterise_roi
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.volume import Volume

@@ -25,7 +25,8 @@ PREDEFINED = tuple(
     f"org.opencontainers.image.{name}"
     for name in ("description", "licenses", "source", "revision", "created", "vendor", "base.name")
 )
-NEVER_SHIPPED = ("tests", "training", "evaluation", "datasets", "service")
+_DEVELOPMENT = ("datasets", "evaluation", "training")
+NEVER_SHIPPED = ("tests", *_DEVELOPMENT, *(f"oarflow/{name}" for name in (*_DEVELOPMENT, "node")))
 BAKED = ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH")
 _SHELLS = ("bash", "sh", "cat")
 _HOME_SECRETS = (".netrc", ".pip/pip.conf", ".config/pip/pip.conf")

@@ -1,5 +1,7 @@
 """/etc/holoscan/app.json and pkg.json from one source: app.yaml, pyproject.toml and models/.
 
+The version is in the file that pyproject.toml names for it, `[tool.hatch.version] path`.
+
 They satisfy the specification's text 1.0.0 and what holoscan-cli 4.2.0 reads, which differ: the
 text asks for `type` and `output.format`, the tool reads `output.path`, `workingDirectory` and
 `formats`, and takes no GPU count but an integer.
@@ -15,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from oarflow.errors import ConfigurationError
+from oarflow.yaml_files import YamlError, read_yaml
 
 API_VERSION = "1.0.0"
 COMMAND = "python3 /opt/holoscan/app"
 SDK_PACKAGE = "monai-deploy-app-sdk"
+SDK_EXTRA = "monai-deploy"
 ENVIRONMENT = {
     "HOLOSCAN_APPLICATION": "/opt/holoscan/app/",
     "HOLOSCAN_INPUT_PATH": "/var/holoscan/input/",
@@ -38,6 +40,7 @@ ENVIRONMENT = {
 }
 """What a host passes to the application. The text and the packager name docs and logs apart."""
 
+_VERSION = re.compile(r"^__version__ = [\"']([^\"']+)[\"']$", re.MULTILINE)
 _SIZE = re.compile(r"[0-9]+(\.[0-9])?(Mi|Gi)")
 _SIZES = ("memory", "sharedMemory", "gpuMemory")
 _COUNTS = ("cpu", "gpu")
@@ -63,11 +66,11 @@ class Source:
 def read_source(root: Path) -> Source:
     """Read a source tree. Raises ConfigurationError MANIFEST naming the file and what is wrong."""
     project = _project(root / "pyproject.toml")
+    version = _version(root, project)
     settings = _settings(root / "app.yaml")
     application = settings.get("application") or {}
-    version = str(project["version"])
     if str(application.get("version")) != version:
-        raise _wrong("app.yaml: application.version is not pyproject.toml's version")
+        raise _wrong(f"app.yaml: application.version is not {version}, the package's version")
     return Source(
         version=version,
         sdk_version=_pinned(project, SDK_PACKAGE),
@@ -131,16 +134,29 @@ def _write(path: Path, document: dict[str, Any]) -> Path:
 
 def _project(path: Path) -> dict[str, Any]:
     try:
-        project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _wrong(f"{path.name} cannot be read") from error
-    return project
+
+
+def _version(root: Path, project: Mapping[str, Any]) -> str:
+    try:
+        file = str(project["tool"]["hatch"]["version"]["path"])
+    except (KeyError, TypeError) as error:
+        raise _wrong("pyproject.toml: [tool.hatch.version] path is missing") from error
+    try:
+        found = _VERSION.search((root / file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise _wrong(f"{file} cannot be read") from error
+    if found is None:
+        raise _wrong(f'{file}: there is no line __version__ = "..."')
+    return found[1]
 
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise _wrong(f"{path.name} cannot be read") from error
     if not isinstance(document, dict):
         raise _wrong(f"{path.name} must hold keys and values")
@@ -148,11 +164,12 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _pinned(project: Mapping[str, Any], package: str) -> str:
-    for line in project.get("dependencies", ()):
+    extras = (project.get("project") or {}).get("optional-dependencies") or {}
+    for line in extras.get(SDK_EXTRA, ()):
         name, _, version = str(line).partition("==")
         if name.strip() == package and version:
             return version.strip()
-    raise _wrong(f"pyproject.toml: {package} is not pinned")
+    raise _wrong(f"pyproject.toml: the extra {SDK_EXTRA} does not pin {package}")
 
 
 def _resources(found: object) -> dict[str, int | str]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 import oarflow
+from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 
 VERBS = {
@@ -61,8 +63,10 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. argv: without the program's name. Returns the exit status."""
+    outlive_readers()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
+    flags.command_line = f"oarflow {shlex.join(arguments)}"
     if flags.verb is None:
         parser().print_help()
         return ExitStatus.USAGE
@@ -76,9 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.INTERRUPTED
 
 
-def parser(complete: str | None = None) -> argparse.ArgumentParser:
-    """The whole menu. complete: the verb whose flags are wanted; "all" for every verb's."""
-    whole = argparse.ArgumentParser(
+def parser(
+    complete: str | None = None, kind: type[argparse.ArgumentParser] = argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    """The whole menu. complete: the verb whose flags are wanted; "all" for every verb's.
+
+    kind: of the menu's parser and the verbs' own.
+    """
+    whole = kind(
         prog="oarflow",
         description="Contours of the organs at risk on planning CTs of the head and neck.",
         epilog=EPILOG,

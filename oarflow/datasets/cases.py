@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
+from oarflow.volume import Image
 
-Mask = NDArray[np.bool_]
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 
@@ -34,24 +34,6 @@ class LazyMasks(Mapping[str, Mask]):
 
     def __len__(self) -> int:
         return len(self._organs)
-
-
-@dataclass(frozen=True, eq=False)
-class Image:
-    """Another image of the patient, such as an MR, on its own grid.
-
-    voxels: float32 (z, y, x), in whatever unit it was stored. grid: where they lie in patient
-    space; its axes may be oblique, and its frame need not be registered to the CT's.
-
-    Raises ValueError where they do not fit.
-    """
-
-    voxels: NDArray[np.float32]
-    grid: Grid
-
-    def __post_init__(self) -> None:
-        if self.voxels.shape != self.grid.shape:
-            raise ValueError(f"voxels {self.voxels.shape} do not fit the grid {self.grid.shape}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,20 +15,20 @@ from pathlib import Path
 
 from pydicom.uid import MRImageStorage, RTDoseStorage, RTStructureSetStorage
 
-from oarflow.datasets.cases import Case, Image, LazyMasks, Mask
+from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.images import is_axial, is_even
 from oarflow.datasets.naming import unknown_names
 from oarflow.datasets.planes import CLOSED, Planes, in_words
-from oarflow.datasets.series import read_drawn_volume
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.intake import Intake, Prefer, SeriesRule
 from oarflow.intake import mr as intake_mr
 from oarflow.intake.scan import FileClass, Scan, scan
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
-from oarflow.volume import Volume
+from oarflow.volume import Image, Volume
 
 MR_RULE = SeriesRule(modality="MR", min_slices=10, prefer=Prefer.MOST_SLICES)
 """The application's own, as `app.yaml` has it: a network learns from what it will be given."""

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from oarflow.datasets.cases import Case, LazyMasks, Mask, Voxels
+from oarflow.datasets.cases import Case, LazyMasks, Voxels
 from oarflow.datasets.images import (
     ENDINGS,
     is_axial,
@@ -33,7 +33,7 @@ from oarflow.datasets.images import (
     read_mask,
     stem,
 )
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue, load_catalogue
 
 T = TypeVar("T")

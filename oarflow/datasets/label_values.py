@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Mask
+from oarflow.geometry import Mask
 
 WHOLE = 1e-3
 """A value this near to a whole number is that number: files scale and round."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from oarflow.datasets.cases import Case, Mask
-from oarflow.metrics import volume_cc
+from oarflow.compare.overlap import volume_cc
+from oarflow.datasets.cases import Case
+from oarflow.geometry import Mask
 from oarflow.organs import Catalogue
 
 OUTSIDE_SHARE = 0.05

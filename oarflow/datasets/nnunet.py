@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import SimpleITK
 
-from oarflow.datasets.cases import Case, Image, LazyMasks, Mask
+from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.grids import difference
 from oarflow.datasets.image_files import image_files, mapped, read_axial
 from oarflow.datasets.images import ENDINGS, is_image, read_image, stem
 from oarflow.datasets.itk_files import open_image, read_turned, stored_grid
 from oarflow.datasets.label_values import LARGEST_LABEL, Labels, label_map
+from oarflow.geometry import Mask
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.volume import Image
 
 BACKGROUND = "background"
 IGNORE = "ignore"

@@ -19,8 +19,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Case, LazyMasks, Mask
+from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.label_values import organ_mask
+from oarflow.geometry import Mask
+from oarflow.volume import Image
 
 LOGGER = logging.getLogger(__name__)
 
@@ -124,6 +126,19 @@ def _stored(path: Path) -> Iterator[Any]:
             yield arrays
     except (BadZipFile, EOFError, zlib.error, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: damaged, or no patient ({error})") from None
+
+
+def openkbp_dose(folder: Path, case: Case) -> Image:
+    """The planned dose of an OpenKBP patient, Gy, on the case's voxels.
+
+    It is nan outside the mask of possible dose, where none was published. Raises FileNotFoundError
+    where the folder lacks `pt_N.npz`, ValueError where it does not fit.
+    """
+    with np.load(folder / f"{case.id}.npz") as arrays:
+        dose = np.asarray(arrays["dose_gy"], dtype=np.float32)
+        if "allowed" in arrays:
+            dose = np.where(arrays["allowed"], dose, np.float32(np.nan))
+        return Image(dose, case.grid)
 
 
 def load_npz(path: Path) -> Case:

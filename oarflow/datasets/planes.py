@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.images import placed
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.rtstruct.arrangement import Ring, arrange
 from oarflow.rtstruct.model import Contour, GeometricType, Roi
 from oarflow.rtstruct.raster import (

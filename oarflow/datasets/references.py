@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmwrite
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
+from oarflow.geometry import Mask
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs

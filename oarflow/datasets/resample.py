@@ -10,7 +10,8 @@ import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.cases import Case, LazyMasks, Mask
+from oarflow.datasets.cases import Case, LazyMasks
+from oarflow.geometry import Mask
 from oarflow.intake import read_volume
 
 

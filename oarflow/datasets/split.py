@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
+
+from oarflow.yaml_files import YamlError, read_yaml
 
 OPENKBP_SPLIT = Path(__file__).parent / "openkbp_split.yaml"
 OPENKBP_WRONG = Path(__file__).parent / "openkbp_wrong_references.yaml"
@@ -32,7 +32,7 @@ class Split:
         Raises ValueError where it is none, a patient stands there twice, or fits and tunes.
         """
         try:
-            table = read_table(path)
+            table = read_yaml(path, as_written=True)
             split = cls(
                 _ids(table["fit"]),
                 _ids(table["tune"]),
@@ -42,7 +42,9 @@ class Split:
                     for patient in _ids(row["patients"])
                 ),
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except YamlError as error:
+            raise ValueError(f"{path} is no split: {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no split: {error!r}") from error
         if both := set(split.fit) & set(split.tune):
             raise ValueError(f"{path}: both fit and tune: {', '.join(sorted(both))}")
@@ -92,40 +94,21 @@ class Split:
 def wrong_references(path: Path = OPENKBP_WRONG) -> dict[tuple[str, str], str]:
     """By organ and id, why a reference is wrong. Raises ValueError where the table is none."""
     try:
+        rows = read_yaml(path, as_written=True)["wrong"]
         return {
             (str(row["organ"]), openkbp_id(patient)): str(row["reason"])
-            for row in read_table(path)["wrong"]
+            for row in rows
             for patient in _ids(row["patients"])
         }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except YamlError as error:
+        raise ValueError(f"{path} is no table of wrong references: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no table of wrong references: {error!r}") from error
-
-
-def read_table(path: Path) -> Any:
-    """A YAML file in which every value is the text as it was written: 007, 1e3, true and null too.
-
-    Raises ValueError where it is no YAML, or a key stands twice in one table.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=_AsWritten)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
 
 
 def openkbp_id(written: str) -> str:
     """OpenKBP's id of a patient that may be given by its number."""
     return f"pt_{written}" if written.isdecimal() else written
-
-
-class _AsWritten(yaml.BaseLoader):
-    """YAML's own loader without types, and without keys that replace each other."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = Counter(key.value for key, _ in node.value)
-        if twice := [key for key, count in keys.items() if count > 1]:
-            raise yaml.YAMLError(f"{twice[0]!r} stands twice in one table{node.start_mark}")
-        return super().construct_mapping(node, deep)
 
 
 def _ids(patients: object) -> tuple[str, ...]:

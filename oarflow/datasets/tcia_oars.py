@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Mask
+from oarflow.geometry import Mask
 from oarflow.organs import Catalogue
 
 OBSERVERS = ("oncologist", "radiographer")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from oarflow.datasets.cases import Mask
-from oarflow.metrics import Spacing, added_path_length, overlap, surface_distances, volume_cc
+from oarflow.compare.added_path import added_path_length
+from oarflow.compare.overlap import overlap, volume_cc
+from oarflow.compare.surfaces import surface_distances
+from oarflow.geometry import Mask, Spacing
 
 TOLERANCE_MM = 2.0
 """Of the surface Dice and the added path length where no other is asked for."""
@@ -24,7 +26,7 @@ _MARGIN = 1
 class Score:
     """One organ of one case that has a reference. Lengths in mm, volumes in cc.
 
-    Empty masks as `oarflow.metrics` says: where nothing was contoured dsc is 0 and hd95_mm inf.
+    Empty masks as `oarflow.compare` says: where nothing was contoured dsc is 0 and hd95_mm inf.
     """
 
     case: str

@@ -10,18 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oarflow.locations import PACKAGE, ROOT
+from oarflow.errors import Fault
+from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
 from oarflow.result import ResultDocument
-
-PROGRAM = ("app", "operators", "oarflow")
-"""Folders whose files decide what the application does: source, limits, priors, profiles."""
 
 OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
 """Folders of `oarflow` that contouring does not use."""
 
 
-class RunError(Exception):
+class RunError(Fault):
     """The application wrote no result that can be read."""
 
 
@@ -51,7 +49,7 @@ def run_application(
 
     Raises RunError where it left no result.json, subprocess.TimeoutExpired where it took longer.
     """
-    command = [sys.executable, "-m", "app", "-i", ct, "-o", out, "-m", models]
+    command = [sys.executable, "-m", "oarflow", "segment", ct, "-o", out, "-m", models]
     done = subprocess.run(
         [*map(str, command), "--quiet", "--progress", "none", *flags],
         cwd=ROOT,
@@ -85,18 +83,13 @@ def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:
     more: whatever else the run depends on.
     """
     digest = hashlib.sha256(json.dumps(dict(more or {}), sort_keys=True).encode())
-    every = (path for top in PROGRAM for path in sorted((ROOT / top).rglob("*")))
-    sources = [path for path in every if path.suffix not in ("", ".pyc") and _serving(path)]
+    every = (path for path in sorted(PACKAGE.rglob("*")) if path.suffix not in ("", ".pyc"))
+    sources = [path for path in every if path.relative_to(PACKAGE).parts[0] not in OFFLINE]
     cards = sorted((*models.glob("*/model.json"), *models.glob("*.yaml")))
-    for path in (*sources, ROOT / "app.yaml", *cards):
+    for path in (*sources, shipped("app.yaml"), *cards):
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + what_counts(path))
     return digest.hexdigest()
-
-
-def _serving(path: Path) -> bool:
-    inside = path.relative_to(ROOT).parts
-    return inside[0] != PACKAGE.name or inside[1] not in OFFLINE
 
 
 def what_counts(path: Path) -> bytes:

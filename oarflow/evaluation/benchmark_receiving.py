@@ -1,7 +1,7 @@
 """Receiving the sample: the node beside Orthanc and dcmtk's storescp, on loopback.
 
-`python -m oarflow.evaluation.benchmark_receiving` starts each as processes, lets dcmtk's storescu send
-the series to each in turn, several times, then eight of them at once, and writes
+`oarflow evaluate benchmark-receiving` starts each as processes, lets dcmtk's storescu send the
+series to each in turn, several times, then eight of them at once, and writes
 docs/results/benchmark-receiving.md. Each receiver starts with an empty folder every time: an
 instance that comes again is less work. Two more rows say what there is to gain: a receiver that
 does nothing with pynetdicom, and the node's two syncs without a network.
@@ -9,7 +9,6 @@ does nothing with pynetdicom, and the node's two syncs without a network.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -32,10 +31,8 @@ import psutil
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
-from oarflow.console import outlive_readers
+from oarflow.errors import ConfigurationError, Fault
 
-SERIES = Path("samples/openkbp_validation/ct")
-PAGE = Path("docs/results/benchmark-receiving.md")
 START_SECONDS = 120.0
 REST_SECONDS, REST_SHARE = 2, 0.15
 """A receiver is at rest when it used less than this share of a processor for so long."""
@@ -86,7 +83,9 @@ def node(folder: Path, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "oarflow.node",
+        "oarflow",
+        "node",
+        "run",
         "-c",
         str(_written(folder / "node.yaml", settings)),
     ]
@@ -184,7 +183,7 @@ def _written(path: Path, settings: dict[str, object]) -> Path:
 def _program(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise SystemExit(f"{name} ({PROGRAMS[name]}) is not installed: install it and try again")
+        raise ConfigurationError("PROGRAM", f"{name} ({PROGRAMS[name]}) is not installed")
     return found
 
 
@@ -215,7 +214,7 @@ def copies(series: Path, folder: Path) -> list[Path]:
 def transfer(receiver: Receiver, studies: Sequence[Path], parent: Path) -> Transfer:
     """Start the receiver in an empty folder, send all at once, and count what it kept.
 
-    parent: of the folder, which stays. Raises RuntimeError where the receiver does not start or
+    parent: of the folder, which stays. Raises Fault where the receiver does not start or
     does not keep everything.
     """
     sent = sum(len(list(study.iterdir())) for study in studies)
@@ -235,7 +234,7 @@ def transfer(receiver: Receiver, studies: Sequence[Path], parent: Path) -> Trans
         seconds = time.perf_counter() - began
         kept = sum(_is_image(path) for path in folder.rglob("*"))
     if any(statuses) or (receiver.keeps and kept != sent):
-        raise RuntimeError(f"{receiver.name} kept {kept} of {sent} instances")
+        raise Fault(f"{receiver.name} kept {kept} of {sent} instances")
     return Transfer(receiver.name, len(studies), seconds, sent)
 
 
@@ -256,7 +255,7 @@ def _running(command: list[str], port: int, name: str) -> Iterator[None]:
         until = time.monotonic() + START_SECONDS
         while subprocess.run(echo, check=False, stdout=null, stderr=null).returncode:
             if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{name} does not start")
+                raise Fault(f"{name} does not start")
             time.sleep(0.2)
         _settle(process.pid, name)
         yield
@@ -272,13 +271,13 @@ def _running(command: list[str], port: int, name: str) -> Iterator[None]:
 def _settle(pid: int, name: str) -> None:
     """Wait until a receiver is at rest: what a start leaves to do is not receiving.
 
-    Raises RuntimeError where it does not come to rest.
+    Raises Fault where it does not come to rest.
     """
     until = time.monotonic() + START_SECONDS
     before, still = _processor_seconds(pid), 0
     while still < REST_SECONDS:
         if time.monotonic() > until:
-            raise RuntimeError(f"{name} does not come to rest")
+            raise Fault(f"{name} does not come to rest")
         time.sleep(1)
         after = _processor_seconds(pid)
         still = still + 1 if after - before < REST_SHARE else 0
@@ -322,7 +321,7 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
     lines = [
         "# Receiving, beside Orthanc and dcmtk",
         "",
-        f"Made by `python -m oarflow.evaluation.benchmark_receiving` on {today}; {platform.machine()}, "
+        f"Made by `oarflow evaluate benchmark-receiving` on {today}; {platform.machine()}, "
         f"{os.cpu_count()} processors, loopback; {_version('Orthanc')}; {_version('storescp')}.",
         "",
         f"storescu sends the sample, {count} CT slices, {size:.0f} MB, over one association; then "
@@ -409,24 +408,3 @@ def _rest(transfers: Sequence[Transfer]) -> str:
 def _version(name: str) -> str:
     done = subprocess.run([_program(name), "--version"], check=False, capture_output=True)
     return done.stdout.decode("utf-8", "replace").splitlines()[0].strip("$ ")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the comparison and write the page."""
-    outlive_readers()
-    parser = argparse.ArgumentParser(prog="benchmark_receiving", description=__doc__)
-    parser.add_argument("--series", type=Path, default=SERIES, help=f"default: {SERIES}")
-    parser.add_argument("--runs", type=int, default=7, help="rounds that count (default: 7)")
-    parser.add_argument("--folder", type=Path, help="where files are received (default: temporary)")
-    parser.add_argument("--output", type=Path, default=PAGE, help=f"default: {PAGE}")
-    options = parser.parse_args(arguments)
-    parent = options.folder or Path(tempfile.gettempdir())
-    options.output.write_text(
-        page(benchmark(options.series, options.runs, parent), options.series), encoding="utf-8"
-    )
-    sys.stdout.write(f"{options.output}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

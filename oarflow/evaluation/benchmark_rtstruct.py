@@ -1,14 +1,13 @@
 """Writing an RTSTRUCT, ours beside rt-utils: CPU seconds, memory, and error against formulas.
 
-`python -m oarflow.evaluation.benchmark_rtstruct` makes 41 ellipsoids on 200 slices of 512 x 512, has both
-write them in processes of their own, and compares the files with the exact ellipsoids. rt-utils
+`oarflow evaluate benchmark-rtstruct` makes 41 ellipsoids on 200 slices of 512 x 512, has both write
+them in processes of their own, and compares the files with the exact ellipsoids. rt-utils
 gets the boolean masks, ours the probability fields that a network would give; making and loading
 either is outside the timing. Both are compared in the same minutes on the same machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,7 +25,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from oarflow.console import outlive_readers
+from oarflow.errors import Fault
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance, run_time
@@ -48,6 +47,13 @@ FIRST_LPS = (-255.5, -255.5, -300.0)
 ORGANS = 41
 SOFTNESS_MM = 2.0
 """Width across its surface over which an ellipsoid's probability falls from 1 to 0."""
+
+OURS = f"""
+import json, pathlib, sys
+from {__name__} import write_ours
+print(json.dumps(write_ours(*map(pathlib.Path, sys.argv[1:3]))))
+"""
+"""The program of our side's process: FOLDER OUTPUT, one line of JSON."""
 
 
 @dataclass(frozen=True)
@@ -280,7 +286,12 @@ def rt_utils_python(environments: Path) -> Path:
 def _run(command: list[str | Path]) -> dict[str, float]:
     """Run a program that ends its output with one line of JSON, on one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        done = subprocess.run(
+            command, check=True, env=environment, stdout=subprocess.PIPE, text=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise Fault(f"{Path(command[0]).name}: exit status {error.returncode}") from error
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 
@@ -294,7 +305,7 @@ def benchmark(environments: Path = Path(".venvs")) -> list[Figures]:
         write_inputs(folder, bodies)
         ours, theirs = folder / "ours.dcm", folder / "rt_utils.dcm"
         runs = [
-            _run([sys.executable, "-m", __spec__.name, "--child", folder, "--output", ours]),
+            _run([sys.executable, "-c", OURS, folder, ours]),
             _run([rt_utils_python(environments), peer, folder / "ct", folder / "fields", theirs]),
         ]
         return [
@@ -312,25 +323,3 @@ def table(figures: list[Figures]) -> str:
         shown = (f"{v:.3f}" if isinstance(v, float) else f"{v:,}" for v in values)
         lines.append(f"| {key} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the comparison and print it, as Markdown or JSON."""
-    outlive_readers()
-    parser = argparse.ArgumentParser(prog="benchmark_rtstruct", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--environments", type=Path, default=Path(".venvs"))
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.child is not None:
-        sys.stdout.write(json.dumps(write_ours(options.child, options.output)) + "\n")
-        return 0
-    figures = benchmark(options.environments)
-    text = json.dumps([asdict(entry) for entry in figures]) if options.json else table(figures)
-    sys.stdout.write(text + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -13,13 +13,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats import binomtest
 
-from oarflow.datasets.series import read_drawn_volume
-from oarflow.evaluation.edits import find_rtstruct
+from oarflow.compare.edits import find_rtstruct
 from oarflow.evaluation.review import Review, ReviewedOrgan
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
 from oarflow.report.page import write_comparison
 from oarflow.report.scene import make_scene
+from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set

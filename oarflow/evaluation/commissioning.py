@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,6 +29,7 @@ from oarflow.evaluation.application import ModelFile
 from oarflow.evaluation.asked import NOT_ASKED
 from oarflow.organs import Catalogue
 from oarflow.structures import Status
+from oarflow.yaml_files import YamlError, read_yaml
 
 WRONG_DSC = 0.3
 """A contour without any flag and a Dice below this failed in silence."""
@@ -95,7 +95,7 @@ class Measured(_Part):
 
     @classmethod
     def without_figures(cls, patient: str, organ: str, status: str) -> Measured:
-        """An organ that the application was not to contour. status: see `asked`."""
+        """An organ that the application was not to contour. status: as `asked.unasked` has it."""
         return cls(
             patient=patient,
             organ=organ,
@@ -202,8 +202,8 @@ class Record(_Part):
 def read_thresholds(path: Path, catalogue: Catalogue) -> Thresholds:
     """Read a clinic's limits. Raises ValueError naming the entry that is wrong."""
     try:
-        found = Thresholds.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = Thresholds.model_validate(read_yaml(path))
+    except YamlError as error:
         raise ValueError(f"{path} is no YAML: {error}") from None
     except ValidationError as error:
         raise ValueError(f"{path}: {_first(error)}") from None

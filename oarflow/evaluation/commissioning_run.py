@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.compare.overlap import dice
+from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import by_organ, contents, patient_folders, read_case
 from oarflow.errors import Refusal
 from oarflow.evaluation.agreement import score
@@ -19,8 +20,8 @@ from oarflow.evaluation.application import Run, model_files, program_digest, run
 from oarflow.evaluation.asked import unasked
 from oarflow.evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
 from oarflow.evaluation.scores import read_masks
+from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
-from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import ResultDocument
 from oarflow.rtstruct.errors import ReadError

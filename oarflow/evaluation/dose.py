@@ -16,44 +16,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Case, Image, Mask
+from oarflow.compare.overlap import dice
+from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import contents
-from oarflow.datasets.dose import dose_inside, openkbp_dose, plan_dose
 from oarflow.datasets.labels import doubts
+from oarflow.datasets.openkbp import openkbp_dose
+from oarflow.dose.figures import (
+    DVH_GY,
+    STATISTICS,
+    DoseStatistics,
+    dose_inside,
+    histogram,
+    statistics,
+)
+from oarflow.dose.rtdose import plan_dose
 from oarflow.errors import Refusal
 from oarflow.evaluation.comparison import both_sides, said
 from oarflow.evaluation.contours import common_grid
 from oarflow.evaluation.scores import read_masks
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.intake.scan import scan
-from oarflow.metrics import dice
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
-
-HOT_SHARE = 0.02
-"""Share of the volume whose least dose is D2%."""
-
-DVH_STEP_GY = 0.5
-DVH_GY = np.arange(0.0, 80.0 + DVH_STEP_GY, DVH_STEP_GY)
-"""Doses at which volume histograms are read."""
-
-
-@dataclass(frozen=True)
-class DoseStatistics:
-    """Dose inside the part of a contour that the dose grid covers, in Gy; nan where it covers none.
-
-    d2_gy: the least dose of the hottest 2 % of the volume. covered: share of the contour's volume
-    within the dose grid.
-    """
-
-    mean_gy: float
-    max_gy: float
-    d2_gy: float
-    covered: float
-
-
-STATISTICS: Mapping[str, str] = {"mean_gy": "Dmean", "max_gy": "Dmax", "d2_gy": "D2%"}
-"""Attributes as tables name them."""
+from oarflow.volume import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,38 +74,6 @@ class OrganDose:
         if not self.comparable:
             return math.nan
         return float(getattr(self.predicted, statistic) - getattr(self.clinical, statistic))
-
-
-def statistics(dose_gy: NDArray[np.float64]) -> DoseStatistics:
-    """Of the dose (n,) in a contour's voxels, all of one size; nan where the dose does not reach.
-
-    Raises ValueError for no voxel.
-    """
-    if not len(dose_gy):
-        raise ValueError("a contour without voxels has no dose")
-    known = _known(dose_gy)
-    if not len(known):
-        return DoseStatistics(math.nan, math.nan, math.nan, 0.0)
-    hottest = max(1, math.ceil(HOT_SHARE * len(known) - 1e-9))
-    d2 = np.partition(known, len(known) - hottest)[len(known) - hottest]
-    covered = len(known) / len(dose_gy)
-    return DoseStatistics(float(known.mean()), float(known.max()), float(d2), covered)
-
-
-def histogram(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cumulative: share of the covered voxels of (n,) with at least each dose of `DVH_GY`.
-
-    All nan where no voxel is covered.
-    """
-    ascending = np.sort(_known(dose_gy))
-    if not len(ascending):
-        return np.full(len(DVH_GY), math.nan)
-    below = np.searchsorted(ascending, DVH_GY, side="left")
-    return np.asarray(1 - below / len(ascending))
-
-
-def _known(dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
-    return dose_gy[~np.isnan(dose_gy)]
 
 
 def openkbp_doses(

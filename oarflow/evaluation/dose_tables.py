@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from oarflow.datasets.labels import DOUBTS
-from oarflow.evaluation.dose import DVH_GY, STATISTICS, DoseStatistics, FolderDoses, OrganDose
+from oarflow.dose.figures import DVH_GY, STATISTICS, DoseStatistics
+from oarflow.evaluation.dose import FolderDoses, OrganDose
 from oarflow.evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
 
 LIMITS: Mapping[str, tuple[str, float]] = {

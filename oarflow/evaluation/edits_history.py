@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from scipy.stats import theilslopes
 
-from oarflow.evaluation.edits import Change, EditRecord
+from oarflow.compare.records import Change, EditRecord
 
 FEWEST_FOR_TREND = 8
 """Below this many cases no trend is told."""

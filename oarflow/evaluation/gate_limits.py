@@ -1,24 +1,21 @@
 """How far good CTs stay from the input gate's limits: OpenKBP's training patients as DICOM.
 
-`OARFLOW_DATA=... python -m oarflow.evaluation.gate_limits` writes docs/results/gate.md. Validation
-patients have no part in it.
+`OARFLOW_DATA=... oarflow evaluate gate-limits` writes docs/results/gate.md. Validation patients
+have no part in it.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from oarflow.console import outlive_readers
 from oarflow.datasets.as_dicom import write_ct
-from oarflow.datasets.openkbp import OpenKbp
+from oarflow.datasets.cases import Case
 from oarflow.errors import Refusal
 from oarflow.intake import read_volume
 from oarflow.intake.continuity import measure
@@ -30,13 +27,11 @@ from oarflow.intake.limits import (
     SOFT_PEAK_HU,
 )
 from oarflow.intake.plausible import soft_peak
-from oarflow.locations import ROOT
 from oarflow.networks.store import ModelStore
 from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck
 from oarflow.volume import Volume
 
-PAGE = ROOT / "docs" / "results" / "gate.md"
 STRIDES = (1, 2, 4)
 """Every slice, every second, every fourth: as if the scan had been taken with thicker ones."""
 
@@ -114,7 +109,7 @@ def page(found: Measured) -> str:
         "# The input gate on good CTs",
         "",
         f"{found.patients} training patients of OpenKBP, written as DICOM and read through the",
-        "gate; made by `OARFLOW_DATA=... python -m oarflow.evaluation.gate_limits`.",
+        "gate; made by `OARFLOW_DATA=... oarflow evaluate gate-limits`.",
         "",
         "How slices follow one another (`oarflow/intake/continuity.py`): the worst value of each",
         "patient; the limit up to 4 mm between slices, and beyond.",
@@ -146,22 +141,12 @@ def page(found: Measured) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the page."""
-    outlive_readers()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=PAGE)
-    parser.add_argument("--without-networks", action="store_true")
-    options = parser.parse_args(arguments)
-    cases = OpenKbp(Path(os.environ["OARFLOW_DATA"]) / "openkbp" / "train")
-    store = None if options.without_networks else ModelStore.open(ROOT / "models")
+def measured(cases: Mapping[str, Case], models: Path | None) -> Measured:
+    """All cases through the gate. models: None to leave the networks' landmarks out."""
+    store = None if models is None else ModelStore.open(models)
     found = Measured()
     for name in cases:
         with tempfile.TemporaryDirectory() as folder:
             write_ct(cases[name], Path(folder))
             found.take(name, Path(folder), store)
-    options.output.write_text(page(found), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return found

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.tcia_oars import OBSERVERS, CroppedMask, read_drawing, scans
 from oarflow.evaluation.agreement import Score, by_organ, finite, read_scores, score, write_scores
-from oarflow.metrics import Spacing
+from oarflow.geometry import Mask, Spacing
 from oarflow.organs import Catalogue
 
 LOGGER = logging.getLogger(__name__)
@@ -159,7 +158,7 @@ _READING = (
     "both observers here worked from one protocol, and OpenKBP's contours come from many clinics "
     "with their own; and OpenKBP's parotids, cords and larynxes are as each clinic needed them. An "
     "organ that vanishes on the coarse voxels is left out there (n). HD95 in mm, weighted by "
-    "surface area (`oarflow/metrics.py`), infinite ones (nothing left of one mask) left out."
+    "surface area (`oarflow.compare.surfaces`), infinite ones (nothing left of one mask) left out."
 )
 
 

@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from oarflow.datasets.cases import Mask
-from oarflow.datasets.series import read_drawn_volume
+from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
+from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi
 from oarflow.rtstruct.raster import rasterise

@@ -269,10 +269,9 @@ _METHOD = """\
 - Where more than half of a study's contours (at least three) are in doubt, so are the others. The
   idea came from a validation patient, pt_221; among the tuning patients it holds for one (a CT in
   pieces), among the training references for none. Planted faults are judged without it.
-- After a change of networks run `python -m oarflow.evaluation calibrate --derived LABELS --unseen ...
-  --folds ...` and then `python -m oarflow.evaluation plausibility --derived LABELS` (labels of the training
-  patients for the first, of the validation patients for the second: `python -m oarflow.datasets
-  derive`)."""
+- After a change of networks run `oarflow evaluate calibrate --derived LABELS --unseen ...
+  --folds ...` and then `oarflow evaluate plausibility --derived LABELS` (labels of the training
+  patients for the first, of the validation patients for the second: `oarflow data derive`)."""
 
 _CANNOT = """\
 - **Localizer and network wrong together.** Both learned from the same patients; where they agree on

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 from pydicom import Dataset
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.datasets.tcia_oars import CroppedMask, Drawing
 from oarflow.evaluation.calibration_cache import published, volume_of
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Scene, gather
 from oarflow.structures import ProbabilityField, Segmentation, Status

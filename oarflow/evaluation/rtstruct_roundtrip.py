@@ -1,13 +1,11 @@
 """Round trip of real organ shapes: mask to RTSTRUCT to mask, measured organ by organ.
 
-`python -m oarflow.evaluation.rtstruct_roundtrip --data DIR --output FILE [--scans N]`, DIR being the folder
-of the clinical organ masks (`tcia-oars`: test and validation scans by two observers).
+`oarflow evaluate rtstruct-roundtrip -o FILE` takes the folder of clinical organ masks (`tcia-oars`:
+test and validation scans by two observers).
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,7 +17,6 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from oarflow.console import outlive_readers
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance, derived_uid
@@ -151,7 +148,7 @@ def page(results: Sequence[RoundTrip], scan_count: int) -> str:
     lines = [
         "# Round trip of real organ shapes",
         "",
-        "Made by `python -m oarflow.evaluation.rtstruct_roundtrip --data $OARFLOW_DATA/tcia-oars "
+        "Made by `oarflow evaluate rtstruct-roundtrip "
         "--output docs/results/rtstruct-roundtrip.md`.",
         "",
         f"{len(results)} organs in {scan_count} delineations (each scan by two observers), "
@@ -171,28 +168,3 @@ def page(results: Sequence[RoundTrip], scan_count: int) -> str:
             f"| {min(r.dice for r in own):.5f} | {error:.3%} | {sum(r.passed for r in own)} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all scans; exit status 1 where an organ misses its limits."""
-    outlive_readers()
-    parser = argparse.ArgumentParser(prog="python -m oarflow.evaluation.rtstruct_roundtrip")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--scans", type=int, help="only so many, evenly chosen")
-    given = parser.parse_args(arguments)
-    chosen = scans(given.data)
-    if given.scans:
-        chosen = chosen[:: max(1, len(chosen) // given.scans)][: given.scans]
-    results: list[RoundTrip] = []
-    for number, scan in enumerate(chosen, start=1):
-        results += round_trip(scan)
-        sys.stderr.write(f"\r{number} of {len(chosen)} scans")
-    sys.stderr.write("\n")
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    given.output.write_text(page(results, len(chosen)), encoding="utf-8")
-    return 0 if results and all(result.passed for result in results) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.compare.overlap import dice, volume_cc, within_slices
+from oarflow.compare.surfaces import surface_distances
+from oarflow.datasets.cases import Case
 from oarflow.datasets.labels import doubts
 from oarflow.evaluation.asked import unasked
-from oarflow.geometry import Grid
-from oarflow.metrics import dice, surface_distances, volume_cc, within_slices
+from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue
 from oarflow.result import ResultDocument
 from oarflow.rtstruct.raster import rasterise

@@ -71,7 +71,7 @@ _READING = (
     "n: patients with a reference and a model; missed: of these, not contoured (they count with "
     "Dice 0, and are left out of HD95). SD and IQR (25 % to 75 %) are of Dice. Dice in range: on "
     "the slices from the reference's first to its last. Volume: mean relative difference from the "
-    "reference, and its SD. HD95 in mm, weighted by surface area (`oarflow/metrics.py`). No "
+    "reference, and its SD. HD95 in mm, weighted by surface area (`oarflow.compare.surfaces`). No "
     "reference is left out of this table."
 )
 

@@ -60,6 +60,11 @@ def text(dataset: Dataset, keyword: str) -> str:
     return plain(raw(dataset, keyword))
 
 
+def uid(dataset: Dataset, keyword: str) -> str:
+    """A UID without the padding that DICOM allows, empty where missing; else as it stands."""
+    return (raw(dataset, keyword) or b"").decode("ascii", "replace").rstrip(" \0")
+
+
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """The values of a multi-valued text, without padding."""
     whole = text(dataset, keyword)

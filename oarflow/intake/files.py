@@ -13,13 +13,19 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from oarflow.intake import elements
-from oarflow.intake.limits import MAX_FILE_BYTES, MAX_FRAGMENTS, MAX_INFLATED_BYTES
+from oarflow.intake.limits import (
+    MAX_FILE_BYTES,
+    MAX_FRAGMENTS,
+    MAX_HEADER_BYTES,
+    MAX_HEADER_READS,
+    MAX_INFLATED_BYTES,
+)
 
 MAGIC_AT = 128
 _META_AT = MAGIC_AT + 4
@@ -29,6 +35,7 @@ _LAST_TAG = 0xFFFCFFFC
 """Data Set Trailing Padding."""
 _FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
 _PIXEL_TAGS = (*_FLOAT_PIXEL_DATA, _PIXEL_DATA)
+_STRUCTURE_SET = 0x3006
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -48,16 +55,40 @@ class PrivateSyntaxError(Exception):
         super().__init__(uid)
 
 
-class _Clipped(io.BufferedReader):
-    """Reads no more than the file holds, so that a forged length cannot ask for gigabytes."""
+class BoundedFile(io.BufferedReader):
+    """Reads no more than the file holds, so that a forged length cannot ask for gigabytes.
+
+    Within `header_only`, what is read in all is bounded too, whatever the file's size.
+    """
 
     def __init__(self, descriptor: int, size: int) -> None:
         super().__init__(io.FileIO(descriptor, "rb"))
         self.size = size
+        self._bytes_left: int | None = None
+        self._reads_left = MAX_HEADER_READS
+
+    @contextmanager
+    def header_only(self) -> Iterator[None]:
+        """Raise DamagedError from reads beyond what the headers of real objects need."""
+        self._bytes_left, self._reads_left = MAX_FILE_BYTES, MAX_HEADER_READS
+        try:
+            yield
+        finally:
+            self._bytes_left = None
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self.size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
+        wanted = left if size is None or size < 0 else min(size, left)
+        if self._bytes_left is not None:
+            self._bytes_left -= wanted
+            self._reads_left -= 1
+            if min(self._bytes_left, self._reads_left, MAX_HEADER_BYTES - wanted) < 0:
+                raise DamagedError("its header is larger than any object's")
+        return super().read(wanted)
+
+    def rest(self) -> bytes:
+        """What follows to the end."""
+        return super().read(max(0, self.size - self.tell()))
 
 
 class PixelData(Enum):
@@ -83,14 +114,14 @@ class Parsed:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[_Clipped]:
+def opened(path: Path) -> Iterator[BoundedFile]:
     """Open a regular file for reading; never waits for a pipe. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("not a regular file")
-        file = _Clipped(descriptor, status.st_size)
+        file = BoundedFile(descriptor, status.st_size)
     except BaseException:
         os.close(descriptor)
         raise
@@ -98,23 +129,28 @@ def opened(path: Path) -> Iterator[_Clipped]:
         yield file
 
 
-def parse_header(file: _Clipped, tags: tuple[int, ...]) -> Parsed:
+def parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
     """Read the named elements in front of the pixels.
 
     Raises NotDicomError, DamagedError, PrivateSyntaxError.
     """
+    with file.header_only():
+        return _parse_header(file, tags)
+
+
+def _parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
     syntax, media_uid = _meta(file)
     source: BinaryIO = file
     size = file.size
+    wanted: list[BaseTag | int] = [BaseTag(tag) for tag in tags]
     try:
         if syntax == DeflatedExplicitVRLittleEndian:
             source, size = _inflated(file)
-            dataset = read_dataset(
-                source, False, True, stop_when=_at_pixels, specific_tags=[BaseTag(t) for t in tags]
-            )
+            dataset = read_dataset(source, False, True, stop_when=_ends, specific_tags=wanted)
         else:
+            _refuse_zeros(file)
             file.seek(0)
-            dataset = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(tags))
+            dataset = read_partial(file, _ends, force=True, specific_tags=wanted)
     except (NotDicomError, DamagedError):
         raise
     except Exception as error:  # the parser raises many kinds on damaged input
@@ -170,7 +206,7 @@ def parse_whole(path: Path) -> Whole:
         return Whole(dataset, 0 if behind.in_order else size - source.tell())
 
 
-def _meta(file: _Clipped) -> tuple[str, str]:
+def _meta(file: BoundedFile) -> tuple[str, str]:
     """UIDs of transfer syntax and instance by the file meta group, empty where there is none.
 
     The file must look like DICOM.
@@ -185,6 +221,7 @@ def _meta(file: _Clipped) -> tuple[str, str]:
     elif start[:4] == _META_START:
         at = 0
     elif start[:2] == b"\x08\x00" and start[3:4] == b"\x00":
+        file.seek(0)
         return "", ""
     else:
         raise NotDicomError
@@ -200,10 +237,12 @@ def _meta(file: _Clipped) -> tuple[str, str]:
     return syntax, media_uid
 
 
-def _inflated(file: _Clipped) -> tuple[BinaryIO, int]:
+def _inflated(file: BoundedFile) -> tuple[BinaryIO, int]:
     """The deflated part of a file, inflated within bounds; `file` stands behind its meta group."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = inflater.decompress(file.read(), MAX_INFLATED_BYTES + 1)
+    if file.size > MAX_FILE_BYTES:
+        raise DamagedError("larger than any CT image")
+    content = inflater.decompress(file.rest(), MAX_INFLATED_BYTES + 1)
     if len(content) > MAX_INFLATED_BYTES:
         raise DamagedError("inflates beyond the limit")
     if not inflater.eof:
@@ -211,8 +250,15 @@ def _inflated(file: _Clipped) -> tuple[BinaryIO, int]:
     return io.BytesIO(content), len(content)
 
 
-def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag in _PIXEL_TAGS
+def _ends(tag: BaseTag, vr: str | None, length: int) -> bool:
+    """At the pixels, at the contours of a structure set, and where nothing but zeros follows."""
+    return tag in _PIXEL_TAGS or tag.group in (0, _STRUCTURE_SET)
+
+
+def _refuse_zeros(file: BoundedFile) -> None:
+    """pydicom takes any number of zeros behind the file meta group for a command."""
+    if file.read(4) == b"\0" * 4:
+        raise DamagedError("zeros stand where the data set begins")
 
 
 def _pixels(source: BinaryIO, size: int, dataset: Dataset) -> PixelData:

@@ -121,10 +121,10 @@ def header_of(
     }
     return InstanceHeader(
         sop_class_uid=elements.text(dataset, "SOPClassUID"),
-        sop_instance_uid=elements.text(dataset, "SOPInstanceUID"),
-        study_uid=elements.text(dataset, "StudyInstanceUID"),
-        series_uid=elements.text(dataset, "SeriesInstanceUID"),
-        frame_of_reference_uid=elements.text(dataset, "FrameOfReferenceUID"),
+        sop_instance_uid=elements.uid(dataset, "SOPInstanceUID"),
+        study_uid=elements.uid(dataset, "StudyInstanceUID"),
+        series_uid=elements.uid(dataset, "SeriesInstanceUID"),
+        frame_of_reference_uid=elements.uid(dataset, "FrameOfReferenceUID"),
         transfer_syntax_uid=transfer_syntax_uid,
         media_sop_instance_uid=media_sop_instance_uid,
         modality=elements.text(dataset, "Modality"),

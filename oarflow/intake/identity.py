@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, default_encoding
+from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
 from oarflow.errors import Code, Finding
+from oarflow.intake.character_sets import characters, decoded, is_ascii, known, terms
 from oarflow.intake.elements import plain, tag_of
 from oarflow.intake.headers import InstanceHeader
 from oarflow.intake.limits import MAX_TEXT
@@ -26,34 +27,56 @@ _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d(([0-5]\d|60)(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
-_ESCAPE = 0x1B
+_NAMES = frozenset({"PatientName", "ReferringPhysicianName"})
+_MAX_GROUPS = 3
+_LIMITS = {"PN": MAX_TEXT, "LO": MAX_TEXT, "SH": 16}
+_TEXTS = {
+    keyword: _LIMITS[vr]
+    for keyword in IDENTITY_KEYWORDS
+    if (vr := dictionary_VR(tag_of(keyword))) in _LIMITS
+}
+"""Texts that are copied, and the most characters that each may have; a name's in each group."""
+
+_NEVER_EMPTY = {"PatientName": "Patient Name", "PatientID": "Patient ID"}
+"""Copied as they are, or the series is refused."""
 
 
 def mixed_persons(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
     """MIXED_PATIENTS where headers disagree on who the patient is."""
     return tuple(
-        Finding(Code.MIXED_PATIENTS, f"{len(values)} different values of {keyword}")
+        Finding(Code.MIXED_PATIENTS, f"{count} different values of {keyword}")
         for keyword in _PERSON
-        if len(values := {_comparable(header.identity.get(keyword)) for header in headers}) > 1
+        if (count := len(set(_comparable(headers, keyword)))) > 1
     )
 
 
 def another_person(one: InstanceHeader, other: InstanceHeader) -> bool:
     """Whether two objects name different patients; what one of them leaves out does not count."""
-    values = (
-        (_comparable(one.identity.get(keyword)), _comparable(other.identity.get(keyword)))
-        for keyword in _PERSON
-    )
+    values = (_comparable((one, other), keyword) for keyword in _PERSON)
     return any(first and second and first != second for first, second in values)
 
 
-def _comparable(value: bytes | None) -> bytes:
-    """A value without what writers add or leave out: padding and empty name components."""
-    return (value or b"").strip(b" \0").rstrip(b"^ ")
+def _comparable(headers: Sequence[InstanceHeader], keyword: str) -> list[str | bytes]:
+    """The headers' values without what writers add or leave out: padding, empty name components.
+
+    As text where the headers declare different character sets.
+    """
+    found: list[str | bytes] = []
+    several = len({_declared(header) for header in headers}) > 1
+    for header in headers:
+        value = header.identity.get(keyword, b"").strip(b" \0")
+        value = value.rstrip(b"^= ") if keyword in _NAMES else value
+        found.append((several and decoded(value, _declared(header))) or value)
+    return found
+
+
+def _declared(header: InstanceHeader) -> bytes:
+    """Specific Character Set without padding."""
+    return header.identity.get("SpecificCharacterSet", b"").strip(b" \0")
 
 
 def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
-    """INVALID_IDENTITY where a UID, a Patient ID or the character set breaks the rules of its VR.
+    """INVALID_IDENTITY where a UID, the patient's name or ID, or the character set is not valid.
 
     Without its character set a name's bytes cannot be read, nor be passed on as they were.
     """
@@ -66,21 +89,32 @@ def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
             ("Frame of Reference UID", header.frame_of_reference_uid),
         ):
             missing_frame = not uid and name.startswith("Frame")
-            broken[name] += not (missing_frame or is_uid(uid))
-        broken["Specific Character Set"] += not _codes(
-            header.identity.get("SpecificCharacterSet") or b""
+            broken[f"{name} is missing or invalid"] += not (missing_frame or is_uid(uid))
+        declared = _declared(header)
+        broken["Specific Character Set holds other than printable ASCII"] += not (
+            declared.isascii() and declared.decode("ascii").isprintable()
         )
-        broken["Patient ID"] += not _long_string(header.identity.get("PatientID", b""))
+        for keyword, name in _NEVER_EMPTY.items():
+            fault = _text_fault(keyword, header.identity.get(keyword, b""), declared)
+            broken[f"{name} holds {fault}"] += bool(fault)
     other = sum(
         header.media_sop_instance_uid not in ("", header.sop_instance_uid) for header in headers
     )
     if other < len(headers):  # in all of them it is the habit of a tool that gave new UIDs
-        broken["SOP Instance UID beside that of the file meta group"] = other
+        broken["SOP Instance UID differs from that of the file meta group"] = other
+    found = [f"{fault} in {count} slices" for fault, count in broken.items() if count]
     return tuple(
-        Finding(Code.INVALID_IDENTITY, f"{name} is missing or invalid in {count} slices")
-        for name, count in broken.items()
-        if count
+        Finding(Code.INVALID_IDENTITY, detail) for detail in (*found, *_several_sets(headers))
     )
+
+
+def _several_sets(headers: Sequence[InstanceHeader]) -> list[str]:
+    """Why the texts of slices that declare different character sets cannot be copied."""
+    count = len({_declared(header) for header in headers})
+    texts = (header.identity.get(keyword, b"") for header in headers for keyword in _TEXTS)
+    if count < 2 or all(map(is_ascii, texts)):
+        return []
+    return [f"the slices declare {count} character sets, and not all of their texts are ASCII"]
 
 
 def is_uid(value: str) -> bool:
@@ -96,19 +130,26 @@ def identity_of(headers: Sequence[InstanceHeader]) -> tuple[Dataset, tuple[str, 
     """
     dataset = Dataset()
     notes = []
+    declared = _most_common(headers, "SpecificCharacterSet") or b""
+    if not known(declared):
+        notes.append("SpecificCharacterSet: not known, the texts that are ASCII were taken")
     for keyword in IDENTITY_KEYWORDS:
-        values = Counter(header.identity.get(keyword) for header in headers)
-        if len({_comparable(value) for value in values}) > 1:
+        if len(set(_comparable(headers, keyword))) > 1:
             notes.append(f"{keyword}: the slices disagree, the most common value was taken")
-        value = min(values.items(), key=lambda item: (-item[1], item[0] or b""))[0]
+        value = _most_common(headers, keyword)
         if value is None and keyword in _OPTIONAL:
             continue
-        if value and not _valid(keyword, value):
+        if value and not _valid(keyword, value, declared):
             notes.append(f"{keyword}: not valid, left empty")
             value = b""
         dataset[tag_of(keyword)] = _element(keyword, value or b"")
-    dataset.set_original_encoding(False, True, _encodings(dataset))
+    dataset.set_original_encoding(False, True, _encodings(declared))
     return dataset, tuple(notes)
+
+
+def _most_common(headers: Sequence[InstanceHeader], keyword: str) -> bytes | None:
+    values = Counter(header.identity.get(keyword) for header in headers)
+    return min(values.items(), key=lambda item: (-item[1], item[0] or b""))[0]
 
 
 def _element(keyword: str, value: bytes) -> RawDataElement:
@@ -116,22 +157,19 @@ def _element(keyword: str, value: bytes) -> RawDataElement:
     return RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
 
 
-def _encodings(dataset: Dataset) -> str | list[str]:
+def _encodings(declared: bytes) -> list[str]:
     """What pydicom calls the character sets: with it, a writer passes the bytes on untouched."""
-    tag = tag_of("SpecificCharacterSet")
-    element = dataset.get_item(tag) if tag in dataset else None
-    value = element.value if isinstance(element, RawDataElement) else None
-    if not isinstance(value, bytes):
-        return default_encoding
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unknown names are taken for the default
-        return list(convert_encodings(_parts(value)))
+        return list(convert_encodings(terms(declared)))
 
 
-def _valid(keyword: str, value: bytes) -> bool:
+def _valid(keyword: str, value: bytes, declared: bytes) -> bool:
     if keyword == "PatientSex":
         return plain(value) in ("M", "F", "O")
-    return _RULES[dictionary_VR(tag_of(keyword))](value)
+    if keyword in _TEXTS:
+        return not _text_fault(keyword, value, declared)
+    return _RULES.get(dictionary_VR(tag_of(keyword)), bool)(value)
 
 
 def _date(value: bytes) -> bool:
@@ -149,46 +187,31 @@ def _time(value: bytes) -> bool:
     return not plain(value) or bool(_TIME.fullmatch(plain(value)))
 
 
-def _printable(value: bytes) -> bool:
-    """No control characters; escape sequences of character sets are none."""
-    return all(byte >= 0x20 or byte == _ESCAPE for byte in value.rstrip(b"\0"))
-
-
-def _string(limit: int) -> Callable[[bytes], bool]:
-    """One value of at most so many characters. Bytes are counted, tripled for other alphabets."""
-
-    def valid(value: bytes) -> bool:
-        bound = limit if value.isascii() and _ESCAPE not in value else 4 * limit
-        single = not value.isascii() or b"\\" not in value
-        return len(value.strip(b" \0")) <= bound and _printable(value) and single
-
-    return valid
-
-
-_long_string = _string(MAX_TEXT)
-
-
-def _name(value: bytes) -> bool:
-    groups = value.split(b"=")
-    return len(groups) <= 3 and all(_long_string(group) for group in groups)
-
-
-def _codes(value: bytes) -> bool:
-    return all(len(part) <= 16 and re.fullmatch(r"[A-Z0-9_ ]*", part) for part in _parts(value))
-
-
-def _parts(value: bytes) -> list[str]:
-    return [part.strip() for part in plain(value).split("\\")]
+def _text_fault(keyword: str, value: bytes, declared: bytes) -> str:
+    """What breaks the rules of a text's VR, empty for a sound one; nothing of the text itself."""
+    if not known(declared) and not is_ascii(value):
+        return "other than ASCII under an unknown Specific Character Set"
+    found = list(characters(value.strip(b" \0"), declared))
+    if any(len(one) == 1 and one < b" " for one in found):
+        return "a control character"
+    if b"\\" in found:
+        return "a backslash, which separates values"
+    groups = [0]
+    for one in found:
+        if one == b"=" and keyword in _NAMES:
+            groups.append(0)
+        else:
+            groups[-1] += 1
+    if len(groups) > _MAX_GROUPS:
+        return f"{len(groups)} component groups ({_MAX_GROUPS} are allowed)"
+    limit = _TEXTS[keyword]
+    return f"{max(groups)} characters ({limit} are allowed)" if max(groups) > limit else ""
 
 
 _RULES: dict[str, Callable[[bytes], bool]] = {
     "DA": _date,
     "TM": _time,
-    "LO": _long_string,
-    "SH": _string(16),
-    "PN": _name,
     "UI": lambda value: is_uid(plain(value)),
-    "CS": _codes,
 }
 
 

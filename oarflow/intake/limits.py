@@ -5,11 +5,24 @@ from __future__ import annotations
 MAX_FILES = 100_000
 """Most files looked at in one folder."""
 
+MAX_ARCHIVE_BYTES = 4 * 2**30
+"""Greatest size of a zip archive's files once unpacked, in bytes: the stored values of a volume of
+MAX_VOXELS, twice."""
+
+MAX_ARCHIVE_RATIO = 100
+"""Most bytes that a zip archive unpacks to for each of its own: CTs reach 2 to 10."""
+
+MAX_DIRECTORY_BYTES = 400 * MAX_FILES
+"""Greatest size of a zip archive's list of members, which is held in memory."""
+
 MAX_FILE_BYTES = 512 * 2**20
-"""Largest file whose pixels are read, in bytes: a classic CT image is far below it."""
+"""Largest file whose pixels are read, in bytes, and most that is read of a header."""
 
 MAX_HEADER_BYTES = 64 * 2**20
 """Greatest size, in bytes, of one header value that is read into memory."""
+
+MAX_HEADER_READS = 1_000_000
+"""Most reads for one header: an enhanced CT of 2000 frames takes a quarter of them."""
 
 MAX_INFLATED_BYTES = 256 * 2**20
 """Greatest size, in bytes, of a deflated data set once inflated."""

@@ -1,9 +1,16 @@
-"""File names as exporters give them: which ones could belong to one series."""
+"""File names as exporters give them: which ones could belong to one series, and names in their
+place that tell nothing of the patient."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
+
+_KNOWN_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
+_LETTERS = "ghijklmnopqrstuvwxyz"
+_MAX_NAME, _ROOM = 200, 24
+"""Characters of a name that its pseudonym follows, and how many more the pseudonym has."""
 
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
 
@@ -15,10 +22,57 @@ def patterns(name: str) -> frozenset[str]:
     share `im#`; and, where a number is in it, its length and suffix, for names of random letters.
     """
     text = name.lower()
-    suffix = PurePath(text).suffix
-    if not re.fullmatch(r"\.[a-z]\w*", suffix):  # the last number of a UID is none
-        suffix = ""
     found = {_NUMBERS.sub("#", text)}
-    if re.search(r"\d", text.removesuffix(suffix)):
-        found.add(f"{len(text)} characters{suffix}")
+    if _numbered(text):
+        found.add(f"{len(text)} characters{_suffix(text)}")
     return frozenset(found)
+
+
+def _suffix(text: str) -> str:
+    suffix = PurePath(text).suffix
+    return suffix if re.fullmatch(r"\.[a-z]\w*", suffix) else ""  # the last number of a UID is none
+
+
+def _numbered(text: str) -> bool:
+    return re.search(r"\d", text.removesuffix(_suffix(text))) is not None
+
+
+class Pseudonyms:
+    """Paths in the place of a patient's: two names of a folder share a pattern where theirs did."""
+
+    def __init__(self) -> None:
+        self._words: dict[tuple[str, str], str] = {}
+        self._given = 0
+
+    def of(self, parts: Sequence[str]) -> PurePath:
+        """A new relative path. parts: folders and name, hidden where one begins with a dot."""
+        folder = self._word("folder", "/".join(parts[:-1]))
+        dot = "." if any(part.startswith(".") for part in parts) else ""
+        return PurePath(folder) / (dot + self._name(parts[-1].lower()))
+
+    def _name(self, text: str) -> str:
+        if text == "dicomdir":
+            return "DICOMDIR"
+        self._given += 1
+        suffix = _suffix(text)
+        ending = suffix if suffix in _KNOWN_SUFFIXES else suffix and "." + self._word("end", suffix)
+        if not _numbered(text):
+            return self._word("file", str(self._given)) + ending
+        form = self._word("form", _NUMBERS.sub("#", text))
+        # As many more characters for every name: names of one length keep one length.
+        width = min(len(text), _MAX_NAME) + _ROOM - len(form) - len(ending)
+        return f"{form}{self._given:0{width}d}{ending}"
+
+    def _word(self, kind: str, text: str) -> str:
+        """A word for a text, always the same, of letters that are no hexadecimal digits."""
+        number = len(self._words)
+        return self._words.setdefault((kind, text), _letters(number))
+
+
+def _letters(number: int) -> str:
+    found = ""
+    while True:
+        number, at = divmod(number, len(_LETTERS))
+        found += _LETTERS[at]
+        if not number:
+            return found

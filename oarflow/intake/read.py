@@ -78,9 +78,11 @@ class Study:
 
 
 def read_volume(
-    folder: Path, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
+    folder: Path | Sequence[Path],
+    rules: SeriesRules = DEFAULT_RULES,
+    progress: Progress | None = None,
 ) -> Intake:
-    """Read the planning CT of a folder.
+    """Read the planning CT of a folder, or of several whose files together are one input.
 
     progress: called with slices read and slices in all. Raises Refusal with every reason found,
     and with the account of the files.
@@ -88,8 +90,8 @@ def read_volume(
     return _read(scan(folder), rules, progress)
 
 
-def studies(folder: Path) -> tuple[Study, ...]:
-    """Group a folder's files by study; files that name none are in every group.
+def studies(folder: Path | Sequence[Path]) -> tuple[Study, ...]:
+    """Group a folder's files, or those of several, by study; files that name none are in each.
 
     Studies without any CT object are left out. Raises Refusal (NO_FILES, TOO_LARGE).
     """

@@ -6,7 +6,7 @@ import os
 import stat
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -189,15 +189,16 @@ class Scan:
         )
 
 
-def scan(folder: Path) -> Scan:
+def scan(folder: Path | Sequence[Path]) -> Scan:
     """Look at every file below a folder, hidden ones by name only, and read DICOM headers.
 
-    Links to folders are not followed. Raises Refusal (NO_FILES, TOO_LARGE).
+    folder: several are one input; a file below two of them counts once. Links to folders are not
+    followed. Raises Refusal (NO_FILES, TOO_LARGE).
     """
     records = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns with values of the header
-        for path, kind in _walk(folder):
+        for path, kind in _walk_all([folder] if isinstance(folder, Path) else folder):
             records.append(FileRecord(path, kind) if kind else _read(path))
             if len(records) > MAX_FILES:
                 raise refusal(
@@ -243,6 +244,16 @@ def refusal(found: Scan, *findings: Finding) -> Refusal:
     error = Refusal(*findings)
     error.account = found.account.as_json()
     return error
+
+
+def _walk_all(folders: Sequence[Path]) -> Iterator[tuple[Path, FileClass | None]]:
+    """Every file of several folders once, however these lie within one another."""
+    seen: set[Path] = set()
+    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        for path, kind in _walk(folder):
+            if path not in seen:
+                yield path, kind
+            seen.add(path)
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
@@ -307,6 +318,11 @@ def _read(path: Path) -> FileRecord:
     return FileRecord(path, kind, header)
 
 
+def is_archive(start: bytes) -> bool:
+    """Whether a file begins as an archive or a compressed file. start: of 262 bytes or more."""
+    return start.startswith(_ARCHIVES) or start[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
+
+
 def _stranger(path: Path) -> FileClass:
     """A file that is not DICOM: a slice cut off within its first bytes, or something else."""
     if path.suffix.lower() in _SLICE_SUFFIXES:
@@ -318,10 +334,9 @@ def _archive(path: Path) -> bool:
     """Whether a file begins as an archive does, which may hold the series."""
     try:
         with opened(path) as file:
-            start = file.read(_TAR_AT + len(_TAR))
+            return is_archive(file.read(_TAR_AT + len(_TAR)))
     except OSError:
         return False
-    return start.startswith(_ARCHIVES) or start[_TAR_AT:] == _TAR
 
 
 def classify(header: InstanceHeader, pixels: PixelData) -> FileClass:

@@ -37,17 +37,6 @@ def choose_device(wish: str) -> str:
     return "cpu"
 
 
-def file_sha256(path: Path) -> str:
-    """sha256 (hex) of a file. Raises ConfigurationError MODEL_MISSING where there is none."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigurationError(
-            "MODEL_MISSING", f"cannot read {path}: {error.strerror}"
-        ) from error
-
-
 def load_network(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
     """The frozen network of checked bytes, in single precision whatever it was stored in.
 

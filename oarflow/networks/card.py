@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
-from oarflow.structures import ModelIdentity
+
+if TYPE_CHECKING:
+    from oarflow.structures import ModelIdentity
 
 CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
@@ -98,7 +100,7 @@ class Region(Strict):
 CLINICAL_LABELS = "clinical contours"
 
 PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
-"""Of networks that also learned from what others proposed (python -m oarflow.training propose)."""
+"""Of networks that also learned from what others proposed (oarflow train propose)."""
 
 DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
 """Of networks whose labels no one drew; their ROIDescription says so, too."""
@@ -229,9 +231,16 @@ class ModelCard(Strict):
         return partner(source)
 
     @property
+    def derived_labels(self) -> bool:
+        """Whether it learned from labels that rules made, which no one drew."""
+        return self.training.labels == DERIVED_LABELS
+
+    @property
     def identity(self) -> ModelIdentity:
-        derived = self.training.labels == DERIVED_LABELS
-        return ModelIdentity(self.name, self.version, self.sha256, derived)
+        """What files and result.json name the network by."""
+        from oarflow.structures import ModelIdentity  # noqa: PLC0415  (numpy: cards are listed)
+
+        return ModelIdentity(self.name, self.version, self.sha256, self.derived_labels)
 
 
 def partner(organ: str) -> str:

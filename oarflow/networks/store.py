@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from oarflow.errors import ConfigurationError
-from oarflow.networks.backend import TorchScriptNetwork, choose_device, file_sha256
-from oarflow.networks.card import CARD_NAME, NETWORK_NAME, ModelCard, Role, View, read_card
+from oarflow.networks.backend import TorchScriptNetwork, choose_device
+from oarflow.networks.card import NETWORK_NAME, ModelCard, Role, View
+from oarflow.networks.cards import check_file, read_cards
 from oarflow.structures import ModelIdentity
 
 
@@ -40,15 +41,9 @@ class ModelStore:
         (two segmenters for one organ that both need an MR or both need none, two localizers,
         organs that are looked for about each other), DEVICE.
         """
-        if not folder.is_dir():
-            raise ConfigurationError("NO_MODELS", f"there is no models folder {folder}")
-        cards = {
-            path.parent.name: read_card(path) for path in sorted(folder.glob(f"*/{CARD_NAME}"))
-        }
-        if not cards:
-            raise ConfigurationError("NO_MODELS", f"{folder} holds no <model>/{CARD_NAME}")
+        cards = read_cards(folder)
         for name, card in cards.items():
-            _check_file(folder / name / NETWORK_NAME, card, trusted)
+            check_file(folder / name / NETWORK_NAME, card, trusted)
         _check_roles(cards)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -135,15 +130,6 @@ class ModelStore:
             path = self.folder / name / NETWORK_NAME
             self._loaded[name] = TorchScriptNetwork(path, self.cards[name], self.device)
         return self._loaded[name]
-
-
-def _check_file(path: Path, card: ModelCard, trusted: frozenset[str] | None) -> None:
-    if file_sha256(path) != card.sha256:
-        raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
-    if trusted is not None and card.sha256 not in trusted:
-        raise ConfigurationError(
-            "MODEL_HASH", f"{path} is not among the hashes that the settings trust"
-        )
 
 
 def _check_roles(cards: dict[str, ModelCard]) -> None:

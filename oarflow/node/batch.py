@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.errors import Code
-from oarflow.node.batch_files import MODALITIES, Refused, Tally, files, glimpse, why
+from oarflow.node.batch_files import MODALITIES, Refused, Tally, content, files, glimpse, why
 from oarflow.node.database import Database, jobs
-from oarflow.node.database.models import Job
+from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin
 from oarflow.node.execution.executor import Executor
 from oarflow.node.listener.dataset import inspect
@@ -30,6 +30,9 @@ STATE_FOLDER = ".oarflow-node"
 
 CALLER = "BATCH"
 
+DONE = (State.SEGMENTED, State.HELD)
+"""Its results are handed over: it needs its images no more."""
+
 AT_REST = (
     State.SEGMENTED,
     State.HELD,
@@ -43,7 +46,7 @@ AT_REST = (
 class Line:
     """One series of the table. folder: of its results, below the output folder, empty if none.
 
-    marked: what of its images was refused, in words.
+    marked: what of its images was refused, in words. sources: folders that its files lie in.
     """
 
     study: str
@@ -54,6 +57,7 @@ class Line:
     folder: str
     progress: dict[str, object]
     marked: str = ""
+    sources: tuple[Path, ...] = ()
 
 
 def own_settings(settings: Settings, out: Path) -> Settings:
@@ -93,15 +97,14 @@ class Batch:
     def _take(self, number: int, path: Path) -> None:
         uid = ""
         try:
-            whole = path.read_bytes()
-            seen = glimpse(whole)
+            seen = glimpse(path)
             if not seen.image:
                 self.tally.other += 1
                 return
             uid = seen.series_uid
-            _, syntax, data = split_bytes(whole)
-            limit = self._settings.listener.max_inflated_mb * MEGABYTE
-            header = inspect(data, syntax, limit).header
+            limits = self._settings.listener
+            _, syntax, data = split_bytes(content(path, limits.max_instance_mb * MEGABYTE))
+            header = inspect(data, syntax, limits.max_inflated_mb * MEGABYTE).header
             if header.modality not in MODALITIES:
                 self.tally.other += 1
                 return
@@ -133,7 +136,9 @@ class Batch:
             if uid not in here:
                 refused = self.tally.of_series(uid)
                 words = _of_it(refused) if uid else f"of no known series: {refused[0]}"
-                lines.append(Line("", uid, len(refused), State.REFUSED, words, "", {}))
+                sources = tuple(dict.fromkeys(one.folder for one in refused))
+                line = Line("", uid, len(refused), State.REFUSED, words, "", {}, sources=sources)
+                lines.append(line)
         return lines
 
     def _line(self, job: Job) -> Line:
@@ -152,7 +157,22 @@ class Batch:
             folder=series.folder[:16] if job.output else "",
             progress=dict(job.progress),
             marked="; ".join(marked),
+            sources=tuple(sorted(self.tally.folders.get(series.series_uid, ()))),
         )
+
+    def remove_copies(self) -> int:
+        """Delete the copies of images that no series needs any more. Returns how many are left."""
+        root = self._settings.storage.root
+        with self._database.read() as session:
+            waiting = select(Job.series_id).where(Job.state.not_in(DONE))
+            over = session.scalars(select(Instance.path).where(Instance.series_id.not_in(waiting)))
+            for path in over:
+                (root / path).unlink(missing_ok=True)
+        return self.images_left()
+
+    def images_left(self) -> int:
+        """How many copies of images lie in the batch's own folder."""
+        return len(self._receiver.spool.stored())
 
     def hand_over(self) -> None:
         """Put finished results under their names, result.json last."""

@@ -6,15 +6,24 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
 
+from oarflow.intake.elements import tag_of, text
+from oarflow.intake.files import (
+    BoundedFile,
+    DamagedError,
+    NotDicomError,
+    PrivateSyntaxError,
+    opened,
+    parse_header,
+)
 from oarflow.node.listener.server import STORAGE_CLASSES
-from oarflow.node.listener.statuses import NotStored
+from oarflow.node.listener.statuses import NotStored, Status
 
 MODALITIES = ("CT", "MR")
+_TAGS = tuple(tag_of(name) for name in ("SOPClassUID", "Modality", "SeriesInstanceUID"))
 SHOWN = 20
 """Refused files that are named one by one."""
 
@@ -84,24 +93,48 @@ class Glimpse:
     series_uid: str
 
 
-def glimpse(whole: bytes) -> Glimpse:
-    """Look at a file's header with all leniency."""
-    marked = whole[128:132] == b"DICM"
-    tags = ["SOPClassUID", "Modality", "SeriesInstanceUID"]
+def glimpse(path: Path) -> Glimpse:
+    """Look at a file's header, within bounds and with all leniency. Raises OSError."""
     try:
-        header = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=tags, force=True)
-        sop_class, modality, series = (_text(header, name) for name in tags)
-        sop_class = sop_class or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
-    except Exception:  # whatever the parser meets: with the mark it was meant to be DICOM
-        return Glimpse(marked, "")
-    if sop_class:
-        image = sop_class in STORAGE_CLASSES or modality in MODALITIES
-        return Glimpse(image and modality in (*MODALITIES, ""), series)
-    return Glimpse(marked, series)
+        with opened(path) as file:
+            header = _header(file)
+    except NotDicomError:
+        return Glimpse(False, "")
+    except DamagedError:
+        return Glimpse(True, "")
+    sop_class, modality = text(header, "SOPClassUID"), text(header, "Modality")
+    series = text(header, "SeriesInstanceUID")
+    if not sop_class:
+        return Glimpse(_marked(path), series)
+    image = sop_class in STORAGE_CLASSES or modality in MODALITIES
+    return Glimpse(image and modality in (*MODALITIES, ""), series)
 
 
-def _text(header: Dataset, name: str) -> str:
-    return str(header.get(name) or "").strip()
+def _header(file: BoundedFile) -> Dataset:
+    """The header, in a private transfer syntax too. Raises NotDicomError, DamagedError."""
+    try:
+        return parse_header(file, _TAGS).dataset
+    except PrivateSyntaxError:
+        file.seek(0)
+    try:
+        with file.header_only():
+            return dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+    except Exception as error:  # whatever the parser meets
+        raise DamagedError(type(error).__name__) from error
+
+
+def _marked(path: Path) -> bool:
+    """Whether a file says that it is DICOM (PS3.10 7.1)."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def content(path: Path, largest: int) -> bytes:
+    """A file's bytes. Raises OSError, and NotStored where they are more than `largest`."""
+    if path.stat().st_size > largest:
+        reason = f"the file has more than max_instance_mb, {largest // 2**20} MB"
+        raise NotStored(Status.CANNOT_UNDERSTAND, reason)
+    return path.read_bytes()
 
 
 def why(error: NotStored | OSError | ValueError) -> tuple[str, str]:

@@ -22,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
 from oarflow.locations import ROOT
-from oarflow.node.database import Database
+from oarflow.node.application import asks_version
+from oarflow.node.database import Database, faults
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
 from oarflow.node.files import free_bytes, make_folder, write_safely
@@ -102,12 +103,8 @@ def database(settings: Settings) -> Iterator[Finding]:
         store.check()
         yield good("database", f"{store.engine.dialect.name} answers")
     except SQLAlchemyError as error:
-        inner = getattr(error, "orig", None) or error
-        yield bad(
-            "database",
-            f"it does not answer ({type(inner).__name__})",
-            "check database.url, and that the server runs and lets the node in",
-        )
+        remedy = faults.remedy(faults.kind_of(error), settings.database_url)
+        yield bad("database", faults.in_words(error), remedy)
     finally:
         store.close()
 
@@ -198,10 +195,11 @@ def application(settings: Settings) -> Iterator[Finding]:
         yield bad("application", f"{parts[0]} is not found", "correct execution.command")
     else:
         yield good("application", f"{Path(parts[0]).name} is found")
-    if execution.command[:3] == ("{python}", "-m", "app"):
-        yield _asked_for_version(parts)
-    else:
+    asking = asks_version(execution.command)
+    if asking is None:
         yield from _own_command(settings)
+    else:
+        yield _asked_for_version(asking)
     if not execution.models.is_dir():
         yield bad("models", f"{execution.models} is no folder", "correct execution.models")
     else:
@@ -220,21 +218,19 @@ def _own_command(settings: Settings) -> Iterator[Finding]:
         "application",
         Mark.DOUBTFUL,
         "its command is the site's own, and is not started here",
-        "try it with one study: python -m oarflow.node batch DIR -o OUT",
+        "try it with one study: oarflow node batch DIR -o OUT",
     )
 
 
-def _asked_for_version(parts: tuple[str, ...]) -> Finding:
+def _asked_for_version(asking: tuple[str, ...]) -> Finding:
     try:
-        answer = subprocess.run(
-            [*parts[:3], "--version"], cwd=ROOT, capture_output=True, timeout=120, check=True
-        )
+        answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
         return good("application", answer.stdout.decode(errors="replace").strip())
     except (OSError, subprocess.SubprocessError):
         return bad(
             "application",
             "it does not start",
-            f"run `{' '.join(parts[:3])} --version` by hand and read what it says",
+            f"run `{' '.join(asking)}` by hand and read what it says",
         )
 
 

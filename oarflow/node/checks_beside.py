@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import httpx
-import yaml
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.locations import ROOT
+from oarflow.node.application import asks_settings
 from oarflow.node.checks import Check, Finding, Mark, bad, certificates, good, not_had
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
 from oarflow.node.listener.tls import server_context
 from oarflow.node.settings import Settings
+from oarflow.yaml_files import parse_yaml, read_yaml
 
 WRITTEN_BY = {
     "SEG": "seg",
@@ -80,7 +79,7 @@ def _users(settings: Settings) -> Iterator[Finding]:
             "users",
             Mark.DOUBTFUL,
             "nobody may sign in to the page",
-            "python -m oarflow.node user put NAME --role operator",
+            "oarflow node user put NAME --role operator",
         )
 
 
@@ -89,20 +88,21 @@ def outputs(settings: Settings) -> Iterator[Finding]:
     path = settings.execution.config
     if path is not None:
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = read_yaml(path)
             if not isinstance(document, dict | None):
-                raise ValueError("no keys and values")
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            said = getattr(error, "strerror", None) or "it holds no keys and values"
+                raise ValueError("it holds no keys and values")
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
             yield bad("application", f"{path}: {said}", "correct execution.config")
             return
-    if settings.execution.command[:3] == ("{python}", "-m", "app"):
-        document = _in_force(path)
+    asking = asks_settings(settings.execution.command, path)
+    if asking is not None:
+        document = _answered(asking)
         if document is None:
             yield bad(
                 "application",
                 "it does not take its settings",
-                f"run `{sys.executable} -m app --print-config -c {path}` and read what it says",
+                f"run `{' '.join(asking)}` and read what it says",
             )
             return
     elif path is None:
@@ -110,14 +110,12 @@ def outputs(settings: Settings) -> Iterator[Finding]:
     yield from _lacking(settings, document if isinstance(document, dict) else {})
 
 
-def _in_force(path: Path | None) -> dict[str, object] | None:
+def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
     """What the application itself says of its settings; None where it takes them not."""
-    command = [sys.executable, "-m", "app", "--print-config"]
-    command += ["--config", str(path.absolute())] if path else []
     try:
-        answer = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
-        document = yaml.safe_load(answer.stdout)
-    except (OSError, subprocess.SubprocessError, yaml.YAMLError):
+        answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
+        document = parse_yaml(answer.stdout.decode("utf-8"))
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -131,7 +131,7 @@ class Node:
             raise ConfigurationError(
                 "DATABASE",
                 f"the database is empty or missing, but {self.root} holds studies; restore the "
-                "last back-up: python -m oarflow.node restore ARCHIVE. Without one, move the folders "
+                "last back-up: oarflow node restore ARCHIVE. Without one, move the folders "
                 f"{INCOMING} and {JOBS} elsewhere, start the node and send the studies again",
             )
 

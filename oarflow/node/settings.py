@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.application import default_command
 from oarflow.node.delivery.settings import DeliverySettings
 from oarflow.node.housekeeping.settings import HousekeepingSettings
 from oarflow.node.masking import masked
@@ -34,6 +34,7 @@ from oarflow.node.section import (
     WebSignIn,
 )
 from oarflow.node.web.settings import WebSettings
+from oarflow.yaml_files import YamlError, read_yaml
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -122,7 +123,8 @@ class SchedulerTls(Section):
 class ExecutionSettings(Section):
     """How the application runs.
 
-    command: with {python}, {input}, {output}, {models} and {config}. config: the application's
+    command: with {python}, {input}, {output}, {models} and {config}; by default
+    oarflow/node/application.py's. config: the application's
     settings, None for its own default. environment: set for the application besides the node's
     PATH, HOME, LANG and what names threads and devices. scheduler: address of a Dask scheduler
     whose workers see the storage folder under the same path; None for worker processes of the
@@ -131,23 +133,7 @@ class ExecutionSettings(Section):
     such as {GPU: 1}.
     """
 
-    command: tuple[str, ...] = Field(
-        default=(
-            "{python}",
-            "-m",
-            "app",
-            "-i",
-            "{input}",
-            "-o",
-            "{output}",
-            "-m",
-            "{models}",
-            "--progress",
-            "json",
-            "--quiet",
-        ),
-        min_length=1,
-    )
+    command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
     models: Path = Path("models")
     config: Path | None = None
     environment: dict[str, str] = Field(default={})
@@ -236,8 +222,8 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
     if document is None:
         return Settings()
@@ -274,8 +260,3 @@ def _keys(section: tuple[int | str, ...]) -> list[str]:
             return []
         model = annotation
     return list(model.model_fields)
-
-
-def interpreter() -> str:
-    """What {python} stands for."""
-    return sys.executable

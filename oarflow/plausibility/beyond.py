@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 
 DEPTHS_MM = (3.0, 6.0, 9.0)
 """So far beyond the contour the CT is looked at."""
@@ -23,7 +23,6 @@ NO_VALUE_HU = -1024.0
 """Voxels up to this HU were not reconstructed, or masked: they look like nothing."""
 
 Triple = tuple[float, float, float]
-Mask = NDArray[np.bool_]
 
 
 def going_on(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import FloatArray, Grid, Mask
 from oarflow.plausibility.beyond import going_on
 from oarflow.structures import ProbabilityField
 
@@ -29,7 +29,6 @@ STRAY_SHARE = 0.005
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
-Mask = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
 Triple = tuple[float, float, float]
 

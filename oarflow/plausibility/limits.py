@@ -1,6 +1,6 @@
 """How far a sign may lie from what is usual: limits, calibrated on training patients.
 
-`limits.json` beside this module holds them; `python -m oarflow.evaluation calibrate` writes it.
+`limits.json` beside this module holds them; `oarflow evaluate calibrate` writes it.
 """
 
 from __future__ import annotations

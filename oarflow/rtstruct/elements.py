@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, default_encoding
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding, encode_string
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import FileMetaDataset
@@ -90,9 +91,26 @@ def copy_identity(target: Dataset, source: Source) -> None:
             target[tag] = DataElement(tag, dictionary_VR(tag), None)
     target.StudyInstanceUID = source.study_uid
     target.FrameOfReferenceUID = source.frame_of_reference_uid
-    declared = target.get("SpecificCharacterSet")
-    encodings = convert_encodings(declared) if declared else default_encoding
-    target.set_original_encoding(True, True, encodings)
+    target.set_original_encoding(True, True, _encodings(source))
+
+
+def can_write(text: str, source: Source) -> bool:
+    """Whether the CT's Specific Character Set, which our objects take over, holds a text.
+
+    Without one, ASCII alone may be written (PS3.5 6.1.2).
+    """
+    encodings = ["ascii" if name == default_encoding else name for name in _encodings(source)]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pydicom warns where it writes question marks.
+            return decode_bytes(encode_string(text, encodings), encodings, set()) == text
+    except (UnicodeError, UserWarning):
+        return False
+
+
+def _encodings(source: Source) -> list[str]:
+    declared = source.identity.get("SpecificCharacterSet")
+    return list(convert_encodings(declared)) if declared else [default_encoding]
 
 
 def _as_written(element: DataElement | RawDataElement) -> DataElement | RawDataElement:

@@ -14,6 +14,7 @@ class ReadCode(StrEnum):
     DAMAGED = "DAMAGED"
     NOT_RTSTRUCT = "NOT_RTSTRUCT"
     INCONSISTENT = "INCONSISTENT"
+    OTHER_CT = "OTHER_CT"
 
 
 READ_REASONS: dict[ReadCode, str] = {
@@ -23,6 +24,7 @@ READ_REASONS: dict[ReadCode, str] = {
     ReadCode.DAMAGED: "The file is cut short or altered: its lengths, counts or numbers disagree.",
     ReadCode.NOT_RTSTRUCT: "The DICOM object is not an RT Structure Set.",
     ReadCode.INCONSISTENT: "Contours cannot be attributed to one named region each.",
+    ReadCode.OTHER_CT: "The structure set was not drawn on the CT that was given with it.",
 }
 
 

@@ -9,8 +9,6 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from oarflow.errors import ConfigurationError
 from oarflow.rtstruct.contours import (
     MAX_LABEL_LENGTH,
@@ -20,9 +18,22 @@ from oarflow.rtstruct.contours import (
     HoleStyle,
 )
 from oarflow.rtstruct.specs import MAX_NAME_LENGTH, RoiSpec
+from oarflow.yaml_files import parse_yaml
 
 _FOLDER = resources.files("oarflow.rtstruct") / "profiles"
-_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+~^-]*)?")
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+~^-]*")
+_PREFIX = re.compile(rf"({_PLAIN_NAME.pattern})?")
+
+
+class NameCharacters(StrEnum):
+    """Which characters an ROI name may hold.
+
+    plain: a letter first, then letters, digits and _ - + ~ ^, as in TG-263. text: everything that
+    DICOM can print, in any script that the CT's character set holds.
+    """
+
+    PLAIN = "plain"
+    TEXT = "text"
 
 
 class Evidence(StrEnum):
@@ -52,6 +63,7 @@ class Profile:
     name: str
     title: str
     name_length: int
+    name_characters: NameCharacters
     label_length: int
     decimals: int
     points_per_contour: int
@@ -84,6 +96,21 @@ class Profile:
             interpolate_gaps=interpolate_gaps,
         )
 
+    def check_name(self, name: str) -> None:
+        """Raise ConfigurationError (ROI_NAMES) for a name that this system cannot take."""
+        if self.name_characters is NameCharacters.PLAIN and not _PLAIN_NAME.fullmatch(name):
+            raise ConfigurationError(
+                "ROI_NAMES",
+                f"ROI name {name!r}: a letter first, then letters, digits or _ - + ~ ^ "
+                f"(profile {self.name})",
+            )
+        if len(name) > self.name_length:
+            raise ConfigurationError(
+                "ROI_NAMES",
+                f"ROI name {name!r} has {len(name)} characters, profile {self.name} allows "
+                f"{self.name_length}: give a shorter one",
+            )
+
     def check_label(self, label: str) -> None:
         """Raise ConfigurationError (STRUCTURE_LABEL) for a label that this system cannot take."""
         plain = label.isascii() and label.isprintable() and "\\" not in label
@@ -108,7 +135,7 @@ def load_profile(name: str) -> Profile:
             "PROFILE_UNKNOWN", f"profile {name!r} is none of {', '.join(profile_names())}"
         )
     text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return parse_profile(yaml.safe_load(text))
+    return parse_profile(parse_yaml(text))
 
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:
@@ -120,6 +147,7 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
             name=str(document["name"]),
             title=str(document["title"]),
             name_length=int(value.pop("name_length")),
+            name_characters=NameCharacters(value.pop("name_characters")),
             label_length=int(value.pop("label_length")),
             decimals=int(value.pop("decimals")),
             points_per_contour=int(value.pop("points_per_contour")),
@@ -163,16 +191,11 @@ def site_specs(
     seen: dict[str, str] = {}
     for organ, spec in specs.items():
         name = site.prefix + site.names.get(organ, spec.name)
+        profile.check_name(name)
         try:
             mapped = replace(spec, name=name, colour=site.colours.get(organ, spec.colour))
         except ValueError as error:
             raise ConfigurationError("ROI_NAMES", str(error)) from error
-        if len(name) > profile.name_length:
-            raise ConfigurationError(
-                "ROI_NAMES",
-                f"ROI name {name!r} has {len(name)} characters, profile {profile.name} allows "
-                f"{profile.name_length}: give a shorter one under `names`",
-            )
         if spec.interpreted_type not in profile.interpreted_types:
             raise ConfigurationError(
                 "ROI_NAMES",

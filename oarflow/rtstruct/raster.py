@@ -25,6 +25,9 @@ from oarflow.rtstruct.scanline import Window, fill, window_of
 PLANE_TOLERANCE_MM = 0.1
 """Greatest distance of a contour's points from a slice's plane: vendors round to 0.01 to 0.1 mm."""
 
+EDGE_PIXELS = 0.01
+"""How far a contour may pass the image's edge, in pixels: what rounding of coordinates makes."""
+
 Nested = Literal["xor", "union"]
 OffSlice = Literal["leave", "nearest"]
 
@@ -120,7 +123,8 @@ def rasterise_roi(
             continue
         k, height, ring = placed
         _compare_image(contour, k, sop_instance_uids, remarks)
-        if (ring < -0.5).any() or (ring > np.array(grid.shape[1:]) - 0.5).any():
+        high = np.array(grid.shape[1:]) - 0.5 + EDGE_PIXELS
+        if (ring < -0.5 - EDGE_PIXELS).any() or (ring > high).any():
             remarks[Remark.BEYOND_IMAGE] += 1
         _plane_at(planes.setdefault(k, []), height).add(ring, contour.type)
     return _filled(planes, grid, nested, remarks)

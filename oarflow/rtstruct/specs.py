@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 MAX_NAME_LENGTH = 64
 """Characters of ROIName (VR LO); profiles set less."""
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+~^-]*")
-_INTERPRETED_TYPES = frozenset({"ORGAN", "EXTERNAL", "AVOIDANCE", "CONTROL", "CAVITY", ""})
+INTERPRETED_TYPES = frozenset(
+    {
+        "",
+        "AVOIDANCE",
+        "BOLUS",
+        "CAVITY",
+        "CONTRAST_AGENT",
+        "CONTROL",
+        "CTV",
+        "DOSE_REGION",
+        "EXTERNAL",
+        "FIXATION",
+        "GTV",
+        "IRRAD_VOLUME",
+        "ORGAN",
+        "PTV",
+        "SUPPORT",
+        "TREATED_VOLUME",
+    }
+)
+"""RTROIInterpretedType (PS3.3 C.8.8.8.1): terms for regions with an area; empty: unknown."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,8 @@ class Code:
 class RoiSpec:
     """How an organ appears in a structure set.
 
-    organ: catalogue name. name: as the planning system shows it. colour: red, green, blue, 0 to
+    organ: catalogue name. name: as the planning system shows it; profiles allow less than DICOM,
+    which takes any printable text without a backslash. colour: red, green, blue, 0 to
     255. code: what it is, for RTROIIdentificationCodeSequence and SEG. minimum_island_cc: parts
     smaller than this are dropped, in cm3 (0: none).
 
@@ -52,15 +71,15 @@ class RoiSpec:
     minimum_island_cc: float = 0.0
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"ROI name {self.name!r}: a letter first, then letters, digits or _ - + ~ ^"
-            )
+        if not self.name.isprintable() or "\\" in self.name or not self.name.strip():
+            raise ValueError(f"ROI name {self.name!r} is empty or holds a backslash or control")
+        if self.name.strip() != self.name:
+            raise ValueError(f"ROI name {self.name!r} begins or ends with a space")
         if len(self.name) > MAX_NAME_LENGTH:
             raise ValueError(f"ROI name {self.name!r} is longer than {MAX_NAME_LENGTH}")
         if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
             raise ValueError(f"colour {self.colour} of {self.organ} is not three of 0 to 255")
-        if self.interpreted_type not in _INTERPRETED_TYPES:
+        if self.interpreted_type not in INTERPRETED_TYPES:
             raise ValueError(f"interpreted type {self.interpreted_type!r} of {self.organ}")
         if not self.minimum_island_cc >= 0:
             raise ValueError(f"minimum island {self.minimum_island_cc} of {self.organ}")

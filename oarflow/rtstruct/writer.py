@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import UID, RTStructureSetStorage
 
+from oarflow.errors import ConfigurationError
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import MAX_CONTOUR_BYTES
 from oarflow.rtstruct.decimal_strings import contour_text
 from oarflow.rtstruct.elements import (
     ANATOMICAL_STRUCTURE,
     algorithm_item,
+    can_write,
     code_item,
     copy_identity,
     encoded_item,
@@ -30,6 +33,7 @@ from oarflow.rtstruct.elements import (
     raw_element,
     raw_item,
 )
+from oarflow.rtstruct.kept import NOTHING_KEPT, Kept
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.provenance import SOFTWARE, Origin, Provenance, ascii_text, run_uid
@@ -53,16 +57,18 @@ def write_rtstruct(
     provenance: Provenance,
     when: datetime,
     decimals: int = 3,
+    kept: Kept = NOTHING_KEPT,
 ) -> str:
     """Write a structure set as an RTSTRUCT (Implicit VR Little Endian). Returns its SOP UID.
 
-    decimals: of in-plane coordinates in mm; use those that the contours were made with.
+    decimals: of in-plane coordinates in mm; use those that the contours were made with. kept:
+    regions of an opened file that come before the others, as they are.
 
-    Raises ValueError where the structure set cannot be written as it must be (see
-    `rtstruct_dataset`).
+    Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError
+    where the structure set cannot be written as it must be (see `rtstruct_dataset`).
     """
     dataset = rtstruct_dataset(
-        structures, source, grid, provenance=provenance, when=when, decimals=decimals
+        structures, source, grid, provenance=provenance, when=when, decimals=decimals, kept=kept
     )
     dcmwrite(path, dataset, enforce_file_format=True, implicit_vr=True, little_endian=True)
     return str(dataset.SOPInstanceUID)
@@ -76,22 +82,26 @@ def rtstruct_dataset(
     provenance: Provenance,
     when: datetime,
     decimals: int = 3,
+    kept: Kept = NOTHING_KEPT,
 ) -> Dataset:
     """An RTSTRUCT data set with its file meta group.
 
-    Raises ValueError where ROI numbers are not 1..n, names repeat, a region's origin is none that
-    DICOM knows or contradicts its model, a contour has fewer than three points or too much text,
-    names an image that is not the source's, or leaves its slice's plane.
+    Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError
+    where ROI numbers are not 1..n (the lowest free ones beside kept regions), names repeat, a
+    region's origin is none that DICOM knows or contradicts its model, a contour has fewer than
+    three points or too much text, names an image that is not the source's, or leaves its slice's
+    plane.
     """
-    _check(structures, source, grid)
+    _check(structures, source, grid, kept)
     structures = replace(
         structures, rois=tuple(_with_origin(r, provenance) for r in structures.rois)
     )
-    origins = {Origin(roi.algorithm) for roi in structures.rois if roi.algorithm}
+    drawn = (*structures.rois, *kept.rois)
+    origins = {Origin(roi.algorithm) for roi in drawn if roi.algorithm in set(Origin)}
     planes = SlicePlanes(grid, decimals)
     texts = [[_text(contour, planes) for contour in roi.contours] for roi in structures.rois]
     _check_texts(structures, texts)
-    content = list(_content(structures, texts))
+    content = [*_content(structures, texts), *kept.content]
     dataset = Dataset()
     copy_identity(dataset, source)
     _add_series(dataset, source, provenance, when, content)
@@ -100,12 +110,23 @@ def rtstruct_dataset(
     dataset.ContributingEquipmentSequence = [equipment_item(source, provenance, when, origins)]
     _add_structure_set(dataset, structures, source, when)
     dataset.StructureSetDescription = _description(origins)
-    dataset.StructureSetROISequence = [_roi_item(roi, source) for roi in structures.rois]
-    dataset.ROIContourSequence = [
+    dataset.ReferencedFrameOfReferenceSequence.extend(kept.frames)
+    if kept.predecessor:
+        dataset.PredecessorStructureSetSequence = [_predecessor_item(kept.predecessor)]
+    dataset.StructureSetROISequence = [
+        *kept.definitions,
+        *(_roi_item(roi, source) for roi in structures.rois),
+    ]
+    dataset.ROIContourSequence = list(kept.drawings)
+    dataset.ROIContourSequence += [
         _roi_contour_item(roi, parts, source)
         for roi, parts in zip(structures.rois, texts, strict=True)
     ]
-    dataset.RTROIObservationsSequence = [_observation_item(roi) for roi in structures.rois]
+    numbers = islice(kept.free_observation_numbers(), len(structures.rois))
+    dataset.RTROIObservationsSequence = [
+        *kept.observations,
+        *map(_observation_item, structures.rois, numbers),
+    ]
     dataset.ApprovalStatus = "UNAPPROVED"
     dataset.file_meta = file_meta(RTStructureSetStorage, dataset.SOPInstanceUID)
     return dataset
@@ -210,9 +231,17 @@ def _contour_item(contour: Contour, text: bytes, source: Source) -> bytes:
     )
 
 
-def _observation_item(roi: Roi) -> Dataset:
+def _predecessor_item(sop_instance_uid: str) -> Dataset:
+    """The opened file that kept regions come from."""
     item = Dataset()
-    item.ObservationNumber = roi.number
+    item.ReferencedSOPClassUID = RTStructureSetStorage
+    item.ReferencedSOPInstanceUID = sop_instance_uid
+    return item
+
+
+def _observation_item(roi: Roi, number: int) -> Dataset:
+    item = Dataset()
+    item.ObservationNumber = number
     item.ReferencedROINumber = roi.number
     if roi.code is not None:
         item.SegmentedPropertyCategoryCodeSequence = [code_item(ANATOMICAL_STRUCTURE)]
@@ -241,19 +270,33 @@ def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[byt
             yield text
 
 
-def _check(structures: StructureSet, source: Source, grid: Grid) -> None:
+def _check(structures: StructureSet, source: Source, grid: Grid, kept: Kept) -> None:
     numbers = [roi.number for roi in structures.rois]
-    if numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"ROI numbers {numbers} are not 1 to {len(numbers)}")
+    if numbers != list(islice(kept.free_roi_numbers(), len(numbers))):
+        wanted = "free" if kept.rois else f"1 to {len(numbers)}"
+        raise ValueError(f"ROI numbers {numbers} are not {wanted}")
     names = [roi.name.lower() for roi in structures.rois]
     if len(set(names)) != len(names):
         raise ValueError("ROI names repeat (letter case aside)")
-    if not structures.rois:
+    for roi in (*kept.rois, *structures.rois):
+        check_name(roi.name, source)
+    if not structures.rois and not kept.rois:
         raise ValueError("a structure set needs at least one region")
     slice_of = {uid: k for k, uid in enumerate(source.sop_instance_uids)}
     for roi in structures.rois:
         for contour in roi.contours:
             _check_contour(contour, roi, slice_of, grid)
+
+
+def check_name(name: str, source: Source) -> None:
+    """Raise ConfigurationError (ROI_NAMES) for a name that the CT's character set lacks."""
+    if not can_write(name, source):
+        declared = source.identity.get("SpecificCharacterSet") or "none, so ASCII alone"
+        raise ConfigurationError(
+            "ROI_NAMES",
+            f"ROI name {name!r} has letters that the CT's character set ({declared}) lacks: give "
+            "another name",
+        )
 
 
 def _check_contour(contour: Contour, roi: Roi, slice_of: dict[str, int], grid: Grid) -> None:

@@ -1,16 +1,11 @@
-"""Every code that a run can end with, in one table: printed, and published in docs/.
-
-`python -m oarflow.run.codes > docs/reason-codes.md` writes the page.
-"""
+"""Every code that a run can end with, in one table: printed, and published in docs/."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oarflow.configuration_codes import CONFIGURATION
-from oarflow.console import outlive_readers
 from oarflow.errors import REASONS, ExitStatus, Reason
 
 STOPPED = {"TIME_LIMIT": ExitStatus.TERMINATED}
@@ -40,9 +35,8 @@ def page() -> str:
     others = [entry for entry in entries() if entry.status is not ExitStatus.REFUSED]
     return (
         "# Reason codes\n\n"
-        "Made by `python -m oarflow.run.codes > docs/reason-codes.md` from the program's own "
-        "table;\n"
-        "`oarflow --explain-codes` prints the same. Exit statuses stand in `oarflow --help`.\n\n"
+        "Made by `oarflow codes --markdown > docs/reason-codes.md` from the program's own table;\n"
+        "`oarflow codes` prints the same. Exit statuses stand in `oarflow segment --help`.\n\n"
         "## Why an input is refused\n\n"
         "`result.json` has the code under `refusal`; of several that hold, the first of this\n"
         "table is the refusal, the others stand under `also`. No `.dcm` is written.\n\n"
@@ -63,8 +57,3 @@ def _table(rows: list[Entry]) -> str:
         for row in rows
     ]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    outlive_readers()
-    sys.stdout.write(page())

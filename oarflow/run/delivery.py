@@ -42,15 +42,17 @@ class Delivery:
         self._over = False
 
     @classmethod
-    def open(cls, out: Path, source: Path) -> Delivery:
-        """Take OUT, which is made if it does not exist.
+    def open(cls, out: Path, *sources: Path) -> Delivery:
+        """Take OUT, which is made if it does not exist. sources: the input's folders and archives.
 
         Raises ConfigurationError: OUTPUT_OVERLAPS_INPUT, OUTPUT_IN_USE, OUTPUT_NOT_WRITABLE.
         """
-        if out == source or out in source.parents or source in out.parents:
-            raise ConfigurationError(
-                "OUTPUT_OVERLAPS_INPUT", f"output {out} and input {source} lie within one another"
-            )
+        for source in sources:
+            if out == source or out in source.parents or source in out.parents:
+                raise ConfigurationError(
+                    "OUTPUT_OVERLAPS_INPUT",
+                    f"output {out} and input {source} lie within one another",
+                )
         created = _first_missing(out)
         try:
             out.mkdir(parents=True, exist_ok=True)

@@ -22,9 +22,13 @@ DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
 
 @dataclass(frozen=True)
 class Paths:
-    """Absolute paths of a run. config: None where there is no settings file at all."""
+    """Absolute paths of a run.
 
-    input: Path
+    inputs: folders and zip archives whose files together are one input. config: None where there
+    is no settings file at all.
+    """
+
+    inputs: tuple[Path, ...]
     output: Path
     models: Path
     config: Path | None
@@ -39,18 +43,33 @@ def resolve(
     not set, a relative one starts at HOLOSCAN_WORKDIR if that is set. Where the default models or
     settings do not exist, those beside the program are taken.
 
-    Raises ConfigurationError (NO_INPUT, NO_MODELS, NO_CONFIG) naming what named the path.
+    Raises ConfigurationError (NO_INPUT, NO_OUTPUT, NO_MODELS, NO_CONFIG) naming what named the
+    path.
     """
     source, named = _first(flags.get("input"), INPUT, environment) or (DEFAULT_INPUT, "default")
     if not source.is_dir():
         raise ConfigurationError("NO_INPUT", f"input {source} is no folder ({named})")
-    output, _ = _first(flags.get("output"), OUTPUT, environment) or (DEFAULT_OUTPUT, "default")
     return Paths(
-        source.resolve(),
-        output.resolve(),
+        (source.resolve(),),
+        _output(flags.get("output"), environment).resolve(),
         models_path(flags.get("models"), environment, beside),
         config_path(flags.get("config"), environment, beside),
     )
+
+
+def _output(flag: Path | None, environment: Mapping[str, str]) -> Path:
+    """Where results go. The default is a host's mount: it is never made, as root could anywhere.
+
+    Raises ConfigurationError NO_OUTPUT.
+    """
+    found = _first(flag, OUTPUT, environment)
+    if found:
+        return found[0]
+    if not DEFAULT_OUTPUT.is_dir():
+        raise ConfigurationError(
+            "NO_OUTPUT", f"no folder for the results is named, and there is no {DEFAULT_OUTPUT}"
+        )
+    return DEFAULT_OUTPUT
 
 
 def config_path(

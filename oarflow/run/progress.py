@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from typing import TextIO
 
@@ -119,7 +118,7 @@ class Bar(Silent):
         self._bar.stop()
 
 
-def make_progress(kind: ProgressKind, stream: TextIO = sys.stderr) -> Silent:
+def make_progress(kind: ProgressKind, stream: TextIO) -> Silent:
     """The observer of a kind."""
     if kind is ProgressKind.JSON:
         return JsonLines(stream)

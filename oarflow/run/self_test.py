@@ -1,4 +1,4 @@
-"""`python -m app --self-test`: what a site runs after every installation and upgrade.
+"""`oarflow self-test`: what a site runs after every installation and upgrade.
 
 The bundled sample is contoured with the site's networks and device, all else as by default, and the
 result is held against the stored one of the release, against the clinicians' contours, and against
@@ -23,6 +23,7 @@ from oarflow.run.paths import Paths, config_path, models_path
 from oarflow.run.self_test_judge import Check, Verdict, judge
 from oarflow.run.settings import Settings, load_settings
 from oarflow.run.signals import StopOnSignal
+from oarflow.run.start import run_moment
 
 RECORD_NAME = "self-test.json"
 RECORD_VERSION = "1.0"
@@ -49,12 +50,10 @@ def run_self_test(
         raise ConfigurationError("NO_SAMPLE", f"there is no sample {sample} with expected results")
     site = load_settings(config_path(config, os.environ))
     folder = models_path(models, os.environ)
-    from oarflow.rtstruct.provenance import run_time  # noqa: PLC0415
-
-    when = run_time()
+    when = run_moment()
     with tempfile.TemporaryDirectory(prefix="oarflow-self-test-") as scratch:
         produced = Path(scratch) / "out"
-        paths = Paths(sample / "ct", produced, folder, None)
+        paths = Paths((sample / "ct",), produced, folder, None)
         from oarflow.run.session import Session  # noqa: PLC0415
 
         session = Session(paths, _settings(site), when, "none", True, started)

@@ -16,9 +16,9 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from oarflow.compare.overlap import dice
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
-from oarflow.metrics import dice
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import FILE_NAME, OrganPart, ResultDocument
 from oarflow.rtstruct.raster import rasterise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,10 +13,11 @@ from pathlib import Path
 from oarflow import pipeline
 from oarflow.errors import ExitStatus, Refusal
 from oarflow.intake import Intake, read_study, read_volume, studies
+from oarflow.intake.archive import unpacked
 from oarflow.pipeline import Observer, Progress, Study, Task
 from oarflow.result import ResultDocument
 from oarflow.run.delivery import Delivery, Parcel
-from oarflow.run.outcome import conclude
+from oarflow.run.outcome import conclude, require_room
 from oarflow.run.paths import Paths
 from oarflow.run.progress import ProgressKind, Silent, make_progress
 from oarflow.run.settings import Settings
@@ -54,7 +55,7 @@ class Session:
 
     def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
         """Contour the input. Raises ConfigurationError, with OUT as it was."""
-        delivery = Delivery.open(self.paths.output, self.paths.input)
+        delivery = Delivery.open(self.paths.output, *self.paths.inputs)
         stop.cleanup = delivery.abandon
         try:
             return self._run(delivery, each_study)
@@ -63,37 +64,43 @@ class Session:
 
     def _run(self, delivery: Delivery, each_study: bool) -> ExitStatus:
         setup = Setup.of(self.paths.models, self.settings, self.when, self.started)
-        observer = make_progress(ProgressKind(self.progress))
+        observer = make_progress(ProgressKind(self.progress), sys.stderr)
         run = _Run(setup, delivery, observer, self.chain)
-        documents: list[ResultDocument] = []
+        documents: dict[Path, ResultDocument] = {}
         worst = ExitStatus.USAGE  # the status of an error that leaves this block
         try:
-            inputs = list(self._inputs(delivery.out, each_study))
+            inputs = list(self._inputs(delivery, each_study))
             for number, (folder, read) in enumerate(inputs, start=1):
-                documents.append(run.contour(folder, read, last=number == len(inputs)))
-            worst = max((ExitStatus(d.exit_status) for d in documents), key=_SEVERITY.index)
+                documents[folder] = run.contour(folder, read, last=number == len(inputs))
+            statuses = (ExitStatus(document.exit_status) for document in documents.values())
+            worst = max(statuses, key=_SEVERITY.index)
         finally:
             observer.ended(worst)
-        self._print(documents)
+        self._print(tuple(documents.values()))
+        if not self.quiet:
+            self._name_reports(documents)
         return worst
 
     def _inputs(
-        self, out: Path, each_study: bool
+        self, delivery: Delivery, each_study: bool
     ) -> Iterator[tuple[Path, Callable[[Progress], Intake]]]:
         """Where each study's results go, and what reads it."""
-        rules = self.settings.rules
-        if not each_study:
-            yield out, partial(read_volume, self.paths.input, rules)
-            return
+        out, rules = delivery.out, self.settings.rules
         try:
-            found = studies(self.paths.input)
+            folders = unpacked(self.paths.inputs, delivery.staging)
+            found = studies(folders) if each_study else ()
         except Refusal as refusal:
             yield out, partial(_refuse, refusal)
             return
+        except OSError as error:
+            require_room(error)
+            raise
+        if not each_study:
+            yield out, partial(read_volume, folders, rules)
         for study in found:
             yield out / study.digest, partial(read_study, study, rules)
 
-    def _print(self, documents: list[ResultDocument]) -> None:
+    def _print(self, documents: Iterable[ResultDocument]) -> None:
         from oarflow.run.table import print_result, print_trouble  # noqa: PLC0415  (rich)
 
         for document in documents:
@@ -101,6 +108,15 @@ class Session:
                 print_result(document, sys.stdout)
             elif ProgressKind(self.progress) in (ProgressKind.AUTO, ProgressKind.BAR):
                 print_trouble(document, sys.stderr)
+        if not self.quiet:
+            sys.stdout.write(f"results: {self.paths.output}\n")
+
+    def _name_reports(self, documents: Mapping[Path, ResultDocument]) -> None:
+        """Print where the reports for people lie. documents: by the folder of their files."""
+        for folder, document in documents.items():
+            for output in document.outputs:
+                if output.kind in ("REPORT_HTML", "REPORT_PDF"):
+                    sys.stdout.write(f"report: {folder / output.path}\n")
 
 
 @dataclass(frozen=True)

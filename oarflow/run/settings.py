@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,12 +14,10 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue
+from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
-
-MAX_NESTING = 20
-"""Deepest nesting of lists and keys in app.yaml: the settings themselves need four levels."""
 
 Colour = tuple[
     Annotated[int, Field(ge=0, le=255)],
@@ -105,22 +103,57 @@ class Settings(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
     """Read app.yaml; without one, the defaults.
 
-    Raises ConfigurationError (SETTINGS) naming the file, the key and what is wrong.
+    changes: `key=value` each, applied in their order on top of the file (see `changed`).
+
+    Raises ConfigurationError (SETTINGS) naming the file, or `--set`, the key and what is wrong.
     """
-    if path is None:
-        return Settings()
+    document = {} if path is None else _of_file(path)
+    settings = checked_settings(document, str(path))
+    return checked_settings(changed(document, changes), "--set") if changes else settings
+
+
+def _of_file(path: Path) -> dict[Any, Any]:
     try:
-        document = _document(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
     if document is None:
-        return Settings()
-    if not isinstance(document, Mapping):
+        return {}
+    if not isinstance(document, dict):
         raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
-    return checked_settings(document, str(path))
+    return document
+
+
+def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """A document with other values for some keys, not yet checked.
+
+    changes: `key=value`: the key as in app.yaml with a dot between section and key, the value as
+    YAML, such as `contours.tolerance_mm=0.05`, `organs=[Larynx]` or `organ_seconds=null`.
+    Raises ConfigurationError (SETTINGS) naming the key.
+    """
+    result = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        *sections, last = parts = [part.strip() for part in key.split(".")]
+        if not equals or not all(parts):
+            raise ConfigurationError("SETTINGS", f"--set {change!r}: write key=value")
+        if parts[0] in PACKAGER_KEYS:
+            raise ConfigurationError("SETTINGS", f"--set {key}: only the packager reads this key")
+        try:
+            value = parse_yaml(text)
+        except YamlError as error:
+            raise ConfigurationError("SETTINGS", f"--set {key}: no YAML value: {error}") from error
+        section = result
+        for part in sections:
+            inner = section.get(part)
+            if not isinstance(inner, dict | None):
+                raise ConfigurationError("SETTINGS", f"--set {key}: {part!r} has no keys")
+            section[part] = section = dict(inner or {})
+        section[last] = value
+    return result
 
 
 def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
@@ -135,22 +168,6 @@ def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
         raise ConfigurationError("SETTINGS", f"{named}: {_explain(error)}") from error
     _ = settings.rules, settings.mr_rule
     return settings
-
-
-def _document(text: str) -> object:
-    """The YAML document's values. Aliases and deep nesting are refused before anything is built.
-
-    Raises yaml.YAMLError.
-    """
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("an alias (*) is not allowed: write the value out")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_NESTING:
-            raise yaml.YAMLError(f"nested deeper than {MAX_NESTING} levels")
-    return yaml.safe_load(text)
 
 
 def requested_organs(

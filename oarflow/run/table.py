@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TextIO
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from oarflow.result import ResultDocument
 from oarflow.run.codes import entries
+from oarflow.run.console import rich_console
 from oarflow.shown import shown
 from oarflow.structures import Status
 
@@ -23,13 +22,10 @@ _STYLES = {
     Status.NO_MODEL: "dim",
 }
 
-_PLAIN_WIDTH = 120
-"""Columns where the output is no terminal."""
 
-
-def print_result(result: ResultDocument, stream: TextIO = sys.stdout) -> None:
+def print_result(result: ResultDocument, stream: TextIO) -> None:
     """The end of a run in a table, or why there is none."""
-    console = _console(stream)
+    console = rich_console(stream)
     if result.organs:
         console.print(_organs(result))
     if result.refusal:
@@ -47,7 +43,7 @@ def print_result(result: ResultDocument, stream: TextIO = sys.stdout) -> None:
     )
 
 
-def print_trouble(result: ResultDocument, stream: TextIO = sys.stderr) -> None:
+def print_trouble(result: ResultDocument, stream: TextIO) -> None:
     """One line where no contours were written, nothing otherwise."""
     if result.refusal:
         stream.write(f"oarflow: refused: {result.refusal.code} ({shown(result.refusal.detail)})\n")
@@ -55,7 +51,7 @@ def print_trouble(result: ResultDocument, stream: TextIO = sys.stderr) -> None:
         stream.write(f"oarflow: fault: {result.fault.kind} {shown(result.fault.message)}\n")
 
 
-def print_codes(stream: TextIO = sys.stdout) -> None:
+def print_codes(stream: TextIO) -> None:
     """Every code with the exit status it ends in, what it means and what to do."""
     table = Table("code", show_lines=True)
     table.add_column("exit status", justify="right")
@@ -66,7 +62,7 @@ def print_codes(stream: TextIO = sys.stdout) -> None:
         table.add_row(
             entry.code, str(entry.status.value), escape(reason.meaning), escape(reason.remedy)
         )
-    _console(stream).print(table)
+    rich_console(stream).print(table)
 
 
 def _organs(result: ResultDocument) -> Table:
@@ -86,8 +82,3 @@ def _organs(result: ResultDocument) -> Table:
 def _plain(text: str) -> str:
     """Text of others: neither markup nor hidden characters."""
     return escape(shown(text))
-
-
-def _console(stream: TextIO) -> Console:
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    return Console(file=stream, width=width, highlight=False)

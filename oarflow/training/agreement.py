@@ -75,7 +75,7 @@ def compare_pairs(
     lines = [
         "# Two networks an organ",
         "",
-        f"Made by `python -m oarflow.training agreement` from {count} tuning patients. Mean Dice"
+        f"Made by `oarflow train agreement` from {count} tuning patients. Mean Dice"
         " with the reference of each network and of the mean of their fields, and of the two"
         " networks with each other.",
         "",

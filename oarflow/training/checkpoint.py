@@ -13,11 +13,15 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from oarflow.errors import ConfigurationError
 from oarflow.locations import PACKAGE, ROOT
 from oarflow.networks.card import CLINICAL_LABELS
 from oarflow.training.configuration import Configuration
 
 CHECKPOINT_NAME = "checkpoint.pt"
+
+OTHER_TRAINING = "OTHER_TRAINING"
+"""Code of what contradicts a checkpoint."""
 
 UNKNOWN = "unknown"
 """Said of a commit that nobody wrote down."""
@@ -50,14 +54,18 @@ class Origin:
     commit: str = UNKNOWN
 
     def then(self, later: Origin) -> Origin:
-        """The same, gone on with; raises ValueError, naming them, where data or labels differ."""
+        """The same, gone on with.
+
+        Raises ConfigurationError, naming them, where data or labels differ.
+        """
         differing = [
             f"{key} {mine!r}, not {other!r}"
             for key in ("data", "cases", "labels")
             if (mine := getattr(self, key)) != (other := getattr(later, key))
         ]
         if differing:
-            raise ValueError(f"the training began on other data: {'; '.join(differing)}")
+            said = f"the training began on other data: {'; '.join(differing)}"
+            raise ConfigurationError(OTHER_TRAINING, said)
         commits = self.commit.split(", ")
         if later.commit not in commits:
             commits.append(later.commit)
@@ -95,8 +103,8 @@ class Record:
     def going_on(self, configuration: Configuration, origin: Origin | None) -> Record:
         """What the record becomes when the training goes on so.
 
-        Raises ValueError, with the keys that differ, where it would be another training. Only the
-        steps may grow, and only where the learning rate does not follow them to their end.
+        Raises ConfigurationError, with the keys that differ, where it would be another training.
+        Only the steps may grow, and only where the learning rate does not follow them to their end.
         """
         differing = different_keys(self.configuration, configuration)
         if "steps" in differing and (
@@ -109,9 +117,10 @@ class Record:
                 f" {getattr(configuration, key)!r}"
                 for key in differing
             )
-            raise ValueError(
+            raise ConfigurationError(
+                OTHER_TRAINING,
                 f"{configuration.name} was begun otherwise: {'; '.join(told)}. Give what it was"
-                " begun with, or another --work"
+                " begun with, or another --work",
             )
         known = self.origin if origin is None or self.origin is None else self.origin.then(origin)
         return Record(configuration, known)
@@ -146,13 +155,14 @@ def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[st
 
 
 def load_weights(module: nn.Module, weights: dict[str, Any], configuration: Configuration) -> None:
-    """Weights into a network. Raises ValueError where they are another network's."""
+    """Weights into a network. Raises ConfigurationError where they are another network's."""
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(
+        raise ConfigurationError(
+            OTHER_TRAINING,
             f"the checkpoint holds another network than {configuration.name} as it is configured:"
-            " give the configuration, with the same --set, that it was fitted with"
+            " give the configuration, with the same --set, that it was fitted with",
         ) from error
 
 

@@ -1,21 +1,29 @@
-"""The command line of python -m oarflow.training: what each command takes, and whom it calls."""
+"""What the commands of `oarflow train` do: from their flags to the functions of this package."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
+from oarflow.runtime import preload_cuda_runtime
 
-from oarflow.training import cards, commands, judging
-from oarflow.training.configuration import read_configuration
-from oarflow.training.data import TrainingData
-from oarflow.training.experiment.choice import chosen_backbone
-from oarflow.training.experiment.plan import BACKBONES, DROPOUT, Settings
+preload_cuda_runtime()
+# MONAI imports all of it that is installed; the deployment SDK then warns of a small stack.
+warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
+
+import torch  # noqa: E402
+
+from oarflow.errors import ConfigurationError  # noqa: E402
+from oarflow.training import cards, commands, judging  # noqa: E402
+from oarflow.training.configuration import read_configuration  # noqa: E402
+from oarflow.training.data import TrainingData  # noqa: E402
+from oarflow.training.dry_run import require_trainable  # noqa: E402
+from oarflow.training.experiment.choice import chosen_backbone  # noqa: E402
+from oarflow.training.experiment.plan import Settings  # noqa: E402
 
 OPENKBP_ORGANS = (
     "Parotid_L",
@@ -28,179 +36,40 @@ OPENKBP_ORGANS = (
 )
 
 Options = argparse.Namespace
-Command = Callable[[Options], None]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Its options have `run`, the command, which takes them."""
-    whole = argparse.ArgumentParser(prog="python -m oarflow.training")
-    whole.add_argument("--threads", type=int, default=1, help="CPU threads")
-    add = whole.add_subparsers(dest="command", required=True).add_parser
-    data, unread, network, models, device, some = _shared()
-
-    def command(
-        name: str, run: Command, about: str, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
-        made = add(name, parents=parents, help=about, description=about)
-        made.set_defaults(run=run)
-        return made
-
-    command("systems", _systems, "what can be trained")
-    audit = command("audit", _audit, "find labels that stand out", data)
-    audit.add_argument("--output", type=Path, required=True, help="CSV of every label's facts")
-    fit = command("fit", _fit, "train a network, or go on where it stopped", data, network, device)
-    fit.add_argument(
-        "--backbones", type=Path, help="file of `experiment slice`: each organ's chosen backbone"
-    )
-    fit.add_argument(
-        "--workers", type=int, default=0, help="processes that draw samples ahead, for a GPU"
-    )
-    about = "write a network into the models, as its checkpoint says that it was trained"
-    export = command("export", _export, about, unread, network, models)
-    export.add_argument("--version", default="1.0.0")
-    about = "learn how the coarse views of a models folder are fused (C2F)"
-    command("fusion", _fusion, about, data, models, some, device)
-
-    tune = command("tune", _tune, "score the models on the tuning patients", data, models)
-    tune.add_argument("--output", type=Path, required=True, help="CSV of all scores")
-    tune.add_argument(
-        "--jitter",
-        type=float,
-        help="replace the localizer by the truth with an error of this many mm (1 sigma)",
-    )
-    about = "contours of the fitting patients where nobody drew any, by the models' networks"
-    proposing = command("propose", _propose, about, data, models)
-    proposing.add_argument("--organs", nargs="+", required=True, help="whose contours")
-    proposing.add_argument("--output", type=Path, required=True, help="folder for --proposed")
-    about = "compare localizers on the tuning patients"
-    _compares(command("localizers", _localizers, about, data), "+")
-    about = "compare two networks an organ on the tuning patients"
-    _compares(command("agreement", _agreement, about, data), 2)
-    about = "C2F's table 1 on the tuning patients: each view against their fusion"
-    views = command("views", _views, about, data, models, some, device)
-    views.add_argument("--output", type=Path, required=True, help="Markdown; a CSV goes beside it")
-    about = "TWOSTEP's one step against two on the tuning patients"
-    _compares(command("steps", _steps, about, data, some, device), 2)
-    _add_experiment(
-        command("experiment", _experiment, "a paper's own comparison, resumable", data, device)
-    )
-    pages = command("cards", _cards, "validation figures and pages of the models", models)
-    pages.add_argument("--output", type=Path, required=True, help="folder of the pages")
-    pages.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")
-    pages.add_argument("--scored-on", default="", help="what the scores were measured on")
-    return whole
+def prepare(threads: int, device: str) -> None:
+    """Before a command. Raises ConfigurationError for a device that torch does not have here."""
+    torch.set_num_threads(threads)
+    with _as_usage():
+        check_device(device)
 
 
-def _shared() -> tuple[argparse.ArgumentParser, ...]:
-    data, unread, network, models, device, some = (
-        argparse.ArgumentParser(add_help=False) for _ in range(6)
-    )
-    _takes_data(data, required=True)
-    _takes_data(unread, required=False)
-    network.add_argument(
-        "network",
-        help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
-    )
-    network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
-    network.add_argument("--steps", type=int)
-    network.add_argument("--seed", type=int)
-    network.add_argument(
-        "--set",
-        type=_setting,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value for a key of the configuration; may be repeated, the same for export",
-    )
-    models.add_argument("--models", type=Path, required=True, help="the models folder")
-    device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-    some.add_argument("--patients", type=int, help="so many at most (default: all)")
-    return data, unread, network, models, device, some
-
-
-def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
-    """Not required: only a checkpoint without a record of its training needs them."""
-    made.add_argument(
-        "--data",
-        type=Path,
-        required=required,
-        help="folder of patients in any layout that is known"
-        + ("" if required else "; only for a checkpoint that holds no record of its training"),
-    )
-    made.add_argument(
-        "--split",
-        type=Path,
-        help="table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)",
-    )
-    made.add_argument(
-        "--derived", type=Path, help="folder of derived labels: python -m oarflow.datasets derive"
-    )
-    made.add_argument(
-        "--fold", type=_fold, metavar="K/N", help="hold out the K-th of N parts of all patients"
-    )
-    made.add_argument(
-        "--everyone",
-        action="store_true",
-        help="fit on the tuning patients too: a last training, when nothing is left to choose",
-    )
-    made.add_argument(
-        "--proposed",
-        type=Path,
-        help="folder of proposed labels: python -m oarflow.training propose",
-    )
-    made.add_argument("--data-name", help="what the model card says of the data")
-
-
-def _compares(made: argparse.ArgumentParser, count: int | str) -> None:
-    made.add_argument("--models", type=Path, nargs=count, required=True, help="models folders")
-    made.add_argument("--output", type=Path, required=True, help="Markdown file")
-
-
-def _add_experiment(made: argparse.ArgumentParser) -> None:
-    made.add_argument("paper", choices=["slice"], help="SLICE: crops against full slices")
-    made.add_argument("--work", type=Path, required=True, help="folder of checkpoints and scores")
-    made.add_argument("--organs", nargs="+", default=list(OPENKBP_ORGANS))
-    made.add_argument(
-        "--backbones", nargs="+", choices=[*BACKBONES, DROPOUT], default=list(BACKBONES)
-    )
-    made.add_argument("--patients", type=int, default=60, help="of each organ, 0 for all")
-    made.add_argument("--steps", type=int, default=1500, help="of every network alike")
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
-    made.add_argument(
-        "--output", type=Path, help="Markdown file (default: beside the results, in --work)"
-    )
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """A ValueError is of the flags or the network's configuration, not of the data: status 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigurationError("USAGE", str(error)) from error
 
 
 def _data(options: Options) -> TrainingData:
     data = TrainingData.open(options.data, options.split, options.derived, options.data_name)
     data = replace(data, proposed=options.proposed)
     if options.everyone and options.fold is not None:
-        raise ValueError("--everyone holds nobody out, --fold does: give one of them")
+        raise ConfigurationError(
+            "USAGE", "--everyone holds nobody out, --fold does: give one of them"
+        )
     if options.everyone:
         return data.everyone()
     return data if options.fold is None else data.fold(*options.fold)
-
-
-def _fold(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    return int(number), int(count)
 
 
 def _given(options: Options) -> dict[str, Any]:
     """What the command line itself says of the configuration."""
     named = {"steps": options.steps, "seed": options.seed}
     return {key: value for key, value in named.items() if value is not None} | dict(options.set)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise argparse.ArgumentTypeError(f"{value!r} is no value in YAML") from error
 
 
 def check_device(text: str) -> None:
@@ -225,9 +94,11 @@ def _audit(options: Options) -> None:
 
 def _fit(options: Options) -> None:
     given = _given(options)
-    if options.backbones is not None:
-        given |= chosen_backbone(options.backbones, options.network, given)
-    configuration = read_configuration(options.network, **given)
+    with _as_usage():
+        if options.backbones is not None:
+            given |= chosen_backbone(options.backbones, options.network, given)
+        configuration = read_configuration(options.network, **given)
+        require_trainable(configuration)
     commands.fit(
         configuration,
         _data(options),
@@ -243,8 +114,10 @@ def _propose(options: Options) -> None:
 
 def _export(options: Options) -> None:
     given = _given(options)
+    with _as_usage():
+        configuration = read_configuration(options.network, **given)
     commands.ship(
-        read_configuration(options.network, **given),
+        configuration,
         given.keys(),
         options.work,
         models=options.models,
@@ -279,15 +152,16 @@ def _steps(options: Options) -> None:
 
 
 def _experiment(options: Options) -> None:
+    organs = options.organs or OPENKBP_ORGANS
     settings = Settings(
-        tuple(options.organs),
+        tuple(organs),
         tuple(options.backbones),
         options.patients,
         options.steps,
         options.seed,
     )
     chosen = (
-        f"--organs {' '.join(options.organs)} --backbones {' '.join(options.backbones)}"
+        f"--organs {' '.join(organs)} --backbones {' '.join(options.backbones)}"
         f" --patients {options.patients} --steps {options.steps} --seed {options.seed}"
     )
     judging.slice_experiment(
@@ -297,7 +171,7 @@ def _experiment(options: Options) -> None:
         output=options.output,
         minutes=options.minutes,
         device=options.device,
-        command=f"python -m oarflow.training experiment slice --data DATA --work RUNS {chosen}",
+        command=f"oarflow train experiment slice --data DATA --work RUNS {chosen}",
     )
 
 
@@ -305,3 +179,21 @@ def _cards(options: Options) -> None:
     if options.scores is not None:
         cards.record_validation(options.scores, options.models, options.scored_on)
     cards.write_pages(options.models, options.output)
+
+
+COMMANDS: dict[str, Callable[[Options], None]] = {
+    "systems": _systems,
+    "audit": _audit,
+    "fit": _fit,
+    "export": _export,
+    "fusion": _fusion,
+    "tune": _tune,
+    "propose": _propose,
+    "localizers": _localizers,
+    "agreement": _agreement,
+    "views": _views,
+    "steps": _steps,
+    "experiment": _experiment,
+    "cards": _cards,
+}
+"""By name. oarflow/commands/train.py has their flags."""

@@ -1,4 +1,4 @@
-"""What the commands of python -m oarflow.training do that make networks, and look at labels."""
+"""What the commands of oarflow train do that make networks, and look at labels."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rich.progress import (
 )
 
 from oarflow.datasets.derived.store import ORGANS as DERIVED_ORGANS
+from oarflow.errors import ConfigurationError
 from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
 from oarflow.training.audit import label_facts, outliers, write_facts
-from oarflow.training.checkpoint import Origin, Record, commit, read_checkpoint
+from oarflow.training.checkpoint import OTHER_TRAINING, Origin, Record, commit, read_checkpoint
 from oarflow.training.configuration import Configuration, shipped
 from oarflow.training.data import TrainingData
-from oarflow.training.dry_run import require_trainable
 from oarflow.training.export import export
 from oarflow.training.fusion import export_fusion, fit_fusion, sure_score, write_sure_score
 from oarflow.training.loop import Report, train
@@ -48,9 +48,7 @@ def fit(
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
     what was trained, and on what.
-    Raises ValueError, before it reads a patient, for a network that cannot be trained.
     """
-    require_trainable(configuration)
     mr = "mr" in configuration.images
     cases = data.keep(data.split.fit, work, mr=mr)
     sampler = sampler_for(cases, configuration)
@@ -106,7 +104,7 @@ def ship(
     told: the configuration as the command line has it, keys: those that it set itself; they must
     not contradict the checkpoint, which decides. data: opens the training data, for a checkpoint
     that holds no record: then the command line has to say everything.
-    Raises ValueError for data without a name, and for what contradicts the checkpoint.
+    Raises ConfigurationError for data without a name, and for what contradicts the checkpoint.
     """
     folder = work / told.name
     record = Record.of(read_checkpoint(folder))
@@ -114,7 +112,8 @@ def ship(
     configuration = told if record is None else _as_trained(record, told, keys)
     origin = _unrecorded(told, data) if known is None else known
     if data_name is not None and known is not None and known.data not in (None, data_name):
-        raise ValueError(f"--data-name: {told.name} was trained on {origin.data!r}")
+        said = f"--data-name: {told.name} was trained on {origin.data!r}"
+        raise ConfigurationError(OTHER_TRAINING, said)
     card = export(
         configuration,
         folder,
@@ -129,7 +128,7 @@ def ship(
 
 
 def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> Configuration:
-    """The checkpoint's configuration. Raises ValueError where a key that was set contradicts it."""
+    """The checkpoint's configuration. Raises ConfigurationError where a set key differs."""
     trained = record.configuration
     differing = [
         key for key in type(told).model_fields if getattr(told, key) != getattr(trained, key)
@@ -140,7 +139,8 @@ def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> C
         if key in keys
     ]
     if wrong:
-        raise ValueError(f"{told.name} was not trained with {'; '.join(wrong)}")
+        said = f"{told.name} was not trained with {'; '.join(wrong)}"
+        raise ConfigurationError(OTHER_TRAINING, said)
     others = [key for key in differing if key not in ("steps", "epochs", "validate_every")]
     if others:
         LOGGER.info(
@@ -152,9 +152,10 @@ def _as_trained(record: Record, told: Configuration, keys: Collection[str]) -> C
 def _unrecorded(told: Configuration, data: Callable[[], TrainingData] | None) -> Origin:
     """What the command line says of a training that wrote nothing down; its commit is unknown."""
     if data is None:
-        raise ValueError(
+        raise ConfigurationError(
+            "USAGE",
             f"the checkpoint of {told.name} holds no record of its training: give export --data"
-            " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)"
+            " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)",
         )
     opened = data()
     LOGGER.warning("%s: no record of its training; the card holds what export is told", told.name)
@@ -171,11 +172,11 @@ def _labels(configuration: Configuration, data: TrainingData) -> str:
 def propose(data: TrainingData, models: Path, organs: Sequence[str], output: Path) -> None:
     """Write what the models propose for the split's fitting patients, and count it.
 
-    Raises ValueError for organs of which the models have no network.
+    Raises ConfigurationError for organs of which the models have no network.
     """
     store = ModelStore.open(models, device="cpu")
     if unknown := [organ for organ in organs if organ not in store.organs]:
-        raise ValueError(f"{models} holds no network of {', '.join(unknown)}")
+        raise ConfigurationError("USAGE", f"{models} holds no network of {', '.join(unknown)}")
     output.mkdir(parents=True, exist_ok=True)
     lacking, count = (dict.fromkeys(organs, 0) for _ in range(2))
     for case in data.read(data.split.fit, mr=store.reads_mr):

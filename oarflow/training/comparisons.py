@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from oarflow.metrics import dice, overlap, surface_distances
+from oarflow.compare.overlap import dice, overlap
+from oarflow.compare.surfaces import surface_distances
 from oarflow.networks.card import View, partner
 from oarflow.networks.store import ModelStore
 from oarflow.training.cases import TrainingCase

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -17,6 +16,7 @@ from pydantic import (
 
 from oarflow.networks.card import Role, Window
 from oarflow.organs import load_catalogue
+from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 CONFIGURATIONS = Path(__file__).parent / "configurations"
 
@@ -195,9 +195,9 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
 def _read(path: Path) -> dict[str, Any]:
     """A YAML file's keys and values. Raises ValueError where it holds none."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        values = read_yaml(path)
+    except YamlError as error:
+        raise ValueError(f"{path} is no YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold `key: value` lines, not a {type(values).__name__}")
     return values
@@ -209,14 +209,14 @@ def shipped() -> list[tuple[str, str, tuple[str, ...]]]:
     for path in sorted(CONFIGURATIONS.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         about = text.splitlines()[0].removeprefix("# ").rstrip(".")
-        found.append((path.stem, about, tuple(_organs(yaml.safe_load(text)))))
+        found.append((path.stem, about, tuple(_organs(parse_yaml(text)))))
     return found
 
 
 def _from_table(name: str) -> dict[str, Any]:
     folder, _, organ = name.rpartition("/")
     path = CONFIGURATIONS / f"{folder or 'slice'}.yaml"
-    table = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    table = read_yaml(path) if path.is_file() else {}
     organs = _organs(table)
     others = organs and "from_catalogue" not in table and organ in load_catalogue()
     if organ not in organs and not others:

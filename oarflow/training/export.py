@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from oarflow.errors import ConfigurationError, Fault
 from oarflow.networks.backend import load_network
 from oarflow.networks.card import (
     CARD_NAME,
@@ -100,11 +101,11 @@ def export(
     """Write models/<name>/model.ts and model.json.
 
     recorded: configuration and origin are the checkpoint's own, nobody was asked for them.
-    Raises ValueError where the data have no name, or the exported network does not agree with the
-    trained one.
+    Raises ConfigurationError where the data have no name, Fault where the exported network does not
+    agree with the trained one.
     """
     if origin.data is None:
-        raise ValueError("--data-name is needed: what the card says of these data")
+        raise ConfigurationError("USAGE", "--data-name is needed: what the card says of these data")
     network, steps, minutes = trained_network(configuration, work)
     network = rounded(network)
     if configuration.unions:
@@ -112,7 +113,7 @@ def export(
     file = torchscript(network)
     difference = greatest_difference(network, file, configuration)
     if difference > AGREEMENT:
-        raise ValueError(f"{configuration.name}: export differs by {difference:.2g} from training")
+        raise Fault(f"{configuration.name}: export differs by {difference:.2g} from training")
     folder = models / configuration.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK_NAME).write_bytes(file)

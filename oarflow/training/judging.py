@@ -1,4 +1,4 @@
-"""What the commands of training do that judge networks: scores, comparisons, pages."""
+"""What the commands of oarflow train do that judge networks: scores, comparisons, pages."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _write(
     rows: Mapping[str, Sequence[Row]], output: Path, title: str, command: str, about: str
 ) -> None:
     write_rows(rows, output.with_suffix(".csv"))
-    made_by = f"python -m oarflow.training {command} --data DATA"
+    made_by = f"oarflow train {command} --data DATA"
     output.write_text(page(rows, title, made_by, about), encoding="utf-8")
 
 
@@ -144,7 +144,7 @@ def slice_experiment(
 
     Beside the results, the choice of backbones too. output: the page, None for beside the results.
     minutes: stop after so long; the next call goes on. The page says what is missing.
-    Raises ValueError for data without a name.
+    Raises ConfigurationError for data without a name.
     """
     name = named(data)
     folder = settings.folder(work, name)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from oarflow.geometry import Mask
+
 Box = tuple[slice, slice, slice]
 
 MARGIN = 1

@@ -63,8 +63,7 @@ def compare(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path
         " the found centre from the label's, median and 95th percentile. Ends: median distance of"
         " the lowest and highest found slice from the label's. Seconds: one thread, busy machine.",
         "",
-        "Made by `python -m oarflow.training localizers --data DIR --models DIR DIR "
-        "--output FILE`.",
+        "Made by `oarflow train localizers --data DIR --models DIR DIR --output FILE`.",
     ]
     for folder in folders:
         store = ModelStore.open(folder, device="cpu")

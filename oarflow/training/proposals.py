@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oarflow.datasets.cases import LazyMasks, Mask
+from oarflow.datasets.cases import LazyMasks
+from oarflow.geometry import Mask
 from oarflow.networks.store import ModelStore
 from oarflow.training.cases import TrainingCase
 from oarflow.training.labels import Labels

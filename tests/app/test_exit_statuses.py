@@ -83,6 +83,7 @@ class TestWritten:
         line = next(line for line in lines if "Parotid_L" in line)
         assert "segmented" in line
         assert "11.5" in line
+        assert lines[-1] == f"results: {out}"
 
     def test_no_patient_data_anywhere(self, out: Path) -> None:
         said = self.ran.stdout + self.ran.stderr + (out / "result.json").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from tests.oarflow.node.node_bench import settings_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,13 +23,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "oarflow.run.codes": ("oarflow.run.codes",),
     "deploy.map_package lint": ("deploy.map_package", "lint", ".", "--all"),
     "lint": ("oarflow.rtstruct", "lint", str(SAMPLE / "reference.dcm")),
-    "oarflow.datasets --help": ("oarflow.datasets", "--help"),
-    "oarflow.evaluation --help": ("oarflow.evaluation", "--help"),
-    "oarflow.training --help": ("oarflow.training", "--help"),
-    "oarflow.node --help": ("oarflow.node", "--help"),
-    "oarflow.node --print-config": ("oarflow.node", "--print-config"),
-    "oarflow.node audit": ("oarflow.node", "audit"),
-    "oarflow.node doctor": ("oarflow.node", "doctor"),
+    "data --help": ("oarflow", "data", "--help"),
+    "evaluate --help": ("oarflow", "evaluate", "--help"),
+    "train --help": ("oarflow", "train", "--help"),
+    "node --help": ("oarflow", "node", "--help"),
+    "node --print-config": ("oarflow", "node", "--print-config"),
+    "node audit": ("oarflow", "node", "audit"),
+    "node doctor": ("oarflow", "node", "doctor"),
 }
 
 
@@ -40,7 +40,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = root / "node.yaml"
     file.write_text(settings_at(root).as_yaml())
     for _ in range(3):
-        assert main(["-c", str(file), "audit", "--after", "999999"]) == 0
+        assert main(["node", "-c", str(file), "audit", "--after", "999999"]) == 0
     return file
 
 
@@ -80,7 +80,7 @@ def test_a_reader_that_goes_ends_no_program(name: str, config: Path) -> None:
 @pytest.mark.parametrize("flags", [(), ("-u",)])
 def test_neither_output_nor_error_is_read(config: Path, flags: tuple[str, ...]) -> None:
     """As with `2>&1 | head`: usage goes to standard error."""
-    for words, status in ((("oarflow.node", "audit"), 0), (("oarflow.node", "nothing"), 2)):
+    for words, status in ((("oarflow", "node", "audit"), 0), (("oarflow", "node", "nothing"), 2)):
         writing = unread()
         environment = {**os.environ, "OARFLOW_NODE_CONFIG": str(config)}
         run = subprocess.run(
@@ -96,14 +96,14 @@ def test_neither_output_nor_error_is_read(config: Path, flags: tuple[str, ...]) 
 
 
 def test_audit_into_head(config: Path) -> None:
-    command = f"set -o pipefail; {sys.executable} -m oarflow.node -c {config} audit | head -n 1"
+    command = f"set -o pipefail; {sys.executable} -m oarflow node -c {config} audit | head -n 1"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
     assert json.loads(run.stdout)["id"] == 1
 
 
 def test_a_closed_output_is_no_fault(config: Path) -> None:
-    command = f"{sys.executable} -m oarflow.node -c {config} audit >&-"
+    command = f"{sys.executable} -m oarflow node -c {config} audit >&-"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
 

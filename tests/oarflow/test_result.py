@@ -30,7 +30,7 @@ RUN = Run(started="2026-01-02T03:04:05+00:00", seconds=1, stages={}, device="cpu
 
 
 def test_published_schema_is_current() -> None:
-    assert SCHEMA.read_text() == json_schema(), "run: python -m oarflow.result > docs/..."
+    assert SCHEMA.read_text() == json_schema(), "run: oarflow config schema > docs/..."
 
 
 def test_schema_names_every_status_and_code() -> None:

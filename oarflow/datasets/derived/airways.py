@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.derived.voxels import (
     NEIGHBOURS,
     Spacing,
@@ -20,6 +19,7 @@ from oarflow.datasets.derived.voxels import (
     largest,
     room_around,
 )
+from oarflow.geometry import Mask
 
 AIR_HU = -500.0
 """Halfway between air and soft tissue: where the lumen's surface lies."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.derived.voxels import Spacing, bounding_box, filled, grown, largest, shrunk
+from oarflow.geometry import Mask
 
 BONE_HU = 180.0
 SOFT_HU = (-40.0, 150.0)

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from scipy import ndimage
 from skimage.draw import polygon
 
-from oarflow.datasets.cases import Mask
 from oarflow.datasets.derived.voxels import NEIGHBOURS
-from oarflow.datasets.split import read_table
+from oarflow.geometry import Mask
+from oarflow.yaml_files import YamlError, read_yaml
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
 
@@ -102,7 +102,9 @@ class Corrections(_Strict):
     def read(cls, path: Path = TABLE) -> Corrections:
         """Raises ValueError naming the entry that is wrong."""
         try:
-            return cls.model_validate(read_table(path) or {})
+            return cls.model_validate(read_yaml(path, as_written=True) or {})
+        except YamlError as error:
+            raise ValueError(f"{path.name}: {error}") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

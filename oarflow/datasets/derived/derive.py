@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.compare.overlap import overlap
+from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.airways import airways
 from oarflow.datasets.derived.brain import brain
 from oarflow.datasets.derived.canal import canal
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.store import ORGANS, DerivedLabels, write_labels
 from oarflow.datasets.derived.voxels import Spacing, bounding_box, cut_slices, filled, whole_slices
-from oarflow.metrics import overlap
+from oarflow.geometry import Mask
 
 LOGGER = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
 from oarflow.datasets.derived.voxels import bounding_box
+from oarflow.geometry import Mask
 
 COLOURS = {
     "Brain": (255, 60, 60),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.cases import Mask
+from oarflow.geometry import Mask
 
 Spacing = tuple[float, float, float]
 

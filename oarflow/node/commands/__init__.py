@@ -1,5 +1,21 @@
-"""The commands of `python -m oarflow.node`: one module each.
+"""What the commands of `oarflow node` do: one module each, with main(flags, settings)."""
 
-A module here with HELP, add_arguments(parser) and main(flags, settings) -> exit status is a
-command of its name.
-"""
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from oarflow.node.commands import audit, backup, batch, doctor, pull, restore, run, user
+from oarflow.node.settings import Settings
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+    "run": run.main,
+    "doctor": doctor.main,
+    "batch": batch.main,
+    "pull": pull.main,
+    "user": user.main,
+    "audit": audit.main,
+    "backup": backup.main,
+    "restore": restore.main,
+}
+"""By name; each returns its exit status. oarflow/commands/node.py has their flags."""

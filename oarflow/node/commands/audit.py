@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 
 from sqlalchemy import select
@@ -14,19 +13,6 @@ from oarflow.node.audit import Action, at_the_keyboard, first_broken, record
 from oarflow.node.database.models import AuditEntry
 from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
-
-HELP = "check and print the audit log"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """From where on."""
-    parser.add_argument("--after", type=_id, default=0, metavar="ID", help="entries after this id")
-
-
-def _id(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no id: a whole number, as `audit` prints it")
-    return int(text)
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:

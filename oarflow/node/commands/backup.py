@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.node.audit import Action, at_the_keyboard, record
 from oarflow.node.backup import back_up
 from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
-
-HELP = "back the state up into an archive"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to."""
-    parser.add_argument("archive", type=Path, help="a new .tar.gz; it holds patients' data")
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:

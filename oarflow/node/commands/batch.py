@@ -25,26 +25,13 @@ from oarflow.node.settings import Settings
 from oarflow.node.states import State
 from oarflow.shown import shown
 
-HELP = "contour a folder of studies, with a table at the end"
-
 _WORST = {
     State.SEGMENTED: ExitStatus.WRITTEN,
     State.HELD: ExitStatus.HELD,
     State.REFUSED: ExitStatus.REFUSED,
 }
+SOURCES_SHOWN = 3
 _ORDER = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """From where, to where."""
-    parser.add_argument("folder", type=Path, help="folder with the studies' DICOM files")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="folder for the results, one folder a series; an interrupted batch goes on in it",
-    )
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
@@ -67,10 +54,14 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         migrate(database)
         batch = Batch(own, database, flags.output)
         lines = _run(batch, flags.folder, stop)
+        left = batch.images_left() if stop.is_set() else batch.remove_copies()
     finally:
         database.close()
         os.close(held)
-    _print(lines)
+    _print(lines, flags.folder)
+    if left:
+        sys.stdout.write(f"copies of {left} images are kept in {own.storage.root}: {_why(stop)}\n")
+    sys.stdout.write(f"results: {flags.output.absolute()}\n")
     return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines, batch.tally)
 
 
@@ -120,14 +111,28 @@ def _status(lines: Sequence[Line], tally: Tally) -> ExitStatus:
     return max(found, key=_ORDER.index, default=ExitStatus.REFUSED)
 
 
-def _print(lines: Sequence[Line]) -> None:
+def _why(stop: threading.Event) -> str:
+    if stop.is_set():
+        return "begin again with the same -o to go on"
+    return "of series that were not contoured"
+
+
+def _print(lines: Sequence[Line], folder: Path) -> None:
     if not lines:
         sys.stdout.write("there is no series to contour\n")
         return
     table = Table()
-    for name in ("results", "slices", "state", "reason"):
+    for name in ("input folder", "results", "slices", "state", "reason"):
         table.add_column(name, justify="right" if name == "slices" else "left", overflow="fold")
     for line in lines:
         reason = "; ".join(part for part in (line.reason, line.marked) if part)
-        table.add_row(line.folder or "-", str(line.slices), str(line.state), escape(shown(reason)))
+        cells = (_sources(line, folder), line.folder or "-", str(line.slices), str(line.state))
+        table.add_row(*(escape(shown(cell)) for cell in (*cells, reason)))
     Console(file=sys.stdout).print(table)
+
+
+def _sources(line: Line, folder: Path) -> str:
+    """The folders of a series below the batch's own."""
+    names = [str(one.relative_to(folder)) for one in line.sources]
+    more = [f"and {len(names) - SOURCES_SHOWN} more"] if len(names) > SOURCES_SHOWN else []
+    return ", ".join([*names[:SOURCES_SHOWN], *more]) or "-"

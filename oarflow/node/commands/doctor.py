@@ -14,12 +14,6 @@ from oarflow.node.listener.server import quiet_libraries
 from oarflow.node.settings import Settings
 from oarflow.shown import shown
 
-HELP = "check everything the node depends on, and say what is wrong"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each finding as it comes. Returns 1 where something will not work."""

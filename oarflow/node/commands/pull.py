@@ -19,28 +19,9 @@ from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
 from oarflow.node.pulling.web import WebPacs
 from oarflow.node.settings import PullSource, Settings
 
-NOTHING_FOUND = 5
-"""Exit status: the PACS answers, and has no such series."""
-
-HELP = "ask a PACS for studies by accession number, date or UID"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to ask for."""
-    parser.add_argument("source", help="a name of the section `pull`")
-    parser.add_argument("--accession", default="", metavar="NUMBER")
-    parser.add_argument(
-        "--date",
-        default="",
-        metavar="YYYYMMDD[-YYYYMMDD]",
-        help="of the study: a day, or a range, of which one end may be open "
-        "(--date=-YYYYMMDD: up to that day)",
-    )
-    parser.add_argument("--study", default="", metavar="UID")
-
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
-    """Find and fetch. Returns 1 where it fails, 5 where nothing is found.
+    """Find and fetch. Returns 1 where it fails, 3 where the PACS has no such series.
 
     Raises ConfigurationError.
     """
@@ -58,7 +39,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         migrate(database)
         return _pull(flags.source, source, query, settings, database)
     except PullFailed as error:
-        sys.stderr.write(f"oarflow-node: PULL: {flags.source}: {error}\n")
+        sys.stderr.write(f"oarflow: PULL: {flags.source}: {error}\n")
         return ExitStatus.FAULT
     except OSError as error:
         raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
@@ -89,8 +70,8 @@ def _pull(
     found = place.find(query)
     if not found:
         wanted = " or ".join(query.modalities)
-        sys.stderr.write(f"oarflow-node: PULL: {name}: no series of {wanted} found\n")
-        return NOTHING_FOUND
+        sys.stderr.write(f"oarflow: PULL: {name}: no series of {wanted} found\n")
+        return ExitStatus.REFUSED
     sys.stdout.write(f"{len(found)} series found\n")
     total = Taken()
     for number, series in enumerate(found, 1):

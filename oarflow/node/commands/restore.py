@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from oarflow.errors import ExitStatus
 from oarflow.node.audit import Action, at_the_keyboard, record
@@ -14,13 +13,6 @@ from oarflow.node.files import make_folder
 from oarflow.node.node import lock
 from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
-
-HELP = "fill an empty node from a back-up"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where from."""
-    parser.add_argument("archive", type=Path, help="an archive that `backup` wrote")
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:

@@ -18,12 +18,6 @@ LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 """How often the node looks for parts that hang."""
 
-HELP = "run the node (what happens without a command)"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Run it. Raises ConfigurationError."""

@@ -15,23 +15,6 @@ from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
 from oarflow.node.web import users
 
-HELP = "users of the web page"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do with whom."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    put = actions.add_parser("put", help="add a user, or give a new password")
-    put.add_argument("name")
-    put.add_argument(
-        "--role",
-        choices=[role.value for role in users.Role],
-        help="without it a known user keeps theirs, and a new one is a viewer",
-    )
-    actions.add_parser("disable", help="let a user sign in no more").add_argument("name")
-    actions.add_parser("enable", help="let a disabled user sign in again").add_argument("name")
-    actions.add_parser("list", help="all users")
-
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Do it, and print how the user stands then. Raises ConfigurationError (USER)."""

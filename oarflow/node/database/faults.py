@@ -82,12 +82,12 @@ def remedy(fault: Fault, url: str) -> str:
     if fault is Fault.DAMAGED and of_sqlite:
         return (
             f"move {file}, {file}-wal and {file}-shm to another folder, then restore the last "
-            "back-up: python -m oarflow.node restore ARCHIVE"
+            "back-up: oarflow node restore ARCHIVE"
         )
     if fault is Fault.DAMAGED:
         return (
             "restore it by PostgreSQL's means, or the last back-up into an empty database: "
-            "python -m oarflow.node restore ARCHIVE"
+            "oarflow node restore ARCHIVE"
         )
     if fault is Fault.FORBIDDEN and of_sqlite:
         return f"give {file} and its folder to the node's user, and let it read and write both"

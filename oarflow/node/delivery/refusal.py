@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.charset import convert_encodings
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import EncapsulatedPDFStorage, ImplicitVRLittleEndian, generate_uid
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
@@ -17,9 +21,11 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
 import oarflow
 from oarflow.errors import REASONS, Code
+from oarflow.intake.elements import raw, tag_of
 from oarflow.shown import shown
 
 COPIED = (
+    "SpecificCharacterSet",
     "PatientName",
     "PatientID",
     "IssuerOfPatientID",
@@ -32,7 +38,9 @@ COPIED = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Of the patient and the study, as the images have them; written empty where they do not."""
+"""Of the patient and the study, byte for byte; written empty where the images lack them."""
+
+_ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
 TITLE = "OARflow: not contoured. Research use only"
 
@@ -56,8 +64,7 @@ def encapsulate(study: RefusedStudy, pdf: bytes, target: Path) -> str:
 
     Raises OSError and pydicom's errors where the image cannot be read.
     """
-    wanted = ["SpecificCharacterSet", *COPIED]
-    source = dcmread(study.image, stop_before_pixels=True, specific_tags=wanted, force=True)
+    source = dcmread(study.image, stop_before_pixels=True, specific_tags=list(COPIED), force=True)
     dataset = _dataset(study, pdf, source)
     dcmwrite(target, dataset, enforce_file_format=True, implicit_vr=True, little_endian=True)
     return str(dataset.SOPInstanceUID)
@@ -65,13 +72,12 @@ def encapsulate(study: RefusedStudy, pdf: bytes, target: Path) -> str:
 
 def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
     dataset = Dataset()
-    if "SpecificCharacterSet" in source:
-        dataset.SpecificCharacterSet = source.SpecificCharacterSet
     for keyword in COPIED:
-        if keyword in source:
-            dataset[keyword] = source[keyword]
-        elif keyword != "IssuerOfPatientID":
-            setattr(dataset, keyword, "")
+        value = raw(source, keyword)
+        if value is not None or keyword not in _ONLY_WHERE_PRESENT:
+            dataset[tag_of(keyword)] = _as_written(keyword, value or b"")
+    encodings = convert_encodings(source.get("SpecificCharacterSet") or "")
+    dataset.set_original_encoding(True, True, encodings)  # else pydicom encodes the texts anew
     when = datetime.fromtimestamp(study.epoch, UTC)
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     entropy = [study.key, str(study.epoch), hashlib.sha256(pdf).hexdigest()]
@@ -99,6 +105,13 @@ def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     return dataset
+
+
+def _as_written(keyword: str, value: bytes) -> RawDataElement:
+    """An element with the bytes as they are, of even length."""
+    vr = dictionary_VR(keyword)
+    value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+    return RawDataElement(Tag(keyword), vr, len(value), value, 0, True, True)
 
 
 def reason_page(study: RefusedStudy) -> bytes:

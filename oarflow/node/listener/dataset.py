@@ -25,6 +25,7 @@ PIXEL_DATA = 0x7FE00010
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _COUNT = re.compile(r"\+?\d{1,9}")
+_ESCAPES = re.compile(r"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN")
 
 STUDY_TEXTS = {
@@ -220,5 +221,6 @@ def _texts(dataset: Dataset, keywords: dict[str, str]) -> dict[str, str]:
             value = str(dataset.get(keyword, "") or "")
         except Exception:  # a text that breaks its VR or character set
             value = ""
-        found[column] = value.replace("\0", "")[: _SHORT.get(column, 256)]
+        value = _ESCAPES.sub("", value.replace("\0", ""))  # pydicom leaves those of ISO-IR 58
+        found[column] = value[: _SHORT.get(column, 256)]
     return found

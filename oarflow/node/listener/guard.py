@@ -12,6 +12,7 @@ from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, A_RELEASE
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from oarflow.node.listener.admission import Admission
@@ -92,7 +93,8 @@ class GuardedServer(ThreadedAssociationServer):
         self.waiting_room = WaitingRoom(4 * limits.max_waiting, limits.max_waiting)
         self._admitted: list[Association] = []
         self._admitting = threading.RLock()
-        self.bind(evt.EVT_CONN_CLOSE, self._end_wait)
+        self.bind(evt.EVT_CONN_CLOSE, self._closed)
+        self.bind(evt.EVT_ACSE_SENT, self._answered)
 
     def service_actions(self) -> None:
         """Several times a second."""
@@ -149,12 +151,18 @@ class GuardedServer(ThreadedAssociationServer):
             tls.do_handshake()
         return request_of(waiting)
 
-    def _end_wait(self, event: Any) -> None:
-        """A connection is closed: an association without a request it could read ends at once.
+    def _answered(self, event: Any) -> None:
+        """A release or abort is about to be sent: the place is free before the peer knows of it."""
+        if isinstance(event.primitive, A_RELEASE | A_ABORT | A_P_ABORT):
+            self._give_back(event.assoc)
+
+    def _closed(self, event: Any) -> None:
+        """A connection is closed: its place is free, and nobody waits for a request any more.
 
         pynetdicom's thread would wait for the request until its time is over, and keep the place.
         """
         association = event.assoc
+        self._give_back(association)
         if association.requestor.primitive is None:
             association.dul.to_user_queue.put(None)
             self._warn(association.requestor.address, "its association request is invalid")
@@ -171,7 +179,17 @@ class GuardedServer(ThreadedAssociationServer):
             if self.associations_from(address) >= self.limits.max_per_address:
                 return False
             self._admitted.append(association)
+            self.publish()
         return True
+
+    def _give_back(self, association: Association) -> None:
+        with self._admitting:
+            if association in self._admitted:
+                self._admitted.remove(association)
+                self.publish()
+
+    def publish(self) -> None:
+        """The addresses of the associations changed; the lock on them is held."""
 
     def associations_from(self, address: str) -> int:
         """How many associations of the address there are."""

@@ -105,9 +105,13 @@ class HandedServer(GuardedServer):
 
     def count(self) -> None:
         """Let the others know of this process's associations."""
-        tally, place = self.order.tally, self.order.place
-        tally.set_live(place, len(self.active_associations))
-        tally.set_addresses(place, self.addresses())
+        self.order.tally.set_live(self.order.place, len(self.active_associations))
+        with self._admitting:
+            self.publish()
+
+    def publish(self) -> None:
+        """At once: another process may be asked for the next association."""
+        self.order.tally.set_addresses(self.order.place, self.addresses())
 
     def associations_from(self, address: str) -> int:
         """Those of the other processes count, too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from pydicom import Dataset
@@ -23,6 +22,9 @@ STRICT_IDENTITY = frozenset(
 )
 """Never written otherwise than the CT has them. The rest may be empty where it broke its VR."""
 
+_ESCAPE = b"\x1b"
+"""Begins a code extension (PS3.5 6.1.2.5)."""
+
 
 def identity_faults(
     dataset: Dataset, headers: Mapping[str, SliceHeader], source: Source
@@ -41,14 +43,27 @@ def _copied_elements(
     dataset: Dataset, headers: Mapping[str, SliceHeader], source: Source
 ) -> Iterator[str]:
     for keyword in IDENTITY:
-        of_slices = Counter(header.identity[keyword] for header in headers.values())
-        if keyword in STRICT_IDENTITY and len(of_slices) > 1:
+        of_slices = {header.identity[keyword] for header in headers.values()}
+        if keyword in STRICT_IDENTITY and not _agree(keyword, of_slices, headers):
             yield f"the slices disagree on {keyword}"
             continue
         written = raw(dataset, keyword)
         may_be_empty = keyword not in STRICT_IDENTITY and not raw(source.identity, keyword)
         if written not in of_slices and not (may_be_empty and not written):
             yield f"{keyword} is not the CT's"
+
+
+def _agree(keyword: str, values: set[bytes], headers: Mapping[str, SliceHeader]) -> bool:
+    """Whether the slices' values mean the same, empty components of a name aside.
+
+    Plain ASCII means the same in every character set.
+    """
+    if keyword == "SpecificCharacterSet" and len(values) > 1:
+        texts = [text for header in headers.values() for text in header.identity.values()]
+        return all(text.isascii() and _ESCAPE not in text for text in texts)
+    if keyword == "PatientName":
+        values = {value.rstrip(b"^= ") for value in values}
+    return len(values) == 1
 
 
 def _own_identity(dataset: Dataset, headers: Mapping[str, SliceHeader]) -> Iterator[str]:

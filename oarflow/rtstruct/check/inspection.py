@@ -10,7 +10,7 @@ a contour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from oarflow.errors import Fault
 from oarflow.geometry import Grid
 from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.check.identity import identity_faults
+from oarflow.rtstruct.check.kept import kept_faults, without_kept
 from oarflow.rtstruct.check.lattice import Lattice, lattices, voxel_faults
 from oarflow.rtstruct.check.surface_fit import SurfaceFit
 from oarflow.rtstruct.check.voxel_sets import SPECK_PIXELS, SlicePair, hausdorff_mm
@@ -111,16 +112,18 @@ def check_file(
     source: Source,
     *,
     hu: NDArray[np.float32] | None = None,
+    kept: Collection[Roi] = (),
 ) -> CheckReport:
     """Check a written file; raise Fault where it must not leave at all.
 
     ct: the CT's files (or `read_headers` of them) by SOP Instance UID, others allowed.
     expected: for each ROI name the field that was contoured, on the grid.
     hu: the volume's voxels (z, y, x), to prove that the grid describes them; needs files in `ct`.
+    kept: regions of another file, as they were read there: here they must be the same.
 
     Returns the report, in which organs may have failed. Raises Fault with all faults in words.
     """
-    report = inspect_file(path, ct, expected, grid, source, hu=hu)
+    report = inspect_file(path, ct, expected, grid, source, hu=hu, kept=kept)
     if report.faults:
         raise Fault("the self-check found: " + "; ".join(report.faults))
     return report
@@ -134,22 +137,25 @@ def inspect_file(
     source: Source,
     *,
     hu: NDArray[np.float32] | None = None,
+    kept: Collection[Roi] = (),
 ) -> CheckReport:
     """As `check_file`, but faults are returned in the report instead of raised."""
     try:
         headers = _headers(ct, source)
         document = open_document(path)
         structures = structure_set(document)
-        faults = list(identity_faults(document.dataset, headers, source))
+        own = without_kept(document.dataset, kept)
+        faults = [*identity_faults(own, headers, source), *kept_faults(structures, kept)]
         planes = lattices(headers, grid, source)
     except (ReadError, Fault) as error:
         return CheckReport((), (str(error),))
     if hu is not None:
         files = {uid: entry for uid, entry in ct.items() if isinstance(entry, Path)}
         faults += voxel_faults(hu, planes, files, _contoured(structures.rois))
-    by_name = {roi.name: roi for roi in structures.rois}
-    unexpected = [roi for roi in structures.rois if roi.contours and roi.name not in expected]
-    if unexpected or len(by_name) != len(structures.rois):
+    rois = [roi for roi in structures.rois if roi.number not in {old.number for old in kept}]
+    by_name = {roi.name: roi for roi in rois}
+    unexpected = [roi for roi in rois if roi.contours and roi.name not in expected]
+    if unexpected or len(by_name) != len(rois):
         faults.append("the file holds regions that nothing was segmented for, or a name twice")
     thickness = _thickness(headers)
     organs = []

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
 
 from oarflow.errors import Fault
+from oarflow.intake.elements import tag_of
+from oarflow.intake.files import (
+    DamagedError,
+    NotDicomError,
+    PrivateSyntaxError,
+    opened,
+    parse_header,
+)
 from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.profile import Profile
@@ -27,6 +34,9 @@ from oarflow.rtstruct.reader import (
     region_frames,
     text,
 )
+
+_OF_IMAGES = (tag_of("SOPInstanceUID"), tag_of("ImagePositionPatient"))
+_UNREADABLE = (NotDicomError, DamagedError, PrivateSyntaxError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +104,13 @@ def images_below(folder: Path) -> dict[str, SliceHeader]:
     found: dict[str, SliceHeader] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), opened(path) as file:
                 warnings.simplefilter("ignore")
-                dataset = pydicom.dcmread(
-                    path,
-                    force=True,
-                    stop_before_pixels=True,
-                    specific_tags=["SOPInstanceUID", "ImagePositionPatient"],
-                )
+                dataset = parse_header(file, _OF_IMAGES).dataset
             if dataset.get("ImagePositionPatient") is None:
                 continue
             found |= read_headers({str(dataset.SOPInstanceUID): path})
-        except (*PYDICOM_ERRORS, OSError, Fault, ReadError, pydicom.errors.InvalidDicomError):
+        except (*PYDICOM_ERRORS, *_UNREADABLE, OSError, Fault, ReadError):
             continue
     return found
 

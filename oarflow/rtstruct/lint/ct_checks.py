@@ -137,8 +137,9 @@ def _stack_of(
 
 
 def _leaves(pixels: np.ndarray, image: SliceHeader) -> bool:
-    high = (image.rows - 0.5, image.columns - 0.5)
-    return bool((pixels < -0.5 - ON_CENTRE_PIXELS).any() or (pixels > high).any())
+    low = -0.5 - ON_CENTRE_PIXELS
+    high = np.array((image.rows, image.columns)) - 0.5 + ON_CENTRE_PIXELS
+    return bool((pixels < low).any() or (pixels > high).any())
 
 
 def _on_centres(pixels: np.ndarray) -> bool:

@@ -10,6 +10,7 @@ import yaml
 
 from oarflow.training.experiment.comparison import Pair, chosen
 from oarflow.training.experiment.plan import BACKBONES, DROPOUT, Settings, backbone_changes
+from oarflow.yaml_files import YamlError, read_yaml
 
 CHOICE_NAME = "backbones.yaml"
 TABLES = ("slice_paper", "slice_paper_full", "slice_paper_dropout", "slice_compact")
@@ -44,8 +45,10 @@ def chosen_backbone(path: Path, network: str, given: Mapping[str, Any]) -> dict[
     if table not in TABLES:
         raise ValueError(f"--backbones is for {', '.join(f'{one}/ORGAN' for one in TABLES)}")
     try:
-        backbone = yaml.safe_load(path.read_text(encoding="utf-8"))["backbones"].get(organ)
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
+        backbone = read_yaml(path)["backbones"].get(organ)
+    except YamlError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} holds no backbones as `experiment slice` writes them") from error
     if backbone not in (*BACKBONES, DROPOUT):
         raise ValueError(f"{path} chooses no known backbone for {organ}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from oarflow.errors import ConfigurationError
 from oarflow.training.data import TrainingData
 
 FACTS_NAME = "data.json"
@@ -48,9 +49,10 @@ def data_facts(data: TrainingData, folder: Path) -> DataFacts:
 
 
 def named(data: TrainingData) -> str:
-    """The data's name. Raises ValueError where nobody said one."""
+    """The data's name. Raises ConfigurationError where nobody said one."""
     if data.name is None:
-        raise ValueError("--data-name is needed: the page and the results' folder bear it")
+        said = "--data-name is needed: the page and the results' folder bear it"
+        raise ConfigurationError("USAGE", said)
     return data.name
 
 

@@ -13,12 +13,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+import oarflow
 from deploy.map_package.manifests import app_manifest, pkg_manifest, read_source, write_manifests
 from oarflow.errors import ConfigurationError
 from oarflow.run.settings import Settings
 from tests.app.workbench import REPOSITORY
 
-PROJECT = '[project]\nversion = "1.2.3"\ndependencies = ["monai-deploy-app-sdk==4.0.0"]\n'
+PROJECT = """
+[project]
+dynamic = ["version"]
+optional-dependencies = {monai-deploy = ["monai-deploy-app-sdk==4.0.0"]}
+[tool.hatch.version]
+path = "program/__init__.py"
+"""
 APP = {
     "application": {"version": "1.2.3", "inputFormats": ["file"], "outputFormats": ["file"]},
     "resources": {
@@ -34,6 +41,8 @@ APP = {
 
 def tree(folder: Path, **changes: object) -> Path:
     (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "program").mkdir(exist_ok=True)
+    (folder / "program" / "__init__.py").write_text('"""A program."""\n\n__version__ = "1.2.3"\n')
     (folder / "app.yaml").write_text(yaml.safe_dump({**APP, **changes}))
     for name in ("b", "a"):
         (folder / "models" / name).mkdir(parents=True, exist_ok=True)
@@ -80,6 +89,31 @@ def test_a_source_that_is_wrong_is_named(
         read_source(tree(tmp_path, **changes))
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("program/__init__.py", "version = '1.2.3'\n", "no line __version__"),
+        ("program/__init__.py", None, "program/__init__.py cannot be read"),
+        ("pyproject.toml", "[project]\n", "[tool.hatch.version] path is missing"),
+        ("pyproject.toml", "[project\n", "pyproject.toml cannot be read"),
+        (
+            "pyproject.toml",
+            PROJECT.replace("monai-deploy-app-sdk==4.0.0", "monai-deploy-app-sdk>=4"),
+            "does not pin monai-deploy-app-sdk",
+        ),
+    ],
+)
+def test_a_version_that_is_not_found_is_said(
+    file: str, content: str | None, says: str, tmp_path: Path
+) -> None:
+    source = tree(tmp_path)
+    (source / file).unlink()
+    if content is not None:
+        (source / file).write_text(content)
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
+        read_source(source)
+
+
 def test_the_manifest_s_timeout_is_the_application_s_own_limit() -> None:
     settings = yaml.safe_load((REPOSITORY / "app.yaml").read_text())
     assert settings["run_seconds"] == Settings().run_seconds
@@ -88,8 +122,9 @@ def test_the_manifest_s_timeout_is_the_application_s_own_limit() -> None:
 
 def test_versions_in_the_dockerfile_and_deploy_are_the_project_s() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    version = project["version"]
-    pins = dict(line.split("==") for line in project["dependencies"] if "==" in line)
+    version = oarflow.__version__
+    extra = project["optional-dependencies"]["monai-deploy"]
+    pins = dict(line.split("==") for line in extra)
     dockerfile = (REPOSITORY / "Dockerfile").read_text()
     assert f"ARG VERSION={version}\n" in dockerfile
     assert f'org.nvidia.holoscan="{pins["holoscan-cu13"]}"' in dockerfile

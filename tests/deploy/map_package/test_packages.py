@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from importlib import metadata
@@ -19,37 +18,6 @@ from deploy.map_package.packages import (
     packages,
 )
 from tests.app.workbench import REPOSITORY
-
-SERVING = ("app", "operators", "oarflow")
-
-
-def imported() -> set[str]:
-    """Top-level names that serving imports, at the top of a file or within functions."""
-    found = set()
-    for package in SERVING:
-        for path in (REPOSITORY / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Import):
-                    found.update(alias.name for alias in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    found.add(node.module)
-    tops = {name.split(".")[0] for name in found}
-    return tops - set(sys.stdlib_module_names) - set(SERVING)
-
-
-# surfaces: oarflow.metrics, which serving asks for overlaps only; registration: only with an MR
-ELSEWHERE = {"skimage", "SimpleITK"}
-
-
-def test_the_image_has_what_serving_imports() -> None:
-    distributions = metadata.packages_distributions()
-    have = image_packages(REPOSITORY)
-    missing = {
-        name
-        for name in imported() - ELSEWHERE
-        if not {normalised(d) for d in distributions.get(name, ())} & have
-    }
-    assert missing == set()
 
 
 def test_every_package_is_pinned() -> None:

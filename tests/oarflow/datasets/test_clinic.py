@@ -12,9 +12,9 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import MRImageStorage, generate_uid
 
 from oarflow import datasets
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
-from oarflow.datasets.cases import Case, Image
+from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import MR_RULE
 from oarflow.datasets.references import write_references
 from oarflow.errors import Refusal
@@ -25,6 +25,7 @@ from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from oarflow.run.settings import Settings
 from oarflow.training.data import TrainingData
+from oarflow.volume import Image
 from tests.oarflow.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
 
@@ -162,7 +163,7 @@ def test_names_that_are_all_unknown_are_listed_with_the_remedy(
         datasets.open(tmp_path)["a"]
     for said in ("'PTV 70'", "'Parotis'", "'Zunge?'", "'x'", "aliases", "models/organs.yaml"):
         assert said in str(caught.value)
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     assert "'PTV 70'" in (tmp_path / "out" / "report.txt").read_text()
     data = TrainingData.open(tmp_path)
     assert [case.name for case in data.unsplit()] == ["b"]

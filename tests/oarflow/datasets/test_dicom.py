@@ -11,7 +11,7 @@ import pydicom
 import pytest
 import SimpleITK
 
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import ORIENTATIONS, PatientPosition, write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import load_npz
@@ -164,7 +164,7 @@ def test_a_ramp_stays_the_same_ramp_on_another_matrix(tmp_path: Path) -> None:
 
 def test_the_sample_is_what_its_page_says(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "openkbp" / "validation" / "pt_225.npz"
-    assert main(["dicom", str(source), str(tmp_path), "--crop"]) == 0
+    assert main(["data", "dicom", str(source), "-o", str(tmp_path), "--crop"]) == 0
     written = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.dcm"))
     shipped = sorted(
         path.relative_to(SAMPLE) for path in (*SAMPLE.glob("*.dcm"), *(SAMPLE / "ct").glob("*.dcm"))

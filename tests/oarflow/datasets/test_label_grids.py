@@ -14,7 +14,7 @@ import pytest
 import SimpleITK
 
 from oarflow import datasets
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.images import read_mask
 from tests.oarflow.datasets.made_up import (
     STRAIGHT,
@@ -86,7 +86,7 @@ def test_an_nnunet_label_map_on_another_grid_is_refused(tmp_path: Path, fault: s
     assert said in str(caught.value)
     if fault not in ("sheared", "no numbers"):
         assert "a_0000.nii.gz: 61 x 41 x 21 voxels of 2 x 2.5 x 4 mm" in str(caught.value)
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 1
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 3
 
 
 def test_a_sheared_sform_is_not_replaced_by_the_qform(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_an_organ_that_is_empty_in_every_case_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data_set(tmp_path, {**LABELS, "Larynx": 7})
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
     assert "without a voxel in any case: Larynx" in caplog.text
     assert "| Larynx | all |  | a |" in (tmp_path / "out" / "report.md").read_text()
 

@@ -9,22 +9,25 @@ import numpy as np
 import pytest
 
 from oarflow import datasets
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.resample import coarsened
 from tests.oarflow.datasets.made_up import STRAIGHT, inside, write_nifti
 from tests.oarflow.datasets.test_label_grids import LABELS, POINTS, data_set, values
 
 
 def test_a_table_of_paths_is_an_error_with_its_reason(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_set(tmp_path)
     (tmp_path / "labelsTr").rename(tmp_path / "labels")
     case = {"images": ["imagesTr/a_0000.nii.gz"], "label": "labels/a.nii.gz"}
     about = {"channel_names": {"0": "CT"}, "labels": LABELS, "dataset": {"a": case}}
     (tmp_path / "dataset.json").write_text(json.dumps(about))
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 1
-    assert "lists the files of its cases ('dataset'); such lists are not read" in caplog.text
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 3
+    assert (
+        "lists the files of its cases ('dataset'); such lists are not read"
+        in capsys.readouterr().err
+    )
     (tmp_path / "labelsTr").mkdir()
     with pytest.raises(ValueError, match="such lists are not read"):
         datasets.open(tmp_path)
@@ -60,7 +63,7 @@ def test_what_is_wrong_with_the_table_is_said(tmp_path: Path, text: str, said: s
 def test_an_image_without_its_other_half_is_named(tmp_path: Path) -> None:
     path = data_set(tmp_path) / "imagesTr" / "a_0000.nii.gz"
     path.with_name("b_0000.nii.gz").write_bytes(path.read_bytes())
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     assert "b     it has no label map in labelsTr" in (tmp_path / "out" / "report.txt").read_text()
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"there is no file a_0000\.nii\.gz"):

@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.datasets.__main__ import main
-from oarflow.datasets.openkbp import ORGANS, OpenKbp, convert, load_npz, read_csv_patient
+from oarflow.commands import main
+from oarflow.datasets.openkbp import (
+    ORGANS,
+    OpenKbp,
+    convert,
+    load_npz,
+    openkbp_dose,
+    read_csv_patient,
+)
 from oarflow.organs import load_catalogue
+from tests.oarflow.evaluation.cases import SHAPE, made_up
 
 
 def write_patient(folder: Path) -> Path:
@@ -52,7 +60,7 @@ def test_the_published_patient_gives_the_stored_one(shared_data: Path, tmp_path:
 def test_a_case_reads_a_mask_only_when_asked(tmp_path: Path) -> None:
     write_patient(tmp_path / "csv" / "pt_12")
     write_patient(tmp_path / "csv" / "pt_3")
-    assert main(["openkbp", str(tmp_path / "csv"), str(tmp_path / "npz")]) == 0
+    assert main(["data", "openkbp", str(tmp_path / "csv"), "-o", str(tmp_path / "npz")]) == 0
     cases = OpenKbp(tmp_path / "npz")
     assert list(cases) == ["pt_3", "pt_12"]
     case = cases["pt_12"]
@@ -94,4 +102,15 @@ def test_what_is_no_patient_is_said(tmp_path: Path) -> None:
     (folder / "Larynx.csv").write_text(f",data\n{128**3},\n")
     with pytest.raises(ValueError, match=r"Larynx\.csv"):
         read_csv_patient(folder)
-    assert main(["openkbp", str(tmp_path), str(tmp_path / "out")]) == 1
+    assert main(["data", "openkbp", str(tmp_path), "-o", str(tmp_path / "out")]) == 3
+
+
+def test_openkbps_dose_is_not_known_outside_its_mask(tmp_path: Path) -> None:
+    case = made_up("pt_201")
+    allowed = np.zeros(SHAPE, dtype=bool)
+    allowed[:, :, 5:] = True
+    dose = np.zeros(SHAPE, dtype=np.float16)
+    np.savez(tmp_path / "pt_201.npz", dose_gy=dose, allowed=allowed)
+    found = openkbp_dose(tmp_path, case).voxels
+    assert np.array_equal(np.isnan(found), ~allowed)
+    assert (found[allowed] == 0).all()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.labels import doubts, facts
 from oarflow.datasets.reading import each, read_ahead
 from oarflow.datasets.report import Refused, markdown, page, survey, tables, text
@@ -26,7 +26,7 @@ def test_the_report_of_two_patients_by_hand(tmp_path: Path) -> None:
     place = write_hanseg(tmp_path / "data", "case_02", TURNED, mr=False)
     (place / "case_02_OAR_SpinalCord.seg.nrrd").unlink()
     (place / "case_02_OAR_Parotid_L.seg.nrrd").rename(place / "case_02_OAR_GTV.seg.nrrd")
-    assert main(["report", str(tmp_path / "data"), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path / "data"), "--output", str(tmp_path / "out")]) == 0
     shown = (tmp_path / "out" / "report.md").read_text()
     # z from -16 to 16 of the parotids in steps of 4 mm, of the cord from -40 to 40.
     assert "| 1 | SpinalCord | 1 | 21 | 21 | 21 to 21 | " in shown
@@ -48,11 +48,11 @@ def test_a_case_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     write_pddca(tmp_path, "p1")
     place = write_pddca(tmp_path, "p2")
     (place / "img.nrrd").write_bytes(b"nothing")
-    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 4
     shown = (tmp_path / "out" / "report.txt").read_text()
     assert "of these not read      1" in shown
     assert "p2    img.nrrd: damaged, or no image" in shown
-    assert main(["report", str(tmp_path / "out"), "--output", str(tmp_path / "out")]) == 1
+    assert main(["data", "report", str(tmp_path / "out"), "--output", str(tmp_path / "out")]) == 3
 
 
 def test_swapped_sides_gaps_and_empty_masks_are_said() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 
 from oarflow import datasets
-from oarflow.datasets.__main__ import main
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.openkbp import ORGANS, convert, load_npz
 from oarflow.datasets.references import write_references
@@ -29,7 +29,7 @@ from tests.oarflow.evaluation.cases import made_up
 
 
 def report(data: Path, out: Path) -> str:
-    assert main(["report", str(data), "--output", str(out)]) == 0
+    assert main(["data", "report", str(data), "--output", str(out)]) == 4
     return (out / "report.txt").read_text()
 
 

@@ -41,7 +41,7 @@ def test_the_page_says_what_was_timed(tmp_path: Path, monkeypatch: pytest.Monkey
     write_ct(made_up(), tmp_path / "ct")
     monkeypatch.setattr("oarflow.evaluation.benchmark.run_application", recorded_run)
     plan = Plan(tmp_path / "ct", None, tmp_path, 0, 0, 1, (8, 32, 32), (4, 8, 8))
-    page = benchmark(plan, runs=3, command="python -m oarflow.evaluation benchmark")
+    page = benchmark(plan, runs=3, command="oarflow evaluate benchmark")
     assert "| localize | 2.0 |" in page
     assert "| **whole run, from start to end** | **10.0** |" in page
     assert "Peak memory 1.00 GB" in page

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.evaluation.__main__ import main
+from oarflow.commands import main
 from oarflow.evaluation.blinded import Source, preferences, read_key, unblinded, write_blinded
 from oarflow.evaluation.review import Review, ReviewedOrgan
 from oarflow.intake import read_volume
@@ -141,16 +141,16 @@ def test_the_commands(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFix
     caplog.set_level("INFO")
     names = [str(folder / name) for name in ("ct", "machine.dcm", "doctor.dcm")]
     out = tmp_path / "out"
-    assert main(["blind", *names, "--labels", "net", "hand", "--output", str(out)]) == 0
-    assert main(["blind", *names, "--labels", "net", "net", "--output", str(out)]) == 1
+    assert main(["evaluate", "blind", *names, "--labels", "net", "hand", "--output", str(out)]) == 0
+    assert main(["evaluate", "blind", *names, "--labels", "net", "net", "--output", str(out)]) == 2
     key = read_key(out / "key.json")
     review = reviewed(key.comparison, Larynx_no_1=2, Larynx_no_2=2)
     path = tmp_path / "review.json"
     path.write_text(review.model_dump_json(by_alias=True))
-    assert main(["review", str(path), "--key", str(out / "key.json")]) == 0
+    assert main(["evaluate", "review", str(path), "--key", str(out / "key.json")]) == 0
     assert "| Larynx | hand | 1 | 2.00 |" in caplog.text
     assert "| Larynx | hand | net | 1 | 0 | 1 | 0 | 1.000 |" in caplog.text
-    assert main(["review", str(path)]) == 1
+    assert main(["evaluate", "review", str(path)]) == 3
 
 
 def test_sources_need_different_names(folder: Path, tmp_path: Path) -> None:

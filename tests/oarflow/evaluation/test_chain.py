@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import OPENKBP_SPLIT, Split, wrong_references
-from oarflow.evaluation.__main__ import _ids, main
 from oarflow.evaluation.application import Run, model_files, program_digest, run_application
 from oarflow.evaluation.chain import CaseScores, evaluate
+from oarflow.evaluation.commands.chain import ids_of
 from oarflow.evaluation.scores import OrganScore, score_case
 from oarflow.evaluation.tables import markdown, organ_table, write_csv
 from oarflow.locations import ROOT
@@ -197,13 +198,13 @@ def test_the_list_of_wrong_references_is_of_validation_patients(tmp_path: Path) 
 
 def test_ids_from_lines_and_from_a_split(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("pt_3\n\n12  # a remark\n")
-    assert _ids(tmp_path / "ids.txt", "tune") == ("pt_3", "pt_12")
+    assert ids_of(tmp_path / "ids.txt", "tune") == ("pt_3", "pt_12")
     (tmp_path / "split.yaml").write_text("fit: [1]\ntune: [4, 5]\n")
-    assert _ids(tmp_path / "split.yaml", "tune") == ("pt_4", "pt_5")
+    assert ids_of(tmp_path / "split.yaml", "tune") == ("pt_4", "pt_5")
 
 
 def test_a_place_without_patients_is_said(tmp_path: Path) -> None:
-    assert main(["chain", "--openkbp", str(tmp_path), "--output", str(tmp_path)]) == 1
+    assert main(["evaluate", "chain", "--data", str(tmp_path), "--output", str(tmp_path)]) == 3
 
 
 def test_the_digest_depends_on_the_cards(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_the_digest_depends_on_the_cards(tmp_path: Path) -> None:
 def test_the_digest_depends_on_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = models_of(tmp_path / "models", ["Larynx"])
     shutil.copytree(ROOT / "oarflow", tmp_path / "oarflow")
-    monkeypatch.setattr("oarflow.evaluation.application.ROOT", tmp_path)
+    monkeypatch.setattr("oarflow.evaluation.application.PACKAGE", tmp_path / "oarflow")
     before = program_digest(models)
     assert program_digest(models) == before
     for file in ("plausibility/limits.json", "priors.json", "rtstruct/profiles/eclipse.yaml"):

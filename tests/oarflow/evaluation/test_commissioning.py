@@ -12,11 +12,11 @@ import pytest
 import yaml
 from pydicom import dcmread
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.errors import Code, Finding, Refusal
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.application import Run
 from oarflow.evaluation.asked import unasked
 from oarflow.evaluation.commissioning import (
@@ -155,7 +155,7 @@ def test_what_the_settings_leave_out_is_not_asked_and_has_no_figures(
     (tmp_path / "t.yaml").write_text(
         "default: {missed: 0}\norgans: {Parotid_L: {}, SpinalCord: {}}"
     )
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
     record = read_record(tmp_path / "out" / "record.json")
@@ -276,8 +276,8 @@ def test_a_clinics_patients_become_a_record(
         patient(tmp_path / "patients" / name)
     limits = {"patients": 2, "mean_dsc": 0.9}
     thresholds = {"organs": {"Parotid_L": limits, "SpinalCord": limits}}
-    (tmp_path / "t.yaml").write_text(yaml.safe_dump(thresholds))
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    (tmp_path / "t.yaml").write_text(json.dumps(thresholds))  # YAML too
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     place = models(tmp_path / "models")
     flags += ["--models", str(place), "--work", str(tmp_path / "work"), "--clinic", "Ours & Co"]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
@@ -326,7 +326,7 @@ def test_contours_off_the_slices_stand_in_the_record(
             contour.ContourData = values
     clinic.save_as(path)
     (tmp_path / "t.yaml").write_text("organs: {Parotid_L: {mean_dsc: 0.9}}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
     record = read_record(tmp_path / "out" / "record.json")
@@ -342,11 +342,11 @@ def test_contours_off_the_slices_stand_in_the_record(
 
 
 def test_a_record_that_was_changed_is_no_record(
-    tmp_path: Path, application: list[Path], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, application: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     patient(tmp_path / "patients" / "a")
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {mean_dsc: 0.9}}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
     path = tmp_path / "out" / "record.json"
@@ -358,8 +358,9 @@ def test_a_record_that_was_changed_is_no_record(
     path.write_text("{}")
     with pytest.raises(ValueError, match="no commissioning record"):
         read_record(path)
-    assert main(["commission", "--output", str(tmp_path / "out")]) == 1
-    assert "give --patients" in caplog.text
+    assert main(["commission", "--output", str(tmp_path / "out")]) == 2
+    assert "give --data" in capsys.readouterr().err
+    assert main(["commission", "--verify", str(path)]) == 1
 
 
 def test_a_refused_patient_counts_as_missed(
@@ -370,7 +371,7 @@ def test_a_refused_patient_counts_as_missed(
     )
     patient(tmp_path / "patients" / "a")
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 0}}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
     record = read_record(tmp_path / "out" / "record.json")
@@ -391,7 +392,7 @@ def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
         lambda ct, *_: Run(result(refusal=refused if ct.name == "b" else None), None),
     )
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 1, mean_volume_error: 0.5}}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
     assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 0
     record = read_record(tmp_path / "out" / "record.json")
@@ -411,7 +412,7 @@ def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
 
 
 def test_a_ct_that_only_the_application_reads_ends_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
         "oarflow.evaluation.commissioning_run.run_application", lambda *_: Run(result(), None)
@@ -420,20 +421,23 @@ def test_a_ct_that_only_the_application_reads_ends_the_command(
     slices = sorted((tmp_path / "patients" / "b" / "ct").glob("*.dcm"))
     slices[len(slices) // 2].unlink()
     (tmp_path / "t.yaml").write_text("organs: {}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
-    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
-    assert "P001 (folders counted by name): MISSING_SLICE" in caplog.text
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 3
+    assert "P001 (folders counted by name): MISSING_SLICE" in capsys.readouterr().err
 
 
 def test_a_patient_without_contours_is_said_by_number(
-    tmp_path: Path, application: list[Path], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, application: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     patient(tmp_path / "patients" / "a")
     (tmp_path / "patients" / "a" / "clinic.dcm").unlink()
     (tmp_path / "t.yaml").write_text("organs: {}")
-    flags = ["--patients", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
+    flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
     flags += ["--models", str(models(tmp_path / "models")), "--work", str(tmp_path / "work")]
-    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 1
-    assert "P001 (folders counted by name): there is no RTSTRUCT beside the CT" in caplog.text
+    assert main(["commission", *flags, "--output", str(tmp_path / "out")]) == 3
+    assert (
+        "P001 (folders counted by name): there is no RTSTRUCT beside the CT"
+        in capsys.readouterr().err
+    )
     assert not application

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from pydicom import dcmread, dcmwrite
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
 from oarflow.datasets.images import write_image
 from oarflow.datasets.references import _segmentation, write_references
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.agreement import read_scores, score, write_scores
 from oarflow.evaluation.comparison import Options, compare
 from oarflow.evaluation.contours import common_grid, extended, read_contours
 from oarflow.evaluation.score_tables import latex, summary
-from oarflow.geometry import Grid
+from oarflow.geometry import Grid, Mask
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs
@@ -158,7 +158,7 @@ def test_the_command_writes_scores_tables_and_plots(tmp_path: Path) -> None:
         as_files(tmp_path / "r" / name, case, {o: case.masks[o] for o in ORGANS[:2]}, ".nrrd")
         as_files(tmp_path / "p" / name, case, moved(case), ".nii.gz")
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["compare", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "compare", *flags, "--output", str(tmp_path / "out")]) == 0
     with (tmp_path / "out" / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["case"], row["organ"]) for row in rows] == [

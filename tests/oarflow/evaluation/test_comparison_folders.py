@@ -11,10 +11,10 @@ import pytest
 import SimpleITK
 from pydicom import Dataset, dcmread
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.comparison import compare
 from oarflow.organs import load_catalogue
 from tests.oarflow.datasets.made_up import STRAIGHT as LAYOUT
@@ -104,7 +104,7 @@ def test_contours_moved_off_their_slices_are_measured_and_counted(tmp_path: Path
         edit(tmp_path / "p" / name / "rs.dcm", shifted(axis, mm))
     count = len(heights)
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["compare", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "compare", *flags, "--output", str(tmp_path / "out")]) == 0
     with (tmp_path / "out" / "scores.csv").open() as file:
         rows = {row["case"]: row for row in csv.DictReader(file)}
     # To the nearest slice: 1 mm of 3 is none, 2 mm is one of ten.
@@ -159,7 +159,7 @@ def test_what_contoured_nothing_counts_as_missed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
     # 3: it was done, but for cases that could not be read.
-    assert main(["compare", *flags, "--output", str(tmp_path / "out")]) == 3
+    assert main(["evaluate", "compare", *flags, "--output", str(tmp_path / "out")]) == 4
     with (tmp_path / "out" / "scores.csv").open() as file:
         rows = {row["case"]: float(row["dsc"]) for row in csv.DictReader(file)}
     missed = dict.fromkeys(("empty", "refused", "no contour", "no folder"), 0.0)

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from oarflow.datasets.cases import Case
-from oarflow.datasets.dose import openkbp_dose
-from oarflow.evaluation.__main__ import main
-from oarflow.evaluation.dose import DVH_GY, OrganDose, histogram, statistics
+from oarflow.commands import main
+from oarflow.dose.figures import DVH_GY, histogram, statistics
+from oarflow.evaluation.dose import OrganDose
 from oarflow.evaluation.dose_tables import limits, not_covered, table, worst
-from tests.oarflow.evaluation.cases import SHAPE, made_up
-from tests.oarflow.evaluation.test_dose import rtdose
+from tests.oarflow.dose.plan import rtdose
 from tests.oarflow.evaluation.test_dose_folders import contours
 
 Row = dict[str, str]
@@ -37,7 +35,7 @@ def run(tmp_path: Path) -> tuple[dict[tuple[str, str], Row], dict[tuple[str, str
     """Rows of dose.csv, rows of dvh.csv of the clinical contours, and the page."""
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
     out = tmp_path / "out"
-    assert main(["dose", *flags, "--output", str(out)]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(out)]) == 0
     tables = []
     for name in ("dose.csv", "dvh.csv"):
         with (out / name).open() as file:
@@ -98,18 +96,6 @@ def test_an_organ_wholly_outside_the_dose_has_no_figure_and_no_verdict(tmp_path:
     assert not (tmp_path / "out" / "dose.png").exists()
 
 
-def test_statistics_and_histogram_are_of_what_is_known() -> None:
-    dose = np.array([10.0, np.nan, 30.0, np.nan])
-    found = statistics(dose)
-    assert (found.mean_gy, found.max_gy, found.d2_gy, found.covered) == (20, 30, 30, 0.5)
-    shares = dict(zip(DVH_GY.tolist(), histogram(dose), strict=True))
-    assert (shares[0.0], shares[10.5], shares[30.0], shares[30.5]) == (1, 0.5, 0.5, 0)
-    unknown = statistics(np.full(3, np.nan))
-    assert np.isnan([unknown.mean_gy, unknown.max_gy, unknown.d2_gy]).all()
-    assert unknown.covered == 0
-    assert np.isnan(histogram(np.full(3, np.nan))).all()
-
-
 def organ_dose(case: str, clinical: list[float], predicted: list[float] | None) -> OrganDose:
     sides = [None if side is None else np.array(side) for side in (clinical, predicted)]
     found = [None if side is None else statistics(side) for side in sides]
@@ -137,14 +123,3 @@ def test_one_uncovered_contour_of_a_pair_leaves_the_pair_out() -> None:
         "| clinical | Parotid_L | 50.0 % | 5.00 | 5.00 | 5.00 | 100.0 % | 25.00 | 30.00 | 30.00 |",
         "| missed | Parotid_L | 50.0 % | 5.00 | 5.00 | 5.00 | - | - | - | - |",
     ]
-
-
-def test_openkbps_dose_is_not_known_outside_its_mask(tmp_path: Path) -> None:
-    case: Case = made_up("pt_201")
-    allowed = np.zeros(SHAPE, dtype=bool)
-    allowed[:, :, 5:] = True
-    dose = np.zeros(SHAPE, dtype=np.float16)
-    np.savez(tmp_path / "pt_201.npz", dose_gy=dose, allowed=allowed)
-    found = openkbp_dose(tmp_path, case).voxels
-    assert np.array_equal(np.isnan(found), ~allowed)
-    assert (found[allowed] == 0).all()

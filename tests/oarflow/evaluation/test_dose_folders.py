@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
-from oarflow.datasets.dose import read_rtdose
 from oarflow.datasets.references import write_references
-from oarflow.evaluation.__main__ import main
-from oarflow.evaluation.dose import DVH_GY
+from oarflow.dose.figures import DVH_GY
+from tests.oarflow.dose.plan import rtdose
 from tests.oarflow.evaluation.cases import made_up
-from tests.oarflow.evaluation.test_dose import rtdose
 
 BOTH = ("Parotid_L", "SpinalCord")
 
@@ -45,7 +44,7 @@ def test_nothing_of_the_reference_vanishes(tmp_path: Path) -> None:
     contours(tmp_path / "p" / "other frame", BOTH)
     (tmp_path / "p" / "empty").mkdir()
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 3
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 4
     rows = {(row["case"], row["organ"]): row for row in read(tmp_path / "out" / "dose.csv")}
     assert set(rows) == {
         (name, organ) for name in ("all", "one organ", "no folder", "empty") for organ in BOTH
@@ -71,7 +70,7 @@ def test_a_histogram_is_written_as_figures(tmp_path: Path) -> None:
     contours(tmp_path / "p" / "a", BOTH[:1])
     rtdose(tmp_path / "r" / "a" / "dose.dcm", DoseGridScaling="0.01")
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 0
     rows = {row["contour"]: row for row in read(tmp_path / "out" / "dvh.csv")}
     assert set(rows) == {"clinical", "predicted"}
     assert len(rows["clinical"]) == 4 + len(DVH_GY)
@@ -89,11 +88,11 @@ def test_no_organ_in_common_is_a_page_and_no_picture(tmp_path: Path) -> None:
     contours(tmp_path / "p" / "a", BOTH[1:])
     rtdose(tmp_path / "r" / "a" / "dose.dcm")
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 0
     assert "| Parotid_L | 0 | 1 |" in (tmp_path / "out" / "dose.md").read_text()
     assert not (tmp_path / "out" / "dose.png").exists()
     (tmp_path / "r" / "a" / "dose.dcm").unlink()
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 1
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 3
 
 
 def test_the_page_says_what_to_check_in_a_dose(tmp_path: Path) -> None:
@@ -107,17 +106,7 @@ def test_the_page_says_what_to_check_in_a_dose(tmp_path: Path) -> None:
         **changes,
     )
     flags = ["--reference", str(tmp_path / "r"), "--prediction", str(tmp_path / "p")]
-    assert main(["dose", *flags, "--output", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", "dose", *flags, "--output", str(tmp_path / "out")]) == 0
     page = (tmp_path / "out" / "dose.md").read_text()
     assert "a, RTDOSE: it sums several plans (MULTI_PLAN)." in page
     assert "a, RTDOSE: its frame offsets are taken as z coordinates" in page
-
-
-@pytest.mark.parametrize("kind", ["ERROR", "", None])
-def test_a_dose_of_another_type_is_refused(tmp_path: Path, kind: str | None) -> None:
-    rtdose(tmp_path / "dose.dcm", DoseType=kind)
-    with pytest.raises(ValueError, match="type is none of PHYSICAL, EFFECTIVE"):
-        read_rtdose(tmp_path / "dose.dcm")
-    rtdose(tmp_path / "dose.dcm", DoseType="EFFECTIVE", FrameOfReferenceUID="1.2.3")
-    found = read_rtdose(tmp_path / "dose.dcm")
-    assert (found.kind, found.frame) == ("EFFECTIVE", "1.2.3")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.commands import main
 from oarflow.datasets.tcia_oars import scans
-from oarflow.evaluation.__main__ import main
 from oarflow.evaluation.human import COARSE, NATIVE, agreement, resampled
 from oarflow.organs import load_catalogue
 
@@ -70,7 +70,7 @@ def test_agreement_of_two_drawings(tmp_path: Path) -> None:
     again = agreement(tmp_path / "data", CATALOGUE, tmp_path / "cache")
     assert [one.organ for one in again[NATIVE]] == [one.organ for one in found[NATIVE]]
     flags = ["--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache")]
-    assert main(["human", *flags, "--output", str(tmp_path)]) == 0
+    assert main(["evaluate", "human", *flags, "--output", str(tmp_path)]) == 0
     assert "| Parotid_L | 1 | 0.800 (0.000) |" in (tmp_path / "human.md").read_text()
     with pytest.raises(FileNotFoundError, match="no scan by"):
         scans(tmp_path / "cache")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.evaluation.__main__ import main
+from oarflow.commands import main
 from oarflow.evaluation.ranking import Measured, rank, read_method, text
 from oarflow.evaluation.significance import bonferroni, holm, wilcoxon
 
@@ -128,7 +128,7 @@ def test_the_command_names_methods_by_their_folders(
         write(tmp_path / "poor" / "scores.csv", poor, "case,organ,dice,hd95_mm"),
     ]
     with caplog.at_level("INFO"):
-        assert main(["rank", *map(str, files), "--output", str(tmp_path / "out")]) == 0
+        assert main(["evaluate", "rank", *map(str, files), "--output", str(tmp_path / "out")]) == 0
     with (tmp_path / "out" / "ranking.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["rank"], row["method"], row["empty"]) for row in rows] == [
@@ -136,9 +136,9 @@ def test_the_command_names_methods_by_their_folders(
         ("2", "poor", "1"),
     ]
     assert "7 cases and organs" in (tmp_path / "out" / "ranking.txt").read_text()
-    assert main(["rank", str(files[0]), str(files[0])]) == 1
-    assert main(["rank", f"a={files[0]}", f"b={files[0]}"]) == 0
-    assert main(["rank", str(files[0])]) == 1
+    assert main(["evaluate", "rank", str(files[0]), str(files[0])]) == 2
+    assert main(["evaluate", "rank", f"a={files[0]}", f"b={files[0]}"]) == 0
+    assert main(["evaluate", "rank", str(files[0])]) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oarflow.evaluation.__main__ import main
+from oarflow.commands import main
 from oarflow.evaluation.review import latest, read_review, summary, wilson
 
 
@@ -85,7 +85,7 @@ def test_a_score_beyond_the_scale_is_refused(tmp_path: Path, score: object) -> N
 def test_the_command(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = review(tmp_path, "AB", "1.1", "2026-01-01T00:00:00Z", Larynx=2)
     caplog.set_level("INFO")
-    assert main(["review", str(path)]) == 0
+    assert main(["evaluate", "review", str(path)]) == 0
     assert "| Larynx | oarflow/net 1.0.0 | 1 | 2.00 |" in caplog.text
     path.write_text("[]")
-    assert main(["review", str(path)]) == 1
+    assert main(["evaluate", "review", str(path)]) == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.evaluation.__main__ import main
+from oarflow.commands import main
 from oarflow.evaluation.chain import CaseScores
 from oarflow.evaluation.scores import OrganScore
 from oarflow.evaluation.systems import Size, System, markdown, shared_organs, write_csv
@@ -72,26 +72,26 @@ def test_the_command_reads_the_cards_and_writes_page_and_csv(
             (folder / "model.json").write_text(json.dumps(card))
     found = {"one": FIRST.cases, "two": SECOND.cases}
     monkeypatch.setattr(
-        "oarflow.evaluation.__main__.evaluate",
+        "oarflow.evaluation.commands.chain.evaluate",
         lambda cases, ids, models, cache, config: found[models.name],
     )
-    flags = ["--openkbp", str(data), "--output", str(tmp_path / "out")]
+    flags = ["--data", str(data), "--output", str(tmp_path / "out")]
     entries = [f"{name}={tmp_path / name}" for name in ("one", "two")]
-    assert main(["systems", *entries, *flags]) == 0
+    assert main(["evaluate", "systems", *entries, *flags]) == 0
     page = (tmp_path / "out" / "systems.md").read_text()
     assert "- one:" not in page
     told = ["--about", "two=RESU, one network for all = organs"]
-    assert main(["systems", *entries, *flags, *told]) == 0
+    assert main(["evaluate", "systems", *entries, *flags, *told]) == 0
     assert (
         "\n- two: RESU, one network for all = organs\n"
         in (tmp_path / "out" / "systems.md").read_text()
     )
-    assert main(["systems", *entries, *flags, "--title", "Two of them"]) == 0
+    assert main(["evaluate", "systems", *entries, *flags, "--title", "Two of them"]) == 0
     assert (tmp_path / "out" / "systems.md").read_text().startswith("# Two of them\n")
-    assert main(["systems", *entries, *flags, "--about", "three=what"]) == 1
+    assert main(["evaluate", "systems", *entries, *flags, "--about", "three=what"]) == 2
     assert "| one | 2 | 1.00 | 14 | 0.700 |" in page
     rows = list(csv.DictReader((tmp_path / "out" / "systems.csv").open()))
     assert len(rows) == 24
     assert rows[0]["system"] == "one"
-    assert main(["systems", str(tmp_path / "one"), *flags]) != 0
+    assert main(["evaluate", "systems", str(tmp_path / "one"), *flags]) != 0
     write_csv(tmp_path / "again.csv", [FIRST])

@@ -1,5 +1,6 @@
 """Files made to break a reader: each is refused or left, none raises anything but a Refusal."""
 
+import resource
 import tracemalloc
 import zlib
 from time import monotonic
@@ -117,3 +118,15 @@ def test_a_stream_that_claims_another_size_is_not_decoded(tmp_path):
 )
 def test_claimed_size(stream, size):
     assert claimed_size(stream) == size
+
+
+@pytest.mark.parametrize("start", [b"", b"\0" * 128 + b"DICM", b"\x08\0\x05\0", b"PK\x03\x04"])
+def test_a_file_of_twenty_gigabytes_costs_nothing(tmp_path, start):
+    write_series(tmp_path, make_series())
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.write(start)
+        file.truncate(20 * 2**30)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = scan(tmp_path)
+    assert len(found.of(FileClass.SLICE)) == 16
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 300 * 1024

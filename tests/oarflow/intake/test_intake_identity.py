@@ -150,10 +150,11 @@ def test_no_patient_data_in_a_refusal(tmp_path):
 
 
 @pytest.mark.parametrize("charset", [b"ISO_IR 100", b"ISO_IR 999", b"NONSENSE\\\\ "])
-def test_no_patient_data_in_logs_or_warnings(tmp_path, caplog, recwarn, charset):
+@pytest.mark.parametrize("name", [b"Secret^Name", b"S\xe9cret^Name" + b"x" * 65])
+def test_no_patient_data_in_logs_or_warnings(tmp_path, caplog, recwarn, charset, name):
     series = make_series()
     secrets = {
-        "PatientName": b"S\xe9cret^Name" + b"x" * 65,
+        "PatientName": name,
         "PatientID": b"SecretID",
         "PatientBirthDate": b"Secret00",
         "PatientSex": b"Secret",
@@ -165,6 +166,10 @@ def test_no_patient_data_in_logs_or_warnings(tmp_path, caplog, recwarn, charset)
     caplog.clear()
     recwarn.clear()
     with caplog.at_level(0):
-        notes = read_volume(tmp_path).notes
-    told = caplog.text + " ".join(str(w.message) for w in recwarn) + " ".join(notes)
+        try:
+            said = " ".join(read_volume(tmp_path).notes)
+        except Refusal as refusal:
+            said = f"{refusal} {refusal.findings!r}"
+    told = caplog.text + " ".join(str(w.message) for w in recwarn) + said
     assert "ecret" not in told
+    assert ("INVALID_IDENTITY" in said) == (not name.isascii())

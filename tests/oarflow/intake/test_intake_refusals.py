@@ -433,8 +433,8 @@ def test_a_patient_id_that_breaks_its_vr(tmp_path, identifier):
 
 
 @pytest.mark.parametrize("charset", ["latin-1", "ISO_IR 100 AND MORE", "ISO_IR 100\\utf8"])
-def test_a_character_set_that_breaks_its_vr(tmp_path, charset):
-    series = make_series()
+def test_a_name_that_is_not_ascii_under_an_unknown_character_set(tmp_path, charset):
+    series = make_series(tags={"PatientName": "M\xfcller"})
     for dataset in series:
         dataset["SpecificCharacterSet"] = pydicom.DataElement(
             0x00080005, "CS", charset, validation_mode=0

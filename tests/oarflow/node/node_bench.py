@@ -321,7 +321,7 @@ def node_process(config: Path, log: Path, **environment: str) -> Iterator[subpro
     """A node as a process of its own, killed at the end if it still runs."""
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "run_node.py"), "-c", str(config)],
+            [sys.executable, str(HERE / "run_node.py"), "run", "-c", str(config)],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment,
             stdout=file,

@@ -1,4 +1,4 @@
-"""`python -m oarflow.node` as tests need it: without parts they do not use, and killed where they say.
+"""`oarflow node` as tests need it: without parts they do not use, and killed where they say.
 
 OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL, in whichever of its processes
 that step is. OARFLOW_TEST_KILL_ONE=FILE: only a receiving process kills itself there, and none that
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import oarflow.node.node
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from oarflow.node.database import jobs
 from oarflow.node.execution import executor, workspace
 from oarflow.node.files import sync_folder
@@ -97,4 +97,4 @@ if __name__ == "__main__":
     oarflow.node.node.OTHERS = ("oarflow.node.delivery",)
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine
-    sys.exit(main())
+    sys.exit(main(["node", *sys.argv[1:]]))

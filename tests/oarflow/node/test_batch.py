@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import resource
+import struct
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.uid import RTStructureSetStorage
 
+from oarflow.commands import main
+from oarflow.intake.files import BoundedFile
 from oarflow.node import batch as batch_module
-from oarflow.node.__main__ import main
+from oarflow.node import batch_files
 from oarflow.node.batch import Batch, own_settings
 from oarflow.node.batch_files import SHOWN, Refused, Tally, glimpse
 from oarflow.node.commands.batch import _status
@@ -99,14 +104,14 @@ def test_a_file_that_may_not_be_read_is_refused(
 ) -> None:
     source = tmp_path / "ct"
     write_series(source, "a", range(12))
-    read = Path.read_bytes
+    opened = batch_files.opened
 
-    def forbidden(self: Path) -> bytes:
-        if self.name == "011.dcm":
+    def forbidden(path: Path) -> AbstractContextManager[BoundedFile]:
+        if path.name == "011.dcm":
             raise PermissionError(errno.EACCES, "Permission denied")
-        return read(self)
+        return opened(path)
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(batch_files, "opened", forbidden)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
     assert [one.code for one in batch.tally.refused] == ["EACCES"]
     assert "perhaps of it" in batch.lines()[0].marked
@@ -142,14 +147,42 @@ def test_the_command_ends_with_what_was_refused(
     empty, source = tmp_path / "empty", tmp_path / "ct"
     empty.mkdir()
     (empty / "notes.txt").write_text("no image")
-    assert main(["-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
+    assert main(["node", "-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
     assert "there is no series to contour" in capsys.readouterr().out
     damaged = write_series(source, "a", range(12))[0]
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert main(["-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
+    assert main(["node", "-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
     said = capsys.readouterr()
     assert "1 image files are REFUSED" in said.err
     assert "refused" in said.out
+
+
+def test_the_table_names_the_input_and_copies_of_images_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "node.yaml"
+    file.write_text(settings_at(tmp_path).as_yaml())
+    source, out = tmp_path / "studies", tmp_path / "out"
+    write_series(source / "ward [a]" / "ct", "a", range(12))
+    damaged = write_series(source / "ward\x1b[2J", "b", range(12))[0]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-1])
+    command = ["-c", str(file), "batch", str(source), "-o", str(out)]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "ward [a]/ct" in said
+    assert "ward?[2J" in said
+    spool = out / batch_module.STATE_FOLDER / "incoming"
+    assert f"copies of 11 images are kept in {spool.parent}: of series that were not" in said
+    assert len(list(spool.rglob("*.dcm"))) == 11
+    assert said.splitlines()[-1] == f"results: {out}"
+    damaged.write_bytes(whole)
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "copies of" not in said
+    assert not list(spool.rglob("*.dcm"))
+    assert main(command) == 0, "what is done stays done"
+    assert not list(spool.rglob("*.dcm"))
 
 
 def test_many_refused_files_are_not_all_named() -> None:
@@ -157,7 +190,76 @@ def test_many_refused_files_are_not_all_named() -> None:
     assert Tally(refused=many).words()[-1] == "  and 5 more"
 
 
-def test_a_text_is_no_image() -> None:
-    assert not glimpse(b"no image").image
-    assert not glimpse(b"").image
-    assert glimpse(b"\0" * 128 + b"DICM").image
+@pytest.mark.parametrize(
+    ("start", "image"),
+    [(b"no image", False), (b"", False), (b"\0" * 128 + b"DICM", True)],
+)
+def test_a_text_is_no_image(tmp_path: Path, start: bytes, image: bool) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(start)
+    assert glimpse(file).image == image
+
+
+GIGABYTE = 2**30
+
+
+def sparse(path: Path, start: bytes, size: int) -> None:
+    """A file that takes no room on the disk."""
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size)
+
+
+def headed(*elements: bytes, syntax: bytes = b"1.2.840.10008.1.2.1\0") -> bytes:
+    """The start of a DICOM file."""
+    meta = b"\x02\0\x10\0UI" + struct.pack("<H", len(syntax)) + syntax
+    group = b"\x02\0\0\0UL\x04\0" + struct.pack("<L", len(meta))
+    return b"\0" * 128 + b"DICM" + group + meta + b"".join(elements)
+
+
+def element(group: int, number: int, vr: bytes, value: bytes) -> bytes:
+    return struct.pack("<HH2sH", group, number, vr, len(value)) + value
+
+
+CT = element(8, 0x16, b"UI", b"1.2.840.10008.5.1.4.1.1.2\0") + element(8, 0x60, b"CS", b"CT")
+VIDEO = element(8, 0x16, b"UI", b"1.2.840.10008.5.1.4.1.1.77.1.1.1\0\0")
+PIXELS = struct.pack("<HH2sHL", 0x7FE0, 0x10, b"OB", 0, 0xFFFFFFFF)
+
+LARGE = {
+    "sparse": (b"", 20 * GIGABYTE, "other"),
+    "film": (b"\0\0\0\x20ftypisom", 3 * GIGABYTE, "other"),
+    "like a data set": (b"\x08\0\x05\0", 20 * GIGABYTE, "other"),
+    "DICOM video": (headed(VIDEO, PIXELS), 3 * GIGABYTE, "other"),
+    "CT with large pixels": (headed(CT, PIXELS), 20 * GIGABYTE, "refused"),
+    "only a mark": (headed(), 20 * GIGABYTE, "refused"),
+    "open sequence": (
+        headed(CT, struct.pack("<HH2sHL", 8, 0x1111, b"UN", 0, 0xFFFFFFFF)),
+        20 * GIGABYTE,
+        "refused",
+    ),
+    "forged length": (
+        headed(CT, struct.pack("<HH2sHL", 8, 0x1140, b"UN", 0, 0xFFFFFFF0)),
+        20 * GIGABYTE,
+        "refused",
+    ),
+    "forged series": (
+        headed(CT, struct.pack("<HH2sHL", 0x20, 0x0E, b"UN", 0, 0xFFFFFFF0)),
+        20 * GIGABYTE,
+        "refused",
+    ),
+    "deflated": (headed(syntax=b"1.2.840.10008.1.2.1.99"), 20 * GIGABYTE, "refused"),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_a_large_file_is_judged_by_its_header(tmp_path: Path, case: str) -> None:
+    source = tmp_path / "studies"
+    write_series(source, "a", range(12))
+    start, size, kind = LARGE[case]
+    sparse(source / "large.dcm", start, size)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tally = taken(settings_at(tmp_path), source, tmp_path / "out").tally
+    assert tally.taken == 12
+    assert (tally.other, len(tally.refused)) == ((1, 0) if kind == "other" else (0, 1))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most) / 1024
+    assert grown < 700, f"{grown:.0f} MB"

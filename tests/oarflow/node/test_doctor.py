@@ -185,3 +185,14 @@ def test_a_command_of_the_site_s_own(tmp_path: Path) -> None:
     said = [one for one in checks.application(settings) if one.subject == "application"]
     assert [one.mark for one in said] == [Mark.GOOD, Mark.BAD, Mark.DOUBTFUL]
     assert "{output}" in said[1].text
+
+
+def test_a_damaged_database_is_named_with_the_command_that_restores_it(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"no database " * 1000)
+    finding = only(settings, checks.database, "database")
+    assert finding.mark is Mark.BAD
+    assert "damaged" in finding.text
+    assert "oarflow node restore ARCHIVE" in finding.remedy

@@ -187,7 +187,7 @@ def test_peers_are_asked_at_the_same_time(tmp_path: Path) -> None:
         file.write_text(settings.as_yaml())
         begun = time.monotonic()
         run = subprocess.run(
-            [sys.executable, "-m", "oarflow.node", "-c", str(file), "doctor"],
+            [sys.executable, "-m", "oarflow", "node", "doctor", "-c", str(file)],
             cwd=ROOT,
             capture_output=True,
             text=True,

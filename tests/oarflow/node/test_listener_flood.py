@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -390,3 +391,18 @@ def test_studies_get_through_a_minute_of_flood(tmp_path: Path) -> None:
     text = site.log.read_text()
     assert "Traceback" not in text
     assert text.count("is closed") <= 3  # of one address, in little more than a minute
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_place_is_free_before_its_sender_hears_of_the_release(
+    start: Start, processes: int
+) -> None:
+    """As many senders as places of an address, each of which comes again at once."""
+    listener = start(max_associations=20, max_per_address=8, processes=processes)
+
+    def come_again(_: int) -> list[bool]:
+        return [let_in(listener.port) for _ in range(12)]
+
+    with ThreadPoolExecutor(8) as senders:
+        answers = list(senders.map(come_again, range(8)))
+    assert answers == [[True] * 12] * 8

@@ -68,10 +68,10 @@ def write_studies(folder: Path) -> list[list[Path]]:
 
 @contextmanager
 def whole_node(site: Site) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m oarflow.node` with all its parts."""
+    """`oarflow node` with all its parts."""
     with site.log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "oarflow.node", "-c", str(site.config)],
+            [sys.executable, "-m", "oarflow", "node", "run", "-c", str(site.config)],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             stdout=log,

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from oarflow.commands import main
 from oarflow.errors import ConfigurationError
 from oarflow.node import batch as batch_module
 from oarflow.node import checks, checks_peers
-from oarflow.node.__main__ import main
 from oarflow.node.batch import Batch, own_settings
 from oarflow.node.checks import Finding, Mark
 from oarflow.node.database import Database
@@ -89,9 +89,9 @@ def test_an_error_in_the_settings_is_no_traceback(
 ) -> None:
     file = tmp_path / "node.yaml"
     file.write_text("listener: [1]")
-    assert main(["-c", str(file), "doctor"]) == 2
+    assert main(["node", "-c", str(file), "doctor"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("oarflow-node: SETTINGS:")
+    assert said.startswith("oarflow: SETTINGS:")
     assert "listener" in said
 
 
@@ -118,7 +118,7 @@ def test_doctor_is_content_with_a_good_set_up(
     settings = settings_at(tmp_path, listener={"port": free_port()})
     file = tmp_path / "node.yaml"
     file.write_text(settings.as_yaml())
-    assert main(["-c", str(file), "doctor"]) == 0
+    assert main(["node", "-c", str(file), "doctor"]) == 0
     said = capsys.readouterr().out
     assert "BAD" not in said
     assert "storage" in said
@@ -264,9 +264,9 @@ def test_a_pacs_that_is_away_is_named(tmp_path: Path) -> None:
 def test_without_its_extra_the_node_says_how_to_install_it() -> None:
     code = (
         "import sys; sys.modules['sqlalchemy'] = None; "
-        "from oarflow.node.__main__ import main; sys.exit(main(['doctor']))"
+        "from oarflow.commands import main; sys.exit(main(['node', 'doctor']))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "pip install '.[node]'" in run.stderr
+    assert "pip install 'oarflow[node]'" in run.stderr
     assert "Traceback" not in run.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import ipaddress
 import os
@@ -13,17 +12,15 @@ import stat
 import subprocess
 import sys
 import tempfile
-import tomllib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from oarflow.node.settings import load_settings
+from tests.requirements import declared
 
 ROOT = Path(__file__).resolve().parents[3]
 NODE = ROOT / "deploy" / "node"
@@ -147,52 +144,10 @@ def test_pods_have_no_more_rights_than_they_need(name: str) -> None:
 
 
 def test_the_image_installs_what_the_package_declares() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {Requirement(one).name for one in project["optional-dependencies"]["service"]}
+    extra = {one.name for one in declared("node")} - {one.name for one in declared()}
     lines = (NODE / "requirements.txt").read_text().splitlines()
     listed = {Requirement(line).name for line in lines if not line.startswith("#")}
-    assert listed == declared
-
-
-def installed_with(names: set[str]) -> set[str]:
-    """Those, and what they require."""
-    found: set[str] = set()
-    open_ends = [(name, "") for name in names]
-    while open_ends:
-        name, extra = open_ends.pop()
-        if (key := f"{canonicalize_name(name)}[{extra}]") in found:
-            continue
-        found |= {key, f"{canonicalize_name(name)}[]"}
-        for line in metadata.requires(name) or ():
-            one = Requirement(line)
-            if one.marker is None or one.marker.evaluate({"extra": extra}):
-                open_ends += [(one.name, inner) for inner in (*one.extras, "")]
-    return {key.partition("[")[0] for key in found}
-
-
-def imported(folder: Path) -> set[str]:
-    """Modules of other programs that the code below a folder imports, wherever it does."""
-    found = set()
-    for file in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                found |= {one.name.partition(".")[0] for one in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.partition(".")[0])
-    return found - sys.stdlib_module_names - {path.name for path in ROOT.iterdir()}
-
-
-def test_the_node_imports_nothing_but_what_is_installed_with_it() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["service"]]
-    there = installed_with({Requirement(one).name for one in declared})
-    whose = metadata.packages_distributions()
-    lacking = {
-        module
-        for module in imported(ROOT / "oarflow" / "node")
-        if not any(canonicalize_name(name) in there for name in whose.get(module, ()))
-    }
-    assert lacking == set()
+    assert listed == extra
 
 
 def test_the_clusters_certificates_fit(tmp_path: Path) -> None:
@@ -247,9 +202,7 @@ def test_nothing_that_doctor_waits_for_keeps_the_node_from_starting() -> None:
     """systemd gives up a start after 90 s, and takes an ExecStartPre without - at its word."""
     unit = (NODE / "systemd" / "oarflow-node.service").read_text()
     (line,) = re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE)
-    found = re.match(
-        r"-/usr/bin/timeout --kill-after=(\d+) (\d+) \S+/python -m oarflow.node doctor$", line
-    )
+    found = re.match(r"-/usr/bin/timeout --kill-after=(\d+) (\d+) \S+/oarflow node doctor$", line)
     assert found is not None
     assert int(found[1]) + int(found[2]) < 90
     assert "TimeoutStartSec=infinity" in unit.splitlines()

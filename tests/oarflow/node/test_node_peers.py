@@ -14,7 +14,7 @@ from distributed.security import Security
 from pydicom import dcmread
 from sqlalchemy import select
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance, Study
 from oarflow.node.execution.engine import Engine, EngineLost
@@ -79,10 +79,10 @@ def test_a_study_is_pulled_from_orthanc_and_contoured(
     asked = dict(zip(("moved", "got", "web"), QUERIES.values(), strict=True))[source]
     with site.process(OARFLOW_TEST_ENGINE="here") as node:
         site.up(node)
-        assert main(["-c", str(site.config), "pull", source, "--accession", "NOBODY"]) == 5
+        assert main(["node", "-c", str(site.config), "pull", source, "--accession", "NOBODY"]) == 3
         assert f"PULL: {source}: no series of CT found" in capsys.readouterr().err
         assert site.jobs() == []
-        assert main(["-c", str(site.config), "pull", source, *asked]) == 0
+        assert main(["node", "-c", str(site.config), "pull", source, *asked]) == 0
         assert f"series 1: {SLICES} instances, 0 refused" in capsys.readouterr().out
         wait_for(site.at_rest, 120, "the job's end")
         site.account()
@@ -111,7 +111,7 @@ def test_an_archive_that_does_not_know_the_node_is_named(
         listener={"ae_title": "STRANGER"},
     )
     words = ["-c", str(stranger.config), "pull", "moved", "--accession", "A-a"]
-    assert main(words) == 1
+    assert main(["node", *words]) == 1
     said = capsys.readouterr().err
     assert "moved: " in said
     assert "A-a" not in said

@@ -19,12 +19,13 @@ from pydantic import BaseModel, ValidationError
 
 from oarflow.errors import ConfigurationError
 from oarflow.node import checks
+from oarflow.node.batch import STATE_FOLDER
 from oarflow.node.database import Database
 from oarflow.node.delivery.settings import DicomWebDestination
 from oarflow.node.node import Node
 from oarflow.node.pulling.query import Query
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.settings import DicomWeb, Settings
+from oarflow.node.settings import DicomWeb, Settings, StorageSettings
 from tests.oarflow.node.node_bench import ROOT, settings_at
 
 SECRET = "hunter2"
@@ -233,3 +234,13 @@ def test_the_defaults_of_the_table_are_those_of_the_program() -> None:
 
 def test_literals_are_no_sections() -> None:
     assert list(models(Literal["a"])) == []
+
+
+def test_git_never_takes_the_images_of_patients() -> None:
+    ignored = (
+        (Path(__file__).resolve().parents[2] / ".gitignore")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
+    assert f"{StorageSettings().folder}/" in ignored
+    assert f"{STATE_FOLDER}/" in ignored

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from oarflow.node.commands import pull
 from oarflow.node.pulling.query import Found, Query, Take, Taken
 from tests.oarflow.node.node_bench import free_port, settings_at
@@ -33,20 +33,20 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_pull_that_finds_nothing_says_so(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-c", config, "pull", "pacs", "--accession", "A-2"]) == 5
+    assert main(["node", "-c", config, "pull", "pacs", "--accession", "A-2"]) == 3
     said = capsys.readouterr()
     assert "PULL: pacs: no series of CT found" in said.err
     assert "A-2" not in said.err + said.out
-    assert main(["-c", config, "pull", "pacs", "--accession", "A-1"]) == 0
+    assert main(["node", "-c", config, "pull", "pacs", "--accession", "A-1"]) == 0
     assert "1 series found" in capsys.readouterr().out
 
 
 def test_who_asked_for_what_is_in_the_log_and_so_is_who_printed_it(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["-c", config, "pull", "pacs", "--accession", "A-2", "--date", "20260102"])
+    main(["node", "-c", config, "pull", "pacs", "--accession", "A-2", "--date", "20260102"])
     capsys.readouterr()
-    assert main(["-c", config, "audit"]) == 0
+    assert main(["node", "-c", config, "audit"]) == 0
     asked, printed = map(json.loads, capsys.readouterr().out.splitlines())
     assert (asked["action"], asked["subject"]) == ("pull", "pacs")
     assert asked["detail"] == {"accession": "A-2", "date": "20260102"}

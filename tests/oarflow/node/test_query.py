@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from oarflow.node.commands import pull
 from oarflow.node.pulling.query import Query
 from tests.oarflow.node.node_bench import free_port, settings_at
@@ -87,9 +87,9 @@ def test_the_peer_is_not_asked(
     peer = {"ae_title": "PACS", "host": "127.0.0.1", "port": free_port()}
     file = tmp_path / "node.yaml"
     file.write_text(settings_at(tmp_path, pull={"pacs": {"peer": peer}}).as_yaml())
-    assert main(["-c", str(file), "pull", "pacs", *words]) == 2
+    assert main(["node", "-c", str(file), "pull", "pacs", *words]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("oarflow-node: QUERY: ")
+    assert told.startswith("oarflow: QUERY: ")
     assert said in told
 
 
@@ -103,4 +103,4 @@ def test_an_id_that_is_none(tmp_path: Path, after: str) -> None:
     file = tmp_path / "node.yaml"
     file.write_text(settings_at(tmp_path).as_yaml())
     with pytest.raises(SystemExit, match="2"):
-        main(["-c", str(file), "audit", f"--after={after}"])
+        main(["node", "-c", str(file), "audit", f"--after={after}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from tests.oarflow.node.node_bench import settings_at
 
 PASSWORD = "correct horse battery"
@@ -26,7 +26,7 @@ class Console:
 
     def __call__(self, *words: str, command: str = "user") -> str:
         self._patch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
-        assert main(["-c", str(self._config), command, *words]) == 0
+        assert main(["node", "-c", str(self._config), command, *words]) == 0
         return self._capture.readouterr().out
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from oarflow.rtstruct.__main__ import main
+from oarflow.commands import main
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.lint import images_below, lint
 from oarflow.rtstruct.reader import read_structure_set
@@ -102,3 +102,9 @@ def test_only_headers_are_read(case: Case, tmp_path: Path, monkeypatch: pytest.M
         ),
     )
     assert len(images_below(case.path.parent / "ct")) == 24
+
+
+def test_a_large_file_beside_the_images_costs_nothing(tmp_path: Path) -> None:
+    with (tmp_path / "video.bin").open("wb") as file:
+        file.truncate(20 * 2**30)
+    assert images_below(tmp_path) == {}

@@ -108,7 +108,7 @@ def centroid(points: np.ndarray) -> tuple[float, float]:
 
 
 def test_real_organs_survive_the_round_trip(shared_data: Path) -> None:
-    """Two scans of different observers; `oarflow.evaluation.rtstruct_roundtrip` does the rest."""
+    """Two scans of different observers; the rest by `oarflow evaluate rtstruct-roundtrip`."""
     every = scans(shared_data / "tcia-oars")
     results = [result for scan in (every[0], every[-1]) for result in round_trip(scan)]
     assert len(results) > 30

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from oarflow.rtstruct.__main__ import main
+from oarflow.commands import main
 from oarflow.rtstruct.lint import RULES, Severity, images_below, lint
 from oarflow.rtstruct.lint.table import FAILURES
 from oarflow.rtstruct.outlines import MIN_RING_AREA_MM2
@@ -329,5 +329,5 @@ def test_the_published_page_is_what_the_linter_says(tmp_path: Path) -> None:
     made = tmp_path / "rtstruct-findings.md"
     arguments = [str(DATA / "rtstruct"), str(DATA / "dicom")]
     other = str(DATA / "dicom" / "neck4_eclipse")
-    assert main(["table", *arguments, "--ct", other, "--output", str(made)]) == 0
+    assert main(["lint", *arguments, "--ct", other, "--table", str(made)]) == 0
     assert made.read_text() == page.read_text()

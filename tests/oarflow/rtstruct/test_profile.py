@@ -31,19 +31,21 @@ def document() -> dict[str, Any]:
     return copy.deepcopy(yaml.safe_load(text))
 
 
-def test_the_five_profiles_are_there() -> None:
-    assert profile_names() == ("eclipse", "generic", "monaco", "pinnacle", "raystation")
+def test_the_six_profiles_are_there() -> None:
+    assert profile_names() == ("dicom", "eclipse", "generic", "monaco", "pinnacle", "raystation")
 
 
 @pytest.mark.parametrize("name", profile_names())
 def test_every_limit_says_whether_it_is_evidenced_and_from_what(name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
-    assert len(profile.limits) == 8
+    assert len(profile.limits) == 9
     for limit in profile.limits.values():
         assert limit.evidence in Evidence
         assert len(limit.source) > 10
-    assert (profile.name_length, profile.label_length) == (16, 16)
+    assert profile.name_length == (64 if name == "dicom" else 16)
+    assert profile.name_characters == ("text" if name == "dicom" else "plain")
+    assert profile.label_length == 16
     assert profile.hole_style is HoleStyle.KEYHOLE
     assert profile.empty_organ is EmptyOrgan.OMIT
 
@@ -68,6 +70,7 @@ def test_an_unknown_profile_is_an_error_that_names_the_known_ones() -> None:
         ("hole_style", "pin"),
         ("character_set", "ISO_IR 100"),
         ("empty_organ", "maybe"),
+        ("name_characters", "latin"),
         ("points_per_contour", 0),
         ("unheard_of", 1),
     ],
@@ -147,6 +150,16 @@ def test_an_interpreted_type_that_the_system_does_not_know_is_an_error() -> None
         site_specs({"A": spec("A", interpreted_type="CAVITY")}, GENERIC)
 
 
+def test_the_standard_takes_names_of_any_script_and_with_spaces() -> None:
+    site = SiteNames(names={"Parotid_L": "左耳下腺 1/2", "SpinalCord": "Myelon (neu)"})
+    mapped = site_specs(SPECS, load_profile("dicom"), site)
+    assert [entry.name for entry in mapped.values()] == [
+        "左耳下腺 1/2",
+        "Parotid_R",
+        "Myelon (neu)",
+    ]
+
+
 @pytest.mark.parametrize("label", ["seventeen letters", "", " x", "naïve"])
 def test_a_label_that_does_not_fit_is_an_error(label: str) -> None:
     GENERIC.check_label("OARflow")
@@ -158,7 +171,9 @@ def test_a_label_that_does_not_fit_is_an_error(label: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"name": "a/b"},
+        {"name": "a\\b"},
+        {"name": "a\nb"},
+        {"name": " a"},
         {"name": ""},
         {"name": "A" * 65},
         {"colour": (0, 0)},

@@ -32,7 +32,7 @@ def raised() -> Iterator[str]:
 
 
 def test_the_page_is_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m oarflow.run.codes > docs/..."
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: oarflow codes --markdown > docs/..."
 
 
 def test_every_configuration_error_stands_in_the_table() -> None:

@@ -115,3 +115,67 @@ def test_precedence_takes_other_names_in_their_order_and_no_unknown_one(tmp_path
     with pytest.raises(ConfigurationError) as error:
         precedence(loaded(tmp_path, "precedence: [Brainstm]"), catalogue)
     assert error.value.code == "ORGAN_UNKNOWN"
+
+
+class TestChanges:
+    """`--set key=value`: any setting, on top of the file."""
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            (["organs=[Larynx, left parotid]"], {"organs": ("Larynx", "left parotid")}),
+            (["contours.tolerance_mm=0.05"], {"contours": {"tolerance_mm": 0.05}}),
+            (["outputs.seg=true", "outputs.report_pdf=on"], {"outputs": {"report_pdf": True}}),
+            (["outputs={report_pdf: true}"], {"outputs": {"seg": False, "report_pdf": True}}),
+            (["rois.names.Larynx=LX"], {"rois": {"names": {"Larynx": "LX"}}}),
+            (["threads=null", "run_seconds=null"], {"threads": None, "run_seconds": None}),
+            (["label=one", " label = two=2"], {"label": "two=2"}),
+            (["series.select=[{description: a.b}]"], {"series": {"min_slices": 20}}),
+            ([], {"label": "SITE", "outputs": {"seg": True}}),
+        ],
+    )
+    def test_values(self, changes: list[str], expected: dict[str, object], tmp_path: Path) -> None:
+        file = tmp_path / "app.yaml"
+        file.write_text(
+            "application: {title: x}\nlabel: SITE\noutputs: {seg: true}\nseries: {min_slices: 20}\n"
+        )
+        found = load_settings(file, changes).model_dump()
+        for key, value in expected.items():
+            if isinstance(value, dict):
+                assert value.items() <= found[key].items()
+            else:
+                assert found[key] == value
+        untouched = set(found) - set(expected) - {change.split(".")[0] for change in changes}
+        plain = load_settings(file).model_dump()
+        assert all(found[key] == plain[key] for key in untouched - {"label", "series", "outputs"})
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ("outputs.sge=true", "'outputs.sge'; did you mean seg"),
+            ("thread=2", "'thread'; did you mean threads"),
+            ("label", "write key=value"),
+            ("=1", "write key=value"),
+            ("a..b=1", "write key=value"),
+            ("label.x=1", "--set label.x: 'label' has no keys"),
+            ("organs=[a", "--set organs: "),
+            ("rois.names=*a", "--set rois.names: "),
+            ("application.version=2", "--set application.version: only the packager"),
+            ("resources={cpu: 2}", "--set resources: only the packager"),
+            ("device=gpu", "--set: device: "),
+            ("label=", "--set: label: "),
+        ],
+    )
+    def test_what_is_refused(self, change: str, named: str, tmp_path: Path) -> None:
+        file = tmp_path / "app.yaml"
+        file.write_text("label: SITE\n")
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings(file, [change])
+        assert caught.value.code == "SETTINGS"
+        assert named in str(caught.value)
+
+    def test_the_file_is_named_for_its_own_faults(self, tmp_path: Path) -> None:
+        file = tmp_path / "app.yaml"
+        file.write_text("labl: SITE\n")
+        with pytest.raises(ConfigurationError, match=r"app\.yaml: unknown key 'labl'"):
+            load_settings(file, ["label=x"])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from oarflow.commands import main
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.networks.store import ModelStore
-from oarflow.training.__main__ import main
 from oarflow.training.configuration import read_configuration
 from oarflow.training.data import TrainingData
 from tests.oarflow.datasets.made_up import write_hanseg, write_pddca
@@ -105,19 +105,22 @@ def test_any_layout_goes_from_fit_to_an_export_that_says_what_it_learned_from(
     models.mkdir()
     shared = [str(network), "--work", str(tmp_path / "runs")]
     changed = ["--set", "window=[-50, 90]", "--set", "steps=3"]
-    assert main(["fit", *shared, "--data", str(pddca), *changed]) == 0
-    assert main(["export", *shared, "--models", str(models)]) == 2
+    assert main(["train", "fit", *shared, "--data", str(pddca), *changed]) == 0
+    assert main(["train", "export", *shared, "--models", str(models)]) == 2
     assert "--data-name is needed" in capsys.readouterr().err
-    assert main(["export", *shared, "--models", str(models), "--data-name", "Our clinic"]) == 0
+    assert (
+        main(["train", "export", *shared, "--models", str(models), "--data-name", "Our clinic"])
+        == 0
+    )
     card = ModelStore.open(models, device="cpu").card("Parotid_L")
     training = card.training
     assert (training.data, training.cases, training.steps) == ("Our clinic", 3, 3)
     assert training.recorded
     assert card.channels[0].window == (-50, 90)
-    assert main(["fit", *shared, "--data", str(pddca), "--set", "windows=1"]) == 2
+    assert main(["train", "fit", *shared, "--data", str(pddca), "--set", "windows=1"]) == 2
     assert "windows" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["fit", *shared, "--data", str(pddca), "--set", "window"])
+        main(["train", "fit", *shared, "--data", str(pddca), "--set", "window"])
     assert "'window' is not KEY=VALUE" in capsys.readouterr().err
 
 
@@ -137,6 +140,6 @@ def test_wrong_folders_are_refused_in_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "missing")
-    assert main(["tune", "--data", missing, "--models", missing, "--output", missing]) == 2
+    assert main(["train", "tune", "--data", missing, "--models", missing, "--output", missing]) == 3
     assert "there is no folder" in capsys.readouterr().err
     assert read_configuration("twostep_mandible").read_labels == ("Bone_Mandible",) * 2

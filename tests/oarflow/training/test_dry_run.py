@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from oarflow.training.__main__ import main
+from oarflow.commands import main
 from oarflow.training.architectures import build_network
 from oarflow.training.configuration import read_configuration, shipped
 from oarflow.training.data import TrainingData
@@ -38,7 +38,7 @@ def test_a_narrow_network_is_trained_to_its_end(tmp_path: Path, widths: list[int
     network.write_text(yaml.safe_dump(NETWORK | patch | measures))
     command = ["fit", str(network), "--data", str(tmp_path / "data"), "--work", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-m", "oarflow.training", *command],
+        [sys.executable, "-m", "oarflow", "train", *command],
         cwd=ROOT,
         env={**os.environ, "MALLOC_CHECK_": "3"},
         capture_output=True,
@@ -119,5 +119,5 @@ def test_a_network_that_cannot_be_trained_is_refused_before_data_are_read(
     monkeypatch.setattr(TrainingData, "read", read)
     network, change = given.split(maxsplit=1)
     command = ["fit", network, "--data", str(tmp_path / "data"), "--work", str(tmp_path)]
-    assert main([*command, "--set", change]) == 2
+    assert main(["train", *command, "--set", change]) == 2
     assert words in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.training.__main__ import main
+from oarflow.commands import main
 from oarflow.training.configuration import read_configuration
 from oarflow.training.crops import read_crops
 from oarflow.training.data import OPENKBP_NAME
@@ -188,7 +188,7 @@ def test_the_networks_on_crops_choose_the_backbone_and_fit_reads_it(tmp_path: Pa
     with pytest.raises(ValueError, match="holds no backbones"):
         chosen_backbone(path, "slice_compact/Parotid_L", {})
     arguments = ["--data", str(tmp_path), "--work", str(tmp_path), "--backbones", str(path)]
-    assert main(["fit", "slice_compact/Parotid_L", *arguments]) == 2
+    assert main(["train", "fit", "slice_compact/Parotid_L", *arguments]) == 2
 
 
 def test_results_of_two_data_sets_never_mix(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_a_researchers_run_writes_into_its_work(
         write_pddca(tmp_path / "data", f"0522c000{k}")
     command = ["experiment", "slice", "--data", str(tmp_path / "data"), "--work", str(tmp_path)]
     command += ["--organs", "Parotid_L", "--backbones", "resnet34", "--steps", "1"]
-    assert main(command) == 2
+    assert main(["train", *command]) == 2
     assert "--data-name is needed" in capsys.readouterr().err
     settings = Settings(("Parotid_L",), ("resnet34",), 60, 1, 1)
     folder = settings.folder(tmp_path, "Our clinic")
     for region in ("sliced", "full"):
         finish(folder, Unit("Parotid_L", "resnet34", region), [0.8, 0.9], 0.5, 1.0)
-    assert main([*command, "--data-name", "Our clinic"]) == 0
+    assert main(["train", *command, "--data-name", "Our clinic"]) == 0
     page = (folder / "slice-experiment.md").read_text()
     assert "- Data: Our clinic; 5 patients, 60 of each organ" in page
     assert "the CTs' own are 2 to 2.5 mm" in page

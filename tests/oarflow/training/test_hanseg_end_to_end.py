@@ -12,8 +12,8 @@ import pytest
 import SimpleITK
 from numpy.typing import NDArray
 
+from oarflow.commands import main
 from oarflow.networks.card import Role, read_card
-from oarflow.training.__main__ import main
 from oarflow.training.data import TrainingData
 from tests.app.test_mr import OFFSET_LPS, organ, run, shown_by_mr, write_mr
 from tests.app.workbench import CENTRES_LPS, RADIUS_MM, Halves, balls, write_ct
@@ -81,9 +81,9 @@ def test_ct_and_mr_go_from_files_to_contours(
     models.mkdir()
     changes = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
     shared = ["hanseg", "--work", str(work), "--steps", "2", *changes]
-    assert main(["fit", *shared, "--data", str(data), "--data-name", "Made up"]) == 0
+    assert main(["train", "fit", *shared, "--data", str(data), "--data-name", "Made up"]) == 0
     assert "trained without its MR" not in caplog.text
-    assert main(["export", *shared, "--models", str(models)]) == 0
+    assert main(["train", "export", *shared, "--models", str(models)]) == 0
     card = read_card(models / "hanseg" / "model.json")
     assert [channel.source for channel in card.channels] == ["ct", "mr"]
     assert (card.training.data, card.training.cases, card.training.steps) == ("Made up", 1, 2)

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from oarflow import datasets
-from oarflow.training.__main__ import main
+from oarflow.commands import main
 from oarflow.training.batches import Batch
 from oarflow.training.cases import TrainingCase, training_case
 from oarflow.training.configuration import Configuration
@@ -135,4 +135,4 @@ def test_a_network_is_trained_beside_voxels_that_nobody_labelled(
     network = tmp_path / "network.yaml"
     network.write_text(yaml.safe_dump(NETWORK | {"losses": losses}))
     flags = ["--data", str(data), "--work", str(tmp_path / "runs")]
-    assert main(["fit", str(network), *flags]) == 0
+    assert main(["train", "fit", str(network), *flags]) == 0

@@ -10,9 +10,9 @@ import pytest
 import torch
 import yaml
 
+from oarflow.commands import main
 from oarflow.networks.card import PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
-from oarflow.training.__main__ import main
 from oarflow.training.checkpoint import read_checkpoint
 from oarflow.training.data import TrainingData
 from oarflow.training.loop import train
@@ -105,16 +105,16 @@ def test_a_last_training_learns_from_everyone_and_says_of_what(
     data = ["--data", str(tmp_path / "data"), "--everyone"]
     proposed = tmp_path / "proposed"
     asked = ["--models", str(models), "--organs", "Parotid_L", "--output", str(proposed)]
-    assert main(["propose", *data, *asked]) == 0
+    assert main(["train", "propose", *data, *asked]) == 0
     assert list(proposed.iterdir()) == [], "all of them have that label"
     unknown = ["--models", str(models), "--organs", "Larynx", "--output", str(proposed)]
-    assert main(["propose", *data, *unknown]) == 2
+    assert main(["train", "propose", *data, *unknown]) == 2
     assert "holds no network of Larynx" in capsys.readouterr().err
     work = tmp_path / "work"
-    assert main(["fit", str(network), *data, "--work", str(work), "--fold", "1/2"]) == 2
+    assert main(["train", "fit", str(network), *data, "--work", str(work), "--fold", "1/2"]) == 2
     assert "--everyone holds nobody out" in capsys.readouterr().err
     told = [*data, "--work", str(work), "--proposed", str(proposed), "--data-name", "made up"]
-    assert main(["fit", str(network), *told]) == 0
+    assert main(["train", "fit", str(network), *told]) == 0
     origin = read_checkpoint(work / "Parotid_L")["origin"]
     said = f"{PROPOSED_LABELS}: drawn of 4 patients, proposed of 0 more"
     assert (origin["cases"], origin["labels"]) == (4, said)

@@ -9,10 +9,11 @@ import pytest
 import torch
 import yaml
 
+from oarflow.commands import main
+from oarflow.errors import ConfigurationError
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
 from oarflow.training import cards
-from oarflow.training.__main__ import main
 from oarflow.training.checkpoint import CHECKPOINT_NAME, Origin, commit, read_checkpoint
 from oarflow.training.configuration import Configuration
 from oarflow.training.loop import train
@@ -40,14 +41,14 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "network.yaml").write_text(yaml.safe_dump(NETWORK))
     shared = [str(folder / "network.yaml"), "--work", str(folder / "runs")]
     named = ["--data", str(folder / "data"), "--data-name", "Our clinic"]
-    assert main(["fit", *shared, *named]) == 0
+    assert main(["train", "fit", *shared, *named]) == 0
     return folder
 
 
 def export(folder: Path, models: Path, *more: str, work: Path | None = None) -> int:
     models.mkdir(exist_ok=True)
     shared = [str(folder / "network.yaml"), "--work", str(work or folder / "runs")]
-    return main(["export", *shared, "--models", str(models), *more])
+    return main(["train", "export", *shared, "--models", str(models), *more])
 
 
 def card_of(models: Path) -> ModelCard:
@@ -131,7 +132,7 @@ def test_another_training_does_not_go_on_from_this_one(
     begun = small(steps=2, schedule="constant")
     train(sampler_for(CASES, begun), begun, tmp_path)
     other = small(**{"steps": 2, "schedule": "constant"} | changes)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ConfigurationError, match=words):
         train(sampler_for(CASES, other), other, tmp_path)
 
 
@@ -145,7 +146,7 @@ def test_only_a_schedule_without_an_end_may_be_made_longer(tmp_path: Path) -> No
     run("constant", 3)
     assert read_checkpoint(tmp_path / "constant")["configuration"]["steps"] == 3
     run("cosine", 2)
-    with pytest.raises(ValueError, match="steps was 2, not 3"):
+    with pytest.raises(ConfigurationError, match="steps was 2, not 3"):
         run("cosine", 3)
 
 
@@ -157,7 +158,7 @@ def test_a_training_goes_on_with_its_own_data_and_names_every_commit(tmp_path: P
     run(2, Origin("Ours", 5, commit="a"))
     run(3, Origin("Ours", 5, commit="b"))
     assert read_checkpoint(tmp_path)["origin"]["commit"] == "a, b"
-    with pytest.raises(ValueError, match="other data: cases 5, not 4"):
+    with pytest.raises(ConfigurationError, match="other data: cases 5, not 4"):
         run(4, Origin("Ours", 4, commit="b"))
 
 
@@ -166,8 +167,8 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
 
-    (tmp_path / "training").mkdir()
-    (tmp_path / "training" / "a.py").write_text("1")
+    (tmp_path / "oarflow").mkdir()
+    (tmp_path / "oarflow" / "a.py").write_text("1")
     assert commit(tmp_path) == "unknown"
     git("init", "-q")
     assert commit(tmp_path) == "unknown", "the repository does not hold the program"
@@ -176,5 +177,5 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("of no account")
     clean = commit(tmp_path)
     assert len(clean) == 40
-    (tmp_path / "training" / "a.py").write_text("2")
+    (tmp_path / "oarflow" / "a.py").write_text("2")
     assert commit(tmp_path) == f"{clean}+changes"

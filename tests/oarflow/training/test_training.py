@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from oarflow.errors import Fault
 from oarflow.localize import localize
 from oarflow.networks.card import CARD_NAME, NETWORK_NAME, read_card
 from oarflow.networks.store import ModelStore
@@ -218,7 +219,7 @@ def test_an_export_that_disagrees_is_not_written(
     configuration = small(steps=1)
     train(sampler_for(CASES, configuration), configuration, tmp_path / "work" / "Parotid_L")
     monkeypatch.setattr("oarflow.training.export.greatest_difference", lambda *_: 0.1)
-    with pytest.raises(ValueError, match=r"differs by 0\.1"):
+    with pytest.raises(Fault, match=r"differs by 0\.1"):
         ship(configuration, tmp_path / "work", tmp_path / "models")
     assert not (tmp_path / "models").exists()
 

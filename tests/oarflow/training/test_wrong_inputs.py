@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
+from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import Split
-from oarflow.training.__main__ import main
 from oarflow.training.checkpoint import CHECKPOINT_NAME
 from oarflow.training.data import TrainingData
 from tests.oarflow.datasets.made_up import write_pddca
@@ -41,12 +41,12 @@ def network(tmp_path: Path) -> Path:
 
 def fit(network: Path, data: Path, *more: str) -> int:
     work = network.parent / "runs"
-    return main(["fit", str(network), "--data", str(data), "--work", str(work), *more])
+    return main(["train", "fit", str(network), "--data", str(data), "--work", str(work), *more])
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     """The error, which is one line of standard error."""
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("training: ")]
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("oarflow: ")]
     return line
 
 
@@ -104,7 +104,7 @@ def test_numbers_of_another_data_set_are_its_own_ids(
     opened = TrainingData.open(data, table)
     assert opened.labelled("Parotid_L") == ["1001", "007", "1e3"]
     table.write_text("fit: [1002]\ntune: [8]")
-    assert fit(network, data, "--split", str(table)) == 2
+    assert fit(network, data, "--split", str(table)) == 3
     said = one_line(capsys)
     assert "the folder holds none of the 1 patients that the split names (1002)" in said
     assert "it holds 007, 1001, 1e3" in said
@@ -159,7 +159,7 @@ def test_data_of_which_nothing_can_be_read_are_refused(
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pt_1.npz").write_bytes(b"no")
-    assert fit(network, tmp_path / "data") == 2
+    assert fit(network, tmp_path / "data") == 3
     assert "holds none of the 136 patients that the split names" in one_line(capsys)
     assert list(TrainingData({}, Split((), ())).read([])) == []
 
@@ -185,11 +185,11 @@ def test_a_damaged_checkpoint_and_one_of_another_network_are_refused(
     torch.save([1, 2], path)
     for damaged in (b"junk", whole[: len(whole) // 2], b"", path.read_bytes()):
         path.write_bytes(damaged)
-        assert fit(network, data, *shared) == 2
+        assert fit(network, data, *shared) == 3
         assert "is damaged or no checkpoint: put a copy back" in one_line(capsys)
     path.unlink()
     arguments = ["--work", str(tmp_path / "runs"), "--models", str(tmp_path)]
-    assert main(["export", str(network), *arguments]) == 2
+    assert main(["train", "export", str(network), *arguments]) == 3
     assert "fit the network first" in one_line(capsys)
 
 

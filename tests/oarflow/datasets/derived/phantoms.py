@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
+from oarflow.geometry import Mask
 
 SPACING = (3.0, 4.0, 4.0)
 SHAPE = (70, 60, 84)

@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.cases import Case, Mask
+from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.derive import Fact, derive
 from oarflow.datasets.derived.store import DerivedLabels
 from oarflow.datasets.resample import coarsened
+from oarflow.geometry import Mask
 from tests.oarflow.datasets.derived.phantoms import (
     AIR,
     AIRWAY_Y,

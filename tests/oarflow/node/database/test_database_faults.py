@@ -82,7 +82,7 @@ def test_a_damaged_database_is_named_with_the_restore_command(tmp_path: Path, da
     said = refusal(bench)
     assert "the database is damaged" in said
     assert f"move {file_of(bench)}, {file_of(bench)}-wal and {file_of(bench)}-shm" in said
-    assert "python -m oarflow.node restore ARCHIVE" in said
+    assert "oarflow node restore ARCHIVE" in said
 
 
 def refusal(bench: Bench) -> str:
@@ -126,7 +126,7 @@ def test_an_empty_database_beside_studies_is_not_taken_for_a_new_node(
         file_of(bench).touch()
     said = refusal(bench)
     assert "is empty or missing, but" in said
-    assert "python -m oarflow.node restore ARCHIVE" in said
+    assert "oarflow node restore ARCHIVE" in said
 
 
 def test_a_folder_without_studies_gets_a_new_database(tmp_path: Path) -> None:

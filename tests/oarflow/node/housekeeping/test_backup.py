@@ -13,7 +13,7 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from oarflow.node.__main__ import main
+from oarflow.commands import main
 from oarflow.node.audit import Action, Person, first_broken, record
 from oarflow.node.database.models import Base, Job, WebSession
 from oarflow.node.parts import Context
@@ -46,7 +46,7 @@ def everything(context: Context) -> dict[str, list[tuple[object, ...]]]:
 
 
 def run(file: Path, *words: str) -> int:
-    return main(["--config", str(file), *words])
+    return main(["node", "--config", str(file), *words])
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""`oarflow commission`: measure on a clinic's own patients and sign the record."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from oarflow.commands.menu import add_config, add_models, add_output, carry_out, require
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Patients, limits and record; or a record that is checked."""
+    add = parser.add_argument
+    add("--data", type=Path, metavar="DIR", help="folders, one a patient: CT and RTSTRUCT")
+    add(
+        "--thresholds",
+        type=Path,
+        metavar="FILE",
+        help="the clinic's limits; oarflow/evaluation/thresholds.yaml shows how",
+    )
+    add("--clinic", default="", metavar="NAME", help="what the record calls the clinic")
+    add(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        default=Path("out/commissioning"),
+        help="runs already done (default: out/commissioning)",
+    )
+    add("--verify", type=Path, metavar="RECORD", help="hold a record against --models instead")
+    add_config(parser)
+    add_models(parser)
+    add_output(parser, "folder for the record")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Commission, or verify. Raises ConfigurationError, Fault (networks not the record's)."""
+    require("evaluate")
+    from oarflow.evaluation.commands.commission import commission  # noqa: PLC0415
+
+    return carry_out(lambda: commission(flags))

@@ -1,0 +1,129 @@
+"""`oarflow lint FILE`: what is odd in an RTSTRUCT of any vendor, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oarflow.commands.flags import profiles
+from oarflow.errors import ConfigurationError, ExitStatus
+
+if TYPE_CHECKING:
+    from oarflow.rtstruct.lint import Finding
+    from oarflow.rtstruct.profile import Profile
+
+EPILOG = """exit status:
+  0  no finding of severity error (there may be warnings and notes)
+  1  at least one error
+  2  usage: unknown option or profile, no such file or folder, no image in the CT folder
+  3  the file is damaged, no DICOM, or no RT Structure Set"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("files", type=Path, nargs="+", metavar="FILE", help="RTSTRUCT; with --table, folders")
+    add("--ct", type=Path, metavar="DIR", help="images it should refer to, or the whole study")
+    add("--profile", metavar="NAME", help=f"planning system: {profiles()}")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="findings for machines")
+    shown.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="write the rules, and the findings of every file below the folders, as Markdown; "
+        "--ct: another study",
+    )
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print the findings. Returns the exit status. Raises ConfigurationError."""
+    if flags.table is not None:
+        return _table(flags.files, flags.ct, flags.table)
+    if len(flags.files) != 1:
+        raise ConfigurationError("USAGE", "give one file; only --table takes several paths")
+    return _lint(flags.files[0], flags.ct, flags.profile, as_json=flags.json)
+
+
+def _lint(file: Path, folder: Path | None, profile_name: str | None, *, as_json: bool) -> int:
+    from oarflow.rtstruct.lint import images_below, lint  # noqa: PLC0415  (numpy)
+
+    profile = _profile(profile_name)
+    if not file.is_file():
+        raise ConfigurationError("NO_INPUT", f"no such file: {file}")
+    ct = None
+    if folder is not None:
+        ct = images_below(folder) if folder.is_dir() else {}
+        if not ct:
+            raise ConfigurationError("NO_INPUT", f"no image with a position in {folder}")
+    findings = lint(file, ct=ct, profile=profile)
+    status = exit_status(findings)
+    sys.stdout.write(_as_json(findings, status) if as_json else _as_text(findings))
+    return status
+
+
+def _profile(name: str | None) -> Profile | None:
+    from oarflow.rtstruct.profile import load_profile  # noqa: PLC0415
+
+    return load_profile(name) if name else None
+
+
+def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
+    from oarflow.rtstruct.lint.table import findings_page  # noqa: PLC0415
+
+    if ct is None:
+        raise ConfigurationError("USAGE", "--table needs --ct, the images of another study")
+    shown = " ".join(f"$OARFLOW_DATA/{folder.name}" for folder in folders)
+    study = f"$OARFLOW_DATA/{ct.parent.name}/{ct.name}"
+    command = f"oarflow lint {shown} --ct {study} --table docs/{output.name}"
+    output.write_text(findings_page(folders, ct, command), encoding="utf-8")
+    return ExitStatus.WRITTEN
+
+
+def exit_status(findings: Sequence[Finding]) -> ExitStatus:
+    """The exit status that findings call for."""
+    from oarflow.rtstruct.lint import Severity  # noqa: PLC0415
+
+    if any(finding.rule == "UNREADABLE" for finding in findings):
+        return ExitStatus.REFUSED
+    errors = any(finding.severity is Severity.ERROR for finding in findings)
+    return ExitStatus.FAULT if errors else ExitStatus.WRITTEN
+
+
+def _as_json(findings: Sequence[Finding], status: int) -> str:
+    from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
+
+    rows = [
+        {
+            "rule": finding.rule,
+            "severity": finding.severity.value,
+            "count": finding.count,
+            "where": finding.where,
+            "meaning": RULES[finding.rule].meaning,
+            "remedy": RULES[finding.rule].remedy,
+            "row": RULES[finding.rule].row,
+        }
+        for finding in findings
+    ]
+    document = {"version": 1, "exit_status": int(status), "findings": rows}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _as_text(findings: Sequence[Finding]) -> str:
+    from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
+    from oarflow.shown import shown  # noqa: PLC0415
+
+    if not findings:
+        return "Nothing found.\n"
+    lines = []
+    for finding in findings:
+        where = f": {shown(finding.where)}" if finding.where else ""
+        lines.append(f"{finding.severity.value.upper()} {finding.rule} ({finding.count}){where}")
+        lines.append(f"    {RULES[finding.rule].meaning}")
+        lines.append(f"    {RULES[finding.rule].remedy}")
+    return "\n".join(lines) + "\n"

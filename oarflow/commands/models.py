@@ -1,0 +1,97 @@
+"""`oarflow models`: the networks of a models folder: listed, verified, described."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oarflow.commands.flags import add_config, add_models
+from oarflow.errors import ConfigurationError, ExitStatus
+
+if TYPE_CHECKING:
+    from oarflow.networks.card import ModelCard
+
+EPILOG = """  oarflow models              list the networks
+  oarflow models verify       check every file against its card, and against trusted_models
+  oarflow models show NAME    a network's card in words
+
+exit status of verify: 0 all are as their cards say; 1 one is not"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("action", nargs="?", choices=("list", "verify", "show"), default="list")
+    add("name", nargs="?", metavar="NAME", help="of a network's folder, for show")
+    add_models(parser)
+    add_config(parser)
+    add("--json", action="store_true", help="the cards for programs")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Do what the flags say. Returns the exit status. Raises ConfigurationError."""
+    from oarflow.networks.cards import read_cards  # noqa: PLC0415
+    from oarflow.run.paths import models_path  # noqa: PLC0415
+
+    if (flags.name is not None) != (flags.action == "show"):
+        raise ConfigurationError("USAGE", "`show` takes the name of a network, nothing else does")
+    folder = models_path(flags.models, os.environ)
+    cards = read_cards(folder)
+    if flags.action == "verify":
+        return _verify(folder, cards, flags.config)
+    if flags.action == "show":
+        cards = {flags.name: _named(flags.name, cards)}
+    if flags.json:
+        document = {name: card.model_dump(mode="json") for name, card in cards.items()}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    elif flags.action == "show":
+        from oarflow.networks.card_page import card_page  # noqa: PLC0415  (jinja2)
+
+        sys.stdout.write(card_page(cards[flags.name]))
+    else:
+        _list(cards)
+    return ExitStatus.WRITTEN
+
+
+def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
+    for folder, card in cards.items():
+        if name in (folder, card.name):
+            return card
+    raise ConfigurationError("USAGE", f"no network {name!r}; there are {', '.join(cards)}")
+
+
+def _list(cards: Mapping[str, ModelCard]) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    from oarflow.run.console import rich_console  # noqa: PLC0415
+
+    table = Table("network", "version", "role", "organs", box=None, pad_edge=False)
+    for name, card in cards.items():
+        table.add_row(name, card.version, card.role, ", ".join(card.organs))
+    rich_console(sys.stdout).print(table)
+
+
+def _verify(folder: Path, cards: Mapping[str, ModelCard], config: Path | None) -> int:
+    from oarflow.networks.card import NETWORK_NAME  # noqa: PLC0415
+    from oarflow.networks.cards import check_file  # noqa: PLC0415
+    from oarflow.run.paths import config_path  # noqa: PLC0415
+    from oarflow.run.settings import load_settings  # noqa: PLC0415
+
+    listed = load_settings(config_path(config, os.environ)).trusted_models
+    trusted = None if listed is None else frozenset(listed)
+    wrong = 0
+    for name, card in cards.items():
+        try:
+            check_file(folder / name / NETWORK_NAME, card, trusted)
+            verdict = "as its card says"
+        except ConfigurationError as error:
+            wrong += 1
+            verdict = f"WRONG: {error.code}: {error}"
+        sys.stdout.write(f"{name}: {verdict}\n")
+    return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN

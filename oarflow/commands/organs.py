@@ -1,0 +1,130 @@
+"""`oarflow organs`: the catalogue, with the networks that contour each organ and their accuracy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from oarflow.commands.flags import add_models
+from oarflow.errors import ConfigurationError, ExitStatus
+
+if TYPE_CHECKING:
+    from oarflow.networks.card import ModelCard
+    from oarflow.organs import Catalogue
+
+EPILOG = """Dice: mean of n validation patients, as the network's card says it. A star: against
+labels that rules derived, not against contours that somebody drew. Names of paired organs are
+understood with their side: "Left Parotid", "Parotid_L". --json lists every form."""
+
+
+@dataclass(frozen=True)
+class OrganNetwork:
+    """A network of an organ. dice_mean: of n validation patients; None where not measured."""
+
+    name: str
+    version: str
+    reads_mr: bool
+    derived_labels: bool
+    dice_mean: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class OrganRow:
+    """An organ of the catalogue and the networks that contour it.
+
+    aliases: every other name that is understood. stems: names that are understood with a side
+    before or behind them; `aliases` has these forms, too.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    stems: tuple[str, ...]
+    networks: tuple[OrganNetwork, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.epilog = EPILOG
+    add_models(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print the catalogue. Returns the exit status. Raises ConfigurationError."""
+    from oarflow.networks.cards import read_cards  # noqa: PLC0415
+    from oarflow.organs import CatalogueError, load_catalogue  # noqa: PLC0415
+    from oarflow.run.paths import models_path  # noqa: PLC0415
+
+    models = models_path(flags.models, os.environ)
+    try:
+        catalogue = load_catalogue(models)
+    except CatalogueError as error:
+        raise ConfigurationError("CATALOGUE", str(error)) from error
+    rows = organ_rows(catalogue, read_cards(models))
+    if flags.json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    else:
+        _print(rows)
+    return ExitStatus.WRITTEN
+
+
+def organ_rows(catalogue: Catalogue, cards: Mapping[str, ModelCard]) -> tuple[OrganRow, ...]:
+    """Every organ, those that have a network first, else in the catalogue's order."""
+    rows = (
+        OrganRow(
+            organ.name,
+            organ.names[1:],
+            organ.stems,
+            tuple(_networks(organ.name, cards.values())),
+        )
+        for organ in catalogue
+    )
+    return tuple(sorted(rows, key=lambda row: not row.networks))
+
+
+def _networks(organ: str, cards: Iterable[ModelCard]) -> Iterable[OrganNetwork]:
+    for card in cards:
+        if card.role != "segmenter" or organ not in card.organs:
+            continue
+        measured = card.validation
+        dice = measured.figures.get(organ, {}).get("dice_mean") if measured else None
+        n = measured.n.get(organ, 0) if measured and dice is not None else 0
+        yield OrganNetwork(card.name, card.version, card.reads_mr, card.derived_labels, dice, n)
+
+
+def _print(rows: Iterable[OrganRow]) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    from oarflow.run.console import rich_console  # noqa: PLC0415
+
+    table = Table("organ", "network", box=None, pad_edge=False)
+    table.add_column("Dice", justify="right")
+    table.add_column("n", justify="right")
+    table.add_column("other names")
+    for row in rows:
+        first, *others = row.networks or (None,)
+        table.add_row(row.name, *_words(first), ", ".join(_short_names(row)))
+        for network in others:
+            table.add_row("", *_words(network), "")
+    rich_console(sys.stdout).print(table)
+
+
+def _short_names(row: OrganRow) -> Iterable[str]:
+    """The other names; those with a side by their stem alone."""
+    yield from row.stems
+    yield from (name for name in row.aliases if not any(stem in name for stem in row.stems))
+
+
+def _words(network: OrganNetwork | None) -> tuple[str, str, str]:
+    if network is None:
+        return "none", "", ""
+    name = f"{network.name} {network.version}" + (" (reads MR)" if network.reads_mr else "")
+    if network.dice_mean is None:
+        return name, "not measured", ""
+    return name, f"{network.dice_mean:.3f}{'*' if network.derived_labels else ' '}", str(network.n)

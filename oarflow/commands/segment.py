@@ -1,0 +1,129 @@
+"""`oarflow segment CT -o OUT`: contour a planning CT in this process, without MONAI Deploy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oarflow.commands.flags import (
+    DEVICES,
+    PROGRESS,
+    add_config,
+    add_models,
+    add_set,
+    profiles,
+)
+from oarflow.errors import ConfigurationError, exit_statuses
+
+if TYPE_CHECKING:
+    from oarflow.run.paths import Paths
+    from oarflow.run.settings import Settings
+
+_REPORT = "outputs.report_html"
+_REPORTS = (_REPORT, "outputs.report_pdf", "outputs.report_dicom")
+_REPORT_KEYS = (_REPORT, "outputs")
+"""Settings that decide about report.html."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.epilog = exit_statuses()
+    add = parser.add_argument
+    add("ct", type=Path, nargs="+", metavar="CT", help="folders or zip archives: one input")
+    add("-o", "--output", type=Path, metavar="OUT", required=True, help="folder, empty or new")
+    add("--organs", metavar="NAMES", help="such as Parotid_L,Parotid_R (default: all)")
+    add(
+        "--report",
+        action=argparse.BooleanOptionalAction,
+        help="report.html beside the RTSTRUCT (default: at a terminal)",
+    )
+    add("--seg", action="store_true", help="a DICOM SEG beside the RTSTRUCT")
+    add("--profile", metavar="NAME", help=f"planning system: {profiles()}")
+    add_models(parser)
+    add_config(parser)
+    add_set(parser)
+    add("--device", choices=DEVICES, help="what the networks run on")
+    add("--each-study", action="store_true", help="every study, one folder in OUT each")
+    add("--progress", choices=PROGRESS, default="auto", help="on standard error (default: auto)")
+    add("--quiet", action="store_true", help="no table and no paths at the end")
+    add("--debug", action="store_true", help="for developers: whole tracebacks, without values")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Contour the CT. Returns the exit status. Raises ConfigurationError."""
+    started = time.monotonic()
+    from oarflow.run.environment import configure_logging, prepare  # noqa: PLC0415
+    from oarflow.run.signals import StopOnSignal  # noqa: PLC0415
+
+    prepare()
+    configure_logging(flags.debug)
+    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    with StopOnSignal() as stop:
+        from oarflow.run.start import Display, contour  # noqa: PLC0415
+
+        paths = _paths(flags)
+        return contour(
+            paths,
+            _settings(flags, paths),
+            stop,
+            started,
+            Display(flags.progress, flags.quiet),
+            each_study=flags.each_study,
+        )
+
+
+def _paths(flags: argparse.Namespace) -> Paths:
+    from oarflow.intake.archive import is_zip  # noqa: PLC0415  (numpy)
+    from oarflow.run.paths import Paths, config_path, models_path  # noqa: PLC0415
+
+    for path in flags.ct:
+        if not path.is_dir() and not is_zip(path):
+            raise ConfigurationError("NO_INPUT", f"input {path} is no folder and no zip archive")
+    return Paths(
+        tuple(path.resolve() for path in flags.ct),
+        flags.output.resolve(),
+        models_path(flags.models, os.environ),
+        config_path(flags.config, os.environ),
+    )
+
+
+def _settings(flags: argparse.Namespace, paths: Paths) -> Settings:
+    from oarflow.locations import shipped  # noqa: PLC0415
+    from oarflow.run.settings import load_settings  # noqa: PLC0415
+
+    changes = [*flags.changes, *_changes(flags)]
+    settings = load_settings(paths.config, changes)
+    if flags.report is not None or not sys.stdout.isatty():
+        return settings
+    own_file = paths.config != shipped("app.yaml")
+    decided = own_file and "report_html" in settings.outputs.model_fields_set
+    if decided or any(change.partition("=")[0].strip() in _REPORT_KEYS for change in changes):
+        return settings
+    return load_settings(paths.config, [*changes, f"{_REPORT}=true"])
+
+
+def _changes(flags: argparse.Namespace) -> Iterator[str]:
+    """What the flags say, as settings: JSON is YAML, too."""
+    if flags.organs is not None:
+        yield f"organs={json.dumps(_organs(flags.organs))}"
+    if flags.profile is not None:
+        yield f"profile={json.dumps(flags.profile)}"
+    if flags.device is not None:
+        yield f"device={flags.device}"
+    if flags.seg:
+        yield "outputs.seg=true"
+    if flags.report:
+        yield f"{_REPORT}=true"
+    if flags.report is False:
+        yield from (f"{key}=false" for key in _REPORTS)
+
+
+def _organs(names: str) -> str | Sequence[str]:
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    return "all" if found == ["all"] else found

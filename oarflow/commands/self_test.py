@@ -1,0 +1,36 @@
+"""`oarflow self-test`: contour the shipped sample and compare with what the release expects."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from oarflow.commands.flags import add_config, add_models
+
+EPILOG = "Run it after every installation and upgrade. Exit status 0: passed; 1: not."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's flags."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("-o", "--output", type=Path, metavar="OUT", help="write the record, self-test.json, here")
+    add_models(parser)
+    add_config(parser)
+    add("--debug", action="store_true", help="for developers: whole tracebacks, without values")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Run it. Returns the exit status. Raises ConfigurationError."""
+    started = time.monotonic()
+    from oarflow.run.environment import configure_logging, prepare  # noqa: PLC0415
+    from oarflow.run.signals import StopOnSignal  # noqa: PLC0415
+
+    prepare()
+    configure_logging(flags.debug)
+    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    with StopOnSignal() as stop:
+        from oarflow.run.self_test import run_self_test  # noqa: PLC0415
+
+        return run_self_test(flags.output, flags.models, flags.config, stop, started)

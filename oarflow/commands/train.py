@@ -1,0 +1,172 @@
+"""`oarflow train`: look at labels, fit networks, export and judge them, write their cards."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from oarflow.commands.menu import add_models, add_output, carry_out, menu_of, require
+
+BACKBONES = ("resnet34", "seresnet34", "resnext50", "resnet34_dropout")
+"""Of SLICE's experiment, the last one its dropout variant."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The commands of training."""
+    menu = menu_of(parser)
+    threads = argparse.ArgumentParser(add_help=False)
+    threads.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    data, unread, network, models, device, some = _shared()
+
+    def command(
+        name: str, about: str, *parents: argparse.ArgumentParser, output: str | None = None
+    ) -> argparse.ArgumentParser:
+        made = menu(name, about, *parents, threads)
+        if output is not None:
+            add_output(made, output, required=True)
+        return made
+
+    command("systems", "what can be trained")
+    command("audit", "find labels that stand out", data, output="CSV of every label's facts")
+    about = "train a network, or go on where it stopped"
+    _add_fit(command("fit", about, data, network, device))
+    about = "write a network into the models, as its checkpoint says that it was trained"
+    command("export", about, unread, network, models).add_argument("--version", default="1.0.0")
+    about = "learn how the coarse views of a models folder are fused (C2F)"
+    command("fusion", about, data, models, some, device)
+    about = "score the models on the tuning patients"
+    command("tune", about, data, models, output="CSV of all scores").add_argument(
+        "--jitter",
+        type=float,
+        help="replace the localizer by the truth with an error of this many mm (1 sigma)",
+    )
+    about = "contours of the fitting patients where nobody drew any, by the models' networks"
+    command("propose", about, data, models, output="folder for --proposed").add_argument(
+        "--organs", nargs="+", required=True, help="whose contours"
+    )
+    about = "compare localizers on the tuning patients"
+    _compares(command("localizers", about, data, output="Markdown file"), "+")
+    about = "compare two networks an organ on the tuning patients"
+    _compares(command("agreement", about, data, output="Markdown file"), 2)
+    about = "C2F's table 1 on the tuning patients: each view against their fusion"
+    command("views", about, data, models, some, device, output="Markdown; a CSV goes beside it")
+    about = "TWOSTEP's one step against two on the tuning patients"
+    _compares(command("steps", about, data, some, device, output="Markdown file"), 2)
+    about = "a paper's own comparison, resumable"
+    _add_experiment(command("experiment", about, data, device))
+    about = "validation figures and pages of the models"
+    cards = command("cards", about, models, output="folder of the pages")
+    cards.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")
+    cards.add_argument("--scored-on", default="", help="what the scores were measured on")
+
+
+def _shared() -> tuple[argparse.ArgumentParser, ...]:
+    data, unread, network, models, device, some = (
+        argparse.ArgumentParser(add_help=False) for _ in range(6)
+    )
+    _takes_data(data, required=True)
+    _takes_data(unread, required=False)
+    network.add_argument(
+        "network",
+        help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
+    )
+    network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
+    network.add_argument("--steps", type=int)
+    network.add_argument("--seed", type=int)
+    network.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value for a key of the configuration; may be repeated, the same for export",
+    )
+    add_models(models, "the models folder", required=True)
+    device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    some.add_argument("--patients", type=int, help="so many at most (default: all)")
+    return data, unread, network, models, device, some
+
+
+def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
+    """Not required: only a checkpoint without a record of its training needs them."""
+    add = made.add_argument
+    add(
+        "--data",
+        type=Path,
+        required=required,
+        help="folder of patients in any layout that is known"
+        + ("" if required else "; only for a checkpoint that holds no record of its training"),
+    )
+    split = "table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)"
+    add("--split", type=Path, help=split)
+    add("--derived", type=Path, help="folder of derived labels: oarflow data derive")
+    fold = "hold out the K-th of N parts of all patients"
+    add("--fold", type=_fold, metavar="K/N", help=fold)
+    add(
+        "--everyone",
+        action="store_true",
+        help="fit on the tuning patients too: a last training, when nothing is left to choose",
+    )
+    add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
+    add("--data-name", help="what the model card says of the data")
+
+
+def _add_fit(made: argparse.ArgumentParser) -> None:
+    backbones = "file of `experiment slice`: each organ's chosen backbone"
+    made.add_argument("--backbones", type=Path, help=backbones)
+    workers = "processes that draw samples ahead, for a GPU"
+    made.add_argument("--workers", type=int, default=0, help=workers)
+
+
+def _compares(made: argparse.ArgumentParser, count: int | str) -> None:
+    made.add_argument(
+        "-m",
+        "--models",
+        type=Path,
+        nargs=count,
+        metavar="DIR",
+        required=True,
+        help="models folders",
+    )
+
+
+def _add_experiment(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument
+    add("paper", choices=["slice"], help="SLICE: crops against full slices")
+    add("--work", type=Path, required=True, help="folder of checkpoints and scores")
+    add("--organs", nargs="+", help="default: OpenKBP's seven")
+    add("--backbones", nargs="+", choices=BACKBONES, default=list(BACKBONES[:-1]))
+    add("--patients", type=int, default=60, help="of each organ, 0 for all")
+    add("--steps", type=int, default=1500, help="of every network alike")
+    add("--seed", type=int, default=1)
+    add("--minutes", type=float, help="stop after so long; call again to go on")
+    add_output(made, "Markdown file (default: beside the results, in --work)")
+
+
+def _fold(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 1/5")
+    return int(number), int(count)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    from oarflow.yaml_files import YamlError, parse_yaml  # noqa: PLC0415
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, parse_yaml(value)
+    except YamlError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is no value in YAML") from error
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Run one command. Raises ConfigurationError."""
+    require("train")
+    from oarflow.training.command_line import COMMANDS, prepare  # noqa: PLC0415
+
+    prepare(flags.threads, getattr(flags, "device", "cpu"))
+    return carry_out(lambda: COMMANDS[flags.command](flags))

@@ -1,0 +1,81 @@
+"""Overlap and volume of two masks, counted in voxels.
+
+A mask is bool (z, y, x). Two empty masks agree (Dice, IoU, precision and recall are 1). One empty
+mask agrees in nothing (Dice and IoU are 0); precision is 0 where only the mask is empty, and recall
+is 0 where only the reference is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oarflow.geometry import Mask, Spacing
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Voxel counts of a mask and a reference: inside the mask, the reference, and both."""
+
+    mask: int
+    reference: int
+    both: int
+
+    @property
+    def dice(self) -> float:
+        return share(2 * self.both, self.mask + self.reference)
+
+    @property
+    def iou(self) -> float:
+        return share(self.both, self.mask + self.reference - self.both)
+
+    @property
+    def precision(self) -> float:
+        """Share of the mask that is in the reference."""
+        return share(self.both, self.mask) if self.mask else float(self.reference == 0)
+
+    @property
+    def recall(self) -> float:
+        """Share of the reference that is in the mask."""
+        return share(self.both, self.reference) if self.reference else float(self.mask == 0)
+
+
+def overlap(mask: Mask, reference: Mask) -> Overlap:
+    """Count voxels. Raises ValueError where the masks are not bool or differ in shape."""
+    require_alike(mask, reference)
+    return Overlap(
+        int(np.count_nonzero(mask)),
+        int(np.count_nonzero(reference)),
+        int(np.count_nonzero(mask & reference)),
+    )
+
+
+def dice(mask: Mask, reference: Mask) -> float:
+    """Dice coefficient, 0 to 1."""
+    return overlap(mask, reference).dice
+
+
+def volume_cc(mask: Mask, spacing_zyx: Spacing) -> float:
+    """Volume in cm3 of a mask with voxels of that spacing in mm."""
+    return float(np.count_nonzero(mask)) * float(np.prod(spacing_zyx)) / 1000
+
+
+def within_slices(mask: Mask, reference: Mask) -> tuple[Mask, Mask]:
+    """Both masks on the slices from the reference's first to its last; empty where it is empty."""
+    planes = np.flatnonzero(reference.any(axis=(1, 2)))
+    kept = slice(int(planes[0]), int(planes[-1]) + 1) if len(planes) else slice(0, 0)
+    return mask[kept], reference[kept]
+
+
+def share(part: float, whole: float) -> float:
+    """Part of a whole; all of nothing is 1."""
+    return float(part / whole) if whole else 1.0
+
+
+def require_alike(mask: Mask, reference: Mask) -> None:
+    """Raises ValueError where the masks are not bool or differ in shape."""
+    if mask.dtype != np.bool_ or reference.dtype != np.bool_:
+        raise ValueError(f"masks must be bool, not {mask.dtype} and {reference.dtype}")
+    if mask.shape != reference.shape:
+        raise ValueError(f"masks differ in shape: {mask.shape} and {reference.shape}")

@@ -1,0 +1,30 @@
+"""What the commands of `oarflow evaluate` do. Each imports the slow libraries that it needs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from oarflow.evaluation.commands import benchmarks, chain, contours, limits, review
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "chain": chain.chain,
+    "systems": chain.systems,
+    "compare": contours.compare,
+    "rank": contours.rank,
+    "dose": contours.dose,
+    "human": contours.human,
+    "overlays": review.overlays,
+    "review": review.review,
+    "edits": review.edits,
+    "blind": review.blind,
+    "priors": limits.priors,
+    "calibrate": limits.calibrate,
+    "plausibility": limits.plausibility,
+    "gate-limits": limits.gate,
+    "benchmark": benchmarks.stages,
+    "benchmark-receiving": benchmarks.receiving,
+    "benchmark-rtstruct": benchmarks.rtstruct,
+    "rtstruct-roundtrip": benchmarks.roundtrip,
+}
+"""By name; None or an exit status. oarflow/commands/evaluate.py has their flags."""

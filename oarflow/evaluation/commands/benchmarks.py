@@ -1,0 +1,71 @@
+"""What `oarflow evaluate benchmark…` and `rtstruct-roundtrip` do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from oarflow.errors import ExitStatus
+from oarflow.evaluation.places import shared, shown
+
+LOGGER = logging.getLogger("oarflow.evaluation")
+
+
+def stages(flags: argparse.Namespace) -> None:
+    """Seconds and memory of the application by stage."""
+    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+
+    preload_cuda_runtime()
+    from oarflow.evaluation.benchmark import Plan, benchmark  # noqa: PLC0415  (torch, MONAI)
+
+    archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
+    plan = Plan(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
+    page = benchmark(plan, runs=flags.runs, command=shown(flags.command_line))
+    flags.output.mkdir(parents=True, exist_ok=True)
+    (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
+    LOGGER.info("%s", page)
+
+
+def receiving(flags: argparse.Namespace) -> None:
+    """The node beside Orthanc and dcmtk's storescp."""
+    from oarflow.evaluation.benchmark_receiving import benchmark, page  # noqa: PLC0415
+
+    parent = flags.folder or Path(tempfile.gettempdir())
+    transfers = benchmark(flags.ct, flags.runs, parent)
+    flags.output.write_text(page(transfers, flags.ct), encoding="utf-8")
+    LOGGER.info("%s", flags.output)
+
+
+def rtstruct(flags: argparse.Namespace) -> None:
+    """Writing an RTSTRUCT, beside rt-utils; Markdown or JSON on standard output."""
+    from oarflow.evaluation.benchmark_rtstruct import benchmark, table  # noqa: PLC0415
+
+    figures = benchmark(flags.environments)
+    text = json.dumps([asdict(one) for one in figures]) if flags.json else table(figures)
+    sys.stdout.write(text + "\n")
+
+
+def roundtrip(flags: argparse.Namespace) -> ExitStatus:
+    """Real organ shapes to RTSTRUCT and back. Returns 1 where an organ misses its limits."""
+    from oarflow.evaluation.rtstruct_roundtrip import page, round_trip, scans  # noqa: PLC0415
+
+    folder = flags.data or shared("tcia-oars")
+    chosen = scans(folder)
+    if not chosen:
+        raise ValueError(f"no scan (*/*/*.npz) in {folder}")
+    if flags.scans:
+        chosen = chosen[:: max(1, len(chosen) // flags.scans)][: flags.scans]
+    results = []
+    for number, scan in enumerate(chosen, start=1):
+        results += round_trip(scan)
+        sys.stderr.write(f"\r{number} of {len(chosen)} scans")
+    sys.stderr.write("\n")
+    flags.output.parent.mkdir(parents=True, exist_ok=True)
+    flags.output.write_text(page(results, len(chosen)), encoding="utf-8")
+    passed = results and all(result.passed for result in results)
+    return ExitStatus.WRITTEN if passed else ExitStatus.FAULT

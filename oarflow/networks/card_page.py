@@ -1,0 +1,65 @@
+"""A model card in words, as Markdown."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, StrictUndefined
+
+from oarflow.networks.card import ModelCard
+
+PAGE = """# {{ card.name }} {{ card.version }}
+
+| | |
+| --- | --- |
+| role | {{ card.role }} |
+| organs | {{ card.organs | join(", ") }} |
+| architecture | {{ card.architecture }}; {{ "{:,}".format(card.parameters) }} parameters |
+| input | {{ card.dimensions }}-D{{ " " ~ card.view if card.view }}, planes at {{ offsets }} mm, \
+window {{ window }} HU |
+| patch | {{ patch }} |
+| network spacing | {{ spacing }} mm (z, y, x) |
+| smoothness | {{ card.smoothness_mm | join(", ") }} mm (z, y, x) |
+| threshold | {{ card.threshold }} |
+| sha256 | `{{ card.sha256 }}` |
+| trained on | {{ card.training.data }}: {{ card.training.cases }} patients, \
+{{ card.training.labels }} |
+| training | {{ card.training.steps }} steps, {{ card.training.minutes }} minutes |
+| commit | {{ card.training.commit }} |
+{%- if card.training.recorded %}
+| record | configuration, data and commit as the training wrote them down |
+{%- endif %}
+
+## Validation
+{% if card.validation %}
+{{ card.validation.data }}
+
+| organ | n | {{ names | join(" | ") }} |
+| --- | --- |{{ " --- |" * names | length }}
+{% for organ in card.organs if organ in card.validation.figures -%}
+| {{ organ }} | {{ card.validation.n[organ] }} |{% for name in names %} {{
+"%.3f" % card.validation.figures[organ][name] }} |{% endfor %}
+{% endfor -%}
+{% elif card.role == "localizer" %}
+No contours to measure; how well it finds organs: [results/localizers.md](../results/localizers.md).
+{% else %}
+Not measured.
+{% endif %}
+{{ card.note }}
+
+Research use only. Every contour is a proposal that a physicist reviews.
+"""
+
+
+def card_page(card: ModelCard) -> str:
+    """What the card says of a network: input, training, validation figures with n."""
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    figures = card.validation.figures if card.validation else {}
+    extents = (f"{extent:g}" for extent in card.patch_mm if extent)
+    page = environment.from_string(PAGE).render(
+        card=card,
+        names=list(next(iter(figures.values()), {})),
+        offsets=", ".join(f"{channel.offset_mm:g}" for channel in card.channels),
+        window=" to ".join(f"{edge:g}" for edge in card.channels[0].window),
+        patch=" x ".join(extents) + " mm" if any(card.patch_mm) else "the whole volume",
+        spacing=", ".join(f"{step:g}" for step in card.spacing_mm),
+    )
+    return page.rstrip() + "\n"

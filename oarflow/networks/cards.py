@@ -1,0 +1,47 @@
+"""The cards of a models folder, read without loading a network."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from oarflow.errors import ConfigurationError
+from oarflow.networks.card import CARD_NAME, ModelCard, read_card
+
+
+def read_cards(folder: Path) -> dict[str, ModelCard]:
+    """Every <model>/model.json, by the name of the model's own folder.
+
+    Raises ConfigurationError: NO_MODELS, MODEL_CARD.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError("NO_MODELS", f"there is no models folder {folder}")
+    cards = {path.parent.name: read_card(path) for path in sorted(folder.glob(f"*/{CARD_NAME}"))}
+    if not cards:
+        raise ConfigurationError("NO_MODELS", f"{folder} holds no <model>/{CARD_NAME}")
+    return cards
+
+
+def check_file(path: Path, card: ModelCard, trusted: frozenset[str] | None = None) -> None:
+    """A network's file is the one that its card names.
+
+    trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
+    Raises ConfigurationError: MODEL_MISSING, MODEL_HASH.
+    """
+    if file_sha256(path) != card.sha256:
+        raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
+    if trusted is not None and card.sha256 not in trusted:
+        raise ConfigurationError(
+            "MODEL_HASH", f"{path} is not among the hashes that the settings trust"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 (hex) of a file. Raises ConfigurationError MODEL_MISSING where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(
+            "MODEL_MISSING", f"cannot read {path}: {error.strerror}"
+        ) from error
