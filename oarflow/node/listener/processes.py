@@ -149,9 +149,9 @@ class Processes:
                 self._tally.clear(place)
                 member.handed = 0
             if time.monotonic() - member.began > AGAIN_SECONDS:
+                self._begin(place)
                 member.channel.close()
                 member.process.close()
-                self._begin(place)
 
     def _end_if_it_hangs(self, place: int, member: _Member) -> None:
         limit = HANG_SECONDS if self._tally.ready(place) else START_SECONDS

@@ -67,8 +67,9 @@ class WaitingRoom:
             return True
 
     def close(self) -> None:
-        """Cut off all."""
+        """Cut off all who wait, and who comes later."""
         with self._lock:
+            self._places = 0
             while self._waiting:
                 self._cut(self._waiting[0])
 

@@ -27,6 +27,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance
 from oarflow.node.listener import processes as processes_module
+from oarflow.node.listener.process import Order
 from oarflow.node.listener.processes import Processes, SharedListener
 from oarflow.node.listener.tally import Tally
 from oarflow.node.requesting import associate
@@ -205,6 +206,24 @@ def test_a_killed_process_is_told_and_started_anew(
     assert len(bench.instances()) == 2
     first.release()
     third.release()
+
+
+def test_processes_can_be_asked_for_while_one_is_started_anew(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, listener, processes = start()
+    before = processes.pids()
+    while_starting: list[list[int]] = []
+
+    def order(**parts: Any) -> Order:
+        while_starting.append(processes.pids())
+        return Order(**parts)
+
+    monkeypatch.setattr(processes_module, "Order", order)
+    os.kill(before[0], signal.SIGKILL)
+    wait_for(lambda: while_starting, 30, "a new process")
+    assert while_starting[0] == before
+    wait_for(lambda: listener.trouble() is None, 60, "its start")
 
 
 def test_a_process_that_hangs_is_killed_at_the_end(

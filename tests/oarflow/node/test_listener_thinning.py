@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from oarflow.node.listener import direct
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.thinning import completed, thinned
-from tests.oarflow.node.node_bench import CT, SYNTAX, Bench, free_port, wait_for
+from oarflow.node.listener.waiting import Waiting, WaitingRoom
+from tests.oarflow.node.node_bench import CT, SYNTAX, Bench, free_port
 
 OTHER = "1.2.840.10008.5.1.4.1.1.1"
 """Computed radiography: not for this node."""
@@ -190,15 +192,33 @@ def test_a_request_that_no_association_can_be_is_aborted(
 
 
 def test_a_listener_stops_while_a_peer_has_asked_for_nothing_yet(
-    tmp_path: Path, excuses: list[type[BaseException]]
+    tmp_path: Path, excuses: list[type[BaseException]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    enter, waits = WaitingRoom.enter, threading.Event()
+
+    def entered(room: WaitingRoom, one: Waiting) -> None:
+        enter(room, one)
+        waits.set()
+
+    monkeypatch.setattr(WaitingRoom, "enter", entered)
     bench = Bench(tmp_path, listener={"port": free_port()})
     listener = Listener(bench.settings.listener, bench.receiver)
     listener.start()
     with socket.create_connection(("127.0.0.1", listener.port), timeout=30) as peer:
-        server = listener._server
-        assert server is not None
-        wait_for(lambda: server.active_associations, 10, "the connection")
+        assert waits.wait(10)
         listener.stop()
         assert peer.recv(1) == b"", "closed, and no PDU"
     assert excuses == []
+
+
+def test_who_comes_while_the_listener_stops_is_cut_off() -> None:
+    """The connection was accepted; its thread enters after the room was closed."""
+    room = WaitingRoom(8, 2)
+    room.close()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        one = Waiting("127.0.0.1", ours, time.monotonic() + 30)
+        room.enter(one)
+        assert theirs.recv(1) == b""
+        assert not room.leave(one)

@@ -238,7 +238,7 @@ def test_literals_are_no_sections() -> None:
 
 def test_git_never_takes_the_images_of_patients() -> None:
     ignored = (
-        (Path(__file__).resolve().parents[2] / ".gitignore")
+        (Path(__file__).resolve().parents[3] / ".gitignore")
         .read_text(encoding="utf-8")
         .splitlines()
     )
