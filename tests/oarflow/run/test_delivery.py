@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,30 @@ def test_leavings_of_a_killed_run_go(tmp_path: Path, source: Path) -> None:
     (left / "rtstruct.part").write_text("")
     Delivery.open(out, source).abandon()
     assert list(out.iterdir()) == []
+
+
+def test_nothing_is_left_by_a_thread_that_goes_on_writing(tmp_path: Path) -> None:
+    """As after a signal: the run's own thread writes until the process ends."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    delivery = Delivery.open(out, source)
+    room = delivery.room("study")
+    begun, errors = threading.Event(), []
+
+    def write() -> None:
+        for number in range(100_000):
+            try:
+                (room / str(number)).write_bytes(b"x")
+            except OSError as error:
+                errors.append(error)
+                return
+            if number == 200:
+                begun.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait(30)
+    assert delivery.abandon()
+    writer.join(30)
+    assert errors
+    assert list(tmp_path.iterdir()) == [source]
