@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,28 +81,20 @@ def test_leavings_of_a_killed_run_go(tmp_path: Path, source: Path) -> None:
     assert list(out.iterdir()) == []
 
 
-def test_nothing_is_left_by_a_thread_that_goes_on_writing(tmp_path: Path) -> None:
-    """As after a signal: the run's own thread writes until the process ends."""
-    source, out = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    delivery = Delivery.open(out, source)
+def test_a_thread_that_goes_on_finds_no_folder_to_write_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a signal the run's own thread writes until the process ends, while files are removed."""
+    (tmp_path / "in").mkdir()
+    delivery = Delivery.open(tmp_path / "out", tmp_path / "in")
     room = delivery.room("study")
-    begun, errors = threading.Event(), []
+    removed = shutil.rmtree
 
-    def write() -> None:
-        for number in range(100_000):
-            try:
-                (room / str(number)).write_bytes(b"x")
-            except OSError as error:
-                errors.append(error)
-                return
-            if number == 200:
-                begun.set()
+    def remove(folder: Path, **options: bool) -> None:
+        with pytest.raises(FileNotFoundError):
+            (room / "late").write_bytes(b"x")
+        removed(folder, **options)
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    begun.wait(30)
+    monkeypatch.setattr(shutil, "rmtree", remove)
     assert delivery.abandon()
-    writer.join(30)
-    assert errors
-    assert list(tmp_path.iterdir()) == [source]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
