@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from oarflow.version import __version__
+
 if TYPE_CHECKING:
     from oarflow import rtstruct
     from oarflow.api import ContouredOrgan, Result, contour
     from oarflow.errors import ConfigurationError, Fault, Refusal
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "ContouredOrgan": "oarflow.api",

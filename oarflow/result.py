@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import oarflow
 from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
 from oarflow.structures import (
     Localization,
@@ -23,6 +22,7 @@ from oarflow.structures import (
     Side,
     Status,
 )
+from oarflow.version import __version__
 from oarflow.volume import Volume
 
 SCHEMA_VERSION: Literal["1.1"] = "1.1"
@@ -67,7 +67,7 @@ class Run(_Part):
     """
 
     program: Literal["oarflow"] = "oarflow"
-    version: str = oarflow.__version__
+    version: str = __version__
     started: str
     seconds: Seconds
     stages: dict[str, Seconds]

@@ -19,7 +19,8 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors geometry organs structures priors console shown locations runtime yaml_files",
+        "errors geometry organs structures priors console shown locations runtime version "
+        "yaml_files",
     ),
     "values": ("ground", "volume fields configuration_codes result sitk"),
     "steps": (
@@ -41,13 +42,16 @@ LAYERS = {
 import rooms of its own layer, but not in circles, and of all layers that this one stands on."""
 
 KNOWS = {
+    "oarflow": {"oarflow.version"},
     "oarflow.errors": set[str](),
     "oarflow.geometry": set[str](),
+    "oarflow.version": set[str](),
     "oarflow.organs": {"oarflow.locations", "oarflow.yaml_files"},
     "oarflow.yaml_files": set[str](),
     "oarflow.node": {
         "oarflow.result",
         "oarflow.errors",
+        "oarflow.version",
         "oarflow.console",
         "oarflow.shown",
         "oarflow.locations",
@@ -207,7 +211,7 @@ def _upward(imports: Imports) -> Iterator[str]:
         if own and own not in layer_of:
             yield f"{module} stands on no layer: name it in LAYERS"
         allowed = under(layer_of[own]) if own in layer_of else set()
-        known = KNOWS.get(f"oarflow.{own}")
+        known = KNOWS.get(f"oarflow.{own}" if own else "oarflow")
         for target in filter(ours, imports.every[module]):
             other = room(target)
             if other in ("", own):

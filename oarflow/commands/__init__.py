@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-import oarflow
 from oarflow.console import outlive_readers
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
+from oarflow.version import __version__
 
 VERBS = {
     "segment": "contour the organs at risk on a planning CT",
@@ -94,7 +94,7 @@ def parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    whole.add_argument("--version", action="version", version=f"oarflow {oarflow.__version__}")
+    whole.add_argument("--version", action="version", version=f"oarflow {__version__}")
     verbs = whole.add_subparsers(dest="verb", metavar="VERB")
     for name, about in VERBS.items():
         own = verbs.add_parser(

@@ -26,6 +26,9 @@ INTERCEPT_HU = -1024
 STUDY_DATE = "20000101"
 """Date of every invented study."""
 
+MODEL_NAME = "datasets.as_dicom"
+"""Manufacturer's Model Name, also in the sample: a new name would change the sample's bytes."""
+
 
 class PatientPosition(StrEnum):
     """How the patient lies, in DICOM's terms (head or feet first; supine, prone, decubitus)."""
@@ -157,7 +160,7 @@ def _common(case: Case, way: PatientPosition, stored: NDArray[np.int16]) -> Data
     dataset.SeriesNumber = 1
     dataset.SeriesDescription = f"{case.id} {way.value}"[:64]
     dataset.Manufacturer = "OARflow"
-    dataset.ManufacturerModelName = "oarflow.datasets.as_dicom"
+    dataset.ManufacturerModelName = MODEL_NAME
     dataset.FrameOfReferenceUID = derived_uid("frame", *content)
     dataset.PositionReferenceIndicator = ""
     dataset.AcquisitionNumber = 1

@@ -23,12 +23,12 @@ from pydantic import (
     model_serializer,
 )
 
-import oarflow
 from oarflow.evaluation.agreement import TOLERANCE_MM, finite
 from oarflow.evaluation.application import ModelFile
 from oarflow.evaluation.asked import NOT_ASKED
 from oarflow.organs import Catalogue
 from oarflow.structures import Status
+from oarflow.version import __version__
 from oarflow.yaml_files import YamlError, read_yaml
 
 WRONG_DSC = 0.3
@@ -173,7 +173,7 @@ class Record(_Part):
     schema_version: Literal["1.0"] = "1.0"
     made: str
     clinic: str
-    version: str = oarflow.__version__
+    version: str = __version__
     program_sha256: Sha256
     settings: dict[str, Any]
     thresholds: Thresholds

@@ -19,10 +19,10 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, text
 
-import oarflow
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import Database
 from oarflow.node.database.models import AuditEntry, Base, Instance, Utc, WebSession, now
+from oarflow.version import __version__
 
 MANIFEST, ROWS, FILES = "manifest.json", "rows.jsonl", "files"
 FORMAT = 1
@@ -53,7 +53,7 @@ def back_up(database: Database, root: Path, target: Path) -> Summary:
             rows, count = _rows(database)
             manifest = {
                 "format": FORMAT,
-                "program": oarflow.__version__,
+                "program": __version__,
                 "made": now().isoformat(timespec="seconds"),
                 "rows": count,
                 "rows_sha256": hashlib.sha256(rows).hexdigest(),

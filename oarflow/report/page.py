@@ -14,12 +14,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import oarflow
 from oarflow.geometry import FloatArray
 from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
 from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
 from oarflow.report.strips import WINDOWS, jpeg, make_strips
 from oarflow.shown import finalize, shown
+from oarflow.version import __version__
 
 COMPARISON_WARNING = "May be AI-generated, unapproved"
 """In place of the warning where one of two sources may be a person."""
@@ -191,7 +191,7 @@ def _review_head() -> dict[str, Any]:
     return {
         "schema": "oarflow-review",
         "schema_version": "1.0",
-        "program_version": oarflow.__version__,
+        "program_version": __version__,
     }
 
 

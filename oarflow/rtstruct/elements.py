@@ -16,7 +16,6 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.tag import BaseTag, ItemTag, Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
-import oarflow
 from oarflow.rtstruct.decimal_strings import padded
 from oarflow.rtstruct.provenance import (
     IMPLEMENTATION_CLASS_UID,
@@ -27,6 +26,7 @@ from oarflow.rtstruct.provenance import (
 )
 from oarflow.rtstruct.specs import Code
 from oarflow.structures import ModelIdentity
+from oarflow.version import __version__
 from oarflow.volume import IDENTITY_KEYWORDS, Source
 
 _HEADER = struct.Struct("<HHI")
@@ -168,5 +168,5 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str) -> FileMetaDataset:
     meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
     meta.TransferSyntaxUID = ImplicitVRLittleEndian
     meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = ascii_text(f"OARFLOW_{oarflow.__version__}", 16)
+    meta.ImplementationVersionName = ascii_text(f"OARFLOW_{__version__}", 16)
     return meta

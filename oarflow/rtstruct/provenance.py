@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from pydicom.uid import UID
 
-import oarflow
 from oarflow.structures import ModelIdentity
+from oarflow.version import __version__
 from oarflow.volume import Source
 
 SOFTWARE = "OARflow"
@@ -50,7 +50,7 @@ class Provenance:
     settings_sha256: str
     device: str
     models: tuple[ModelIdentity, ...] = ()
-    version: str = oarflow.__version__
+    version: str = __version__
     origin: Origin = Origin.AUTOMATIC
 
     def describe(self, source: Source, origins: Collection[Origin] = ()) -> str:

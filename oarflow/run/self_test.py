@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import oarflow
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.locations import SAMPLE, shipped
 from oarflow.run.paths import Paths, config_path, models_path
@@ -24,6 +23,7 @@ from oarflow.run.self_test_judge import Check, Verdict, judge
 from oarflow.run.settings import Settings, load_settings
 from oarflow.run.signals import StopOnSignal
 from oarflow.run.start import run_moment
+from oarflow.version import __version__
 
 RECORD_NAME = "self-test.json"
 RECORD_VERSION = "1.0"
@@ -90,7 +90,7 @@ def _record(when: str, checks: Sequence[Check], produced: Path, seconds: float) 
     return {
         "schema_version": RECORD_VERSION,
         "program": "oarflow",
-        "version": oarflow.__version__,
+        "version": __version__,
         "started": when,
         "seconds": round(seconds, 3),
         "device": result["run"]["device"],

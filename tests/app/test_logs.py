@@ -182,7 +182,7 @@ def test_broken_network(
 TALKATIVE = """
 import logging, sys, threading, warnings
 from app.__main__ import main
-import operators.localize_operator as place
+import oarflow.pipeline
 
 class Unraisable:
     def __del__(self):
@@ -208,7 +208,7 @@ def chatter(*_):
 {patch}
 sys.exit(main())
 """
-WITHIN = "place.LocalizeOperator.work = chatter"
+WITHIN = "oarflow.pipeline.find_organs = chatter"
 OUTSIDE = "import oarflow.run.session; oarflow.run.session.Session.run = chatter"
 
 

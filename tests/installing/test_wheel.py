@@ -194,3 +194,16 @@ def test_the_self_test_passes(environment: Path, tmp_path: Path) -> None:
     done = run(environment / "oarflow", "self-test", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "self-test passed" in done.stdout
+
+
+@pytest.mark.wheel
+@pytest.mark.parametrize(
+    ("words", "extra"), [(("node", "doctor"), "node"), (("train", "systems"), "train")]
+)
+def test_a_verb_names_the_extra_that_it_lacks(
+    words: tuple[str, ...], extra: str, environment: Path, tmp_path: Path
+) -> None:
+    done = run(environment / "oarflow", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"pip install 'oarflow[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr

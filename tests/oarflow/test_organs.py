@@ -5,6 +5,10 @@ from __future__ import annotations
 import colorsys
 import itertools
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ from pydicom.sr._concepts_dict import concepts
 from skimage.color import rgb2lab
 
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue, normalised
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # SLICE, "All the 41 OARs and their slice(s) size are", with table 1's spelling of the names.
 SLICE_64 = ["Arytenoid", "Left Carotid", "Right Carotid", "Cricopharyngeus"]
@@ -420,3 +426,25 @@ def verhoeff(number: str) -> int:
     for place, digit in enumerate(reversed(number)):
         check = multiply(check, permuted(int(digit), place % 8))
     return check
+
+
+def test_the_models_of_another_package_are_not_ours(tmp_path: Path) -> None:
+    """Installed, the catalogue comes from the package, whatever lies beside it."""
+    beside = tmp_path / "site-packages"
+    package = beside / "oarflow"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "organs.py", "locations.py", "yaml_files.py"):
+        shutil.copy(ROOT / "oarflow" / name, package / name)
+    for folder, text in ((beside, "organs: []"), (package / "data", "organs: [] # ours")):
+        (folder / "models").mkdir(parents=True)
+        (folder / "models" / "organs.yaml").write_text(text, encoding="utf-8")
+    script = "from oarflow.organs import catalogue_path; print(catalogue_path())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(beside)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()) == package / "data" / "models" / "organs.yaml"

@@ -19,10 +19,10 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
-import oarflow
 from oarflow.errors import REASONS, Code
 from oarflow.intake.elements import raw, tag_of
 from oarflow.shown import shown
+from oarflow.version import __version__
 
 COPIED = (
     "SpecificCharacterSet",
@@ -88,7 +88,7 @@ def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
     dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
     dataset.SeriesDescription = TITLE
     dataset.Manufacturer = "OARflow"
-    dataset.SoftwareVersions = oarflow.__version__
+    dataset.SoftwareVersions = __version__
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     dataset.SeriesDate, dataset.SeriesTime = date, time
     dataset.ContentDate, dataset.ContentTime = date, time

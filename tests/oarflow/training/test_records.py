@@ -167,8 +167,8 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
 
-    (tmp_path / "training").mkdir()
-    (tmp_path / "training" / "a.py").write_text("1")
+    (tmp_path / "oarflow").mkdir()
+    (tmp_path / "oarflow" / "a.py").write_text("1")
     assert commit(tmp_path) == "unknown"
     git("init", "-q")
     assert commit(tmp_path) == "unknown", "the repository does not hold the program"
@@ -177,5 +177,5 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("of no account")
     clean = commit(tmp_path)
     assert len(clean) == 40
-    (tmp_path / "training" / "a.py").write_text("2")
+    (tmp_path / "oarflow" / "a.py").write_text("2")
     assert commit(tmp_path) == f"{clean}+changes"
