@@ -108,6 +108,10 @@ CONFIGURATION: Mapping[str, Reason] = {
         "The CT is not the one that the run contoured.",
         "Give the CT that the run read.",
     ),
+    "EXTRA": Reason(
+        "A package that the verb needs is not installed.",
+        "Install the extra that the message names.",
+    ),
     "USAGE": Reason(
         "Flags of the command line do not go together.",
         "Read `oarflow VERB --help`.",

@@ -79,7 +79,7 @@ def unpack(archive: Path, folder: Path) -> None:
             pseudonyms = Pseudonyms()
             for member in members:
                 target = folder / pseudonyms.of(_parts(member))
-                target.parent.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(exist_ok=True)
                 _write(opened, member, target)
     except _DAMAGE as error:
         raise _unreadable("it is damaged, or its compression is not supported") from error

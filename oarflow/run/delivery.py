@@ -121,7 +121,13 @@ class Delivery:
 
     def _clear(self) -> None:
         self._over = True
-        shutil.rmtree(self.staging, ignore_errors=True)
+        # Under another name first: a thread that is still writing finds its folder no more.
+        gone = self.staging.with_name(f"{self.staging.name}-gone")
+        try:
+            self.staging.rename(gone)
+        except OSError:
+            gone = self.staging
+        shutil.rmtree(gone, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
         if self._created is not None:

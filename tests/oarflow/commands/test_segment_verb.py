@@ -239,7 +239,7 @@ def test_flags_are_settings(
     [
         (["--organs", "Parotis_L"], "'Parotis_L' is not known; did you mean Parotid_L"),
         (["--organs", ""], "no organ is asked for"),
-        (["--profile", "elipse"], "profile 'elipse' is none of eclipse"),
+        (["--profile", "elipse"], "profile 'elipse' is none of dicom, eclipse"),
         (["--set", "outputs.sge=true"], "--set: unknown key 'outputs.sge'; did you mean seg?"),
         (["--set", "run_seconds=soon"], "--set: run_seconds: "),
         (["--set", "strict"], "write key=value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,22 @@ def test_leavings_of_a_killed_run_go(tmp_path: Path, source: Path) -> None:
     (left / "rtstruct.part").write_text("")
     Delivery.open(out, source).abandon()
     assert list(out.iterdir()) == []
+
+
+def test_a_thread_that_goes_on_finds_no_folder_to_write_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a signal, the run's thread writes on until the process ends, as files are removed."""
+    (tmp_path / "in").mkdir()
+    delivery = Delivery.open(tmp_path / "out", tmp_path / "in")
+    room = delivery.room("study")
+    removed = shutil.rmtree
+
+    def remove(folder: Path, **options: bool) -> None:
+        with pytest.raises(FileNotFoundError):
+            (room / "late").write_bytes(b"x")
+        removed(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    assert delivery.abandon()
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
