@@ -84,7 +84,7 @@ def test_leavings_of_a_killed_run_go(tmp_path: Path, source: Path) -> None:
 def test_a_thread_that_goes_on_finds_no_folder_to_write_into(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a signal, the run's thread writes on until the process ends, as files are removed."""
+    """After a signal the run's own thread writes until the process ends, while files go."""
     (tmp_path / "in").mkdir()
     delivery = Delivery.open(tmp_path / "out", tmp_path / "in")
     room = delivery.room("study")
