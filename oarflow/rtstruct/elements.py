@@ -97,8 +97,10 @@ def copy_identity(target: Dataset, source: Source) -> None:
 def can_write(text: str, source: Source) -> bool:
     """Whether the CT's Specific Character Set, which our objects take over, holds a text.
 
-    Without one, ASCII alone may be written (PS3.5 6.1.2).
+    ASCII means the same in all of them; without one, it alone may be written (PS3.5 6.1.2).
     """
+    if text.isascii():
+        return True
     encodings = ["ascii" if name == default_encoding else name for name in _encodings(source)]
     try:
         with warnings.catch_warnings():
