@@ -23,7 +23,7 @@ Complaints = Sequence[str] | None
 
 
 class State(StrEnum):
-    """What became of a rule."""
+    """The outcome of a rule."""
 
     MET = "met"
     VIOLATED = "violated"
