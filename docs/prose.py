@@ -29,7 +29,7 @@ def main(names: list[str]) -> int:
     """Print every finding as file:line: text."""
     patterns = compiled(yaml.safe_load(PHRASES.read_text(encoding="utf-8"))["phrases"])
     findings = [line for path in paths(names) for line in found(path, patterns)]
-    print("\n".join(findings) if findings else "no finding")
+    sys.stdout.write("".join(f"{finding}\n" for finding in findings) or "no finding\n")
     return 1 if findings else 0
 
 
