@@ -1,4 +1,4 @@
-"""Every snippet of docs/python.md, run in its order on the sample."""
+"""Every snippet of the Python tutorial, run in order on the sample."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import SimpleITK
 
 from oarflow.rtstruct import RTStruct
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "python.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "tutorials" / "python.md"
 
 
 def snippets() -> list[str]:
