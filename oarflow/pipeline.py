@@ -14,15 +14,15 @@ from typing import Protocol
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
+from oarflow.networks.watched import WatchedStore
 from oarflow.organs import Catalogue
-from oarflow.placing import find_organs
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.registering import registered
-from oarflow.segment import NO_MR, Mr, Segmenter
+from oarflow.segmentation.mr import registered
+from oarflow.segmentation.search import find_organs
+from oarflow.segmentation.segmenter import NO_MR, Mr, Segmenter
 from oarflow.structures import Localization, Segmentation
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan, Written, write_proved
+from oarflow.writing.proven import WritePlan, Written, write_proved
 
 Progress = Callable[[int, int], None]
 """Slices read, slices in all."""

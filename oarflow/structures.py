@@ -50,7 +50,7 @@ class Localization:
     extent_mm: (z, y, x) size along the volume's axes; None where absent.
     slices: first and last CT slice index, both included; None where absent.
     cut: faces of the field of view that cut the organ.
-    by_neighbours: nobody saw it; other organs' places say where to look (oarflow.placing).
+    by_neighbours: not seen by the localizer; the region is predicted from neighbouring organs.
     """
 
     organ: str

@@ -20,12 +20,12 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.errors import REASONS, Code, Refusal
 from oarflow.intake import Lossy, SeriesRule, SeriesRules, read_volume
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.segment import segment_organ
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import segment_organ
 from oarflow.volume import Volume
-from oarflow.writing import require_written
+from oarflow.writing.proven import require_written
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLE = REPOSITORY / "samples" / "openkbp_validation" / "ct"

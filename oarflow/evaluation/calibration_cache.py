@@ -21,8 +21,8 @@ from oarflow.datasets.cases import Case
 from oarflow.evaluation.application import what_counts
 from oarflow.locations import ROOT
 from oarflow.networks.store import ModelStore
-from oarflow.placing import find_organs
-from oarflow.segment import Segmenter
+from oarflow.segmentation.search import find_organs
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Side, Status
 from oarflow.volume import Source, Volume
 

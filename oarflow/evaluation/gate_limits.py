@@ -28,8 +28,8 @@ from oarflow.intake.limits import (
 )
 from oarflow.intake.plausible import soft_peak
 from oarflow.networks.store import ModelStore
-from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck
+from oarflow.segmentation.search import find_organs
 from oarflow.volume import Volume
 
 STRIDES = (1, 2, 4)

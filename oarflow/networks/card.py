@@ -55,7 +55,7 @@ class Channel(Strict):
         a coarse network's probability of one organ, for a fusion network.
     offset_mm: for 2-D networks, how far along the slice normal this channel's plane lies.
     window: lowest and highest value that the network tells apart: HU for CT, for MR thousandths
-        between its own darkest and brightest values (oarflow.registration.scaled_mr).
+        between its own darkest and brightest values (oarflow.segmentation.mr.scaled_mr).
     optional: of an mr channel; a study without a usable MR shows the lowest value there.
     view, organ: of a view channel.
     """

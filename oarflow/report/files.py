@@ -14,7 +14,7 @@ from oarflow.result import ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.volume import Volume
-from oarflow.writing import OutputFile, output_file
+from oarflow.writing.proven import OutputFile, output_file
 
 _SOP_CLASSES = {"RTSTRUCT": RTStructureSetStorage, "SEG": SegmentationStorage}
 

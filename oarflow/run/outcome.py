@@ -27,7 +27,7 @@ from oarflow.run.environment import chain, describe
 from oarflow.run.memory import over_memory, peak_gpu_memory_mb, peak_memory_mb
 from oarflow.run.reports import output_parts
 from oarflow.run.setup import Setup
-from oarflow.writing import OutputFile
+from oarflow.writing.proven import OutputFile
 
 LOGGER = logging.getLogger(__name__)
 

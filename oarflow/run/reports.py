@@ -13,7 +13,7 @@ from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.run.settings import Outputs
 from oarflow.volume import Volume
-from oarflow.writing import OutputFile
+from oarflow.writing.proven import OutputFile
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
+from oarflow.networks.watched import WatchedStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
 from oarflow.rtstruct.catalogue import catalogue_specs
@@ -18,8 +19,7 @@ from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
 from oarflow.run.settings import Settings, precedence, requested_organs
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan
+from oarflow.writing.proven import WritePlan
 
 
 @dataclass(frozen=True)

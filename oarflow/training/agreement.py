@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
-from oarflow.paste import without_strays
-from oarflow.placing import find_organs
+from oarflow.segmentation.pasting import without_strays
+from oarflow.segmentation.search import find_organs
 from oarflow.structures import ProbabilityField
 from oarflow.training.cases import TrainingCase
 from oarflow.training.tuning import dice, segmenter_of, volume_of

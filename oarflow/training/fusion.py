@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oarflow.localize import coarse_grid, localize, view_maps
 from oarflow.networks.card import (
     CARD_NAME,
     NETWORK_NAME,
@@ -28,6 +27,7 @@ from oarflow.networks.card import (
 from oarflow.networks.sampling import NetworkGrid, read, read_weights
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.anatomy import ENOUGH_LANDMARKS, LANDMARKS
+from oarflow.segmentation.localizer import coarse_grid, localize, view_maps
 from oarflow.training.cases import UNTOUCHED, TrainingCase
 from oarflow.training.checkpoint import UNKNOWN, Origin, commit
 from oarflow.training.export import rounded, torchscript

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from oarflow.localize import localize
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
+from oarflow.segmentation.localizer import localize
 from oarflow.training.cases import TrainingCase
 from oarflow.training.tuning import volume_of
 

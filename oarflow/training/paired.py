@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case
-from oarflow.registration import RegistrationError, on_ct, register, scaled_mr
+from oarflow.segmentation.registration import RegistrationError, on_ct, register, scaled_mr
 from oarflow.training.cases import TrainingCase, training_case
 from oarflow.training.tuning import volume_of
 from oarflow.volume import Volume

@@ -12,8 +12,8 @@ from pydicom import Dataset
 
 from oarflow.geometry import Grid
 from oarflow.networks.store import ModelStore
-from oarflow.placing import find_organs
-from oarflow.segment import Mr, Segmenter
+from oarflow.segmentation.search import find_organs
+from oarflow.segmentation.segmenter import Mr, Segmenter
 from oarflow.structures import Localization, Segmentation, Status
 from oarflow.training.cases import TrainingCase
 from oarflow.volume import Source, Volume

@@ -9,9 +9,9 @@ import torch
 
 from oarflow.fields import dice_of
 from oarflow.intake import read_volume
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Segmentation
 
 ROOT = Path(__file__).resolve().parents[2]

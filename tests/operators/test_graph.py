@@ -13,14 +13,14 @@ from oarflow import pipeline
 from oarflow.errors import Code, ConfigurationError, Fault, Finding, Refusal
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.store import ModelStore
+from oarflow.networks.watched import WatchedStore
 from oarflow.organs import load_catalogue
 from oarflow.pipeline import Study, Task
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
 from oarflow.structures import Segmentation, Status
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan
+from oarflow.writing.proven import WritePlan
 from operators import sdk
 from tests.oarflow.chain import ORGAN_HU, save_models, sphere_volume
 

@@ -25,7 +25,7 @@ from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.provenance import Provenance
-from oarflow.seg import write_seg
+from oarflow.writing.seg import write_seg
 from tests.oarflow.evaluation.cases import SPACING, made_up
 from tests.oarflow.rtstruct.two_frames import move_to_mr
 

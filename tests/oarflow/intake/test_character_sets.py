@@ -27,9 +27,9 @@ from oarflow.node.listener.spool import split
 from oarflow.report.encapsulated import write_encapsulated
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
-from oarflow.seg import write_seg
 from oarflow.structures import ProbabilityField, Segmentation, Status
-from oarflow.writing import WritePlan, write_proved
+from oarflow.writing.proven import WritePlan, write_proved
+from oarflow.writing.seg import write_seg
 from tests.oarflow.intake.names import NAMES
 from tests.phantoms import make_series, write_series
 

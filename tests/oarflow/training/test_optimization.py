@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from oarflow.networks.store import ModelStore
-from oarflow.segment import segment_organ
+from oarflow.segmentation.segmenter import segment_organ
 from oarflow.structures import Status
 from oarflow.training.checkpoint import Origin
 from oarflow.training.curves import CURVES_NAME, VALIDATION_NAME

@@ -20,13 +20,14 @@ from oarflow.evaluation.calibration_cache import Predictions
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.card import Channel, Role
 from oarflow.networks.store import ModelStore
+from oarflow.networks.watched import WatchedStore
 from oarflow.organs import load_catalogue
 from oarflow.pipeline import Study, Task
-from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import require_head_and_neck
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
+from oarflow.segmentation.search import find_organs
 from oarflow.structures import Segmentation
 from oarflow.training.agreement import agreements
 from oarflow.training.cases import TrainingCase
@@ -36,12 +37,11 @@ from oarflow.training.judging import agreement, tune
 from oarflow.training.labels import Labels
 from oarflow.training.proposals import propose
 from oarflow.training.tuning import dice, score_case
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan
+from oarflow.writing.proven import WritePlan
 from tests.oarflow.chain import ORGAN_HU, save_model, sphere_volume
 from tests.oarflow.datasets.made_up import write_pddca
+from tests.oarflow.segmentation.test_search import LEFT, PRIORS, RIGHT
 from tests.oarflow.systems import WINDOW, Near, write_model
-from tests.oarflow.test_placing import LEFT, PRIORS, RIGHT
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACED = "Parotid_L"
@@ -50,7 +50,7 @@ SEEN = "Parotid_R"
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oarflow.placing.load_priors", lambda: PRIORS)
+    monkeypatch.setattr("oarflow.segmentation.search.load_priors", lambda: PRIORS)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_an_organ_that_nothing_places_says_why(
     store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = replace(PRIORS, offsets={})
-    monkeypatch.setattr("oarflow.placing.load_priors", lambda: nothing)
+    monkeypatch.setattr("oarflow.segmentation.search.load_priors", lambda: nothing)
     (score,) = score_case(case(PLACED), store, None)
     assert (score.status, score.dice, score.contoured) == ("failed", 0.0, False)
     assert score.reason == "the localizer does not know this organ, and no neighbour places it"
@@ -218,7 +218,7 @@ def test_a_placed_landmark_is_no_landmark_that_was_seen(store: ModelStore) -> No
 
 
 LOCALIZER_ALONE = {
-    "oarflow/placing.py",
+    "oarflow/segmentation/search.py",
     "oarflow/training/localizers.py",
     "oarflow/training/fusion.py",
 }
@@ -232,7 +232,7 @@ def test_nothing_else_localizes_past_the_shared_way() -> None:
         for path in (ROOT / top).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom)
-        and node.module == "oarflow.localize"
+        and node.module == "oarflow.segmentation.localizer"
         and any(alias.name == "localize" for alias in node.names)
     }
     assert asking == LOCALIZER_ALONE

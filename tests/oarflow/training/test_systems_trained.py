@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from oarflow.localize import localize
 from oarflow.networks.card import SURE_SCORE, Channel, Role, View
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Status
 from oarflow.training.architectures import build_network
 from oarflow.training.architectures.dyn_unet import SupervisedUNet

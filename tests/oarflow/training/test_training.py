@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from oarflow.errors import Fault
-from oarflow.localize import localize
 from oarflow.networks.card import CARD_NAME, NETWORK_NAME, read_card
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import ProbabilityField, Segmentation, Status
 from oarflow.training import cards
 from oarflow.training.agreement import agreements

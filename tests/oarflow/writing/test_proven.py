@@ -10,7 +10,6 @@ import numpy as np
 import pydicom
 import pytest
 
-from oarflow import writing
 from oarflow.errors import Code, Fault, Refusal
 from oarflow.intake import Intake, SeriesRules, read_volume
 from oarflow.rtstruct.contours import ContourReport
@@ -18,7 +17,8 @@ from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.structures import ProbabilityField, Segmentation, Status
-from oarflow.writing import SELF_CHECK_FLAG, WritePlan, Written, write_proved
+from oarflow.writing import proven
+from oarflow.writing.proven import SELF_CHECK_FLAG, WritePlan, Written, write_proved
 from tests.phantoms import make_series, write_series
 
 ORGANS = ("Brainstem", "Parotid_L")
@@ -71,7 +71,7 @@ def test_an_organ_that_does_not_match_its_mask_is_dropped(
     intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The contours of one organ lose a quarter of their slices on the way into the file."""
-    contour = writing.structure_set
+    contour = proven.structure_set
 
     def careless(*args: object, **kwargs: object) -> tuple[StructureSet, ContourReport]:
         structures, report = contour(*args, **kwargs)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def test_an_organ_that_does_not_match_its_mask_is_dropped(
         )
         return replace(structures, rois=rois), report
 
-    monkeypatch.setattr(writing, "structure_set", careless)
+    monkeypatch.setattr(proven, "structure_set", careless)
     pair = (segmentation("Brainstem", cube(2, 8, 8)), segmentation("Parotid_L", cube(4, 30, 30)))
     written = write(intake, plan, *pair)
     assert statuses(written) == {"Brainstem": Status.SEGMENTED, "Parotid_L": Status.FAILED}
@@ -93,7 +93,7 @@ def test_an_organ_that_does_not_match_its_mask_is_dropped(
 def test_contours_shifted_as_a_whole_block_the_file(
     intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contour = writing.structure_set
+    contour = proven.structure_set
 
     def shifted(*args: object, **kwargs: object) -> tuple[StructureSet, ContourReport]:
         structures, report = contour(*args, **kwargs)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def test_contours_shifted_as_a_whole_block_the_file(
         )
         return replace(structures, rois=rois), report
 
-    monkeypatch.setattr(writing, "structure_set", shifted)
+    monkeypatch.setattr(proven, "structure_set", shifted)
     with pytest.raises(Fault, match="shifted"):
         write(intake, plan, segmentation("Brainstem", cube(2, 8, 8)))
 
@@ -139,14 +139,14 @@ def test_nothing_to_write(intake: Intake, plan: WritePlan) -> None:
 def test_the_end_of_a_dropped_organ_is_told_even_where_no_file_leaves(
     intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contour = writing.structure_set
+    contour = proven.structure_set
 
     def careless(*args: object, **kwargs: object) -> tuple[StructureSet, ContourReport]:
         structures, report = contour(*args, **kwargs)  # type: ignore[arg-type]
         rois = tuple(replace(roi, contours=roi.contours[:-2]) for roi in structures.rois)
         return replace(structures, rois=rois), report
 
-    monkeypatch.setattr(writing, "structure_set", careless)
+    monkeypatch.setattr(proven, "structure_set", careless)
     told: list[Segmentation] = []
     only = (segmentation("Brainstem", cube(2, 8, 8)),)
     with pytest.raises(Fault, match="1 of 1 failed"):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from oarflow.localize import localize
 from oarflow.networks.card import Role, read_card, write_card
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter, segment_organ
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter, segment_organ
 from oarflow.structures import Side, Status
 from oarflow.volume import Volume
 from tests.oarflow.chain import Brightness, save_model, save_models, sphere_volume

@@ -13,10 +13,10 @@ from scipy.spatial.transform import Rotation
 
 from oarflow.geometry import FloatArray, Grid
 from oarflow.intake import read_volume
-from oarflow.registration import Rigid, on_ct, register, scaled_mr
+from oarflow.segmentation.registration import Rigid, on_ct, register, scaled_mr
 from oarflow.volume import Source, Volume
 
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "openkbp_validation" / "ct"
+SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "openkbp_validation" / "ct"
 TURN = Rotation.from_euler("zyx", (9.0, -4.0, 6.0), degrees=True).as_matrix()
 SHIFT = np.array([35.0, -20.0, 48.0])
 

@@ -17,8 +17,8 @@ from oarflow.networks.card import ModelCard
 from oarflow.networks.preprocessing import Images, input_batch
 from oarflow.networks.store import ModelStore
 from oarflow.networks.tiles import tiled
-from oarflow.paste import paste_field
-from oarflow.regions import Patch, localized_patch, organ_patch, volume_patch, within
+from oarflow.segmentation.pasting import paste_field
+from oarflow.segmentation.patches import Patch, localized_patch, organ_patch, volume_patch, within
 from oarflow.structures import (
     Localization,
     ProbabilityField,
@@ -47,8 +47,8 @@ SHIFT_VOXELS = (2.5, -4.5, 3.5)
 class Mr:
     """What became of the study's MR.
 
-    values: float32 on the CT's voxels as networks read it (oarflow.registration.scaled_mr); None
-    where it cannot be used. trouble: why not, in words; empty where no MR was given.
+    values: float32 on the CT's voxels as networks read it (`mr.scaled_mr`); None where it cannot
+    be used. trouble: why not, in words; empty where no MR was given.
     """
 
     values: NDArray[np.float32] | None = None

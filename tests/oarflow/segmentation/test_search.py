@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oarflow.localize import localize
 from oarflow.networks.card import Role
 from oarflow.networks.store import ModelStore
-from oarflow.placing import with_placed
 from oarflow.plausibility.evidence import contour_of
 from oarflow.priors import Priors, Spread
-from oarflow.segment import Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.search import with_placed
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Side, Status
 from tests.oarflow.chain import save_model, sphere_volume
 from tests.oarflow.plausibility.scenes import CATALOGUE

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from oarflow.geometry import Grid
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
 from oarflow.priors import Priors, Region, load_priors
+from oarflow.segmentation.localizer import localize
 from oarflow.structures import Localization
 from oarflow.volume import Volume
 

@@ -14,8 +14,8 @@ from pydicom import dcmread
 
 from oarflow.rtstruct.provenance import Origin
 from oarflow.rtstruct.specs import Code
-from oarflow.seg import write_seg
 from oarflow.structures import Segmentation, Status
+from oarflow.writing.seg import write_seg
 from tests.oarflow.rtstruct.hand import (
     MODEL,
     PROVENANCE,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oarflow.localize import localize
 from oarflow.networks.card import Channel, Region
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
+from oarflow.networks.watched import WatchedStore
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization
-from oarflow.watched import WatchedStore
 from tests.oarflow.chain import save_models, sphere_volume
 from tests.oarflow.systems import WINDOW, Everywhere, Near, write_coarse_stage, write_model
 

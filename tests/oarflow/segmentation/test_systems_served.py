@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from oarflow.errors import ConfigurationError
-from oarflow.localize import localize
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import Channel, Region, Role
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Mr, Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Mr, Segmenter
 from oarflow.structures import Localization, Segmentation, Status
 from oarflow.volume import Volume
 from tests.oarflow.chain import sphere_volume

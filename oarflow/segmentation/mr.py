@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oarflow.registration import RegistrationError, on_ct, register, scaled_mr
-from oarflow.segment import Mr
+from oarflow.segmentation.registration import RegistrationError, on_ct, register, scaled_mr
+from oarflow.segmentation.segmenter import Mr
 from oarflow.volume import Volume
 
 
