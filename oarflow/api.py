@@ -158,10 +158,9 @@ class Result(Mapping[str, ContouredOrgan]):
         return (*(out / name for name in self._files), out / FILE_NAME)
 
     def _mask(self, segmentation: Segmentation) -> NDArray[np.bool_]:
-        mask = np.zeros(self.hu.shape, dtype=bool)
-        if segmentation.field is not None:
-            mask[segmentation.field.box] = segmentation.field.mask
-        return mask
+        if segmentation.field is None:
+            return np.zeros(self.hu.shape, dtype=bool)
+        return segmentation.field.full_mask(self.hu.shape)
 
 
 def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from oarflow.errors import ConfigurationError
+from oarflow.errors import ConfigurationError, Refusal
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
-from oarflow.networks.watched import WatchedStore
+from oarflow.networks.card import ModelCard
+from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.segmentation.mr import registered
+from oarflow.segmentation.mr import NO_MR, RegisteredMr, registered
 from oarflow.segmentation.search import find_organs
-from oarflow.segmentation.segmenter import NO_MR, Mr, Segmenter
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation
 from oarflow.writing.proven import WritePlan, Written, write_proved
 
@@ -53,7 +54,7 @@ class Task:
     """
 
     read: Callable[[Progress], Intake]
-    store: WatchedStore
+    store: ModelStore
     organs: Sequence[str]
     organ_seconds: float | None
     shifts: bool
@@ -67,14 +68,16 @@ class Task:
 class Study:
     """What is known of a study so far.
 
-    seconds: by stage. segmentations: in the order of the task's organs. error: what ended the
-    chain; the steps after it are left out.
+    seconds: by stage. networks: cards of those that contributed, in the order of their first run.
+    segmentations: in the order of the task's organs. error: what ended the chain; the steps after
+    it are left out.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
+    networks: tuple[ModelCard, ...] = ()
     intake: Intake | None = None
     localizations: Mapping[str, Localization] = field(default_factory=dict)
-    mr: Mr = NO_MR
+    mr: RegisteredMr = NO_MR
     segmentations: tuple[Segmentation, ...] = ()
     written: Written | None = None
     error: Exception | None = None
@@ -140,9 +143,13 @@ def localize(study: Study, task: Task, observer: Observer) -> Study:
     """One look at the whole CT for every organ. Raises Refusal."""
     volume, store = study.read.volume, task.store
     found = find_organs(volume, store)
-    require_head_and_neck(
-        found, volume, lambda turned: find_organs(turned, store), store.sure_score
-    )
+    study = replace(study, networks=store.localizing_cards)
+    try:
+        require_head_and_neck(
+            found, volume, lambda turned: find_organs(turned, store), store.sure_score
+        )
+    except Refusal as refusal:
+        raise StepError(study, refusal) from refusal
     return replace(study, localizations=found)
 
 
@@ -150,7 +157,7 @@ def register(study: Study, task: Task, observer: Observer) -> Study:
     """The study's MR, if there is one that fits: chosen, registered to the CT, checked."""
     before = study.read
     choice, after = read_mr(before, task.mr)
-    mr, remark = Mr(None, choice.trouble), choice.trouble
+    mr, remark = RegisteredMr(None, choice.trouble), choice.trouble
     if choice.volume is not None:
         mr, remark = registered(after.volume, choice.volume)
     if mr.values is None:  # no network reads the MR's files: they stay unused in the account
@@ -165,14 +172,15 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
     segmenter = Segmenter(
         study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
     )
-    total = len(task.organs)
+    before, total = study, len(task.organs)
     try:
         for number, organ in enumerate(task.organs, start=1):
             observer.organ_started(organ, number, total)
             limit = task.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
             found = segmenter.segment(organ, deadline)
-            study = study.updated([found])
+            networks = (*before.networks, *segmenter.networks)
+            study = replace(study.updated([found]), networks=networks)
             observer.organ_finished(found, number, total)
     except Exception as error:
         raise StepError(study, error) from error

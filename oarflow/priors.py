@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from oarflow.types import Triple
+
 FILE = Path(__file__).with_name("priors.json")
 
 TAIL_PERCENT = 5.0
@@ -26,8 +28,6 @@ TAIL_SD = 1.645
 
 REGION_SD = 2.5
 """A search region reaches so many standard deviations of the offset beyond the organ."""
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from oarflow.intake import Lossy, SeriesRule, SeriesRules, read_volume
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.anatomy import require_head_and_neck
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.segmenter import segment_organ
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.volume import Volume
 from oarflow.writing.proven import require_written
 
@@ -337,7 +337,7 @@ def test_a_skull_without_the_only_organ_asked_for(
     store: ModelStore, volume: Volume, tmp_path: Path
 ) -> None:
     skull = series_of(volume.hu[-30:], volume, tmp_path / "ct")
-    asked = segment_organ(skull, "Esophagus", localize(skull, store), store)
+    asked = Segmenter(skull, localize(skull, store), store).segment("Esophagus")
     with pytest.raises(Refusal) as refusal:
         require_written([asked])
     assert refusal.value.code is Code.NOTHING_SEGMENTED

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from oarflow.errors import ConfigurationError
-from oarflow.yaml_files import YamlError, read_yaml
+from oarflow.settings_files import read_settings
 
 API_VERSION = "1.0.0"
 COMMAND = "python3 /opt/holoscan/app"
@@ -155,12 +155,9 @@ def _version(root: Path, project: Mapping[str, Any]) -> str:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        document = read_yaml(path)
-    except (OSError, YamlError) as error:
-        raise _wrong(f"{path.name} cannot be read") from error
-    if not isinstance(document, dict):
-        raise _wrong(f"{path.name} must hold keys and values")
-    return document
+        return read_settings(path)
+    except ConfigurationError as error:
+        raise _wrong(str(error)) from error
 
 
 def _pinned(project: Mapping[str, Any], package: str) -> str:

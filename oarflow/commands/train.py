@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from oarflow.commands.menu import add_models, add_output, carry_out, menu_of, require
+from oarflow.commands.flags import add_models, add_output
+from oarflow.commands.menu import carry_out, menu_of, require
 
 BACKBONES = ("resnet34", "seresnet34", "resnext50", "resnet34_dropout")
 """Of SLICE's experiment, the last one its dropout variant."""

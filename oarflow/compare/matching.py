@@ -17,6 +17,7 @@ from pydicom import Dataset
 from scipy.optimize import linear_sum_assignment
 
 from oarflow.geometry import Grid
+from oarflow.masks import common_part, dice_of_sizes
 from oarflow.organs import Catalogue, normalised
 from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
@@ -262,26 +263,13 @@ def _together(parts: Sequence[_Region]) -> Roi | None:
 
 
 def _dice(one: _Region, other: _Region) -> float:
-    both = one.size + other.size
-    return 2 * _shared(one, other) / both if both else 0.0
+    return dice_of_sizes(_shared(one, other), one.size, other.size) if one.size else 0.0
 
 
 def _shared(one: _Region, other: _Region) -> int:
     """Voxels that lie in both."""
-    if not one.size or not other.size:
+    both = common_part(one.mask.box, other.mask.box)
+    if both is None:
         return 0
-    low = np.maximum(one.mask.offset, other.mask.offset)
-    ends = [np.add(region.mask.offset, region.mask.values.shape) for region in (one, other)]
-    high = np.minimum(*ends)
-    if np.any(high <= low):
-        return 0
-    first, second = (
-        region.mask.values[
-            tuple(
-                slice(int(a - o), int(b - o))
-                for a, b, o in zip(low, high, region.mask.offset, strict=True)
-            )
-        ]
-        for region in (one, other)
-    )
-    return int((first & second).sum())
+    mine, theirs = both
+    return int((one.mask.values[mine] & other.mask.values[theirs]).sum())

@@ -33,8 +33,9 @@ from oarflow.datasets.images import (
     read_mask,
     stem,
 )
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.types import Mask
 
 T = TypeVar("T")
 

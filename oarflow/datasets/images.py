@@ -18,7 +18,8 @@ from oarflow.datasets.cases import Voxels
 from oarflow.datasets.grids import StoredGrid, lost_place, same_box
 from oarflow.datasets.itk_files import read_turned
 from oarflow.datasets.label_values import organ_mask
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from oarflow.compare.overlap import volume_cc
 from oarflow.datasets.cases import Case
-from oarflow.geometry import Mask
+from oarflow.masks import volume_cc
 from oarflow.organs import Catalogue
+from oarflow.types import Mask
 
 OUTSIDE_SHARE = 0.05
 """A reference with more than this share of its voxels where no CT was published is suspicious."""

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
-
 from oarflow.compare.added_path import added_path_length
-from oarflow.compare.overlap import overlap, volume_cc
+from oarflow.compare.overlap import overlap
 from oarflow.compare.surfaces import surface_distances
-from oarflow.geometry import Mask, Spacing
+from oarflow.masks import bounding_box, volume_cc
+from oarflow.types import Mask, Spacing
 
 TOLERANCE_MM = 2.0
 """Of the surface Dice and the added path length where no other is asked for."""
@@ -155,10 +154,4 @@ def by_organ(scores: Sequence[Score], order: Sequence[str] = ()) -> dict[str, li
 def _box(mask: Mask, reference: Mask) -> tuple[slice, ...]:
     if mask.shape != reference.shape:
         raise ValueError(f"masks differ in shape: {mask.shape} and {reference.shape}")
-    either = mask | reference
-    box = []
-    for axis in range(either.ndim):
-        others = tuple(other for other in range(either.ndim) if other != axis)
-        used = np.flatnonzero(either.any(axis=others))
-        box.append(slice(max(0, int(used[0]) - _MARGIN), int(used[-1]) + 1 + _MARGIN))
-    return tuple(box)
+    return bounding_box(mask | reference, (_MARGIN,) * mask.ndim)

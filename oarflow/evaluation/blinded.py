@@ -23,6 +23,7 @@ from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.settings_files import explain
 
 LOGGER = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def read_key(path: Path) -> Key:
     try:
         return Key.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(f"{path} is no key: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"{path} is no key: {explain(error, Key)}") from error
 
 
 def unblinded(reviews: Iterable[Review], keys: Sequence[Key]) -> tuple[Review, ...]:

@@ -26,8 +26,9 @@ from oarflow.evaluation.reference_scenes import (
     openkbp_references,
     openkbp_split,
 )
+from oarflow.faces import FACES
 from oarflow.organs import Catalogue
-from oarflow.plausibility.evidence import FACES, Contour, Scene, gather
+from oarflow.plausibility.evidence import Contour, Scene, gather
 from oarflow.plausibility.limits import Limits
 from oarflow.plausibility.rules import Measures
 from oarflow.plausibility.sides import cuts

@@ -27,6 +27,7 @@ from oarflow.evaluation.agreement import TOLERANCE_MM, finite
 from oarflow.evaluation.application import ModelFile
 from oarflow.evaluation.asked import NOT_ASKED
 from oarflow.organs import Catalogue
+from oarflow.settings_files import explain
 from oarflow.structures import Status
 from oarflow.version import __version__
 from oarflow.yaml_files import YamlError, read_yaml
@@ -206,7 +207,7 @@ def read_thresholds(path: Path, catalogue: Catalogue) -> Thresholds:
     except YamlError as error:
         raise ValueError(f"{path} is no YAML: {error}") from None
     except ValidationError as error:
-        raise ValueError(f"{path}: {_first(error)}") from None
+        raise ValueError(f"{path}: {explain(error, Thresholds)}") from None
     unknown = [organ for organ in found.organs if organ not in catalogue]
     if unknown:
         raise ValueError(f"{path}: {unknown[0]!r} is not in the catalogue")
@@ -218,7 +219,7 @@ def read_record(path: Path) -> Record:
     try:
         found = Record.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(f"{path} is no commissioning record: {_first(error)}") from None
+        raise ValueError(f"{path} is no commissioning record: {explain(error, Record)}") from None
     if found.digest != found.sha256:
         raise ValueError(f"{path} was changed after it was made: its digest does not fit")
     return found
@@ -338,8 +339,3 @@ def _broken(limits: Limits, found: Mapping[str, float | None]) -> list[str]:
 
 def _plain(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"

@@ -20,7 +20,6 @@ from oarflow.evaluation.application import Run, model_files, program_digest, run
 from oarflow.evaluation.asked import unasked
 from oarflow.evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
 from oarflow.evaluation.scores import read_masks
-from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import ResultDocument
@@ -28,6 +27,7 @@ from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.types import Mask
 
 LOGGER = logging.getLogger(__name__)
 

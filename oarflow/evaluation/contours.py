@@ -18,13 +18,14 @@ from oarflow.datasets.grids import StoredGrid, lost_header
 from oarflow.datasets.image_files import MASK_FOLDERS, organ_name
 from oarflow.datasets.images import is_even, placed, read_grid, read_mask
 from oarflow.datasets.planes import CLOSED, Planes, in_words
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.intake.scan import CT_OBJECTS, FileClass, FileRecord, Scan, scan
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.types import Mask
 
 LARGEST = 2**29
 """Voxels beyond this count are refused: grids that lie far apart would need more."""

@@ -34,10 +34,11 @@ from oarflow.errors import Refusal
 from oarflow.evaluation.comparison import both_sides, said
 from oarflow.evaluation.contours import common_grid
 from oarflow.evaluation.scores import read_masks
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 

@@ -10,7 +10,7 @@ from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
 from oarflow.evaluation.reference_scenes import openkbp_split
-from oarflow.structures import ProbabilityField, Segmentation
+from oarflow.structures import Segmentation
 
 KNOWN_SHARE = 0.9
 """A contour of which less lies on the slices that a derived label knows is held against nothing:
@@ -24,7 +24,7 @@ def reference_agreement(case: Case, item: Segmentation) -> float | None:
     drawn = case.masks[item.organ]
     if not drawn.any():
         return None
-    return 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
+    return 0.0 if item.field is None else dice(item.field.full_mask(drawn.shape), drawn)
 
 
 def derived_labels(case: Case, folder: Path | None) -> DerivedLabels:
@@ -55,16 +55,7 @@ def label_agreement(labels: DerivedLabels, item: Segmentation) -> float | None:
     if item.field is None:
         return 0.0
     known = slice(max(labels.slices[0], 0), labels.slices[1] + 1)
-    mask = whole(item.field, drawn.shape)
+    mask = item.field.full_mask(drawn.shape)
     if np.count_nonzero(mask[known]) < KNOWN_SHARE * np.count_nonzero(mask):
         return None
     return dice(mask[known], drawn[known])
-
-
-def whole(
-    field: ProbabilityField, shape: tuple[int, ...]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """A field's mask on the whole grid."""
-    mask = np.zeros(shape, dtype=np.bool_)
-    mask[field.box] = field.mask
-    return mask

@@ -16,13 +16,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
+from oarflow.masks import bounding_box
 from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.types import Mask
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
@@ -97,13 +98,7 @@ def load_scene(ct_dir: Path, rtstruct: Path) -> Scene:
 
 
 def _around(mask: Mask, spacing_zyx: tuple[float, float, float]) -> tuple[slice, slice, slice]:
-    box = []
-    for axis, mm in enumerate(spacing_zyx):
-        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        margin = round(MARGIN_MM / mm)
-        low, high = max(0, int(used[0]) - margin), min(mask.shape[axis], int(used[-1]) + 1 + margin)
-        box.append(slice(low, high))
-    return box[0], box[1], box[2]
+    return bounding_box(mask, [round(MARGIN_MM / mm) for mm in spacing_zyx])
 
 
 def shown_slices(mask: Mask) -> tuple[int, ...]:

@@ -16,7 +16,6 @@ from oarflow.evaluation.calibration_cache import Predicted, Predictions, publish
 from oarflow.evaluation.held_against import derived_labels, label_agreement, reference_agreement
 from oarflow.evaluation.planted import faults, with_item
 from oarflow.evaluation.reference_scenes import openkbp_split, references
-from oarflow.fields import dice_of
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
 from oarflow.plausibility.rules import Flag, Measures, judge, judge_all
@@ -130,7 +129,7 @@ class Judge:
             seen = volume if fault.hu is None else replace(volume, hu=fault.hu)
             damaged = contour_of(seen, fault.item, self.catalogue, contour.look)
             around = replace(scene, contours=with_item(scene.contours, damaged))
-            left = dice_of(field, before)
+            left = field.dice(before)
             blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
 

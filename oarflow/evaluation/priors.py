@@ -14,8 +14,9 @@ from oarflow.evaluation.reference_scenes import (
     openkbp_references,
     openkbp_split,
 )
+from oarflow.faces import FACES
 from oarflow.organs import Catalogue
-from oarflow.plausibility.evidence import FACES, Scene, gather
+from oarflow.plausibility.evidence import Scene, gather
 from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family, extents, signs
 from oarflow.priors import Priors, Spread
 

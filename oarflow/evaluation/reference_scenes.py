@@ -13,10 +13,11 @@ from oarflow.datasets.openkbp import OpenKbp
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.datasets.tcia_oars import CroppedMask, Drawing
 from oarflow.evaluation.calibration_cache import published, volume_of
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Scene, gather
 from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.types import Mask
 from oarflow.volume import Source, Volume
 
 
@@ -46,14 +47,9 @@ def references(case: Case, organs: Iterator[str]) -> Iterator[Segmentation]:
 
 def as_segmentation(organ: str, mask: Mask) -> Segmentation | None:
     """A mask (z, y, x) as a segmentation, cropped to where it is; None where it is empty."""
-    box = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(used):
-            return None
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    offset = (box[0].start, box[1].start, box[2].start)
-    return Segmentation(organ, Status.SEGMENTED, _field(mask[tuple(box)], offset))
+    if not mask.any():
+        return None
+    return Segmentation(organ, Status.SEGMENTED, ProbabilityField.of_mask(mask))
 
 
 def drawing_scene(drawing: Drawing, catalogue: Catalogue) -> Scene:
@@ -86,11 +82,9 @@ def _drawn(
     organ: str, mask: CroppedMask, low: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> Segmentation:
     z, y, x = (int(v) for v in mask.offset - low)
-    return Segmentation(organ, Status.SEGMENTED, _field(mask.values, (z, y, x)))
-
-
-def _field(mask: Mask, offset: tuple[int, int, int]) -> ProbabilityField:
-    return ProbabilityField(mask.astype(np.float32), offset)
+    return Segmentation(
+        organ, Status.SEGMENTED, ProbabilityField(mask.values.astype(np.float32), (z, y, x))
+    )
 
 
 def by_organ(scene: Scene) -> Mapping[str, ProbabilityField]:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oarflow.settings_files import explain
+
 ACCEPTABLE = 2
 """Scores from here on are clinically acceptable (TWOSTEP, table 2)."""
 
@@ -58,9 +60,7 @@ def read_review(path: Path) -> Review:
     try:
         return Review.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path} is no review: {where}: {first['msg']}") from error
+        raise ValueError(f"{path} is no review: {explain(error, Review)}") from error
 
 
 def latest(reviews: Iterable[Review]) -> tuple[Review, ...]:

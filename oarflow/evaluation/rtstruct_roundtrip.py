@@ -18,6 +18,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from oarflow.geometry import Grid
+from oarflow.masks import dice_of_sizes, volume_cc
 from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance, derived_uid
 from oarflow.rtstruct.raster import rasterise_roi
@@ -80,7 +81,7 @@ def round_trip(scan: Path) -> list[RoundTrip]:
     for organ, field in fields.items():
         if organ not in read:
             refused = report[organ].refused or "no contour"
-            volume = float(field.mask.sum()) * float(np.prod(grid.spacing_zyx)) / 1000
+            volume = volume_cc(field.mask, grid.spacing_zyx)
             results.append(RoundTrip(organ, volume, 0.0, -1.0, refused))
             continue
         mask = rasterise_roi(read[organ], grid, sop_instance_uids=source.sop_instance_uids)
@@ -100,7 +101,7 @@ def _compared(
     return RoundTrip(
         organ,
         size * voxel,
-        2 * int((truth & found).sum()) / (size + total),
+        dice_of_sizes(int((truth & found).sum()), size, total),
         total / size - 1,
     )
 

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from oarflow.compare.overlap import dice, volume_cc, within_slices
+from oarflow.compare.overlap import dice, within_slices
 from oarflow.compare.surfaces import surface_distances
 from oarflow.datasets.cases import Case
 from oarflow.datasets.labels import doubts
 from oarflow.evaluation.asked import unasked
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.masks import volume_cc
 from oarflow.organs import Catalogue
 from oarflow.result import ResultDocument
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.types import Mask
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.errors import Code, Finding, Refusal
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.intake.decode import (
     AmbiguousPixelsError,
     UndecodableError,
@@ -26,6 +26,7 @@ from oarflow.intake.headers import InstanceHeader, common_orientation, frame_of
 from oarflow.intake.identity import age_years, identity_of
 from oarflow.intake.limits import SAME_POSITION_MM
 from oarflow.intake.orientation import Layout, layout_of
+from oarflow.types import FloatArray
 from oarflow.volume import Source, Volume
 
 Progress = Callable[[int, int], None]

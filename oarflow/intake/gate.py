@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oarflow.errors import Code, Finding
-from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
+from oarflow.geometry import STACK_TOLERANCE_MM
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
 from oarflow.intake.decode import value_bits
@@ -33,6 +33,7 @@ from oarflow.intake.limits import (
     TILT_AGREEMENT_DEGREES,
 )
 from oarflow.intake.orientation import contradicts, layout_of
+from oarflow.types import FloatArray
 
 _HOUNSFIELD = ("", "HU", "US", "HU_MOD")
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
+from oarflow.json_files import JsonError, parse_json
+from oarflow.settings_files import explain
 
 if TYPE_CHECKING:
     from oarflow.structures import ModelIdentity
@@ -252,13 +254,15 @@ def partner(organ: str) -> str:
 def read_card(path: Path) -> ModelCard:
     """The card at path. Raises ConfigurationError MODEL_CARD where it is absent or not valid."""
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        parse_json(content)
+        return ModelCard.model_validate_json(content)
     except OSError as error:
         raise ConfigurationError("MODEL_CARD", f"cannot read {path}: {error.strerror}") from error
+    except JsonError as error:
+        raise ConfigurationError("MODEL_CARD", f"{path}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError("MODEL_CARD", f"{path}: {where}: {first['msg']}") from error
+        raise ConfigurationError("MODEL_CARD", f"{path}: {explain(error, ModelCard)}") from error
 
 
 def write_card(card: ModelCard, path: Path) -> None:

@@ -11,6 +11,7 @@ from oarflow.intake.limits import AIR_BELOW_HU
 from oarflow.plausibility.turning import TURNS, turned
 from oarflow.priors import Priors, Region, load_priors
 from oarflow.structures import Localization
+from oarflow.types import Point
 from oarflow.volume import Volume
 
 LANDMARKS = ("Brainstem", "Bone_Mandible", "Parotid_L", "Parotid_R", "Larynx")
@@ -39,7 +40,6 @@ _WITNESSES = {
 BALL_MM, EMPTY = 15.0, 0.1
 """A place is empty where less of a ball of this radius, in mm, is denser than air."""
 
-Point = tuple[float, float, float]
 Look = Callable[[Volume], Mapping[str, Localization]]
 """Where the landmarks of a volume are. Only those that the localizer sees count."""
 

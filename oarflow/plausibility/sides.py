@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from oarflow.plausibility.evidence import FACES
+from oarflow.faces import FACES
 from oarflow.plausibility.signs import TOWARD
 from oarflow.priors import Spread
 from oarflow.structures import Side

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from oarflow.plausibility.evidence import FACES, Contour, Scene
+from oarflow.faces import FACES
+from oarflow.plausibility.evidence import Contour, Scene
 from oarflow.plausibility.wholes import held_share
 from oarflow.priors import Priors, Spread
 from oarflow.structures import Side

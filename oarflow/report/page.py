@@ -14,11 +14,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oarflow.geometry import FloatArray
 from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
 from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
 from oarflow.report.strips import WINDOWS, jpeg, make_strips
 from oarflow.shown import finalize, shown
+from oarflow.types import FloatArray
 from oarflow.version import __version__
 
 COMPARISON_WARNING = "May be AI-generated, unapproved"

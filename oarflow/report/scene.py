@@ -13,8 +13,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
+from oarflow.types import FloatArray
 from oarflow.volume import Volume
 
 Codes = NDArray[np.uint8]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from oarflow.geometry import FloatArray
 from oarflow.report.scene import Codes, Outline, Rings, Scene, code_table, windowed
+from oarflow.types import FloatArray
 
 TILES = 6
 MARGIN_MM = 15.0

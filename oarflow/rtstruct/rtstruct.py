@@ -270,9 +270,7 @@ class RTStruct:
         region = self._regions[name]
         if region.field is None:
             return self._filled(region.roi).full(self.grid.shape)
-        mask = np.zeros(self.grid.shape, dtype=np.bool_)
-        mask[region.field.box] = region.field.mask
-        return mask
+        return region.field.full_mask(self.grid.shape)
 
     def _filled(self, roi: Roi) -> RoiMask:
         uids = self._intake.volume.source.sop_instance_uids

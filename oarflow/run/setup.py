@@ -11,7 +11,6 @@ from pathlib import Path
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
-from oarflow.networks.watched import WatchedStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
 from oarflow.rtstruct.catalogue import catalogue_specs
@@ -83,7 +82,7 @@ class Setup:
         """One study's task. folder: for files that are being built."""
         return Task(
             read=read,
-            store=WatchedStore.of(self.store),
+            store=self.store,
             organs=self.organs,
             organ_seconds=self.settings.organ_seconds,
             shifts=self.settings.shifts,

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from oarflow.faces import reached_faces
 from oarflow.geometry import Grid
+from oarflow.masks import bounding_box
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard, Role, View
 from oarflow.networks.preprocessing import (
@@ -21,7 +23,9 @@ from oarflow.networks.preprocessing import (
 )
 from oarflow.networks.sampling import NetworkGrid, centred_axis, read
 from oarflow.networks.store import ModelStore
-from oarflow.structures import Localization, Side
+from oarflow.segmentation.body import body_parts
+from oarflow.structures import Localization
+from oarflow.types import triple
 from oarflow.volume import Volume
 
 PRESENT_LEVEL = 0.4
@@ -36,14 +40,8 @@ LESSER_PART = 0.3
 TISSUE_HU = -200.0
 """Coarse voxels above this are tissue, or couch, mask and clips."""
 
-PIECE_SHARE = 0.01
-"""Pieces smaller than this share of the patient are no part of a patient."""
-
 SIZEABLE_VOXELS = 16.0
 """An organ's part with this much probability, summed over coarse voxels, is no stray."""
-
-BODY_ROOM = 2
-"""The body is grown by so many coarse voxels, so that nothing at the skin is lost."""
 
 INSIDE_SHARE = 0.2
 """A part of which less lies in the body is a clip on the couch, not an organ."""
@@ -134,29 +132,6 @@ def _read_hu(volume: Volume, card: ModelCard, grid: NetworkGrid) -> NDArray[np.f
     return read(volume.hu, (z, y, x))
 
 
-def body_parts(dense: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Of what is dense (z, y, x): 2 the patient, 1 other large pieces, 0 the rest.
-
-    Networks trained on CTs that were masked to the body take lone shapes in the air, such as
-    clips on the couch, for organs. The patient is the largest piece once thin plates are opened
-    away, with its cavities; scans that were cut to a region fall into several large pieces.
-    """
-    labels, count = ndimage.label(ndimage.binary_opening(dense, _NEIGHBOURS), _NEIGHBOURS)
-    if count == 0:
-        return np.full(dense.shape, 2, dtype=np.uint8)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    large = np.flatnonzero(sizes >= PIECE_SHARE * sizes.max())
-    pieces = _with_cavities(np.isin(labels, large[large > 0])).astype(np.uint8)
-    pieces[_with_cavities(labels == sizes.argmax())] = 2
-    return pieces
-
-
-def _with_cavities(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    grown = ndimage.binary_dilation(mask, iterations=BODY_ROOM)
-    return np.stack([ndimage.binary_fill_holes(plane) for plane in grown])
-
-
 def _localization(
     organ: str,
     probabilities: NDArray[np.float32],
@@ -169,30 +144,25 @@ def _localization(
     volume_cc = float(parts.sum()) * float(np.prod(steps)) / 1000
     if volume_cc < PRESENT_CC:
         return Localization(organ, False, float(probabilities.max()))
-    inside = np.argwhere(parts)
     weights = probabilities[parts]
-    centre = np.average(inside, axis=0, weights=weights)
-    axes_mm = np.array(
-        [
-            np.interp(c, np.arange(len(axis)), axis)
-            for c, axis in zip(centre, coarse.axes, strict=True)
-        ]
-    )
-    low, high = inside.min(axis=0), inside.max(axis=0)
-    ends = [
-        (float(axis[a]) - step / 2, float(axis[b]) + step / 2)
-        for axis, a, b, step in zip(coarse.axes, low, high, steps, strict=True)
+    centre = np.average(np.argwhere(parts), axis=0, weights=weights)
+    axes_mm = [
+        float(np.interp(index, np.arange(len(axis)), axis))
+        for index, axis in zip(centre, coarse.axes, strict=True)
     ]
+    half = triple(step / 2 for step in steps)
+    ends = list(zip(coarse.axes, bounding_box(parts), half, strict=True))
+    low = triple(axis[side.start] - edge for axis, side, edge in ends)
+    high = triple(axis[side.stop - 1] + edge for axis, side, edge in ends)
     surest = np.sort(weights)[-max(1, int(len(weights) * SCORE_SHARE)) :]
-    x, y, z = grid.axes_to_patient(axes_mm)
     return Localization(
         organ,
         present=True,
         score=float(surest.mean()),
-        centroid_lps=(float(x), float(y), float(z)),
-        extent_mm=(ends[0][1] - ends[0][0], ends[1][1] - ends[1][0], ends[2][1] - ends[2][0]),
-        slices=_slices(ends[0], grid),
-        cut=_cut(ends, steps, grid),
+        centroid_lps=triple(grid.axes_to_patient(axes_mm)),
+        extent_mm=triple(np.subtract(high, low)),
+        slices=_slices((low[0], high[0]), grid),
+        cut=reached_faces(grid, low, high, half),
     )
 
 
@@ -217,20 +187,3 @@ def _slices(ends_mm: tuple[float, float], grid: Grid) -> tuple[int, int]:
         nearest = int(np.abs(grid.offsets_mm - sum(ends_mm) / 2).argmin())
         return nearest, nearest
     return int(inside[0]), int(inside[-1])
-
-
-def _cut(ends: list[tuple[float, float]], steps: list[float], grid: Grid) -> frozenset[Side]:
-    """Faces of the field of view that the organ reaches, within half a coarse voxel."""
-    faces = (
-        (Side.INFERIOR, Side.SUPERIOR),
-        (Side.ANTERIOR, Side.POSTERIOR),
-        (Side.RIGHT, Side.LEFT),
-    )
-    cut = set()
-    for axis, (low_face, high_face) in enumerate(faces):
-        extent = grid.axis_mm(axis)
-        if ends[axis][0] <= extent[0] + steps[axis] / 2:
-            cut.add(low_face)
-        if ends[axis][1] >= extent[-1] - steps[axis] / 2:
-            cut.add(high_face)
-    return frozenset(cut)

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
+from oarflow.masks import bounding_box
 from oarflow.networks.sampling import NetworkGrid, paste, paste_weights
 from oarflow.structures import ProbabilityField
+from oarflow.types import FloatArray
 
 NEGLIGIBLE = 0.02
 """Probabilities below this are cut away around a field."""
@@ -72,9 +74,9 @@ def cropped(
     values: NDArray[np.float32], offset: tuple[int, int, int], threshold: float
 ) -> ProbabilityField:
     """A field without the margin where nothing is likely; one voxel is left where all is empty."""
-    box = ndimage.find_objects((values > NEGLIGIBLE).astype(np.uint8))
-    if not box or box[0] is None:
+    likely = values > NEGLIGIBLE
+    if not likely.any():
         return ProbabilityField(np.zeros((1, 1, 1), dtype=np.float32), offset, threshold)
-    z, y, x = box[0]
+    z, y, x = bounding_box(likely)
     start = (offset[0] + z.start, offset[1] + y.start, offset[2] + x.start)
     return ProbabilityField(np.ascontiguousarray(values[z, y, x]), start, threshold)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.networks.card import ModelCard
 from oarflow.networks.sampling import NetworkGrid, centred_axis
 from oarflow.structures import Localization, ProbabilityField
+from oarflow.types import FloatArray
 
 ROOM_MM = 15.0
 """A patch leaves at least this much room around what the localizer found, on each side."""
 
-Box = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """First and last mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
 
 
@@ -30,7 +31,7 @@ class Patch:
 
     grid: NetworkGrid
     slices: NDArray[np.intp] | None
-    box: Box | None = None
+    box: Bounds | None = None
 
     def moved(self, voxels: tuple[float, float, float], card: ModelCard) -> Patch:
         """The patch some of the network's voxels (z, y, x) further; CT slices stay as they are."""
@@ -76,16 +77,13 @@ def organ_patch(grid: Grid, field: ProbabilityField, card: ModelCard) -> Patch:
     return Patch(patch.grid, patch.slices, box)
 
 
-def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Box:
+def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Bounds:
     """From outer edge to outer edge of a field's mask, grown on all sides."""
-    inside = np.argwhere(field.mask) + field.offset
-    low, high = inside.min(axis=0), inside.max(axis=0)
-    edges = []
-    for axis, step in enumerate(grid.spacing_zyx):
-        extent = grid.axis_mm(axis)
-        first, last = float(extent[low[axis]]), float(extent[high[axis]])
-        edges.append((first - step / 2 - grow_mm, last + step / 2 + grow_mm))
-    return edges[0], edges[1], edges[2]
+    z, y, x = (
+        (low - step / 2 - grow_mm, high + step / 2 + grow_mm)
+        for low, high, step in zip(*grid.box_ends_mm(field.mask_box), grid.spacing_zyx, strict=True)
+    )
+    return z, y, x
 
 
 def volume_patch(grid: Grid, card: ModelCard) -> Patch:
@@ -98,7 +96,7 @@ def volume_patch(grid: Grid, card: ModelCard) -> Patch:
     return _patch(grid, card, axes, ends[0])
 
 
-def within(box: Box, grid: Grid, field: ProbabilityField) -> ProbabilityField:
+def within(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:
     """The field with what lies outside a box set to zero."""
     values = field.values.copy()
     for axis, (low, high) in enumerate(box):
@@ -108,7 +106,7 @@ def within(box: Box, grid: Grid, field: ProbabilityField) -> ProbabilityField:
     return replace(field, values=values)
 
 
-def _localized_box(grid: Grid, item: Localization) -> Box:
+def _localized_box(grid: Grid, item: Localization) -> Bounds:
     assert item.centroid_lps is not None
     assert item.extent_mm is not None
     centre = grid.patient_to_axes(item.centroid_lps)

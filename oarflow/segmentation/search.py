@@ -15,6 +15,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.priors import Priors, Region, load_priors
 from oarflow.segmentation.localizer import localize
 from oarflow.structures import Localization
+from oarflow.types import triple
 from oarflow.volume import Volume
 
 
@@ -39,7 +40,7 @@ def with_placed(
     region lies outside the scan, stays without.
     """
     places = {
-        organ: _triple(grid.patient_to_axes(np.asarray(found.centroid_lps)))
+        organ: triple(grid.patient_to_axes(np.asarray(found.centroid_lps)))
         for organ, found in localizations.items()
         if found.present and found.centroid_lps is not None and not found.cut
     }
@@ -64,7 +65,7 @@ def _localization(grid: Grid, organ: str, region: Region) -> Localization | None
     used = np.flatnonzero((extents[0] >= low[0]) & (extents[0] <= high[0]))
     if not len(used):
         return None
-    x, y, z = _triple(grid.axes_to_patient(np.asarray(region.centre_mm)))
+    x, y, z = triple(grid.axes_to_patient(np.asarray(region.centre_mm)))
     depth, height, width = (2 * half for half in region.half_mm)
     return Localization(
         organ,
@@ -75,8 +76,3 @@ def _localization(grid: Grid, organ: str, region: Region) -> Localization | None
         (int(used[0]), int(used[-1])),
         by_neighbours=True,
     )
-
-
-def _triple(values: Iterable[float]) -> tuple[float, float, float]:
-    first, second, third = (float(value) for value in values)
-    return first, second, third

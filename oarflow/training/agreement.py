@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.compare.overlap import dice
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.pasting import without_strays
 from oarflow.segmentation.search import find_organs
 from oarflow.structures import ProbabilityField
 from oarflow.training.cases import TrainingCase
-from oarflow.training.tuning import dice, segmenter_of, volume_of
+from oarflow.training.tuning import segmenter_of, volume_of
 
 THRESHOLD = 0.5
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from oarflow.masks import volume_cc
 from oarflow.training.cases import TrainingCase
+from oarflow.types import triple
 
 OUTLIER = 4.0
 """A label stands out when a fact lies this many robust standard deviations from the median."""
@@ -46,7 +48,7 @@ def label_facts(cases: Iterable[TrainingCase], lowest_hu: int = -1024) -> Iterat
             yield LabelFacts(
                 case.name,
                 organ,
-                float(mask.sum() * np.prod(case.spacing_mm) / 1000),
+                volume_cc(mask, triple(case.spacing_mm)),
                 float((planes[-1] - planes[0] + 1) * case.spacing_mm[0]),
                 float(case.ct[mask].mean()),
                 float(sizes.max() / mask.sum()),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.datasets.cases import Case, LazyMasks
+from oarflow.masks import bounding_box
 from oarflow.networks.sampling import AIR_HU
 from oarflow.training.labels import Label, Labels
 
@@ -53,7 +54,7 @@ class TrainingCase:
 
 def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     """A case with its masks, cropped to where its CT was published. Empty masks are left out."""
-    box = (slice(None),) * 3 if case.body is None else _bounding_box(case.body, margin=2)
+    box = (slice(None),) * 3 if case.body is None else bounding_box(case.body, (0, 2, 2))
     kept = tuple(organ for organ in case.masks if organ not in excluded)
     masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
@@ -73,16 +74,6 @@ def require_labels(cases: Collection[TrainingCase], organs: Sequence[str]) -> No
     if others:
         told += f"; to train the others: --set 'organs=[{', '.join(others)}]'"
     raise ValueError(told)
-
-
-def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        pad = 0 if axis == 0 else margin
-        box.append(slice(max(0, int(used[0]) - pad), int(used[-1]) + 1 + pad))
-    return tuple(box)
 
 
 @dataclass(frozen=True, eq=False)

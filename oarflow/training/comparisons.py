@@ -85,11 +85,9 @@ def step_scores(
                 truth = case.masks[MANDIBLE][box]
                 if not truth.any():
                     continue
-                found = np.zeros(case.ct.shape, dtype=bool)
-                result = segmenter.segment(here)
-                if result.field is not None:
-                    found[result.field.box] = result.field.mask
-                found = case.labelled(found)
+                field = segmenter.segment(here).field
+                shape = case.ct.shape
+                found = case.labelled(field.full_mask(shape) if field else np.zeros(shape, bool))
                 for measure, value in _measures(found[box], truth, (z, y, x)).items():
                     yield measure, (case.name, here, name, value)
 

@@ -16,6 +16,7 @@ from pydantic import (
 
 from oarflow.networks.card import Role, Window
 from oarflow.organs import load_catalogue
+from oarflow.settings_files import explain
 from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 CONFIGURATIONS = Path(__file__).parent / "configurations"
@@ -187,9 +188,7 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     try:
         return Configuration.model_validate(values | given)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path.name}: {key}: {first['msg']}") from error
+        raise ValueError(f"{path.name}: {explain(error, Configuration)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Mask
-
-Box = tuple[slice, slice, slice]
+from oarflow.masks import bounding_box
+from oarflow.types import Box, Mask
 
 MARGIN = 1
 """Empty voxels kept about a label, so that it falls off to its sides when it is read linearly."""
@@ -31,18 +30,9 @@ class Label:
     @classmethod
     def of(cls, mask: Mask) -> Label:
         """Raises ValueError where the mask is empty."""
-        low, high = [], []
-        for axis, count in enumerate(mask.shape):
-            others = tuple(other for other in range(3) if other != axis)
-            used = np.flatnonzero(mask.any(axis=others))
-            if not len(used):
-                raise ValueError("a label without a voxel")
-            low.append(max(0, int(used[0]) - MARGIN))
-            high.append(min(count, int(used[-1]) + 1 + MARGIN))
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        z, y, x = low
+        z, y, x = box = bounding_box(mask, (MARGIN,) * 3)
         depth, height, width = mask.shape
-        return cls(mask[box].copy(), (z, y, x), (depth, height, width))
+        return cls(mask[box].copy(), (z.start, y.start, x.start), (depth, height, width))
 
     @property
     def box(self) -> Box:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from oarflow.datasets.cases import LazyMasks
-from oarflow.geometry import Mask
 from oarflow.networks.store import ModelStore
 from oarflow.training.cases import TrainingCase
 from oarflow.training.labels import Labels
 from oarflow.training.tuning import segmenter_of
+from oarflow.types import Mask
 
 
 def propose(case: TrainingCase, store: ModelStore, organs: Sequence[str]) -> dict[str, Mask]:
@@ -26,9 +26,7 @@ def propose(case: TrainingCase, store: ModelStore, organs: Sequence[str]) -> dic
     for organ in missing:
         found = segmenter.segment(organ)
         if found.field is not None:
-            mask = np.zeros(case.ct.shape, dtype=bool)
-            mask[found.field.box] = found.field.mask
-            proposed[organ] = mask
+            proposed[organ] = found.field.full_mask(case.ct.shape)
     return proposed
 
 

@@ -25,8 +25,9 @@ from oarflow.training.cases import (
     sample_label,
 )
 from oarflow.training.configuration import Configuration
-from oarflow.training.labels import Box, Label
+from oarflow.training.labels import Label
 from oarflow.training.slices import scale_window
+from oarflow.types import Box
 
 SHARE_ANYWHERE = 0.3
 """Share of a whole-volume network's blocks drawn anywhere in the patient."""

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
+from oarflow.compare.overlap import dice
 from oarflow.geometry import Grid
 from oarflow.networks.store import ModelStore
+from oarflow.segmentation.mr import RegisteredMr
 from oarflow.segmentation.search import find_organs
-from oarflow.segmentation.segmenter import Mr, Segmenter
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation, Status
 from oarflow.training.cases import TrainingCase
 from oarflow.volume import Source, Volume
@@ -66,7 +68,7 @@ def segmenter_of(
     """
     volume = volume_of(case)
     found = find_organs(volume, store) if localizations is None else localizations
-    return Segmenter(volume, found, store, Mr(case.mr))
+    return Segmenter(volume, found, store, RegisteredMr(case.mr))
 
 
 def true_localization(
@@ -112,10 +114,8 @@ def _score(case: TrainingCase, result: Segmentation, localization: Localization 
     """localization: None for an organ that is not localized; its errors are not numbers then."""
     organ = result.organ
     truth = case.masks[organ]
-    found = np.zeros(truth.shape, dtype=bool)
-    if result.field is not None:
-        found[result.field.box] = result.field.mask
-    found = case.labelled(found)
+    field, shape = result.field, truth.shape
+    found = case.labelled(field.full_mask(shape) if field else np.zeros(shape, bool))
     planes = truth.any(axis=(1, 2))
     error, ends = np.nan, (np.nan, np.nan)
     if localization is not None and localization.centroid_lps and localization.slices:
@@ -137,9 +137,3 @@ def _score(case: TrainingCase, result: Segmentation, localization: Localization 
         ends,
         "; ".join(result.flags),
     )
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Dice of two masks, one where both are empty."""
-    total = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / total if total else 1.0

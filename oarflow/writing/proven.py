@@ -16,7 +16,7 @@ from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.writer import write_rtstruct
-from oarflow.structures import OutputKind, ProbabilityField, Segmentation, Status
+from oarflow.structures import OutputKind, Segmentation, Status
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
@@ -106,8 +106,11 @@ def write_proved(
         if lost:
             current = _without(current, lost, update)
             continue
-        changed = {e.organ: e.field for e in report.organs if e.field is not None}
-        current = tuple(_with_field(s, changed.get(s.organ), volume) for s in current)
+        contoured = {e.organ: e.field for e in report.organs if e.field is not None}
+        current = tuple(
+            s.with_field(contoured[s.organ], volume.grid) if s.organ in contoured else s
+            for s in current
+        )
         uid = write_rtstruct(
             path,
             structures,
@@ -165,23 +168,6 @@ def _without(
         if update:
             update(result[-1])
     return tuple(result)
-
-
-def _with_field(
-    segmentation: Segmentation, changed: ProbabilityField | None, volume: Volume
-) -> Segmentation:
-    """The segmentation with the field that was contoured, its volume and its slices."""
-    if changed is None:
-        return segmentation
-    planes = changed.mask.sum(axis=(1, 2))
-    row_mm, column_mm = volume.grid.spacing_yx
-    thickness = volume.grid.slice_thickness_mm[changed.box[0]]
-    return replace(
-        segmentation,
-        field=changed,
-        volume_cc=float(planes @ thickness) * row_mm * column_mm / 1000,
-        slices=int((planes > 0).sum()),
-    )
 
 
 def _seg(volume: Volume, segmentations: Sequence[Segmentation], plan: WritePlan) -> OutputFile:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 
 import highdicom as hd
@@ -263,23 +264,7 @@ def _plane(field: ProbabilityField, grid: Grid, k: int) -> NDArray[np.bool_]:
 
 def _overlap(fields: Sequence[ProbabilityField]) -> bool:
     """Whether any voxel belongs to two organs."""
-    for i, first in enumerate(fields):
-        for second in fields[i + 1 :]:
-            low = np.maximum(first.offset, second.offset)
-            high = np.minimum(
-                np.add(first.offset, first.values.shape), np.add(second.offset, second.values.shape)
-            )
-            if (low < high).all() and (_part(first, low, high) & _part(second, low, high)).any():
-                return True
-    return False
-
-
-def _part(
-    field: ProbabilityField, low: NDArray[np.intp], high: NDArray[np.intp]
-) -> NDArray[np.bool_]:
-    begin, end = low - field.offset, high - field.offset
-    box = tuple(slice(a, b) for a, b in zip(begin.tolist(), end.tolist(), strict=True))
-    return np.asarray(field.values[box] >= field.threshold)
+    return any(one.shared_voxels(other) for one, other in combinations(fields, 2))
 
 
 def _set_run(

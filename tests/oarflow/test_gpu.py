@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from oarflow.fields import dice_of
 from oarflow.intake import read_volume
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
@@ -34,4 +33,4 @@ def test_a_gpu_contours_as_the_processor_does() -> None:
         other = there[organ].field
         assert (found.field is None) == (other is None), organ
         if found.field is not None and other is not None:
-            assert dice_of(found.field, other) > 0.99, organ
+            assert found.field.dice(other) > 0.99, organ

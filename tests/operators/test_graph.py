@@ -13,7 +13,6 @@ from oarflow import pipeline
 from oarflow.errors import Code, ConfigurationError, Fault, Finding, Refusal
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.store import ModelStore
-from oarflow.networks.watched import WatchedStore
 from oarflow.organs import load_catalogue
 from oarflow.pipeline import Study, Task
 from oarflow.rtstruct.provenance import Provenance
@@ -50,8 +49,7 @@ def task(store: ModelStore, folder: Path, read: Callable[..., Intake]) -> Task:
     specs = {organ: RoiSpec(organ, organ, (255, 0, 0)) for organ in ORGAN_HU}
     provenance = Provenance("0" * 64, "cpu")
     plan = WritePlan(folder, specs, provenance, datetime(2026, 1, 2, tzinfo=UTC))
-    watched = WatchedStore.of(store)
-    return Task(read, watched, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan)
+    return Task(read, store, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan)
 
 
 def contoured(task: Task, watcher: Watcher) -> Study:

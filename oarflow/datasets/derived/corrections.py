@@ -12,7 +12,8 @@ from scipy import ndimage
 from skimage.draw import polygon
 
 from oarflow.datasets.derived.voxels import NEIGHBOURS
-from oarflow.geometry import Mask
+from oarflow.settings_files import explain
+from oarflow.types import Mask
 from oarflow.yaml_files import YamlError, read_yaml
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
@@ -106,9 +107,7 @@ class Corrections(_Strict):
         except YamlError as error:
             raise ValueError(f"{path.name}: {error}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ValueError(f"{path.name}: {where}: {first['msg']}") from error
+            raise ValueError(f"{path.name}: {explain(error, cls)}") from error
 
     def excluded(self, organ: str, patient: str) -> str | None:
         """Why the patient's label is left out, or None."""

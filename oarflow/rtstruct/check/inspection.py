@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from oarflow.errors import Fault
 from oarflow.geometry import Grid
+from oarflow.masks import dice_of_sizes
 from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.check.identity import identity_faults
 from oarflow.rtstruct.check.kept import kept_faults, without_kept
@@ -318,7 +319,7 @@ def _measured(
     shift, inflation = fit.solution_mm()
     result = OrganCheck(
         name=name,
-        dice=2 * both / (wanted + filled) if wanted + filled else 0.0,
+        dice=dice_of_sizes(both, wanted, filled) if wanted else 0.0,
         volume_cc=wanted,
         filled_cc=filled,
         contour_cc=polygon_mm3 / 1000,

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from oarflow.compare.overlap import overlap
 from oarflow.training.cases import TrainingCase
 from oarflow.training.checkpoint import CHECKPOINT_NAME, read_checkpoint
 from oarflow.training.configuration import Configuration
@@ -119,8 +120,8 @@ def measure(
     found = predict(network, case, everywhere, configuration) >= 0.5
     seconds = clock() - started
     planes = slice(crop.first, crop.last + 1)
-    dice, iou = overlap(case.labelled(found)[planes], case.masks[organ][planes])
-    return Row(part, case.name, dice, iou, seconds)
+    agreed = overlap(case.labelled(found)[planes], case.masks[organ][planes])
+    return Row(part, case.name, agreed.dice, agreed.iou, seconds)
 
 
 def predict(
@@ -135,14 +136,6 @@ def predict(
             for start in range(0, len(images), INFERENCE_BATCH)
         ]
     return paste_back(torch.cat(values)[:, 0].numpy(), crop, case, configuration)
-
-
-def overlap(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """Dice and IoU of two masks, one where both are empty."""
-    both, either = int((found & truth).sum()), int((found | truth).sum())
-    if not either:
-        return 1.0, 1.0
-    return 2 * both / (both + either), both / either
 
 
 def read_unit(folder: Path) -> tuple[Facts, list[Row]] | None:

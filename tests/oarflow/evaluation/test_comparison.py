@@ -20,11 +20,12 @@ from oarflow.evaluation.agreement import read_scores, score, write_scores
 from oarflow.evaluation.comparison import Options, compare
 from oarflow.evaluation.contours import common_grid, extended, read_contours
 from oarflow.evaluation.score_tables import latex, summary
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.provenance import Provenance
+from oarflow.types import Mask
 from oarflow.writing.seg import write_seg
 from tests.oarflow.evaluation.cases import SPACING, made_up
 from tests.oarflow.rtstruct.two_frames import move_to_mr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oarflow.fields import shared_voxels
 from oarflow.plausibility.overlap import end_slivers, overlaps, settled
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import GRID, ball
@@ -22,7 +21,7 @@ def voxels(item: Segmentation) -> int:
 def in_common(one: Segmentation, other: Segmentation) -> int:
     assert one.field is not None
     assert other.field is not None
-    return shared_voxels(one.field, other.field)
+    return one.field.shared_voxels(other.field)
 
 
 @pytest.mark.parametrize("order", [("Brainstem", "SpinalCord"), ("SpinalCord", "Brainstem")])

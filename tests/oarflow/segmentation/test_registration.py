@@ -11,9 +11,11 @@ from pydicom import Dataset
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.intake import read_volume
-from oarflow.segmentation.registration import Rigid, on_ct, register, scaled_mr
+from oarflow.segmentation.registration import on_ct, register, scaled_mr
+from oarflow.segmentation.rigid import Rigid
+from oarflow.types import FloatArray
 from oarflow.volume import Source, Volume
 
 SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "openkbp_validation" / "ct"

@@ -13,7 +13,7 @@ import torch
 from oarflow.networks.card import Role, read_card, write_card
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.segmenter import Segmenter, segment_organ
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Side, Status
 from oarflow.volume import Volume
 from tests.oarflow.chain import Brightness, save_model, save_models, sphere_volume
@@ -54,7 +54,7 @@ def test_the_localizer_places_each_organ_in_patient_space(
 def test_the_contour_lies_where_the_sphere_is(volume: Volume, store: ModelStore) -> None:
     found = localize(volume, store)
     for organ, centre in (("Parotid_L", LEFT), ("Parotid_R", RIGHT)):
-        result = segment_organ(volume, organ, found, store)
+        result = Segmenter(volume, found, store).segment(organ)
         assert result.status is Status.SEGMENTED
         assert result.flags == ()
         assert result.volume_cc == pytest.approx(SPHERE_CC, rel=0.12)
@@ -81,12 +81,12 @@ def test_a_clip_on_the_couch_is_no_organ(store: ModelStore) -> None:
 def test_an_organ_that_is_not_there_is_absent(store: ModelStore) -> None:
     only_left = sphere_volume({"Parotid_L": LEFT}, RADIUS)
     found = localize(only_left, store)
-    assert segment_organ(only_left, "Parotid_R", found, store).status is Status.ABSENT
-    assert segment_organ(only_left, "Parotid_L", found, store).status is Status.SEGMENTED
+    assert Segmenter(only_left, found, store).segment("Parotid_R").status is Status.ABSENT
+    assert Segmenter(only_left, found, store).segment("Parotid_L").status is Status.SEGMENTED
 
 
 def test_an_organ_without_a_network_has_no_model(volume: Volume, store: ModelStore) -> None:
-    result = segment_organ(volume, "Brain", localize(volume, store), store)
+    result = Segmenter(volume, localize(volume, store), store).segment("Brain")
     assert result.status is Status.NO_MODEL
 
 
@@ -94,7 +94,7 @@ def test_an_organ_at_the_scan_s_end_is_truncated(store: ModelStore) -> None:
     low = sphere_volume({"Parotid_L": (40.0, 5.0, -58.0)}, RADIUS)
     found = localize(low, store)
     assert Side.INFERIOR in found["Parotid_L"].cut
-    result = segment_organ(low, "Parotid_L", found, store)
+    result = Segmenter(low, found, store).segment("Parotid_L")
     assert result.status is Status.TRUNCATED
     assert result.flags == ("cut by the field of view: inferior",)
 
@@ -108,7 +108,7 @@ def test_a_patch_that_is_too_small_grows(tmp_path: Path) -> None:
     assert centre is not None
     small = found["Parotid_L"]
     shrunk = {"Parotid_L": type(small)(**{**vars(small), "extent_mm": (80.0, 10.0, 10.0)})}
-    result = segment_organ(wide, "Parotid_L", shrunk, store)
+    result = Segmenter(wide, shrunk, store).segment("Parotid_L")
     assert result.volume_cc == pytest.approx(4 / 3 * np.pi * 45**3 / 1000, rel=0.06)
 
 
@@ -120,15 +120,15 @@ def test_too_little_of_an_organ_is_absent(tmp_path: Path, volume: Volume) -> Non
         write_card(read_card(path).model_copy(update={"least_cc": least}), path)
     store = ModelStore.open(models, device="cpu")
     found = localize(volume, store)
-    small = segment_organ(volume, "Parotid_L", found, store)
+    small = Segmenter(volume, found, store).segment("Parotid_L")
     assert (small.status, small.field, small.volume_cc) == (Status.ABSENT, None, 0.0)
     assert "too little to tell it by" in small.flags[0]
-    assert segment_organ(volume, "Parotid_R", found, store).status is Status.SEGMENTED
+    assert Segmenter(volume, found, store).segment("Parotid_R").status is Status.SEGMENTED
 
 
 def test_a_deadline_in_the_past_is_a_timeout(volume: Volume, store: ModelStore) -> None:
     found = localize(volume, store)
-    result = segment_organ(volume, "Parotid_L", found, store, deadline=time.monotonic() - 1)
+    result = Segmenter(volume, found, store).segment("Parotid_L", deadline=time.monotonic() - 1)
     assert (result.status, result.flags) == (Status.FAILED, ("timeout",))
 
 
@@ -206,9 +206,9 @@ def test_a_network_that_errs_fails_its_own_organ_only(
     )
     store = ModelStore.open(models, device="cpu")
     found = localize(volume, store)
-    failed = segment_organ(volume, "Parotid_L", found, store)
+    failed = Segmenter(volume, found, store).segment("Parotid_L")
     assert (failed.status, failed.flags) == (Status.FAILED, (flag,))
-    assert segment_organ(volume, "Parotid_R", found, store).status is Status.SEGMENTED
+    assert Segmenter(volume, found, store).segment("Parotid_R").status is Status.SEGMENTED
 
 
 def test_turned_and_uneven_slices_give_the_same_place(store: ModelStore) -> None:
@@ -227,7 +227,7 @@ def test_turned_and_uneven_slices_give_the_same_place(store: ModelStore) -> None
         grid.shape,
     )
     turned = Volume(straight.hu, moved, straight.source)
-    result = segment_organ(turned, "Parotid_L", localize(turned, store), store)
+    result = Segmenter(turned, localize(turned, store), store).segment("Parotid_L")
     assert result.field is not None
     points = moved.index_to_patient(np.argwhere(result.field.mask) + result.field.offset)
     assert points.mean(axis=0) == pytest.approx(turn @ LEFT, abs=0.5)

@@ -15,7 +15,8 @@ from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import Channel, Region, Role
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.segmenter import Mr, Segmenter
+from oarflow.segmentation.mr import RegisteredMr
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation, Status
 from oarflow.volume import Volume
 from tests.oarflow.chain import sphere_volume
@@ -161,7 +162,7 @@ def test_a_network_that_reads_the_mr_contours_what_only_the_mr_shows(
 ) -> None:
     mr = np.zeros_like(volume.hu)
     mr[10:20, 40:60, 30:50] = 800.0  # -1 to 1 of 0 to 1000 is 0.6: 300 in the network's units
-    result = Segmenter(volume, NOWHERE, mr_models(tmp_path, alone=False), Mr(mr)).segment(
+    result = Segmenter(volume, NOWHERE, mr_models(tmp_path, alone=False), RegisteredMr(mr)).segment(
         "Parotid_L"
     )
     assert result.model is not None
@@ -172,7 +173,7 @@ def test_a_network_that_reads_the_mr_contours_what_only_the_mr_shows(
 
 def test_a_rejected_mr_leaves_the_ct_s_contour_flagged(volume: Volume, tmp_path: Path) -> None:
     store = mr_models(tmp_path, alone=False)
-    rejected = Segmenter(volume, NOWHERE, store, Mr(None, "it failed its check"))
+    rejected = Segmenter(volume, NOWHERE, store, RegisteredMr(None, "it failed its check"))
     result = rejected.segment("Parotid_L")
     assert result.status is Status.SUSPICIOUS
     assert result.flags == ("contoured on the CT alone: it failed its check",)

@@ -12,13 +12,13 @@ import yaml
 
 from oarflow import datasets
 from oarflow.commands import main
+from oarflow.compare.overlap import dice
 from oarflow.training.batches import Batch
 from oarflow.training.cases import TrainingCase, training_case
 from oarflow.training.configuration import Configuration
 from oarflow.training.labels import Label
 from oarflow.training.losses import LOSSES
 from oarflow.training.samplers import sampler_for
-from oarflow.training.tuning import dice
 from oarflow.training.validation import _counts
 from tests.oarflow.datasets.made_up import STRAIGHT, write_nifti
 from tests.oarflow.datasets.test_label_grids import LABELS, data_set, values

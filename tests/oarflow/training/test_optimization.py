@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from oarflow.networks.store import ModelStore
-from oarflow.segmentation.segmenter import segment_organ
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Status
 from oarflow.training.checkpoint import Origin
 from oarflow.training.curves import CURVES_NAME, VALIDATION_NAME
@@ -158,7 +158,7 @@ def test_each_systems_export_runs_in_the_application(
     unseen = patient(99)
     found = {organ: true_localization(unseen, organ, torch.zeros(3).numpy()) for organ in organs}
     for organ in organs:
-        result = segment_organ(volume_of(unseen), organ, found, store)
+        result = Segmenter(volume_of(unseen), found, store).segment(organ)
         # Two steps teach nothing: nonsense or nothing is found, but by no error.
         assert "the network ended in an error" not in result.flags
         assert result.status in (Status.SEGMENTED, Status.TRUNCATED, Status.FAILED)

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from app.application import OARflow
+from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.errors import Fault
 from oarflow.evaluation.calibration_cache import Predictions
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.card import Channel, Role
 from oarflow.networks.store import ModelStore
-from oarflow.networks.watched import WatchedStore
 from oarflow.organs import load_catalogue
 from oarflow.pipeline import Study, Task
 from oarflow.plausibility.anatomy import require_head_and_neck
@@ -36,7 +36,7 @@ from oarflow.training.data import TrainingData
 from oarflow.training.judging import agreement, tune
 from oarflow.training.labels import Labels
 from oarflow.training.proposals import propose
-from oarflow.training.tuning import dice, score_case
+from oarflow.training.tuning import score_case
 from oarflow.writing.proven import WritePlan
 from tests.oarflow.chain import ORGAN_HU, save_model, sphere_volume
 from tests.oarflow.datasets.made_up import write_pddca
@@ -82,7 +82,7 @@ def as_the_application_has_it(store: ModelStore, folder: Path) -> Segmentation:
     volume = sphere_volume({PLACED: LEFT, SEEN: RIGHT})
     task = Task(
         read=lambda progress: Intake(volume, FileAccount()),
-        store=WatchedStore.of(store),
+        store=store,
         organs=tuple(ORGAN_HU),
         organ_seconds=None,
         shifts=False,
@@ -99,10 +99,8 @@ def as_the_application_has_it(store: ModelStore, folder: Path) -> Segmentation:
 
 
 def filled(result: Segmentation) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    mask = np.zeros(case().ct.shape, dtype=bool)
     assert result.field is not None
-    mask[result.field.box] = result.field.mask
-    return mask
+    return result.field.full_mask(case().ct.shape)
 
 
 def test_training_contours_a_placed_organ_as_the_application_does(
