@@ -13,7 +13,7 @@ from oarflow.commands.flags import profiles
 from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
-    from oarflow.rtstruct.lint import Finding
+    from oarflow.rtstruct.lint import LintFinding
     from oarflow.rtstruct.profile import Profile
 
 EPILOG = """exit status:
@@ -85,7 +85,7 @@ def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
     return ExitStatus.WRITTEN
 
 
-def exit_status(findings: Sequence[Finding]) -> ExitStatus:
+def exit_status(findings: Sequence[LintFinding]) -> ExitStatus:
     """The exit status that findings call for."""
     from oarflow.rtstruct.lint import Severity  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def exit_status(findings: Sequence[Finding]) -> ExitStatus:
     return ExitStatus.FAULT if errors else ExitStatus.WRITTEN
 
 
-def _as_json(findings: Sequence[Finding], status: int) -> str:
+def _as_json(findings: Sequence[LintFinding], status: int) -> str:
     from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
 
     rows = [
@@ -114,7 +114,7 @@ def _as_json(findings: Sequence[Finding], status: int) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _as_text(findings: Sequence[Finding]) -> str:
+def _as_text(findings: Sequence[LintFinding]) -> str:
     from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
     from oarflow.shown import shown  # noqa: PLC0415
 

@@ -61,7 +61,7 @@ class Intake:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class StudyFiles:
     """The files of one study in a folder, and those that belong to none. uid may be empty.
 
     findings: against the study because of what the folder's other studies hold.
@@ -90,7 +90,7 @@ def read_volume(
     return _read(scan(folder), rules, progress)
 
 
-def studies(folder: Path | Sequence[Path]) -> tuple[Study, ...]:
+def studies(folder: Path | Sequence[Path]) -> tuple[StudyFiles, ...]:
     """Group a folder's files, or those of several, by study; files that name none are in each.
 
     Studies without any CT object are left out. Raises Refusal (NO_FILES, TOO_LARGE).
@@ -98,9 +98,9 @@ def studies(folder: Path | Sequence[Path]) -> tuple[Study, ...]:
     found = scan(folder)
     uids = sorted({r.header.study_uid for r in found.of(*CT_OBJECTS) if r.header})
     if not uids:
-        return (Study("", found),)
+        return (StudyFiles("", found),)
     headers = _headers(found.of(*CT_OBJECTS))
-    return tuple(Study(uid, _only(found, uid), _shared(headers, uid)) for uid in uids)
+    return tuple(StudyFiles(uid, _only(found, uid), _shared(headers, uid)) for uid in uids)
 
 
 def _shared(headers: Sequence[InstanceHeader], uid: str) -> tuple[Finding, ...]:
@@ -131,7 +131,7 @@ def _only(found: Scan, uid: str) -> Scan:
 
 
 def read_study(
-    study: Study, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
+    study: StudyFiles, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Intake:
     """Read the planning CT of one study of a folder. Raises Refusal as `read_volume` does."""
     return _read(study.files, rules, progress, study.findings)

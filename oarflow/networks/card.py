@@ -79,7 +79,7 @@ class Channel(Strict):
         return self
 
 
-class Region(Strict):
+class InputRegion(Strict):
     """Where a network looks.
 
     localization: a patch around what the localizer found of the organ.
@@ -93,7 +93,7 @@ class Region(Strict):
     grow_mm: float = 0.0
 
     @model_validator(mode="after")
-    def _names_its_organ(self) -> Region:
+    def _names_its_organ(self) -> InputRegion:
         if (self.source == "organ") != (self.organ is not None):
             raise ValueError("a region from an organ names it, any other names none")
         return self
@@ -162,7 +162,7 @@ class ModelCard(Strict):
     organs: tuple[str, ...] = Field(min_length=1)
     dimensions: Literal[2, 3]
     view: View | None
-    region_from: Region
+    region_from: InputRegion
     channels: tuple[Channel, ...] = Field(min_length=1)
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]

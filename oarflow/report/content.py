@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from oarflow.networks.card import ModelCard
-from oarflow.report.scene import Scene, make_scene
+from oarflow.report.scene import ReportScene, make_scene
 from oarflow.report.strips import Strip, make_strips
 from oarflow.result import NetworkPart, OrganPart, ResultDocument
 from oarflow.rtstruct.model import StructureSet
@@ -107,7 +107,7 @@ class Report:
     """All that a report shows. scene: None where nothing was contoured."""
 
     result: ResultDocument
-    scene: Scene | None = None
+    scene: ReportScene | None = None
     strips: tuple[Strip, ...] = ()
     figures: Mapping[str, ModelFigures] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from oarflow.geometry import Grid
 from oarflow.rtstruct.islands import NONE_DROPPED, Dropped, gaps, with_gaps_filled, without_islands
 from oarflow.rtstruct.keyhole import KeyholeError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
-from oarflow.rtstruct.outlines import Limits, OutlineError, Region, Tally, outlines
+from oarflow.rtstruct.outlines import OutlineError, OutlineLimits, Region, Tally, outlines
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.tracing import Rings, trace_rings
@@ -225,7 +225,7 @@ def organ_contours(
             _traced(kept, grid, planes),
             planes,
             options.tolerance_mm,
-            Limits(options.max_points, MAX_CONTOUR_BYTES),
+            OutlineLimits(options.max_points, MAX_CONTOUR_BYTES),
             tally,
         )
         contours = _contours(regions, source, options.hole_style)

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.structures import ModelIdentity
 
 
@@ -54,7 +54,7 @@ class Roi:
     description: str = ""
     interpreted_type: str = "ORGAN"
     algorithm: str | None = None
-    code: Code | None = None
+    code: CodedConcept | None = None
     model: ModelIdentity | None = None
     frames_of_reference: frozenset[str] = frozenset()
 

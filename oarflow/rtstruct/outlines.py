@@ -36,7 +36,7 @@ class OutlineError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
+class OutlineLimits:
     """What one contour may hold: points (None: no ceiling) and bytes of text."""
 
     points: int | None
@@ -103,7 +103,7 @@ class _Rounded:
 
 
 def outlines(
-    rings: Rings, planes: SlicePlanes, tolerance_mm: float, limits: Limits, tally: Tally
+    rings: Rings, planes: SlicePlanes, tolerance_mm: float, limits: OutlineLimits, tally: Tally
 ) -> list[Region]:
     """Clean the rings of all slices: regions by slice, then in the order traced.
 
@@ -134,7 +134,7 @@ def _within_limits(
     planes: SlicePlanes,
     *,
     tolerance_mm: float,
-    limits: Limits,
+    limits: OutlineLimits,
     tally: Tally,
 ) -> None:
     """Simplify the slices of too long contours in doubling steps, in place."""
@@ -154,12 +154,14 @@ def _within_limits(
         over = _over(regions, planes, limits)
 
 
-def _over(regions: dict[int, list[Region]], planes: SlicePlanes, limits: Limits) -> list[int]:
+def _over(
+    regions: dict[int, list[Region]], planes: SlicePlanes, limits: OutlineLimits
+) -> list[int]:
     """Slices that hold a contour over the limits."""
     return [k for k, parts in regions.items() if any(_too_long(r, planes, limits) for r in parts)]
 
 
-def _too_long(region: Region, planes: SlicePlanes, limits: Limits) -> bool:
+def _too_long(region: Region, planes: SlicePlanes, limits: OutlineLimits) -> bool:
     count = sum(len(ring) for ring in region.rings) + 2 * (len(region.rings) - 1)
     if limits.points is not None and count > limits.points:
         return True

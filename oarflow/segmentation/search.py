@@ -12,7 +12,7 @@ import numpy as np
 
 from oarflow.geometry import Grid
 from oarflow.networks.store import ModelStore
-from oarflow.priors import Priors, Region, load_priors
+from oarflow.priors import Priors, SearchRegion, load_priors
 from oarflow.segmentation.localizer import localize
 from oarflow.structures import Localization
 from oarflow.types import triple
@@ -55,7 +55,7 @@ def with_placed(
     return complete
 
 
-def _localization(grid: Grid, organ: str, region: Region) -> Localization | None:
+def _localization(grid: Grid, organ: str, region: SearchRegion) -> Localization | None:
     low, high = (
         np.add(region.centre_mm, np.multiply(sign, region.half_mm)) for sign in (-1.0, 1.0)
     )

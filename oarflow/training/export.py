@@ -18,8 +18,8 @@ from oarflow.networks.card import (
     CARD_NAME,
     NETWORK_NAME,
     Channel,
+    InputRegion,
     ModelCard,
-    Region,
     Role,
     Training,
     Validation,
@@ -168,8 +168,10 @@ def _channels(configuration: Configuration) -> tuple[Channel, ...]:
     )
 
 
-def _region(configuration: Configuration) -> Region:
+def _region(configuration: Configuration) -> InputRegion:
     if configuration.region == "organ":
-        return Region(source="organ", organ=configuration.source, grow_mm=configuration.grow_mm)
+        return InputRegion(
+            source="organ", organ=configuration.source, grow_mm=configuration.grow_mm
+        )
     whole = configuration.role is not Role.SEGMENTER or configuration.region != "patch"
-    return Region(source="volume" if whole else "localization")
+    return InputRegion(source="volume" if whole else "localization")

@@ -17,8 +17,8 @@ from oarflow.networks.card import (
     NETWORK_NAME,
     SURE_SCORE,
     Channel,
+    InputRegion,
     ModelCard,
-    Region,
     Role,
     Training,
     View,
@@ -250,7 +250,7 @@ def fusion_card(
         organs=tuple(organs),
         dimensions=2,
         view=View.AXIAL,
-        region_from=Region(source="volume"),
+        region_from=InputRegion(source="volume"),
         channels=tuple(
             Channel(source="view", view=view, organ=organ) for organ in organs for view in View
         ),

@@ -37,7 +37,7 @@ from oarflow.rtstruct.provenance import (
     derived_uid,
     run_uid,
 )
-from oarflow.rtstruct.specs import Code, RoiSpec
+from oarflow.rtstruct.specs import CodedConcept, RoiSpec
 from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation
 from oarflow.volume import Source
 
@@ -191,7 +191,7 @@ def _decimals(values: NDArray[np.float64]) -> list[str]:
 def _description(
     number: int, segmentation: Segmentation, spec: RoiSpec, uid: UID, origin: Origin
 ) -> hd.seg.SegmentDescription:
-    code = spec.code or Code(spec.organ[:16], _OWN_SCHEME, ascii_text(spec.organ, 64))
+    code = spec.code or CodedConcept(spec.organ[:16], _OWN_SCHEME, ascii_text(spec.organ, 64))
     model = segmentation.model
     description = hd.seg.SegmentDescription(
         segment_number=number,
@@ -220,7 +220,7 @@ def _algorithm(model: ModelIdentity | None) -> hd.AlgorithmIdentificationSequenc
     )
 
 
-def _sr_code(code: Code) -> SrCode:
+def _sr_code(code: CodedConcept) -> SrCode:
     return SrCode(code.value, code.scheme, code.meaning)
 
 

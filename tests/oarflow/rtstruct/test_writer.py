@@ -21,7 +21,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from oarflow.rtstruct.contours import ContourOptions, EmptyOrgan, HoleStyle, structure_set
 from oarflow.rtstruct.model import Contour, GeometricType, StructureSet
 from oarflow.rtstruct.provenance import Origin, run_time, settings_digest
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.rtstruct.writer import rtstruct_dataset, write_rtstruct
 from oarflow.structures import ModelIdentity, Segmentation, Status
 from oarflow.volume import Source
@@ -43,7 +43,9 @@ SPECS = {
     organ: spec(
         organ,
         colour=(10 * i, 20, 30),
-        code=Code("45289007", "SCT", "Parotid gland", Code("7771000", "SCT", "Left")),
+        code=CodedConcept(
+            "45289007", "SCT", "Parotid gland", CodedConcept("7771000", "SCT", "Left")
+        ),
     )
     for i, organ in enumerate(ORGANS)
 }

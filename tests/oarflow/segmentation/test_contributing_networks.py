@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oarflow.networks.card import Channel, Region
+from oarflow.networks.card import Channel, InputRegion
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
 from oarflow.segmentation.segmenter import Segmenter
@@ -31,7 +31,7 @@ def test_all_views_their_fusion_and_the_organ_started_from(tmp_path: Path) -> No
     folder = tmp_path / "m"
     write_coarse_stage(folder, ("Parotid_L",), (100.0,))
     write_model(folder / "gland", Near((100.0,)), organs=("Parotid_L",))
-    about = Region(source="organ", organ="Parotid_L", grow_mm=10.0)
+    about = InputRegion(source="organ", organ="Parotid_L", grow_mm=10.0)
     channels = (Channel(window=WINDOW),)
     organs = ("Mandible_Ramus_L",)
     write_model(folder / "ramus", Everywhere(), organs=organs, channels=channels, region_from=about)

@@ -12,7 +12,7 @@ import pytest
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.backend import TorchScriptNetwork
-from oarflow.networks.card import Channel, Region, Role
+from oarflow.networks.card import Channel, InputRegion, Role
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
 from oarflow.segmentation.mr import RegisteredMr
@@ -54,7 +54,7 @@ def box_lps(volume: Volume, result: Segmentation) -> np.ndarray:
 def two_steps(folder: Path) -> ModelStore:
     """A gland of the side that is an input, then all that lies within 17 mm of its contour."""
     write_model(folder / "gland", BySide(), organs=GLANDS, channels=(CT, SIDE))
-    about = Region(source="organ", organ="Parotid_L", grow_mm=17.0)
+    about = InputRegion(source="organ", organ="Parotid_L", grow_mm=17.0)
     write_model(folder / "near", Everywhere(), organs=RAMI, channels=(CT, SIDE), region_from=about)
     return ModelStore.open(folder, device="cpu")
 
@@ -89,7 +89,7 @@ def test_without_its_source_an_organ_has_a_status_and_a_reason(tmp_path: Path) -
 
 def test_organs_that_wait_for_each_other_are_a_wrong_set_up(tmp_path: Path) -> None:
     for organ, other in (("Parotid_L", "Parotid_R"), ("Parotid_R", "Parotid_L")):
-        about = Region(source="organ", organ=other)
+        about = InputRegion(source="organ", organ=other)
         write_model(tmp_path / organ, Everywhere(), organs=(organ,), region_from=about)
     with pytest.raises(ConfigurationError, match="about itself"):
         ModelStore.open(tmp_path, device="cpu")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from oarflow.networks.card import Channel, Region, Role, View
+from oarflow.networks.card import Channel, InputRegion, Role, View
 from oarflow.networks.preprocessing import image_batch
 from oarflow.networks.sampling import NetworkGrid, centred_axis
 from oarflow.training.augmentation import IMAGE_CHANGES, crop_field, lost_planes
@@ -37,7 +37,7 @@ def test_a_straight_sample_is_what_serving_reads(tmp_path) -> None:  # type: ign
     np.testing.assert_allclose(served[0], trained.numpy(), atol=1e-4)
     assert card.view is View.AXIAL
     assert card.channels[0] == Channel(offset_mm=-3.0, window=(-500.0, 500.0))
-    assert card.region_from == Region(source="localization")
+    assert card.region_from == InputRegion(source="localization")
 
 
 def test_a_turned_sample_carries_its_label_along() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydicom import dcmread
 
 from oarflow.rtstruct.provenance import Origin
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.structures import Segmentation, Status
 from oarflow.writing.seg import write_seg
 from tests.oarflow.rtstruct.hand import (
@@ -30,10 +30,10 @@ from tests.oarflow.rtstruct.hand import (
 SHAPE = (6, 13, 11)
 GRID = make_grid(SHAPE, (1.5, 0.75))
 SOURCE = make_source(6)
-SIDE = Code("7771000", "SCT", "Left")
+SIDE = CodedConcept("7771000", "SCT", "Left")
 SPECS = {
     "Parotid_L": spec(
-        "Parotid_L", colour=(255, 0, 0), code=Code("45289007", "SCT", "Parotid gland", SIDE)
+        "Parotid_L", colour=(255, 0, 0), code=CodedConcept("45289007", "SCT", "Parotid gland", SIDE)
     ),
     "SpinalCord": spec("SpinalCord", colour=(255, 255, 255)),
     "Brainstem": spec("Brainstem"),
