@@ -17,7 +17,7 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.resample import resampled
 from oarflow.errors import ExitStatus
 from oarflow.evaluation.application import Run, RunError, run_application
-from oarflow.evaluation.whole_volume import (
+from oarflow.evaluation.benchmarks.sliding_window import (
     CHANNELS,
     SPACING_MM,
     WINDOW,

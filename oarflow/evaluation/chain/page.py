@@ -13,8 +13,8 @@ import numpy as np
 
 from oarflow.datasets.labels import DOUBTS
 from oarflow.evaluation.application import ModelFile
-from oarflow.evaluation.chain import CaseScores
-from oarflow.evaluation.scores import OrganScore
+from oarflow.evaluation.chain.run import CaseScores
+from oarflow.evaluation.scoring.contours import OrganScore
 
 WRONG_DICE = 0.3
 """An organ called segmented with a Dice below this is simply wrong."""

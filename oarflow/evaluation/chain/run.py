@@ -21,7 +21,7 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.labels import doubts
 from oarflow.evaluation.application import model_files, program_digest, run_application
-from oarflow.evaluation.scores import OrganScore, read_masks, score_case
+from oarflow.evaluation.scoring.contours import OrganScore, read_masks, score_case
 from oarflow.organs import Catalogue, load_catalogue
 
 LOGGER = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from statistics import fmean
 
 import numpy as np
 
-from oarflow.evaluation.chain import CaseScores
-from oarflow.evaluation.scores import OrganScore
-from oarflow.evaluation.significance import holm, wilcoxon
+from oarflow.evaluation.chain.run import CaseScores
+from oarflow.evaluation.scoring.contours import OrganScore
+from oarflow.evaluation.scoring.significance import holm, wilcoxon
 
 Cell = Callable[[Mapping[str, OrganScore]], str]
 

@@ -12,12 +12,12 @@ from oarflow.datasets.derived.store import DerivedSet
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.datasets.split import openkbp_id, wrong_references
 from oarflow.errors import ConfigurationError
-from oarflow.evaluation import systems as side_by_side
 from oarflow.evaluation.application import model_files
-from oarflow.evaluation.chain import evaluate
-from oarflow.evaluation.places import shared, shown, today
-from oarflow.evaluation.systems import Size, System
-from oarflow.evaluation.tables import markdown, write_csv
+from oarflow.evaluation.chain import systems as side_by_side
+from oarflow.evaluation.chain.page import markdown, write_csv
+from oarflow.evaluation.chain.run import evaluate
+from oarflow.evaluation.chain.systems import Size, System
+from oarflow.evaluation.invocation import shared, shown, today
 from oarflow.yaml_files import read_yaml
 
 LOGGER = logging.getLogger("oarflow.evaluation")

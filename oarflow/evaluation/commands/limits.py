@@ -6,7 +6,7 @@ import argparse
 import logging
 from dataclasses import replace
 
-from oarflow.evaluation.places import shared, shown, today
+from oarflow.evaluation.invocation import shared, shown, today
 from oarflow.organs import load_catalogue
 
 LOGGER = logging.getLogger("oarflow.evaluation")
@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def priors(flags: argparse.Namespace) -> None:
     """Facts of real contours, measured."""
-    from oarflow.evaluation.priors import measure_priors  # noqa: PLC0415
+    from oarflow.evaluation.limits.priors import measure_priors  # noqa: PLC0415
     from oarflow.priors import FILE  # noqa: PLC0415
 
     found = measure_priors(
@@ -29,8 +29,8 @@ def priors(flags: argparse.Namespace) -> None:
 
 def calibrate(flags: argparse.Namespace) -> None:
     """Limits of the plausibility rules."""
-    from oarflow.evaluation import out_of_fold  # noqa: PLC0415
-    from oarflow.evaluation.calibrate import calibrated  # noqa: PLC0415
+    from oarflow.evaluation.limits import out_of_fold  # noqa: PLC0415
+    from oarflow.evaluation.limits.calibration import calibrated  # noqa: PLC0415
     from oarflow.plausibility.limits import FILE  # noqa: PLC0415
     from oarflow.priors import load_priors  # noqa: PLC0415
     from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
@@ -60,9 +60,9 @@ def plausibility(flags: argparse.Namespace) -> None:
     from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
 
     preload_cuda_runtime()
-    from oarflow.evaluation.calibration_cache import Predictions  # noqa: PLC0415
-    from oarflow.evaluation.plausibility import Judge, validation  # noqa: PLC0415
-    from oarflow.evaluation.plausibility_page import page  # noqa: PLC0415
+    from oarflow.evaluation.flag_accuracy.judging import Judge, validation  # noqa: PLC0415
+    from oarflow.evaluation.flag_accuracy.page import page  # noqa: PLC0415
+    from oarflow.evaluation.limits.predictions import Predictions  # noqa: PLC0415
     from oarflow.plausibility.limits import load_limits  # noqa: PLC0415
     from oarflow.plausibility.rules import Measures  # noqa: PLC0415
     from oarflow.priors import load_priors  # noqa: PLC0415
@@ -81,7 +81,7 @@ def plausibility(flags: argparse.Namespace) -> None:
 def gate(flags: argparse.Namespace) -> None:
     """How far good CTs stay from the input gate's limits."""
     from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.gate_limits import measured, page  # noqa: PLC0415
+    from oarflow.evaluation.limits.gate import measured, page  # noqa: PLC0415
 
     cases = OpenKbp(flags.data or shared("openkbp", "train"))
     found = measured(cases, None if flags.without_networks else flags.models)

@@ -15,7 +15,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from oarflow.evaluation.commissioning import WORDS, Decision, Measured, Record
+from oarflow.evaluation.commissioning.record import WORDS, Decision, Measured, Record
 from oarflow.report.content import PURPOSE
 from oarflow.shown import finalize
 
@@ -39,13 +39,13 @@ def write_html(path: Path, record: Record) -> None:
     """One file that needs nothing else."""
     environment = Environment(
         finalize=finalize,
-        loader=PackageLoader("oarflow.evaluation"),
+        loader=PackageLoader("oarflow.evaluation.commissioning"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("commissioning.html.j2").render(
+    page = environment.get_template("record.html.j2").render(
         title=TITLE,
         purpose=PURPOSE,
         record=record,

@@ -23,9 +23,9 @@ from pydantic import (
     model_serializer,
 )
 
-from oarflow.evaluation.agreement import TOLERANCE_MM, finite
 from oarflow.evaluation.application import ModelFile
-from oarflow.evaluation.asked import NOT_ASKED
+from oarflow.evaluation.scoring.requested import NOT_ASKED
+from oarflow.evaluation.scoring.scores import TOLERANCE_MM, finite
 from oarflow.organs import Catalogue
 from oarflow.structures import Status
 from oarflow.version import __version__

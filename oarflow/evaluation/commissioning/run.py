@@ -15,11 +15,18 @@ from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import by_organ, contents, patient_folders, read_case
 from oarflow.errors import Refusal
-from oarflow.evaluation.agreement import score
 from oarflow.evaluation.application import Run, model_files, program_digest, run_application
-from oarflow.evaluation.asked import unasked
-from oarflow.evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
-from oarflow.evaluation.scores import read_masks
+from oarflow.evaluation.commissioning.record import (
+    Measured,
+    Patient,
+    Record,
+    Thresholds,
+    decide,
+    network,
+)
+from oarflow.evaluation.scoring.contours import read_masks
+from oarflow.evaluation.scoring.requested import unasked
+from oarflow.evaluation.scoring.scores import score
 from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue, load_catalogue

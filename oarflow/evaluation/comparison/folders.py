@@ -12,8 +12,13 @@ import numpy as np
 
 from oarflow.datasets.reading import each
 from oarflow.errors import Refusal
-from oarflow.evaluation.agreement import TOLERANCE_MM, Score, score
-from oarflow.evaluation.contours import Contours, NoContoursError, common_grid, read_contours
+from oarflow.evaluation.comparison.contours import (
+    Contours,
+    NoContoursError,
+    common_grid,
+    read_contours,
+)
+from oarflow.evaluation.scoring.scores import TOLERANCE_MM, Score, score
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.organs import Catalogue

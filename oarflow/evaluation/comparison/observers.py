@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.tcia_oars import OBSERVERS, CroppedMask, read_drawing, scans
-from oarflow.evaluation.agreement import Score, by_organ, finite, read_scores, score, write_scores
+from oarflow.evaluation.scoring.scores import (
+    Score,
+    by_organ,
+    finite,
+    read_scores,
+    score,
+    write_scores,
+)
 from oarflow.geometry import Mask, Spacing
 from oarflow.organs import Catalogue
 

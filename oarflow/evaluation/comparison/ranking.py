@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.evaluation.significance import ALPHA, bonferroni, wilcoxon
+from oarflow.evaluation.scoring.significance import ALPHA, bonferroni, wilcoxon
 
 Key = tuple[str, str]
 """Case and organ."""

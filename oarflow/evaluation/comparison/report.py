@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oarflow.evaluation.agreement import METRICS, Score, by_organ, finite
-from oarflow.evaluation.comparison import Comparison
+from oarflow.evaluation.comparison.folders import Comparison
+from oarflow.evaluation.scoring.scores import METRICS, Score, by_organ, finite
 
 OVERALL = "all contours"
 OF_ORGANS = "mean of organs"

@@ -31,9 +31,9 @@ from oarflow.dose.figures import (
 )
 from oarflow.dose.rtdose import plan_dose
 from oarflow.errors import Refusal
-from oarflow.evaluation.comparison import both_sides, said
-from oarflow.evaluation.contours import common_grid
-from oarflow.evaluation.scores import read_masks
+from oarflow.evaluation.comparison.contours import common_grid
+from oarflow.evaluation.comparison.folders import both_sides, said
+from oarflow.evaluation.scoring.contours import read_masks
 from oarflow.geometry import Grid, Mask
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue

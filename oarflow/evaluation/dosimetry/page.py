@@ -11,8 +11,8 @@ import numpy as np
 
 from oarflow.datasets.labels import DOUBTS
 from oarflow.dose.figures import DVH_GY, STATISTICS, DoseStatistics
-from oarflow.evaluation.dose import FolderDoses, OrganDose
-from oarflow.evaluation.significance import ALPHA, PairedTest, holm, wilcoxon
+from oarflow.evaluation.dosimetry.doses import FolderDoses, OrganDose
+from oarflow.evaluation.scoring.significance import ALPHA, PairedTest, holm, wilcoxon
 
 LIMITS: Mapping[str, tuple[str, float]] = {
     "Brainstem": ("max_gy", 54.0),

@@ -11,11 +11,15 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels
 from oarflow.datasets.labels import doubts
 from oarflow.datasets.openkbp import OpenKbp
-from oarflow.evaluation.calibrate import GOOD_DICE
-from oarflow.evaluation.calibration_cache import Predicted, Predictions, published
-from oarflow.evaluation.held_against import derived_labels, label_agreement, reference_agreement
-from oarflow.evaluation.planted import faults, with_item
-from oarflow.evaluation.reference_scenes import openkbp_split, references
+from oarflow.evaluation.flag_accuracy.simulated_errors import faults, with_item
+from oarflow.evaluation.limits.calibration import GOOD_DICE
+from oarflow.evaluation.limits.predictions import Predicted, Predictions, published
+from oarflow.evaluation.limits.reference_dice import (
+    derived_labels,
+    label_agreement,
+    reference_agreement,
+)
+from oarflow.evaluation.limits.references import openkbp_split, references
 from oarflow.fields import dice_of
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from scipy.stats import binomtest
 
 from oarflow.datasets.labels import DOUBTS
-from oarflow.evaluation.calibrate import GOOD_DICE
-from oarflow.evaluation.planted import KINDS
-from oarflow.evaluation.plausibility import (
+from oarflow.evaluation.flag_accuracy.judging import (
     HARMLESS_DICE,
     NETWORK,
     NETWORK_RULES,
     REFERENCE,
     Verdict,
 )
+from oarflow.evaluation.flag_accuracy.simulated_errors import KINDS
+from oarflow.evaluation.limits.calibration import GOOD_DICE
 from oarflow.plausibility.limits import Limits
 
 FAILED_DICE = 0.5

@@ -16,13 +16,13 @@ import numpy as np
 
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.evaluation.application import model_files
-from oarflow.evaluation.calibration_cache import Predictions, published
-from oarflow.evaluation.held_against import (
+from oarflow.evaluation.limits.predictions import Predictions, published
+from oarflow.evaluation.limits.reference_dice import (
     derived_labels,
     label_agreement,
     reference_agreement,
 )
-from oarflow.evaluation.reference_scenes import (
+from oarflow.evaluation.limits.references import (
     openkbp_references,
     openkbp_split,
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from oarflow.evaluation.calibrate import GOOD_DICE, Calibration, Known
-from oarflow.evaluation.plausibility_page import FAILED_DICE, share_of
+from oarflow.evaluation.flag_accuracy.page import FAILED_DICE, share_of
+from oarflow.evaluation.limits.calibration import GOOD_DICE, Calibration, Known
 from oarflow.plausibility.rules import judge_all
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oarflow.datasets.openkbp import ORGANS, OpenKbp
 from oarflow.datasets.tcia_oars import read_drawing, scans
-from oarflow.evaluation.reference_scenes import (
+from oarflow.evaluation.limits.references import (
     drawing_scene,
     openkbp_references,
     openkbp_split,

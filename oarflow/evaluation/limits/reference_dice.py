@@ -9,7 +9,7 @@ import numpy as np
 from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
-from oarflow.evaluation.reference_scenes import openkbp_split
+from oarflow.evaluation.limits.references import openkbp_split
 from oarflow.structures import ProbabilityField, Segmentation
 
 KNOWN_SHARE = 0.9

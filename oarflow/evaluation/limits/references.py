@@ -12,7 +12,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.datasets.tcia_oars import CroppedMask, Drawing
-from oarflow.evaluation.calibration_cache import published, volume_of
+from oarflow.evaluation.limits.predictions import published, volume_of
 from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Scene, gather

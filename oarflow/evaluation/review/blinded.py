@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats import binomtest
 
 from oarflow.compare.edits import find_rtstruct
-from oarflow.evaluation.review import Review, ReviewedOrgan
+from oarflow.evaluation.review.scores import Review, ReviewedOrgan
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
 from oarflow.report.page import write_comparison

@@ -14,7 +14,7 @@ from oarflow.compare.overlap import dice, volume_cc, within_slices
 from oarflow.compare.surfaces import surface_distances
 from oarflow.datasets.cases import Case
 from oarflow.datasets.labels import doubts
-from oarflow.evaluation.asked import unasked
+from oarflow.evaluation.scoring.requested import unasked
 from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue
 from oarflow.result import ResultDocument

@@ -16,7 +16,7 @@ import pytest
 from app.application import OARflow
 from oarflow.datasets.cases import Case
 from oarflow.errors import Fault
-from oarflow.evaluation.calibration_cache import Predictions
+from oarflow.evaluation.limits.predictions import Predictions
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.card import Channel, Role
 from oarflow.networks.store import ModelStore

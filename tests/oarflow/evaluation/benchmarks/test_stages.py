@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from oarflow.datasets.as_dicom import write_ct
-from oarflow.evaluation.benchmark import Plan, benchmark
-from oarflow.evaluation.whole_volume import build, resampled_shape, time_pass, window_count
+from oarflow.evaluation.benchmarks.sliding_window import (
+    build,
+    resampled_shape,
+    time_pass,
+    window_count,
+)
+from oarflow.evaluation.benchmarks.stages import Plan, benchmark
 from tests.oarflow.evaluation.cases import made_up, recorded_run
 
 
@@ -39,7 +44,7 @@ def test_a_pass_is_scaled_from_the_windows_that_were_timed() -> None:
 
 def test_the_page_says_what_was_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ct(made_up(), tmp_path / "ct")
-    monkeypatch.setattr("oarflow.evaluation.benchmark.run_application", recorded_run)
+    monkeypatch.setattr("oarflow.evaluation.benchmarks.stages.run_application", recorded_run)
     plan = Plan(tmp_path / "ct", None, tmp_path, 0, 0, 1, (8, 32, 32), (4, 8, 8))
     page = benchmark(plan, runs=3, command="oarflow evaluate benchmark")
     assert "| localize | 2.0 |" in page

@@ -17,10 +17,10 @@ from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import OPENKBP_SPLIT, Split, wrong_references
 from oarflow.evaluation.application import Run, model_files, program_digest, run_application
-from oarflow.evaluation.chain import CaseScores, evaluate
+from oarflow.evaluation.chain.page import markdown, organ_table, write_csv
+from oarflow.evaluation.chain.run import CaseScores, evaluate
 from oarflow.evaluation.commands.chain import ids_of
-from oarflow.evaluation.scores import OrganScore, score_case
-from oarflow.evaluation.tables import markdown, organ_table, write_csv
+from oarflow.evaluation.scoring.contours import OrganScore, score_case
 from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
 from oarflow.structures import Status
@@ -100,7 +100,7 @@ def drawn_by(shift: int) -> object:
 def test_a_perfect_application_scores_one_in_every_position(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, position: str
 ) -> None:
-    monkeypatch.setattr("oarflow.evaluation.chain.run_application", drawn_by(0))
+    monkeypatch.setattr("oarflow.evaluation.chain.run.run_application", drawn_by(0))
     models = models_of(tmp_path / "models", sorted(ORGANS))
     cases = {"pt_1": CASE}
     (found,) = evaluate(cases, ["pt_1"], models, tmp_path / "cache", position=position)
@@ -112,7 +112,7 @@ def test_a_stopped_evaluation_goes_on_and_a_new_model_starts_afresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application = drawn_by(1)
-    monkeypatch.setattr("oarflow.evaluation.chain.run_application", application)
+    monkeypatch.setattr("oarflow.evaluation.chain.run.run_application", application)
     models = models_of(tmp_path / "models", ["Parotid_L"])
     cases = {"pt_1": CASE, "pt_2": made_up("pt_2")}
     first = evaluate(cases, ["pt_1"], models, tmp_path / "cache")

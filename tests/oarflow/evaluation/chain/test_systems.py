@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from oarflow.commands import main
-from oarflow.evaluation.chain import CaseScores
-from oarflow.evaluation.scores import OrganScore
-from oarflow.evaluation.systems import Size, System, markdown, shared_organs, write_csv
+from oarflow.evaluation.chain.run import CaseScores
+from oarflow.evaluation.chain.systems import Size, System, markdown, shared_organs, write_csv
+from oarflow.evaluation.scoring.contours import OrganScore
 
 
 def scored(case: str, organ: str, dice: float, hd95: float | None = 2.0) -> OrganScore:

@@ -18,8 +18,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.evaluation.application import Run
-from oarflow.evaluation.asked import unasked
-from oarflow.evaluation.commissioning import (
+from oarflow.evaluation.commissioning.record import (
     Limits,
     Measured,
     Network,
@@ -29,7 +28,8 @@ from oarflow.evaluation.commissioning import (
     read_record,
     read_thresholds,
 )
-from oarflow.evaluation.scores import score_case
+from oarflow.evaluation.scoring.contours import score_case
+from oarflow.evaluation.scoring.requested import unasked
 from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
 from oarflow.result import ModelPart, OrganPart, ResultDocument, refusal_part
@@ -144,7 +144,7 @@ def test_what_the_settings_leave_out_is_not_asked_and_has_no_figures(
 ) -> None:
     """The clinic drew four organs; networks know two of them, the settings ask for the parotid."""
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning_run.run_application",
+        "oarflow.evaluation.commissioning.run.run_application",
         lambda *_: (
             Run(asking_for("lt parotid", refused=True), None)
             if refused
@@ -204,7 +204,8 @@ def test_an_organs_own_limits_go_before_the_defaults() -> None:
 
 
 def test_the_example_of_thresholds_is_one(tmp_path: Path) -> None:
-    found = read_thresholds(ROOT / "oarflow" / "evaluation" / "thresholds.yaml", CATALOGUE)
+    example = ROOT / "oarflow/evaluation/commissioning/thresholds.yaml"
+    found = read_thresholds(example, CATALOGUE)
     brainstem = found.of("Brainstem")
     assert brainstem is not None
     assert brainstem.patients == 10
@@ -264,7 +265,7 @@ def application(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found = result().model_copy(update={"organs": parts})
         return Run(found, out / "rtstruct.dcm")
 
-    monkeypatch.setattr("oarflow.evaluation.commissioning_run.run_application", run)
+    monkeypatch.setattr("oarflow.evaluation.commissioning.run.run_application", run)
     return runs
 
 
@@ -367,7 +368,7 @@ def test_a_refused_patient_counts_as_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning_run.run_application", lambda *_: Run(result(), None)
+        "oarflow.evaluation.commissioning.run.run_application", lambda *_: Run(result(), None)
     )
     patient(tmp_path / "patients" / "a")
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 0}}")
@@ -388,7 +389,7 @@ def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
     slices[len(slices) // 2].unlink()
     refused = refusal_part(Refusal(Finding(Code.MISSING_SLICE, "a gap")))
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning_run.run_application",
+        "oarflow.evaluation.commissioning.run.run_application",
         lambda ct, *_: Run(result(refusal=refused if ct.name == "b" else None), None),
     )
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 1, mean_volume_error: 0.5}}")
@@ -415,7 +416,7 @@ def test_a_ct_that_only_the_application_reads_ends_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning_run.run_application", lambda *_: Run(result(), None)
+        "oarflow.evaluation.commissioning.run.run_application", lambda *_: Run(result(), None)
     )
     patient(tmp_path / "patients" / "b")
     slices = sorted((tmp_path / "patients" / "b" / "ct").glob("*.dcm"))

@@ -15,7 +15,7 @@ from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
-from oarflow.evaluation.comparison import compare
+from oarflow.evaluation.comparison.folders import compare
 from oarflow.organs import load_catalogue
 from tests.oarflow.datasets.made_up import STRAIGHT as LAYOUT
 from tests.oarflow.datasets.made_up import inside, write_hanseg, write_nrrd

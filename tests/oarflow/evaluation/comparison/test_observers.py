@@ -9,7 +9,7 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.datasets.tcia_oars import scans
-from oarflow.evaluation.human import COARSE, NATIVE, agreement, resampled
+from oarflow.evaluation.comparison.observers import COARSE, NATIVE, agreement, resampled
 from oarflow.organs import load_catalogue
 
 CATALOGUE = load_catalogue()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from oarflow.commands import main
-from oarflow.evaluation.ranking import Measured, rank, read_method, text
-from oarflow.evaluation.significance import bonferroni, holm, wilcoxon
+from oarflow.evaluation.comparison.ranking import Measured, rank, read_method, text
+from oarflow.evaluation.scoring.significance import bonferroni, holm, wilcoxon
 
 ORGANS = ("Brainstem", "Larynx")
 

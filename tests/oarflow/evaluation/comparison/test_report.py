@@ -16,10 +16,10 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.images import write_image
 from oarflow.datasets.references import _segmentation, write_references
-from oarflow.evaluation.agreement import read_scores, score, write_scores
-from oarflow.evaluation.comparison import Options, compare
-from oarflow.evaluation.contours import common_grid, extended, read_contours
-from oarflow.evaluation.score_tables import latex, summary
+from oarflow.evaluation.comparison.contours import common_grid, extended, read_contours
+from oarflow.evaluation.comparison.folders import Options, compare
+from oarflow.evaluation.comparison.report import latex, summary
+from oarflow.evaluation.scoring.scores import read_scores, score, write_scores
 from oarflow.geometry import Grid, Mask
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue

@@ -11,10 +11,10 @@ from pydicom import dcmread
 
 from oarflow.commands import main
 from oarflow.dose.figures import DVH_GY, histogram, statistics
-from oarflow.evaluation.dose import OrganDose
-from oarflow.evaluation.dose_tables import limits, not_covered, table, worst
+from oarflow.evaluation.dosimetry.doses import OrganDose
+from oarflow.evaluation.dosimetry.page import limits, not_covered, table, worst
 from tests.oarflow.dose.plan import rtdose
-from tests.oarflow.evaluation.test_dose_folders import contours
+from tests.oarflow.evaluation.dosimetry.test_folders import contours
 
 Row = dict[str, str]
 

@@ -15,8 +15,8 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.dose.figures import histogram, statistics
 from oarflow.evaluation.application import ModelFile, Run
-from oarflow.evaluation.dose import OrganDose
-from oarflow.evaluation.dose_tables import limits, table
+from oarflow.evaluation.dosimetry.doses import OrganDose
+from oarflow.evaluation.dosimetry.page import limits, table
 from oarflow.structures import Status
 from tests.oarflow.dose.plan import rtdose
 from tests.oarflow.evaluation.cases import SHAPE, made_up, result
@@ -106,9 +106,9 @@ def test_openkbps_patients_through_the_application(
         write_references(moved, ct, out / "rtstruct.dcm")
         return Run(result({"Parotid_L": Status.SEGMENTED}), out / "rtstruct.dcm")
 
-    monkeypatch.setattr("oarflow.evaluation.chain.run_application", run)
+    monkeypatch.setattr("oarflow.evaluation.chain.run.run_application", run)
     network = ModelFile("parotids", "oarflow/p", "1", "ab" * 32, ("Parotid_L", "Parotid_R"))
-    for place in ("application", "chain"):
+    for place in ("application", "chain.run"):
         monkeypatch.setattr(f"oarflow.evaluation.{place}.model_files", lambda models: [network])
     flags = ["--data", str(tmp_path / "data"), "--doses", str(tmp_path / "doses")]
     flags += ["--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]

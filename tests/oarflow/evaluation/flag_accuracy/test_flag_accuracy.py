@@ -10,10 +10,13 @@ import pytest
 
 from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.derived.store import DerivedLabels, write_labels
-from oarflow.evaluation.calibrate import Calibration, Known, network_spreads, worst
-from oarflow.evaluation.held_against import derived_labels, label_agreement
-from oarflow.evaluation.out_of_fold import page as fold_page
-from oarflow.evaluation.planted import (
+from oarflow.evaluation.flag_accuracy.judging import (
+    NETWORK,
+    REFERENCE,
+    Verdict,
+)
+from oarflow.evaluation.flag_accuracy.page import page
+from oarflow.evaluation.flag_accuracy.simulated_errors import (
     HALVED,
     LEAKED,
     MIRRORED,
@@ -23,12 +26,9 @@ from oarflow.evaluation.planted import (
     faults,
     without_half,
 )
-from oarflow.evaluation.plausibility import (
-    NETWORK,
-    REFERENCE,
-    Verdict,
-)
-from oarflow.evaluation.plausibility_page import page
+from oarflow.evaluation.limits.calibration import Calibration, Known, network_spreads, worst
+from oarflow.evaluation.limits.out_of_fold import page as fold_page
+from oarflow.evaluation.limits.reference_dice import derived_labels, label_agreement
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
 from oarflow.plausibility.facts import Facts, measure
 from oarflow.plausibility.limits import Limits

@@ -11,8 +11,14 @@ import numpy as np
 import pytest
 
 from oarflow.commands import main
-from oarflow.evaluation.blinded import Source, preferences, read_key, unblinded, write_blinded
-from oarflow.evaluation.review import Review, ReviewedOrgan
+from oarflow.evaluation.review.blinded import (
+    Source,
+    preferences,
+    read_key,
+    unblinded,
+    write_blinded,
+)
+from oarflow.evaluation.review.scores import Review, ReviewedOrgan
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.report.page import COMPARISON_WARNING

@@ -11,7 +11,7 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.compare.records import Change
-from oarflow.evaluation.edits_history import Entry, groups, read_entries, trend
+from oarflow.evaluation.review.edits_history import Entry, groups, read_entries, trend
 from tests.oarflow.compare.test_edits import WHEN, delivered, named, write
 from tests.oarflow.report import cases
 

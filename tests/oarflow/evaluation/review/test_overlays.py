@@ -10,7 +10,7 @@ import pytest
 
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.references import write_references
-from oarflow.evaluation.overlays import draw, load_scene, shown_slices
+from oarflow.evaluation.review.overlays import draw, load_scene, shown_slices
 from tests.oarflow.evaluation.cases import made_up
 
 

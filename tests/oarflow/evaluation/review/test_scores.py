@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oarflow.commands import main
-from oarflow.evaluation.review import latest, read_review, summary, wilson
+from oarflow.evaluation.review.scores import latest, read_review, summary, wilson
 
 
 def review(folder: Path, reviewer: str, rtstruct: str, saved: str, **scores: Any) -> Path:

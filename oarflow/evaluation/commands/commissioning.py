@@ -20,30 +20,28 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
         raise ConfigurationError(
             "USAGE", "give --data, --thresholds and --output, or --verify RECORD"
         )
-    from oarflow.evaluation import commissioning, commissioning_page, commissioning_run  # noqa: PLC0415
+    from oarflow.evaluation.commissioning import pages, record, run  # noqa: PLC0415
 
-    limits = commissioning.read_thresholds(flags.thresholds, load_catalogue(flags.models))
-    plan = commissioning_run.Plan(
-        flags.data, flags.models, limits, flags.work, flags.clinic, flags.config
-    )
-    found = commissioning_run.commission(plan)
+    limits = record.read_thresholds(flags.thresholds, load_catalogue(flags.models))
+    plan = run.Plan(flags.data, flags.models, limits, flags.work, flags.clinic, flags.config)
+    found = run.commission(plan)
     out = flags.output
     out.mkdir(parents=True, exist_ok=True)
     (out / "record.json").write_text(found.record.as_json(), encoding="utf-8")
-    commissioning_page.write_html(out / "record.html", found.record)
-    commissioning_page.write_pdf(out / "record.pdf", found.record)
+    pages.write_html(out / "record.html", found.record)
+    pages.write_pdf(out / "record.pdf", found.record)
     if any(one.allowed for one in found.record.decisions):
-        settings = commissioning_page.settings(found.record)
+        settings = pages.settings(found.record)
         (out / "released.yaml").write_text(settings, encoding="utf-8")
-    commissioning_run.write_key(out / commissioning_run.KEY_NAME, found.folders)
-    LOGGER.info("%s", commissioning_page.allowed(found.record))
+    run.write_key(out / run.KEY_NAME, found.folders)
+    LOGGER.info("%s", pages.allowed(found.record))
     LOGGER.info("record %s in %s", found.record.sha256, out)
     return ExitStatus.WRITTEN
 
 
 def _verify(path: Path, models: Path) -> ExitStatus:
     from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.commissioning import read_record  # noqa: PLC0415
+    from oarflow.evaluation.commissioning.record import read_record  # noqa: PLC0415
 
     try:
         record = read_record(path)
