@@ -19,7 +19,7 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors geometry organs structures priors console shown locations runtime version "
+        "errors geometry organs structures priors console shown locations runtime tables version "
         "yaml_files",
     ),
     "values": ("ground", "volume fields configuration_codes result sitk"),
@@ -54,6 +54,7 @@ KNOWS = {
         "oarflow.version",
         "oarflow.console",
         "oarflow.shown",
+        "oarflow.tables",
         "oarflow.locations",
         "oarflow.intake.headers",
         "oarflow.intake.elements",
