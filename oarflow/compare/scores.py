@@ -1,17 +1,15 @@
-"""One mask against a reference: the figures of `scores.csv`, and that file itself."""
+"""The score of a contour: all figures of a mask against its reference."""
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from oarflow.compare.added_path import added_path_length
-from oarflow.compare.overlap import overlap, volume_cc
+from oarflow.compare.overlap import dice, overlap, require_alike, volume_cc, within_slices
 from oarflow.compare.surfaces import surface_distances
 from oarflow.geometry import Mask, Spacing
 
@@ -26,7 +24,8 @@ _MARGIN = 1
 class Score:
     """One organ of one case that has a reference. Lengths in mm, volumes in cc.
 
-    Empty masks as `oarflow.compare` says: where nothing was contoured dsc is 0 and hd95_mm inf.
+    dsc_within: on the slices from the reference's first to its last. Empty masks as
+    `oarflow.compare` says: where nothing was contoured dsc is 0 and hd95_mm inf.
     """
 
     case: str
@@ -42,6 +41,7 @@ class Score:
     added_path_mm: float
     volume_cc: float
     reference_cc: float
+    dsc_within: float
 
     @property
     def empty(self) -> bool:
@@ -52,21 +52,6 @@ class Score:
     def volume_error(self) -> float:
         """Relative difference of the volume from the reference's."""
         return self.volume_cc / self.reference_cc - 1
-
-
-METRICS: Mapping[str, str] = {
-    "dsc": "DSC",
-    "iou": "IoU",
-    "precision": "precision",
-    "recall": "recall",
-    "hd95_mm": "HD95 (mm)",
-    "hd_mm": "HD (mm)",
-    "mean_distance_mm": "mean distance (mm)",
-    "surface_dice": "surface Dice",
-    "added_path_mm": "added path (mm)",
-    "volume_error": "volume error",
-}
-"""Attributes of a score as tables name them."""
 
 
 def score(
@@ -82,9 +67,10 @@ def score(
 
     Raises ValueError where they do not fit, or the reference is empty.
     """
+    require_alike(mask, reference)
     if not reference.any():
         raise ValueError(f"{case}: the reference of {organ} is empty")
-    box = _box(mask, reference)
+    box = _box(mask | reference)
     mask, reference = mask[box], reference[box]
     shared = overlap(mask, reference)
     distances = surface_distances(mask, reference, spacing_zyx)
@@ -102,40 +88,8 @@ def score(
         added_path_mm=added_path_length(mask, reference, spacing_zyx, tolerance_mm),
         volume_cc=volume_cc(mask, spacing_zyx),
         reference_cc=volume_cc(reference, spacing_zyx),
+        dsc_within=dice(*within_slices(mask, reference)),
     )
-
-
-def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """One line per case and organ; `inf` where nothing was contoured."""
-    names = [field.name for field in fields(Score)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        for one in scores:
-            row = asdict(one)
-            writer.writerow(
-                [f"{v:.6g}" if isinstance(v := row[name], float) else v for name in names]
-            )
-
-
-def read_scores(path: Path) -> tuple[Score, ...]:
-    """Read what `write_scores` wrote.
-
-    Raises ValueError naming file and line where it is something else.
-    """
-    names = [field.name for field in fields(Score)]
-    with path.open(newline="", encoding="utf-8-sig") as file:  # as Excel writes it, too
-        rows = csv.DictReader(file)
-        if missing := set(names) - set(rows.fieldnames or ()):
-            raise ValueError(f"{path.name} lacks the columns {', '.join(sorted(missing))}")
-        found = []
-        for line, row in enumerate(rows, start=2):
-            try:
-                figures = [float(row[name]) for name in names[2:]]
-            except (TypeError, ValueError):
-                raise ValueError(f"{path.name}, line {line}: not a number") from None
-            found.append(Score(row["case"], row["organ"], *figures))
-    return tuple(found)
 
 
 def finite(values: Iterable[float]) -> list[float]:
@@ -152,13 +106,10 @@ def by_organ(scores: Sequence[Score], order: Sequence[str] = ()) -> dict[str, li
     return {organ: [one for one in scores if one.organ == organ] for organ in organs}
 
 
-def _box(mask: Mask, reference: Mask) -> tuple[slice, ...]:
-    if mask.shape != reference.shape:
-        raise ValueError(f"masks differ in shape: {mask.shape} and {reference.shape}")
-    either = mask | reference
+def _box(mask: Mask) -> tuple[slice, ...]:
     box = []
-    for axis in range(either.ndim):
-        others = tuple(other for other in range(either.ndim) if other != axis)
-        used = np.flatnonzero(either.any(axis=others))
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
         box.append(slice(max(0, int(used[0]) - _MARGIN), int(used[-1]) + 1 + _MARGIN))
     return tuple(box)

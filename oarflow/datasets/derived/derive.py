@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.store import ORGANS, DerivedLabels, write_labels
 from oarflow.datasets.derived.voxels import Spacing, bounding_box, cut_slices, filled, whole_slices
 from oarflow.geometry import Mask
+from oarflow.tables import write_csv
 
 LOGGER = logging.getLogger(__name__)
 
@@ -192,10 +192,7 @@ def derive_all(cases: Iterable[Case], output: Path, table: Corrections) -> list[
         write_labels(output / f"{case.id}.npz", labels)
         facts.extend(some)
         LOGGER.info("%s: %s", case.id, ", ".join(labels.masks) or "nothing")
-    with (output / FACTS_NAME).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Fact)])
-        writer.writeheader()
-        writer.writerows(asdict(fact) for fact in facts)
+    write_csv(output / FACTS_NAME, [field.name for field in fields(Fact)], map(astuple, facts))
     return facts
 
 

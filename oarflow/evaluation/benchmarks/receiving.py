@@ -32,6 +32,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from oarflow.errors import ConfigurationError, Fault
+from oarflow.tables import markdown_table
 
 START_SECONDS = 120.0
 REST_SECONDS, REST_SHARE = 2, 0.15
@@ -52,7 +53,7 @@ SENDERS = 8
 
 
 @dataclass(frozen=True)
-class Receiver:
+class ReceiverUnderTest:
     """What receives. promise: what its success says. command: of (folder, port). keeps: files."""
 
     name: str
@@ -127,19 +128,21 @@ def nothing(_: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "pynetdicom", "storescp", str(port), *flags]
 
 
-NODE = Receiver(
+NODE = ReceiverUnderTest(
     "OARflow's node", "file and folder synced; row committed, redone from the file", node
 )
-ORTHANC = Receiver(
+ORTHANC = ReceiverUnderTest(
     "Orthanc", "file synced (`SyncStorageArea`), index by its default", orthanc_synced
 )
 RECEIVERS = (
     NODE,
     ORTHANC,
-    Receiver("Orthanc, unsynced", "handed to the system", orthanc_unsynced),
-    Receiver("storescp", "file handed to the system; no index", storescp),
+    ReceiverUnderTest("Orthanc, unsynced", "handed to the system", orthanc_unsynced),
+    ReceiverUnderTest("storescp", "file handed to the system; no index", storescp),
 )
-FLOOR = Receiver("pynetdicom, doing nothing", "received, and forgotten", nothing, keeps=False)
+FLOOR = ReceiverUnderTest(
+    "pynetdicom, doing nothing", "received, and forgotten", nothing, keeps=False
+)
 SYNCS = "the node's two syncs, no network"
 
 
@@ -211,7 +214,7 @@ def copies(series: Path, folder: Path) -> list[Path]:
     return made
 
 
-def transfer(receiver: Receiver, studies: Sequence[Path], parent: Path) -> Transfer:
+def transfer(receiver: ReceiverUnderTest, studies: Sequence[Path], parent: Path) -> Transfer:
     """Start the receiver in an empty folder, send all at once, and count what it kept.
 
     parent: of the folder, which stays. Raises Fault where the receiver does not start or
@@ -334,12 +337,14 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
         "`TCP_NODELAY=1` is set for all: without it dcmtk, and what is built on it, waits for "
         "acknowledgements, and all receivers look alike.",
         "",
-        "| senders | receiver | success says | n | seconds, median (least to most) "
-        "| instances per second, median (least to most) |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *(_row(one.name, one.promise, 1, transfers) for one in (*RECEIVERS, FLOOR)),
-        _row(SYNCS, "file and folder, one after the other; a commit", 1, transfers),
-        *(_row(one.name, one.promise, SENDERS, transfers) for one in RECEIVERS),
+        markdown_table(
+            _HEAD,
+            [
+                *(_row(one.name, one.promise, 1, transfers) for one in (*RECEIVERS, FLOOR)),
+                _row(SYNCS, "file and folder, one after the other; a commit", 1, transfers),
+                *(_row(one.name, one.promise, SENDERS, transfers) for one in RECEIVERS),
+            ],
+        ),
         "",
         _ratio(1, transfers),
         "",
@@ -355,14 +360,29 @@ def _seconds(name: str, senders: int, transfers: Sequence[Transfer]) -> list[flo
     return [one.seconds for one in transfers if (one.receiver, one.senders) == (name, senders)]
 
 
-def _row(name: str, promise: str, senders: int, transfers: Sequence[Transfer]) -> str:
+_HEAD = (
+    "senders",
+    "receiver",
+    "success says",
+    "n",
+    "seconds, median (least to most)",
+    "instances per second, median (least to most)",
+)
+
+
+def _row(
+    name: str, promise: str, senders: int, transfers: Sequence[Transfer]
+) -> tuple[object, ...]:
     own = [one for one in transfers if (one.receiver, one.senders) == (name, senders)]
     seconds = [one.seconds for one in own]
     rates = [one.instances / one.seconds for one in own]
     return (
-        f"| {senders} | {name} | {promise} | {len(own)} "
-        f"| {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) "
-        f"| {statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f}) |"
+        senders,
+        name,
+        promise,
+        len(own),
+        f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})",
+        f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})",
     )
 
 

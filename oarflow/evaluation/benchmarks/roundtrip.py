@@ -25,6 +25,7 @@ from oarflow.rtstruct.reader import read_structure_set
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.writer import write_rtstruct
 from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.tables import markdown_table
 from oarflow.volume import Source
 
 LARGE_CC = 1.0
@@ -157,14 +158,21 @@ def page(results: Sequence[RoundTrip], scan_count: int) -> str:
         "3 % under it. "
         f"Passed: {sum(r.passed for r in results)} of {len(results)}.",
         "",
-        "| organ | n | volume cc (least, most) | least Dice | largest volume error | passed |",
-        "| --- | --- | --- | --- | --- | --- |",
+        markdown_table(_HEAD, (_row(organ, own) for organ, own in sorted(by_organ.items()))),
     ]
-    for organ, own in sorted(by_organ.items()):
-        volumes = [r.volume_cc for r in own]
-        error = max(abs(r.volume_error) for r in own)
-        lines.append(
-            f"| {organ} | {len(own)} | {min(volumes):.3f}, {max(volumes):.1f} "
-            f"| {min(r.dice for r in own):.5f} | {error:.3%} | {sum(r.passed for r in own)} |"
-        )
     return "\n".join(lines) + "\n"
+
+
+_HEAD = ("organ", "n", "volume cc (least, most)", "least Dice", "largest volume error", "passed")
+
+
+def _row(organ: str, own: Sequence[RoundTrip]) -> tuple[object, ...]:
+    volumes = [one.volume_cc for one in own]
+    return (
+        organ,
+        len(own),
+        f"{min(volumes):.3f}, {max(volumes):.1f}",
+        f"{min(one.dice for one in own):.5f}",
+        f"{max(abs(one.volume_error) for one in own):.3%}",
+        sum(one.passed for one in own),
+    )

@@ -32,6 +32,7 @@ from oarflow.rtstruct.provenance import Provenance, run_time
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.writer import write_rtstruct
 from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.tables import markdown_table
 from oarflow.volume import Source
 
 RT_UTILS_PINS = (
@@ -173,7 +174,7 @@ def source_and_grid() -> tuple[Source, Grid]:
     return source, grid
 
 
-class _Loader:
+class _FieldLoader:
     """Fields from files, one at a time; the CPU seconds that loading takes are kept apart."""
 
     def __init__(self, folder: Path) -> None:
@@ -194,7 +195,7 @@ def write_ours(folder: Path, output: Path) -> dict[str, float]:
     """Contour and write all fields; seconds and memory."""
     bare = _peak_mb()
     source, grid = source_and_grid()
-    loader = _Loader(folder / "fields")
+    loader = _FieldLoader(folder / "fields")
     specs = {path.stem: RoiSpec(path.stem, path.stem, (255, 0, 0)) for path in loader.paths}
     began = time.process_time()
     structures, _ = structure_set(source, grid, loader, specs)
@@ -316,10 +317,9 @@ def benchmark(environments: Path = Path(".venvs")) -> list[Figures]:
 
 def table(figures: list[Figures]) -> str:
     """Figures as a Markdown table, one program a column."""
-    lines = ["| | " + " | ".join(entry.program for entry in figures) + " |"]
-    lines.append("| --- |" + " --- |" * len(figures))
+    rows = []
     for key in list(asdict(figures[0]))[1:]:
         values = (asdict(entry)[key] for entry in figures)
         shown = (f"{v:.3f}" if isinstance(v, float) else f"{v:,}" for v in values)
-        lines.append(f"| {key} | " + " | ".join(shown) + " |")
-    return "\n".join(lines)
+        rows.append((key, *shown))
+    return markdown_table(("", *(entry.program for entry in figures)), rows)

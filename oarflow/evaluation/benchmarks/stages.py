@@ -16,7 +16,7 @@ import torch
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.resample import resampled
 from oarflow.errors import ExitStatus
-from oarflow.evaluation.application import Run, RunError, run_application
+from oarflow.evaluation.application import FinishedRun, RunError, run_application
 from oarflow.evaluation.benchmarks.sliding_window import (
     CHANNELS,
     SPACING_MM,
@@ -25,10 +25,11 @@ from oarflow.evaluation.benchmarks.sliding_window import (
     resampled_shape,
     time_pass,
 )
+from oarflow.tables import markdown_table
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimedStudy:
     """What is timed.
 
     ct: folder of a CT, taken as it is; None for the one in `archive` (tar.xz), resampled to
@@ -46,17 +47,17 @@ class Plan:
     channels: tuple[int, ...] = CHANNELS
 
 
-def benchmark(plan: Plan, *, runs: int, command: str) -> str:
+def benchmark(study: TimedStudy, *, runs: int, command: str) -> str:
     """Time the application and the whole-volume pass on one CT; a markdown page.
 
-    Raises RunError where a run did not write an RTSTRUCT, ValueError where the plan has no CT.
+    Raises RunError where a run did not write an RTSTRUCT, ValueError where no CT is named.
     """
     with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
         folder = Path(name)
-        ct = _study(plan, folder)
+        ct = _study(study, folder)
         finished = []
         for number in range(runs):
-            run = run_application(ct, folder / f"out{number}", plan.models.resolve())
+            run = run_application(ct, folder / f"out{number}", study.models.resolve())
             if run.result.exit_status != ExitStatus.WRITTEN:
                 raise RunError(f"exit status {run.result.exit_status}")
             finished.append(run)
@@ -64,26 +65,32 @@ def benchmark(plan: Plan, *, runs: int, command: str) -> str:
     seen = middle.result.input
     if seen is None:
         raise RunError("result.json says nothing of the input")
-    shape = resampled_shape((seen.slices, seen.rows, seen.columns), seen.spacing_mm, plan.window)
+    shape = resampled_shape((seen.slices, seen.rows, seen.columns), seen.spacing_mm, study.window)
     # The application may have run on a GPU; the network beside it runs where it did.
     device = "cuda" if (middle.result.run.device or "").startswith("cuda") else "cpu"
-    other = time_pass(shape, plan.windows, device, window=plan.window, channels=plan.channels)
-    return page(finished, middle, other, plan, command)
+    other = time_pass(shape, study.windows, device, window=study.window, channels=study.channels)
+    return page(finished, middle, other, study, command)
 
 
-def _study(plan: Plan, folder: Path) -> Path:
-    if plan.ct is not None:
-        return plan.ct.resolve()
-    if plan.archive is None:
+def _study(study: TimedStudy, folder: Path) -> Path:
+    if study.ct is not None:
+        return study.ct.resolve()
+    if study.archive is None:
         raise ValueError("neither a CT nor an archive is named")
-    with tarfile.open(plan.archive) as archive:
+    with tarfile.open(study.archive) as archive:
         archive.extractall(folder / "original", filter="data")
-    case = resampled(folder / "original", plan.matrix, plan.slices, "benchmark")
+    case = resampled(folder / "original", study.matrix, study.slices, "benchmark")
     write_ct(case, folder / "ct")
     return folder / "ct"
 
 
-def page(runs: Sequence[Run], middle: Run, other: SlidingWindow, plan: Plan, command: str) -> str:
+def page(
+    runs: Sequence[FinishedRun],
+    middle: FinishedRun,
+    other: SlidingWindow,
+    study: TimedStudy,
+    command: str,
+) -> str:
     """The figures as markdown. middle: the run whose stages are shown."""
     run, seen = middle.result.run, middle.result.input
     assert seen is not None
@@ -99,32 +106,39 @@ def page(runs: Sequence[Run], middle: Run, other: SlidingWindow, plan: Plan, com
         f"{' x '.join(f'{mm:.3g}' for mm in seen.spacing_mm)} mm; {len(organs)} organs contoured; "
         f"{len(runs)} run(s), stages of the middle one.",
         "",
-        "| stage | seconds |",
-        "| --- | --- |",
-        *(f"| {stage} | {seconds:.1f} |" for stage, seconds in run.stages.items()),
-        f"| **whole run, from start to end** | **{total:.1f}** |",
+        markdown_table(
+            ("stage", "seconds"),
+            [
+                *((stage, f"{seconds:.1f}") for stage, seconds in run.stages.items()),
+                ("**whole run, from start to end**", f"**{total:.1f}**"),
+            ],
+        ),
         "",
         f"Peak memory {run.peak_memory_mb / 1024:.2f} GB.",
         "",
-        "| organ | status | seconds |",
-        "| --- | --- | --- |",
-        *(f"| {part.name} | {part.status} | {part.seconds:.1f} |" for part in middle.result.organs),
+        markdown_table(
+            ("organ", "status", "seconds"),
+            [(part.name, part.status, f"{part.seconds:.1f}") for part in middle.result.organs],
+        ),
         "",
         "## What one would run instead",
         "",
-        f"A whole-volume sliding window of MONAI's DynUNet ({len(plan.channels)} stages, "
-        f"{plan.channels[0]} to {plan.channels[-1]} channels, {other.parameters / 1e6:.1f} million "
-        f"random weights) at {' x '.join(f'{mm:g}' for mm in SPACING_MM)} mm: "
+        f"A whole-volume sliding window of MONAI's DynUNet ({len(study.channels)} stages, "
+        f"{study.channels[0]} to {study.channels[-1]} channels, {other.parameters / 1e6:.1f} "
+        f"million random weights) at {' x '.join(f'{mm:g}' for mm in SPACING_MM)} mm: "
         f"{' x '.join(map(str, other.shape))} voxels, windows of "
-        f"{' x '.join(map(str, plan.window))}, half overlapping, hence {other.windows} windows. "
+        f"{' x '.join(map(str, study.window))}, half overlapping, hence {other.windows} windows. "
         f"{len(other.window_seconds)} were timed ("
         f"{', '.join(f'{seconds:.2f}' for seconds in other.window_seconds)} s) and the median "
         "scaled to all: an estimate, without reading, resampling, contours or test-time mirroring.",
         "",
-        "| | seconds |",
-        "| --- | --- |",
-        f"| the application, all of it | {total:.1f} |",
-        f"| the other network's windows alone (scaled) | {other.seconds:.0f} |",
-        f"| ratio | {other.seconds / total:.1f} |",
+        markdown_table(
+            ("", "seconds"),
+            [
+                ("the application, all of it", f"{total:.1f}"),
+                ("the other network's windows alone (scaled)", f"{other.seconds:.0f}"),
+                ("ratio", f"{other.seconds / total:.1f}"),
+            ],
+        ),
     ]
     return "\n".join(lines) + "\n"

@@ -1,11 +1,9 @@
-"""Scores as the tables that people read."""
+"""The chain's scores as a page and as CSV."""
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
 
@@ -14,22 +12,47 @@ import numpy as np
 from oarflow.datasets.labels import DOUBTS
 from oarflow.evaluation.application import ModelFile
 from oarflow.evaluation.chain.run import CaseScores
-from oarflow.evaluation.scoring.contours import OrganScore
+from oarflow.evaluation.scoring.outcomes import OrganOutcome
+from oarflow.evaluation.scoring.statistics import WRONG_DSC, standard_deviation
+from oarflow.tables import markdown_table, write_csv
 
-WRONG_DICE = 0.3
-"""An organ called segmented with a Dice below this is simply wrong."""
+COLUMNS = (
+    "case",
+    "organ",
+    "status",
+    "flags",
+    "dice",
+    "dice_within",
+    "hd95_mm",
+    "volume_cc",
+    "reference_cc",
+    "swapped",
+    "doubt",
+    "seconds",
+)
 
 
-def write_csv(path: Path, cases: Sequence[CaseScores]) -> None:
-    """One line per case and organ."""
-    names = [field.name for field in fields(OrganScore)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*names, "seconds"])
-        for case in cases:
-            for score in case.organs:
-                row = score.stored() | {"flags": "; ".join(score.flags)}
-                writer.writerow([*(_plain(row[name]) for name in names), round(case.seconds, 2)])
+def write_scores(path: Path, cases: Sequence[CaseScores]) -> None:
+    """One line per case and organ; hd95_mm is blank where nothing was contoured."""
+    write_csv(path, COLUMNS, (_csv_row(case, one) for case in cases for one in case.organs))
+
+
+def _csv_row(case: CaseScores, one: OrganOutcome) -> tuple[object, ...]:
+    score = one.score
+    return (
+        one.case,
+        one.organ,
+        one.status,
+        "; ".join(one.flags),
+        f"{score.dsc:.6f}",
+        f"{score.dsc_within:.6f}",
+        None if one.hd95_mm is None else f"{one.hd95_mm:.6f}",
+        f"{score.volume_cc:.6f}",
+        f"{score.reference_cc:.6f}",
+        one.swapped,
+        one.doubt,
+        round(case.seconds, 2),
+    )
 
 
 def markdown(
@@ -76,59 +99,74 @@ _READING = (
 )
 
 
-def organ_table(scores: Sequence[OrganScore]) -> str:
+def organ_table(scores: Sequence[OrganOutcome]) -> str:
     """Markdown table by organ, and the mean over organs."""
-    head = (
-        "| organ | n | missed | mean Dice | median | SD | IQR | min | Dice in range | "
-        "HD95 median | HD95 mean | volume |"
-    )
-    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
-    organs = list(dict.fromkeys(score.organ for score in scores))
-    groups = [[score for score in scores if score.organ == organ] for organ in organs]
-    lines += [_organ_line(organ, group) for organ, group in zip(organs, groups, strict=True)]
+    organs = list(dict.fromkeys(one.organ for one in scores))
+    groups = [[one for one in scores if one.organ == organ] for organ in organs]
+    rows = [_organ_row(organ, group) for organ, group in zip(organs, groups, strict=True)]
     if groups:
-        mean = fmean(fmean(s.dice for s in group) for group in groups)
-        within = fmean(fmean(s.dice_within for s in group) for group in groups)
-        lines.append(
-            f"| **mean of organs** | {len(scores)} | {sum(map(_missed, groups))} | **{mean:.3f}** "
-            f"| | | | | {within:.3f} | | | |"
+        mean = fmean(fmean(one.score.dsc for one in group) for group in groups)
+        within = fmean(fmean(one.score.dsc_within for one in group) for group in groups)
+        counts = (len(scores), sum(map(_missed, groups)))
+        blank = ("",) * 4
+        rows.append(
+            ("**mean of organs**", *counts, f"**{mean:.3f}**", *blank, f"{within:.3f}", *blank[:3])
         )
-    return "\n".join(lines)
+    return markdown_table(_ORGAN_HEAD, rows)
 
 
-def _organ_line(organ: str, group: Sequence[OrganScore]) -> str:
-    values = np.array([score.dice for score in group])
-    quarter, median, three = np.percentile(values, (25, 50, 75))
-    hd95 = [score.hd95_mm for score in group if score.hd95_mm is not None]
-    error = np.array([score.volume_error for score in group if score.volume_cc > 0])
-    distances = f"{np.median(hd95):.1f} | {np.mean(hd95):.1f}" if hd95 else "- | -"
-    volume = f"{error.mean():+.0%} ({_sd(error):.0%})" if len(error) else "-"
+_ORGAN_HEAD = (
+    "organ",
+    "n",
+    "missed",
+    "mean Dice",
+    "median",
+    "SD",
+    "IQR",
+    "min",
+    "Dice in range",
+    "HD95 median",
+    "HD95 mean",
+    "volume",
+)
+
+
+def _organ_row(organ: str, group: Sequence[OrganOutcome]) -> tuple[object, ...]:
+    dices = [one.score.dsc for one in group]
+    quarter, median, three = np.percentile(dices, (25, 50, 75))
+    hd95 = [one.hd95_mm for one in group if one.hd95_mm is not None]
+    errors = [one.score.volume_error for one in group if not one.score.empty]
     return (
-        f"| {organ} | {len(group)} | {_missed(group)} | {values.mean():.3f} | {median:.3f} | "
-        f"{_sd(values):.3f} | {quarter:.3f} to {three:.3f} | {values.min():.3f} | "
-        f"{fmean(score.dice_within for score in group):.3f} | {distances} | {volume} |"
+        organ,
+        len(group),
+        _missed(group),
+        f"{np.mean(dices):.3f}",
+        f"{median:.3f}",
+        f"{standard_deviation(dices):.3f}",
+        f"{quarter:.3f} to {three:.3f}",
+        f"{min(dices):.3f}",
+        f"{fmean(one.score.dsc_within for one in group):.3f}",
+        f"{np.median(hd95):.1f}" if hd95 else "-",
+        f"{np.mean(hd95):.1f}" if hd95 else "-",
+        f"{np.mean(errors):+.0%} ({standard_deviation(errors):.0%})" if errors else "-",
     )
 
 
-def _sd(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+def _missed(group: Sequence[OrganOutcome]) -> int:
+    return sum(one.score.empty for one in group)
 
 
-def _missed(group: Sequence[OrganScore]) -> int:
-    return sum(score.volume_cc == 0 for score in group)
-
-
-def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganScore]) -> str:
+def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganOutcome]) -> str:
     statuses = Counter(score.status for score in scores)
-    said = [score for score in scores if score.status == "segmented"]
-    wrong = [score for score in said if score.dice < WRONG_DICE]
+    said = [one for one in scores if one.status == "segmented"]
+    wrong = [one for one in said if one.score.dsc < WRONG_DSC]
     swapped = [score for score in scores if score.swapped]
     seconds = [case.seconds for case in cases]
     memory = max((case.peak_memory_mb for case in cases), default=0.0)
     share = f"{len(wrong) / len(said):.1%}" if said else "none"
     lines = [
         f"- Organs by status: {', '.join(f'{n} {s}' for s, n in statuses.most_common()) or 'none'}",
-        f"- Called segmented with Dice under {WRONG_DICE}: {len(wrong)} of {len(said)} ({share})"
+        f"- Called segmented with Dice under {WRONG_DSC}: {len(wrong)} of {len(said)} ({share})"
         + _named(wrong),
         f"- Left and right swapped: {len(swapped)}" + _named(swapped),
         f"- Refused studies: {sum(case.refusal is not None for case in cases)}"
@@ -142,8 +180,8 @@ def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganScore]) -> st
     return "\n".join(lines)
 
 
-def _named(scores: Iterable[OrganScore]) -> str:
-    return _list(f"{score.case} {score.organ} {score.dice:.2f}" for score in scores)
+def _named(scores: Iterable[OrganOutcome]) -> str:
+    return _list(f"{one.case} {one.organ} {one.score.dsc:.2f}" for one in scores)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -151,47 +189,43 @@ def _list(names: Iterable[str]) -> str:
     return f": {text}" if text else ""
 
 
-def _key(score: OrganScore) -> tuple[str, str]:
+def _key(score: OrganOutcome) -> tuple[str, str]:
     return score.organ, score.case
 
 
-def _without(scores: Sequence[OrganScore], wrong: Mapping[tuple[str, str], str]) -> list[str]:
+def _without(scores: Sequence[OrganOutcome], wrong: Mapping[tuple[str, str], str]) -> list[str]:
     lines = [
         "Seen in pictures of CT and reference alone; the list is committed "
         "(`oarflow/datasets/openkbp_wrong_references.yaml`). They count in the table above.",
         "",
-        "| patient | organ | why | Dice | status |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {s.case} | {s.organ} | {wrong[_key(s)]} | {s.dice:.3f} | {s.status} |"
-        for s in scores
-        if _key(s) in wrong
+        _reasons({one: wrong[_key(one)] for one in scores if _key(one) in wrong}),
     ]
     right = [score for score in scores if _key(score) not in wrong]
     told = f"The table above without these {len(wrong)}:"
     return ["## References that are wrong", "\n".join(lines), told, organ_table(right)]
 
 
-def _doubts(scores: Sequence[OrganScore]) -> str:
+def _doubts(scores: Sequence[OrganOutcome]) -> str:
     doubted = [score for score in scores if score.doubt]
     if not doubted:
         return "None: no reference is in doubt."
     lines = [
         f"References {DOUBTS}. They count in the first table.",
         "",
-        "| patient | organ | why | Dice | status |",
-        "| --- | --- | --- | --- | --- |",
+        _reasons({one: one.doubt for one in doubted}),
     ]
-    lines += [f"| {s.case} | {s.organ} | {s.doubt} | {s.dice:.3f} | {s.status} |" for s in doubted]
     return "\n".join(lines)
+
+
+def _reasons(found: Mapping[OrganOutcome, str]) -> str:
+    """Contours, and why their reference is not to be relied on."""
+    rows = [
+        (one.case, one.organ, why, f"{one.score.dsc:.3f}", one.status) for one, why in found.items()
+    ]
+    return markdown_table(("patient", "organ", "why", "Dice", "status"), rows)
 
 
 def models_table(models: Sequence[ModelFile]) -> str:
-    lines = ["| folder | name | version | sha256 |", "| --- | --- | --- | --- |"]
-    lines += [f"| {m.folder} | {m.name} | {m.version} | `{m.sha256}` |" for m in models]
-    return "\n".join(lines)
-
-
-def _plain(value: object) -> object:
-    return f"{value:.6f}" if isinstance(value, float) else value
+    """Markdown table of networks and the hashes of their files."""
+    rows = [(one.folder, one.name, one.version, f"`{one.sha256}`") for one in models]
+    return markdown_table(("folder", "name", "version", "sha256"), rows)

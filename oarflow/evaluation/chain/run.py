@@ -21,7 +21,8 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.labels import doubts
 from oarflow.evaluation.application import model_files, program_digest, run_application
-from oarflow.evaluation.scoring.contours import OrganScore, read_masks, score_case
+from oarflow.evaluation.scoring.outcomes import OrganOutcome, contoured_masks, outcomes
+from oarflow.evaluation.scoring.requested import requested
 from oarflow.organs import Catalogue, load_catalogue
 
 LOGGER = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class CaseScores:
     refusal: str | None
     seconds: float
     peak_memory_mb: float
-    organs: tuple[OrganScore, ...]
+    organs: tuple[OrganOutcome, ...]
 
     @property
     def delivered(self) -> bool:
@@ -44,18 +45,18 @@ class CaseScores:
         return self.exit_status in (0, 4)
 
     def as_json(self) -> str:
-        plain = self.__dict__ | {"organs": [score.stored() for score in self.organs]}
+        plain = self.__dict__ | {"organs": [one.stored() for one in self.organs]}
         return json.dumps(plain, indent=1)
 
-    def doubted(self, doubts: Mapping[str, str]) -> CaseScores:
-        """With what is said against the references now: a cache may know older rules."""
-        organs = tuple(replace(score, doubt=doubts[score.organ]) for score in self.organs)
+    def with_doubts(self, doubts: Mapping[str, str]) -> CaseScores:
+        """With what speaks against each reference. Not in the cache: the rules may change."""
+        organs = tuple(replace(one, doubt=doubts[one.organ]) for one in self.organs)
         return replace(self, organs=organs)
 
     @classmethod
     def read(cls, text: str) -> CaseScores:
         plain = json.loads(text)
-        return cls(**plain | {"organs": tuple(OrganScore.read(one) for one in plain["organs"])})
+        return cls(**plain | {"organs": tuple(OrganOutcome.read(one) for one in plain["organs"])})
 
 
 def evaluate(
@@ -81,16 +82,14 @@ def evaluate(
     found = []
     for number, case_id in enumerate(ids, start=1):
         stored, contours = (folder / f"{case_id}{ending}" for ending in (".json", ".dcm"))
+        case = cases[case_id]
         scores = CaseScores.read(stored.read_text(encoding="utf-8")) if stored.is_file() else None
-        if scores is not None and (contours.is_file() or not scores.delivered):
-            scores = scores.doubted(doubts(cases[case_id], catalogue))
-        else:
-            scores = _run(
-                cases[case_id], models, catalogue, flags, position=position, contours=contours
-            )
+        if scores is None or (scores.delivered and not contours.is_file()):
+            scores = _run(case, models, catalogue, flags, position=position, contours=contours)
             part = stored.with_suffix(".part")
             part.write_text(scores.as_json(), encoding="utf-8")
             part.rename(stored)
+        scores = scores.with_doubts(doubts(case, catalogue))
         LOGGER.info("%d/%d %s: %s", number, len(ids), case_id, _in_short(scores))
         found.append(scores)
     return tuple(found)
@@ -119,18 +118,21 @@ def _run(
         write_ct(shown, folder / "ct", position)
         run = run_application(folder / "ct", folder / "out", models.resolve(), flags)
         # Slices that were not shown belong to the reference all the same.
-        masks = read_masks(run.rtstruct, case.grid) if run.rtstruct else {}
+        masks = (
+            contoured_masks(run.rtstruct, run.result, case.grid, catalogue) if run.rtstruct else {}
+        )
         if run.rtstruct:
             shutil.copyfile(run.rtstruct, contours)
     result = run.result
     organs = frozenset(organ for model in model_files(models) for organ in model.organs)
+    scored = requested(case.masks, result, organs, catalogue)
     return CaseScores(
         case=case.id,
         exit_status=result.exit_status,
         refusal=result.refusal.code.value if result.refusal else None,
         seconds=result.run.seconds,
         peak_memory_mb=result.run.peak_memory_mb,
-        organs=tuple(score_case(case, result, masks, organs, catalogue)),
+        organs=tuple(outcomes(case, result, masks, scored, catalogue)),
     )
 
 
@@ -145,5 +147,5 @@ def _published(case: Case) -> tuple[int, int]:
 def _in_short(scores: CaseScores) -> str:
     if scores.refusal:
         return f"refused, {scores.refusal}"
-    parts = (f"{score.organ} {score.dice:.3f}" for score in scores.organs)
+    parts = (f"{one.organ} {one.score.dsc:.3f}" for one in scores.organs)
     return f"{scores.seconds:.1f} s, " + ", ".join(parts)

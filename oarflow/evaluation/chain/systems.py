@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ from statistics import fmean
 import numpy as np
 
 from oarflow.evaluation.chain.run import CaseScores
-from oarflow.evaluation.scoring.contours import OrganScore
+from oarflow.evaluation.scoring.outcomes import OrganOutcome
 from oarflow.evaluation.scoring.significance import holm, wilcoxon
+from oarflow.evaluation.scoring.statistics import p_value, standard_deviation
+from oarflow.tables import markdown_table, write_csv
 
-Cell = Callable[[Mapping[str, OrganScore]], str]
+Cell = Callable[[Mapping[str, OrganOutcome]], str]
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class System:
     about: str = ""
 
     @property
-    def scores(self) -> list[OrganScore]:
+    def scores(self) -> list[OrganOutcome]:
         return [score for case in self.cases for score in case.organs]
 
-    def of_organ(self, organ: str) -> dict[str, OrganScore]:
+    def of_organ(self, organ: str) -> dict[str, OrganOutcome]:
         """By case."""
         return {score.case: score for score in self.scores if score.organ == organ}
 
@@ -100,55 +101,73 @@ def markdown(systems: Sequence[System], *, title: str, command: str, date: str) 
     return "\n\n".join(parts) + "\n"
 
 
-def write_csv(path: Path, systems: Sequence[System]) -> None:
-    """One line a system, case and organ."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("system", "case", "organ", "status", "dice", "dice_within", "hd95_mm"))
-        for system in systems:
-            for score in system.scores:
-                hd95 = "" if score.hd95_mm is None else f"{score.hd95_mm:.4f}"
-                figures = (f"{score.dice:.4f}", f"{score.dice_within:.4f}", hd95)
-                writer.writerow((system.name, score.case, score.organ, score.status, *figures))
+def write_scores(path: Path, systems: Sequence[System]) -> None:
+    """One line a system, case and organ; hd95_mm is blank where nothing was contoured."""
+    rows = (
+        (
+            system.name,
+            one.case,
+            one.organ,
+            one.status,
+            f"{one.score.dsc:.4f}",
+            f"{one.score.dsc_within:.4f}",
+            None if one.hd95_mm is None else f"{one.hd95_mm:.4f}",
+        )
+        for system in systems
+        for one in system.scores
+    )
+    write_csv(path, ("system", "case", "organ", "status", "dice", "dice_within", "hd95_mm"), rows)
 
 
 def _whole(systems: Sequence[System], organs: Sequence[str]) -> str:
-    lines = [
-        "| system | networks | parameters (million) | training minutes | Dice | in range | HD95 "
-        "| missed | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for system in systems:
         groups = [list(system.of_organ(organ).values()) for organ in organs]
         size = system.size
-        missed = sum(score.volume_cc == 0 for group in groups for score in group)
         distances = [_hd95(group) for group in groups]
-        lines.append(
-            f"| {system.name} | {size.networks} | {size.parameters / 1e6:.2f} "
-            f"| {size.training_minutes:.0f} "
-            f"| {fmean(fmean(s.dice for s in group) for group in groups):.3f} "
-            f"| {fmean(fmean(s.dice_within for s in group) for group in groups):.3f} "
-            f"| {fmean(float(np.mean(some)) for some in distances if some):.1f} | {missed} "
-            f"| {np.median([case.seconds for case in system.cases]):.1f} |"
+        rows.append(
+            (
+                system.name,
+                size.networks,
+                f"{size.parameters / 1e6:.2f}",
+                f"{size.training_minutes:.0f}",
+                f"{fmean(fmean(one.score.dsc for one in group) for group in groups):.3f}",
+                f"{fmean(fmean(one.score.dsc_within for one in group) for group in groups):.3f}",
+                f"{fmean(float(np.mean(some)) for some in distances if some):.1f}",
+                sum(one.score.empty for group in groups for one in group),
+                f"{np.median([case.seconds for case in system.cases]):.1f}",
+            )
         )
-    return "\n".join(lines)
+    return markdown_table(_SYSTEMS_HEAD, rows)
 
 
-def _hd95(group: Sequence[OrganScore]) -> list[float]:
+_SYSTEMS_HEAD = (
+    "system",
+    "networks",
+    "parameters (million)",
+    "training minutes",
+    "Dice",
+    "in range",
+    "HD95",
+    "missed",
+    "seconds",
+)
+
+
+def _hd95(group: Sequence[OrganOutcome]) -> list[float]:
     return [score.hd95_mm for score in group if score.hd95_mm is not None]
 
 
 def _by_organ(systems: Sequence[System], organs: Sequence[str]) -> str:
-    def cell(scores: Mapping[str, OrganScore]) -> str:
-        values = np.array([score.dice for score in scores.values()])
-        spread = values.std(ddof=1) if len(values) > 1 else 0.0
-        return f"{values.mean():.3f} ± {spread:.3f}"
+    def cell(scores: Mapping[str, OrganOutcome]) -> str:
+        dices = [one.score.dsc for one in scores.values()]
+        return f"{np.mean(dices):.3f} ± {standard_deviation(dices):.3f}"
 
     return _table(systems, organs, cell)
 
 
 def _distances(systems: Sequence[System], organs: Sequence[str]) -> str:
-    def cell(scores: Mapping[str, OrganScore]) -> str:
+    def cell(scores: Mapping[str, OrganOutcome]) -> str:
         found = _hd95(list(scores.values()))
         return f"{np.median(found):.1f}" if found else "-"
 
@@ -156,14 +175,11 @@ def _distances(systems: Sequence[System], organs: Sequence[str]) -> str:
 
 
 def _table(systems: Sequence[System], organs: Sequence[str], cell: Cell) -> str:
-    lines = [
-        f"| organ | n | {' | '.join(system.name for system in systems)} |",
-        "| --- " * (len(systems) + 2) + "|",
-    ]
+    rows = []
     for organ in organs:
         found = [system.of_organ(organ) for system in systems]
-        lines.append(f"| {organ} | {len(found[0])} | {' | '.join(map(cell, found))} |")
-    return "\n".join(lines)
+        rows.append((organ, len(found[0]), *map(cell, found)))
+    return markdown_table(("organ", "n", *(system.name for system in systems)), rows)
 
 
 def _tests(systems: Sequence[System], organs: Sequence[str]) -> str:
@@ -175,21 +191,18 @@ def _tests(systems: Sequence[System], organs: Sequence[str]) -> str:
     for system, organ in pairs:
         one, other = first.of_organ(organ), system.of_organ(organ)
         cases = [case for case in one if case in other]
-        ours, theirs = ([some[case].dice for case in cases] for some in (one, other))
+        ours, theirs = ([some[case].score.dsc for case in cases] for some in (one, other))
         tests.append(wilcoxon(theirs, ours).p)
         differences.append(float(np.mean(theirs) - np.mean(ours)))
     cells = {
-        pair: f"{difference:+.3f} (p {'< 0.001' if p < 0.001 else f'{p:.3f}'})"
+        pair: f"{difference:+.3f} (p {p_value(p)})"
         for pair, difference, p in zip(pairs, differences, holm(tests), strict=True)
     }
+    rows = [(organ, *(cells[system, organ] for system in others)) for organ in organs]
     lines = [
         f"Mean difference of Dice from {first.name}; p: Wilcoxon's signed-rank test, pairs are "
         f"patients, corrected by Holm for all {len(pairs)} tests.",
         "",
-        f"| organ | {' | '.join(system.name for system in others)} |",
-        "| --- " * (len(others) + 1) + "|",
+        markdown_table(("organ", *(system.name for system in others)), rows),
     ]
-    for organ in organs:
-        row = " | ".join(cells[system, organ] for system in others)
-        lines.append(f"| {organ} | {row} |")
     return "\n".join(lines)

@@ -21,11 +21,11 @@ def stages(flags: argparse.Namespace) -> None:
     from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
 
     preload_cuda_runtime()
-    from oarflow.evaluation.benchmarks.stages import Plan, benchmark  # noqa: PLC0415  (torch, MONAI)
+    from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark  # noqa: PLC0415  (torch, MONAI)
 
     archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
-    plan = Plan(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
-    page = benchmark(plan, runs=flags.runs, command=shown(flags.command_line))
+    study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
+    page = benchmark(study, runs=flags.runs, command=shown(flags.command_line))
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)

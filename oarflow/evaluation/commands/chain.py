@@ -14,7 +14,7 @@ from oarflow.datasets.split import openkbp_id, wrong_references
 from oarflow.errors import ConfigurationError
 from oarflow.evaluation.application import model_files
 from oarflow.evaluation.chain import systems as side_by_side
-from oarflow.evaluation.chain.page import markdown, write_csv
+from oarflow.evaluation.chain.page import markdown, write_scores
 from oarflow.evaluation.chain.run import evaluate
 from oarflow.evaluation.chain.systems import Size, System
 from oarflow.evaluation.invocation import shared, shown, today
@@ -42,7 +42,7 @@ def chain(flags: argparse.Namespace) -> None:
         wrong=None if flags.derived else wrong_references(),
     )
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
-    write_csv(flags.output / f"{flags.name}.csv", scores)
+    write_scores(flags.output / f"{flags.name}.csv", scores)
     LOGGER.info("%s", page)
 
 
@@ -67,7 +67,7 @@ def systems(flags: argparse.Namespace) -> None:
     command = shown(flags.command_line)
     page = side_by_side.markdown(found, title=flags.title, command=command, date=today())
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
-    side_by_side.write_csv(flags.output / f"{flags.name}.csv", found)
+    side_by_side.write_scores(flags.output / f"{flags.name}.csv", found)
     LOGGER.info("%s", page)
 
 

@@ -15,8 +15,9 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def compare(flags: argparse.Namespace) -> ExitStatus:
     """Two folders of contours. Returns 4 where cases could not be read."""
+    from oarflow.compare.scores import finite  # noqa: PLC0415
     from oarflow.evaluation.comparison import boxplots, folders, report  # noqa: PLC0415
-    from oarflow.evaluation.scoring.scores import finite, write_scores  # noqa: PLC0415
+    from oarflow.evaluation.scoring.files import write_scores  # noqa: PLC0415
 
     catalogue = load_catalogue(flags.models)
     options = folders.Options(flags.tolerance, flags.ct, flags.every_organ, flags.workers)
@@ -30,7 +31,7 @@ def compare(flags: argparse.Namespace) -> ExitStatus:
     if not scores:
         LOGGER.info("%s", page)
         raise ValueError("nothing could be compared")
-    report.write_csv(flags.output / "summary.csv", scores, order)
+    report.write_summary(flags.output / "summary.csv", scores, order)
     (flags.output / "table.tex").write_text(report.latex(scores, order), encoding="utf-8")
     sources = {flags.prediction.name: scores}
     for metric in ("dsc", "hd95_mm", "surface_dice"):
@@ -59,7 +60,7 @@ def rank(flags: argparse.Namespace) -> None:
     if flags.output:
         flags.output.mkdir(parents=True, exist_ok=True)
         (flags.output / "ranking.txt").write_text(page, encoding="utf-8")
-        ranking.write_csv(flags.output / "ranking.csv", found)
+        ranking.write_ranking(flags.output / "ranking.csv", found)
     LOGGER.info("%s", page)
 
 

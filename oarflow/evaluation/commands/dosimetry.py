@@ -39,7 +39,7 @@ def dose(flags: argparse.Namespace) -> ExitStatus:
         found, source = _openkbp_doses(flags), _OPENKBP
     flags.output.mkdir(parents=True, exist_ok=True)
     page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
-    measured.write_csv(flags.output / "dose.csv", found)
+    measured.write_statistics(flags.output / "dose.csv", found)
     measured.write_dvh(flags.output / "dvh.csv", found)
     if any(one.comparable for one in found):
         dose_tables.plot(flags.output / "dose.png", found)

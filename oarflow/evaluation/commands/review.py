@@ -48,19 +48,19 @@ def _history(folder: Path, output: Path) -> None:
     page = history.markdown(entries)
     output.mkdir(parents=True, exist_ok=True)
     (output / "history.md").write_text(page, encoding="utf-8")
-    history.write_csv(output / "history.csv", entries)
+    history.write_entries(output / "history.csv", entries)
     history.plot(output / "history.png", entries)
     LOGGER.info("%s", page)
 
 
 def blind(flags: argparse.Namespace) -> None:
     """Two sources of contours on one page, without names."""
-    from oarflow.evaluation.review.blinded import PAGE_NAME, Source, write_blinded  # noqa: PLC0415
+    from oarflow.evaluation.review.blinded import PAGE_NAME, ContourSource, write_blinded  # noqa: PLC0415
 
     one, other = flags.labels
     if one == other:
         raise ConfigurationError("USAGE", "--labels: the two sources need different names")
-    sources = Source(one, flags.first), Source(other, flags.second)
+    sources = ContourSource(one, flags.first), ContourSource(other, flags.second)
     key = write_blinded(flags.ct, sources, flags.output, load_catalogue(flags.models), flags.seed)
     LOGGER.info("%s: %d contours", flags.output / PAGE_NAME, len(key.organs))
 

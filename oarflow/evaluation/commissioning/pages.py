@@ -15,7 +15,12 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from oarflow.evaluation.commissioning.record import WORDS, Decision, Measured, Record
+from oarflow.evaluation.commissioning.record import (
+    WORDS,
+    CommissioningRecord,
+    Decision,
+    MeasuredContour,
+)
 from oarflow.report.content import PURPOSE
 from oarflow.shown import finalize
 
@@ -35,7 +40,7 @@ _HEADING = ParagraphStyle("heading", parent=_HEAD, fontSize=11, leading=15, spac
 Rows = Sequence[Sequence[str]]
 
 
-def write_html(path: Path, record: Record) -> None:
+def write_html(path: Path, record: CommissioningRecord) -> None:
     """One file that needs nothing else."""
     environment = Environment(
         finalize=finalize,
@@ -56,7 +61,7 @@ def write_html(path: Path, record: Record) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def write_pdf(path: Path, record: Record) -> None:
+def write_pdf(path: Path, record: CommissioningRecord) -> None:
     """A4; the record's digest on every page. The same record gives the same bytes."""
 
     def frame(canvas: Canvas, document: SimpleDocTemplate) -> None:
@@ -80,7 +85,7 @@ def write_pdf(path: Path, record: Record) -> None:
     document.build(list(_story(record)), onFirstPage=frame, onLaterPages=frame)
 
 
-def settings(record: Record) -> str:
+def settings(record: CommissioningRecord) -> str:
     """Settings (YAML) that let the application use the released organs' networks alone."""
     released = [one for one in record.decisions if one.allowed]
     hashes = {one.network.sha256 for one in released if one.network}
@@ -90,14 +95,14 @@ def settings(record: Record) -> str:
     return head + yaml.safe_dump(plain, sort_keys=False)
 
 
-def allowed(record: Record) -> str:
+def allowed(record: CommissioningRecord) -> str:
     """The outcome in one sentence."""
     names = [one.organ for one in record.decisions if one.allowed]
     whole = len(record.decisions)
     return f"{len(names)} of {whole} organs may be used: {', '.join(names) or 'none'}."
 
 
-def sections(record: Record) -> Iterator[tuple[str, str, Sequence[str], Rows]]:
+def sections(record: CommissioningRecord) -> Iterator[tuple[str, str, Sequence[str], Rows]]:
     """Heading, remark, head and rows of every table, in reading order."""
     yield (
         "Organs that may be used",
@@ -165,7 +170,7 @@ def _released(one: Decision) -> tuple[str, ...]:
     return (one.organ, *((made_by.name, made_by.version, made_by.sha256) if made_by else ()))
 
 
-def _figures(record: Record, one: Decision) -> tuple[str, ...]:
+def _figures(record: CommissioningRecord, one: Decision) -> tuple[str, ...]:
     limits = record.thresholds.of(one.organ)
     asked = limits.model_dump(exclude_none=True) if limits else {}
     cells = [one.organ]
@@ -176,7 +181,7 @@ def _figures(record: Record, one: Decision) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _contour(one: Measured) -> tuple[str, ...]:
+def _contour(one: MeasuredContour) -> tuple[str, ...]:
     said = "; ".join((one.status, *one.flags))
     return (
         one.patient,
@@ -194,7 +199,7 @@ def _cell(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _story(record: Record) -> Iterator[Flowable]:
+def _story(record: CommissioningRecord) -> Iterator[Flowable]:
     yield _paragraph(TITLE, _HEAD)
     yield _paragraph(f"{record.clinic or 'Clinic not named'}, {record.made}", _TEXT)
     yield _paragraph(allowed(record), _HEADING)

@@ -23,9 +23,9 @@ from pydantic import (
     model_serializer,
 )
 
+from oarflow.compare.scores import TOLERANCE_MM, finite
 from oarflow.evaluation.application import ModelFile
-from oarflow.evaluation.scoring.requested import NOT_ASKED
-from oarflow.evaluation.scoring.scores import TOLERANCE_MM, finite
+from oarflow.evaluation.scoring.requested import NOT_REQUESTED
 from oarflow.organs import Catalogue
 from oarflow.structures import Status
 from oarflow.version import __version__
@@ -40,11 +40,11 @@ Length = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Part(BaseModel):
+class _RecordModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Limits(_Part):
+class AcceptanceLimits(_RecordModel):
     """What an organ must hold; None: not asked for. See `thresholds.yaml` for each."""
 
     patients: Count | None = None
@@ -59,22 +59,22 @@ class Limits(_Part):
     swapped: Count | None = None
 
 
-class Thresholds(_Part):
+class Thresholds(_RecordModel):
     """A clinic's limits. organs: by catalogue name; what one leaves out, `default` says."""
 
     tolerance_mm: Annotated[float, Field(gt=0)] = TOLERANCE_MM
-    default: Limits = Limits()
-    organs: dict[str, Limits] = {}
+    default: AcceptanceLimits = AcceptanceLimits()
+    organs: dict[str, AcceptanceLimits] = {}
 
-    def of(self, organ: str) -> Limits | None:
+    def of(self, organ: str) -> AcceptanceLimits | None:
         """An organ's limits; None where the file does not name it."""
         own = self.organs.get(organ)
         if own is None:
             return None
-        return Limits(**self.default.model_dump() | own.model_dump(exclude_none=True))
+        return AcceptanceLimits(**self.default.model_dump() | own.model_dump(exclude_none=True))
 
 
-class Measured(_Part):
+class MeasuredContour(_RecordModel):
     """One organ of one patient that the clinic contoured.
 
     hd95_mm: None where it is missed. reference_cc: None where the CT was refused, since nothing can
@@ -94,8 +94,8 @@ class Measured(_Part):
     model_sha256: Sha256 | None
 
     @classmethod
-    def without_figures(cls, patient: str, organ: str, status: str) -> Measured:
-        """An organ that the application was not to contour. status: as `asked.unasked` has it."""
+    def without_figures(cls, patient: str, organ: str, status: str) -> MeasuredContour:
+        """An organ that the application was not to contour. status: as `not_requested` has it."""
         return cls(
             patient=patient,
             organ=organ,
@@ -122,7 +122,7 @@ class Measured(_Part):
         return said and self.dsc is not None and self.dsc < WRONG_DSC
 
 
-class Network(_Part):
+class Network(_RecordModel):
     """A network of the models folder. organs: those that it contours; none for a localizer."""
 
     folder: str
@@ -132,7 +132,7 @@ class Network(_Part):
     organs: tuple[str, ...]
 
 
-class Patient(_Part):
+class Patient(_RecordModel):
     """One patient, under a number. Digests of the CT's voxels, the clinic's RTSTRUCT and ours.
 
     remarks: the clinic's contours that do not lie on the CT's slices as they should.
@@ -153,7 +153,7 @@ class Patient(_Part):
         return stored if self.remarks else {k: v for k, v in stored.items() if k != "remarks"}
 
 
-class Decision(_Part):
+class Decision(_RecordModel):
     """Whether an organ may be used, with which network, and why not.
 
     figures: those that limits speak of, by their names.
@@ -166,7 +166,7 @@ class Decision(_Part):
     reasons: tuple[str, ...] = ()
 
 
-class Record(_Part):
+class CommissioningRecord(_RecordModel):
     """The whole document. sha256: over its other fields, see `digest`."""
 
     kind: Literal["oarflow-commissioning"] = "oarflow-commissioning"
@@ -180,7 +180,7 @@ class Record(_Part):
     networks: tuple[Network, ...]
     patients: tuple[Patient, ...]
     decisions: tuple[Decision, ...]
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredContour, ...]
     sha256: str = ""
 
     @property
@@ -190,7 +190,7 @@ class Record(_Part):
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def sealed(self) -> Record:
+    def sealed(self) -> CommissioningRecord:
         """The record with its digest."""
         return self.model_copy(update={"sha256": self.digest})
 
@@ -213,10 +213,10 @@ def read_thresholds(path: Path, catalogue: Catalogue) -> Thresholds:
     return found
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> CommissioningRecord:
     """Read a record. Raises ValueError where it is none, or was changed since it was made."""
     try:
-        found = Record.model_validate_json(path.read_bytes())
+        found = CommissioningRecord.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ValueError(f"{path} is no commissioning record: {_first(error)}") from None
     if found.digest != found.sha256:
@@ -230,7 +230,7 @@ def network(file: ModelFile) -> Network:
 
 
 def decide(
-    networks: Sequence[Network], thresholds: Thresholds, measured: Sequence[Measured]
+    networks: Sequence[Network], thresholds: Thresholds, measured: Sequence[MeasuredContour]
 ) -> tuple[Decision, ...]:
     """A decision for every organ that a network contours or a limit names, in their order."""
     of = {organ: one for one in networks for organ in one.organs}
@@ -246,7 +246,7 @@ def decide(
     )
 
 
-def figures(group: Sequence[Measured]) -> dict[str, float | None]:
+def figures(group: Sequence[MeasuredContour]) -> dict[str, float | None]:
     """What limits speak of, by their names. None where there is nothing to measure.
 
     Contours without figures do not count.
@@ -292,17 +292,17 @@ WORDS: Mapping[str, str] = {
 
 
 def _decision(
-    organ: str, made_by: Network | None, thresholds: Thresholds, group: Sequence[Measured]
+    organ: str, made_by: Network | None, thresholds: Thresholds, group: Sequence[MeasuredContour]
 ) -> Decision:
     found = figures(group)
     reasons = []
     if made_by is None:
         reasons.append("no network contours it")
     limits = thresholds.of(organ)
-    not_asked = not found["patients"] and any(one.status == NOT_ASKED for one in group)
-    if limits is None and thresholds.default != Limits():
+    not_asked = not found["patients"] and any(one.status == NOT_REQUESTED for one in group)
+    if limits is None and thresholds.default != AcceptanceLimits():
         reasons.append("the limits do not name it: default limits hold for named organs alone")
-    elif limits is None or limits == Limits():
+    elif limits is None or limits == AcceptanceLimits():
         reasons.append("no limit is set for it")
     elif not not_asked:
         reasons += _broken(limits, found)
@@ -322,7 +322,7 @@ def _decision(
     )
 
 
-def _broken(limits: Limits, found: Mapping[str, float | None]) -> list[str]:
+def _broken(limits: AcceptanceLimits, found: Mapping[str, float | None]) -> list[str]:
     """Limits that do not hold, in words."""
     reasons = []
     for name, limit in limits.model_dump(exclude_none=True).items():

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import by_organ, contents, patient_folders, read_case
 from oarflow.errors import Refusal
-from oarflow.evaluation.application import Run, model_files, program_digest, run_application
+from oarflow.evaluation.application import FinishedRun, model_files, program_digest, run_application
 from oarflow.evaluation.commissioning.record import (
-    Measured,
+    CommissioningRecord,
+    MeasuredContour,
     Patient,
-    Record,
     Thresholds,
     decide,
     network,
 )
-from oarflow.evaluation.scoring.contours import read_masks
-from oarflow.evaluation.scoring.requested import unasked
-from oarflow.evaluation.scoring.scores import score
-from oarflow.geometry import Mask
+from oarflow.evaluation.scoring.outcomes import contoured_masks, outcomes
+from oarflow.evaluation.scoring.requested import not_requested
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import ResultDocument
@@ -35,6 +29,7 @@ from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.tables import write_csv
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,7 +65,7 @@ class Unreadable:
 class Commissioned:
     """The record, and the folder of each patient by its number in the record."""
 
-    record: Record
+    record: CommissioningRecord
     folders: Mapping[str, str]
 
 
@@ -88,7 +83,7 @@ def commission(plan: Plan) -> Commissioned:
     settings = hashlib.sha256(plan.config.read_bytes()).hexdigest() if plan.config else ""
     program = program_digest(plan.models, {"config": settings})
     patients: list[Patient] = []
-    measured: list[Measured] = []
+    measured: list[MeasuredContour] = []
     numbers = {f"P{k:03d}": name for k, name in enumerate(folders, start=1)}
     networks = tuple(network(file) for file in model_files(plan.models))
     contoured = frozenset(organ for one in networks for organ in one.organs)
@@ -107,16 +102,16 @@ def commission(plan: Plan) -> Commissioned:
         left_out = {
             organ: why
             for organ in drawn
-            if (why := unasked(organ, run.result, contoured, catalogue)) is not None
+            if (why := not_requested(organ, run.result, contoured, catalogue)) is not None
         }
-        measured += [Measured.without_figures(number, *item) for item in left_out.items()]
+        measured += [MeasuredContour.without_figures(number, *item) for item in left_out.items()]
         if isinstance(case, Case):
             asked = [organ for organ in drawn if organ not in left_out]
             measured += _measured(case, asked, run, plan.thresholds.tolerance_mm, catalogue)
         else:
             measured += _missed(number, case, left_out)
         LOGGER.info("%d/%d %s: %s", len(patients), len(numbers), number, _in_short(run.result))
-    record = Record(
+    record = CommissioningRecord(
         made=run_time().isoformat(timespec="seconds"),
         clinic=plan.clinic,
         program_sha256=program,
@@ -146,13 +141,10 @@ def _read(folder: Path, number: str, catalogue: Catalogue) -> Case | Unreadable:
 
 def write_key(path: Path, folders: Mapping[str, str]) -> None:
     """One line a patient: the record's number and the folder's name."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["patient", "folder"])
-        writer.writerows(folders.items())
+    write_csv(path, ("patient", "folder"), folders.items())
 
 
-def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
+def _run(ct: Path, plan: Plan, program: str, name: str) -> FinishedRun:
     """The application's run of one patient; one that this program finished is not done again."""
     out = plan.work / program[:16] / hashlib.sha256(name.encode()).hexdigest()[:16]
     done = out / "result.json"
@@ -160,7 +152,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
         result = ResultDocument.model_validate_json(done.read_bytes())
         if result.input is None or result.input.pixel_sha256 == _pixels(ct):
             files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
-            return Run(result, files[0] if files else None)
+            return FinishedRun(result, files[0] if files else None)
         raise ValueError(f"a CT was changed since it was contoured; remove {plan.work}")
     out.mkdir(parents=True, exist_ok=True)
     flags = ("-c", str(plan.config.resolve())) if plan.config else ()
@@ -173,7 +165,7 @@ def _pixels(ct: Path) -> str:
     return read_volume(ct).volume.source.pixel_digest
 
 
-def _patient(number: str, folder: Path, case: Case | Unreadable, run: Run) -> Patient:
+def _patient(number: str, folder: Path, case: Case | Unreadable, run: FinishedRun) -> Patient:
     digest = hashlib.sha256()
     for path in sorted(contents(scan(folder)).structure_sets):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -196,10 +188,10 @@ def _patient(number: str, folder: Path, case: Case | Unreadable, run: Run) -> Pa
     )
 
 
-def _missed(number: str, patient: Unreadable, left_out: Collection[str]) -> list[Measured]:
+def _missed(number: str, patient: Unreadable, left_out: Collection[str]) -> list[MeasuredContour]:
     """Every organ that the clinic contoured and the run was asked for, as not contoured by us."""
     return [
-        Measured(
+        MeasuredContour(
             patient=number,
             organ=organ,
             status="refused",
@@ -218,52 +210,27 @@ def _missed(number: str, patient: Unreadable, left_out: Collection[str]) -> list
 
 
 def _measured(
-    case: Case, asked: Iterable[str], run: Run, tolerance_mm: float, catalogue: Catalogue
-) -> list[Measured]:
-    drawn = _drawn(case, run, catalogue)
-    parts = {part.name: part for part in run.result.organs}
-    found = []
-    for organ in asked:
-        truth = case.masks[organ]
-        if not truth.any():
-            continue
-        mask = drawn.get(organ, np.zeros_like(truth))
-        one = score(case.id, organ, mask, truth, case.spacing_zyx, tolerance_mm=tolerance_mm)
-        part = parts.get(organ)
-        found.append(
-            Measured(
-                patient=case.id,
-                organ=organ,
-                status=part.status.value if part else "no result",
-                flags=part.flags if part else (),
-                dsc=one.dsc,
-                hd95_mm=one.hd95_mm if np.isfinite(one.hd95_mm) else None,
-                surface_dice=one.surface_dice,
-                volume_cc=one.volume_cc,
-                reference_cc=one.reference_cc,
-                swapped=_swapped(case, organ, mask, one.dsc, catalogue),
-                model_sha256=part.model.sha256 if part and part.model else None,
-            )
+    case: Case, organs: Iterable[str], run: FinishedRun, tolerance_mm: float, catalogue: Catalogue
+) -> list[MeasuredContour]:
+    masks = {}
+    if run.rtstruct is not None:
+        masks = contoured_masks(run.rtstruct, run.result, case.grid, catalogue)
+    return [
+        MeasuredContour(
+            patient=one.case,
+            organ=one.organ,
+            status=one.status,
+            flags=one.flags,
+            dsc=one.score.dsc,
+            hd95_mm=one.hd95_mm,
+            surface_dice=one.score.surface_dice,
+            volume_cc=one.score.volume_cc,
+            reference_cc=one.score.reference_cc,
+            swapped=one.swapped,
+            model_sha256=one.model_sha256,
         )
-    return found
-
-
-def _drawn(case: Case, run: Run, catalogue: Catalogue) -> dict[str, Mask]:
-    """Our contours by catalogue name, whatever the site's settings call them."""
-    if run.rtstruct is None:
-        return {}
-    rois = run.result.settings.get("rois", {})
-    prefix, names = rois.get("prefix", ""), rois.get("names", {})
-    called = {prefix + names.get(organ.name, organ.name): organ.name for organ in catalogue}
-    masks = read_masks(run.rtstruct, case.grid)
-    return {called[name]: mask for name, mask in masks.items() if name in called}
-
-
-def _swapped(case: Case, organ: str, mask: Mask, own: float, catalogue: Catalogue) -> bool:
-    partner = catalogue.organ(organ).partner
-    if partner is None or partner not in case.masks:
-        return False
-    return dice(mask, case.masks[partner]) > own
+        for one in outcomes(case, run.result, masks, organs, catalogue, tolerance_mm=tolerance_mm)
+    ]
 
 
 def _in_short(result: ResultDocument) -> str:

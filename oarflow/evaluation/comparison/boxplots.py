@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from oarflow.evaluation.scoring.scores import METRICS, Score, by_organ, finite
+from oarflow.compare.scores import Score, by_organ, finite
+from oarflow.evaluation.scoring.statistics import METRICS
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 """Okabe and Ito's, told apart whatever one's colour vision."""

@@ -49,7 +49,7 @@ class NoContoursError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Contours:
+class CaseContours:
     """One case's contours.
 
     organs: catalogue names, and names as they are where the catalogue knows none. unused: names
@@ -70,7 +70,7 @@ class Contours:
     files: Mapping[str, Grid] = field(default_factory=dict)
 
 
-def read_contours(folder: Path, catalogue: Catalogue, frame: str | None = None) -> Contours:
+def read_contours(folder: Path, catalogue: Catalogue, frame: str | None = None) -> CaseContours:
     """The contours of a case's folder: image files where there are any, else RTSTRUCT, else SEG.
 
     The CT may lie beside an RTSTRUCT, in the same folder or below it; of several, the one that the
@@ -111,7 +111,7 @@ def read_contours(folder: Path, catalogue: Catalogue, frame: str | None = None) 
     return _of_segments(held[0].path, catalogue)
 
 
-def common_grid(contours: Iterable[Contours], grid: Grid | None = None) -> Grid:
+def common_grid(contours: Iterable[CaseContours], grid: Grid | None = None) -> Grid:
     """The first grid that there is, extended by whole voxels until it holds all contours.
 
     grid: taken in place of the contours' own. Raises ValueError where there is none, its slices are
@@ -173,11 +173,11 @@ def named(found: Iterable[tuple[str, T]], catalogue: Catalogue) -> tuple[dict[st
     return kept, unused
 
 
-def _of_files(files: list[tuple[str, Path]], catalogue: Catalogue) -> Contours:
+def _of_files(files: list[tuple[str, Path]], catalogue: Catalogue) -> CaseContours:
     kept, unused = named(files, catalogue)
     grids = [read_grid(path) for path in kept.values()]
     grid = extended(grids[0], np.concatenate([_corners(one) for one in grids]))
-    return Contours(
+    return CaseContours(
         tuple(kept),
         tuple(unused),
         grid,
@@ -203,7 +203,7 @@ def _of_structures(
     grid: Grid | None,
     folder: str,
     catalogue: Catalogue,
-) -> Contours:
+) -> CaseContours:
     """grid: of the CT beside. elsewhere: names of the regions left out for their frame."""
     drawn = [
         (roi.name, roi) for roi in structures.rois if any(c.type in CLOSED for c in roi.contours)
@@ -219,7 +219,7 @@ def _of_structures(
     planes = Planes.of(kept.values(), grid)
     closed = [c.points_lps for roi in kept.values() for c in roi.contours if c.type in CLOSED]
     corners = _box(np.concatenate(closed))
-    return Contours(
+    return CaseContours(
         tuple(kept),
         tuple(unused),
         grid,
@@ -238,7 +238,7 @@ def _remarks(
     return {organ: words for organ, words in found.items() if words}
 
 
-def _of_segments(path: Path, catalogue: Catalogue) -> Contours:
+def _of_segments(path: Path, catalogue: Catalogue) -> CaseContours:
     import highdicom  # noqa: PLC0415  (slow to import)
 
     try:
@@ -268,7 +268,7 @@ def _of_segments(path: Path, catalogue: Catalogue) -> Contours:
         return placed(np.ascontiguousarray(values[::order]), source, target)
 
     frame = str(image.get("FrameOfReferenceUID", "")) or None
-    return Contours(tuple(kept), tuple(unused), grid, _corners(grid), frame, draw)
+    return CaseContours(tuple(kept), tuple(unused), grid, _corners(grid), frame, draw)
 
 
 def _volume_grid(volume: Any) -> Grid:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from oarflow.compare.scores import TOLERANCE_MM, Score, score
 from oarflow.datasets.reading import each
 from oarflow.errors import Refusal
 from oarflow.evaluation.comparison.contours import (
-    Contours,
+    CaseContours,
     NoContoursError,
     common_grid,
     read_contours,
 )
-from oarflow.evaluation.scoring.scores import TOLERANCE_MM, Score, score
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.organs import Catalogue
@@ -114,7 +114,7 @@ def compare(
 
 def both_sides(
     reference: Path, prediction: Path, catalogue: Catalogue, frame: str | None = None
-) -> tuple[Contours, Contours | None, str]:
+) -> tuple[CaseContours, CaseContours | None, str]:
     """The contours of a case's two folders; for the prediction, None and why there are none.
 
     frame: UID of the frame of reference of a CT that lies elsewhere. Without any, a side that has
@@ -130,7 +130,7 @@ def both_sides(
 
 def drawn_contours(
     folder: Path, catalogue: Catalogue, frame: str | None = None
-) -> tuple[Contours | None, str]:
+) -> tuple[CaseContours | None, str]:
     """The contours of a prediction's folder, or None and why there are none.
 
     Raises as `read_contours` does where there is something that cannot be read.
@@ -173,7 +173,7 @@ def _case(
 
 
 def said(
-    grid: Grid, catalogue: Catalogue, wanted: Contours, drawn: Contours | None
+    grid: Grid, catalogue: Catalogue, wanted: CaseContours, drawn: CaseContours | None
 ) -> tuple[str, ...]:
     """What is remarked upon both sides' contours, on the grid on which they are compared."""
     found = []
@@ -207,7 +207,9 @@ def _comparison(cases: list[CaseComparison], options: Options) -> Comparison:
     return Comparison(tuple(kept), options.tolerance_mm, dict(left_out))
 
 
-def _extra(wanted: Contours, drawn: Contours | None, catalogue: Catalogue) -> tuple[str, ...]:
+def _extra(
+    wanted: CaseContours, drawn: CaseContours | None, catalogue: Catalogue
+) -> tuple[str, ...]:
     organs = () if drawn is None else drawn.organs
     return tuple(_in_order(tuple(o for o in organs if o not in wanted.organs), catalogue))
 

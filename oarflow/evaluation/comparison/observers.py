@@ -7,24 +7,20 @@ is the ceiling to compare a network's figures with.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.compare.scores import Score, by_organ, finite, score
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.tcia_oars import OBSERVERS, CroppedMask, read_drawing, scans
-from oarflow.evaluation.scoring.scores import (
-    Score,
-    by_organ,
-    finite,
-    read_scores,
-    score,
-    write_scores,
-)
+from oarflow.evaluation.scoring.files import read_scores, write_scores
+from oarflow.evaluation.scoring.statistics import mean_sd
 from oarflow.geometry import Mask, Spacing
 from oarflow.organs import Catalogue
+from oarflow.tables import markdown_table
 
 LOGGER = logging.getLogger(__name__)
 
@@ -111,23 +107,22 @@ def markdown(
     native = by_organ(scores[NATIVE], catalogue.names)
     coarse = by_organ(scores[COARSE], catalogue.names)
     scans_count = len({one.case for one in scores[NATIVE]})
-    head = (
-        "| organ | n | Dice native | HD95 native (mm) | surface Dice 2 mm | n 4 mm | Dice 4 mm | "
-        "HD95 4 mm (mm) |"
-    )
-    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
-    lines += [
-        f"| {organ} | {_columns(group)} | {_mean_sd([one.surface_dice for one in group])} | "
-        f"{_columns(coarse.get(organ, []))} |"
+    rows = [
+        (
+            organ,
+            *_columns(group),
+            mean_sd([one.surface_dice for one in group]),
+            *_columns(coarse.get(organ, [])),
+        )
         for organ, group in native.items()
     ]
-    lines.append(
-        f"| **mean of organs** | {len(scores[NATIVE])} | {_mean_of(native, 'dsc'):.3f} | "
-        f"{_mean_of(native, 'hd95_mm'):.2f} | {_mean_of(native, 'surface_dice'):.3f} | "
-        f"{len(scores[COARSE])} | {_mean_of(coarse, 'dsc'):.3f} | "
-        f"{_mean_of(coarse, 'hd95_mm'):.2f} |"
-    )
-    lines.append(_openkbp_line(native, coarse))
+    in_openkbp = [
+        {organ: groups[organ] for organ in ORGANS if organ in groups} for groups in (native, coarse)
+    ]
+    rows += [
+        _means("mean of organs", native, coarse),
+        _means("mean of those in OpenKBP", *in_openkbp),
+    ]
     return (
         "\n\n".join(
             (
@@ -135,7 +130,7 @@ def markdown(
                 f"Made by `{command}` on {date}: a radiographer's contours against an "
                 f"oncologist's on {scans_count} planning CTs of the head and neck (`tcia-oars`), "
                 "organs that both drew.",
-                "\n".join(lines),
+                markdown_table(_HEAD, rows),
                 _READING,
             )
         )
@@ -143,19 +138,16 @@ def markdown(
     )
 
 
-def _openkbp_line(native: dict[str, list[Score]], coarse: dict[str, list[Score]]) -> str:
-    """The means over the organs that OpenKBP has too."""
-    kept = [
-        {organ: groups[organ] for organ in ORGANS if organ in groups} for groups in (native, coarse)
-    ]
-    cells = [
-        f"{sum(map(len, groups.values()))} | {_mean_of(groups, 'dsc'):.3f} | "
-        f"{_mean_of(groups, 'hd95_mm'):.2f}"
-        for groups in kept
-    ]
-    near = f"{_mean_of(kept[0], 'surface_dice'):.3f}"
-    return f"| **mean of those in OpenKBP** | {cells[0]} | {near} | {cells[1]} |"
-
+_HEAD = (
+    "organ",
+    "n",
+    "Dice native",
+    "HD95 native (mm)",
+    "surface Dice 2 mm",
+    "n 4 mm",
+    "Dice 4 mm",
+    "HD95 4 mm (mm)",
+)
 
 _READING = (
     "Mean (SD) over scans. Native: 0.94 to 1.27 mm pixels, slices 2.5 mm apart. 4 mm: both masks "
@@ -169,18 +161,29 @@ _READING = (
 )
 
 
-def _columns(group: Sequence[Score]) -> str:
-    dices = _mean_sd([one.dsc for one in group])
-    return f"{len(group)} | {dices} | {_mean_sd(finite(one.hd95_mm for one in group), 2)}"
+Groups = Mapping[str, Sequence[Score]]
 
 
-def _mean_sd(values: Sequence[float], digits: int = 3) -> str:
-    if not values:
-        return "-"
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.{digits}f} ({spread:.{digits}f})"
+def _columns(group: Sequence[Score]) -> tuple[object, ...]:
+    distances = finite(one.hd95_mm for one in group)
+    return len(group), mean_sd([one.dsc for one in group]), mean_sd(distances, 2)
 
 
-def _mean_of(groups: dict[str, list[Score]], metric: str) -> float:
+def _means(name: str, native: Groups, coarse: Groups) -> tuple[object, ...]:
+    """The row of means of the organs' means."""
+    return (
+        f"**{name}**",
+        *_mean_columns(native),
+        f"{_mean_of(native, 'surface_dice'):.3f}",
+        *_mean_columns(coarse),
+    )
+
+
+def _mean_columns(groups: Groups) -> tuple[object, ...]:
+    dsc, hd95 = _mean_of(groups, "dsc"), _mean_of(groups, "hd95_mm")
+    return sum(map(len, groups.values())), f"{dsc:.3f}", f"{hd95:.2f}"
+
+
+def _mean_of(groups: Groups, metric: str) -> float:
     means = [finite(getattr(one, metric) for one in group) for group in groups.values()]
     return float(np.mean([np.mean(values) for values in means if values]))

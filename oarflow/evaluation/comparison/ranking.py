@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.evaluation.scoring.significance import ALPHA, bonferroni, wilcoxon
+from oarflow.tables import text_table, write_csv
 
 Key = tuple[str, str]
 """Case and organ."""
@@ -33,7 +34,7 @@ _DSC_COLUMNS = ("dsc", "dice")
 
 
 @dataclass(frozen=True)
-class Measured:
+class RankedScore:
     """dsc 0 to 1, hd95_mm; inf where the mask is empty."""
 
     dsc: float
@@ -73,7 +74,7 @@ class Ranking:
     alpha: float
 
 
-def read_method(path: Path) -> dict[Key, Measured]:
+def read_method(path: Path) -> dict[Key, RankedScore]:
     """A file with the columns case, organ, dsc (or dice) and hd95_mm; blank or inf where empty.
 
     Raises ValueError naming file and line.
@@ -84,7 +85,7 @@ def read_method(path: Path) -> dict[Key, Measured]:
         dsc = next((name for name in _DSC_COLUMNS if name in names), None)
         if dsc is None or not {"case", "organ", "hd95_mm"} <= names:
             raise ValueError(f"{path}: needs the columns case, organ, dsc and hd95_mm")
-        found: dict[Key, Measured] = {}
+        found: dict[Key, RankedScore] = {}
         for line, row in enumerate(rows, start=2):
             if None in (row["case"], row["organ"], row[dsc], row["hd95_mm"]):
                 raise ValueError(f"{path}, line {line}: it lacks columns")
@@ -98,7 +99,7 @@ def read_method(path: Path) -> dict[Key, Measured]:
 
 
 def rank(
-    methods: Mapping[str, Mapping[Key, Measured]], *, common: bool = False, alpha: float = ALPHA
+    methods: Mapping[str, Mapping[Key, RankedScore]], *, common: bool = False, alpha: float = ALPHA
 ) -> Ranking:
     """Rank methods by their scores.
 
@@ -133,35 +134,20 @@ def rank(
 
 def text(ranking: Ranking) -> str:
     """The table as people read it, after HANSEG's table 4."""
-    head = [
-        "rank",
-        "method",
-        "DSC S",
-        "DSC R",
-        "mean DSC",
-        "HD95 S",
-        "HD95 R",
-        "mean HD95",
-        "empty",
-    ]
-    rows = [head]
-    for one in ranking.methods:
-        rows.append(
-            [
-                str(one.rank),
-                one.method,
-                str(one.dsc.score),
-                str(one.dsc.rank),
-                f"{one.dsc.mean:.3f}",
-                str(one.hd95.score),
-                str(one.hd95.rank),
-                f"{one.hd95.mean:.2f}",
-                str(one.empty),
-            ]
+    head = ("rank", "method", "DSC S", "DSC R", "mean DSC", "HD95 S", "HD95 R", "mean HD95")
+    rows = [
+        (
+            one.rank,
+            one.method,
+            one.dsc.score,
+            one.dsc.rank,
+            f"{one.dsc.mean:.3f}",
+            one.hd95.score,
+            one.hd95.rank,
+            f"{one.hd95.mean:.2f}",
+            one.empty,
         )
-    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-    lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        for one in ranking.methods
     ]
     left_out = (
         f" {ranking.without_distance} are left out of HD95: no method has a distance for the organ."
@@ -169,26 +155,29 @@ def text(ranking: Ranking) -> str:
         else ""
     )
     return (
-        "\n".join((lines[0], "-" * len(lines[0]), *lines[1:]))
+        text_table((*head, "empty"), rows)
         + f"\n\n{ranking.pairs} cases and organs. S: methods that this one is significantly better "
         f"than (Wilcoxon, Bonferroni, p < {ranking.alpha:g}); R: rank by S. Empty masks count with "
         f"DSC 0 and the organ's greatest HD95 of all methods.{left_out}\n"
     )
 
 
-def write_csv(path: Path, ranking: Ranking) -> None:
+def write_ranking(path: Path, ranking: Ranking) -> None:
     """One line a method."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        metrics = ("score", "rank", "mean")
-        head = [f"{m}_{part}" for m in ("dsc", "hd95") for part in metrics]
-        writer.writerow(["rank", "method", *head, "empty"])
-        for one in ranking.methods:
-            figures = [v for m in (one.dsc, one.hd95) for v in (m.score, m.rank, f"{m.mean:.6g}")]
-            writer.writerow([one.rank, one.method, *figures, one.empty])
+    metrics = [f"{m}_{part}" for m in ("dsc", "hd95") for part in ("score", "rank", "mean")]
+    rows = (
+        (
+            one.rank,
+            one.method,
+            *(v for m in (one.dsc, one.hd95) for v in (m.score, m.rank, f"{m.mean:.6g}")),
+            one.empty,
+        )
+        for one in ranking.methods
+    )
+    write_csv(path, ("rank", "method", *metrics, "empty"), rows)
 
 
-def _measured(dsc: str, hd95: str, where: str) -> Measured:
+def _measured(dsc: str, hd95: str, where: str) -> RankedScore:
     try:
         overlap = float(dsc)
         distance = float(hd95) if hd95.strip() else math.inf
@@ -200,19 +189,19 @@ def _measured(dsc: str, hd95: str, where: str) -> Measured:
         distance = math.inf
     if distance < 0:
         raise ValueError(f"{where}: a negative distance")
-    return Measured(overlap, distance)
+    return RankedScore(overlap, distance)
 
 
-def _empty(one: Measured | None) -> bool:
+def _empty(one: RankedScore | None) -> bool:
     return one is None or math.isinf(one.hd95_mm)
 
 
-def _dsc(scores: Mapping[Key, Measured], keys: Sequence[Key]) -> NDArray[np.float64]:
+def _dsc(scores: Mapping[Key, RankedScore], keys: Sequence[Key]) -> NDArray[np.float64]:
     found = (scores.get(key) for key in keys)
     return np.array([one.dsc if one is not None and not _empty(one) else 0.0 for one in found])
 
 
-def _greatest(methods: Mapping[str, Mapping[Key, Measured]]) -> dict[str, float]:
+def _greatest(methods: Mapping[str, Mapping[Key, RankedScore]]) -> dict[str, float]:
     """The greatest HD95 of each organ over all methods and cases."""
     greatest: dict[str, float] = {}
     for scores in methods.values():
@@ -223,7 +212,7 @@ def _greatest(methods: Mapping[str, Mapping[Key, Measured]]) -> dict[str, float]
 
 
 def _hd95(
-    scores: Mapping[Key, Measured], keys: Sequence[Key], greatest: Mapping[str, float]
+    scores: Mapping[Key, RankedScore], keys: Sequence[Key], greatest: Mapping[str, float]
 ) -> NDArray[np.float64]:
     found = ((key[1], scores.get(key)) for key in keys)
     return np.array(

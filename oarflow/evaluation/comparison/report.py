@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
 
+from oarflow.compare.scores import Score, by_organ
 from oarflow.evaluation.comparison.folders import Comparison
-from oarflow.evaluation.scoring.scores import METRICS, Score, by_organ, finite
+from oarflow.evaluation.scoring.statistics import METRICS, MetricSummary, summary
+from oarflow.tables import text_table, write_csv
 
 OVERALL = "all contours"
 OF_ORGANS = "mean of organs"
 
 _LATEX_METRICS = ("dsc", "iou", "precision", "recall", "hd95_mm", "surface_dice", "added_path_mm")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One metric of a group of scores. n: finite values; missed: contours that were empty."""
-
-    n: int
-    missed: int
-    mean: float
-    sd: float
-    median: float
-    low: float
-    high: float
-    least: float
-    greatest: float
-
-
-def summary(scores: Sequence[Score], metric: str) -> Summary:
-    """low and high: 25th and 75th percentile. nan where no value is finite; SD of one value 0."""
-    values = np.array(finite(getattr(one, metric) for one in scores))
-    missed = sum(one.empty for one in scores)
-    if not len(values):
-        return Summary(0, missed, *[float("nan")] * 7)
-    low, median, high = np.percentile(values, (25, 50, 75))
-    return Summary(
-        len(values),
-        missed,
-        float(values.mean()),
-        float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-        float(median),
-        float(low),
-        float(high),
-        float(values.min()),
-        float(values.max()),
-    )
 
 
 def groups(scores: Sequence[Score], order: Sequence[str]) -> dict[str, list[Score]]:
@@ -69,7 +35,7 @@ def report(comparison: Comparison, order: Sequence[str], command: str, date: str
         "not contoured",
         *_headline(comparison),
         "",
-        text_table(scores, order) if scores else "Nothing could be compared.",
+        organ_table(scores, order) if scores else "Nothing could be compared.",
         "",
         f"Mean +- SD over cases. Surface Dice and added path within {comparison.tolerance_mm:g} "
         "mm. HD95 is surface-distance's: the larger of both directions' 95th percentiles,",
@@ -80,10 +46,10 @@ def report(comparison: Comparison, order: Sequence[str], command: str, date: str
     return "\n".join(parts) + "\n"
 
 
-def text_table(scores: Sequence[Score], order: Sequence[str]) -> str:
+def organ_table(scores: Sequence[Score], order: Sequence[str]) -> str:
     """Mean and SD of every metric, median of DSC and HD95, in columns."""
     head = ["organ", "n", "missed", *METRICS.values(), "median DSC", "median HD95"]
-    rows = [head]
+    rows = []
     for organ, group in groups(scores, order).items():
         found = {metric: summary(group, metric) for metric in METRICS}
         cells = [f"{found[m].mean:.{_digits(m)}f} +- {found[m].sd:.{_digits(m)}f}" for m in METRICS]
@@ -91,21 +57,19 @@ def text_table(scores: Sequence[Score], order: Sequence[str]) -> str:
         rows.append([organ, str(len(group)), str(found["dsc"].missed), *cells, *medians])
     means = [f"{_of_organs(scores, metric):.{_digits(metric)}f}" for metric in METRICS]
     rows.append([OF_ORGANS, "", "", *means, "", ""])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in (lines[0], "-" * len(lines[0]), *lines[1:]))
+    return text_table(head, rows)
 
 
-def write_csv(path: Path, scores: Sequence[Score], order: Sequence[str]) -> None:
+def write_summary(path: Path, scores: Sequence[Score], order: Sequence[str]) -> None:
     """One line per organ and metric."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["organ", "metric", *Summary.__dataclass_fields__])
-        for organ, group in groups(scores, order).items():
-            for metric in METRICS:
-                values = summary(group, metric).__dict__.values()
-                row = [f"{v:.6g}" if isinstance(v, float) else v for v in values]
-                writer.writerow([organ, metric, *row])
+    head = ("organ", "metric", *(field.name for field in fields(MetricSummary)))
+    rows = (
+        (organ, metric, *(f"{v:.6g}" if isinstance(v, float) else v for v in astuple(found)))
+        for organ, group in groups(scores, order).items()
+        for metric in METRICS
+        for found in (summary(group, metric),)
+    )
+    write_csv(path, head, rows)
 
 
 def latex(scores: Sequence[Score], order: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ paired test of it.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,11 +32,12 @@ from oarflow.dose.rtdose import plan_dose
 from oarflow.errors import Refusal
 from oarflow.evaluation.comparison.contours import common_grid
 from oarflow.evaluation.comparison.folders import both_sides, said
-from oarflow.evaluation.scoring.contours import read_masks
+from oarflow.evaluation.scoring.outcomes import read_masks
 from oarflow.geometry import Grid, Mask
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
+from oarflow.tables import write_csv
 from oarflow.volume import Image
 
 
@@ -99,7 +99,7 @@ def openkbp_doses(
             if organ not in organs or not mask.any():
                 continue
             found = drawn.get(organ, np.zeros_like(mask))
-            yield _organ(_Pair(case_id, organ, mask, found), dose, dose.grid, doubted[organ])
+            yield _organ(_ContourPair(case_id, organ, mask, found), dose, dose.grid, doubted[organ])
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _folder(
             continue
         has = drawn is not None and organ in drawn.organs
         predicted = drawn.draw(organ, grid) if drawn and has else np.zeros_like(clinical)
-        found.append(_organ(_Pair(name, organ, clinical, predicted), dose, grid, ""))
+        found.append(_organ(_ContourPair(name, organ, clinical, predicted), dose, grid, ""))
     lacking = [one.organ for one in found if one.predicted is None]
     if missing:
         remarks.append(f"{name} has no prediction ({missing}): its organs count as missed.")
@@ -177,14 +177,14 @@ def _folder(
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
+class _ContourPair:
     case: str
     organ: str
     clinical: Mask
     predicted: Mask
 
 
-def _organ(pair: _Pair, dose: Image, grid: Grid, doubted: str) -> OrganDose:
+def _organ(pair: _ContourPair, dose: Image, grid: Grid, doubted: str) -> OrganDose:
     clinical = dose_inside(dose, pair.clinical, grid)
     has = bool(pair.predicted.any())
     predicted = dose_inside(dose, pair.predicted, grid) if has else None
@@ -200,19 +200,25 @@ def _organ(pair: _Pair, dose: Image, grid: Grid, doubted: str) -> OrganDose:
     )
 
 
-def write_csv(path: Path, doses: Sequence[OrganDose]) -> None:
+def write_statistics(path: Path, doses: Sequence[OrganDose]) -> None:
     """One line per case and organ: Gy of the covered part of each contour, and the covered share.
 
     Blank where nothing was contoured or nothing is covered.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        columns = (*STATISTICS, "covered")
-        sides = [f"{side}_{name}" for side in ("clinical", "predicted") for name in columns]
-        writer.writerow(["case", "organ", *sides, "dice", "doubt"])
-        for one in doses:
-            figures = [*_figures(one.clinical), *_figures(one.predicted)]
-            writer.writerow([one.case, one.organ, *figures, f"{one.dice:.4f}", one.doubt])
+    columns = (*STATISTICS, "covered")
+    sides = [f"{side}_{name}" for side in ("clinical", "predicted") for name in columns]
+    rows = (
+        (
+            one.case,
+            one.organ,
+            *_figures(one.clinical),
+            *_figures(one.predicted),
+            f"{one.dice:.4f}",
+            one.doubt,
+        )
+        for one in doses
+    )
+    write_csv(path, ("case", "organ", *sides, "dice", "doubt"), rows)
 
 
 def _figures(found: DoseStatistics | None) -> list[str]:
@@ -229,12 +235,13 @@ def write_dvh(path: Path, doses: Sequence[OrganDose]) -> None:
 
     Blank where nothing is covered.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["case", "organ", "contour", "covered", *(f"{gy:g} Gy" for gy in DVH_GY)])
-        for one in doses:
-            for side in ("clinical", "predicted"):
-                found, shares = getattr(one, side), getattr(one, f"{side}_dvh")
-                if found is not None:
-                    cells = ("" if math.isnan(share) else f"{share:.4g}" for share in shares)
-                    writer.writerow([one.case, one.organ, side, f"{found.covered:.6g}", *cells])
+    head = ("case", "organ", "contour", "covered", *(f"{gy:g} Gy" for gy in DVH_GY))
+    write_csv(path, head, (row for one in doses for row in _histograms(one)))
+
+
+def _histograms(one: OrganDose) -> Iterator[tuple[str, ...]]:
+    for side in ("clinical", "predicted"):
+        found, shares = getattr(one, side), getattr(one, f"{side}_dvh")
+        if found is not None:
+            cells = ("" if math.isnan(share) else f"{share:.4g}" for share in shares)
+            yield one.case, one.organ, side, f"{found.covered:.6g}", *cells

@@ -13,6 +13,8 @@ from oarflow.datasets.labels import DOUBTS
 from oarflow.dose.figures import DVH_GY, STATISTICS, DoseStatistics
 from oarflow.evaluation.dosimetry.doses import FolderDoses, OrganDose
 from oarflow.evaluation.scoring.significance import ALPHA, PairedTest, holm, wilcoxon
+from oarflow.evaluation.scoring.statistics import mean_sd, p_value
+from oarflow.tables import markdown_table
 
 LIMITS: Mapping[str, tuple[str, float]] = {
     "Brainstem": ("max_gy", 54.0),
@@ -34,11 +36,7 @@ def table(doses: Sequence[OrganDose]) -> str:
 
     Of pairs that the dose grid covers wholly.
     """
-    head = (
-        "| organ | n, covered 100 % | missed | not wholly covered | | clinical (Gy) | "
-        "predicted (Gy) | difference (Gy) | median of absolute | greatest | p | p, Holm |"
-    )
-    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
+    rows = []
     groups = _groups(doses)
     keys = [(organ, statistic) for organ in groups for statistic in STATISTICS]
     tests = {key: _test(groups[key[0]], key[1]) for key in keys}
@@ -47,15 +45,35 @@ def table(doses: Sequence[OrganDose]) -> str:
         compared = [one for one in group if one.comparable]
         missed = sum(one.predicted is None for one in group)
         partly = len(group) - missed - len(compared)
-        counts = f"{organ} | {len(compared)} | {missed} | {partly}"
+        counts: tuple[object, ...] = (organ, len(compared), missed, partly)
         for place, (statistic, name) in enumerate(STATISTICS.items()):
-            first = counts if not place else " | | | "
             key = organ, statistic
-            lines.append(
-                f"| {first} | {name} | {_cells(compared, statistic)} | {_p(tests[key].p)} | "
-                f"{_p(corrected[key])} |"
+            rows.append(
+                (
+                    *(("",) * len(counts) if place else counts),
+                    name,
+                    *_cells(compared, statistic),
+                    p_value(tests[key].p),
+                    p_value(corrected[key]),
+                )
             )
-    return "\n".join(lines)
+    return markdown_table(_ORGAN_HEAD, rows)
+
+
+_ORGAN_HEAD = (
+    "organ",
+    "n, covered 100 %",
+    "missed",
+    "not wholly covered",
+    "",
+    "clinical (Gy)",
+    "predicted (Gy)",
+    "difference (Gy)",
+    "median of absolute",
+    "greatest",
+    "p",
+    "p, Holm",
+)
 
 
 def limits(doses: Sequence[OrganDose]) -> str:
@@ -63,11 +81,7 @@ def limits(doses: Sequence[OrganDose]) -> str:
 
     A pair that the dose grid does not cover wholly is not judged.
     """
-    head = (
-        "| organ | limit | judged, covered 100 % | not judged | met, clinical | met, predicted | "
-        "verdicts that differ |"
-    )
-    lines = [head, "|" + " --- |" * (head.count("|") - 1)]
+    rows = []
     for organ, group in _groups(doses).items():
         if organ not in LIMITS:
             continue
@@ -84,38 +98,50 @@ def limits(doses: Sequence[OrganDose]) -> str:
             sum(one != other for one, other in met),
         )
         verdicts = counts if met else ("not judged" if left_out else "-",) * len(counts)
-        lines.append(
-            f"| {organ} | {STATISTICS[statistic]} {limit:g} Gy | {len(met)} | {left_out} | "
-            f"{' | '.join(map(str, verdicts))} |"
-        )
-    return "\n".join(lines)
+        rows.append((organ, f"{STATISTICS[statistic]} {limit:g} Gy", len(met), left_out, *verdicts))
+    return markdown_table(_LIMITS_HEAD, rows)
+
+
+_LIMITS_HEAD = (
+    "organ",
+    "limit",
+    "judged, covered 100 %",
+    "not judged",
+    "met, clinical",
+    "met, predicted",
+    "verdicts that differ",
+)
 
 
 def worst(doses: Sequence[OrganDose]) -> str:
     """Markdown: the wholly covered contours whose mean dose differs most."""
     drawn = [one for one in doses if one.comparable]
     drawn.sort(key=lambda one: -abs(one.difference("mean_gy")))
-    head = "| case | organ | clinical Dmean, covered 100 % | difference | Dice | doubt |"
-    lines = [head, "|" + " --- |" * 6]
-    lines += [
-        f"| {one.case} | {one.organ} | {one.clinical.mean_gy:.1f} | "
-        f"{one.difference('mean_gy'):+.1f} | {one.dice:.2f} | {one.doubt} |"
+    head = ("case", "organ", "clinical Dmean, covered 100 %", "difference", "Dice", "doubt")
+    rows = [
+        (
+            one.case,
+            one.organ,
+            f"{one.clinical.mean_gy:.1f}",
+            f"{one.difference('mean_gy'):+.1f}",
+            f"{one.dice:.2f}",
+            one.doubt,
+        )
         for one in drawn[:WORST]
     ]
-    return "\n".join(lines)
+    return markdown_table(head, rows)
 
 
 def not_covered(doses: Sequence[OrganDose]) -> str:
     """Markdown: pairs that reach beyond the dose grid, with the figures of their covered parts."""
     sides = ("clinical", "predicted")
     names = [f"{side}, {name}" for side in sides for name in ("covered", *STATISTICS.values())]
-    lines = [f"| case | organ | {' | '.join(names)} |", "|" + " --- |" * (len(names) + 2)]
-    lines += [
-        f"| {one.case} | {one.organ} | {_part(one.clinical)} | {_part(one.predicted)} |"
+    rows = [
+        (one.case, one.organ, *_part(one.clinical), *_part(one.predicted))
         for one in doses
         if not one.covered
     ]
-    return "\n".join(lines)
+    return markdown_table(("case", "organ", *names), rows)
 
 
 def markdown(
@@ -243,35 +269,29 @@ def _test(group: Sequence[OrganDose], statistic: str) -> PairedTest:
     return wilcoxon([one for one, _ in pairs], [other for _, other in pairs])
 
 
-def _cells(drawn: Sequence[OrganDose], statistic: str) -> str:
+def _cells(drawn: Sequence[OrganDose], statistic: str) -> tuple[str, ...]:
     if not drawn:
-        return "- | - | - | - | -"
+        return ("-",) * 5
     differences = np.array([one.difference(statistic) for one in drawn])
     absolute = np.abs(differences)
     sides = [[getattr(side, statistic) for side in sides] for sides in _sides(drawn)]
     return (
-        f"{_mean_sd(sides[0])} | {_mean_sd(sides[1])} | {_mean_sd(differences, sign=True)} | "
-        f"{np.median(absolute):.2f} | {absolute.max():.1f}"
+        mean_sd(sides[0], 2),
+        mean_sd(sides[1], 2),
+        mean_sd(differences.tolist(), 2, sign=True),
+        f"{np.median(absolute):.2f}",
+        f"{absolute.max():.1f}",
     )
 
 
-def _part(found: DoseStatistics | None) -> str:
+def _part(found: DoseStatistics | None) -> tuple[str, ...]:
     """Cells of the covered share, rounded down, and of the statistics."""
     if found is None:
-        return " | ".join(["-"] * (len(STATISTICS) + 1))
+        return ("-",) * (len(STATISTICS) + 1)
     values = [getattr(found, name) for name in STATISTICS]
     gy = ["-" if math.isnan(value) else f"{value:.2f}" for value in values]
-    return " | ".join([f"{math.floor(found.covered * 1000) / 10:.1f} %", *gy])
+    return (f"{math.floor(found.covered * 1000) / 10:.1f} %", *gy)
 
 
 def _sides(drawn: Sequence[OrganDose]) -> tuple[list[Any], list[Any]]:
     return [one.clinical for one in drawn], [one.predicted for one in drawn]
-
-
-def _mean_sd(values: Any, *, sign: bool = False) -> str:
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return f"{np.mean(values):{'+' if sign else ''}.2f} ({spread:.2f})"
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

@@ -1,4 +1,5 @@
-"""What the plausibility rules flag: good contours, planted faults, the networks' own failures."""
+"""What the plausibility rules flag: good contours, simulated errors, the networks'
+own failures."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels
 from oarflow.datasets.labels import doubts
 from oarflow.datasets.openkbp import OpenKbp
-from oarflow.evaluation.flag_accuracy.simulated_errors import faults, with_item
+from oarflow.evaluation.flag_accuracy.simulated_errors import simulated_errors, with_item
 from oarflow.evaluation.limits.calibration import GOOD_DICE
 from oarflow.evaluation.limits.predictions import Predicted, Predictions, published
 from oarflow.evaluation.limits.reference_dice import (
@@ -38,7 +39,7 @@ HARMLESS_DICE = 0.7
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JudgedContour:
     """What was said of one contour.
 
     kind: "reference", "network", or the name of a planted fault; way: its variant. rules: short
@@ -69,7 +70,8 @@ REFERENCE, NETWORK = "reference", "network"
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Applies the rules to every contour of a case: drawn, predicted, and with planted faults.
+    """Applies the rules to every contour of a case: drawn, predicted, and with simulated
+    errors.
 
     labels: folder of derived labels, for the organs that were learned from such; None for none.
     """
@@ -79,9 +81,9 @@ class Judge:
     catalogue: Catalogue
     labels: Path | None = None
 
-    def verdicts(self, cases: OpenKbp, ids: Iterable[str]) -> tuple[Verdict, ...]:
+    def verdicts(self, cases: OpenKbp, ids: Iterable[str]) -> tuple[JudgedContour, ...]:
         """Of all these patients."""
-        found: list[Verdict] = []
+        found: list[JudgedContour] = []
         for case_id in ids:
             stored = cases[case_id]
             case = published(stored)
@@ -95,19 +97,19 @@ class Judge:
 
     def _of_references(
         self, case: Case, made: Predicted, said: Mapping[str, str]
-    ) -> Iterator[Verdict]:
+    ) -> Iterator[JudgedContour]:
         excluded = openkbp_split().excluded
         kept = (organ for organ in case.masks if (organ, case.id) not in excluded)
         scene = gather(made.volume, tuple(references(case, kept)), self.catalogue)
         for organ, contour in scene.contours.items():
             flags = judge(contour, scene, self.measures)
             flags = tuple(flag for flag in flags if flag.rule not in NETWORK_RULES)
-            blank = Verdict(case.id, organ, REFERENCE, dice=1.0, doubt=said[organ])
+            blank = JudgedContour(case.id, organ, REFERENCE, dice=1.0, doubt=said[organ])
             yield _verdict(contour.item, blank, flags)
 
     def _of_networks(
         self, case: Case, made: Predicted, said: Mapping[str, str], labels: DerivedLabels
-    ) -> Iterator[Verdict]:
+    ) -> Iterator[JudgedContour]:
         scene = gather(made.volume, made.segmentations, self.catalogue)
         flags = judge_all(scene, self.measures)
         for item in made.segmentations:
@@ -115,7 +117,9 @@ class Judge:
             derived = item.model is not None and item.model.derived_labels
             agreed = label_agreement(labels, item) if derived else reference_agreement(case, item)
             why = "" if agreed is None or derived else said[item.organ]
-            blank = Verdict(case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived)
+            blank = JudgedContour(
+                case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived
+            )
             yield _verdict(item, blank, flags.get(item.organ, ()))
             if contour and agreed is not None and agreed > GOOD_DICE:
                 for verdict in self._of_faults(case.id, contour, made.volume, scene):
@@ -123,10 +127,10 @@ class Judge:
 
     def _of_faults(
         self, case_id: str, contour: Contour, volume: Volume, scene: Scene
-    ) -> Iterator[Verdict]:
+    ) -> Iterator[JudgedContour]:
         assert contour.item.field is not None
         before = contour.item.field
-        for fault in faults(contour, scene, volume.hu):
+        for fault in simulated_errors(contour, scene, volume.hu):
             field = fault.item.field
             assert field is not None
             if not field.mask.any():
@@ -135,11 +139,11 @@ class Judge:
             damaged = contour_of(seen, fault.item, self.catalogue, contour.look)
             around = replace(scene, contours=with_item(scene.contours, damaged))
             left = dice_of(field, before)
-            blank = Verdict(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
+            blank = JudgedContour(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))
 
 
-def _verdict(item: Segmentation, blank: Verdict, flags: Sequence[Flag]) -> Verdict:
+def _verdict(item: Segmentation, blank: JudgedContour, flags: Sequence[Flag]) -> JudgedContour:
     rules = tuple(dict.fromkeys(flag.rule for flag in flags))
     words = tuple(flag.words for flag in flags)
     return replace(blank, rules=rules, words=words, status=item.status.value)

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from scipy.stats import binomtest
-
 from oarflow.datasets.labels import DOUBTS
 from oarflow.evaluation.flag_accuracy.judging import (
     HARMLESS_DICE,
     NETWORK,
     NETWORK_RULES,
     REFERENCE,
-    Verdict,
+    JudgedContour,
 )
 from oarflow.evaluation.flag_accuracy.simulated_errors import KINDS
-from oarflow.evaluation.limits.calibration import GOOD_DICE
+from oarflow.evaluation.limits.calibration import FAILED_DICE, GOOD_DICE
+from oarflow.evaluation.scoring.statistics import WRONG_DSC, share_with_interval
 from oarflow.plausibility.limits import Limits
+from oarflow.tables import markdown_table
 
-FAILED_DICE = 0.5
-WRONG_DICE = 0.3
 GOAL = 0.05
 WRITTEN = ("segmented", "truncated")
 
 
-def page(verdicts: Sequence[Verdict], limits: Limits, command: str, date: str) -> str:
+def page(verdicts: Sequence[JudgedContour], limits: Limits, command: str, date: str) -> str:
     """The whole page. Organs that learned from derived labels stand in a section of their own."""
     patients = len({one.case for one in verdicts})
     drawn = [one for one in verdicts if not one.derived]
@@ -60,23 +58,21 @@ def page(verdicts: Sequence[Verdict], limits: Limits, command: str, date: str) -
     )
 
 
-def _false_alarms(verdicts: Sequence[Verdict]) -> str:
+def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
     references = [v for v in verdicts if v.kind == REFERENCE and not v.doubt]
     good = [v for v in verdicts if v.kind == NETWORK and _over(v, GOOD_DICE)]
     doubted = [v for v in verdicts if v.kind == REFERENCE and v.doubt]
+    rows = [
+        (organ, *(_share([v for v in group if v.organ == organ]) for group in (references, good)))
+        for organ in _organs(verdicts)
+    ]
+    rows.append(("**all**", f"**{_share(references)}**", f"**{_share(good)}**"))
     lines = [
         f"References are judged by the rules that know no network (without "
         f"{', '.join(sorted(NETWORK_RULES))}); the networks' contours of Dice over {GOOD_DICE:g} "
         "by all rules.",
         "",
-        "| organ | references flagged | networks' good contours flagged |",
-        "| --- | --- | --- |",
-    ]
-    for organ in _organs(verdicts):
-        cells = [_share([v for v in group if v.organ == organ]) for group in (references, good)]
-        lines.append(f"| {organ} | {' | '.join(cells)} |")
-    lines += [
-        f"| **all** | **{_share(references)}** | **{_share(good)}** |",
+        markdown_table(("organ", "references flagged", "networks' good contours flagged"), rows),
         "",
         f"At most {GOAL:.0%} was the goal: {_met(references)} for references, {_met(good)} for the "
         "networks' contours.",
@@ -89,7 +85,7 @@ def _false_alarms(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def _of_all_organs(verdicts: Sequence[Verdict]) -> str:
+def _of_all_organs(verdicts: Sequence[JudgedContour]) -> str:
     good = [v for v in verdicts if v.kind == NETWORK and _over(v, GOOD_DICE)]
     return (
         f"With the organs learned from derived labels, all {len(_organs(good))} together: "
@@ -97,11 +93,11 @@ def _of_all_organs(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _met(group: Sequence[Verdict]) -> str:
+def _met(group: Sequence[JudgedContour]) -> str:
     return "met" if sum(v.caught for v in group) <= GOAL * len(group) else "not met"
 
 
-def _planted(verdicts: Sequence[Verdict]) -> str:
+def _planted(verdicts: Sequence[JudgedContour]) -> str:
     lines = [
         f"Planted into the networks' contours of Dice over {GOOD_DICE:g}, one at a time, all other "
         "organs as they were; judged by all rules. Shifts go along three axes both ways; a missing "
@@ -117,62 +113,66 @@ def _planted(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def _planted_table(verdicts: Sequence[Verdict]) -> list[str]:
+def _planted_table(verdicts: Sequence[JudgedContour]) -> list[str]:
     planted = [v for v in verdicts if v.kind in KINDS]
     counted = [v for v in planted if not _over(v, HARMLESS_DICE)]
     harmless = [v for v in planted if _over(v, HARMLESS_DICE)]
     organs = _organs(verdicts)
-    lines = [
-        f"| fault | {' | '.join(organs)} | all |",
-        "|" + " --- |" * (len(organs) + 2),
-    ]
+    rows = []
     for kind in KINDS:
         of_kind = [v for v in counted if v.kind == kind]
         ways = list(dict.fromkeys(v.way for v in of_kind))
         cells = [_count([v for v in of_kind if v.organ == organ]) for organ in organs]
-        lines.append(f"| **{kind}** | {' | '.join(cells)} | **{_share(of_kind)}** |")
+        rows.append((f"**{kind}**", *cells, f"**{_share(of_kind)}**"))
         for way in ways if len(ways) > 1 else ():
             same = [v for v in of_kind if v.way == way]
             cells = [_count([v for v in same if v.organ == organ]) for organ in organs]
-            lines.append(f"| {way} | {' | '.join(cells)} | {_share(same)} |")
-    lines += [
+            rows.append((way, *cells, _share(same)))
+    return [
+        markdown_table(("fault", *organs, "all"), rows),
         "",
         f"No fault by that measure: {_by(harmless, lambda v: f'{v.kind} {v.way} ({v.organ})')}. "
         f"The rules flag {_share(harmless)} of them.",
     ]
-    return lines
 
 
-def _failures(verdicts: Sequence[Verdict]) -> str:
+def _failures(verdicts: Sequence[JudgedContour]) -> str:
     networks = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
     failed = [v for v in networks if not _over(v, FAILED_DICE)]
     contoured = [v for v in failed if v.status in WRITTEN]
     sound = [v for v in contoured if not v.doubt]
-    wrong = [v for v in networks if v.status == "segmented" and not _over(v, WRONG_DICE)]
+    wrong = [v for v in networks if v.status == "segmented" and not _over(v, WRONG_DSC)]
     called = [v for v in networks if v.status == "segmented" and not v.caught]
-    still = [v for v in called if not _over(v, WRONG_DICE)]
+    still = [v for v in called if not _over(v, WRONG_DSC)]
     middling = [v for v in networks if FAILED_DICE <= (v.dice or 0) <= GOOD_DICE]
     lines = [
         f"- Dice under {FAILED_DICE:g}: {len(failed)} of {len(networks)} organs with a reference; "
         f"{len(failed) - len(contoured)} of them not contoured at all. Of the rest, flagged: "
         f"**{_share(contoured)}**; without those whose reference is in doubt: {_share(sound)}.",
-        f"- Without the rules `segmented` with Dice under {WRONG_DICE:g}: {len(wrong)}, flagged "
+        f"- Without the rules `segmented` with Dice under {WRONG_DSC:g}: {len(wrong)}, flagged "
         f"{_share(wrong)}. With the rules {len(still)} of {len(called)} called `segmented` remain.",
         f"- Dice {FAILED_DICE:g} to {GOOD_DICE:g}, neither good nor failed: flagged "
         f"{_share(middling)}.",
         "",
-        "| patient | organ | Dice | status before | flags | reference |",
-        "| --- | --- | --- | --- | --- | --- |",
+        markdown_table(
+            ("patient", "organ", "Dice", "status before", "flags", "reference"),
+            [
+                (
+                    v.case,
+                    v.organ,
+                    f"{v.dice:.2f}",
+                    v.status,
+                    "; ".join(v.words) or "-",
+                    v.doubt or "sound",
+                )
+                for v in sorted(failed, key=lambda v: v.dice or 0)
+            ],
+        ),
     ]
-    for v in sorted(failed, key=lambda v: v.dice or 0):
-        said = "; ".join(v.words) or "-"
-        lines.append(
-            f"| {v.case} | {v.organ} | {v.dice:.2f} | {v.status} | {said} | {v.doubt or 'sound'} |"
-        )
     return "\n".join(lines)
 
 
-def _learned_from_rules(verdicts: Sequence[Verdict]) -> str:
+def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     """The same figures of organs that no clinic drew, held against labels that rules derived."""
     organs = ", ".join(_organs(verdicts)) or "None of these networks"
     judged = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
@@ -183,19 +183,21 @@ def _learned_from_rules(verdicts: Sequence[Verdict]) -> str:
         )
     good = [v for v in judged if _over(v, GOOD_DICE)]
     rest = [v for v in judged if not _over(v, GOOD_DICE)]
+    rows: list[tuple[object, ...]] = [
+        (
+            organ,
+            sum(v.organ == organ for v in judged),
+            _share([v for v in good if v.organ == organ]),
+        )
+        for organ in _organs(verdicts)
+    ]
+    rows.append(("**all**", len(judged), f"**{_share(good)}**"))
     lines = [
         f"{organs}: held against [labels that rules derived](../derived-labels.md) from the same "
         "patients' CTs, on the slices of which these labels say anything. The networks learned "
         "such labels: the figures say what the flags do, not how well a clinic would agree.",
         "",
-        "| organ | labels | networks' good contours flagged |",
-        "| --- | --- | --- |",
-    ]
-    for organ in _organs(verdicts):
-        count = sum(v.organ == organ for v in judged)
-        lines.append(f"| {organ} | {count} | {_share([v for v in good if v.organ == organ])} |")
-    lines += [
-        f"| **all** | {len(judged)} | **{_share(good)}** |",
+        markdown_table(("organ", "labels", "networks' good contours flagged"), rows),
         "",
         f"At most {GOAL:.0%} was the goal: {_met(good)}. By rule: {_rules(good)}.",
         "",
@@ -208,7 +210,7 @@ def _learned_from_rules(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def _of_rest(rest: Sequence[Verdict]) -> str:
+def _of_rest(rest: Sequence[JudgedContour]) -> str:
     said = [
         f"{v.organ} of {v.case}, Dice {v.dice:.2f}, {v.status} before the rules, "
         + (f"flagged ({', '.join(v.rules)})" if v.caught else "not flagged")
@@ -222,9 +224,10 @@ def _limits(limits: Limits) -> str:
         f"`oarflow/plausibility/limits.json`, by `{limits.command}`. In standard deviations from "
         "the median of the organ's own spread, each side by its own:",
         "",
-        f"| {' | '.join(family.value for family in limits.families)} |",
-        "|" + " --- |" * len(limits.families),
-        f"| {' | '.join(f'{limit:g}' for limit in limits.families.values())} |",
+        markdown_table(
+            [family.value for family in limits.families],
+            [[f"{limit:g}" for limit in limits.families.values()]],
+        ),
         "",
         "Beside them stand rules without a calibrated limit: side against the midline, pieces, "
         "empty slices, overlap, the end of what the network saw, age, most of the study in doubt.",
@@ -288,37 +291,27 @@ _CANNOT = """\
 - **Couches.** OpenKBP's CTs end at the skin: the couch that leaks were planted into was drawn."""
 
 
-def _over(verdict: Verdict, limit: float) -> bool:
+def _over(verdict: JudgedContour, limit: float) -> bool:
     return verdict.dice is not None and verdict.dice > limit
 
 
-def _organs(verdicts: Iterable[Verdict]) -> list[str]:
+def _organs(verdicts: Iterable[JudgedContour]) -> list[str]:
     return list(dict.fromkeys(v.organ for v in verdicts if v.kind == NETWORK))
 
 
-def _count(group: Sequence[Verdict]) -> str:
+def _count(group: Sequence[JudgedContour]) -> str:
     return f"{sum(v.caught for v in group)}/{len(group)}" if group else "-"
 
 
-def _share(group: Sequence[Verdict]) -> str:
-    return share_of(sum(v.caught for v in group), len(group))
+def _share(group: Sequence[JudgedContour]) -> str:
+    return share_with_interval(sum(v.caught for v in group), len(group))
 
 
-def share_of(flagged: int, total: int) -> str:
-    """Flagged of all, the share, and its interval."""
-    if not total:
-        return "none"
-    interval = binomtest(flagged, total).proportion_ci(0.95, "exact")
-    return (
-        f"{flagged} of {total} ({flagged / total:.1%}; {interval.low:.1%} to {interval.high:.1%})"
-    )
-
-
-def _rules(group: Sequence[Verdict]) -> str:
+def _rules(group: Sequence[JudgedContour]) -> str:
     counts = Counter(rule for v in group for rule in v.rules)
     return ", ".join(f"{rule} {n}" for rule, n in counts.most_common()) or "none"
 
 
-def _by(group: Sequence[Verdict], name: Callable[[Verdict], str]) -> str:
+def _by(group: Sequence[JudgedContour], name: Callable[[JudgedContour], str]) -> str:
     counts = Counter(name(v) for v in group)
     return "; ".join(f"{named} {n}" for named, n in counts.most_common()) or "none"

@@ -39,7 +39,7 @@ KINDS = (SHIFTED, MIRRORED, HALVED, SWAPPED, LEAKED)
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
+class SimulatedError:
     """A damaged contour. kind: one of KINDS; way: which of its variants.
 
     hu: the CT (z, y, x) that it lies on, where that was changed too; None for the patient's own.
@@ -51,27 +51,29 @@ class Planted:
     hu: NDArray[np.float32] | None = None
 
 
-def faults(contour: Contour, scene: Scene, hu: NDArray[np.float32]) -> Iterator[Planted]:
+def simulated_errors(
+    contour: Contour, scene: Scene, hu: NDArray[np.float32]
+) -> Iterator[SimulatedError]:
     """Every fault that this contour can have. hu: the CT (z, y, x)."""
     item, grid = contour.item, scene.grid
     assert item.field is not None
     for axis in range(3):
         for high in (False, True):
             moved = shifted(item.field, grid, axis, SHIFT_MM if high else -SHIFT_MM)
-            yield Planted(SHIFTED, WAYS[axis][high], replace(item, field=moved))
+            yield SimulatedError(SHIFTED, WAYS[axis][high], replace(item, field=moved))
             cut = without_half(item.field, axis, high)
-            yield Planted(HALVED, f"{HALVES[axis][high]} half", replace(item, field=cut))
+            yield SimulatedError(HALVED, f"{HALVES[axis][high]} half", replace(item, field=cut))
     axis = 2 if contour.organ is not None and contour.organ.partner else 1
     way = "left to right" if axis == 2 else "front to back"
     turned = mirrored(item.field, grid, axis, middle_mm(scene, hu, axis))
-    yield Planted(MIRRORED, way, replace(item, field=turned))
+    yield SimulatedError(MIRRORED, way, replace(item, field=turned))
     leak = replace(item, field=leaking(contour, grid, hu))
-    yield Planted(LEAKED, "into the air", leak)
-    yield Planted(LEAKED, "into a couch", leak, with_couch(hu, grid))
+    yield SimulatedError(LEAKED, "into the air", leak)
+    yield SimulatedError(LEAKED, "into a couch", leak, with_couch(hu, grid))
     partner = contour.organ.partner if contour.organ else None
     if partner is not None and partner in scene.contours:
         other = scene.contours[partner].item
-        yield Planted(SWAPPED, "", replace(item, field=other.field))
+        yield SimulatedError(SWAPPED, "", replace(item, field=other.field))
 
 
 def shifted(field: ProbabilityField, grid: Grid, axis: int, mm: float) -> ProbabilityField:

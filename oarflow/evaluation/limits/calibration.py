@@ -37,6 +37,9 @@ from oarflow.priors import Priors, Spread
 GOOD_DICE = 0.7
 """A contour with a Dice over this is good."""
 
+FAILED_DICE = 0.5
+"""A contour with a Dice under this has failed."""
+
 ALLOWED_SHARE = 0.005
 """Share of good contours that one family may flag.
 

@@ -30,6 +30,7 @@ from oarflow.intake.plausible import soft_peak
 from oarflow.networks.store import ModelStore
 from oarflow.placing import find_organs
 from oarflow.plausibility.anatomy import LANDMARKS, require_head_and_neck
+from oarflow.tables import markdown_table
 from oarflow.volume import Volume
 
 STRIDES = (1, 2, 4)
@@ -48,7 +49,7 @@ REMARKS = ("neighbours", "each other's place")
 
 
 @dataclass
-class Measured:
+class GateMeasurements:
     """What was found so far. worst: by sign and stride, of each patient. peaks: HU."""
 
     worst: dict[tuple[str, int], list[float]] = field(default_factory=dict)
@@ -103,7 +104,7 @@ def _worst(volume: Volume, stride: int) -> Iterator[tuple[str, float]]:
         yield sign, float(values.max()) if len(values) else 0.0
 
 
-def page(found: Measured) -> str:
+def page(found: GateMeasurements) -> str:
     """The page's text."""
     lines = [
         "# The input gate on good CTs",
@@ -114,18 +115,9 @@ def page(found: Measured) -> str:
         "How slices follow one another (`oarflow/intake/continuity.py`): the worst value of each",
         "patient; the limit up to 4 mm between slices, and beyond.",
         "",
-        "| sign | slices | patients | median | the three worst | limits |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for (sign, stride), values in sorted(found.worst.items()):
-        worst = ", ".join(f"{v:.2f}" for v in sorted(values)[: -len(STRIDES) - 1 : -1])
-        low, high = LIMITS[sign]
-        every = {1: "all", 2: "every second", 4: "every fourth"}[stride]
-        lines.append(
-            f"| {sign} | {every} | {len(values)} | {np.median(values):.2f} | {worst} "
-            f"| {low:g}, {high:g} |"
-        )
-    lines += [
+        markdown_table(
+            ("sign", "slices", "patients", "median", "the three worst", "limits"), _rows(found)
+        ),
         "",
         f"Soft tissue's peak: {min(found.peaks):.0f} to {max(found.peaks):.0f} HU, median "
         f"{np.median(found.peaks):.0f} (n {len(found.peaks)}); accepted: {SOFT_PEAK_HU[0]:g} to "
@@ -141,10 +133,19 @@ def page(found: Measured) -> str:
     return "\n".join(lines)
 
 
-def measured(cases: Mapping[str, Case], models: Path | None) -> Measured:
+def _rows(found: GateMeasurements) -> Iterator[tuple[object, ...]]:
+    for (sign, stride), values in sorted(found.worst.items()):
+        worst = ", ".join(f"{v:.2f}" for v in sorted(values)[: -len(STRIDES) - 1 : -1])
+        low, high = LIMITS[sign]
+        every = {1: "all", 2: "every second", 4: "every fourth"}[stride]
+        middle = f"{np.median(values):.2f}"
+        yield sign, every, len(values), middle, worst, f"{low:g}, {high:g}"
+
+
+def measured(cases: Mapping[str, Case], models: Path | None) -> GateMeasurements:
     """All cases through the gate. models: None to leave the networks' landmarks out."""
     store = None if models is None else ModelStore.open(models)
-    found = Measured()
+    found = GateMeasurements()
     for name in cases:
         with tempfile.TemporaryDirectory() as folder:
             write_ct(cases[name], Path(folder))

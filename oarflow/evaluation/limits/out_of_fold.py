@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from oarflow.evaluation.flag_accuracy.page import FAILED_DICE, share_of
-from oarflow.evaluation.limits.calibration import GOOD_DICE, Calibration, Known
+from oarflow.evaluation.limits.calibration import FAILED_DICE, GOOD_DICE, Calibration, Known
+from oarflow.evaluation.scoring.statistics import share_with_interval
 from oarflow.plausibility.rules import judge_all
+from oarflow.tables import markdown_table
 
 
 def page(found: Calibration, command: str, date: str) -> str:
@@ -21,17 +22,23 @@ def page(found: Calibration, command: str, date: str) -> str:
     flags = {case: judge_all(scene, found.measures) for case, scene in scenes.items()}
     flagged = {id(one): bool(flags[one.case].get(one.contour.item.organ)) for one in known}
 
-    def cells(group: Sequence[Known]) -> str:
+    def cells(group: Sequence[Known]) -> tuple[object, ...]:
         good = [one for one in group if one.dice is not None and one.dice > GOOD_DICE]
         failed = [one for one in group if one.dice is not None and one.dice < FAILED_DICE]
         counts = (
-            share_of(sum(flagged[id(one)] for one in some), len(some)) for some in (good, failed)
+            share_with_interval(sum(flagged[id(one)] for one in some), len(some))
+            for some in (good, failed)
         )
         mean = fmean(one.dice for one in group if one.dice is not None)
-        return f"{len(group)} | {mean:.3f} | {' | '.join(counts)}"
+        return len(group), f"{mean:.3f}", *counts
 
     organs = dict.fromkeys(one.contour.item.organ for one in known)
     patients = len({one.case for one in known})
+    rows = [
+        (organ, *cells([one for one in known if one.contour.item.organ == organ]))
+        for organ in organs
+    ]
+    rows.append(("**all**", *cells(known)))
     lines = [
         "# Calibration: contours out of fold",
         "",
@@ -44,12 +51,6 @@ def page(found: Calibration, command: str, date: str) -> str:
         "apart from the rules' making. Some failures are references of another meaning, not wrong "
         "contours. Intervals are Clopper and Pearson's, 95 %.",
         "",
-        "| organ | n | mean Dice | good, flagged | failed, flagged |",
-        "| --- | --- | --- | --- | --- |",
+        markdown_table(("organ", "n", "mean Dice", "good, flagged", "failed, flagged"), rows),
     ]
-    lines += [
-        f"| {organ} | {cells([one for one in known if one.contour.item.organ == organ])} |"
-        for organ in organs
-    ]
-    lines.append(f"| **all** | {cells(known)} |")
     return "\n".join(lines) + "\n"

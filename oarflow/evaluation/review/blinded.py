@@ -23,6 +23,7 @@ from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.tables import markdown_table
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Key(BaseModel):
 
 
 @dataclass(frozen=True)
-class Source:
+class ContourSource:
     """Contours under a name that only the key tells. path: an RTSTRUCT, or a folder with one."""
 
     label: str
@@ -50,7 +51,11 @@ class Source:
 
 
 def write_blinded(
-    ct: Path, sources: tuple[Source, Source], out: Path, catalogue: Catalogue, seed: str
+    ct: Path,
+    sources: tuple[ContourSource, ContourSource],
+    out: Path,
+    catalogue: Catalogue,
+    seed: str,
 ) -> Key:
     """Write the page and, beside it, the key, which the reviewers must not have.
 
@@ -128,19 +133,15 @@ def preferences(reviews: Iterable[Review]) -> str:
             if len(by_source) == 2:
                 first, second = sorted(by_source)
                 pairs[name, first, second].append(by_source[first] - by_source[second])
-    lines = [
-        "| organ | A | B | pairs | A higher | equal | B higher | sign test p |",
-        "|" + " --- |" * 8,
-    ]
+    rows = []
     for (name, first, second), differences in sorted(pairs.items()):
         higher = sum(d > 0 for d in differences)
         lower = sum(d < 0 for d in differences)
         p = binomtest(higher, higher + lower).pvalue if higher + lower else 1.0
-        lines.append(
-            f"| {name} | {first} | {second} | {len(differences)} | {higher} | "
-            f"{len(differences) - higher - lower} | {lower} | {p:.3f} |"
-        )
-    return "## Which was preferred\n\n" + "\n".join(lines) + "\n"
+        equal = len(differences) - higher - lower
+        rows.append((name, first, second, len(differences), higher, equal, lower, f"{p:.3f}"))
+    head = ("organ", "A", "B", "pairs", "A higher", "equal", "B higher", "sign test p")
+    return "## Which was preferred\n\n" + markdown_table(head, rows) + "\n"
 
 
 def _by_organ(structures: StructureSet, catalogue: Catalogue) -> dict[str, Roi]:

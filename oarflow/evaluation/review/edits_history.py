@@ -3,10 +3,9 @@ did."""
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean, median
@@ -14,6 +13,7 @@ from statistics import fmean, median
 from scipy.stats import theilslopes
 
 from oarflow.compare.records import Change, EditRecord
+from oarflow.tables import markdown_table, write_csv
 
 FEWEST_FOR_TREND = 8
 """Below this many cases no trend is told."""
@@ -22,7 +22,7 @@ _MONTH_DAYS = 30.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatedEdit:
     """One organ of one case."""
 
     when: datetime
@@ -49,7 +49,7 @@ class Trend:
         return f"{verdict}: {self.slope:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
 
 
-def read_entries(folder: Path) -> tuple[Entry, ...]:
+def read_entries(folder: Path) -> tuple[DatedEdit, ...]:
     """All delivered organs that have figures in a folder of records, oldest first.
 
     Raises ValueError where there is none, or a file is no record."""
@@ -64,15 +64,15 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def groups(entries: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
+def groups(entries: Iterable[DatedEdit]) -> dict[tuple[str, str], list[DatedEdit]]:
     """Entries by organ and network, in order."""
-    found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    found: dict[tuple[str, str], list[DatedEdit]] = defaultdict(list)
     for entry in entries:
         found[entry.organ, entry.network].append(entry)
     return dict(sorted(found.items()))
 
 
-def trend(entries: Sequence[Entry]) -> Trend | None:
+def trend(entries: Sequence[DatedEdit]) -> Trend | None:
     """The drift of surface Dice; None for too few cases or where all are of one moment."""
     months = [(e.when - entries[0].when).total_seconds() / 86400 / _MONTH_DAYS for e in entries]
     if len(entries) < FEWEST_FOR_TREND or len(set(months)) < 2:
@@ -81,35 +81,37 @@ def trend(entries: Sequence[Entry]) -> Trend | None:
     return Trend(float(found.slope), float(found.low_slope), float(found.high_slope))
 
 
-def markdown(entries: Sequence[Entry]) -> str:
+def markdown(entries: Sequence[DatedEdit]) -> str:
     """By organ and network: all cases and their trend, then month by month."""
-    lines = [
-        "| organ | network | cases | kept as they were | surface Dice, mean | median | "
-        "added path, mean | slices touched | drift in 30 days |",
-        "|" + " --- |" * 9,
-    ]
-    months = [
-        "| organ | network | month | cases | surface Dice, mean | added path, mean |",
-        "|" + " --- |" * 6,
-    ]
+    rows = []
+    months: list[tuple[object, ...]] = []
     for (organ, network), group in groups(entries).items():
         found = trend(group)
-        lines.append(
-            f"| {organ} | {network} | {len(group)} | "
-            f"{sum(entry.change is Change.KEPT for entry in group)} | "
-            f"{fmean(e.surface_dice for e in group):.3f} | "
-            f"{median(e.surface_dice for e in group):.3f} | "
-            f"{fmean(e.added_path_mm for e in group):.0f} mm | "
-            f"{fmean(e.share_touched for e in group):.0%} | "
-            f"{found.words if found else 'too few cases'} |"
+        rows.append(
+            (
+                organ,
+                network,
+                len(group),
+                sum(entry.change is Change.KEPT for entry in group),
+                f"{fmean(e.surface_dice for e in group):.3f}",
+                f"{median(e.surface_dice for e in group):.3f}",
+                f"{fmean(e.added_path_mm for e in group):.0f} mm",
+                f"{fmean(e.share_touched for e in group):.0%}",
+                found.words if found else "too few cases",
+            )
         )
-        by_month: dict[str, list[Entry]] = defaultdict(list)
+        by_month: dict[str, list[DatedEdit]] = defaultdict(list)
         for entry in group:
             by_month[f"{entry.when:%Y-%m}"].append(entry)
         months += [
-            f"| {organ} | {network} | {month} | {len(part)} | "
-            f"{fmean(e.surface_dice for e in part):.3f} | "
-            f"{fmean(e.added_path_mm for e in part):.0f} mm |"
+            (
+                organ,
+                network,
+                month,
+                len(part),
+                f"{fmean(e.surface_dice for e in part):.3f}",
+                f"{fmean(e.added_path_mm for e in part):.0f} mm",
+            )
             for month, part in by_month.items()
         ]
     span = f"{entries[0].when:%Y-%m-%d} to {entries[-1].when:%Y-%m-%d}"
@@ -117,33 +119,45 @@ def markdown(entries: Sequence[Entry]) -> str:
         f"# Edits from {span}\n\nDeleted organs count with surface Dice 0; organs that were added "
         "or not matched are left out. Drift: Theil and Sen's slope of surface Dice with its 95 % "
         "confidence interval.\n\n"
-        + "\n".join(lines)
+        + markdown_table(_HEAD, rows)
         + "\n\n## By month\n\n"
-        + "\n".join(months)
+        + markdown_table(_MONTHS_HEAD, months)
         + "\n"
     )
 
 
-def write_csv(path: Path, entries: Iterable[Entry]) -> None:
+_HEAD = (
+    "organ",
+    "network",
+    "cases",
+    "kept as they were",
+    "surface Dice, mean",
+    "median",
+    "added path, mean",
+    "slices touched",
+    "drift in 30 days",
+)
+_MONTHS_HEAD = ("organ", "network", "month", "cases", "surface Dice, mean", "added path, mean")
+
+
+def write_entries(path: Path, entries: Iterable[DatedEdit]) -> None:
     """One line per case and organ."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(list(Entry.__dataclass_fields__))
-        for e in entries:
-            writer.writerow(
-                [
-                    e.when.isoformat(),
-                    e.organ,
-                    e.network,
-                    e.change.value,
-                    f"{e.surface_dice:.4f}",
-                    f"{e.added_path_mm:.1f}",
-                    f"{e.share_touched:.3f}",
-                ]
-            )
+    rows = (
+        (
+            e.when.isoformat(),
+            e.organ,
+            e.network,
+            e.change.value,
+            f"{e.surface_dice:.4f}",
+            f"{e.added_path_mm:.1f}",
+            f"{e.share_touched:.3f}",
+        )
+        for e in entries
+    )
+    write_csv(path, [field.name for field in fields(DatedEdit)], rows)
 
 
-def plot(path: Path, entries: Sequence[Entry]) -> None:
+def plot(path: Path, entries: Sequence[DatedEdit]) -> None:
     """Surface Dice over time, one panel an organ, one mark and line a network version."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
 
@@ -170,13 +184,13 @@ def plot(path: Path, entries: Sequence[Entry]) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _entries(records: Iterable[EditRecord]) -> Iterable[Entry]:
+def _entries(records: Iterable[EditRecord]) -> Iterable[DatedEdit]:
     for record in records:
         when = datetime.fromisoformat(record.started)
         for edit in record.organs:
             if edit.change is Change.ADDED:
                 continue
-            yield Entry(
+            yield DatedEdit(
                 when if when.tzinfo else when.astimezone(),
                 edit.organ,
                 edit.network or "unknown",

@@ -38,7 +38,7 @@ DPI = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class DrawnRegion:
     """One region: its contours, and its mask (z, y, x) on the CT grid."""
 
     roi: Roi
@@ -51,11 +51,11 @@ class Region:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class OverlayScene:
     """A CT, its regions, and the part (z, y, x) that holds all of them."""
 
     volume: Volume
-    regions: tuple[Region, ...]
+    regions: tuple[DrawnRegion, ...]
     box: tuple[slice, slice, slice]
 
 
@@ -76,7 +76,7 @@ def draw(ct_dir: Path, rtstruct: Path, out_dir: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def load_scene(ct_dir: Path, rtstruct: Path) -> Scene:
+def load_scene(ct_dir: Path, rtstruct: Path) -> OverlayScene:
     """Read a CT and the regions that have contours on it; raises as `draw` does."""
     structures = read_structure_set(rtstruct)
     volume = read_drawn_volume(scan(ct_dir), (structures,)).volume
@@ -84,7 +84,7 @@ def load_scene(ct_dir: Path, rtstruct: Path) -> Scene:
     for name in elsewhere:
         LOGGER.warning("%s: %s", name, OTHER_FRAME)
     regions = tuple(
-        Region(roi, found.full(volume.grid.shape))
+        DrawnRegion(roi, found.full(volume.grid.shape))
         for roi, found in rasterise(on_ct, volume.grid)
         if found.values.any()
     )
@@ -93,7 +93,7 @@ def load_scene(ct_dir: Path, rtstruct: Path) -> Scene:
     together = np.zeros(volume.grid.shape, dtype=np.bool_)
     for region in regions:
         together |= region.mask
-    return Scene(volume, regions, _around(together, volume.grid.spacing_zyx))
+    return OverlayScene(volume, regions, _around(together, volume.grid.spacing_zyx))
 
 
 def _around(mask: Mask, spacing_zyx: tuple[float, float, float]) -> tuple[slice, slice, slice]:
@@ -113,7 +113,7 @@ def shown_slices(mask: Mask) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(planes[round(place)]) for place in places))
 
 
-def _axial(scene: Scene) -> Figure:
+def _axial(scene: OverlayScene) -> Figure:
     """One row an organ, its slices from feet to head."""
     rows = len(scene.regions)
     figure = Figure(figsize=(3.2 * SLICES_PER_ORGAN, 2.9 * rows + 0.6), layout="constrained")
@@ -128,7 +128,7 @@ def _axial(scene: Scene) -> Figure:
     return figure
 
 
-def _show_axial(axis: Axes, scene: Scene, k: int) -> None:
+def _show_axial(axis: Axes, scene: OverlayScene, k: int) -> None:
     _, rows, columns = scene.box
     row_mm, column_mm = scene.volume.grid.spacing_yx
     axis.imshow(
@@ -147,7 +147,7 @@ def _show_axial(axis: Axes, scene: Scene, k: int) -> None:
                 axis.plot(ring[:, 2], ring[:, 1], color=region.colour, linewidth=1.2)
 
 
-def _planes(scene: Scene) -> Figure:
+def _planes(scene: OverlayScene) -> Figure:
     """Coronal and sagittal planes through the middle of the two regions that are longest."""
     longest = sorted(scene.regions, key=lambda region: -int(region.mask.any(axis=(1, 2)).sum()))[:2]
     figure = Figure(figsize=(10, 4.8 * len(longest) + 0.6), layout="constrained")
@@ -163,7 +163,7 @@ def _planes(scene: Scene) -> Figure:
     return figure
 
 
-def _show_plane(axis: Axes, scene: Scene, across: int, index: int) -> None:
+def _show_plane(axis: Axes, scene: OverlayScene, across: int, index: int) -> None:
     """The plane at an index of one axis (1 y, 2 x), head up, masks outlined on their voxels."""
     z, along = scene.box[0], scene.box[3 - across]
     spacing = scene.volume.grid.spacing_zyx
@@ -183,7 +183,7 @@ def _show_plane(axis: Axes, scene: Scene, across: int, index: int) -> None:
             axis.contour(cut.astype(float), levels=[0.5], colors=[region.colour], linewidths=1.0)
 
 
-def _legend(figure: Figure, regions: Sequence[Region]) -> None:
+def _legend(figure: Figure, regions: Sequence[DrawnRegion]) -> None:
     handles = [Line2D([], [], color=r.colour, linewidth=2, label=r.roi.name) for r in regions]
     figure.legend(
         handles=handles,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -10,17 +9,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oarflow.evaluation.scoring.statistics import percent_interval
+from oarflow.tables import markdown_table
+
 ACCEPTABLE = 2
 """Scores from here on are clinically acceptable (TWOSTEP, table 2)."""
 
-_Z95 = 1.959964
 
-
-class _Part(BaseModel):
+class _ReviewModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class ReviewedOrgan(_Part):
+class ReviewedOrgan(_ReviewModel):
     """score: 0 severe, 1 moderate, 2 mild defect, 3 precise; None where it was not scored."""
 
     name: str
@@ -36,7 +36,7 @@ class ReviewedOrgan(_Part):
         return f"{self.model} {self.model_version or ''}".strip() if self.model else "unknown"
 
 
-class Review(_Part):
+class Review(_ReviewModel):
     """One file.
 
     rtstruct: SOP Instance UID of the contours; None in a blinded comparison, which `comparison`
@@ -77,16 +77,15 @@ def summary(reviews: Sequence[Review]) -> str:
     reviewers = sorted({review.reviewer for review in kept})
     keys = sorted({(organ.name, organ.network) for review in kept for organ in review.organs})
     head = ["organ", "network", "n", "mean", "0", "1", "2", "3", "acceptable (95 % CI)"]
-    names = [f"mean of {reviewer or 'unnamed'}" for reviewer in reviewers]
-    lines = [_line([*head, *names]), _line(["---"] * (len(head) + len(names)))]
-    lines += [_organ_line(key, kept, reviewers) for key in keys]
+    head += [f"mean of {reviewer or 'unnamed'}" for reviewer in reviewers]
+    rows = [_organ_row(key, kept, reviewers) for key in keys]
     contours = len({(review.rtstruct, review.comparison) for review in kept})
     parts = [
         "# Reviews",
         f"{len(kept)} reviews of {contours} structure sets by {len(reviewers)} reviewers; "
         f"{len(reviews) - len(kept)} earlier ones of the same left out. Score: 0 severe, 1 "
         f"moderate, 2 mild defect, 3 precise; {ACCEPTABLE} and more is acceptable.",
-        "\n".join(lines),
+        markdown_table(head, rows),
     ]
     comments = [
         f"- {organ.name} ({_score(organ.score)}, {review.reviewer or 'unnamed'}): {organ.comment}"
@@ -99,33 +98,22 @@ def summary(reviews: Sequence[Review]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """95 % confidence interval of a share (Wilson's score interval); (0, 1) for nothing."""
-    if not whole:
-        return 0.0, 1.0
-    share, z2 = part / whole, _Z95**2
-    middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
-    root = math.sqrt(share * (1 - share) / whole + z2 / (4 * whole**2))
-    half = _Z95 / (1 + z2 / whole) * root
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _organ_line(key: tuple[str, str], reviews: Sequence[Review], reviewers: Sequence[str]) -> str:
+def _organ_row(
+    key: tuple[str, str], reviews: Sequence[Review], reviewers: Sequence[str]
+) -> tuple[str, ...]:
     scores = _scores(key, reviews)
     if not scores:
-        return _line([*key, "0", *[""] * (6 + len(reviewers))])
+        return (*key, "0", *[""] * (6 + len(reviewers)))
     good = sum(score >= ACCEPTABLE for score in scores)
-    low, high = wilson(good, len(scores))
+    interval = percent_interval(good, len(scores), "wilson", 0)
     means = [_scores(key, [r for r in reviews if r.reviewer == name]) for name in reviewers]
-    return _line(
-        [
-            *key,
-            str(len(scores)),
-            f"{fmean(scores):.2f}",
-            *(str(scores.count(value)) for value in range(4)),
-            f"{good / len(scores):.0%} ({low:.0%} to {high:.0%})",
-            *(f"{fmean(own):.2f}" if own else "" for own in means),
-        ]
+    return (
+        *key,
+        str(len(scores)),
+        f"{fmean(scores):.2f}",
+        *(str(scores.count(value)) for value in range(4)),
+        f"{good / len(scores):.0%} ({interval})",
+        *(f"{fmean(own):.2f}" if own else "" for own in means),
     )
 
 
@@ -140,7 +128,3 @@ def _scores(key: tuple[str, str], reviews: Iterable[Review]) -> list[int]:
 
 def _score(score: int | None) -> str:
     return "no score" if score is None else f"score {score}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -13,7 +13,7 @@ from oarflow.evaluation.benchmarks.sliding_window import (
     time_pass,
     window_count,
 )
-from oarflow.evaluation.benchmarks.stages import Plan, benchmark
+from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark
 from tests.oarflow.evaluation.cases import made_up, recorded_run
 
 
@@ -45,8 +45,8 @@ def test_a_pass_is_scaled_from_the_windows_that_were_timed() -> None:
 def test_the_page_says_what_was_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ct(made_up(), tmp_path / "ct")
     monkeypatch.setattr("oarflow.evaluation.benchmarks.stages.run_application", recorded_run)
-    plan = Plan(tmp_path / "ct", None, tmp_path, 0, 0, 1, (8, 32, 32), (4, 8, 8))
-    page = benchmark(plan, runs=3, command="oarflow evaluate benchmark")
+    study = TimedStudy(tmp_path / "ct", None, tmp_path, 0, 0, 1, (8, 32, 32), (4, 8, 8))
+    page = benchmark(study, runs=3, command="oarflow evaluate benchmark")
     assert "| localize | 2.0 |" in page
     assert "| **whole run, from start to end** | **10.0** |" in page
     assert "Peak memory 1.00 GB" in page

@@ -8,19 +8,21 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from oarflow.commands import main
 from oarflow.datasets.as_dicom import PatientPosition
+from oarflow.datasets.labels import doubts
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import OPENKBP_SPLIT, Split, wrong_references
-from oarflow.evaluation.application import Run, model_files, program_digest, run_application
-from oarflow.evaluation.chain.page import markdown, organ_table, write_csv
+from oarflow.evaluation.application import FinishedRun, model_files, program_digest, run_application
+from oarflow.evaluation.chain.page import markdown, organ_table, write_scores
 from oarflow.evaluation.chain.run import CaseScores, evaluate
 from oarflow.evaluation.commands.chain import ids_of
-from oarflow.evaluation.scoring.contours import OrganScore, score_case
+from oarflow.evaluation.scoring.outcomes import OrganOutcome, outcomes
 from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
 from oarflow.structures import Status
@@ -50,46 +52,48 @@ def test_scores_worked_out_by_hand() -> None:
     masks["SpinalCord"][12] = masks["SpinalCord"][11]  # one slice of ten too many
     masks["Parotid_R"] = CASE.masks["Parotid_L"]  # the wrong side
     said = result(dict.fromkeys(masks, Status.SEGMENTED) | {"Larynx": Status.ABSENT})
-    found = {s.organ: s for s in score_case(CASE, said, masks, ORGANS, CATALOGUE)}
-    cord = found["SpinalCord"]
-    assert cord.dice == pytest.approx(2 * 81 / (81 + 90))
-    assert cord.dice_within == 1.0
+    found = {one.organ: one for one in outcomes(CASE, said, masks, ORGANS, CATALOGUE)}
+    cord = found["SpinalCord"].score
+    assert cord.dsc == pytest.approx(2 * 81 / (81 + 90))
+    assert cord.dsc_within == 1.0
     assert cord.reference_cc == pytest.approx(81 * 12 / 1000)
     assert cord.volume_error == pytest.approx(1 / 9)
     assert cord.hd95_mm == pytest.approx(3.0)
-    assert [organ for organ, score in found.items() if score.swapped] == ["Parotid_R"]
-    assert found["Parotid_L"].dice == 1.0
+    assert [organ for organ, one in found.items() if one.swapped] == ["Parotid_R"]
+    assert found["Parotid_L"].score.dsc == 1.0
     larynx = found["Larynx"]
-    assert (larynx.status, larynx.dice, larynx.hd95_mm) == ("absent", 0.0, None)
-    assert "0.0 cc is outside" in larynx.doubt
+    assert (larynx.status, larynx.score.dsc, larynx.hd95_mm) == ("absent", 0.0, None)
+    assert "0.0 cc is outside" in doubts(CASE, CATALOGUE)["Larynx"]
 
 
-def test_organs_without_a_model_are_not_scored() -> None:
-    found = score_case(CASE, result(), {}, frozenset({"Parotid_L"}), CATALOGUE)
-    assert [(s.organ, s.status, s.dice) for s in found] == [("Parotid_L", "no result", 0.0)]
+def test_a_run_without_a_result_missed_the_organ() -> None:
+    found = outcomes(CASE, result(), {}, ["Parotid_L"], CATALOGUE)
+    assert [(one.organ, one.status, one.score.dsc) for one in found] == [
+        ("Parotid_L", "no result", 0.0)
+    ]
 
 
 def test_references_off_the_published_ct_or_in_air_are_doubted() -> None:
     mask = np.zeros(SHAPE, dtype=bool)
     mask[0:5, 8:24, 8:24] = True
     case = replace(CASE, masks={"Bone_Mandible": mask})
-    (found,) = score_case(case, result(), {}, frozenset({"Bone_Mandible"}), CATALOGUE)
+    doubt = doubts(case, CATALOGUE)["Bone_Mandible"]
     # Two of its five slices are air where no CT was published: 40 %, mean 3/5 of 20 - 2/5 of 1000.
-    assert "40% lies where no CT was published" in found.doubt
-    assert "mean of" not in found.doubt
+    assert "40% lies where no CT was published" in doubt
+    assert "mean of" not in doubt
     assert 0.6 * 20 - 0.4 * 1000 == -388
 
 
 def drawn_by(shift: int) -> object:
     """An application that draws the reference, moved by some voxels along x."""
 
-    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> Run:
+    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> FinishedRun:
         case = made_up()
         moved = {organ: np.roll(mask, shift, 2)[2:13] for organ, mask in case.masks.items()}
         out.mkdir()
         write_references(replace(case.cropped(2, 12), masks=moved), ct, out / "rtstruct.dcm")
         runs.append(ct)
-        return Run(result(dict.fromkeys(moved, Status.SEGMENTED)), out / "rtstruct.dcm")
+        return FinishedRun(result(dict.fromkeys(moved, Status.SEGMENTED)), out / "rtstruct.dcm")
 
     runs: list[Path] = []
     run.runs = runs  # type: ignore[attr-defined]
@@ -104,8 +108,8 @@ def test_a_perfect_application_scores_one_in_every_position(
     models = models_of(tmp_path / "models", sorted(ORGANS))
     cases = {"pt_1": CASE}
     (found,) = evaluate(cases, ["pt_1"], models, tmp_path / "cache", position=position)
-    assert {score.organ for score in found.organs} == ORGANS
-    assert all(score.dice == 1.0 and score.hd95_mm == 0.0 for score in found.organs)
+    assert {one.organ for one in found.organs} == ORGANS
+    assert all(one.score.dsc == 1.0 and one.hd95_mm == 0.0 for one in found.organs)
 
 
 def test_a_stopped_evaluation_goes_on_and_a_new_model_starts_afresh(
@@ -120,7 +124,7 @@ def test_a_stopped_evaluation_goes_on_and_a_new_model_starts_afresh(
     assert both[0].as_json() == first[0].as_json()
     assert len(application.runs) == 2  # type: ignore[attr-defined]
     # A box of 6 columns moved by one: 5 of 6 in common.
-    assert both[1].organs[0].dice == pytest.approx(5 / 6)
+    assert both[1].organs[0].score.dsc == pytest.approx(5 / 6)
     models_of(tmp_path / "models" / "more", [])
     (tmp_path / "models" / "Parotid_L" / "model.json").write_text(
         (tmp_path / "models" / "Parotid_L" / "model.json").read_text().replace("ab", "cd")
@@ -132,7 +136,8 @@ def test_a_stopped_evaluation_goes_on_and_a_new_model_starts_afresh(
 def test_the_tables_state_what_a_reader_asks_for(tmp_path: Path) -> None:
     masks = {"Parotid_L": CASE.masks["Parotid_L"], "SpinalCord": np.roll(CASE.masks["Larynx"], 5)}
     said = result(dict.fromkeys(masks, Status.SEGMENTED) | {"Larynx": Status.ABSENT})
-    organs = tuple(score_case(CASE, said, masks, ORGANS - {"Parotid_R"}, CATALOGUE))
+    kept = [organ for organ in CASE.masks if organ != "Parotid_R"]
+    organs = tuple(outcomes(CASE, said, masks, kept, CATALOGUE))
     cases = [CaseScores("pt_1", 0, None, 12.5, 900.0, organs)]
     models = model_files(models_of(tmp_path / "models", ["Parotid_L"]))
     page = markdown(cases, models, title="Title", command="make evaluate", date="2026-01-01")
@@ -143,28 +148,28 @@ def test_the_tables_state_what_a_reader_asks_for(tmp_path: Path) -> None:
     assert "`make evaluate`" in page
     assert "ab" * 32 in page
     assert "median 12.5, longest 12.5" in page
-    write_csv(tmp_path / "t.csv", cases)
+    write_scores(tmp_path / "t.csv", cases)
     with (tmp_path / "t.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["organ"] for row in rows] == ["SpinalCord", "Parotid_L", "Larynx"]
     assert rows[1]["dice"] == "1.000000"
 
 
-def drawn_right() -> OrganScore:
+def drawn_right() -> OrganOutcome:
     """The left parotid, contoured as the reference has it."""
-    (one,) = score_case(
-        CASE,
-        result({"Parotid_L": Status.SEGMENTED}),
-        {"Parotid_L": CASE.masks["Parotid_L"]},
-        frozenset({"Parotid_L"}),
-        CATALOGUE,
-    )
+    said = result({"Parotid_L": Status.SEGMENTED})
+    masks = {"Parotid_L": CASE.masks["Parotid_L"]}
+    (one,) = outcomes(CASE, said, masks, ["Parotid_L"], CATALOGUE)
     return one
+
+
+def with_score(one: OrganOutcome, **changes: Any) -> OrganOutcome:
+    return replace(one, score=replace(one.score, **changes))
 
 
 def test_the_table_of_three_patients_by_hand() -> None:
     one = drawn_right()
-    group = [replace(one, dice=value) for value in (0.5, 0.7, 0.9)]
+    group = [with_score(one, dsc=value) for value in (0.5, 0.7, 0.9)]
     line = organ_table(group).splitlines()[2]
     assert "| 3 | 0 | 0.700 | 0.700 | 0.200 | 0.600 to 0.800 | 0.500 |" in line
 
@@ -172,7 +177,7 @@ def test_the_table_of_three_patients_by_hand() -> None:
 def test_references_that_are_wrong_are_told_apart() -> None:
     one = drawn_right()
     cases = [
-        CaseScores(name, 0, None, 1.0, 1.0, (replace(one, case=name, dice=dice),))
+        CaseScores(name, 0, None, 1.0, 1.0, (with_score(one, case=name, dsc=dice),))
         for name, dice in (("a", 0.9), ("b", 0.1), ("c", 0.7))
     ]
     wrong = {("Parotid_L", "b"): "another structure", ("Larynx", "a"): "not scored"}

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from oarflow.commands import main
+from oarflow.compare.scores import Score
 from oarflow.evaluation.chain.run import CaseScores
-from oarflow.evaluation.chain.systems import Size, System, markdown, shared_organs, write_csv
-from oarflow.evaluation.scoring.contours import OrganScore
+from oarflow.evaluation.chain.systems import Size, System, markdown, shared_organs, write_scores
+from oarflow.evaluation.scoring.outcomes import OrganOutcome
 
 
-def scored(case: str, organ: str, dice: float, hd95: float | None = 2.0) -> OrganScore:
-    volume = 10.0 if hd95 is not None else 0.0
-    return OrganScore(case, organ, "segmented", (), dice, dice, hd95, volume, 10.0, False, "")
+def scored(case: str, organ: str, dice: float, hd95: float | None = 2.0) -> OrganOutcome:
+    volume, distance = (0.0, math.inf) if hd95 is None else (10.0, hd95)
+    score = Score(
+        case=case,
+        organ=organ,
+        dsc=dice,
+        hd95_mm=distance,
+        iou=0.5,
+        precision=0.5,
+        recall=0.5,
+        hd_mm=distance,
+        mean_distance_mm=distance,
+        surface_dice=0.5,
+        added_path_mm=0.0,
+        volume_cc=volume,
+        reference_cc=10.0,
+        dsc_within=dice,
+    )
+    return OrganOutcome(score, "segmented", (), swapped=False)
 
 
 def system(name: str, table: dict[str, Sequence[float]], *, missed: bool = False) -> System:
@@ -94,4 +112,4 @@ def test_the_command_reads_the_cards_and_writes_page_and_csv(
     assert len(rows) == 24
     assert rows[0]["system"] == "one"
     assert main(["evaluate", "systems", str(tmp_path / "one"), *flags]) != 0
-    write_csv(tmp_path / "again.csv", [FIRST])
+    write_scores(tmp_path / "again.csv", [FIRST])

@@ -17,10 +17,10 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.errors import Code, Finding, Refusal
-from oarflow.evaluation.application import Run
+from oarflow.evaluation.application import FinishedRun
 from oarflow.evaluation.commissioning.record import (
-    Limits,
-    Measured,
+    AcceptanceLimits,
+    MeasuredContour,
     Network,
     Thresholds,
     decide,
@@ -28,8 +28,7 @@ from oarflow.evaluation.commissioning.record import (
     read_record,
     read_thresholds,
 )
-from oarflow.evaluation.scoring.contours import score_case
-from oarflow.evaluation.scoring.requested import unasked
+from oarflow.evaluation.scoring.requested import not_requested, requested
 from oarflow.locations import ROOT
 from oarflow.organs import load_catalogue
 from oarflow.result import ModelPart, OrganPart, ResultDocument, refusal_part
@@ -43,7 +42,7 @@ PAROTID = Network(
 )
 
 
-def one(dsc: float, **changes: Any) -> Measured:
+def one(dsc: float, **changes: Any) -> MeasuredContour:
     plain: dict[str, Any] = {
         "patient": "P001",
         "organ": "Parotid_L",
@@ -57,7 +56,7 @@ def one(dsc: float, **changes: Any) -> Measured:
         "swapped": False,
         "model_sha256": PAROTID.sha256,
     }
-    return Measured(**plain | changes)
+    return MeasuredContour(**plain | changes)
 
 
 def test_figures_by_hand() -> None:
@@ -93,14 +92,14 @@ def test_figures_by_hand() -> None:
     ],
 )
 def test_limits_decide(limits: dict[str, float], reasons: tuple[str, ...]) -> None:
-    thresholds = Thresholds(organs={"Parotid_L": Limits(**limits)})
+    thresholds = Thresholds(organs={"Parotid_L": AcceptanceLimits(**limits)})
     (found,) = decide([PAROTID], thresholds, [one(0.9), one(0.7)])
     assert (found.allowed, found.reasons) == (not reasons, reasons)
 
 
 def test_what_is_not_asked_for_is_not_released() -> None:
     no_limit, wrong = decide(
-        [PAROTID], Thresholds(organs={"Larynx": Limits(mean_dsc=0.5)}), [one(0.9)]
+        [PAROTID], Thresholds(organs={"Larynx": AcceptanceLimits(mean_dsc=0.5)}), [one(0.9)]
     )
     assert no_limit.reasons == ("no limit is set for it",)
     assert wrong.reasons == (
@@ -110,21 +109,21 @@ def test_what_is_not_asked_for_is_not_released() -> None:
     )
     other = decide(
         [PAROTID],
-        Thresholds(organs={"Parotid_L": Limits(mean_dsc=0.5)}),
+        Thresholds(organs={"Parotid_L": AcceptanceLimits(mean_dsc=0.5)}),
         [one(0.9, model_sha256="cd" * 32)],
     )
     assert "another network" in other[0].reasons[0]
-    assert Thresholds(default=Limits(mean_dsc=0.5)).of("Parotid_L") is None
+    assert Thresholds(default=AcceptanceLimits(mean_dsc=0.5)).of("Parotid_L") is None
 
 
 def test_default_limits_without_the_organ_are_not_called_no_limits() -> None:
-    default = Limits(mean_dsc=0.5)
+    default = AcceptanceLimits(mean_dsc=0.5)
     (found,) = decide([PAROTID], Thresholds(default=default), [one(0.9)])
     assert found.reasons == (
         "the limits do not name it: default limits hold for named organs alone",
     )
     (named,) = decide(
-        [PAROTID], Thresholds(default=default, organs={"Parotid_L": Limits()}), [one(0.9)]
+        [PAROTID], Thresholds(default=default, organs={"Parotid_L": AcceptanceLimits()}), [one(0.9)]
     )
     assert named.allowed
 
@@ -146,9 +145,9 @@ def test_what_the_settings_leave_out_is_not_asked_and_has_no_figures(
     monkeypatch.setattr(
         "oarflow.evaluation.commissioning.run.run_application",
         lambda *_: (
-            Run(asking_for("lt parotid", refused=True), None)
+            FinishedRun(asking_for("lt parotid", refused=True), None)
             if refused
-            else Run(asking_for("Parotid_L"), None)
+            else FinishedRun(asking_for("Parotid_L"), None)
         ),
     )
     patient(tmp_path / "patients" / "a")
@@ -182,25 +181,25 @@ def test_an_organ_without_a_network_has_no_figures() -> None:
     asked = asking_for("Parotid_L").model_copy(
         update={"organs": result({"Parotid_L": Status.NO_MODEL}).organs}
     )
-    assert unasked("Parotid_L", asked, (), CATALOGUE) == "no_model"
-    assert unasked("Larynx", result(), ("Parotid_L",), CATALOGUE) == "no_model"
-    assert unasked("Larynx", result(), ("Larynx",), CATALOGUE) is None
-    left = Measured.without_figures("P001", "Parotid_L", "no_model")
+    assert not_requested("Parotid_L", asked, (), CATALOGUE) == "no_model"
+    assert not_requested("Larynx", result(), ("Parotid_L",), CATALOGUE) == "no_model"
+    assert not_requested("Larynx", result(), ("Larynx",), CATALOGUE) is None
+    left = MeasuredContour.without_figures("P001", "Parotid_L", "no_model")
     assert figures([left, one(0.9)]) == figures([one(0.9)])
 
 
 def test_a_chain_does_not_score_what_was_not_asked() -> None:
     case = made_up("a")
     organs = frozenset({"Parotid_L", "SpinalCord"})
-    (score,) = score_case(case, asking_for("Parotid_L"), {}, organs, CATALOGUE)
-    assert score.organ == "Parotid_L"
+    assert requested(case.masks, asking_for("Parotid_L"), organs, CATALOGUE) == ["Parotid_L"]
 
 
 def test_an_organs_own_limits_go_before_the_defaults() -> None:
     found = Thresholds(
-        default=Limits(patients=10, missed=0), organs={"Lips": Limits(patients=3)}
+        default=AcceptanceLimits(patients=10, missed=0),
+        organs={"Lips": AcceptanceLimits(patients=3)},
     ).of("Lips")
-    assert found == Limits(patients=3, missed=0)
+    assert found == AcceptanceLimits(patients=3, missed=0)
 
 
 def test_the_example_of_thresholds_is_one(tmp_path: Path) -> None:
@@ -244,7 +243,7 @@ def application(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """An application that draws the left parotid right and the cord two voxels off."""
     runs: list[Path] = []
 
-    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> Run:
+    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> FinishedRun:
         runs.append(ct)
         case = made_up(ct.name)
         cord = np.roll(case.masks["SpinalCord"], 2, axis=2)
@@ -263,7 +262,7 @@ def application(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             for organ, digest in (("Parotid_L", "ab"), ("SpinalCord", "cd"))
         )
         found = result().model_copy(update={"organs": parts})
-        return Run(found, out / "rtstruct.dcm")
+        return FinishedRun(found, out / "rtstruct.dcm")
 
     monkeypatch.setattr("oarflow.evaluation.commissioning.run.run_application", run)
     return runs
@@ -368,7 +367,8 @@ def test_a_refused_patient_counts_as_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning.run.run_application", lambda *_: Run(result(), None)
+        "oarflow.evaluation.commissioning.run.run_application",
+        lambda *_: FinishedRun(result(), None),
     )
     patient(tmp_path / "patients" / "a")
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 0}}")
@@ -390,7 +390,7 @@ def test_a_patient_whose_ct_is_refused_counts_as_missed_in_what_was_drawn(
     refused = refusal_part(Refusal(Finding(Code.MISSING_SLICE, "a gap")))
     monkeypatch.setattr(
         "oarflow.evaluation.commissioning.run.run_application",
-        lambda ct, *_: Run(result(refusal=refused if ct.name == "b" else None), None),
+        lambda ct, *_: FinishedRun(result(refusal=refused if ct.name == "b" else None), None),
     )
     (tmp_path / "t.yaml").write_text("organs: {SpinalCord: {missed: 1, mean_volume_error: 0.5}}")
     flags = ["--data", str(tmp_path / "patients"), "--thresholds", str(tmp_path / "t.yaml")]
@@ -416,7 +416,8 @@ def test_a_ct_that_only_the_application_reads_ends_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "oarflow.evaluation.commissioning.run.run_application", lambda *_: Run(result(), None)
+        "oarflow.evaluation.commissioning.run.run_application",
+        lambda *_: FinishedRun(result(), None),
     )
     patient(tmp_path / "patients" / "b")
     slices = sorted((tmp_path / "patients" / "b" / "ct").glob("*.dcm"))

@@ -14,19 +14,17 @@ from pydicom import dcmread, dcmwrite
 from oarflow.commands import main
 from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
-from oarflow.datasets.images import write_image
 from oarflow.datasets.references import _segmentation, write_references
 from oarflow.evaluation.comparison.contours import common_grid, extended, read_contours
 from oarflow.evaluation.comparison.folders import Options, compare
-from oarflow.evaluation.comparison.report import latex, summary
-from oarflow.evaluation.scoring.scores import read_scores, score, write_scores
 from oarflow.geometry import Grid, Mask
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.seg import write_seg
-from tests.oarflow.evaluation.cases import SPACING, made_up
+from tests.oarflow.datasets.made_up import write_mask
+from tests.oarflow.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import move_to_mr
 
 CATALOGUE = load_catalogue()
@@ -42,7 +40,7 @@ def moved(case: Case) -> dict[str, Mask]:
 def as_files(folder: Path, case: Case, masks: dict[str, Mask], ending: str) -> None:
     folder.mkdir(parents=True)
     for organ, mask in masks.items():
-        write_image(folder / f"{organ}{ending}", mask, case.grid)
+        write_mask(folder / f"{organ}{ending}", mask, case.grid)
 
 
 def as_rtstruct(folder: Path, case: Case, masks: dict[str, Mask], *, ct: bool = True) -> None:
@@ -264,27 +262,3 @@ def test_uneven_slices_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="unevenly spaced"):
         common_grid([read_contours(tmp_path / "a", CATALOGUE)], uneven)
-
-
-def test_scores_come_back_from_their_file(tmp_path: Path) -> None:
-    case = made_up()
-    cord, nothing = case.masks["SpinalCord"], np.zeros_like(case.masks["SpinalCord"])
-    scores = [
-        score("a", "SpinalCord", cord, cord, SPACING),
-        score("b", "SpinalCord", nothing, cord, SPACING),
-    ]
-    write_scores(tmp_path / "scores.csv", scores)
-    found = read_scores(tmp_path / "scores.csv")
-    assert [one.hd95_mm for one in found] == [0.0, math.inf]
-    assert found[1].empty
-    assert summary(found, "hd95_mm").n == 1
-    assert (summary(found, "dsc").mean, summary(found, "dsc").missed) == (0.5, 1)
-    assert "--" in latex([found[1]], ())
-    with pytest.raises(ValueError, match="is empty"):
-        score("a", "SpinalCord", cord, nothing, SPACING)
-    text = (tmp_path / "scores.csv").read_text()
-    (tmp_path / "scores.csv").write_text("\ufeff" + text)  # as Excel writes it
-    assert read_scores(tmp_path / "scores.csv") == found
-    (tmp_path / "scores.csv").write_text("case,organ\n")
-    with pytest.raises(ValueError, match="lacks the columns"):
-        read_scores(tmp_path / "scores.csv")

@@ -14,7 +14,7 @@ from oarflow.datasets.as_dicom import write_ct
 from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.dose.figures import histogram, statistics
-from oarflow.evaluation.application import ModelFile, Run
+from oarflow.evaluation.application import FinishedRun, ModelFile
 from oarflow.evaluation.dosimetry.doses import OrganDose
 from oarflow.evaluation.dosimetry.page import limits, table
 from oarflow.structures import Status
@@ -96,7 +96,7 @@ def test_openkbps_patients_through_the_application(
     np.savez(tmp_path / "doses" / "pt_201.npz", dose_gy=np.broadcast_to(z, SHAPE))
     runs = []
 
-    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> Run:
+    def run(ct: Path, out: Path, models: Path, flags: Sequence[str]) -> FinishedRun:
         """Contours one slice too far up; the right parotid not at all."""
         runs.append(ct)
         out.mkdir()
@@ -104,7 +104,7 @@ def test_openkbps_patients_through_the_application(
         drawn = case.cropped(2, 12)
         moved = Case(case.id, drawn.ct, case.spacing_zyx, {"Parotid_L": mask})
         write_references(moved, ct, out / "rtstruct.dcm")
-        return Run(result({"Parotid_L": Status.SEGMENTED}), out / "rtstruct.dcm")
+        return FinishedRun(result({"Parotid_L": Status.SEGMENTED}), out / "rtstruct.dcm")
 
     monkeypatch.setattr("oarflow.evaluation.chain.run.run_application", run)
     network = ModelFile("parotids", "oarflow/p", "1", "ab" * 32, ("Parotid_L", "Parotid_R"))

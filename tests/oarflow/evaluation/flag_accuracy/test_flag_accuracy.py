@@ -1,4 +1,4 @@
-"""Planted faults do what they say, limits follow from what was shown, and the page counts right."""
+"""Simulated errors, limits that follow from good contours, and the page's counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oarflow.datasets.derived.store import DerivedLabels, write_labels
 from oarflow.evaluation.flag_accuracy.judging import (
     NETWORK,
     REFERENCE,
-    Verdict,
+    JudgedContour,
 )
 from oarflow.evaluation.flag_accuracy.page import page
 from oarflow.evaluation.flag_accuracy.simulated_errors import (
@@ -22,8 +22,8 @@ from oarflow.evaluation.flag_accuracy.simulated_errors import (
     MIRRORED,
     SHIFTED,
     SWAPPED,
-    Planted,
-    faults,
+    SimulatedError,
+    simulated_errors,
     without_half,
 )
 from oarflow.evaluation.limits.calibration import Calibration, Known, network_spreads, worst
@@ -60,9 +60,9 @@ def scene() -> Scene:
 
 
 @pytest.fixture(scope="module")
-def planted(scene: Scene) -> dict[tuple[str, str], Planted]:
+def planted(scene: Scene) -> dict[tuple[str, str], SimulatedError]:
     left = scene.contours["Parotid_L"]
-    return {(fault.kind, fault.way): fault for fault in faults(left, scene, head())}
+    return {(fault.kind, fault.way): fault for fault in simulated_errors(left, scene, head())}
 
 
 def facts(item: Segmentation) -> Facts:
@@ -75,7 +75,7 @@ def facts(item: Segmentation) -> Facts:
     [("upward", 0, 15), ("downward", 0, -15), ("backward", 1, 15), ("leftward", 2, 15)],
 )
 def test_a_shift_moves_the_whole(
-    scene: Scene, planted: dict[tuple[str, str], Planted], way: str, axis: int, mm: int
+    scene: Scene, planted: dict[tuple[str, str], SimulatedError], way: str, axis: int, mm: int
 ) -> None:
     before, after = scene.contours["Parotid_L"].facts, facts(planted[SHIFTED, way].item)
     moved = np.subtract(after.centroid_mm, before.centroid_mm)
@@ -86,39 +86,41 @@ def test_a_shift_moves_the_whole(
 
 
 @pytest.mark.parametrize("way", ["lower half", "upper half", "left half", "front half"])
-def test_a_half_is_a_half(scene: Scene, planted: dict[tuple[str, str], Planted], way: str) -> None:
+def test_a_half_is_a_half(
+    scene: Scene, planted: dict[tuple[str, str], SimulatedError], way: str
+) -> None:
     whole = scene.contours["Parotid_L"].facts.volume_cc
     assert facts(planted[HALVED, way].item).volume_cc == pytest.approx(whole / 2, abs=PLANE_CC)
 
 
-def test_the_upper_half_is_what_is_missing(planted: dict[tuple[str, str], Planted]) -> None:
+def test_the_upper_half_is_what_is_missing(planted: dict[tuple[str, str], SimulatedError]) -> None:
     found = facts(planted[HALVED, "upper half"].item)
     assert found.high_mm[0] == pytest.approx(90.0, abs=3.0)
     assert found.low_mm[0] == pytest.approx(75.0, abs=3.0)
 
 
 def test_a_mirrored_organ_lies_on_the_other_side(
-    planted: dict[tuple[str, str], Planted],
+    planted: dict[tuple[str, str], SimulatedError],
 ) -> None:
     """The middle of the tissue is at x = 10 mm: from 55 to -35."""
     x = facts(planted[MIRRORED, "left to right"].item).centroid_mm[2] - 150.0
     assert x == pytest.approx(-35.0, abs=2.1)
 
 
-def test_swapped_organs_keep_their_names(planted: dict[tuple[str, str], Planted]) -> None:
+def test_swapped_organs_keep_their_names(planted: dict[tuple[str, str], SimulatedError]) -> None:
     item = planted[SWAPPED, ""].item
     assert item.organ == "Parotid_L"
     assert facts(item).centroid_mm[2] - 150.0 == pytest.approx(-45.0, abs=1.0)
 
 
-def test_a_leak_goes_through_the_skin(planted: dict[tuple[str, str], Planted]) -> None:
+def test_a_leak_goes_through_the_skin(planted: dict[tuple[str, str], SimulatedError]) -> None:
     for way in ("into the air", "into a couch"):
         found = facts(planted[LEAKED, way].item)
         assert found.high_mm[1] - 150.0 == pytest.approx(110.0, abs=4.0)
 
 
 def test_a_couch_lies_behind_the_back_and_nowhere_else(
-    planted: dict[tuple[str, str], Planted],
+    planted: dict[tuple[str, str], SimulatedError],
 ) -> None:
     """The back is at y = 80 mm: shells at 84 and 134 mm, foam between."""
     assert planted[LEAKED, "into the air"].hu is None
@@ -179,16 +181,16 @@ def moved(scene: Scene, mm: float) -> Contour:
 
 def test_the_page_counts() -> None:
     verdicts = [
-        Verdict("pt_1", "Larynx", REFERENCE, dice=1.0),
-        Verdict("pt_2", "Larynx", REFERENCE, rules=("volume",), words=("w",), dice=1.0),
-        Verdict("pt_3", "Larynx", REFERENCE, rules=("volume",), dice=1.0, doubt="airway"),
-        Verdict("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
-        Verdict("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
-        Verdict("pt_3", "Larynx", NETWORK, rules=("doubt",), words=("unsure",), dice=0.1,
+        JudgedContour("pt_1", "Larynx", REFERENCE, dice=1.0),
+        JudgedContour("pt_2", "Larynx", REFERENCE, rules=("volume",), words=("w",), dice=1.0),
+        JudgedContour("pt_3", "Larynx", REFERENCE, rules=("volume",), dice=1.0, doubt="airway"),
+        JudgedContour("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
+        JudgedContour("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
+        JudgedContour("pt_3", "Larynx", NETWORK, rules=("doubt",), words=("unsure",), dice=0.1,
                 status="segmented"),
-        Verdict("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
-        Verdict("pt_1", "Larynx", SHIFTED, "upward", ("centre",), ("w",), 0.3, "segmented"),
-        Verdict("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
+        JudgedContour("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
+        JudgedContour("pt_1", "Larynx", SHIFTED, "upward", ("centre",), ("w",), 0.3, "segmented"),
+        JudgedContour("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
     ]  # fmt: skip
     text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
     assert "| Larynx | 1 of 2 (50.0%; 1.3% to 98.7%) | 0 of 1 (0.0%; 0.0% to 97.5%) |" in text
@@ -199,8 +201,8 @@ def test_the_page_counts() -> None:
 
 
 def test_organs_learned_from_rules_have_their_own_section() -> None:
-    drawn = Verdict("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented")
-    brain = Verdict("pt_1", "Brain", NETWORK, dice=0.9, status="truncated", derived=True)
+    drawn = JudgedContour("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented")
+    brain = JudgedContour("pt_1", "Brain", NETWORK, dice=0.9, status="truncated", derived=True)
     verdicts = [
         drawn,
         brain,

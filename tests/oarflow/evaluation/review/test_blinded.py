@@ -12,7 +12,7 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.evaluation.review.blinded import (
-    Source,
+    ContourSource,
     preferences,
     read_key,
     unblinded,
@@ -59,8 +59,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def sources(folder: Path) -> tuple[Source, Source]:
-    return Source("machine", folder / "machine.dcm"), Source("doctor", folder / "doctor.dcm")
+def sources(folder: Path) -> tuple[ContourSource, ContourSource]:
+    return ContourSource("machine", folder / "machine.dcm"), ContourSource(
+        "doctor", folder / "doctor.dcm"
+    )
 
 
 def test_the_page_tells_nothing(folder: Path, tmp_path: Path) -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.compare.records import Change
-from oarflow.evaluation.review.edits_history import Entry, groups, read_entries, trend
+from oarflow.evaluation.review.edits_history import DatedEdit, groups, read_entries, trend
 from tests.oarflow.compare.test_edits import WHEN, delivered, named, write
 from tests.oarflow.report import cases
 
 __all__ = ["delivered"]
 
 
-def entry(day: float, surface_dice: float) -> Entry:
+def entry(day: float, surface_dice: float) -> DatedEdit:
     when = WHEN + timedelta(days=day)
-    return Entry(when, "Larynx", "net 1", Change.EDITED, surface_dice, 10.0, 0.5)
+    return DatedEdit(when, "Larynx", "net 1", Change.EDITED, surface_dice, 10.0, 0.5)
 
 
 def test_a_drift_is_told_from_noise() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oarflow.commands import main
-from oarflow.evaluation.review.scores import latest, read_review, summary, wilson
+from oarflow.evaluation.review.scores import latest, read_review, summary
 
 
 def review(folder: Path, reviewer: str, rtstruct: str, saved: str, **scores: Any) -> Path:
@@ -65,14 +65,6 @@ def test_only_the_last_of_a_reviewers_reviews_counts(tmp_path: Path) -> None:
     ]
     (kept,) = latest(read_review(path) for path in files)
     assert kept.organs[0].score == 3
-
-
-def test_wilsons_interval() -> None:
-    """Newcombe 1998, table I: 81 of 263 and 15 of 148."""
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
-    assert wilson(0, 20)[0] == 0
-    assert wilson(0, 0) == (0, 1)
 
 
 @pytest.mark.parametrize("score", [4, -1, "good", 1.5])
