@@ -1,4 +1,4 @@
-"""Where shared data lie, and commands as a reader would type them."""
+"""How a command was called: its data sets, its line as a reader would type it, the day."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from oarflow.locations import ROOT
 
 
-def shared(*parts: str) -> Path:
-    """A place in the folder of shared data. Raises ValueError where OARFLOW_DATA is not set."""
+def data_folder(*parts: str) -> Path:
+    """A place in the folder of data sets. Raises ValueError where OARFLOW_DATA is not set."""
     place = os.environ.get("OARFLOW_DATA")
     if not place:
         raise ValueError("set OARFLOW_DATA to the folder of data sets, or name the input by a flag")
     return Path(place).joinpath(*parts)
 
 
-def shown(command: str) -> str:
-    """The command as a reader would type it: places of this machine by their variable."""
+def as_typed(command: str) -> str:
+    """The command as a reader would type it: folders of this machine by their variable."""
     place = os.environ.get("OARFLOW_DATA")
     return (command.replace(place, "$OARFLOW_DATA") if place else command).replace(f"{ROOT}/", "")
 

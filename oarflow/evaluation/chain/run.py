@@ -70,13 +70,13 @@ def evaluate(
 ) -> tuple[CaseScores, ...]:
     """Score the cases of these ids, in their order; those in the cache are not run again.
 
-    cache: folder of scores and contours (see `kept`). config: settings file for the application.
-    position: how the patients lie in the DICOM series.
+    cache: folder of scores and contours (see `contours_folder`). config: settings file for the
+    application. position: how the patients lie in the DICOM series.
 
     Raises KeyError for an unknown id, RunError where the application left no result.
     """
     catalogue = load_catalogue(models)
-    folder = kept(models, cache, config=config, position=position)
+    folder = contours_folder(models, cache, config=config, position=position)
     folder.mkdir(parents=True, exist_ok=True)
     flags = ("-c", str(config.resolve())) if config else ()
     found = []
@@ -90,12 +90,14 @@ def evaluate(
             part.write_text(scores.as_json(), encoding="utf-8")
             part.rename(stored)
         scores = scores.with_doubts(doubts(case, catalogue))
-        LOGGER.info("%d/%d %s: %s", number, len(ids), case_id, _in_short(scores))
+        LOGGER.info("%d/%d %s: %s", number, len(ids), case_id, _summary_line(scores))
         found.append(scores)
     return tuple(found)
 
 
-def kept(models: Path, cache: Path, *, config: Path | None = None, position: str = "HFS") -> Path:
+def contours_folder(
+    models: Path, cache: Path, *, config: Path | None = None, position: str = "HFS"
+) -> Path:
     """Where `evaluate` keeps each case's contours as `<id>.dcm`: an RTSTRUCT of this program."""
     settings = hashlib.sha256(config.read_bytes()).hexdigest() if config else ""
     program = program_digest(models, {"config": settings, "position": position})
@@ -144,7 +146,7 @@ def _published(case: Case) -> tuple[int, int]:
     return int(planes[0]), int(planes[-1])
 
 
-def _in_short(scores: CaseScores) -> str:
+def _summary_line(scores: CaseScores) -> str:
     if scores.refusal:
         return f"refused, {scores.refusal}"
     parts = (f"{one.organ} {one.score.dsc:.3f}" for one in scores.organs)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from oarflow.errors import ExitStatus
-from oarflow.evaluation.invocation import shared, shown
+from oarflow.evaluation.invocation import as_typed, data_folder
 
 LOGGER = logging.getLogger("oarflow.evaluation")
 
@@ -23,9 +23,9 @@ def stages(flags: argparse.Namespace) -> None:
     preload_cuda_runtime()
     from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark  # noqa: PLC0415  (torch, MONAI)
 
-    archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
+    archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
     study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
-    page = benchmark(study, runs=flags.runs, command=shown(flags.command_line))
+    page = benchmark(study, runs=flags.runs, command=as_typed(flags.command_line))
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
@@ -54,7 +54,7 @@ def roundtrip(flags: argparse.Namespace) -> ExitStatus:
     """Real organ shapes to RTSTRUCT and back. Returns 1 where an organ misses its limits."""
     from oarflow.evaluation.benchmarks.roundtrip import page, round_trip, scans  # noqa: PLC0415
 
-    folder = flags.data or shared("tcia-oars")
+    folder = flags.data or data_folder("tcia-oars")
     chosen = scans(folder)
     if not chosen:
         raise ValueError(f"no scan (*/*/*.npz) in {folder}")

@@ -13,16 +13,17 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 
 def commission(flags: argparse.Namespace) -> ExitStatus:
-    """Measure and write the record; or hold a record against the networks."""
+    """Measure and write the record; or compare a record with the networks."""
     if flags.verify:
         return _verify(flags.verify, flags.models)
     if not (flags.data and flags.thresholds and flags.output):
         raise ConfigurationError(
             "USAGE", "give --data, --thresholds and --output, or --verify RECORD"
         )
-    from oarflow.evaluation.commissioning import pages, record, run  # noqa: PLC0415
+    from oarflow.evaluation.commissioning import pages, run  # noqa: PLC0415
+    from oarflow.evaluation.commissioning.thresholds import read_thresholds  # noqa: PLC0415
 
-    limits = record.read_thresholds(flags.thresholds, load_catalogue(flags.models))
+    limits = read_thresholds(flags.thresholds, load_catalogue(flags.models))
     plan = run.Plan(flags.data, flags.models, limits, flags.work, flags.clinic, flags.config)
     found = run.commission(plan)
     out = flags.output

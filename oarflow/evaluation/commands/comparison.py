@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.evaluation.invocation import shared, shown, today
+from oarflow.evaluation.invocation import as_typed, data_folder, today
 from oarflow.organs import load_catalogue
 
 LOGGER = logging.getLogger("oarflow.evaluation")
@@ -25,7 +25,7 @@ def compare(flags: argparse.Namespace) -> ExitStatus:
     order = catalogue.names
     scores = found.scores
     flags.output.mkdir(parents=True, exist_ok=True)
-    page = report.report(found, order, shown(flags.command_line), today())
+    page = report.report(found, order, as_typed(flags.command_line), today())
     (flags.output / "report.txt").write_text(page, encoding="utf-8")
     write_scores(flags.output / "scores.csv", scores)
     if not scores:
@@ -66,11 +66,11 @@ def rank(flags: argparse.Namespace) -> None:
 
 def human(flags: argparse.Namespace) -> None:
     """How well two observers agree."""
-    from oarflow.evaluation.comparison.observers import agreement, markdown  # noqa: PLC0415
+    from oarflow.evaluation.comparison.observers import interobserver_scores, markdown  # noqa: PLC0415
 
     catalogue = load_catalogue()
-    scores = agreement(flags.data or shared("tcia-oars"), catalogue, flags.cache)
-    page = markdown(scores, catalogue, shown(flags.command_line), today())
+    scores = interobserver_scores(flags.data or data_folder("tcia-oars"), catalogue, flags.cache)
+    page = markdown(scores, catalogue, as_typed(flags.command_line), today())
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "human.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)

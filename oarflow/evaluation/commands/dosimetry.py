@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.evaluation.invocation import shared, shown, today
+from oarflow.evaluation.invocation import as_typed, data_folder, today
 from oarflow.organs import load_catalogue
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def dose(flags: argparse.Namespace) -> ExitStatus:
     else:
         found, source = _openkbp_doses(flags), _OPENKBP
     flags.output.mkdir(parents=True, exist_ok=True)
-    page = dose_tables.markdown(found, source, shown(flags.command_line), today(), remarks)
+    page = dose_tables.markdown(found, source, as_typed(flags.command_line), today(), remarks)
     measured.write_statistics(flags.output / "dose.csv", found)
     measured.write_dvh(flags.output / "dvh.csv", found)
     if any(one.comparable for one in found):
@@ -62,14 +62,14 @@ _OPENKBP = (
 def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
     from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
     from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.chain.run import evaluate, kept  # noqa: PLC0415
+    from oarflow.evaluation.chain.run import contours_folder, evaluate  # noqa: PLC0415
     from oarflow.evaluation.dosimetry.doses import openkbp_doses  # noqa: PLC0415
 
-    cases = OpenKbp(flags.data or shared("openkbp", "validation"))
-    contours = kept(flags.models, flags.cache)
+    cases = OpenKbp(flags.data or data_folder("openkbp", "validation"))
+    contours = contours_folder(flags.models, flags.cache)
     ids = tuple(cases)[: flags.first]
     evaluate(cases, ids, flags.models, flags.cache)
     organs = frozenset(organ for model in model_files(flags.models) for organ in model.organs)
-    doses = flags.doses or shared("openkbp", "dose")
+    doses = flags.doses or data_folder("openkbp", "dose")
     catalogue = load_catalogue(flags.models)
     return list(openkbp_doses(cases, doses, contours, organs, catalogue, ids=ids))

@@ -15,12 +15,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from oarflow.evaluation.commissioning.record import (
-    WORDS,
-    CommissioningRecord,
-    Decision,
-    MeasuredContour,
-)
+from oarflow.evaluation.commissioning.decisions import WORDS
+from oarflow.evaluation.commissioning.record import CommissioningRecord, Decision, MeasuredContour
 from oarflow.report.content import PURPOSE
 from oarflow.shown import finalize
 

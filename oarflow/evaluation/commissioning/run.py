@@ -12,14 +12,14 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import by_organ, contents, patient_folders, read_case
 from oarflow.errors import Refusal
 from oarflow.evaluation.application import FinishedRun, model_files, program_digest, run_application
+from oarflow.evaluation.commissioning.decisions import decide
 from oarflow.evaluation.commissioning.record import (
     CommissioningRecord,
     MeasuredContour,
     Patient,
-    Thresholds,
-    decide,
     network,
 )
+from oarflow.evaluation.commissioning.thresholds import Thresholds
 from oarflow.evaluation.scoring.outcomes import contoured_masks, outcomes
 from oarflow.evaluation.scoring.requested import not_requested
 from oarflow.intake.scan import scan
@@ -110,7 +110,7 @@ def commission(plan: Plan) -> Commissioned:
             measured += _measured(case, asked, run, plan.thresholds.tolerance_mm, catalogue)
         else:
             measured += _missed(number, case, left_out)
-        LOGGER.info("%d/%d %s: %s", len(patients), len(numbers), number, _in_short(run.result))
+        LOGGER.info("%d/%d %s: %s", len(patients), len(numbers), number, _summary_line(run.result))
     record = CommissioningRecord(
         made=run_time().isoformat(timespec="seconds"),
         clinic=plan.clinic,
@@ -233,7 +233,7 @@ def _measured(
     ]
 
 
-def _in_short(result: ResultDocument) -> str:
+def _summary_line(result: ResultDocument) -> str:
     if result.refusal:
         return f"refused, {result.refusal.code.value}"
     return f"{len(result.organs)} organs in {result.run.seconds:.0f} s"

@@ -105,7 +105,7 @@ def compare(
     for number, (name, one) in enumerate(
         each(tuple(cases), look, workers=options.workers), start=1
     ):
-        LOGGER.info("%d/%d %s: %s", number, len(cases), name, one.failed or _in_short(one))
+        LOGGER.info("%d/%d %s: %s", number, len(cases), name, one.failed or _summary_line(one))
         found.append(one)
     others = sorted(path.name for path in prediction.iterdir() if path.is_dir())
     unasked = tuple(name for name in others if name not in cases)
@@ -151,7 +151,7 @@ def _case(
     wanted, drawn, missing = both_sides(reference, prediction, catalogue, frame)
     grid = common_grid([one for one in (wanted, drawn) if one is not None], ct.grid if ct else None)
     scores = []
-    remarks = [*said(grid, catalogue, wanted, drawn)]
+    remarks = [*remarks_on(grid, catalogue, wanted, drawn)]
     for organ in _in_order(wanted.organs, catalogue):
         truth = wanted.draw(organ, grid)
         if not truth.any():
@@ -172,10 +172,10 @@ def _case(
     )
 
 
-def said(
+def remarks_on(
     grid: Grid, catalogue: Catalogue, wanted: CaseContours, drawn: CaseContours | None
 ) -> tuple[str, ...]:
-    """What is remarked upon both sides' contours, on the grid on which they are compared."""
+    """Remarks on both sides' contours, on the grid on which they are compared."""
     found = []
     for side, contours in (("reference", wanted), ("prediction", drawn)):
         if contours is None:
@@ -219,7 +219,7 @@ def _in_order(organs: tuple[str, ...], catalogue: Catalogue) -> list[str]:
     return [*known, *sorted(organ for organ in organs if organ not in catalogue)]
 
 
-def _in_short(case: CaseComparison) -> str:
+def _summary_line(case: CaseComparison) -> str:
     if case.missing:
         return f"no prediction, {case.missing}"
     return f"{len(case.scores)} organs, {sum(one.empty for one in case.scores)} not contoured"

@@ -30,7 +30,9 @@ COARSE_YX_MM = 4.0
 NATIVE, COARSE = "native", "coarse"
 
 
-def agreement(folder: Path, catalogue: Catalogue, cache: Path) -> dict[str, tuple[Score, ...]]:
+def interobserver_scores(
+    folder: Path, catalogue: Catalogue, cache: Path
+) -> dict[str, tuple[Score, ...]]:
     """Scores of the radiographer against the oncologist, native and coarse.
 
     cache: scores of scans already done stay there. Organs that one observer left out are scored

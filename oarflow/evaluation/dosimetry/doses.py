@@ -31,7 +31,7 @@ from oarflow.dose.figures import (
 from oarflow.dose.rtdose import plan_dose
 from oarflow.errors import Refusal
 from oarflow.evaluation.comparison.contours import common_grid
-from oarflow.evaluation.comparison.folders import both_sides, said
+from oarflow.evaluation.comparison.folders import both_sides, remarks_on
 from oarflow.evaluation.scoring.outcomes import read_masks
 from oarflow.geometry import Grid, Mask
 from oarflow.intake.scan import scan
@@ -159,7 +159,7 @@ def _folder(
     grid = common_grid(sides)
     found = []
     remarks = [f"{name}, RTDOSE: {remark}." for remark in dose.remarks]
-    remarks += [f"{name}, {remark}" for remark in said(grid, catalogue, wanted, drawn)]
+    remarks += [f"{name}, {remark}" for remark in remarks_on(grid, catalogue, wanted, drawn)]
     for organ in wanted.organs:
         clinical = wanted.draw(organ, grid)
         if not clinical.any():

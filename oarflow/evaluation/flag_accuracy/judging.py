@@ -12,13 +12,13 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels
 from oarflow.datasets.labels import doubts
 from oarflow.datasets.openkbp import OpenKbp
-from oarflow.evaluation.flag_accuracy.simulated_errors import simulated_errors, with_item
+from oarflow.evaluation.flag_accuracy.simulated_errors import simulated_errors, with_contour
 from oarflow.evaluation.limits.calibration import GOOD_DICE
 from oarflow.evaluation.limits.predictions import Predicted, Predictions, published
 from oarflow.evaluation.limits.reference_dice import (
     derived_labels,
-    label_agreement,
-    reference_agreement,
+    dice_with_label,
+    dice_with_reference,
 )
 from oarflow.evaluation.limits.references import openkbp_split, references
 from oarflow.fields import dice_of
@@ -40,7 +40,7 @@ HARMLESS_DICE = 0.7
 
 @dataclass(frozen=True)
 class JudgedContour:
-    """What was said of one contour.
+    """One contour, and the flags that it got.
 
     kind: "reference", "network", or the name of a planted fault; way: its variant. rules: short
     names of those that flagged it. dice: with the reference (network) or with the contour as it was
@@ -115,7 +115,7 @@ class Judge:
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
             derived = item.model is not None and item.model.derived_labels
-            agreed = label_agreement(labels, item) if derived else reference_agreement(case, item)
+            agreed = dice_with_label(labels, item) if derived else dice_with_reference(case, item)
             why = "" if agreed is None or derived else said[item.organ]
             blank = JudgedContour(
                 case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived
@@ -137,7 +137,7 @@ class Judge:
                 continue  # moved out of the CT: an organ that is gone is not written
             seen = volume if fault.hu is None else replace(volume, hu=fault.hu)
             damaged = contour_of(seen, fault.item, self.catalogue, contour.look)
-            around = replace(scene, contours=with_item(scene.contours, damaged))
+            around = replace(scene, contours=with_contour(scene.contours, damaged))
             left = dice_of(field, before)
             blank = JudgedContour(case_id, fault.item.organ, fault.kind, fault.way, dice=left)
             yield _verdict(fault.item, blank, judge(damaged, around, self.measures))

@@ -173,7 +173,7 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
 
 
 def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
-    """The same figures of organs that no clinic drew, held against labels that rules derived."""
+    """The same figures of organs that no clinic drew, against labels that rules derived."""
     organs = ", ".join(_organs(verdicts)) or "None of these networks"
     judged = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
     if not judged:

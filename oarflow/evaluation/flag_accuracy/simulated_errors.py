@@ -1,4 +1,4 @@
-"""Faults planted into good contours: what a rule must not let pass."""
+"""Errors simulated in good contours: what a rule must not let pass."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SimulatedError:
 def simulated_errors(
     contour: Contour, scene: Scene, hu: NDArray[np.float32]
 ) -> Iterator[SimulatedError]:
-    """Every fault that this contour can have. hu: the CT (z, y, x)."""
+    """Every error that this contour can have. hu: the CT (z, y, x)."""
     item, grid = contour.item, scene.grid
     assert item.field is not None
     for axis in range(3):
@@ -171,6 +171,6 @@ def _within(box: tuple[slice, ...], low: list[int]) -> tuple[slice, ...]:
     return tuple(slice(b.start - a, b.stop - a) for b, a in zip(box, low, strict=True))
 
 
-def with_item(contours: Mapping[str, Contour], changed: Contour) -> dict[str, Contour]:
+def with_contour(contours: Mapping[str, Contour], changed: Contour) -> dict[str, Contour]:
     """The same contours, one of them in the place of its former self."""
     return {**contours, changed.item.organ: changed}

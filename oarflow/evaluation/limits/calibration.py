@@ -1,6 +1,6 @@
 """Limits of the plausibility rules: as wide as good contours of the training patients need.
 
-What any contour shows is held against references; what only networks show against the networks'
+Measures of any contour are compared with references; measures of networks alone with the networks'
 own contours of patients that they were not fitted to (the split's `tune`), and against those of
 short trainings on the other patients of each fold, out of fold.
 """
@@ -19,8 +19,8 @@ from oarflow.evaluation.application import model_files
 from oarflow.evaluation.limits.predictions import Predictions, published
 from oarflow.evaluation.limits.reference_dice import (
     derived_labels,
-    label_agreement,
-    reference_agreement,
+    dice_with_label,
+    dice_with_reference,
 )
 from oarflow.evaluation.limits.references import (
     openkbp_references,
@@ -102,9 +102,9 @@ def predicted(
         derived = derived_labels(stored, labels)
         for contour in scene.contours.values():
             agreed = (
-                label_agreement(derived, contour.item)
+                dice_with_label(derived, contour.item)
                 if contour.derived
-                else reference_agreement(case, contour.item)
+                else dice_with_reference(case, contour.item)
             )
             yield Known(case_id, contour, scene, agreed)
 
@@ -124,7 +124,7 @@ class Calibration:
     """Limits, and what they were measured on.
 
     folds: contours by the folds' networks, each of a patient that its network never saw; measures:
-    what those contours are held against, of all folds' networks together.
+    what those contours are compared with, of all folds' networks together.
     """
 
     limits: Limits
@@ -204,7 +204,7 @@ def _held_out(
 def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
     """By organ and sign, of what the networks contoured and no reference shows to be wrong.
 
-    Signs that any contour can be held against are left to the priors, but for organs that were
+    Signs that any contour has are left to the priors, but for organs that were
     learned from derived labels: what clinics draw under their names is another thing.
     """
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -226,7 +226,7 @@ def _of_all_sides(row: Mapping[str, list[float]]) -> Mapping[str, list[float]]:
     """A row of values by sign; a side on which few can be judged is given those of all sides.
 
     Lungs run out of most scans below: what few show there is no spread, and a lung cut short there
-    would be held against nothing.
+    would be compared with nothing.
     """
     found = dict(row)
     for prefix in ("end", "beyond"):

@@ -1,4 +1,4 @@
-"""Dice of a network's contour with what it can be held against: a reference, or a derived label."""
+"""Dice of a network's contour with its reference: a clinic's contour, or a derived label."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from oarflow.evaluation.limits.references import openkbp_split
 from oarflow.structures import ProbabilityField, Segmentation
 
 KNOWN_SHARE = 0.9
-"""A contour of which less lies on the slices that a derived label knows is held against nothing:
+"""Least share of a contour on the slices that a derived label covers. Below it there is no Dice:
 where a CT was cut to a region, a network's contour goes on, and goes wrong, in what is left."""
 
 
-def reference_agreement(case: Case, item: Segmentation) -> float | None:
+def dice_with_reference(case: Case, item: Segmentation) -> float | None:
     """Dice with the reference, None where there is none."""
     if item.organ not in case.masks or (item.organ, case.id) in openkbp_split().excluded:
         return None
     drawn = case.masks[item.organ]
     if not drawn.any():
         return None
-    return 0.0 if item.field is None else dice(whole(item.field, drawn.shape), drawn)
+    return 0.0 if item.field is None else dice(full_mask(item.field, drawn.shape), drawn)
 
 
 def derived_labels(case: Case, folder: Path | None) -> DerivedLabels:
@@ -44,8 +44,8 @@ def derived_labels(case: Case, folder: Path | None) -> DerivedLabels:
     return DerivedLabels(masks, (labels.slices[0] - first, labels.slices[1] - first))
 
 
-def label_agreement(labels: DerivedLabels, item: Segmentation) -> float | None:
-    """Dice with the derived label on the slices of which it says anything.
+def dice_with_label(labels: DerivedLabels, item: Segmentation) -> float | None:
+    """Dice with the derived label, on the slices that the label covers.
 
     None without a label, and where more of the contour lies elsewhere than can be let pass.
     """
@@ -55,13 +55,13 @@ def label_agreement(labels: DerivedLabels, item: Segmentation) -> float | None:
     if item.field is None:
         return 0.0
     known = slice(max(labels.slices[0], 0), labels.slices[1] + 1)
-    mask = whole(item.field, drawn.shape)
+    mask = full_mask(item.field, drawn.shape)
     if np.count_nonzero(mask[known]) < KNOWN_SHARE * np.count_nonzero(mask):
         return None
     return dice(mask[known], drawn[known])
 
 
-def whole(
+def full_mask(
     field: ProbabilityField, shape: tuple[int, ...]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """A field's mask on the whole grid."""

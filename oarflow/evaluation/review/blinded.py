@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats import binomtest
 
 from oarflow.compare.edits import find_rtstruct
+from oarflow.evaluation.documents import first_problem
 from oarflow.evaluation.review.scores import Review, ReviewedOrgan
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
@@ -100,7 +101,7 @@ def read_key(path: Path) -> Key:
     try:
         return Key.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(f"{path} is no key: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"{path} is no key: {first_problem(error)}") from error
 
 
 def unblinded(reviews: Iterable[Review], keys: Sequence[Key]) -> tuple[Review, ...]:

@@ -16,7 +16,7 @@ from oarflow.compare.records import Change, EditRecord
 from oarflow.tables import markdown_table, write_csv
 
 FEWEST_FOR_TREND = 8
-"""Below this many cases no trend is told."""
+"""Fewest cases for which a trend is stated."""
 
 _MONTH_DAYS = 30.0
 

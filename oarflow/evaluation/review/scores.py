@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oarflow.evaluation.documents import first_problem
 from oarflow.evaluation.scoring.statistics import percent_interval
 from oarflow.tables import markdown_table
 
@@ -58,9 +59,7 @@ def read_review(path: Path) -> Review:
     try:
         return Review.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path} is no review: {where}: {first['msg']}") from error
+        raise ValueError(f"{path} is no review: {first_problem(error)}") from error
 
 
 def latest(reviews: Iterable[Review]) -> tuple[Review, ...]:

@@ -18,14 +18,11 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.references import write_references
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.evaluation.application import FinishedRun
-from oarflow.evaluation.commissioning.record import (
+from oarflow.evaluation.commissioning.decisions import decide, figures
+from oarflow.evaluation.commissioning.record import MeasuredContour, Network, read_record
+from oarflow.evaluation.commissioning.thresholds import (
     AcceptanceLimits,
-    MeasuredContour,
-    Network,
     Thresholds,
-    decide,
-    figures,
-    read_record,
     read_thresholds,
 )
 from oarflow.evaluation.scoring.requested import not_requested, requested

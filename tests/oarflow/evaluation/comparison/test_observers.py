@@ -9,7 +9,7 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.datasets.tcia_oars import scans
-from oarflow.evaluation.comparison.observers import COARSE, NATIVE, agreement, resampled
+from oarflow.evaluation.comparison.observers import COARSE, NATIVE, interobserver_scores, resampled
 from oarflow.organs import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -56,7 +56,7 @@ def test_agreement_of_two_drawings(tmp_path: Path) -> None:
         {"Parotid-Lt": (bar, (2, 8, 8)), "Lens-Lt": (block(1, 1, 1), (5, 20, 21)),
          "Brain": (nothing, (0, 0, 0))},
     )  # fmt: skip
-    found = agreement(tmp_path / "data", CATALOGUE, tmp_path / "cache")
+    found = interobserver_scores(tmp_path / "data", CATALOGUE, tmp_path / "cache")
     native = {one.organ: one for one in found[NATIVE]}
     # 8 x 8 against 8 x 12 columns: 2 * 8 / 20; four columns of 1 mm too many.
     assert set(native) == {"Parotid_L", "Lens_L"}
@@ -67,7 +67,7 @@ def test_agreement_of_two_drawings(tmp_path: Path) -> None:
     assert set(coarse) == {"Parotid_L"}
     assert coarse["Parotid_L"].dsc == pytest.approx(0.8)
     assert coarse["Parotid_L"].hd95_mm == 4.0
-    again = agreement(tmp_path / "data", CATALOGUE, tmp_path / "cache")
+    again = interobserver_scores(tmp_path / "data", CATALOGUE, tmp_path / "cache")
     assert [one.organ for one in again[NATIVE]] == [one.organ for one in found[NATIVE]]
     flags = ["--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache")]
     assert main(["evaluate", "human", *flags, "--output", str(tmp_path)]) == 0
