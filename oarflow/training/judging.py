@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, fields
 from pathlib import Path
 
 from oarflow.networks.store import ModelStore
@@ -32,7 +31,7 @@ from oarflow.training.experiment.plan import Settings, read_parts
 from oarflow.training.experiment.unit import UNIT_NAME, run
 from oarflow.training.fusion import view_surfaces
 from oarflow.training.localizers import compare
-from oarflow.training.tuning import Score, score_case
+from oarflow.training.tuning import COLUMNS, TunedOrgan, score_case
 
 VIEWS_ABOUT = """\
 The tuning patients, maps on the coarse grid. Weighted cross-entropy makes each view say an organ
@@ -57,23 +56,23 @@ steps reach a Dice of 0.93 for the mandible's ramus."""
 def tune(data: TrainingData, models: Path, jitter: float | None, output: Path) -> None:
     """Score the models on the split's tuning patients; the table goes to output as CSV."""
     store = ModelStore.open(models, device="cpu")
-    by_organ: dict[str, list[Score]] = defaultdict(list)
+    by_organ: dict[str, list[TunedOrgan]] = defaultdict(list)
     with output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Score)])
+        writer.writerow(COLUMNS)
         for case in data.read(data.split.tune, mr=store.reads_mr):
-            for score in score_case(case, store, jitter):
-                by_organ[score.organ].append(score)
-                writer.writerow(astuple(score))
-    for organ, scores in by_organ.items():
-        dices = [score.dice for score in scores]
-        inside = statistics.mean(score.dice_inside for score in scores)
+            for one in score_case(case, store, jitter):
+                by_organ[one.score.organ].append(one)
+                writer.writerow(one.row)
+    for organ, found in by_organ.items():
+        dices = [one.score.dsc for one in found]
+        inside = statistics.mean(one.score.dsc_within for one in found)
         sys.stdout.write(
             f"{organ:14} n {len(dices):3}  Dice mean {statistics.mean(dices):.3f}"
             f" median {statistics.median(dices):.3f} min {min(dices):.3f}"
             f"  within the reference's slices {inside:.3f}\n"
         )
-        lost = Counter(score.reason or score.status for score in scores if not score.contoured)
+        lost = Counter(one.reason or one.status for one in found if not one.contoured)
         for reason, count in lost.most_common():
             sys.stdout.write(f"{'':14} not contoured in {count} of them: {reason}\n")
 

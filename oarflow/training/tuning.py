@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from oarflow.compare.overlap import dice
+from oarflow.compare.scores import Score, score
 from oarflow.geometry import Grid
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.mr import RegisteredMr
@@ -22,26 +22,42 @@ from oarflow.volume import Source, Volume
 
 
 @dataclass(frozen=True)
-class Score:
-    """One organ of one patient.
+class TunedOrgan:
+    """One organ of one patient: its score, and how far off its localization lies.
 
-    dice_inside: within the reference's slices only. reason: what the application says against the
-    organ, in words; empty where nothing.
+    reason: what the application says against the organ, in words; empty where nothing.
     """
 
-    case: str
-    organ: str
+    score: Score
     status: str
-    dice: float
-    dice_inside: float
     centre_error_mm: float
     ends_error_mm: tuple[float, float]
     reason: str = ""
 
     @property
+    def row(self) -> tuple[object, ...]:
+        """Cells of `COLUMNS`."""
+        found = self.score
+        overlaps = (found.dsc, found.dsc_within)
+        errors = (self.centre_error_mm, self.ends_error_mm)
+        return (found.case, found.organ, self.status, *overlaps, *errors, self.reason)
+
+    @property
     def contoured(self) -> bool:
         """Whether the application would write the organ."""
         return Status(self.status).written
+
+
+COLUMNS = (
+    "case",
+    "organ",
+    "status",
+    "dice",
+    "dice_inside",
+    "centre_error_mm",
+    "ends_error_mm",
+    "reason",
+)
 
 
 def volume_of(case: TrainingCase) -> Volume:
@@ -93,7 +109,9 @@ def true_localization(
     )
 
 
-def score_case(case: TrainingCase, store: ModelStore, jitter_mm: float | None) -> Iterable[Score]:
+def score_case(
+    case: TrainingCase, store: ModelStore, jitter_mm: float | None
+) -> Iterable[TunedOrgan]:
     """Scores of all labelled organs; with jitter_mm the truth, that far off, is the localizer."""
     localizations: Mapping[str, Localization]
     if jitter_mm is None:
@@ -110,29 +128,28 @@ def score_case(case: TrainingCase, store: ModelStore, jitter_mm: float | None) -
             yield _score(case, segmenter.segment(organ), localizations.get(organ))
 
 
-def _score(case: TrainingCase, result: Segmentation, localization: Localization | None) -> Score:
+def _score(
+    case: TrainingCase, result: Segmentation, localization: Localization | None
+) -> TunedOrgan:
     """localization: None for an organ that is not localized; its errors are not numbers then."""
     organ = result.organ
     truth = case.masks[organ]
     field, shape = result.field, truth.shape
     found = case.labelled(field.full_mask(shape) if field else np.zeros(shape, bool))
-    planes = truth.any(axis=(1, 2))
+    z, y, x = case.spacing_mm
     error, ends = np.nan, (np.nan, np.nan)
     if localization is not None and localization.centroid_lps and localization.slices:
         centre = np.asarray(localization.centroid_lps)[::-1]
         error = float(np.linalg.norm((centre - case.centroid_mm(organ))[1:]))
-        used = np.flatnonzero(planes)
+        used = np.flatnonzero(truth.any(axis=(1, 2)))
         step = float(case.spacing_mm[0])
         ends = (
             (localization.slices[0] - used[0]) * step,
             (localization.slices[1] - used[-1]) * step,
         )
-    return Score(
-        case.name,
-        organ,
+    return TunedOrgan(
+        score(case.name, organ, found, truth, (float(z), float(y), float(x))),
         str(result.status),
-        dice(truth, found),
-        dice(truth[planes], found[planes]),
         error,
         ends,
         "; ".join(result.flags),

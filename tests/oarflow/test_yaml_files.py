@@ -10,7 +10,7 @@ import pytest
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.split import Split, wrong_references
 from oarflow.errors import ConfigurationError
-from oarflow.evaluation.commissioning import read_thresholds
+from oarflow.evaluation.commissioning.thresholds import read_thresholds
 from oarflow.node.settings import load_settings as node_settings
 from oarflow.organs import CatalogueError, load_catalogue
 from oarflow.run.settings import load_settings as application_settings

@@ -18,7 +18,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import MR_RULE
 from oarflow.datasets.references import write_references
 from oarflow.errors import Refusal
-from oarflow.evaluation.comparison import compare
+from oarflow.evaluation.comparison.folders import compare
 from oarflow.intake import read_volume
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import load_catalogue

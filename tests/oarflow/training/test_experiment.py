@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from oarflow.commands import main
+from oarflow.compare.overlap import overlap
 from oarflow.training.configuration import read_configuration
 from oarflow.training.crops import read_crops
 from oarflow.training.data import OPENKBP_NAME
@@ -18,15 +19,7 @@ from oarflow.training.experiment.comparison import at_best, chosen, holm, pairs,
 from oarflow.training.experiment.facts import DataFacts
 from oarflow.training.experiment.page import write_page
 from oarflow.training.experiment.plan import Part, Settings, Unit, parts
-from oarflow.training.experiment.unit import (
-    CROPS_NAME,
-    Facts,
-    Row,
-    _write_rows,
-    overlap,
-    read_unit,
-    run,
-)
+from oarflow.training.experiment.unit import CROPS_NAME, Facts, Row, _write_rows, read_unit, run
 from tests.oarflow.datasets.made_up import write_pddca
 from tests.oarflow.training.patients import patient
 

@@ -12,10 +12,10 @@ from torch import nn
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Status
-from oarflow.training.checkpoint import Origin
+from oarflow.training.checkpoint import CHECKPOINT_NAME, Origin
 from oarflow.training.curves import CURVES_NAME, VALIDATION_NAME
 from oarflow.training.export import export
-from oarflow.training.loop import CHECKPOINT_NAME, train
+from oarflow.training.loop import train
 from oarflow.training.optimization import Schedule, optimizer
 from oarflow.training.samplers import sampler_for, validation_sampler
 from oarflow.training.tuning import true_localization, volume_of

@@ -17,7 +17,7 @@ from app.application import OARflow
 from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.errors import Fault
-from oarflow.evaluation.calibration_cache import Predictions
+from oarflow.evaluation.limits.predictions import Predictions
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.card import Channel, Role
 from oarflow.networks.store import ModelStore
@@ -109,9 +109,9 @@ def test_training_contours_a_placed_organ_as_the_application_does(
     served = filled(as_the_application_has_it(store, tmp_path))
     truth = case(PLACED).masks[PLACED]
     assert dice(truth, served) > 0.9
-    (score,) = score_case(case(PLACED), store, None)
-    assert score.dice == dice(truth, served)
-    assert not score.reason
+    (one,) = score_case(case(PLACED), store, None)
+    assert one.score.dsc == dice(truth, served)
+    assert not one.reason
     assert np.array_equal(propose(case(SEEN), store, (PLACED,))[PLACED], served)
 
 
@@ -158,9 +158,9 @@ def test_an_organ_that_nothing_places_says_why(
 ) -> None:
     nothing = replace(PRIORS, offsets={})
     monkeypatch.setattr("oarflow.segmentation.search.load_priors", lambda: nothing)
-    (score,) = score_case(case(PLACED), store, None)
-    assert (score.status, score.dice, score.contoured) == ("failed", 0.0, False)
-    assert score.reason == "the localizer does not know this organ, and no neighbour places it"
+    (one,) = score_case(case(PLACED), store, None)
+    assert (one.status, one.score.dsc, one.contoured) == ("failed", 0.0, False)
+    assert one.reason == "the localizer does not know this organ, and no neighbour places it"
 
 
 def test_tuning_gives_a_network_its_mr(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_tuning_gives_a_network_its_mr(tmp_path: Path) -> None:
     write_model(folder / "mr", Near((300.0,), channel=1), organs=(PLACED,), channels=channels)
     mr = np.where(ball, 800.0, 0.0).astype(np.float32)
     paired = replace(case(PLACED), ct=volume.hu.astype(np.int16), mr=mr)
-    (score,) = score_case(paired, ModelStore.open(folder, device="cpu"), None)
-    assert score.dice > 0.8
+    (one,) = score_case(paired, ModelStore.open(folder, device="cpu"), None)
+    assert one.score.dsc > 0.8
 
 
 @pytest.mark.parametrize("command", ["tune", "agreement"])

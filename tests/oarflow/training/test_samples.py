@@ -14,7 +14,8 @@ from oarflow.training.augmentation import IMAGE_CHANGES, crop_field, lost_planes
 from oarflow.training.cases import Pose, sample, sample_ct, sample_mask
 from oarflow.training.configuration import read_configuration
 from oarflow.training.losses import dice_and_cross_entropy
-from oarflow.training.samplers import sampler_for, scale_window
+from oarflow.training.samplers import sampler_for
+from oarflow.training.slices import scale_window
 from oarflow.training.tuning import volume_of
 from tests.oarflow.chain import save_model
 from tests.oarflow.training.patients import ORGANS, patient, small

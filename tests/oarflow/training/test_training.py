@@ -19,17 +19,12 @@ from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import ProbabilityField, Segmentation, Status
 from oarflow.training import cards
 from oarflow.training.agreement import agreements
-from oarflow.training.architectures import ResidualUNet
+from oarflow.training.architectures import ResidualUNet, build_network
+from oarflow.training.architectures.united import UnitedNetwork
 from oarflow.training.checkpoint import Origin
 from oarflow.training.configuration import Configuration
-from oarflow.training.export import (
-    UnitedNetwork,
-    export,
-    greatest_difference,
-    rounded,
-    torchscript,
-)
-from oarflow.training.loop import LOG_NAME, build_network, train
+from oarflow.training.export import export, greatest_difference, rounded, torchscript
+from oarflow.training.loop import LOG_NAME, train
 from oarflow.training.samplers import sampler_for
 from oarflow.training.tuning import score_case, volume_of
 from tests.oarflow.training.patients import ORGANS, patient, small
@@ -55,9 +50,9 @@ def test_a_trained_network_finds_the_organ_of_an_unseen_patient(tmp_path: Path) 
         small(steps=150, batch=6, learning_rate=0.01, widths=[8, 16, 16]), tmp_path / "work", models
     )
     store = ModelStore.open(models, device="cpu")
-    scores = {score.organ: score for score in score_case(patient(99), store, jitter_mm=2.0)}
+    scores = {one.score.organ: one for one in score_case(patient(99), store, jitter_mm=2.0)}
     assert list(scores) == ["Parotid_L"]
-    assert scores["Parotid_L"].dice > 0.7
+    assert scores["Parotid_L"].score.dsc > 0.7
 
 
 @pytest.mark.parametrize("organs", [ORGANS, ("Parotid_R",)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oarflow.evaluation.review import read_review
+from oarflow.evaluation.review.scores import read_review
 from oarflow.node.parts import Context
 from oarflow.report.content import make_report
 from oarflow.report.page import write_report
