@@ -203,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def shipped() -> list[tuple[str, str, tuple[str, ...]]]:
+def shipped_configurations() -> list[tuple[str, str, tuple[str, ...]]]:
     """Each shipped file: its name, its first line of comment, and a table's organs."""
     found = []
     for path in sorted(CONFIGURATIONS.glob("*.yaml")):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class UnitedNetwork(nn.Module):
+class NetworkWithUnions(nn.Module):
     """The network's logits (n, organs, ...), and after them the greatest of each union's parts."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What separates a clinic's CT from the training CTs, painted onto samples in HU.
+"""What separates a clinic's CT from the training CTs, added to samples in HU.
 
 The training CTs are smooth, masked to the body and free of couch, mask and much of the metal; each
 function adds one such difference to a float32 tensor (planes, y, x) in HU.
@@ -16,6 +16,12 @@ from oarflow.networks.sampling import AIR_HU
 
 OUTSIDE_BELOW_HU = AIR_HU + 10
 """Voxels below this are outside the body mask of the training CTs (air inside reads higher)."""
+
+SHARE_CROPPED = 0.10
+"""Share of samples whose field of view is cut."""
+
+SHARE_LOST_PLANES = 0.10
+"""Share of samples that reach beyond the scan's end."""
 
 Random = np.random.Generator
 Change = Callable[[Tensor, Random], Tensor]

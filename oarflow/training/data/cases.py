@@ -1,4 +1,4 @@
-"""Training patients, and samples drawn from them as the networks will see patients."""
+"""Training patients: the CT, its labels and what nobody labelled."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from oarflow.datasets.cases import Case, LazyMasks
-from oarflow.networks.sampling import AIR_HU
-from oarflow.training.labels import Label, Labels
-
-UNTOUCHED = 1e-3
-"""A voxel of a sample is known where at most this share of it was not labelled."""
+from oarflow.training.data.labels import LabelBlock, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +29,7 @@ class TrainingCase:
     masks: Labels
     mr: NDArray[np.float32] | None = None
     proposed: frozenset[str] = frozenset()
-    ignored: Label | None = None
+    ignored: LabelBlock | None = None
 
     def labelled(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A mask without the voxels that nobody labelled, where it is neither right nor wrong."""
@@ -43,11 +37,11 @@ class TrainingCase:
 
     def centroid_mm(self, organ: str) -> NDArray[np.float64]:
         """(z, y, x) centre of mass of a label, mm from the first voxel."""
-        return np.asarray(self.masks.label(organ).indices.mean(axis=0) * self.spacing_mm)
+        return np.asarray(self.masks.block(organ).indices.mean(axis=0) * self.spacing_mm)
 
     def range_mm(self, organ: str) -> tuple[float, float]:
         """First and last labelled plane along z, in mm."""
-        planes = self.masks.label(organ).indices[:, 0]
+        planes = self.masks.block(organ).indices[:, 0]
         return float(planes.min() * self.spacing_mm[0]), float(planes.max() * self.spacing_mm[0])
 
 
@@ -58,7 +52,7 @@ def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
     unknown = case.ignored
-    ignored = None if unknown is None or not unknown[box].any() else Label.of(unknown[box])
+    ignored = None if unknown is None or not unknown[box].any() else LabelBlock.of(unknown[box])
     return TrainingCase(case.id, ct, np.asarray(case.spacing_zyx), Labels(masks), ignored=ignored)
 
 
@@ -83,114 +77,3 @@ def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:
         pad = 0 if axis == 0 else margin
         box.append(slice(max(0, int(used[0]) - pad), int(used[-1]) + 1 + pad))
     return tuple(box)
-
-
-@dataclass(frozen=True, eq=False)
-class Pose:
-    """How a sample's grid lies in the patient: centre (z, y, x) mm and a (3, 3) linear map."""
-
-    centre_mm: NDArray[np.float64]
-    linear: NDArray[np.float64]
-
-    @classmethod
-    def random(
-        cls,
-        centre_mm: NDArray[np.float64],
-        random: np.random.Generator,
-        degrees: tuple[float, float, float] = (10.0, 6.0, 6.0),
-        scale: float = 0.1,
-    ) -> Pose:
-        """Turned about z, y, x (standard deviations in degrees) and scaled; never mirrored."""
-        angles = np.deg2rad(random.normal(0.0, 1.0, 3) * np.asarray(degrees))
-        linear = np.eye(3)
-        for axis, angle in enumerate(angles):
-            first, second = (other for other in range(3) if other != axis)
-            turn = np.eye(3)
-            turn[first, first] = turn[second, second] = np.cos(angle)
-            turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
-            linear = linear @ turn
-        whole = np.exp(random.normal(0.0, scale / 2))
-        return cls(centre_mm, linear * whole * np.exp(random.normal(0.0, scale / 3, 3)))
-
-    @classmethod
-    def straight(cls, centre_mm: NDArray[np.float64]) -> Pose:
-        return cls(centre_mm, np.eye(3))
-
-
-def sample(
-    values: NDArray[np.generic],
-    spacing_mm: NDArray[np.float64],
-    pose: Pose,
-    axes_mm: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-    outside: float,
-) -> Tensor:
-    """float32 (z, y, x), values read linearly at the grid of axes (mm about the pose's centre)."""
-    shape = tuple(len(axis) for axis in axes_mm)
-    linear, centre = pose.linear / spacing_mm[:, None], pose.centre_mm / spacing_mm
-    ends = [np.outer((axis.min(), axis.max()), linear[:, k]) for k, axis in enumerate(axes_mm)]
-    low = np.floor(centre + sum(end.min(axis=0) for end in ends)).astype(int)
-    high = np.ceil(centre + sum(end.max(axis=0) for end in ends)).astype(int) + 1
-    low, high = np.maximum(low, 0), np.minimum(high, values.shape)
-    if np.any(high <= low):
-        return torch.full(shape, outside)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    block = torch.from_numpy(values[box].astype(np.float32) - outside)[None, None]
-    scale = 2.0 / np.maximum(high - low - 1, 1)
-    first, *rest = (np.outer(axis, linear[:, k] * scale)[:, ::-1] for k, axis in enumerate(axes_mm))
-    first = first + ((centre - low) * scale - 1)[::-1]
-    z, y, x = (torch.from_numpy(part.astype(np.float32)) for part in (first, *rest))
-    grid = z[:, None, None] + y[:, None] + x
-    read = torch.nn.functional.grid_sample(
-        block, grid[None], mode="bilinear", padding_mode="zeros", align_corners=True
-    )
-    return read[0, 0] + outside
-
-
-def sample_ct(case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]) -> Tensor:
-    """float32 (z, y, x) HU of a case on a sample's grid."""
-    z, y, x = axes_mm
-    return sample(case.ct, case.spacing_mm, pose, (z, y, x), AIR_HU)
-
-
-def sample_mask(
-    case: TrainingCase, organ: str, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
-) -> Tensor:
-    """float32 (z, y, x), 0 to 1, the share of a label on a sample's grid."""
-    return sample_label(case, case.masks.label(organ), pose, axes_mm)
-
-
-def sample_label(
-    case: TrainingCase, label: Label, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...]
-) -> Tensor:
-    """The same of a label that is the case's or a part of one."""
-    z, y, x = axes_mm
-    moved = Pose(pose.centre_mm - np.asarray(label.first) * case.spacing_mm, pose.linear)
-    return sample(label.inside, case.spacing_mm, moved, (z, y, x), 0.0)
-
-
-def partly_labelled(cases: Collection[TrainingCase]) -> bool:
-    """Whether some case has voxels that nobody labelled."""
-    return any(case.ignored is not None for case in cases)
-
-
-def sample_ignored(
-    case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...], *, partly: bool
-) -> Tensor:
-    """float32 (1, z, y, x), the share that nobody labelled; (0, z, y, x) where not partly."""
-    shape = tuple(len(axis) for axis in axes_mm)
-    if not partly:
-        return torch.zeros(0, *shape)
-    if case.ignored is None:
-        return torch.zeros(1, *shape)
-    return sample_label(case, case.ignored, pose, axes_mm)[None]
-
-
-def known_where(labelled: Tensor, ignored: Tensor) -> Tensor:
-    """What of a sample is known: (organs,) bool, or (organs, ...) where some voxels are not.
-
-    labelled: (organs,) bool. ignored: (0, ...) or (1, ...), the share that nobody labelled.
-    """
-    if not len(ignored):
-        return labelled
-    spread = labelled.reshape(-1, *([1] * (ignored.ndim - 1)))
-    return spread & (ignored <= UNTOUCHED)

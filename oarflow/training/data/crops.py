@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis, paste, paste_weights
-from oarflow.training.cases import Pose, TrainingCase, sample_ct, sample_ignored, sample_mask
 from oarflow.training.configuration import Configuration
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.resampling import Pose, sample_ct, sample_ignored, sample_mask
 
 
 @dataclass(frozen=True)
@@ -100,27 +101,6 @@ def write_crops(crops: Iterable[Crop], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Crop)])
         writer.writerows(astuple(crop) for crop in crops)
-
-
-def read_crops(path: Path) -> list[Crop]:
-    """The crops of an archive. Raises ValueError where it is none."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return [
-            Crop(
-                row["case"],
-                row["organ"],
-                int(row["first"]),
-                int(row["last"]),
-                float(row["y_mm"]),
-                float(row["x_mm"]),
-                float(row["edge_mm"]),
-            )
-            for row in rows
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no archive of crops: {error}") from error
 
 
 def _axes(crop: Crop, configuration: Configuration) -> tuple[NDArray[np.float64], ...]:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from pydicom.errors import InvalidDicomError
 
 from oarflow.datasets.cases import Case
+from oarflow.datasets.derived.store import ORGANS as DERIVED_ORGANS
 from oarflow.datasets.derived.store import with_derived
 from oarflow.datasets.naming import unknown_names
 from oarflow.datasets.opening import open_data_set
@@ -24,12 +25,13 @@ from oarflow.datasets.openkbp import OpenKbp, OpenKbpCsv
 from oarflow.datasets.reading import each
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.errors import Refusal
+from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
-from oarflow.training.cases import TrainingCase, training_case
-from oarflow.training.paired import paired
-from oarflow.training.proposals import with_proposals
-from oarflow.training.shelf import shelved
+from oarflow.training.data.cases import TrainingCase, training_case
+from oarflow.training.data.image_file import with_images_on_disk
+from oarflow.training.data.proposals import with_proposals
+from oarflow.training.data.registered_mr import paired
 
 LOGGER = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ class TrainingData:
         self, ids: Sequence[str], scratch: Path, *, mr: bool = False, organ: str | None = None
     ) -> list[TrainingCase]:
         """The same, all at hand to draw samples from, their images in a file in `scratch`."""
-        return shelved(self.read(ids, mr=mr, organ=organ), scratch)
+        return with_images_on_disk(self.read(ids, mr=mr, organ=organ), scratch)
 
     def unsplit(self) -> Iterator[TrainingCase]:
         """All patients of the folder with all their labels, one after another."""
@@ -137,6 +139,12 @@ class TrainingData:
         """How many fitting patients have a label of one of the organs."""
         found = {one for organ in organs for one in self.labelled(organ)}
         return len(found & set(self.split.fit))
+
+    def label_source(self, organs: Collection[str]) -> str:
+        """Where labels of the organs come from, in a model card's words."""
+        if self.derived is not None and set(organs) <= set(DERIVED_ORGANS):
+            return DERIVED_LABELS
+        return CLINICAL_LABELS if self.proposed is None else PROPOSED_LABELS
 
     def _read(self, patient: str, mr: bool, organ: str | None) -> TrainingCase:
         case = self._labelled(patient)

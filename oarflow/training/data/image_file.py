@@ -12,11 +12,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from oarflow.training.cases import TrainingCase
+from oarflow.training.data.cases import TrainingCase
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredArray:
     """An array in a file. start: its first byte."""
 
     start: int
@@ -29,7 +29,7 @@ class Place:
         return np.frombuffer(file, self.dtype, count, self.start).reshape(self.shape)
 
 
-def shelved(cases: Iterable[TrainingCase], folder: Path) -> list[TrainingCase]:
+def with_images_on_disk(cases: Iterable[TrainingCase], folder: Path) -> list[TrainingCase]:
     """The same patients, their images written to one file in `folder` and read from there in parts.
 
     The file has no name: nothing of a patient stays when the process ends, however it ends. The
@@ -49,14 +49,16 @@ def shelved(cases: Iterable[TrainingCase], folder: Path) -> list[TrainingCase]:
     ]
 
 
-def _moved(case: TrainingCase, file: IO[bytes]) -> tuple[TrainingCase, Place, Place | None]:
+def _moved(
+    case: TrainingCase, file: IO[bytes]
+) -> tuple[TrainingCase, StoredArray, StoredArray | None]:
     """The patient without images, and where they went."""
     ct = _write(case.ct, file)
     mr = None if case.mr is None else _write(case.mr, file)
     return replace(case, ct=case.ct[:0, :0, :0].copy(), mr=None), ct, mr
 
 
-def _write(values: NDArray[Any], file: IO[bytes]) -> Place:
+def _write(values: NDArray[Any], file: IO[bytes]) -> StoredArray:
     start = file.seek(-(-file.tell() // mmap.PAGESIZE) * mmap.PAGESIZE)
     file.write(np.ascontiguousarray(values).data)
-    return Place(start, values.dtype, values.shape)
+    return StoredArray(start, values.dtype, values.shape)

@@ -11,9 +11,9 @@ import numpy as np
 from oarflow.datasets.cases import LazyMasks
 from oarflow.geometry import Mask
 from oarflow.networks.store import ModelStore
-from oarflow.training.cases import TrainingCase
-from oarflow.training.labels import Labels
-from oarflow.training.tuning import segmenter_of
+from oarflow.training.data.as_served import segmenter_of
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.labels import Labels
 
 
 def propose(case: TrainingCase, store: ModelStore, organs: Sequence[str]) -> dict[str, Mask]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case
 from oarflow.registration import RegistrationError, on_ct, register, scaled_mr
-from oarflow.training.cases import TrainingCase, training_case
-from oarflow.training.tuning import volume_of
+from oarflow.training.data.as_served import volume_of
+from oarflow.training.data.cases import TrainingCase, training_case
 from oarflow.volume import Volume
 
 MR_FRAME = "1.2.3.0"

@@ -1,19 +1,14 @@
-"""From a checkpoint to models/<model>/: TorchScript, checked against the network, and its card."""
+"""From a checkpoint to models/<model>/: the network as TorchScript, and its card."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from oarflow.errors import ConfigurationError, Fault
-from oarflow.networks.backend import load_network
 from oarflow.networks.card import (
     CARD_NAME,
     NETWORK_NAME,
@@ -27,15 +22,17 @@ from oarflow.networks.card import (
     write_card,
 )
 from oarflow.training.architectures import build_network, describe
-from oarflow.training.architectures.united import UnitedNetwork
-from oarflow.training.checkpoint import Origin, load_weights, read_checkpoint
+from oarflow.training.architectures.organ_unions import NetworkWithUnions
 from oarflow.training.configuration import Configuration
+from oarflow.training.export.torchscript import greatest_difference, rounded, torchscript
+from oarflow.training.fitting.checkpoint import load_weights, read_checkpoint
+from oarflow.training.fitting.record import TrainingOrigin
 
 AGREEMENT = 1e-4
 """Greatest difference in logits between the exported and the eager network."""
 
 
-def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module, int, float]:
+def averaged_network(configuration: Configuration, work: Path) -> tuple[nn.Module, int, float]:
     """The averaged network of a checkpoint in evaluation mode, its steps and its minutes.
 
     Its weights are the last ones, or those that validated best where the configuration says so.
@@ -54,46 +51,12 @@ def trained_network(configuration: Configuration, work: Path) -> tuple[nn.Module
     return network.eval(), int(saved["step"]), float(saved["seconds"]) / 60
 
 
-def rounded(network: nn.Module) -> nn.Module:
-    """The network with its weights rounded to half precision, which halves the file."""
-    return network.half().float().eval()
-
-
-def torchscript(network: nn.Module) -> bytes:
-    """The network as a TorchScript file, its weights stored in half precision."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        module = torch.jit.script(copy.deepcopy(network))
-        torch.jit.save(module.half(), buffer)
-    return buffer.getvalue()
-
-
-def greatest_difference(network: nn.Module, file: bytes, configuration: Configuration) -> float:
-    """Greatest difference in logits, file against network, over three sizes and batches."""
-    module = load_network(file, torch.device("cpu"))
-    generator = torch.Generator().manual_seed(0)
-    worst = 0.0
-    multiple = max(16, configuration.multiple)
-    for count, batch in ((2, 1), (3, 3), (4, 2)):
-        shape = (
-            batch,
-            configuration.in_channels,
-            *[count * multiple] * configuration.dimensions,
-        )
-        image: Tensor = torch.randn(shape, generator=generator)
-        with torch.inference_mode():
-            difference = (network(image) - module(image)).abs().max()
-        worst = max(worst, float(difference))
-    return worst
-
-
 def export(
     configuration: Configuration,
     work: Path,
     models: Path,
     *,
-    origin: Origin,
+    origin: TrainingOrigin,
     version: str,
     recorded: bool = False,
     validation: Validation | None = None,
@@ -106,10 +69,10 @@ def export(
     """
     if origin.data is None:
         raise ConfigurationError("USAGE", "--data-name is needed: what the card says of these data")
-    network, steps, minutes = trained_network(configuration, work)
+    network, steps, minutes = averaged_network(configuration, work)
     network = rounded(network)
     if configuration.unions:
-        network = UnitedNetwork(network, configuration.organs, configuration.unions).eval()
+        network = NetworkWithUnions(network, configuration.organs, configuration.unions).eval()
     file = torchscript(network)
     difference = greatest_difference(network, file, configuration)
     if difference > AGREEMENT:

@@ -13,7 +13,7 @@ VALIDATION_NAME = "validation.csv"
 CURVES_NAME = "curves.png"
 
 
-def append(path: Path, header: Sequence[str], row: Sequence[str | int]) -> None:
+def _append(path: Path, header: Sequence[str], row: Sequence[str | int]) -> None:
     """Add a row to a CSV file, and its header to a new one."""
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
@@ -23,19 +23,21 @@ def append(path: Path, header: Sequence[str], row: Sequence[str | int]) -> None:
         writer.writerow(row)
 
 
-def log(folder: Path, step: int, loss: float, seconds: float) -> None:
-    append(folder / LOG_NAME, ("step", "loss", "seconds"), (step, f"{loss:.5f}", f"{seconds:.1f}"))
+def log_step(folder: Path, step: int, loss: float, seconds: float) -> None:
+    """A row of log.csv. loss: its running mean. seconds: since the first step."""
+    _append(folder / LOG_NAME, ("step", "loss", "seconds"), (step, f"{loss:.5f}", f"{seconds:.1f}"))
 
 
 def log_validation(folder: Path, step: int, dice: float, iou: float, rate: float) -> None:
-    append(
+    """A row of validation.csv."""
+    _append(
         folder / VALIDATION_NAME,
         ("step", "dice", "iou", "learning_rate"),
         (step, f"{dice:.5f}", f"{iou:.5f}", f"{rate:.3g}"),
     )
 
 
-def draw(folder: Path) -> None:
+def draw_curves(folder: Path) -> None:
     """curves.png: the running mean of the loss, and the validations, by step."""
     losses = _columns(folder / LOG_NAME)
     validations = _columns(folder / VALIDATION_NAME)

@@ -12,11 +12,13 @@ from torch import Tensor
 from oarflow.networks.card import partner
 from oarflow.networks.preprocessing import DARKEST
 from oarflow.networks.sampling import centred_axis
-from oarflow.training.augmentation import change_image
-from oarflow.training.batches import Batch
-from oarflow.training.cases import (
+from oarflow.training.augmentation.clinic import change_image
+from oarflow.training.configuration import Configuration
+from oarflow.training.data.batches import SampleBatch
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.labels import Box, LabelBlock
+from oarflow.training.data.resampling import (
     Pose,
-    TrainingCase,
     known_where,
     partly_labelled,
     sample,
@@ -24,9 +26,7 @@ from oarflow.training.cases import (
     sample_ignored,
     sample_label,
 )
-from oarflow.training.configuration import Configuration
-from oarflow.training.labels import Box, Label
-from oarflow.training.slices import scale_window
+from oarflow.training.data.windowing import scale_window
 
 SHARE_ANYWHERE = 0.3
 """Share of a whole-volume network's blocks drawn anywhere in the patient."""
@@ -72,11 +72,11 @@ class RegionSampler:
         source = self._configuration.source
         return source if source is None or side >= 0 else partner(source)
 
-    def draw(self, random: np.random.Generator) -> Batch:
+    def draw(self, random: np.random.Generator) -> SampleBatch:
         """(n, channels, z, y, x) blocks and (n, outputs, z, y, x) shares."""
         drawn = [self._draw_one(random) for _ in range(self._configuration.batch)]
         images, masks, known = (torch.stack(list(part)) for part in zip(*drawn, strict=True))
-        return Batch(images, masks, known)
+        return SampleBatch(images, masks, known)
 
     def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         case, side = self._drawn[int(random.integers(len(self._drawn)))]
@@ -136,9 +136,9 @@ class RegionSampler:
         there = [label for label in labels if label in case.masks]
         return case.centroid_mm(there[int(random.integers(len(there)))]) + jitter
 
-    def _limited(self, case: TrainingCase, organ: str, side: float) -> Label:
+    def _limited(self, case: TrainingCase, organ: str, side: float) -> LabelBlock:
         """A label, cut to the source organ's box where the configuration has one."""
-        label, source = case.masks.label(organ), self._source(side)
+        label, source = case.masks.block(organ), self._source(side)
         if source is None:
             return label
         return label.cut(box_about(case, source, self._configuration.grow_mm))
@@ -148,7 +148,7 @@ def box_mm(
     case: TrainingCase, organ: str, grow_mm: float = 0.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """First and last mm (z, y, x) of a label from outer edge to outer edge, grown on all sides."""
-    inside = case.masks.label(organ).indices
+    inside = case.masks.block(organ).indices
     low = (inside.min(axis=0) - 0.5) * case.spacing_mm - grow_mm
     return low, (inside.max(axis=0) + 0.5) * case.spacing_mm + grow_mm
 

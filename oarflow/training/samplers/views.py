@@ -11,20 +11,19 @@ from torch import Tensor
 from oarflow.networks.card import View
 from oarflow.networks.preprocessing import PLANES
 from oarflow.networks.sampling import centred_axis
-from oarflow.training.augmentation import change_image
-from oarflow.training.batches import Batch
-from oarflow.training.cases import (
+from oarflow.training.augmentation.clinic import change_image
+from oarflow.training.configuration import Configuration
+from oarflow.training.data.batches import SampleBatch
+from oarflow.training.data.cases import TrainingCase, require_labels
+from oarflow.training.data.resampling import (
     Pose,
-    TrainingCase,
     known_where,
     partly_labelled,
-    require_labels,
     sample_ct,
     sample_ignored,
     sample_mask,
 )
-from oarflow.training.configuration import Configuration
-from oarflow.training.slices import scale_window
+from oarflow.training.data.windowing import scale_window
 
 ROOM_MM = 15.0
 """Planes are drawn up to this far beyond an organ's ends."""
@@ -58,11 +57,11 @@ class ViewSampler:
         """Planes of all patients: an epoch."""
         return int(self._planes)
 
-    def draw(self, random: np.random.Generator) -> Batch:
+    def draw(self, random: np.random.Generator) -> SampleBatch:
         """(n, channels, ...) planes; the other two axes keep their order."""
         drawn = [self._draw_one(random) for _ in range(self._configuration.batch)]
         images, masks, known = (torch.stack(list(part)) for part in zip(*drawn, strict=True))
-        return Batch(images, masks, known)
+        return SampleBatch(images, masks, known)
 
     def _draw_one(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         organ = self._organs[int(random.integers(len(self._organs)))]

@@ -13,12 +13,12 @@ import numpy as np
 from oarflow.localize import localize
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
-from oarflow.training.cases import TrainingCase
-from oarflow.training.tuning import volume_of
+from oarflow.training.data.as_served import volume_of
+from oarflow.training.data.cases import TrainingCase
 
 
 @dataclass(frozen=True)
-class Placement:
+class LocalizationErrors:
     """One organ of one patient: in-plane error of the centre and errors of both ends, in mm.
 
     centre_mm is None where the localizer missed the organ. inferior_mm, superior_mm: how far the
@@ -31,21 +31,21 @@ class Placement:
     superior_mm: float = 0.0
 
 
-def placements(case: TrainingCase, store: ModelStore) -> Iterable[Placement]:
-    """A Placement for every labelled organ that the localizer knows."""
+def localization_errors(case: TrainingCase, store: ModelStore) -> Iterable[LocalizationErrors]:
+    """The errors of every labelled organ that the localizer knows."""
     found = localize(volume_of(case), store)
     for organ in case.masks:
         if organ not in found:
             continue
         item = found[organ]
         if item.centroid_lps is None or item.slices is None:
-            yield Placement(organ, None)
+            yield LocalizationErrors(organ, None)
             continue
         x, y, _ = item.centroid_lps
         _, true_y, true_x = case.centroid_mm(organ)
         low, high = case.range_mm(organ)
         step = float(case.spacing_mm[0])
-        yield Placement(
+        yield LocalizationErrors(
             organ,
             float(np.hypot(x - true_x, y - true_y)),
             item.slices[0] * step - low,
@@ -53,7 +53,7 @@ def placements(case: TrainingCase, store: ModelStore) -> Iterable[Placement]:
         )
 
 
-def compare(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path) -> None:
+def write_localizers(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path) -> None:
     """Write a Markdown table of every localizer's errors and seconds."""
     lines = [
         "# Localizers compared",
@@ -73,11 +73,11 @@ def compare(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path
 
 def _section(cases: Sequence[TrainingCase], store: ModelStore) -> list[str]:
     card = store.localizer.card
-    by_organ: dict[str, list[Placement]] = defaultdict(list)
+    by_organ: dict[str, list[LocalizationErrors]] = defaultdict(list)
     started = time.process_time()
     for case in cases:
-        for placement in placements(case, store):
-            by_organ[placement.organ].append(placement)
+        for errors in localization_errors(case, store):
+            by_organ[errors.organ].append(errors)
     seconds = (time.process_time() - started) / len(cases)
     return [
         "",
@@ -96,7 +96,7 @@ def _kind(card: ModelCard) -> str:
     return "3-D, whole volume" if card.dimensions == 3 else f"2-D {card.view} planes"
 
 
-def _row(organ: str, some: Sequence[Placement]) -> str:
+def _row(organ: str, some: Sequence[LocalizationErrors]) -> str:
     found = [item for item in some if item.centre_mm is not None]
     missed = len(some) - len(found)
     if not found:

@@ -16,14 +16,15 @@ from oarflow.networks.store import ModelStore
 from oarflow.paste import without_strays
 from oarflow.placing import find_organs
 from oarflow.structures import ProbabilityField
-from oarflow.training.cases import TrainingCase
-from oarflow.training.tuning import dice, segmenter_of, volume_of
+from oarflow.training.data.as_served import segmenter_of, volume_of
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.tuning.scores import dice
 
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TwoNetworkDice:
     """Dice of one organ of one patient: of each network and of the mean of their fields with the
     reference, and of the networks' masks with each other."""
 
@@ -33,15 +34,15 @@ class Agreement:
     each_other: float
 
 
-def agreements(
+def two_network_dice(
     case: TrainingCase, first: ModelStore, second: ModelStore
-) -> Iterable[tuple[str, Agreement]]:
-    """An Agreement for every labelled organ that both stores know.
+) -> Iterable[tuple[str, TwoNetworkDice]]:
+    """The Dice of every labelled organ that both stores know.
 
     Both contour where the first one's localizer, or the organ's neighbours, put the organ.
     """
-    places = find_organs(volume_of(case), first, second.localized_organs)
-    segmenters = [segmenter_of(case, store, places) for store in (first, second)]
+    localizations = find_organs(volume_of(case), first, second.localized_organs)
+    segmenters = [segmenter_of(case, store, localizations) for store in (first, second)]
     for organ, truth in case.masks.items():
         if organ not in first.organs or organ not in second.organs:
             continue
@@ -51,7 +52,9 @@ def agreements(
         both = case.labelled(mean >= THRESHOLD)
         yield (
             organ,
-            Agreement(dice(truth, one), dice(truth, other), dice(truth, both), dice(one, other)),
+            TwoNetworkDice(
+                dice(truth, one), dice(truth, other), dice(truth, both), dice(one, other)
+            ),
         )
 
 
@@ -62,16 +65,16 @@ def _whole(field: ProbabilityField | None, shape: tuple[int, ...]) -> NDArray[np
     return values
 
 
-def compare_pairs(
+def write_two_networks(
     cases: Iterable[TrainingCase], first: ModelStore, second: ModelStore, output: Path
 ) -> None:
     """Write a Markdown table of the organs that both models folders know."""
-    by_organ: dict[str, list[Agreement]] = defaultdict(list)
+    by_organ: dict[str, list[TwoNetworkDice]] = defaultdict(list)
     count = 0
     for case in cases:
         count += 1
-        for organ, agreement in agreements(case, first, second):
-            by_organ[organ].append(agreement)
+        for organ, scores in two_network_dice(case, first, second):
+            by_organ[organ].append(scores)
     lines = [
         "# Two networks an organ",
         "",
@@ -83,15 +86,15 @@ def compare_pairs(
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for organ, found in by_organ.items():
-        columns = zip(*(astuple(agreement) for agreement in found), strict=True)
+        columns = zip(*(astuple(scores) for scores in found), strict=True)
         means = " | ".join(f"{statistics.mean(column):.3f}" for column in columns)
         lines.append(f"| {organ} | {len(found)} | {means} |")
     lines += ["", "| | architecture of the first | of the second |", "| --- | --- | --- |"]
     for organ in by_organ:
-        one, other = (_named(store.card(organ)) for store in (first, second))
+        one, other = (_network(store.card(organ)) for store in (first, second))
         lines.append(f"| {organ} | {one} | {other} |")
     output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _named(card: ModelCard) -> str:
+def _network(card: ModelCard) -> str:
     return f"{card.dimensions}-D {card.architecture}, {card.training.steps} steps"

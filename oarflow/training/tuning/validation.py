@@ -8,49 +8,49 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oarflow.training.batches import Batch, Sampler
-from oarflow.training.losses import organ_probabilities
+from oarflow.training.data.batches import SampleBatch, Sampler
+from oarflow.training.optimization.losses import organ_probabilities
 
 SAMPLES = 256
 """So many samples are validated on, the same ones each time."""
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PooledOverlap:
     """Means over the organs that were labelled somewhere; each organ's voxels are pooled first."""
 
     dice: float
     iou: float
 
 
-class Validation:
+class Validator:
     """A fixed set of samples, drawn once."""
 
     def __init__(self, sampler: Sampler, seed: int) -> None:
-        self._batches: list[Batch] = []
+        self._batches: list[SampleBatch] = []
         drawn = 0
         while drawn < SAMPLES:
             random = np.random.default_rng((seed, len(self._batches), 1))
             self._batches.append(sampler.draw(random))
             drawn += len(self._batches[-1].inputs)
 
-    def judge(self, network: nn.Module, device: torch.device) -> Agreement:
-        """Agreement of the network, which is left in evaluation mode."""
+    def measure(self, network: nn.Module, device: torch.device) -> PooledOverlap:
+        """Dice and IoU of the network, which is left in evaluation mode."""
         network.eval()
         counts: Tensor | None = None
         for batch in self._batches:
             with torch.inference_mode():
                 logits = network(batch.inputs.to(device)).float().cpu()
-            some = _counts(logits, batch)
+            some = overlap_counts(logits, batch)
             counts = some if counts is None else counts + some
         assert counts is not None
         both, found, true = counts[:, counts[2] > 0]
-        return Agreement(
+        return PooledOverlap(
             float((2 * both / (found + true)).mean()), float((both / (found + true - both)).mean())
         )
 
 
-def _counts(logits: Tensor, batch: Batch) -> Tensor:
+def overlap_counts(logits: Tensor, batch: SampleBatch) -> Tensor:
     """(3, organs) voxels: in both, found, true; of labelled samples only."""
     sides = logits.ndim - batch.known.ndim
     weight = batch.known.reshape(*batch.known.shape, *([1] * sides))

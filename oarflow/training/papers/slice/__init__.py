@@ -1,1 +1,1 @@
-"""Papers' own comparisons, trained and measured on the data at hand."""
+"""SLICE's experiment: networks on crops against networks on full slices."""

@@ -8,8 +8,13 @@ from typing import Any
 
 import yaml
 
-from oarflow.training.experiment.comparison import Pair, chosen
-from oarflow.training.experiment.plan import BACKBONES, DROPOUT, Settings, backbone_changes
+from oarflow.training.papers.slice.comparison import NetworkPair, chosen
+from oarflow.training.papers.slice.plan import (
+    BACKBONES,
+    DROPOUT,
+    ExperimentSettings,
+    backbone_changes,
+)
 from oarflow.yaml_files import YamlError, read_yaml
 
 CHOICE_NAME = "backbones.yaml"
@@ -17,7 +22,9 @@ TABLES = ("slice_paper", "slice_paper_full", "slice_paper_dropout", "slice_compa
 HEAD = "# Each organ's backbone: of networks on crops, the best IoU on the tuning patients.\n"
 
 
-def write_choice(settings: Settings, pairs: Sequence[Pair], path: Path, data: str) -> bool:
+def write_choice(
+    settings: ExperimentSettings, pairs: Sequence[NetworkPair], path: Path, data: str
+) -> bool:
     """Write the choice for the organs of which all backbones are finished; False if there are none.
 
     data: their name.

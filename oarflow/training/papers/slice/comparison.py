@@ -9,12 +9,13 @@ from pathlib import Path
 
 from scipy import stats
 
-from oarflow.training.experiment.plan import REGIONS, Region, Settings, Unit
-from oarflow.training.experiment.unit import Facts, Row, read_unit
+from oarflow.training.papers.slice.measurement import UnitScore
+from oarflow.training.papers.slice.plan import APPROACHES, Approach, ExperimentSettings, Unit
+from oarflow.training.papers.slice.unit import UnitSummary, read_unit
 
 
 @dataclass(frozen=True)
-class Side:
+class NetworkFigures:
     """One network on the test patients: means and standard deviations (0 to 1), and its cost."""
 
     dice: float
@@ -28,7 +29,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pair:
+class NetworkPair:
     """Sliced and full of one organ and backbone, on the same n patients.
 
     p: Wilcoxon's signed-rank test, two-sided, pairs are patients; holm: corrected over the pairs
@@ -38,8 +39,8 @@ class Pair:
     organ: str
     backbone: str
     n: int
-    sliced: Side
-    full: Side
+    sliced: NetworkFigures
+    full: NetworkFigures
     dice_p: float
     iou_p: float
     dice_holm: float = 1.0
@@ -51,7 +52,7 @@ class Pair:
         return self.sliced.tune_iou
 
 
-def pairs(settings: Settings, folder: Path) -> list[Pair]:
+def pairs(settings: ExperimentSettings, folder: Path) -> list[NetworkPair]:
     """All organs and backbones of which both networks are finished, without correction."""
     found = []
     for organ in settings.organs:
@@ -63,16 +64,16 @@ def pairs(settings: Settings, folder: Path) -> list[Pair]:
     return found
 
 
-def chosen(everything: Sequence[Pair]) -> list[Pair]:
+def chosen(everything: Sequence[NetworkPair]) -> list[NetworkPair]:
     """Each organ's backbone with the best tuning IoU on crops, Holm-corrected together."""
-    best: dict[str, Pair] = {}
+    best: dict[str, NetworkPair] = {}
     for pair in everything:
         if pair.organ not in best or pair.tune_iou > best[pair.organ].tune_iou:
             best[pair.organ] = pair
     return corrected(list(best.values()))
 
 
-def at_best(settings: Settings, folder: Path) -> list[Pair]:
+def at_best(settings: ExperimentSettings, folder: Path) -> list[NetworkPair]:
     """Each organ's best network on crops beside its best on full slices, Holm-corrected together.
 
     Each side's backbone is the one of the best tuning IoU, so that neither side's choice falls to
@@ -80,7 +81,7 @@ def at_best(settings: Settings, folder: Path) -> list[Pair]:
     """
     found = []
     for organ in dict.fromkeys(pair.organ for pair in pairs(settings, folder)):
-        sides = [_best(settings, folder, organ, region) for region in REGIONS]
+        sides = [_best(settings, folder, organ, approach) for approach in APPROACHES]
         (sliced, one), (full, other) = sides
         backbone = sliced if sliced == full else f"{sliced}, {full}"
         found.append(_pair(organ, backbone, one, other))
@@ -88,18 +89,18 @@ def at_best(settings: Settings, folder: Path) -> list[Pair]:
 
 
 def _best(
-    settings: Settings, folder: Path, organ: str, region: Region
-) -> tuple[str, tuple[Facts, list[Row]]]:
+    settings: ExperimentSettings, folder: Path, organ: str, approach: Approach
+) -> tuple[str, tuple[UnitSummary, list[UnitScore]]]:
     """The backbone of the finished networks of a side that validated best, and what it measured."""
     units = [
         (backbone, unit)
         for backbone in settings.backbones
-        if (unit := read_unit(folder / Unit(organ, backbone, region).name)) is not None
+        if (unit := read_unit(folder / Unit(organ, backbone, approach).name)) is not None
     ]
-    return max(units, key=lambda one: _side(*one[1]).tune_iou)
+    return max(units, key=lambda one: _figures(*one[1]).tune_iou)
 
 
-def corrected(some: Sequence[Pair]) -> list[Pair]:
+def corrected(some: Sequence[NetworkPair]) -> list[NetworkPair]:
     """The same pairs with p corrected by Holm's procedure over all of them."""
     dice = holm([pair.dice_p for pair in some])
     iou = holm([pair.iou_p for pair in some])
@@ -127,35 +128,38 @@ def signed_rank(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _pair(
-    organ: str, backbone: str, sliced: tuple[Facts, list[Row]], full: tuple[Facts, list[Row]]
-) -> Pair:
+    organ: str,
+    backbone: str,
+    sliced: tuple[UnitSummary, list[UnitScore]],
+    full: tuple[UnitSummary, list[UnitScore]],
+) -> NetworkPair:
     by_case = [{row.case: row for row in rows if row.part == "test"} for _, rows in (sliced, full)]
     if set(by_case[0]) != set(by_case[1]):
         raise ValueError(
             f"{organ}, {backbone}: sliced and full were not tested on the same patients"
         )
     one, other = ([some[case] for case in sorted(some)] for some in by_case)
-    return Pair(
+    return NetworkPair(
         organ,
         backbone,
         len(one),
-        _side(*sliced),
-        _side(*full),
+        _figures(*sliced),
+        _figures(*full),
         signed_rank([row.dice for row in one], [row.dice for row in other]),
         signed_rank([row.iou for row in one], [row.iou for row in other]),
     )
 
 
-def _side(facts: Facts, rows: Sequence[Row]) -> Side:
+def _figures(summary: UnitSummary, rows: Sequence[UnitScore]) -> NetworkFigures:
     test = [row for row in rows if row.part == "test"]
     dice, iou = [row.dice for row in test], [row.iou for row in test]
-    return Side(
+    return NetworkFigures(
         statistics.mean(dice),
         statistics.stdev(dice) if len(dice) > 1 else 0.0,
         statistics.mean(iou),
         statistics.stdev(iou) if len(iou) > 1 else 0.0,
         statistics.mean(row.iou for row in rows if row.part == "tune"),
-        facts.train_minutes,
+        summary.train_minutes,
         statistics.mean(row.seconds for row in test),
-        facts.parameters,
+        summary.parameters,
     )

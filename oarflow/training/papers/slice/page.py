@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from oarflow.training.experiment.comparison import Pair, at_best, corrected, pairs
-from oarflow.training.experiment.facts import DataFacts, said
-from oarflow.training.experiment.plan import PARTS, REGIONS, Settings
-from oarflow.training.experiment.unit import UNIT_NAME, read_unit
+from oarflow.training.papers.slice.comparison import NetworkPair, at_best, corrected, pairs
+from oarflow.training.papers.slice.data_summary import DataSummary, range_text
+from oarflow.training.papers.slice.plan import APPROACHES, PARTS, ExperimentSettings
+from oarflow.training.papers.slice.unit import UNIT_NAME, read_unit
 
 PAGE_NAME = "slice-experiment.md"
 PAPER_PIXEL_MM = 0.9765625
@@ -54,7 +54,13 @@ CLAIMS = {
 
 
 def write_page(
-    settings: Settings, facts: DataFacts, folder: Path, output: Path, *, command: str, device: str
+    settings: ExperimentSettings,
+    data: DataSummary,
+    folder: Path,
+    output: Path,
+    *,
+    command: str,
+    device: str,
 ) -> bool:
     """Write the page; False, and nothing written, where no organ has both its networks yet."""
     everything = pairs(settings, folder)
@@ -62,7 +68,7 @@ def write_page(
         return False
     best = at_best(settings, folder)
     sections = [
-        _head(settings, facts, folder, command, device),
+        _head(settings, data, folder, command, device),
         "## Each organ, each side with the backbone that the tuning patients chose\n",
         _table(best),
         "## Beside the paper's claims\n",
@@ -77,12 +83,14 @@ def write_page(
     return True
 
 
-def _head(settings: Settings, facts: DataFacts, folder: Path, command: str, device: str) -> str:
+def _head(
+    settings: ExperimentSettings, data: DataSummary, folder: Path, command: str, device: str
+) -> str:
     units = list(settings.units())
     missing = [unit.name for unit in units if not (folder / unit.name / UNIT_NAME).exists()]
     sliced, full = (
-        [unit.configuration(settings) for unit in units if unit.region == region]
-        for region in REGIONS
+        [unit.configuration(settings) for unit in units if unit.approach == approach]
+        for approach in APPROACHES
     )
     pixel = full[0].spacing_mm[1]
     return HEAD.format(
@@ -90,14 +98,14 @@ def _head(settings: Settings, facts: DataFacts, folder: Path, command: str, devi
         finished=len(units) - len(missing),
         all=len(units),
         missing=f" Missing: {', '.join(missing)}." if missing else "",
-        data=facts.name,
-        readable=facts.patients,
+        data=data.name,
+        readable=data.patients,
         patients=settings.patients or "all",
         counts=_counts(settings, folder),
         pixel=f"{pixel:g}",
         times=f"{pixel / PAPER_PIXEL_MM:.3g}",
-        own=said(facts.pixel_mm),
-        slices=said(facts.slice_mm),
+        own=range_text(data.pixel_mm),
+        slices=range_text(data.slice_mm),
         crops=_either(one.patch_voxels[1] for one in sliced),
         edges=_either(one.patch_mm[1] for one in sliced),
         whole=_either(one.patch_voxels[1] for one in full),
@@ -113,7 +121,7 @@ def _either(values: Iterable[float]) -> str:
     return " or ".join(f"{value:g}" for value in sorted(set(values)))
 
 
-def _counts(settings: Settings, folder: Path) -> str:
+def _counts(settings: ExperimentSettings, folder: Path) -> str:
     """How many patients fit, tune and test, each organ's where they are not all alike."""
     found: dict[str, str] = {}
     for unit in settings.units():
@@ -125,7 +133,7 @@ def _counts(settings: Settings, folder: Path) -> str:
     return "; ".join(f"{organ} {some}" for organ, some in found.items())
 
 
-def _table(some: Sequence[Pair]) -> str:
+def _table(some: Sequence[NetworkPair]) -> str:
     lines = [
         "| organ | backbone | n | Dice sliced | Dice full | difference | p (Holm) | IoU sliced |"
         " IoU full | difference | p (Holm) |",
@@ -143,7 +151,7 @@ def _table(some: Sequence[Pair]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _claims(some: Sequence[Pair]) -> str:
+def _claims(some: Sequence[NetworkPair]) -> str:
     def mean(values: Sequence[float]) -> float:
         return statistics.mean(values)
 
@@ -176,7 +184,7 @@ def _change(sliced: Sequence[float], full: Sequence[float]) -> str:
     return f"{100 * (statistics.mean(sliced) / before - 1):+.1f} %" if before else "no spread"
 
 
-def _cost(some: Sequence[Pair]) -> str:
+def _cost(some: Sequence[NetworkPair]) -> str:
     lines = [
         "| organ | backbone | parameters | training minutes, sliced | full |"
         " seconds a scan, sliced | full | tuning IoU, sliced | full |",

@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from oarflow.training.cases import TrainingCase
 from oarflow.training.configuration import Configuration, read_configuration
-from oarflow.training.data import OPENKBP_NAME, TrainingData
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.data_set import OPENKBP_NAME, TrainingData
 
-Region = Literal["sliced", "full"]
+Approach = Literal["sliced", "full"]
 Part = Literal["fit", "tune", "test"]
 
 PARTS: tuple[Part, ...] = ("fit", "tune", "test")
-REGIONS: tuple[Region, ...] = ("sliced", "full")
+APPROACHES: tuple[Approach, ...] = ("sliced", "full")
 BACKBONES = ("resnet34", "seresnet34", "resnext50")
 DROPOUT = "resnet34_dropout"
 """The dropout variant, beside the backbones: ResNet34 with 50 % in it and 20 % after it."""
@@ -30,7 +30,7 @@ TUNE_SHARE = TEST_SHARE = 0.15
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExperimentSettings:
     """patients: so many of each organ, 0 for all that have it. steps: of each network."""
 
     organs: tuple[str, ...]
@@ -56,8 +56,8 @@ class Settings:
         """All networks, organ by organ, the sliced and the full one side by side."""
         for organ in self.organs:
             for backbone in self.backbones:
-                for region in REGIONS:
-                    yield Unit(organ, backbone, region)
+                for approach in APPROACHES:
+                    yield Unit(organ, backbone, approach)
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Unit:
 
     organ: str
     backbone: str
-    region: Region
+    approach: Approach
 
     @property
     def name(self) -> str:
-        return f"{self.organ}-{self.backbone}-{self.region}"
+        return f"{self.organ}-{self.backbone}-{self.approach}"
 
-    def configuration(self, settings: Settings) -> Configuration:
+    def configuration(self, settings: ExperimentSettings) -> Configuration:
         """The shipped compact one; the full-slice baseline differs in its patch alone."""
         changes: dict[str, Any] = {
             "name": self.name,
@@ -80,7 +80,7 @@ class Unit:
             "seed": settings.seed,
             **backbone_changes(self.backbone),
         }
-        if self.region == "full":
+        if self.approach == "full":
             changes |= {"region": "slice", "patch_mm": [0, WHOLE_SLICE_MM, WHOLE_SLICE_MM]}
         return read_configuration(f"{TABLE}/{self.organ}", **changes)
 
@@ -110,7 +110,7 @@ def parts(patients: Iterable[str], seed: int, count: int) -> dict[Part, tuple[st
 
 
 def read_parts(
-    data: TrainingData, organ: str, settings: Settings, scratch: Path
+    data: TrainingData, organ: str, settings: ExperimentSettings, scratch: Path
 ) -> dict[Part, list[TrainingCase]]:
     """The organ's patients, its label alone, the same for every network of the organ.
 

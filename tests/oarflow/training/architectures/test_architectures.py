@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from oarflow.training.architectures import build_network
-from oarflow.training.configuration import Configuration, read_configuration, shipped
-from oarflow.training.export import greatest_difference, rounded, torchscript
+from oarflow.training.architectures.residual_unet import ResidualUNet
+from oarflow.training.configuration import Configuration, read_configuration, shipped_configurations
+from oarflow.training.export.torchscript import greatest_difference, rounded, torchscript
 from tests.oarflow.training.patients import ORGANS, small
 
 COMPACT_ENCODER: dict[str, Any] = {
@@ -103,7 +104,7 @@ def test_dropout_acts_in_training_only() -> None:
 
 
 def test_all_that_is_shipped_can_be_built() -> None:
-    for name, about, organs in shipped():
+    for name, about, organs in shipped_configurations():
         configuration = read_configuration(f"{name}/{organs[0]}" if organs else name)
         assert parameters(without_weights(configuration)) > 100_000
         assert len(about) > 20
@@ -130,3 +131,8 @@ def test_epochs_become_steps() -> None:
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(ValueError, match="no architecture 'vgg'; there are: "):
         build_network(small(architecture="vgg"))
+
+
+def test_widths_and_blocks_must_match() -> None:
+    with pytest.raises(ValueError, match="each resolution"):
+        ResidualUNet(2, 1, 1, (4, 8), (1,))

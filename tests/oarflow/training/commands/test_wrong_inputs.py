@@ -15,11 +15,11 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.openkbp import ORGANS
 from oarflow.datasets.references import write_references
 from oarflow.datasets.split import Split
-from oarflow.training.checkpoint import CHECKPOINT_NAME
-from oarflow.training.data import TrainingData
+from oarflow.training.data.data_set import TrainingData
+from oarflow.training.fitting.checkpoint import CHECKPOINT_NAME
 from tests.oarflow.datasets.made_up import write_pddca
+from tests.oarflow.training.configurations import NETWORK
 from tests.oarflow.training.patients import patient
-from tests.oarflow.training.test_data import NETWORK
 
 
 def write_npz(folder: Path, number: int) -> Path:

@@ -11,23 +11,9 @@ from oarflow.commands import main
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.networks.store import ModelStore
 from oarflow.training.configuration import read_configuration
-from oarflow.training.data import TrainingData
+from oarflow.training.data.data_set import TrainingData
 from tests.oarflow.datasets.made_up import write_hanseg, write_pddca
-
-NETWORK = {
-    "name": "Parotid_L",
-    "role": "segmenter",
-    "organs": ["Parotid_L"],
-    "dimensions": 2,
-    "offsets_mm": [0],
-    "window": [-250, 250],
-    "patch_mm": [0, 64, 64],
-    "spacing_mm": [0, 4, 4],
-    "widths": [4, 8],
-    "blocks": [1, 1],
-    "steps": 2,
-    "batch": 2,
-}
+from tests.oarflow.training.configurations import NETWORK
 
 
 @pytest.fixture(scope="module")

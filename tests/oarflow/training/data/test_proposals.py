@@ -13,15 +13,15 @@ import yaml
 from oarflow.commands import main
 from oarflow.networks.card import PROPOSED_LABELS
 from oarflow.networks.store import ModelStore
-from oarflow.training.checkpoint import read_checkpoint
-from oarflow.training.data import TrainingData
-from oarflow.training.loop import train
-from oarflow.training.proposals import propose, read_proposals, with_proposals, write_proposals
-from oarflow.training.samplers import sampler_for
+from oarflow.training.data.data_set import TrainingData
+from oarflow.training.data.proposals import propose, read_proposals, with_proposals, write_proposals
+from oarflow.training.fitting.checkpoint import read_checkpoint
+from oarflow.training.fitting.loop import train
+from oarflow.training.samplers.selection import sampler_for
 from tests.oarflow.datasets.made_up import write_pddca
+from tests.oarflow.training.configurations import NETWORK
+from tests.oarflow.training.fit_and_export import CASES, fit_and_export
 from tests.oarflow.training.patients import ORGANS, patient, small
-from tests.oarflow.training.test_data import NETWORK
-from tests.oarflow.training.test_training import CASES, ship
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **strong,
     )
     for configuration in (localizer, small(**strong)):
-        ship(configuration, work / "w", work / "models")
+        fit_and_export(configuration, work / "w", work / "models")
     return work / "models"
 
 

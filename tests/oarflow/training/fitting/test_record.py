@@ -13,14 +13,17 @@ from oarflow.commands import main
 from oarflow.errors import ConfigurationError
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
-from oarflow.training import cards
-from oarflow.training.checkpoint import CHECKPOINT_NAME, Origin, commit, read_checkpoint
 from oarflow.training.configuration import Configuration
-from oarflow.training.loop import train
-from oarflow.training.samplers import sampler_for
+from oarflow.training.export.cards import write_pages
+from oarflow.training.fitting.checkpoint import CHECKPOINT_NAME, read_checkpoint
+from oarflow.training.fitting.loop import train
+from oarflow.training.fitting.record import TrainingOrigin, program_commit
+from oarflow.training.samplers.selection import sampler_for
 from tests.oarflow.datasets.made_up import write_pddca
+from tests.oarflow.training.configurations import NETWORK
 from tests.oarflow.training.patients import patient, small
-from tests.oarflow.training.test_data import NETWORK
+
+# FIX ('oarflow.training', 'cards') cards
 
 CASES = [patient(1)]
 FALSE = {
@@ -59,10 +62,10 @@ def test_the_card_holds_what_the_training_wrote_down(fitted: Path, tmp_path: Pat
     assert export(fitted, tmp_path / "models") == 0
     training = card_of(tmp_path / "models").training
     assert (training.data, training.cases, training.steps) == ("Our clinic", 2, 2)
-    assert training.commit == commit()
+    assert training.commit == program_commit()
     assert training.recorded
     assert training.configuration["window"] == [-250, 250]
-    cards.write_pages(tmp_path / "models", tmp_path / "pages")
+    write_pages(tmp_path / "models", tmp_path / "pages")
     page = (tmp_path / "pages" / "Parotid_L.md").read_text()
     assert "| commit | " in page
     assert "\n| record | configuration, data and commit as the training wrote them down |" in page
@@ -151,15 +154,15 @@ def test_only_a_schedule_without_an_end_may_be_made_longer(tmp_path: Path) -> No
 
 
 def test_a_training_goes_on_with_its_own_data_and_names_every_commit(tmp_path: Path) -> None:
-    def run(steps: int, origin: Origin) -> None:
+    def run(steps: int, origin: TrainingOrigin) -> None:
         configuration = small(steps=steps, schedule="constant")
         train(sampler_for(CASES, configuration), configuration, tmp_path, origin=origin)
 
-    run(2, Origin("Ours", 5, commit="a"))
-    run(3, Origin("Ours", 5, commit="b"))
+    run(2, TrainingOrigin("Ours", 5, commit="a"))
+    run(3, TrainingOrigin("Ours", 5, commit="b"))
     assert read_checkpoint(tmp_path)["origin"]["commit"] == "a, b"
     with pytest.raises(ConfigurationError, match="other data: cases 5, not 4"):
-        run(4, Origin("Ours", 4, commit="b"))
+        run(4, TrainingOrigin("Ours", 4, commit="b"))
 
 
 def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
@@ -169,13 +172,13 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
 
     (tmp_path / "oarflow").mkdir()
     (tmp_path / "oarflow" / "a.py").write_text("1")
-    assert commit(tmp_path) == "unknown"
+    assert program_commit(tmp_path) == "unknown"
     git("init", "-q")
-    assert commit(tmp_path) == "unknown", "the repository does not hold the program"
+    assert program_commit(tmp_path) == "unknown", "the repository does not hold the program"
     git("add", ".")
     git("commit", "-q", "-m", "a")
     (tmp_path / "notes.txt").write_text("of no account")
-    clean = commit(tmp_path)
+    clean = program_commit(tmp_path)
     assert len(clean) == 40
     (tmp_path / "oarflow" / "a.py").write_text("2")
-    assert commit(tmp_path) == f"{clean}+changes"
+    assert program_commit(tmp_path) == f"{clean}+changes"

@@ -9,16 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from oarflow.training.batches import Batch, mix
-from oarflow.training.losses import (
+from oarflow.training.optimization.losses import (
     LOSSES,
     boundary,
     cross_entropy,
     dice,
+    dice_and_cross_entropy,
     distance_maps,
     focal,
+    generalized_dice,
     objective,
+    weighted_cross_entropy,
 )
+from tests.oarflow.training.configurations import region
 from tests.oarflow.training.patients import small
 
 KNOWN = torch.ones(1, 1, dtype=torch.bool)
@@ -92,20 +95,49 @@ def test_an_objective_weighs_its_losses() -> None:
         objective(small(losses={"dise": 1}))
 
 
-def test_mixup_lays_samples_over_each_other_and_keeps_both_labels() -> None:
-    images = torch.tensor([1.0, 10.0, 100.0, 1000.0]).reshape(4, 1, 1, 1)
-    known = torch.tensor([[True], [False], [True], [True]])
-    batch = Batch(images, images * 2, known)
-    shares = []
-    for seed in range(20):
-        mixture = mix(batch, np.random.default_rng(seed))
-        first, second = mixture.parts
-        expected = mixture.share * first.inputs + (1 - mixture.share) * second.inputs
-        torch.testing.assert_close(mixture.inputs, expected)
-        assert torch.equal(second.targets, second.inputs * 2)
-        assert torch.equal(second.known[:, 0], second.inputs[:, 0, 0, 0] != 10)
-        assert sorted(second.inputs.flatten().tolist()) == [1, 10, 100, 1000]
-        shares.append(mixture.share)
-    # Beta(0.2, 0.2) lies mostly near its ends.
-    assert sum(min(share, 1 - share) < 0.1 for share in shares) > 8
-    assert len(set(shares)) == 20
+def test_deep_supervision_halves_each_head_s_share() -> None:
+    configuration = region(losses={"dice": 1.0})
+    loss = objective(configuration)
+    targets = torch.zeros(1, 1, 4, 4, 4)
+    targets[..., :2] = 1
+    good, bad = (targets * 2 - 1) * 20, (1 - targets * 2) * 20
+    known = KNOWN
+    alone = [float(loss(logits, targets, known)) for logits in (good, bad)]
+    both = float(loss(torch.stack((good, bad, bad), dim=1), targets, known))
+    assert both == pytest.approx(alone[0] + 0.75 * alone[1], abs=1e-5)
+
+
+def test_c2f_s_losses_by_hand() -> None:
+    """Four voxels, one of them organ; p is 0.5 everywhere."""
+    targets = torch.tensor([1.0, 0, 0, 0]).reshape(1, 1, 4, 1)
+    logits = torch.zeros(1, 1, 4, 1)
+    # weights 3 and 1/3: every term is log 2, whatever its weight
+    assert float(weighted_cross_entropy(logits, targets, KNOWN)) == pytest.approx(np.log(2))
+    # classes: 3 voxels (weight 1/9) and 1 voxel (weight 1); overlaps 1.5 and 0.5
+    overlap = 1.5 / 9 + 0.5
+    total = (2 + 3) / 9 + (2 + 1)
+    expected = 1 - 2 * overlap / total
+    assert float(generalized_dice(logits, targets, KNOWN)) == pytest.approx(expected)
+    rare = torch.tensor([0.0, 20, 20, 20]).reshape(1, 1, 4, 1) * -1  # right but for the organ
+    assert float(weighted_cross_entropy(rare, targets, KNOWN)) == pytest.approx(
+        0.75 * np.log(2), abs=1e-4
+    )
+
+
+def test_what_is_not_labelled_does_not_count_in_the_loss() -> None:
+    logits = torch.zeros(2, 2, 8, 8, requires_grad=True)
+    known = torch.tensor([[True, False], [True, True]])
+    dice_and_cross_entropy(logits, torch.zeros(2, 2, 8, 8), known).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad[0, 1].abs().max() == 0
+    assert logits.grad[1, 1].abs().max() > 0
+
+
+def test_the_loss_is_least_at_the_truth() -> None:
+    truth = torch.zeros(1, 1, 8, 8)
+    truth[..., 2:6, 2:6] = 1
+    known = torch.ones(1, 1, dtype=torch.bool)
+    right = dice_and_cross_entropy((truth * 2 - 1) * 20, truth, known)
+    wrong = dice_and_cross_entropy((1 - truth * 2) * 20, truth, known)
+    assert right < 0.01
+    assert wrong > 1

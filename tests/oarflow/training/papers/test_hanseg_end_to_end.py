@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oarflow.commands import main
 from oarflow.networks.card import Role, read_card
-from oarflow.training.data import TrainingData
+from oarflow.training.data.data_set import TrainingData
 from tests.app.test_mr import OFFSET_LPS, organ, run, shown_by_mr, write_mr
 from tests.app.workbench import CENTRES_LPS, RADIUS_MM, Halves, balls, write_ct
 from tests.oarflow.chain import save_model

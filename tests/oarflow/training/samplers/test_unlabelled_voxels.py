@@ -12,18 +12,18 @@ import yaml
 
 from oarflow import datasets
 from oarflow.commands import main
-from oarflow.training.batches import Batch
-from oarflow.training.cases import TrainingCase, training_case
 from oarflow.training.configuration import Configuration
-from oarflow.training.labels import Label
-from oarflow.training.losses import LOSSES
-from oarflow.training.samplers import sampler_for
-from oarflow.training.tuning import dice
-from oarflow.training.validation import _counts
+from oarflow.training.data.batches import SampleBatch
+from oarflow.training.data.cases import TrainingCase, training_case
+from oarflow.training.data.labels import LabelBlock
+from oarflow.training.optimization.losses import LOSSES
+from oarflow.training.samplers.selection import sampler_for
+from oarflow.training.tuning.scores import dice
+from oarflow.training.tuning.validation import overlap_counts
 from tests.oarflow.datasets.made_up import STRAIGHT, write_nifti
 from tests.oarflow.datasets.test_label_grids import LABELS, data_set, values
+from tests.oarflow.training.configurations import NETWORK
 from tests.oarflow.training.patients import ORGANS, patient, small
-from tests.oarflow.training.test_data import NETWORK
 
 SOFTMAX = [name for name in LOSSES if name != "dice_and_cross_entropy"]
 
@@ -53,7 +53,7 @@ def half(case: TrainingCase) -> TrainingCase:
     """The patient, labelled on the left half alone: the organ's other voxels are not known."""
     ignored = np.zeros(case.ct.shape, dtype=bool)
     ignored[:, :, : round(case.centroid_mm("Parotid_L")[2] / 4)] = True
-    return replace(case, ignored=Label.of(ignored))
+    return replace(case, ignored=LabelBlock.of(ignored))
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -104,7 +104,7 @@ def test_validation_counts_known_voxels_alone() -> None:
     targets[..., :2] = 1
     known = torch.ones(1, 1, 4, 4, dtype=torch.bool)
     known[..., 2:] = False
-    both, found, true = _counts(logits, Batch(logits, targets, known))[:, 0]
+    both, found, true = overlap_counts(logits, SampleBatch(logits, targets, known))[:, 0]
     assert (both, found, true) == (8, 8, 8)
 
 

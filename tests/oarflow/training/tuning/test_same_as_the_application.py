@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from app.application import OARflow
+from oarflow.commands import main
 from oarflow.datasets.cases import Case
 from oarflow.errors import Fault
 from oarflow.evaluation.calibration_cache import Predictions
@@ -28,14 +29,14 @@ from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
 from oarflow.structures import Segmentation
-from oarflow.training.agreement import agreements
-from oarflow.training.cases import TrainingCase
-from oarflow.training.comparisons import DICE, MANDIBLE, step_scores
-from oarflow.training.data import TrainingData
-from oarflow.training.judging import agreement, tune
-from oarflow.training.labels import Labels
-from oarflow.training.proposals import propose
-from oarflow.training.tuning import dice, score_case
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.data_set import TrainingData
+from oarflow.training.data.labels import Labels
+from oarflow.training.data.proposals import propose
+from oarflow.training.papers.method_scores import DICE
+from oarflow.training.papers.twostep import MANDIBLE, step_scores
+from oarflow.training.tuning.scores import dice, score_case
+from oarflow.training.tuning.two_networks import two_network_dice
 from oarflow.watched import WatchedStore
 from oarflow.writing import WritePlan
 from tests.oarflow.chain import ORGAN_HU, save_model, sphere_volume
@@ -43,7 +44,7 @@ from tests.oarflow.datasets.made_up import write_pddca
 from tests.oarflow.systems import WINDOW, Near, write_model
 from tests.oarflow.test_placing import LEFT, PRIORS, RIGHT
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 PLACED = "Parotid_L"
 SEEN = "Parotid_R"
 
@@ -130,7 +131,7 @@ def test_evaluation_contours_a_placed_organ_as_the_application_does(
 
 def test_two_networks_are_compared_at_the_placed_organ(store: ModelStore, tmp_path: Path) -> None:
     """Also where only the second folder's network looks for it by its neighbours."""
-    found = dict(agreements(case(PLACED), store, store))
+    found = dict(two_network_dice(case(PLACED), store, store))
     assert found[PLACED].first == found[PLACED].second > 0.9
     other = tmp_path / "other"
     save_model(other / "loc", Role.LOCALIZER, (SEEN,), (5.0, 5.0, 5.0), (0.0, 0.0, 0.0))
@@ -138,14 +139,15 @@ def test_two_networks_are_compared_at_the_placed_organ(store: ModelStore, tmp_pa
     write_model(other / PLACED, Near((100.0,)), organs=(PLACED,), channels=whole)
     first = ModelStore.open(other, device="cpu")
     assert first.localized_organs == ()
-    found = dict(agreements(case(PLACED), first, store))
+    found = dict(two_network_dice(case(PLACED), first, store))
     assert found[PLACED].second > 0.9
 
 
 def test_steps_are_compared_at_the_placed_organ(store: ModelStore) -> None:
     masks = case(PLACED).masks
     both = replace(
-        case(), masks=Labels({MANDIBLE: masks[PLACED], PLACED: masks[PLACED], SEEN: masks[PLACED]})
+        case(),
+        masks=Labels({MANDIBLE: masks[PLACED], PLACED: masks[PLACED], SEEN: masks[PLACED]}),
     )
     rows = [
         row for measure, row in step_scores([both], store, store, PLACED, PLACED) if measure == DICE
@@ -193,11 +195,12 @@ def test_patients_are_read_with_their_mr_where_a_network_reads_one(
         return []
 
     monkeypatch.setattr(TrainingData, "read", read)
-    data = TrainingData.open(_patients(tmp_path / "data"))
-    if command == "tune":
-        tune(data, folder, None, tmp_path / "tune.csv")
-    else:
-        agreement(data, [folder, folder], tmp_path / "page.md")
+    data, models = (
+        str(_patients(tmp_path / "data")),
+        [str(folder)] * (2 if command != "tune" else 1),
+    )
+    output = str(tmp_path / "scores")
+    assert main(["train", command, "--data", data, "--models", *models, "-o", output]) == 0
     assert asked == [True]
 
 
@@ -219,8 +222,8 @@ def test_a_placed_landmark_is_no_landmark_that_was_seen(store: ModelStore) -> No
 
 LOCALIZER_ALONE = {
     "oarflow/placing.py",
-    "oarflow/training/localizers.py",
-    "oarflow/training/fusion.py",
+    "oarflow/training/tuning/localizers.py",
+    "oarflow/training/papers/c2f/sure_score.py",
 }
 """What asks the localizer alone: the shared way itself, and what judges or tunes a localizer."""
 

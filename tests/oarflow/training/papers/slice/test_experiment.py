@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,27 +12,25 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.training.configuration import read_configuration
-from oarflow.training.crops import read_crops
-from oarflow.training.data import OPENKBP_NAME
-from oarflow.training.experiment.choice import chosen_backbone, write_choice
-from oarflow.training.experiment.comparison import at_best, chosen, holm, pairs, signed_rank
-from oarflow.training.experiment.facts import DataFacts
-from oarflow.training.experiment.page import write_page
-from oarflow.training.experiment.plan import Part, Settings, Unit, parts
-from oarflow.training.experiment.unit import (
+from oarflow.training.data.data_set import OPENKBP_NAME
+from oarflow.training.papers.slice.backbone_choice import chosen_backbone, write_choice
+from oarflow.training.papers.slice.comparison import at_best, chosen, holm, pairs, signed_rank
+from oarflow.training.papers.slice.data_summary import DataSummary
+from oarflow.training.papers.slice.measurement import UnitScore, overlap
+from oarflow.training.papers.slice.page import write_page
+from oarflow.training.papers.slice.plan import ExperimentSettings, Part, Unit, parts
+from oarflow.training.papers.slice.unit import (
     CROPS_NAME,
-    Facts,
-    Row,
+    UnitSummary,
     _write_rows,
-    overlap,
     read_unit,
-    run,
+    train_unit,
 )
 from tests.oarflow.datasets.made_up import write_pddca
 from tests.oarflow.training.patients import patient
 
-CLINIC = DataFacts("Our clinic", 31, (0.9, 1.2), (2.5, 2.5))
-SETTINGS = Settings(("Parotid_L",), ("resnet34", "seresnet34"), patients=0, steps=3)
+CLINIC = DataSummary("Our clinic", 31, (0.9, 1.2), (2.5, 2.5))
+SETTINGS = ExperimentSettings(("Parotid_L",), ("resnet34", "seresnet34"), patients=0, steps=3)
 
 
 def test_parts_are_by_patient_and_the_same_for_the_same_seed() -> None:
@@ -77,16 +76,16 @@ def test_tests_by_hand() -> None:
 def test_a_unit_stops_at_its_limit_goes_on_and_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oarflow.training.validation.SAMPLES", 16)
+    monkeypatch.setattr("oarflow.training.tuning.validation.SAMPLES", 16)
     cases: dict[Part, list] = {  # type: ignore[type-arg]
         "fit": [patient(1)],
         "tune": [patient(2)],
         "test": [patient(3), patient(4)],
     }
     unit = Unit("Parotid_L", "resnet34", "sliced")
-    assert not run(unit, SETTINGS, cases, tmp_path, limit_s=0)
+    assert not train_unit(unit, SETTINGS, cases, tmp_path, limit_s=0)
     assert read_unit(tmp_path) is None
-    assert run(unit, SETTINGS, cases, tmp_path)
+    assert train_unit(unit, SETTINGS, cases, tmp_path)
     found = read_unit(tmp_path)
     assert found is not None
     facts, rows = found
@@ -97,19 +96,18 @@ def test_a_unit_stops_at_its_limit_goes_on_and_is_measured(
         ("test", "pt_4"),
     ]
     assert all(0 <= row.iou <= row.dice <= 1 for row in rows)
-    assert [crop.case for crop in read_crops(tmp_path / CROPS_NAME)] == [
-        f"pt_{k}" for k in range(1, 5)
-    ]
+    with (tmp_path / CROPS_NAME).open(newline="", encoding="utf-8") as file:
+        assert [row["case"] for row in csv.DictReader(file)] == [f"pt_{k}" for k in range(1, 5)]
 
 
 def finish(folder: Path, unit: Unit, dice: list[float], tune_iou: float, seconds: float) -> None:
     """A unit's results as if it had been trained."""
     place = folder / unit.name
     place.mkdir(parents=True)
-    facts = Facts(unit.name, 1000, 5, 9, {"fit": 28, "tune": 0, "test": 9}, 10 * seconds)
+    facts = UnitSummary(unit.name, 1000, 5, 9, {"fit": 28, "tune": 0, "test": 9}, 10 * seconds)
     (place / "unit.json").write_text(json.dumps(asdict(facts)))
-    rows = [Row("tune", "t", 0.5, tune_iou, seconds)]
-    rows += [Row("test", f"c{k}", value, value / 2, seconds) for k, value in enumerate(dice)]
+    rows = [UnitScore("tune", "t", 0.5, tune_iou, seconds)]
+    rows += [UnitScore("test", f"c{k}", value, value / 2, seconds) for k, value in enumerate(dice)]
     _write_rows(rows, place / "scores.csv")
 
 
@@ -128,7 +126,7 @@ def test_each_side_is_compared_at_its_own_best_backbone(tmp_path: Path) -> None:
 def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
 
-    def write(settings: Settings) -> bool:
+    def write(settings: ExperimentSettings) -> bool:
         return write_page(settings, CLINIC, tmp_path, page, command="COMMAND", device="cpu")
 
     assert not write(SETTINGS)
@@ -142,7 +140,7 @@ def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None
     found = pairs(SETTINGS, tmp_path)
     assert [pair.dice_p for pair in found] == pytest.approx([1 / 16, 1 / 16])
     assert [pair.backbone for pair in chosen(found)] == ["seresnet34"]
-    three = Settings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
+    three = ExperimentSettings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
     assert write(three)
     text = page.read_text()
     assert "OpenKBP" not in text
@@ -167,7 +165,7 @@ def test_the_networks_on_crops_choose_the_backbone_and_fit_reads_it(tmp_path: Pa
         finish(tmp_path, Unit("Parotid_L", backbone, "full"), [0.8, 0.9], full, 1.0)
     finish(tmp_path, Unit("Larynx", "resnet34", "sliced"), [0.8, 0.9], 0.5, 1.0)
     finish(tmp_path, Unit("Larynx", "resnet34", "full"), [0.8, 0.9], 0.5, 1.0)
-    both = Settings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
+    both = ExperimentSettings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
     found = pairs(both, tmp_path)
     path = tmp_path / "backbones.yaml"
     assert write_choice(both, found, path, "Our clinic")
@@ -211,7 +209,7 @@ def test_a_researchers_run_writes_into_its_work(
     command += ["--organs", "Parotid_L", "--backbones", "resnet34", "--steps", "1"]
     assert main(["train", *command]) == 2
     assert "--data-name is needed" in capsys.readouterr().err
-    settings = Settings(("Parotid_L",), ("resnet34",), 60, 1, 1)
+    settings = ExperimentSettings(("Parotid_L",), ("resnet34",), 60, 1, 1)
     folder = settings.folder(tmp_path, "Our clinic")
     for region in ("sliced", "full"):
         finish(folder, Unit("Parotid_L", "resnet34", region), [0.8, 0.9], 0.5, 1.0)

@@ -1,9 +1,8 @@
-"""Batches of CT slices: one organ's labelled ones (SLICE), or whole ones with all organs (RESU)."""
+"""Whole slices with all organs (RESU, section 4.2.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,68 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis
-from oarflow.training.batches import Batch
-from oarflow.training.cases import (
+from oarflow.training.augmentation.deformation import deform
+from oarflow.training.configuration import Configuration
+from oarflow.training.data.batches import SampleBatch
+from oarflow.training.data.cases import TrainingCase, require_labels
+from oarflow.training.data.resampling import (
     Pose,
-    TrainingCase,
     known_where,
     partly_labelled,
-    require_labels,
     sample_ct,
     sample_ignored,
     sample_mask,
 )
-from oarflow.training.configuration import Configuration
-from oarflow.training.crops import Crop, crop_of, cut, cut_ignored, cut_mask
-from oarflow.training.deformation import deform
-
-
-def scale_window(hu: Tensor, window: tuple[float, float]) -> Tensor:
-    """HU to -1..1 within the window, as the application does it."""
-    low, high = window
-    return (hu.clamp(low, high) - low) / (high - low) * 2 - 1
-
-
-class LabelledSliceSampler:
-    """All slices that hold one organ, each drawn as it is (SLICE)."""
-
-    def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
-        organ = configuration.organs[0]
-        some = [case for case in cases if organ in case.masks]
-        if not some:
-            raise ValueError(f"no training case has {organ}")
-        self._configuration = configuration
-        self._partly = partly_labelled(some)
-        self._crops = [
-            (case, crop) for case in some for crop in _labelled(case, organ, configuration)
-        ]
-
-    def __len__(self) -> int:
-        """How many samples make an epoch."""
-        return len(self._crops)
-
-    def draw(self, random: np.random.Generator) -> Batch:
-        configuration = self._configuration
-        chosen = random.integers(len(self._crops), size=configuration.batch)
-        drawn = [self._crops[number] for number in chosen]
-        images = torch.cat([cut(case, crop, configuration) for case, crop in drawn])
-        masks = torch.cat([cut_mask(case, crop, configuration) for case, crop in drawn])
-        one = torch.ones(1, dtype=torch.bool)
-        known = torch.stack(
-            [
-                known_where(one, cut_ignored(case, crop, configuration, partly=self._partly)[:, 0])
-                for case, crop in drawn
-            ]
-        )
-        return Batch(scale_window(images, configuration.window), masks, known)
-
-
-def _labelled(case: TrainingCase, organ: str, configuration: Configuration) -> list[Crop]:
-    """A crop of one plane for each plane on which the organ fills a pixel of the crop by half."""
-    whole = crop_of(case, organ, configuration)
-    filled = cut_mask(case, whole, configuration).amax(dim=(1, 2, 3)) >= 0.5
-    planes = whole.first + np.flatnonzero(filled.numpy())
-    return [replace(whole, first=int(plane), last=int(plane)) for plane in planes]
+from oarflow.training.data.windowing import scale_window
 
 
 class WholeSliceSampler:
@@ -103,11 +53,11 @@ class WholeSliceSampler:
         """How often each plane is drawn; they sum to one."""
         return self._shares
 
-    def draw(self, random: np.random.Generator) -> Batch:
+    def draw(self, random: np.random.Generator) -> SampleBatch:
         chosen = random.choice(len(self._planes), size=self._configuration.batch, p=self._shares)
         triples = [self._sample(self._planes[number], random) for number in chosen]
         images, masks, known = (torch.stack(part) for part in zip(*triples, strict=True))
-        return Batch(images, masks, known)
+        return SampleBatch(images, masks, known)
 
     def _list_planes(self) -> tuple[list[tuple[int, int]], NDArray[np.bool_]]:
         """(case, plane) of every plane near a label, and which organs each holds."""

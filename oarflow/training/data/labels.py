@@ -17,7 +17,7 @@ MARGIN = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Label:
+class LabelBlock:
     """A mask without most of its emptiness.
 
     inside: bool (z, y, x), a block that holds every voxel. first: (z, y, x) index of the block's
@@ -29,7 +29,7 @@ class Label:
     extent: tuple[int, int, int]
 
     @classmethod
-    def of(cls, mask: Mask) -> Label:
+    def of(cls, mask: Mask) -> LabelBlock:
         """Raises ValueError where the mask is empty."""
         low, high = [], []
         for axis, count in enumerate(mask.shape):
@@ -61,7 +61,7 @@ class Label:
         mask[self.box] = self.inside
         return mask
 
-    def cut(self, box: Box) -> Label:
+    def cut(self, box: Box) -> LabelBlock:
         """What lies in a box of the mask; the block stays."""
         kept = np.zeros_like(self.inside)
         moved = tuple(
@@ -69,31 +69,31 @@ class Label:
             for part, a in zip(box, self.first, strict=True)
         )
         kept[moved] = self.inside[moved]
-        return Label(kept, self.first, self.extent)
+        return LabelBlock(kept, self.first, self.extent)
 
 
 class Labels(Mapping[str, Mask]):
-    """Masks by organ, made whole at each access; `label` gives an organ's block as it is held.
+    """Masks by organ, made whole at each access; `block` gives an organ's as it is held.
 
     Masks without a voxel are left out.
     """
 
     def __init__(self, masks: Mapping[str, Mask]) -> None:
         read = ((organ, masks[organ]) for organ in masks)
-        self._labels = {organ: Label.of(mask) for organ, mask in read if mask.any()}
+        self._blocks = {organ: LabelBlock.of(mask) for organ, mask in read if mask.any()}
 
-    def label(self, organ: str) -> Label:
+    def block(self, organ: str) -> LabelBlock:
         """Raises KeyError where the organ is not labelled."""
-        return self._labels[organ]
+        return self._blocks[organ]
 
     def __getitem__(self, organ: str) -> Mask:
-        return self._labels[organ].whole()
+        return self._blocks[organ].whole()
 
     def __contains__(self, organ: object) -> bool:
-        return organ in self._labels
+        return organ in self._blocks
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._labels)
+        return iter(self._blocks)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._blocks)
