@@ -58,8 +58,8 @@ def export_fitted(
     configuration = given if record is None else _as_trained(record, given, keys)
     origin = _unrecorded(given, data) if known is None else known
     if data_name is not None and known is not None and known.data not in (None, data_name):
-        said = f"--data-name: {given.name} was trained on {origin.data!r}"
-        raise ConfigurationError(OTHER_TRAINING, said)
+        message = f"--data-name: {given.name} was trained on {origin.data!r}"
+        raise ConfigurationError(OTHER_TRAINING, message)
     card = export(
         configuration,
         folder,
@@ -87,8 +87,8 @@ def _as_trained(
         if key in keys
     ]
     if wrong:
-        said = f"{given.name} was not trained with {'; '.join(wrong)}"
-        raise ConfigurationError(OTHER_TRAINING, said)
+        message = f"{given.name} was not trained with {'; '.join(wrong)}"
+        raise ConfigurationError(OTHER_TRAINING, message)
     others = [key for key in differing if key not in ("steps", "epochs", "validate_every")]
     if others:
         LOGGER.info(

@@ -7,7 +7,7 @@ import time
 
 from oarflow.networks.store import ModelStore
 from oarflow.training.commands.options import Options, open_data
-from oarflow.training.papers.c2f.fusion import fit_fusion
+from oarflow.training.papers.c2f.fusion_fit import fit_fusion
 from oarflow.training.papers.c2f.fusion_model import export_fusion
 from oarflow.training.papers.c2f.sure_score import sure_score, write_sure_score
 

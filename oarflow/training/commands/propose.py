@@ -18,8 +18,8 @@ def run(options: Options) -> None:
     data, organs = open_data(options), options.organs
     store = ModelStore.open(options.models, device="cpu")
     if unknown := [organ for organ in organs if organ not in store.organs]:
-        said = f"{options.models} holds no network of {', '.join(unknown)}"
-        raise ConfigurationError("USAGE", said)
+        message = f"{options.models} holds no network of {', '.join(unknown)}"
+        raise ConfigurationError("USAGE", message)
     options.output.mkdir(parents=True, exist_ok=True)
     lacking, proposed = (dict.fromkeys(organs, 0) for _ in range(2))
     for case in data.read(data.split.fit, mr=store.reads_mr):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oarflow.networks.store import ModelStore
 from oarflow.training.commands.options import Options, open_data, patients_flag
-from oarflow.training.papers.c2f.fusion import view_thresholds
+from oarflow.training.papers.c2f.fusion_fit import view_thresholds
 from oarflow.training.papers.c2f.view_scores import view_scores
 from oarflow.training.papers.method_scores import DICE, write_comparison
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from oarflow.training.data.cases import TrainingCase
 
 OUTLIER = 4.0
-"""A label stands out when a measurement lies this many robust standard deviations from the median."""
+"""A label stands out where one lies this many robust standard deviations from the median."""
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,11 @@ def require_labels(cases: Collection[TrainingCase], organs: Sequence[str]) -> No
     absent = [organ for organ in organs if organ not in present]
     if not absent:
         return
-    told = f"no training case has {', '.join(absent)}"
+    message = f"no training case has {', '.join(absent)}"
     others = [organ for organ in organs if organ in present]
     if others:
-        told += f"; to train the others: --set 'organs=[{', '.join(others)}]'"
-    raise ValueError(told)
+        message += f"; to train the others: --set 'organs=[{', '.join(others)}]'"
+    raise ValueError(message)
 
 
 def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:

@@ -31,7 +31,7 @@ from oarflow.rtstruct.errors import ReadError
 from oarflow.training.data.cases import TrainingCase, training_case
 from oarflow.training.data.image_file import with_images_on_disk
 from oarflow.training.data.proposals import with_proposals
-from oarflow.training.data.registered_mr import paired
+from oarflow.training.data.registered_mr import case_with_mr
 
 LOGGER = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class TrainingData:
 
     name: what a model card says of the data; None where nobody said. derived: a folder of derived
     labels (datasets.derived) that are read with the drawn ones. proposed: the same of labels that
-    networks proposed where nobody drew any (training.proposals). unreadable: the patients that were
-    to be read and could not be, so far, with the reason.
+    networks proposed where nobody drew any (training.data.proposals). unreadable: the patients that
+    were to be read and could not be, so far, with the reason.
     """
 
     patients: Mapping[str, Case]
@@ -151,7 +151,7 @@ class TrainingData:
         excluded = self._excluded(patient)
         if organ is not None:
             excluded |= set(case.masks) - {organ}
-        read = (paired if mr else training_case)(case, excluded)
+        read = (case_with_mr if mr else training_case)(case, excluded)
         if self.proposed is not None and patient in self.split.fit:
             read = with_proposals(read, self.proposed, None if organ is None else (organ,))
         return read
@@ -234,8 +234,8 @@ def _check_exclusions(split: Split, path: Path) -> None:
     for organ, patient in sorted(split.excluded):
         if organ not in catalogue:
             meant = catalogue.resolve(organ)
-            said = f"; it is called {meant.name}" if meant else ""
-            raise ValueError(f"{path} leaves out {organ!r}, which is no organ's name{said}")
+            hint = f"; it is called {meant.name}" if meant else ""
+            raise ValueError(f"{path} leaves out {organ!r}, which is no organ's name{hint}")
         if patient not in split.patients:
             LOGGER.warning("%s of %s is to be left out, who neither fits nor tunes", organ, patient)
 

@@ -21,7 +21,7 @@ MR_FRAME = "1.2.3.0"
 LOGGER = logging.getLogger(__name__)
 
 
-def paired(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
+def case_with_mr(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     """A patient with the MR registered to the CT; without it where the registration fails."""
     made = training_case(case, excluded)
     return replace(made, mr=_mr_on_ct(case, made))

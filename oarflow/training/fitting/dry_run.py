@@ -18,7 +18,7 @@ def require_trainable(configuration: Configuration) -> None:
             network = build_network(configuration).train()
         except (RuntimeError, IndexError, ArithmeticError) as error:
             raise ValueError(
-                f"{_described(configuration)} cannot be built: {_told(error)}"
+                f"{_description(configuration)} cannot be built: {_one_line(error)}"
             ) from error
         images = torch.empty(configuration.batch, configuration.in_channels, *_patch(configuration))
         try:
@@ -27,18 +27,18 @@ def require_trainable(configuration: Configuration) -> None:
             size = " x ".join(map(str, _patch(configuration)))
             multiple = configuration.multiple
             raise ValueError(
-                f"{_described(configuration)} cannot be trained on patches of {size} voxels:"
+                f"{_description(configuration)} cannot be trained on patches of {size} voxels:"
                 f" patch_mm / spacing_mm must give a multiple of {multiple} along each axis"
-                f" ({_told(error)})"
+                f" ({_one_line(error)})"
             ) from error
 
 
-def _described(configuration: Configuration) -> str:
+def _description(configuration: Configuration) -> str:
     widths = list(configuration.widths)
     return f"{configuration.name}: {configuration.architecture} with widths {widths}"
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

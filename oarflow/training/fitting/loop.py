@@ -72,11 +72,11 @@ def train(
     started = saved = time.monotonic()
     running: Tensor | None = None
     left = range(state.step, configuration.steps)
-    for drawn in batches(sampler, configuration.seed, left, workers):
+    for batch in batches(sampler, configuration.seed, left, workers):
         if limit_s is not None and time.monotonic() - started > limit_s:
             state.save(folder, state.seconds(started))
             break
-        loss = state.advance(drawn)
+        loss = state.advance(batch)
         running = loss if running is None else 0.98 * running + 0.02 * loss
         ended = state.step == configuration.steps
         if state.step % 50 == 0 or ended:

@@ -51,8 +51,8 @@ class TrainingOrigin:
             if (mine := getattr(self, key)) != (other := getattr(later, key))
         ]
         if differing:
-            said = f"the training began on other data: {'; '.join(differing)}"
-            raise ConfigurationError(OTHER_TRAINING, said)
+            message = f"the training began on other data: {'; '.join(differing)}"
+            raise ConfigurationError(OTHER_TRAINING, message)
         commits = self.commit.split(", ")
         if later.commit not in commits:
             commits.append(later.commit)
@@ -101,14 +101,14 @@ class TrainingRecord:
         ):
             differing.remove("steps")
         if differing:
-            told = (
+            changes = (
                 f"{key} was {getattr(self.configuration, key)!r}, not"
                 f" {getattr(configuration, key)!r}"
                 for key in differing
             )
             raise ConfigurationError(
                 OTHER_TRAINING,
-                f"{configuration.name} was begun otherwise: {'; '.join(told)}. Give what it was"
+                f"{configuration.name} was begun otherwise: {'; '.join(changes)}. Give what it was"
                 " begun with, or another --work",
             )
         known = (

@@ -98,17 +98,17 @@ class TrainingState:
         )
         part.replace(folder / CHECKPOINT_NAME)
 
-    def advance(self, drawn: SeededBatch) -> Tensor:
+    def advance(self, seeded: SeededBatch) -> Tensor:
         """One step; its loss, which a GPU need not have ready yet. The step seeds dropout, too."""
         torch.manual_seed(self._configuration.seed * 1_000_003 + self.step)
         self._schedule.before_step(self.step)
         self.network.train()
         self._optimizer.zero_grad(set_to_none=True)
         if self._configuration.mixup == "none":
-            batch = drawn.batch.to(self._device)
+            batch = seeded.batch.to(self._device)
             loss = self._loss(self.network(batch.inputs), batch)
         else:
-            loss = self._mixed_loss(mix(drawn.batch, drawn.random))
+            loss = self._mixed_loss(mix(seeded.batch, seeded.random))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self._optimizer.step()

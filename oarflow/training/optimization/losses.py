@@ -69,8 +69,8 @@ def focal(logits: Tensor, targets: Tensor, known: Tensor, focus: float = FOCUS) 
     if _exclusive(logits, known):
         term = FocalLoss(gamma=focus, use_softmax=True, reduction="none")
         each = term(_known_logits(logits, known), _classes(targets, known))
-        seen = _seen(known, targets) * torch.ones_like(each[:, :1])
-        return each.sum() / seen.sum().clamp_min(1.0)  # type: ignore[no-any-return]
+        voxels = _known_voxels(known, targets) * torch.ones_like(each[:, :1])
+        return each.sum() / voxels.sum().clamp_min(1.0)  # type: ignore[no-any-return]
     weight = _spread(known, logits)
     each = FocalLoss(gamma=focus, reduction="none")(logits, targets) * weight
     return each.sum() / (weight * torch.ones_like(each)).sum().clamp_min(1.0)  # type: ignore[no-any-return]
@@ -95,11 +95,11 @@ def distance_maps(targets: Tensor) -> Tensor:
     """
     masks = targets.detach().cpu().numpy() >= 0.5
     maps = np.zeros(masks.shape, dtype=np.float32)
-    for place in np.ndindex(masks.shape[:2]):
-        mask = masks[place]
+    for index in np.ndindex(masks.shape[:2]):
+        mask = masks[index]
         if mask.any():
             outside = ndimage.distance_transform_edt(~mask)
-            maps[place] = outside - ndimage.distance_transform_edt(mask)
+            maps[index] = outside - ndimage.distance_transform_edt(mask)
     return torch.from_numpy(maps)
 
 
@@ -144,7 +144,7 @@ def generalized_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     weight = _spread(known, logits)
     organs = organ_probabilities(logits, known) * weight
     classes = _classes(targets, known)
-    outside = (1 - organs.sum(1, keepdim=True)).clamp_min(0) * _seen(known, targets)
+    outside = (1 - organs.sum(1, keepdim=True)).clamp_min(0) * _known_voxels(known, targets)
     probabilities = torch.cat((outside, organs), dim=1)
     axes = [0, *range(2, logits.ndim)]
     counts = classes.sum(axes)
@@ -199,7 +199,7 @@ def _spread(known: Tensor, like: Tensor) -> Tensor:
     return known.reshape(*known.shape, *([1] * (like.ndim - known.ndim))).to(like.dtype)
 
 
-def _seen(known: Tensor, like: Tensor) -> Tensor:
+def _known_voxels(known: Tensor, like: Tensor) -> Tensor:
     """(n, 1, ...): 0 at voxels of which nothing is known, where single voxels are told apart."""
     if known.ndim == 2:
         return torch.ones(1, 1, *([1] * (like.ndim - 2)), dtype=like.dtype, device=like.device)
@@ -219,5 +219,5 @@ def _known_logits(logits: Tensor, known: Tensor) -> Tensor:
 def _classes(targets: Tensor, known: Tensor) -> Tensor:
     """Targets with what is none of the labelled organs before them; 0 where nothing is known."""
     organs = targets * _spread(known, targets)
-    outside = (1 - organs.sum(dim=1, keepdim=True)).clamp_min(0) * _seen(known, targets)
+    outside = (1 - organs.sum(dim=1, keepdim=True)).clamp_min(0) * _known_voxels(known, targets)
     return torch.cat((outside, organs), dim=1)

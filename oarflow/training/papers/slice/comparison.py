@@ -114,8 +114,8 @@ def holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down correction, in the order given."""
     result = [1.0] * len(ps)
     greatest = 0.0
-    for place, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        greatest = max(greatest, min(1.0, ps[number] * (len(ps) - place)))
+    for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        greatest = max(greatest, min(1.0, ps[number] * (len(ps) - rank)))
         result[number] = greatest
     return result
 

@@ -51,8 +51,8 @@ def data_summary(data: TrainingData, folder: Path) -> DataSummary:
 def require_name(data: TrainingData) -> str:
     """The data's name. Raises ConfigurationError where nobody said one."""
     if data.name is None:
-        said = "--data-name is needed: the page and the results' folder bear it"
-        raise ConfigurationError("USAGE", said)
+        message = "--data-name is needed: the page and the results' folder bear it"
+        raise ConfigurationError("USAGE", message)
     return data.name
 
 

@@ -53,7 +53,9 @@ def test_the_pieces_of_mandible_are_scored_in_the_reference_s_box(tmp_path: Path
     assert [row[3] for row in rows] == pytest.approx([2 * 64 / (64 + size)] * 4)
     recalled = [row[3] for measure, row in measured if measure == "recall"]
     assert recalled == [1.0] * 4
-    write_method_scores({DICE: rows, "recall": [("one", *rows[0][1:])]}, tmp_path / "steps.csv")
+    write_method_scores(
+        {DICE: rows, "recall": [rows[0]._replace(case="one")]}, tmp_path / "steps.csv"
+    )
     lines = (tmp_path / "steps.csv").read_text().splitlines()
     assert lines[0] == "case,organ,method,dice,recall"
     assert lines[1].endswith(",")

@@ -15,7 +15,7 @@ from oarflow.training.data.as_served import volume_of
 from oarflow.training.export.model_folder import export
 from oarflow.training.fitting.loop import train
 from oarflow.training.fitting.record import TrainingOrigin
-from oarflow.training.papers.c2f.fusion import (
+from oarflow.training.papers.c2f.fusion_fit import (
     VoxelSample,
     fit_fusion,
     fit_weights,

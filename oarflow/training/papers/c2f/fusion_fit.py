@@ -78,10 +78,10 @@ def _voxel_samples(
     drawn: dict[str, list[VoxelSample]] = {organ: [] for organ in organs}
     for case in cases:
         grid, maps = coarse_maps(case, store, organs)
-        seen = ~ignored_on(case, grid)
+        known = ~ignored_on(case, grid)
         for number, organ in enumerate(organs):
             if organ in case.masks:
-                drawn[organ].append(_voxel_sample(maps[number], label_on(case, organ, grid), seen))
+                drawn[organ].append(_voxel_sample(maps[number], label_on(case, organ, grid), known))
     missing = [organ for organ, samples in drawn.items() if not samples]
     if missing:
         raise ValueError(f"no training case has {', '.join(missing)}")
@@ -89,39 +89,41 @@ def _voxel_samples(
 
 
 def _voxel_sample(
-    maps: NDArray[np.float32], truth: NDArray[np.bool_], seen: NDArray[np.bool_]
+    maps: NDArray[np.float32], truth: NDArray[np.bool_], known: NDArray[np.bool_]
 ) -> VoxelSample:
-    """seen: voxels that were labelled, as an organ or as none."""
+    """known: voxels that were labelled, as an organ or as none."""
     flat = maps.reshape(len(maps), -1)
-    inside = (truth & seen).ravel()
-    outside = (flat.max(axis=0) > DOUBTFUL) & seen.ravel() & ~truth.ravel()
+    inside = (truth & known).ravel()
+    outside = (flat.max(axis=0) > DOUBTFUL) & known.ravel() & ~truth.ravel()
     random = np.random.default_rng(0)
-    places, weights = [], []
-    for where in (np.flatnonzero(inside), np.flatnonzero(outside)):
-        some = random.choice(where, min(MOST_VOXELS, len(where)), replace=False)
-        places.append(some)
-        weights.append(np.full(len(some), len(where) / max(1, len(some)), dtype=np.float32))
-    drawn = np.concatenate(places)
+    chosen, weights = [], []
+    for candidates in (np.flatnonzero(inside), np.flatnonzero(outside)):
+        picked = random.choice(candidates, min(MOST_VOXELS, len(candidates)), replace=False)
+        chosen.append(picked)
+        weights.append(
+            np.full(len(picked), len(candidates) / max(1, len(picked)), dtype=np.float32)
+        )
+    voxels = np.concatenate(chosen)
     return VoxelSample(
-        torch.from_numpy(flat[:, drawn].T.copy()),
-        torch.from_numpy(inside[drawn].astype(np.float32)),
+        torch.from_numpy(flat[:, voxels].T.copy()),
+        torch.from_numpy(inside[voxels].astype(np.float32)),
         torch.from_numpy(np.concatenate(weights)),
     )
 
 
 def fit_weights(
-    drawn: Sequence[VoxelSample], views: Sequence[int] = range(len(View))
+    samples: Sequence[VoxelSample], views: Sequence[int] = range(len(View))
 ) -> tuple[Tensor, Tensor]:
     """Weights (views,) and bias of one organ: each voxel counts as often as there are such.
 
     The views' weighted cross-entropy makes them say an organ far beyond its surface; what is fused
     is a probability again.
     """
-    maps = torch.cat([part.maps[:, list(views)] for part in drawn]).clamp(
+    maps = torch.cat([part.maps[:, list(views)] for part in samples]).clamp(
         LEAST_PROBABILITY, 1 - LEAST_PROBABILITY
     )
-    truth = torch.cat([part.truth for part in drawn])
-    balance = torch.cat([part.weight for part in drawn])
+    truth = torch.cat([part.truth for part in samples])
+    balance = torch.cat([part.weight for part in samples])
     balance = balance / balance.mean()
     odds = torch.log(maps) - torch.log1p(-maps)
     weight = torch.full((maps.shape[1],), 1 / maps.shape[1], requires_grad=True)
