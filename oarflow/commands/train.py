@@ -167,7 +167,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
     require("train")
-    from oarflow.training.command_line import COMMANDS, prepare  # noqa: PLC0415
+    from oarflow.training.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.training.commands.options import prepare  # noqa: PLC0415
 
     prepare(flags.threads, getattr(flags, "device", "cpu"))
     return carry_out(lambda: COMMANDS[flags.command](flags))

@@ -10,7 +10,7 @@ from oarflow.compare.overlap import dice
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
 from oarflow.evaluation.limits.references import openkbp_split
-from oarflow.structures import ProbabilityField, Segmentation
+from oarflow.structures import Segmentation
 
 KNOWN_SHARE = 0.9
 """Least share of a contour on the slices that a derived label covers. Below it there is no Dice:
@@ -59,12 +59,3 @@ def dice_with_label(labels: DerivedLabels, item: Segmentation) -> float | None:
     if np.count_nonzero(mask[known]) < KNOWN_SHARE * np.count_nonzero(mask):
         return None
     return dice(mask[known], drawn[known])
-
-
-def full_mask(
-    field: ProbabilityField, shape: tuple[int, ...]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """A field's mask on the whole grid."""
-    mask = np.zeros(shape, dtype=np.bool_)
-    mask[field.box] = field.mask
-    return mask

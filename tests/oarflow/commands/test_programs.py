@@ -21,8 +21,8 @@ from oarflow.datasets.commands import COMMANDS as DATA
 from oarflow.evaluation.commands import COMMANDS as EVALUATE
 from oarflow.node.commands import COMMANDS as NODE
 from oarflow.node.web.users import Role
-from oarflow.training.command_line import COMMANDS as TRAIN
-from oarflow.training.experiment import plan
+from oarflow.training.commands import COMMANDS as TRAIN
+from oarflow.training.papers.slice import plan
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

@@ -24,7 +24,7 @@ from oarflow.intake.mr import mr_rule
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from oarflow.run.settings import Settings
-from oarflow.training.data import TrainingData
+from oarflow.training.data.data_set import TrainingData
 from oarflow.volume import Image
 from tests.oarflow.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
