@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import Database
 from oarflow.node.database.deliveries import Way
 from oarflow.node.database.models import Delivery, Instance, Job
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

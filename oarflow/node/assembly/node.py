@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import fcntl
-import importlib
 import logging
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.assembly.locking import lock
+from oarflow.node.assembly.parts import Context, Part
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, faults
+from oarflow.node.delivery.notifier import Ringer
 from oarflow.node.delivery.reports import commitment
+from oarflow.node.delivery.sender import Courier
 from oarflow.node.execution.executor import Executor
 from oarflow.node.execution.workspace import JOBS
 from oarflow.node.files import keep_from_others, make_folder
+from oarflow.node.housekeeping.housekeeper import Housekeeper
 from oarflow.node.listener.processes import Processes, SharedListener
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.spool import INCOMING
-from oarflow.node.parts import Context, Part
-from oarflow.node.series import Assembler
+from oarflow.node.series.watcher import Assembler
 from oarflow.node.settings import Settings
-from oarflow.node.worker import Worker
+from oarflow.node.web.server import WebServer
 
 LOGGER = logging.getLogger(__name__)
-
-OTHERS = (
-    "oarflow.node.delivery",
-    "oarflow.node.delivery.ringer",
-    "oarflow.node.housekeeping",
-    "oarflow.node.web",
-)
-"""Packages and modules whose part() is started if there is one."""
-
-LOCK = "node.lock"
 
 
 class Node:
@@ -62,15 +53,13 @@ class Node:
             make_folder(self.root)
             keep_from_others(self.root, 0o770)
             self._lock = lock(self.root)
-            self.database.verify()
-            self._refuse_to_forget()
-            migrate(self.database)
-            files, runs = self.receiver.recover(), self.executor.recover()
+            with faults.refused(self.database.url):
+                self.database.verify()
+                self._refuse_to_forget()
+                self.database.migrate()
+                files, runs = self.receiver.recover(), self.executor.recover()
         except OSError as error:
             raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
-        except SQLAlchemyError as error:
-            said = faults.with_remedy(error, self.database.url)
-            raise ConfigurationError("DATABASE", said) from error
         if files or runs:
             LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
 
@@ -144,35 +133,8 @@ class Node:
 
 
 def other_parts(context: Context) -> list[Part]:
-    """What the packages beside the core contribute."""
-    made = []
-    for name in OTHERS:
-        make = getattr(importlib.import_module(name), "part", None)
-        part = make(context) if make is not None else None
-        if part is not None:
-            made.append(part)
-    return made
-
-
-def lock(root: Path) -> int:
-    """Only one node works on a folder. Returns the descriptor that holds the lock.
-
-    Raises ConfigurationError (IN_USE).
-    """
-    descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise ConfigurationError("IN_USE", f"another node works on {root}") from error
-    return descriptor
-
-
-def migrate(database: Database) -> None:
-    """Bring the database to this program's form. Raises ConfigurationError, SQLAlchemyError."""
-    try:
-        database.migrate()
-    except CommandError as error:
-        raise ConfigurationError(
-            "DATABASE", f"the database is of another version of the program ({error})"
-        ) from error
+    """The parts that need neither the listener nor the workers, in the order of their start."""
+    parts: list[Part] = [Courier(context), Ringer(context), Housekeeper(context)]
+    if context.settings.web.enabled:
+        parts.append(WebServer(context))
+    return parts

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import Database, faults
 from oarflow.node.files import make_folder
-from oarflow.node.node import migrate
 from oarflow.node.settings import Settings
 
 
@@ -24,10 +21,8 @@ def opened(settings: Settings) -> Iterator[Database]:
         raise ConfigurationError("STORAGE", f"{root}: {error.strerror}") from error
     database = Database(settings.database_url, settings.database.busy_seconds)
     try:
-        migrate(database)
-        yield database
-    except SQLAlchemyError as error:
-        said = faults.with_remedy(error, database.url)
-        raise ConfigurationError("DATABASE", said) from error
+        with faults.refused(database.url):
+            database.migrate()
+            yield database
     finally:
         database.close()

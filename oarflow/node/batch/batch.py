@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.errors import Code
-from oarflow.node.batch_files import MODALITIES, Refused, Tally, content, files, glimpse, why
+from oarflow.node.batch.files import MODALITIES, Refused, Tally, content, files, glimpse, why
 from oarflow.node.database import Database, jobs
 from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin
@@ -20,7 +20,7 @@ from oarflow.node.listener.dataset import inspect
 from oarflow.node.listener.receiver import MEGABYTE, Receiver
 from oarflow.node.listener.spool import split_bytes
 from oarflow.node.listener.statuses import NotStored
-from oarflow.node.series import Assembler
+from oarflow.node.series.watcher import Assembler
 from oarflow.node.settings import DatabaseSettings, Settings, StorageSettings
 from oarflow.node.states import State
 from oarflow.result import FILE_NAME

@@ -9,9 +9,9 @@ import sys
 from sqlalchemy import select
 
 from oarflow.errors import ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, first_broken, record
 from oarflow.node.database.models import AuditEntry
-from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
 
 

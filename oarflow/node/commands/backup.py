@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
-from oarflow.node.backup import back_up
-from oarflow.node.opening import opened
+from oarflow.node.housekeeping.backup import back_up
 from oarflow.node.settings import Settings
 
 

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.node.batch import AT_REST, Batch, Line, own_settings
-from oarflow.node.batch_files import Tally
-from oarflow.node.database import Database
+from oarflow.node.assembly.locking import lock
+from oarflow.node.assembly.opening import opened
+from oarflow.node.batch.batch import AT_REST, Batch, Line, own_settings
+from oarflow.node.batch.files import Tally
 from oarflow.node.files import make_folder
-from oarflow.node.node import lock, migrate
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
 from oarflow.shown import shown
@@ -49,14 +49,12 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     except OSError as error:
         raise ConfigurationError("OUTPUT", f"{flags.output}: {error.strerror}") from error
     held = lock(own.storage.root)
-    database = Database(own.database_url, own.database.busy_seconds)
     try:
-        migrate(database)
-        batch = Batch(own, database, flags.output)
-        lines = _run(batch, flags.folder, stop)
-        left = batch.images_left() if stop.is_set() else batch.remove_copies()
+        with opened(own) as database:
+            batch = Batch(own, database, flags.output)
+            lines = _run(batch, flags.folder, stop)
+            left = batch.images_left() if stop.is_set() else batch.remove_copies()
     finally:
-        database.close()
         os.close(held)
     _print(lines, flags.folder)
     if left:

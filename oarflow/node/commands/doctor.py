@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from oarflow.errors import ExitStatus
-from oarflow.node.checks import CHECKS, Check, Finding, Mark, bad
-from oarflow.node.checks_beside import CHECKS_BESIDE
-from oarflow.node.checks_peers import CHECKS_PEERS
+from oarflow.node.doctor.checks import CHECKS
+from oarflow.node.doctor.results import Check, Finding, Mark, bad
 from oarflow.node.listener.server import quiet_libraries
 from oarflow.node.settings import Settings
 from oarflow.shown import shown
@@ -19,7 +18,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each finding as it comes. Returns 1 where something will not work."""
     quiet_libraries()
     wrong = False
-    for check in (*CHECKS, *CHECKS_BESIDE, *CHECKS_PEERS):
+    for check in CHECKS:
         for finding in _look(check, settings):
             remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
             sys.stdout.write(

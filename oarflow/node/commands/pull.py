@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
-from oarflow.node.database import Database, faults, receiving
+from oarflow.node.database import Database, receiving
 from oarflow.node.files import make_folder
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.spool import INCOMING
-from oarflow.node.node import migrate
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
 from oarflow.node.pulling.web import WebPacs
@@ -33,21 +31,15 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         query = Query(flags.accession, flags.date, flags.study, settings.series.modalities)
     except ValueError as error:
         raise ConfigurationError("QUERY", str(error)) from error
-    database = Database(settings.database_url, settings.database.busy_seconds)
     try:
-        make_folder(settings.storage.root / INCOMING)
-        migrate(database)
-        return _pull(flags.source, source, query, settings, database)
+        with opened(settings) as database:
+            make_folder(settings.storage.root / INCOMING)
+            return _pull(flags.source, source, query, settings, database)
     except PullFailed as error:
         sys.stderr.write(f"oarflow: PULL: {flags.source}: {error}\n")
         return ExitStatus.FAULT
     except OSError as error:
         raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
-    except SQLAlchemyError as error:
-        said = faults.with_remedy(error, database.url)
-        raise ConfigurationError("DATABASE", said) from error
-    finally:
-        database.close()
 
 
 def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPacs:

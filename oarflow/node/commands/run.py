@@ -10,7 +10,7 @@ import signal
 import threading
 
 from oarflow.errors import ExitStatus
-from oarflow.node.node import Node
+from oarflow.node.assembly.node import Node
 from oarflow.node.settings import Settings
 
 LOGGER = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ import sys
 from sqlalchemy import select
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import at_the_keyboard
 from oarflow.node.database.models import User
-from oarflow.node.opening import opened
 from oarflow.node.settings import Settings
 from oarflow.node.web import users
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import alarms, jobs, leases
+from oarflow.node.database.commit_log import say
 from oarflow.node.database.models import Delivery, Job, Lease, now
-from oarflow.node.database.saying import say
 from oarflow.node.states import NotAllowed, State
 
 

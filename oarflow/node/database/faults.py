@@ -6,11 +6,15 @@ The text of an error may quote values: only its kind is looked at.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+
+from oarflow.errors import ConfigurationError
 
 
 class Fault(StrEnum):
@@ -70,9 +74,17 @@ def in_words(error: SQLAlchemyError) -> str:
     return f"{kind_of(error)} ({name})"
 
 
-def with_remedy(error: SQLAlchemyError, url: str) -> str:
-    """The fault of the database at this URL, and what to do."""
-    return f"{in_words(error)}; {remedy(kind_of(error), url)}"
+@contextmanager
+def refused(url: str) -> Iterator[None]:
+    """Errors of the database at this URL, in words with their remedy.
+
+    Raises ConfigurationError (DATABASE) in place of SQLAlchemyError.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = f"{in_words(error)}; {remedy(kind_of(error), url)}"
+        raise ConfigurationError("DATABASE", said) from error
 
 
 def remedy(fault: Fault, url: str) -> str:

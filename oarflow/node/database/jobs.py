@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import alarms, leases
+from oarflow.node.database.commit_log import say
 from oarflow.node.database.models import Job, Step, now
-from oarflow.node.database.saying import say
 from oarflow.node.states import NotAllowed, State, check
 
 _DOUBTFUL = frozenset({State.FAILED, State.HELD, State.DEAD_LETTER})

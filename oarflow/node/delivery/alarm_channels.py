@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 import httpx
 
-from oarflow.node.delivery.settings import AlarmSettings, Mail
+from oarflow.node.settings.delivery import AlarmSettings, Mail
 
 logger = logging.getLogger(__name__)
 

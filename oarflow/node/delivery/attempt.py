@@ -13,13 +13,14 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import deliveries
 from oarflow.node.database.deliveries import Way
 from oarflow.node.database.models import Delivery, Job, Step, now
 from oarflow.node.delivery import commitment, refusal
 from oarflow.node.delivery.dicom import Asking, DicomTransport
 from oarflow.node.delivery.folder import FolderTransport
-from oarflow.node.delivery.parcel import (
+from oarflow.node.delivery.outgoing import (
     Altered,
     Outcome,
     Parcel,
@@ -30,9 +31,8 @@ from oarflow.node.delivery.parcel import (
 )
 from oarflow.node.delivery.pauses import pause_after
 from oarflow.node.delivery.planning import REFUSAL, read_result
-from oarflow.node.delivery.settings import Destination
 from oarflow.node.delivery.stow import StowTransport
-from oarflow.node.parts import Context
+from oarflow.node.settings.delivery import Destination
 from oarflow.node.states import State
 
 LOGGER = logging.getLogger(__name__)

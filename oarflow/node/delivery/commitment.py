@@ -14,7 +14,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,
 )
 
-from oarflow.node.delivery.parcel import Parcel
+from oarflow.node.delivery.outgoing import Parcel
 
 REQUEST = 1
 """Action Type ID of the request."""

@@ -15,11 +15,11 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from oarflow.node.delivery import commitment
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.outgoing import Outcome, Parcel, Verdict
 from oarflow.node.delivery.statuses import of_status
 from oarflow.node.requesting import associate
-from oarflow.node.section import ClientTls
+from oarflow.node.settings.delivery import DicomDestination
+from oarflow.node.settings.fields import ClientTls
 
 MAX_PDU = 131072
 """Bytes; what Orthanc and dcmtk take at most."""

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import FolderDestination
+from oarflow.node.delivery.outgoing import Outcome, Parcel, Verdict
 from oarflow.node.files import sync_folder
+from oarflow.node.settings.delivery import FolderDestination
 
 
 class FolderTransport:

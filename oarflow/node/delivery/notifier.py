@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from oarflow.node.assembly.parts import Context, Part
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import alarms
 from oarflow.node.database.models import AlarmEntry, now
-from oarflow.node.delivery.alarm import Alarm, means, note, ring
+from oarflow.node.delivery.alarm_channels import Alarm, means, note, ring
 from oarflow.node.delivery.pauses import due, pause_after
-from oarflow.node.parts import Context, Part
-from oarflow.node.worker import Worker
 
 logger = logging.getLogger(__name__)
 

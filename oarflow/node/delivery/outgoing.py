@@ -12,7 +12,7 @@ from typing import Protocol
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from oarflow.node.delivery.settings import ObjectKind
+from oarflow.node.settings.delivery import ObjectKind
 from oarflow.result import ResultDocument
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from oarflow import result
 from oarflow.node.database import deliveries, jobs
+from oarflow.node.database.commit_log import say
 from oarflow.node.database.models import Job
-from oarflow.node.database.saying import say
-from oarflow.node.delivery.parcel import Altered
+from oarflow.node.delivery.outgoing import Altered
 from oarflow.node.delivery.rules import Origin, destinations
 from oarflow.node.settings import Settings
 from oarflow.node.states import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from oarflow.node.delivery.settings import DeliverySettings, Rule
+from oarflow.node.settings.delivery import DeliverySettings, Rule
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import deliveries, leases
 from oarflow.node.database.deliveries import Way
 from oarflow.node.database.models import now
 from oarflow.node.delivery import planning
 from oarflow.node.delivery.attempt import Attempt
 from oarflow.node.delivery.pauses import due, pause_after
-from oarflow.node.parts import Context
-from oarflow.node.worker import Worker
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oarflow.node.delivery.parcel import Verdict
+from oarflow.node.delivery.outgoing import Verdict
 
 SUCCESS, DUPLICATE = 0x0000, 0x0111
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import DicomWebDestination
+from oarflow.node.delivery.outgoing import Outcome, Parcel, Verdict
 from oarflow.node.delivery.statuses import Meaning, of_failure, of_warning
+from oarflow.node.settings.delivery import DicomWebDestination
 
 REFERENCED, FAILED = "00081199", "00081198"
 """Sequences of the response: what was stored, and what was not."""

@@ -1,22 +1,17 @@
-"""What `doctor` looks at beside the node's core: the page, and the application's settings."""
+"""Checks of the application: that it starts, and that it writes what the destinations want."""
 
 from __future__ import annotations
 
-import socket
+import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import partial
-
-import httpx
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
+from pathlib import Path
 
 from oarflow.locations import ROOT
-from oarflow.node.application import asks_settings
-from oarflow.node.checks import Check, Finding, Mark, bad, certificates, good, not_had
-from oarflow.node.database import Database
-from oarflow.node.database.models import User
-from oarflow.node.listener.tls import server_context
+from oarflow.node.doctor.results import Finding, Mark, bad, good
+from oarflow.node.execution.application import asks_settings, asks_version
+from oarflow.node.execution.engine import Engine, EngineLost
+from oarflow.node.execution.workspace import command
 from oarflow.node.settings import Settings
 from oarflow.yaml_files import parse_yaml, read_yaml
 
@@ -29,57 +24,70 @@ WRITTEN_BY = {
 """Kinds of objects, and the key of `outputs` in the application's settings that asks for each."""
 
 
-def web(settings: Settings) -> Iterator[Finding]:
-    """The page's port can be had or the page answers; its certificate; somebody may sign in."""
-    own = settings.web
-    if not own.enabled:
-        return
-    try:
-        family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
-        socket.create_server((own.host, own.port), family=family).close()
-        yield good("web", f"{own.host}:{own.port} is free")
-    except OSError as error:
-        yield _page(settings) or not_had("web", own.host, own.port, error)
-    if own.tls is not None:
-        load = partial(server_context, own.tls)
-        yield from certificates("web", own.tls.certificate, load)
-    yield from _users(settings)
-
-
-def _page(settings: Settings) -> Finding | None:
-    """Whether it is our own page that has the port."""
-    own = settings.web
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(own.host, own.host)
-    url = f"{'https' if own.tls else 'http'}://{host}:{own.port}/healthz"
-    try:
-        # Nothing but its name is believed: the certificate is looked at by itself.
-        answer = httpx.get(
-            url, headers={"Host": own.hosts[0]}, verify=False, timeout=5, trust_env=False
-        )
-        parts = answer.json()["parts"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return None
-    return good("web", f"the page answers on {own.host}:{own.port}") if "web" in parts else None
-
-
-def _users(settings: Settings) -> Iterator[Finding]:
-    """Says nothing of a database that does not answer, or is not made yet: another check does."""
-    store = Database(settings.database_url, settings.database.busy_seconds)
-    try:
-        with store.read() as session:
-            count = session.scalar(select(func.count(User.id)).where(User.disabled.is_(False)))
-    except SQLAlchemyError:
-        count = 0
-    finally:
-        store.close()
-    if count:
-        yield good("users", f"{count} may sign in")
+def application(settings: Settings) -> Iterator[Finding]:
+    """The command exists and names its folders; the models are there; a scheduler answers."""
+    execution = settings.execution
+    parts = command(execution, Path("in"))
+    if shutil.which(parts[0]) is None:
+        yield bad("application", f"{parts[0]} is not found", "correct execution.command")
     else:
-        yield Finding(
-            "users",
-            Mark.DOUBTFUL,
-            "nobody may sign in to the page",
-            "oarflow node user put NAME --role operator",
+        yield good("application", f"{Path(parts[0]).name} is found")
+    asking = asks_version(execution.command)
+    if asking is None:
+        yield from _own_command(settings)
+    else:
+        yield _asked_for_version(asking)
+    if not execution.models.is_dir():
+        yield bad("models", f"{execution.models} is no folder", "correct execution.models")
+    else:
+        yield good("models", f"{execution.models.absolute()}")
+    if execution.scheduler is not None:
+        yield from _scheduler(settings)
+
+
+def _own_command(settings: Settings) -> Iterator[Finding]:
+    """A command of the site's own: nobody knows how to ask it for its version."""
+    said = " ".join(settings.execution.command)
+    for word in ("{input}", "{output}"):
+        if word not in said:
+            yield bad("application", f"execution.command does not have {word}", "add it")
+    yield Finding(
+        "application",
+        Mark.DOUBTFUL,
+        "its command is the site's own, and is not started here",
+        "try it with one study: oarflow node batch DIR -o OUT",
+    )
+
+
+def _asked_for_version(asking: tuple[str, ...]) -> Finding:
+    try:
+        answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
+        return good("application", answer.stdout.decode(errors="replace").strip())
+    except (OSError, subprocess.SubprocessError):
+        return bad(
+            "application",
+            "it does not start",
+            f"run `{' '.join(asking)}` by hand and read what it says",
+        )
+
+
+def _scheduler(settings: Settings) -> Iterator[Finding]:
+    engine = Engine(settings.execution)
+    try:
+        engine.open()
+        slots = engine.slots()
+    except EngineLost as error:
+        yield bad("scheduler", str(error), "check execution.scheduler, its port and certificates")
+        return
+    finally:
+        engine.close()
+    if slots:
+        yield good("scheduler", f"it answers; its workers take {slots} jobs at once")
+    else:
+        yield bad(
+            "scheduler",
+            "it answers, but none of its workers has the resources of a job",
+            "start workers, with what execution.resources names (--resources)",
         )
 
 
@@ -136,6 +144,3 @@ def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[Findin
             yield bad(subject, f"{text}: every study would be a dead letter", remedy)
         else:
             yield Finding(subject, Mark.DOUBTFUL, text, remedy)
-
-
-CHECKS_BESIDE: tuple[Check, ...] = (outputs, web)

@@ -1,4 +1,4 @@
-"""What `doctor` looks at away from this machine: PACS, destinations, webhook and mail server.
+"""Checks away from this machine: PACS, destinations, webhook and mail server.
 
 All of a kind are asked at the same time, and none for longer than PEER_SECONDS.
 """
@@ -14,23 +14,24 @@ from urllib.parse import urlsplit
 import httpx
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.at_once import at_once
-from oarflow.node.checks import Check, Finding, Mark, bad, certificates, good
-from oarflow.node.delivery.alarm import log_in
-from oarflow.node.delivery.settings import (
-    DicomDestination,
-    DicomWebDestination,
-    FolderDestination,
-    Mail,
-)
+from oarflow.node.delivery.alarm_channels import log_in
 from oarflow.node.delivery.stow import StowTransport
+from oarflow.node.doctor.concurrently import at_once
+from oarflow.node.doctor.ports import certificates
+from oarflow.node.doctor.results import Finding, Mark, bad, good
 from oarflow.node.listener.tls import client_context
 from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
 from oarflow.node.pulling.reach import REMEDIES, Unreached
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.section import Peer
 from oarflow.node.settings import PullSource, Settings
+from oarflow.node.settings.delivery import (
+    DicomDestination,
+    DicomWebDestination,
+    FolderDestination,
+    Mail,
+)
+from oarflow.node.settings.fields import Peer
 
 PEER_SECONDS = 5.0
 GRACE_SECONDS = 0.5
@@ -209,6 +210,3 @@ def _mail(mail: Mail) -> Finding:
             "check host, port, encryption, user and the password's file under delivery.alarm.mail",
         )
     return good("alarm", f"the mail server at {where} lets the node in")
-
-
-CHECKS_PEERS: tuple[Check, ...] = (peers, alarm)

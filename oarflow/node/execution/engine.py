@@ -17,9 +17,9 @@ import dask
 from distributed import Client, Future, LocalCluster
 from distributed.security import Security
 
+from oarflow.node.execution.heartbeats import Pulse
 from oarflow.node.execution.order import Order, Outcome
 from oarflow.node.execution.remote import TOPIC, perform
-from oarflow.node.pulse import Pulse
 from oarflow.node.settings import ExecutionSettings
 
 LOGGER = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, jobs, leases
 from oarflow.node.database.models import Job
 from oarflow.node.execution import workspace
@@ -22,7 +23,6 @@ from oarflow.node.execution.order import End, Outcome
 from oarflow.node.execution.results import Conclusion, NotProven, conclude, read_result
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
-from oarflow.node.worker import Worker
 from oarflow.result import FILE_NAME
 
 LOGGER = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Run as a script between a worker and the application: `leash.py PARENT COMMAND...`.
+"""Run as a script between a worker and the application: `launcher.py PARENT COMMAND...`.
 
 The application ends with its worker, whatever ends that; and where memory runs out, the kernel is
 told to take the application rather than the node. It imports nothing of ours, to start at once.

@@ -27,7 +27,7 @@ LOG_NAME = "application.log"
 LOG_BYTES = 1 << 20
 LINE_BYTES = 1 << 16
 
-LEASH = Path(__file__).with_name("leash.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 INHERITED = (
     "PATH",
     "HOME",
@@ -78,7 +78,7 @@ def _start(order: Order, output: Path) -> subprocess.Popen[bytes]:
     command = [part.replace("{output}", str(output)) for part in order.command]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command],
+        [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *command],
         env=inherited | order.environment,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,

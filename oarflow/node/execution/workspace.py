@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oarflow.node.application import interpreter
 from oarflow.node.database.models import Instance
+from oarflow.node.execution.application import interpreter
 from oarflow.node.execution.order import STOP, Order
 from oarflow.node.files import snapshot
 from oarflow.node.settings import ExecutionSettings, Settings

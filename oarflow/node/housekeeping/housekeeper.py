@@ -10,14 +10,14 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, deliveries
 from oarflow.node.database.models import Instance, Job, Series, now
 from oarflow.node.delivery.attempt import REFUSALS
 from oarflow.node.execution.workspace import INPUT, job_folder
 from oarflow.node.housekeeping.ages import Ages
-from oarflow.node.parts import Context
 from oarflow.node.states import State
-from oarflow.node.worker import Worker
 
 LOGGER = logging.getLogger(__name__)
 

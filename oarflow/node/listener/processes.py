@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.execution.heartbeats import Pulse
 from oarflow.node.listener.guard import GuardedServer
 from oarflow.node.listener.process import Order, run
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.tally import Tally
 from oarflow.node.logs import Sparing
-from oarflow.node.pulse import Pulse
 from oarflow.node.settings import ListenerSettings, Settings
 
 LOGGER = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from oarflow.node.listener.tls import client_context
 from oarflow.node.pulling.query import Found, PullFailed, Query, Take, Taken
 from oarflow.node.pulling.reach import Trouble, Unreached, probe, silent, why_not
 from oarflow.node.requesting import associate
-from oarflow.node.section import Peer
+from oarflow.node.settings.fields import Peer
 
 LOGGER = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from oarflow.intake.headers import HEADER_TAGS, InstanceHeader, header_of
-from oarflow.node.completeness import Holding, Judgement, Verdict, judge
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, deliveries, jobs, receiving
 from oarflow.node.database.models import Instance, Job, Series, now
+from oarflow.node.series.completeness import Holding, Judgement, Verdict, judge
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
-from oarflow.node.worker import Worker
 
 LOGGER = logging.getLogger(__name__)
 

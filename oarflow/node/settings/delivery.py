@@ -7,7 +7,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from oarflow.node.section import AeTitle, ClientTls, Event, Port, Seconds, Section, WebSignIn
+from oarflow.node.settings.fields import (
+    AeTitle,
+    ClientTls,
+    Event,
+    Port,
+    Seconds,
+    Section,
+    WebSignIn,
+)
 
 ObjectKind = Literal["RTSTRUCT", "SEG", "ENCAPSULATED_PDF", "REPORT_PDF", "REPORT_HTML"]
 """What a destination can take. The last two are no DICOM: folders alone take them."""

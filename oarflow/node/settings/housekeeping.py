@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from oarflow.node.section import Section
+from oarflow.node.settings.fields import Section
 
 
 class HousekeepingSettings(Section):

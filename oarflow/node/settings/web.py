@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from oarflow.node.section import Network, Port, Section, ServerTls
+from oarflow.node.settings.fields import Network, Port, Section, ServerTls
 
 
 class WebSettings(Section):

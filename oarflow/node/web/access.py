@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.audit import Person
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job
-from oarflow.node.parts import Context
 from oarflow.node.web.proxies import origin
 from oarflow.node.web.sessions import SignedIn, find_session
 from oarflow.shown import finalize

@@ -13,7 +13,7 @@ from oarflow.node.audit import Action, record
 from oarflow.node.database import deliveries, jobs
 from oarflow.node.database.models import Job
 from oarflow.node.delivery import planning
-from oarflow.node.housekeeping.keeper import images_there
+from oarflow.node.housekeeping.housekeeper import images_there
 from oarflow.node.settings import Settings
 from oarflow.node.states import NotAllowed
 from oarflow.node.web.access import context_of, genuine, job_of, operating, person

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from oarflow.node import metrics
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import faults
-from oarflow.node.parts import Context
 from oarflow.node.web import actions, pages, sign_in
 from oarflow.node.web.access import context_of, page, visitor
 from oarflow.node.web.protection import Protection

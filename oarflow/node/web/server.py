@@ -12,12 +12,12 @@ from collections.abc import Callable
 import uvicorn
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.assembly.parts import Context
 from oarflow.node.listener.tls import server_context
-from oarflow.node.parts import Context
-from oarflow.node.section import ServerTls
+from oarflow.node.settings.fields import ServerTls
 from oarflow.node.web.application import make_application
-from oarflow.node.web.patience import PatientProtocol
 from oarflow.node.web.protection import WithoutText
+from oarflow.node.web.request_timeout import PatientProtocol
 
 LOGGER = logging.getLogger(__name__)
 

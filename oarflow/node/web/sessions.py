@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from oarflow.node.database import Database
 from oarflow.node.database.models import User, WebSession, now
-from oarflow.node.web.settings import WebSettings
+from oarflow.node.settings.web import WebSettings
 from oarflow.node.web.users import Role
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.audit import Action, Person, record
 from oarflow.node.database.models import User
-from oarflow.node.parts import Context
 from oarflow.node.web import users
 from oarflow.node.web.access import (
     address_of,

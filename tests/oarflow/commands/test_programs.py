@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 VERBS = ("node", "data", "train", "evaluate", "commission")
 HEAVY = ("torch", "numpy", "sqlalchemy", "pydicom", "pydantic", "yaml", "scipy", "matplotlib")
-SCRIPTS = {"oarflow/node/execution/leash.py", "oarflow/evaluation/rt_utils_peer.py"}
+SCRIPTS = {"oarflow/node/execution/launcher.py", "oarflow/evaluation/rt_utils_peer.py"}
 """Run by path: before the application, and in another environment."""
 
 

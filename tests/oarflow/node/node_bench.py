@@ -35,7 +35,7 @@ from oarflow.node.execution.runner import run
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.spool import split_bytes
 from oarflow.node.requesting import associate
-from oarflow.node.series import Assembler
+from oarflow.node.series.watcher import Assembler
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
 

@@ -21,13 +21,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from oarflow.node.delivery.dicom import DicomTransport
-from oarflow.node.delivery.parcel import Parcel, Verdict
-from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.outgoing import Parcel, Verdict
 from oarflow.node.pulling import dimse
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import Query
 from oarflow.node.requesting import associate
-from oarflow.node.section import Peer
+from oarflow.node.settings.delivery import DicomDestination
+from oarflow.node.settings.fields import Peer
 from tests.oarflow.node.node_bench import (
     CT,
     SYNTAX,

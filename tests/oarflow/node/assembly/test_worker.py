@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from oarflow.node.assembly.node import Node
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.commands import run
-from oarflow.node.node import Node
-from oarflow.node.worker import Worker
 from tests.oarflow.node.node_bench import settings_at, wait_for
 
 

@@ -14,10 +14,9 @@ from pydicom.uid import RTStructureSetStorage
 
 from oarflow.commands import main
 from oarflow.intake.files import BoundedFile
-from oarflow.node import batch as batch_module
-from oarflow.node import batch_files
-from oarflow.node.batch import Batch, own_settings
-from oarflow.node.batch_files import SHOWN, Refused, Tally, glimpse
+from oarflow.node.batch import batch, files
+from oarflow.node.batch.batch import Batch, own_settings
+from oarflow.node.batch.files import SHOWN, Refused, Tally, glimpse
 from oarflow.node.commands.batch import _status
 from oarflow.node.database import Database
 from oarflow.node.execution.executor import Executor
@@ -104,14 +103,14 @@ def test_a_file_that_may_not_be_read_is_refused(
 ) -> None:
     source = tmp_path / "ct"
     write_series(source, "a", range(12))
-    opened = batch_files.opened
+    opened = files.opened
 
     def forbidden(path: Path) -> AbstractContextManager[BoundedFile]:
         if path.name == "011.dcm":
             raise PermissionError(errno.EACCES, "Permission denied")
         return opened(path)
 
-    monkeypatch.setattr(batch_files, "opened", forbidden)
+    monkeypatch.setattr(files, "opened", forbidden)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
     assert [one.code for one in batch.tally.refused] == ["EACCES"]
     assert "perhaps of it" in batch.lines()[0].marked
@@ -140,7 +139,7 @@ def test_the_command_ends_with_what_was_refused(
     file = tmp_path / "node.yaml"
     file.write_text(settings_at(tmp_path).as_yaml())
     monkeypatch.setattr(
-        batch_module,
+        batch,
         "Executor",
         lambda settings, database: Executor(settings, database, HereEngine()),  # type: ignore[arg-type]
     )
@@ -172,7 +171,7 @@ def test_the_table_names_the_input_and_copies_of_images_go(
     said = capsys.readouterr().out
     assert "ward [a]/ct" in said
     assert "ward\\u001b[2J" in said
-    spool = out / batch_module.STATE_FOLDER / "incoming"
+    spool = out / batch.STATE_FOLDER / "incoming"
     assert f"copies of 11 images are kept in {spool.parent}: of series that were not" in said
     assert len(list(spool.rglob("*.dcm"))) == 11
     assert said.splitlines()[-1] == f"results: {out}"

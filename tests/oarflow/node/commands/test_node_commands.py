@@ -17,16 +17,17 @@ from pydantic import ValidationError
 
 from oarflow.commands import main
 from oarflow.errors import ConfigurationError
-from oarflow.node import batch as batch_module
-from oarflow.node import checks, checks_peers
-from oarflow.node.batch import Batch, own_settings
-from oarflow.node.checks import Finding, Mark
+from oarflow.node.assembly.locking import lock
+from oarflow.node.batch import batch as batch_module
+from oarflow.node.batch.batch import Batch, own_settings
 from oarflow.node.database import Database
-from oarflow.node.node import lock
+from oarflow.node.doctor import application, machine, peers, ports, results
+from oarflow.node.doctor.results import Finding, Mark
 from oarflow.node.pulling.dimse import DimsePacs, echo
 from oarflow.node.pulling.query import Found, PullFailed, Query
-from oarflow.node.section import Peer
-from oarflow.node.settings import Settings, explain, load_settings
+from oarflow.node.settings import Settings, load_settings
+from oarflow.node.settings.fields import Peer
+from oarflow.node.settings.node import explain
 from oarflow.node.states import State
 from tests.oarflow.node.node_bench import (
     ROOT,
@@ -108,7 +109,7 @@ def test_a_second_node_does_not_get_into_the_folder(tmp_path: Path) -> None:
     assert held > 0
 
 
-def found(settings: Settings, check: checks.Check, subject: str) -> Finding:
+def found(settings: Settings, check: results.Check, subject: str) -> Finding:
     return next(one for one in check(settings) if one.subject == subject)
 
 
@@ -129,7 +130,7 @@ def test_doctor_names_a_port_in_use(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         settings = settings_at(tmp_path, listener={"port": other.getsockname()[1]})
-        finding = found(settings, checks.listener, "listener")
+        finding = found(settings, ports.listener, "listener")
     assert finding.mark is Mark.BAD
     assert "ss -ltnp" in finding.remedy
 
@@ -138,22 +139,22 @@ def test_doctor_names_a_full_disk_and_a_missing_model_folder(tmp_path: Path) -> 
     settings = settings_at(
         tmp_path, storage={"min_free_mb": 1 << 40}, execution={"models": "/nowhere"}
     )
-    assert found(settings, checks.storage, "disk").mark is Mark.BAD
-    assert found(settings, checks.application, "models").mark is Mark.BAD
+    assert found(settings, machine.storage, "disk").mark is Mark.BAD
+    assert found(settings, application.application, "models").mark is Mark.BAD
 
 
 def test_doctor_warns_of_an_open_door(tmp_path: Path) -> None:
     settings = settings_at(
         tmp_path, listener={"port": free_port(), "allow": [{"addresses": ["0.0.0.0/0"]}]}
     )
-    marks = [one.mark for one in checks.listener(settings)]
+    marks = [one.mark for one in ports.listener(settings)]
     assert marks == [Mark.GOOD, Mark.DOUBTFUL]
 
 
 def test_doctor_names_a_peer_that_does_not_answer(tmp_path: Path) -> None:
     peer = {"ae_title": "PACS", "host": "127.0.0.1", "port": free_port()}
     settings = settings_at(tmp_path, pull={"pacs": {"peer": peer}})
-    finding = found(settings, checks_peers.peers, "pull pacs")
+    finding = found(settings, peers.peers, "pull pacs")
     assert finding.mark is Mark.BAD
     port = peer["port"]
     assert finding.text == f"no TCP connection to 127.0.0.1:{port}: Connection refused"

@@ -13,10 +13,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from oarflow.node.database import deliveries, jobs
-from oarflow.node.database.saying import say
+from oarflow.node.database.commit_log import say
 from oarflow.node.states import State
+from tests.oarflow.node.execution.test_execution import Shop
 from tests.oarflow.node.node_bench import Bench
-from tests.oarflow.node.test_execution import Shop
 
 
 def lines(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:

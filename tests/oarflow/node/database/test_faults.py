@@ -17,12 +17,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.backup import back_up, restore
+from oarflow.node.assembly.node import Node
+from oarflow.node.assembly.opening import opened
 from oarflow.node.database import Database, faults
 from oarflow.node.database.faults import Fault
+from oarflow.node.housekeeping.backup import back_up, restore
 from oarflow.node.listener.statuses import NotStored
-from oarflow.node.node import Node
-from oarflow.node.opening import opened
 from tests.oarflow.node.node_bench import ROOT, Bench, ct_slice, free_port
 
 PAGE = 4096
@@ -241,7 +241,12 @@ class ToldError(Exception):
 def test_postgresql_s_states(sqlstate: str, fault: Fault) -> None:
     error = OperationalError("SELECT 'Secret'", {}, ToldError(sqlstate))
     assert faults.kind_of(error) is fault
-    said = faults.with_remedy(error, "postgresql://user:password@host/name")
+    with (
+        pytest.raises(ConfigurationError) as caught,
+        faults.refused("postgresql://user:password@host/name"),
+    ):
+        raise error
+    said = str(caught.value)
     assert str(fault) in said
     assert "password" not in said
     assert "Secret" not in said

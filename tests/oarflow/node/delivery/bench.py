@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import Database, jobs
 from oarflow.node.database.models import Instance, Job, Series, Study, new_key
-from oarflow.node.delivery.courier import Courier
-from oarflow.node.delivery.ringer import Ringer
-from oarflow.node.parts import Context
+from oarflow.node.delivery.notifier import Ringer
+from oarflow.node.delivery.sender import Courier
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
 from oarflow.result import ResultDocument

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import jobs
 from oarflow.node.database.models import AlarmEntry
-from oarflow.node.delivery.alarm import Alarm, ring
-from oarflow.node.delivery.ringer import Ringer
-from oarflow.node.delivery.settings import AlarmSettings
-from oarflow.node.parts import Context
+from oarflow.node.delivery.alarm_channels import Alarm, ring
+from oarflow.node.delivery.notifier import Ringer
+from oarflow.node.settings.delivery import AlarmSettings
 from oarflow.node.states import State
 from tests.oarflow.node.delivery import bench, peers
 from tests.oarflow.node.delivery.peers import Certificates, make_certificates

@@ -20,9 +20,9 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
 )
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import deliveries
 from oarflow.node.delivery import commitment
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from tests.oarflow.node.delivery import bench, peers
 

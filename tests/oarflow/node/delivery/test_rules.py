@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from oarflow.node.delivery.pauses import due, pause_after
 from oarflow.node.delivery.rules import Origin, destinations
-from oarflow.node.delivery.settings import DeliverySettings, Retry
+from oarflow.node.settings.delivery import DeliverySettings, Retry
 
 FOLDER = {"kind": "folder", "path": "/srv/share"}
 

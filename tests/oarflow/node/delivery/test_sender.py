@@ -13,9 +13,9 @@ from pydicom import dcmread
 from oarflow.node.database import deliveries, jobs
 from oarflow.node.database.deliveries import Way
 from oarflow.node.delivery import planning
-from oarflow.node.delivery.courier import Courier
 from oarflow.node.delivery.folder import place
 from oarflow.node.delivery.refusal import RefusedStudy, reason_page
+from oarflow.node.delivery.sender import Courier
 from oarflow.node.states import NotAllowed, State
 from tests.oarflow.node.delivery import bench, peers
 

@@ -10,9 +10,9 @@ import pytest
 from pynetdicom import evt
 
 from oarflow.node.delivery.dicom import DicomTransport
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict, make_parcel
-from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.outgoing import Outcome, Parcel, Verdict, make_parcel
 from oarflow.node.delivery.stow import judge
+from oarflow.node.settings.delivery import DicomDestination
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.delivery.test_peers import scripted
 

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 import yaml
 
-from oarflow.node import checks, checks_beside, checks_peers
-from oarflow.node.checks import Finding, Mark
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
+from oarflow.node.doctor import application, machine, peers, ports, results
+from oarflow.node.doctor.results import Finding, Mark
 from oarflow.node.settings import Settings
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.node_bench import free_port, settings_at
 
 
-def only(settings: Settings, check: checks.Check, subject: str) -> Finding:
+def only(settings: Settings, check: results.Check, subject: str) -> Finding:
     (finding,) = [one for one in check(settings) if one.subject == subject]
     return finding
 
@@ -54,9 +54,9 @@ def answering(status: int) -> Iterator[str]:
         server.server_close()
 
 
-@pytest.mark.parametrize("check", [checks.listener, checks_beside.web])
-def test_the_remedy_is_for_what_is_wrong(tmp_path: Path, check: checks.Check) -> None:
-    subject = "listener" if check is checks.listener else "web"
+@pytest.mark.parametrize("check", [ports.listener, ports.web])
+def test_the_remedy_is_for_what_is_wrong(tmp_path: Path, check: results.Check) -> None:
+    subject = "listener" if check is ports.listener else "web"
     away = {"host": "192.0.2.1", "port": free_port()}
     if subject == "web":
         away["plain_http"] = True
@@ -70,22 +70,22 @@ def test_the_remedy_is_for_what_is_wrong(tmp_path: Path, check: checks.Check) ->
 
 
 def test_a_low_port_needs_a_right() -> None:
-    finding = checks.not_had("web", "127.0.0.1", 80, PermissionError(errno.EACCES, "denied"))
+    finding = ports.not_had("web", "127.0.0.1", 80, PermissionError(errno.EACCES, "denied"))
     assert "CAP_NET_BIND_SERVICE" in finding.remedy
 
 
 def test_the_page_s_certificate_and_users(tmp_path: Path) -> None:
     tls = {"certificate": "/nowhere.pem", "key": "/nowhere.key", "client_certificates": "none"}
     settings = settings_at(tmp_path, web={"tls": tls})
-    marks = [one.mark for one in checks_beside.web(settings) if one.subject == "web"]
+    marks = [one.mark for one in ports.web(settings) if one.subject == "web"]
     assert marks == [Mark.GOOD, Mark.BAD]
-    assert only(settings, checks_beside.web, "users").mark is Mark.DOUBTFUL
+    assert only(settings, ports.web, "users").mark is Mark.DOUBTFUL
     settings.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
     with database.write() as session:
         session.add(User(name="jane", password_hash="", role="operator"))
-    assert only(settings, checks_beside.web, "users").mark is Mark.GOOD
+    assert only(settings, ports.web, "users").mark is Mark.GOOD
 
 
 def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
     server = WebServer(type(context)(context.settings, context.database, lambda: {"web": None}))
     server.start()
     try:
-        finding = only(context.settings, checks_beside.web, "web")
+        finding = only(context.settings, ports.web, "web")
     finally:
         server.stop()
     assert "the page answers" in finding.text
@@ -106,7 +106,7 @@ def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
 def test_a_dicomweb_destination_is_asked(tmp_path: Path, status: int, mark: Mark) -> None:
     with answering(status) as url:
         settings = going_to(tmp_path, kind="dicomweb", url=url)
-        assert only(settings, checks_peers.peers, "destination there").mark is mark
+        assert only(settings, peers.peers, "destination there").mark is mark
 
 
 def going_to(tmp_path: Path, **destination: Any) -> Settings:
@@ -115,12 +115,10 @@ def going_to(tmp_path: Path, **destination: Any) -> Settings:
 
 def test_a_dicomweb_destination_that_is_away_and_a_secret_that_is_gone(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    finding = only(
-        going_to(tmp_path, kind="dicomweb", url=url), checks_peers.peers, "destination there"
-    )
+    finding = only(going_to(tmp_path, kind="dicomweb", url=url), peers.peers, "destination there")
     assert (finding.mark, "does not answer" in finding.text) == (Mark.BAD, True)
     settings = going_to(tmp_path, kind="dicomweb", url=url, token="/nowhere")
-    finding = only(settings, checks_peers.peers, "destination there")
+    finding = only(settings, peers.peers, "destination there")
     assert "cannot be read: No such file" in finding.text
 
 
@@ -128,13 +126,13 @@ def test_an_alarm_that_nobody_would_hear(tmp_path: Path) -> None:
     mail = {"host": "127.0.0.1", "port": free_port(), "sender": "a@b", "to": ["c@d"]}
     webhook = f"http://127.0.0.1:{free_port()}/alarm"
     settings = settings_at(tmp_path, delivery={"alarm": {"mail": mail, "webhook": webhook}})
-    findings = list(checks_peers.alarm(settings))
+    findings = list(peers.alarm(settings))
     assert [one.mark for one in findings] == [Mark.BAD, Mark.BAD]
     with answering(405) as url:
         settings = settings_at(tmp_path, delivery={"alarm": {"webhook": url}})
-        assert only(settings, checks_peers.alarm, "alarm").mark is Mark.GOOD
+        assert only(settings, peers.alarm, "alarm").mark is Mark.GOOD
     share = going_to(tmp_path, kind="folder", path=str(tmp_path))
-    assert only(share, checks_peers.alarm, "alarm").mark is Mark.DOUBTFUL
+    assert only(share, peers.alarm, "alarm").mark is Mark.DOUBTFUL
 
 
 @pytest.mark.parametrize(
@@ -151,38 +149,38 @@ def test_what_a_destination_wants_is_held_against_what_is_written(
         delivery={"destinations": {"there": destination}},
         execution={"config": str(config)},
     )
-    findings = list(checks_beside.outputs(settings))
+    findings = list(application.outputs(settings))
     assert [one.mark for one in findings] == ([mark] if mark else [])
     assert all("outputs: {seg: true}" in one.remedy for one in findings)
     both = {**destination, "objects": ["RTSTRUCT", "SEG"]}
     settings = settings_at(
         tmp_path, delivery={"destinations": {"there": both}}, execution={"config": str(config)}
     )
-    marks = [one.mark for one in checks_beside.outputs(settings)]
+    marks = [one.mark for one in application.outputs(settings)]
     assert marks == ([Mark.DOUBTFUL] if mark else [])
 
 
 def test_the_application_s_settings_must_be_there(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, execution={"config": "/nowhere.yaml"})
-    assert "No such file" in only(settings, checks_beside.outputs, "application").text
+    assert "No such file" in only(settings, application.outputs, "application").text
 
 
 def test_the_application_says_itself_what_it_writes(tmp_path: Path) -> None:
     """The shipped command, without settings: no SEG."""
     destination = {"kind": "folder", "path": str(tmp_path), "objects": ["SEG"]}
     settings = Settings.model_validate({"delivery": {"destinations": {"there": destination}}})
-    assert only(settings, checks_beside.outputs, "destination there").mark is Mark.BAD
+    assert only(settings, application.outputs, "destination there").mark is Mark.BAD
     config = tmp_path / "app.yaml"
     config.write_text("outptus: {seg: true}")
     settings = settings.model_copy(
         update={"execution": settings.execution.model_copy(update={"config": config})}
     )
-    assert "does not take" in only(settings, checks_beside.outputs, "application").text
+    assert "does not take" in only(settings, application.outputs, "application").text
 
 
 def test_a_command_of_the_site_s_own(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, execution={"command": ["true", "{input}"]})
-    said = [one for one in checks.application(settings) if one.subject == "application"]
+    said = [one for one in application.application(settings) if one.subject == "application"]
     assert [one.mark for one in said] == [Mark.GOOD, Mark.BAD, Mark.DOUBTFUL]
     assert "{output}" in said[1].text
 
@@ -192,7 +190,7 @@ def test_a_damaged_database_is_named_with_the_command_that_restores_it(tmp_path:
     file = Path(settings.database_url.removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"no database " * 1000)
-    finding = only(settings, checks.database, "database")
+    finding = only(settings, machine.database, "database")
     assert finding.mark is Mark.BAD
     assert "damaged" in finding.text
     assert "oarflow node restore ARCHIVE" in finding.remedy

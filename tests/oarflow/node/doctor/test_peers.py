@@ -20,12 +20,12 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from oarflow.node import checks_peers
-from oarflow.node.at_once import at_once
-from oarflow.node.checks import Finding, Mark
+from oarflow.node.doctor import peers
+from oarflow.node.doctor.concurrently import at_once
+from oarflow.node.doctor.results import Finding, Mark
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import Found, PullFailed
-from oarflow.node.section import Peer
+from oarflow.node.settings.fields import Peer
 from tests.oarflow.node.delivery.peers import make_certificates
 from tests.oarflow.node.node_bench import ROOT, free_port, settings_at
 
@@ -77,7 +77,7 @@ def asked(tmp_path: Path, port: int, host: str = "127.0.0.1", **more: Any) -> Fi
         delivery={"destinations": {"there": {"kind": "dicom", **peer}}},
     )
     begun = time.monotonic()
-    found = [one for one in checks_peers.peers(settings) if "TLS;" not in one.text]
+    found = [one for one in peers.peers(settings) if "TLS;" not in one.text]
     assert time.monotonic() - begun < 8
     source, destination = found
     assert (source.mark, source.text) == (destination.mark, destination.text)
@@ -179,7 +179,7 @@ def test_peers_are_asked_at_the_same_time(tmp_path: Path) -> None:
         delivery = {"destinations": destinations, "alarm": alarm}
         settings = settings_at(tmp_path, pull=pull, delivery=delivery)
         begun = time.monotonic()
-        found = [*checks_peers.peers(settings), *checks_peers.alarm(settings)]
+        found = [*peers.peers(settings), *peers.alarm(settings)]
         assert time.monotonic() - begun < 14
         assert [one.mark for one in found] == [Mark.BAD] * 14
         assert all("5 s" in one.text or "not answer" in one.text for one in found[:12])

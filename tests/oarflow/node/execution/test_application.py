@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from oarflow.node.application import asks_settings, asks_version, default_command, interpreter
+from oarflow.node.execution.application import (
+    asks_settings,
+    asks_version,
+    default_command,
+    interpreter,
+)
 from oarflow.node.execution.workspace import command
 from oarflow.node.settings import ExecutionSettings, Settings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oarflow.node.pulse import MOST_BETWEEN_LOOKS, Pulse
+from oarflow.node.execution.heartbeats import MOST_BETWEEN_LOOKS, Pulse
 
 
 def test_silence_is_counted_from_the_last_change() -> None:

@@ -14,9 +14,9 @@ import yaml
 from sqlalchemy import select
 
 from oarflow.commands import main
+from oarflow.node.assembly.parts import Context
 from oarflow.node.audit import Action, Person, first_broken, record
 from oarflow.node.database.models import Base, Job, WebSession
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from oarflow.node.web import users
 from oarflow.node.web.passwords import right

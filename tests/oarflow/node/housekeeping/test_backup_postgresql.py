@@ -10,9 +10,9 @@ import yaml
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.audit import Person, first_broken
 from oarflow.node.database.models import Job
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from oarflow.node.web import users
 from tests.oarflow.node.delivery import bench

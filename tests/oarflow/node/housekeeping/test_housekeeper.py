@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database import jobs
 from oarflow.node.database.deliveries import Way
 from oarflow.node.database.models import Delivery, Job, Period, Series, now
 from oarflow.node.housekeeping.ages import Ages
-from oarflow.node.housekeeping.keeper import Housekeeper
-from oarflow.node.parts import Context
+from oarflow.node.housekeeping.housekeeper import Housekeeper
 from oarflow.node.states import State
 from tests.oarflow.node.delivery import bench
 

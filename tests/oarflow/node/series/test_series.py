@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from oarflow.node.assembly.node import Node
 from oarflow.node.database import deliveries, jobs
 from oarflow.node.database.receiving import Origin, Standing
-from oarflow.node.node import Node
-from oarflow.node.series import Assembler
+from oarflow.node.series.watcher import Assembler
 from oarflow.node.states import NotAllowed, State
 from tests.oarflow.node.node_bench import Bench, ct_slice, uid, wait_for
 
@@ -316,7 +316,7 @@ def test_silence_is_counted_from_when_the_node_listens(
         time.sleep(1.5)
         seen.append(bench.job().state)
 
-    monkeypatch.setattr("oarflow.node.node.other_parts", lambda _: [])
+    monkeypatch.setattr("oarflow.node.assembly.node.other_parts", lambda _: [])
     node = Node(bench.settings)
     node.open()
     monkeypatch.setattr(node, "executor", Part("execution"))

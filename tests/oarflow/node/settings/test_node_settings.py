@@ -18,14 +18,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from oarflow.errors import ConfigurationError
-from oarflow.node import checks
-from oarflow.node.batch import STATE_FOLDER
+from oarflow.node.assembly.node import Node
+from oarflow.node.batch.batch import STATE_FOLDER
 from oarflow.node.database import Database
-from oarflow.node.delivery.settings import DicomWebDestination
-from oarflow.node.node import Node
+from oarflow.node.doctor import machine
 from oarflow.node.pulling.query import Query
 from oarflow.node.pulling.web import WebPacs
 from oarflow.node.settings import DicomWeb, Settings, StorageSettings
+from oarflow.node.settings.delivery import DicomWebDestination
 from tests.oarflow.node.node_bench import ROOT, settings_at
 
 SECRET = "hunter2"
@@ -138,8 +138,8 @@ def mode(path: Path) -> int:
 
 def test_doctor_leaves_nothing_that_others_can_read(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, storage={"folder": str(tmp_path / "new")})
-    list(checks.storage(settings))
-    list(checks.database(settings))
+    list(machine.storage(settings))
+    list(machine.database(settings))
     root = settings.storage.root
     assert mode(root) == 0o750
     assert mode(root / "node.db") == 0o600
@@ -237,10 +237,6 @@ def test_literals_are_no_sections() -> None:
 
 
 def test_git_never_takes_the_images_of_patients() -> None:
-    ignored = (
-        (Path(__file__).resolve().parents[3] / ".gitignore")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert f"{StorageSettings().folder}/" in ignored
     assert f"{STATE_FOLDER}/" in ignored

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from oarflow.node.parts import Context
+from oarflow.node.assembly.parts import Context
 from oarflow.node.web import views
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oarflow.node.parts import Context
+from oarflow.node.assembly.parts import Context
 from oarflow.node.states import State
 from oarflow.node.web import users
 from oarflow.node.web.server import WebServer

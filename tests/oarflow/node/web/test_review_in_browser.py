@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oarflow.evaluation.review import read_review
-from oarflow.node.parts import Context
+from oarflow.node.assembly.parts import Context
 from oarflow.report.content import make_report
 from oarflow.report.page import write_report
 from tests.oarflow.node.delivery import bench

@@ -11,8 +11,8 @@ from typing import Any
 from httpx import Response
 from starlette.testclient import TestClient
 
+from oarflow.node.assembly.parts import Context
 from oarflow.node.database.models import AuditEntry, User
-from oarflow.node.parts import Context
 from oarflow.node.web.application import make_application
 from oarflow.node.web.passwords import hash_password
 from oarflow.node.web.users import Role

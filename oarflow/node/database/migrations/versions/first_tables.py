@@ -1,20 +1,25 @@
-"""The first tables"""
+"""The first tables."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "1"
 down_revision = None
 branch_labels = None
 depends_on = None
-
 
 ONLY_ADDED_SQLITE = """
 CREATE TRIGGER audit_log_no_{verb} BEFORE {verb} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END
 """
+NOT_REPLACED = """
+CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END
+"""
+"""INSERT OR REPLACE deletes without the trigger for DELETE (SQLite's recursive_triggers is off)."""
 ONLY_ADDED_POSTGRESQL = """
 CREATE FUNCTION audit_log_only_added() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the audit log is only added to'; END $$;
@@ -27,6 +32,8 @@ def upgrade() -> None:
     _people()
     _images()
     _jobs()
+    _alarms()
+    _periods()
     _protect()
 
 
@@ -212,12 +219,43 @@ def _jobs() -> None:
     )
 
 
+def _alarms() -> None:
+    op.create_table(
+        "alarms",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("event", sa.String(length=16), nullable=False),
+        sa.Column("destination", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=False),
+        sa.Column("finished_at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_alarms_job_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_alarms"),
+    )
+    op.create_index("ix_alarms_state", "alarms", ["state"], unique=False)
+
+
+def _periods() -> None:
+    op.create_table(
+        "periods",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_periods"),
+    )
+
+
 def _protect() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(ONLY_ADDED_POSTGRESQL)
         return
     for verb in ("UPDATE", "DELETE"):
         op.execute(ONLY_ADDED_SQLITE.format(verb=verb))
+    op.execute(NOT_REPLACED)
 
 
 def downgrade() -> None:
