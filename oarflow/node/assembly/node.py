@@ -10,12 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.assembly.locking import lock
-from oarflow.node.assembly.parts import Context, Part
+from oarflow.node.assembly.parts import NodeContext, Part
 from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, faults
-from oarflow.node.delivery.notifier import Ringer
+from oarflow.node.delivery.notifier import Notifier
 from oarflow.node.delivery.reports import commitment
-from oarflow.node.delivery.sender import Courier
+from oarflow.node.delivery.sender import Sender
 from oarflow.node.execution.executor import Executor
 from oarflow.node.execution.workspace import JOBS
 from oarflow.node.files import keep_from_others, make_folder
@@ -24,7 +24,7 @@ from oarflow.node.listener.processes import Processes, SharedListener
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.spool import INCOMING
-from oarflow.node.series.watcher import Assembler
+from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import Settings
 from oarflow.node.web.server import WebServer
 
@@ -69,13 +69,13 @@ class Node:
         The listener comes after what works on what it receives, and before what counts silence:
         nobody can break a silence that is kept for want of somebody who listens.
         """
-        context = Context(self.settings, self.database, self.health)
+        context = NodeContext(self.settings, self.database, self.health)
         try:
             for part in (
                 self.executor,
                 *other_parts(context),
                 self.listener,
-                Assembler(self.settings, self.database),
+                SeriesWatcher(self.settings, self.database),
             ):
                 part.start()
                 self._parts.append(part)
@@ -103,9 +103,9 @@ class Node:
             state["database"] = faults.in_words(error)
         return state | {part.name: part.trouble() for part in self._parts}
 
-    def hopeless(self) -> str | None:
+    def stuck(self) -> str | None:
         """The name of a part that hangs for good: its thread cannot be replaced alone."""
-        hanging = (one for one in self._parts if isinstance(one, Worker) and one.hopeless())
+        hanging = (one for one in self._parts if isinstance(one, Worker) and one.stuck())
         return next((one.name for one in hanging), None)
 
     def _refuse_to_forget(self) -> None:
@@ -132,9 +132,9 @@ class Node:
         return Listener(own, self.receiver, [commitment(self.database)])
 
 
-def other_parts(context: Context) -> list[Part]:
+def other_parts(context: NodeContext) -> list[Part]:
     """The parts that need neither the listener nor the workers, in the order of their start."""
-    parts: list[Part] = [Courier(context), Ringer(context), Housekeeper(context)]
+    parts: list[Part] = [Sender(context), Notifier(context), Housekeeper(context)]
     if context.settings.web.enabled:
         parts.append(WebServer(context))
     return parts

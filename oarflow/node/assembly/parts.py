@@ -31,7 +31,7 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True)
-class Context:
+class NodeContext:
     """What every part is given. health: the trouble of every part of the node, by its name."""
 
     settings: Settings

@@ -14,8 +14,8 @@ LOGGER = logging.getLogger(__name__)
 
 _STOP_SECONDS = 30.0
 
-HOPELESS = 3
-"""Times a part's patience: then the node has to be started anew."""
+STUCK_AFTER = 3
+"""Times a part's limit for one tick; beyond it only a restart of the node helps."""
 
 
 class Worker:
@@ -23,8 +23,8 @@ class Worker:
 
     name = "worker"
 
-    patience_seconds = 180.0
-    """How long a tick may take before the part counts as hanging."""
+    tick_limit_seconds = 180.0
+    """How long a tick may take (s) before the part counts as hanging."""
 
     def __init__(self, every_seconds: float) -> None:
         self._every_seconds = every_seconds
@@ -54,13 +54,13 @@ class Worker:
         if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
             return "it is not running"
         lasted = self._lasted()
-        if lasted > self.patience_seconds:
+        if lasted > self.tick_limit_seconds:
             return f"it gives no sign of life for {lasted:.0f} s"
         return self._trouble
 
-    def hopeless(self) -> bool:
-        """Whether a tick takes so long that the part will not come back by itself."""
-        return self._lasted() > HOPELESS * self.patience_seconds
+    def stuck(self) -> bool:
+        """Whether a tick takes so long that only a restart of the node helps."""
+        return self._lasted() > STUCK_AFTER * self.tick_limit_seconds
 
     def _lasted(self) -> float:
         """Seconds since the tick in hand began."""

@@ -11,7 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.errors import Code
-from oarflow.node.batch.files import MODALITIES, Refused, Tally, content, files, glimpse, why
+from oarflow.node.batch.files import (
+    MODALITIES,
+    FileCounts,
+    RefusedFile,
+    files,
+    read_content,
+    read_hint,
+    refusal_reason,
+)
 from oarflow.node.database import Database, jobs
 from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin
@@ -20,7 +28,7 @@ from oarflow.node.listener.dataset import inspect
 from oarflow.node.listener.receiver import MEGABYTE, Receiver
 from oarflow.node.listener.spool import split_bytes
 from oarflow.node.listener.statuses import NotStored
-from oarflow.node.series.watcher import Assembler
+from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import DatabaseSettings, Settings, StorageSettings
 from oarflow.node.states import State
 from oarflow.result import FILE_NAME
@@ -43,7 +51,7 @@ AT_REST = (
 
 
 @dataclass(frozen=True)
-class Line:
+class SeriesLine:
     """One series of the table. folder: of its results, below the output folder, empty if none.
 
     marked: what of its images was refused, in words. sources: folders that its files lie in.
@@ -68,7 +76,7 @@ def own_settings(settings: Settings, out: Path) -> Settings:
     return settings.model_copy(update={"storage": storage, "database": DatabaseSettings()})
 
 
-class Batch:
+class BatchRun:
     """Takes files, then runs what they make."""
 
     def __init__(self, settings: Settings, database: Database, out: Path) -> None:
@@ -76,79 +84,83 @@ class Batch:
         self._database = database
         self._out = out
         self._receiver = Receiver(settings, database)
-        self._assembler = Assembler(settings, database)
+        self._watcher = SeriesWatcher(settings, database)
         self.executor = Executor(settings, database)
-        self.tally = Tally()
+        self.counts = FileCounts()
 
-    def take(self, folder: Path, seen: Callable[[], None]) -> Tally:
+    def take(self, folder: Path, seen: Callable[[], None]) -> FileCounts:
         """Receive every image below a folder. A series of which one is refused is not run."""
         self._receiver.recover()
         self.executor.recover()
-        self.tally = Tally()
+        self.counts = FileCounts()
         for number, path in enumerate(files(folder, STATE_FOLDER), 1):
             seen()
             self._take(number, path)
-        self._assembler.settle_all()
+        self._watcher.settle_all()
         with self._database.write() as session:
             for job in jobs.in_state(session, State.QUEUED, State.REFUSED):
                 self._judge(session, job)
-        return self.tally
+        return self.counts
 
     def _take(self, number: int, path: Path) -> None:
         uid = ""
         try:
-            seen = glimpse(path)
+            seen = read_hint(path)
             if not seen.image:
-                self.tally.other += 1
+                self.counts.other += 1
                 return
             uid = seen.series_uid
             limits = self._settings.listener
-            _, syntax, data = split_bytes(content(path, limits.max_instance_mb * MEGABYTE))
+            _, syntax, data = split_bytes(read_content(path, limits.max_instance_mb * MEGABYTE))
             header = inspect(data, syntax, limits.max_inflated_mb * MEGABYTE).header
             if header.modality not in MODALITIES:
-                self.tally.other += 1
+                self.counts.other += 1
                 return
             uid = header.series_uid
             self._receiver.receive(
                 Origin(CALLER), data, syntax, header.sop_class_uid, header.sop_instance_uid
             )
         except (NotStored, OSError, ValueError) as error:
-            self.tally.refused.append(Refused(number, *why(error), uid, path.parent))
+            self.counts.refused.append(
+                RefusedFile(number, *refusal_reason(error), uid, path.parent)
+            )
         else:
-            self.tally.taken += 1
-            self.tally.folders.setdefault(uid, set()).add(path.parent)
+            self.counts.taken += 1
+            self.counts.folders.setdefault(uid, set()).add(path.parent)
 
     def _judge(self, session: Session, job: Job) -> None:
         """Refuse what lacks a file that was refused; queue what lacks it no more."""
         ours = job.refusal == Code.UNREADABLE_FILE and job.exit_status is None
-        refused = self.tally.of_series(job.series.series_uid)
+        refused = self.counts.of_series(job.series.series_uid)
         if refused and job.state is State.QUEUED:
             jobs.refuse(session, job, Code.UNREADABLE_FILE, _of_it(refused))
         elif not refused and ours and job.state is State.REFUSED:
             jobs.retry(session, job, jobs.NODE, "none of its files is refused any more")
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[SeriesLine]:
         """How every series stands, then what was refused of series that are not here."""
         with self._database.read() as session:
             lines = [self._line(job) for job in session.scalars(select(Job).order_by(Job.id))]
-        here = {line.series for line in lines} | set(self.tally.folders)
-        for uid in dict.fromkeys(one.series_uid for one in self.tally.refused):
+        here = {line.series for line in lines} | set(self.counts.folders)
+        for uid in dict.fromkeys(one.series_uid for one in self.counts.refused):
             if uid not in here:
-                refused = self.tally.of_series(uid)
+                refused = self.counts.of_series(uid)
                 words = _of_it(refused) if uid else f"of no known series: {refused[0]}"
                 sources = tuple(dict.fromkeys(one.folder for one in refused))
-                line = Line("", uid, len(refused), State.REFUSED, words, "", {}, sources=sources)
+                line = SeriesLine(
+                    "", uid, len(refused), State.REFUSED, words, "", {}, sources=sources
+                )
                 lines.append(line)
         return lines
 
-    def _line(self, job: Job) -> Line:
+    def _line(self, job: Job) -> SeriesLine:
         series = job.series
-        refused = self.tally.of_series(series.series_uid)
-        beside = self.tally.beside(series.series_uid)
+        refused = self.counts.of_series(series.series_uid)
+        beside = self.counts.beside(series.series_uid)
         marked = [_of_it(refused)] if refused and job.refusal != Code.UNREADABLE_FILE else []
         if beside:
             marked.append(f"{len(beside)} beside it, perhaps of it, refused: {beside[0]}")
-        return Line(
+        return SeriesLine(
             study=series.study.study_uid,
             series=series.series_uid,
             slices=len(series.instances),
@@ -157,7 +169,7 @@ class Batch:
             folder=series.folder[:16] if job.output else "",
             progress=dict(job.progress),
             marked="; ".join(marked),
-            sources=tuple(sorted(self.tally.folders.get(series.series_uid, ()))),
+            sources=tuple(sorted(self.counts.folders.get(series.series_uid, ()))),
         )
 
     def remove_copies(self) -> int:
@@ -187,7 +199,7 @@ class Batch:
                 _copy(source, target)
 
 
-def _of_it(refused: list[Refused]) -> str:
+def _of_it(refused: list[RefusedFile]) -> str:
     return f"{len(refused)} of its image files refused, first {refused[0]}"
 
 

@@ -29,7 +29,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedFile:
     """An image file that was not taken, without anything of the patient.
 
     number: its place among all files by path, from 1. code: a C-STORE status or the system's name
@@ -47,7 +47,7 @@ class Refused:
 
 
 @dataclass
-class Tally:
+class FileCounts:
     """What became of a folder's files. other: no DICOM, or neither CT nor MR.
 
     folders: where the images of each series lie.
@@ -55,14 +55,14 @@ class Tally:
 
     taken: int = 0
     other: int = 0
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
     folders: dict[str, set[Path]] = field(default_factory=dict)
 
-    def of_series(self, series_uid: str) -> list[Refused]:
+    def of_series(self, series_uid: str) -> list[RefusedFile]:
         """Refused files that are of this series."""
         return [one for one in self.refused if one.series_uid == series_uid]
 
-    def beside(self, series_uid: str) -> list[Refused]:
+    def beside(self, series_uid: str) -> list[RefusedFile]:
         """Refused files of no known series in the folders of this one: they may be of it."""
         folders = self.folders.get(series_uid, set())
         return [one for one in self.refused if not one.series_uid and one.folder in folders]
@@ -86,28 +86,28 @@ def files(folder: Path, without: str) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class ImageHint:
     """What can be read of a file, damaged or not. image: a CT or MR image, as far as it says."""
 
     image: bool
     series_uid: str
 
 
-def glimpse(path: Path) -> Glimpse:
+def read_hint(path: Path) -> ImageHint:
     """Look at a file's header, within bounds and with all leniency. Raises OSError."""
     try:
         with opened(path) as file:
             header = _header(file)
     except NotDicomError:
-        return Glimpse(False, "")
+        return ImageHint(False, "")
     except DamagedError:
-        return Glimpse(True, "")
+        return ImageHint(True, "")
     sop_class, modality = text(header, "SOPClassUID"), text(header, "Modality")
     series = text(header, "SeriesInstanceUID")
     if not sop_class:
-        return Glimpse(_marked(path), series)
+        return ImageHint(_marked(path), series)
     image = sop_class in STORAGE_CLASSES or modality in MODALITIES
-    return Glimpse(image and modality in (*MODALITIES, ""), series)
+    return ImageHint(image and modality in (*MODALITIES, ""), series)
 
 
 def _header(file: BoundedFile) -> Dataset:
@@ -129,7 +129,7 @@ def _marked(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def content(path: Path, largest: int) -> bytes:
+def read_content(path: Path, largest: int) -> bytes:
     """A file's bytes. Raises OSError, and NotStored where they are more than `largest`."""
     if path.stat().st_size > largest:
         reason = f"the file has more than max_instance_mb, {largest // 2**20} MB"
@@ -137,7 +137,7 @@ def content(path: Path, largest: int) -> bytes:
     return path.read_bytes()
 
 
-def why(error: NotStored | OSError | ValueError) -> tuple[str, str]:
+def refusal_reason(error: NotStored | OSError | ValueError) -> tuple[str, str]:
     """Code and reason, nothing of the file's name or content."""
     if isinstance(error, NotStored):
         return f"{error.status:04X}", str(error)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from oarflow.errors import ExitStatus
 from oarflow.node.doctor.checks import CHECKS
-from oarflow.node.doctor.results import Check, Finding, Mark, bad
+from oarflow.node.doctor.results import Check, CheckResult, CheckStatus, bad
 from oarflow.node.listener.server import quiet_libraries
 from oarflow.node.settings import Settings
 from oarflow.shown import shown
@@ -22,14 +22,14 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         for finding in _look(check, settings):
             remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
             sys.stdout.write(
-                f"{finding.mark:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
+                f"{finding.status:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
             )
-            wrong = wrong or finding.mark is Mark.BAD
+            wrong = wrong or finding.status is CheckStatus.BAD
         sys.stdout.flush()
     return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN
 
 
-def _look(check: Check, settings: Settings) -> Iterator[Finding]:
+def _look(check: Check, settings: Settings) -> Iterator[CheckResult]:
     try:
         yield from check(settings)
     except Exception as error:  # the other checks still help

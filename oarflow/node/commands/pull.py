@@ -13,7 +13,7 @@ from oarflow.node.files import make_folder
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.spool import INCOMING
 from oarflow.node.pulling.dimse import DimsePacs
-from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
+from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query
 from oarflow.node.pulling.web import WebPacs
 from oarflow.node.settings import PullSource, Settings
 
@@ -65,7 +65,7 @@ def _pull(
         sys.stderr.write(f"oarflow: PULL: {name}: no series of {wanted} found\n")
         return ExitStatus.REFUSED
     sys.stdout.write(f"{len(found)} series found\n")
-    total = Taken()
+    total = PullCounts()
     for number, series in enumerate(found, 1):
         taken = place.fetch(series, receiver.receive)
         _announce(database, series)
@@ -75,7 +75,7 @@ def _pull(
     return ExitStatus.FAULT if total.refused else ExitStatus.WRITTEN
 
 
-def _announce(database: Database, series: Found) -> None:
+def _announce(database: Database, series: FoundSeries) -> None:
     if series.count is not None:
         with database.write() as session:
             receiving.announce(session, series.study_uid, series.series_uid, series.count)

@@ -33,16 +33,16 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         gc.freeze()
         LOGGER.info("the node is running")
         while not stop.wait(LOOK_SECONDS):
-            _end_if_hopeless(node)
+            _end_if_stuck(node)
         LOGGER.info("the node is stopping")
     finally:
         node.close()
     return 0
 
 
-def _end_if_hopeless(node: Node) -> None:
+def _end_if_stuck(node: Node) -> None:
     """End at once, as by kill -9, which loses nothing: the service manager starts the node anew."""
-    name = node.hopeless()
+    name = node.stuck()
     if name is not None:
         LOGGER.critical("%s hangs and does not come back: the node ends, to be started anew", name)
         logging.shutdown()

@@ -23,7 +23,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     try:
         with opened(settings) as database, database.write() as session:
             if flags.action == "put":
-                role = users.Role(flags.role) if flags.role else None
+                role = users.UserRole(flags.role) if flags.role else None
                 changed = [users.put(session, flags.name, password, role, by)]
             elif flags.action == "disable":
                 changed = [users.disable(session, flags.name, by)]

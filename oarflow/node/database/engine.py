@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import faults, schema
-from oarflow.node.database.commit_log import TellingSession
+from oarflow.node.database.commit_log import LoggingSession
 from oarflow.node.database.quick import QuickConnection, Transaction
 from oarflow.node.files import keep_from_others
 
@@ -48,7 +48,7 @@ class Database:
 
         What is to be said of it is logged then.
         """
-        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
+        with LoggingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
 

@@ -1,4 +1,4 @@
-"""Tells persons that something waits for them: the log, and by setting a webhook and mail."""
+"""The channels by which alarms reach people: the log and, by setting, a webhook and mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 15.0
 
 WEBHOOK, MAIL = "webhook", "mail"
-"""The means."""
+"""The channels besides the log."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Alarm:
         return f"{self.event} at {self.destination}" if self.destination else self.event
 
 
-def means(settings: AlarmSettings) -> tuple[str, ...]:
-    """By which alarms are given."""
+def channels(settings: AlarmSettings) -> tuple[str, ...]:
+    """The channels that the settings name."""
     wanted = {WEBHOOK: settings.webhook is not None, MAIL: settings.mail is not None}
     return tuple(name for name, there in wanted.items() if there)
 
 
-def note(alarm: Alarm) -> None:
-    """Into the log."""
+def log_alarm(alarm: Alarm) -> None:
+    """Write an alarm into the log."""
     logger.error("%s: job %s: %s", alarm.subject, alarm.job, alarm.reason)
 
 
-def ring(
+def notify(
     settings: AlarmSettings, alarm: Alarm, by: tuple[str, ...] = (WEBHOOK, MAIL)
 ) -> tuple[str, ...]:
-    """Tell everybody who is to be told. Returns the means that failed: an alarm is no step."""
+    """Send an alarm by these channels. Returns those that failed: an alarm is no step."""
     failed = []
     if settings.webhook is not None and WEBHOOK in by and not _post(settings.webhook, alarm):
         failed.append(WEBHOOK)

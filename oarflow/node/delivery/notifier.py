@@ -1,30 +1,30 @@
-"""The ringer: gives the alarms that are rows, again and again, until every means has taken them."""
+"""The notifier: gives the alarms of the database until every channel has taken them."""
 
 from __future__ import annotations
 
 import logging
 
-from oarflow.node.assembly.parts import Context, Part
+from oarflow.node.assembly.parts import NodeContext, Part
 from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import alarms
 from oarflow.node.database.models import AlarmEntry, now
-from oarflow.node.delivery.alarm_channels import Alarm, means, note, ring
+from oarflow.node.delivery.alarm_channels import Alarm, channels, log_alarm, notify
 from oarflow.node.delivery.pauses import due, pause_after
 
 logger = logging.getLogger(__name__)
 
 
-def part(context: Context) -> Part:
+def part(context: NodeContext) -> Part:
     """The part that gives alarms."""
-    return Ringer(context)
+    return Notifier(context)
 
 
-class Ringer(Worker):
-    """Apart from the courier: a mail server that does not answer holds up no delivery."""
+class Notifier(Worker):
+    """Apart from the sender: a mail server that does not answer holds up no delivery."""
 
     name = "alarms"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: NodeContext) -> None:
         super().__init__(context.settings.delivery.poll_seconds)
         self._database = context.database
         self._retry = context.settings.delivery.retry
@@ -48,13 +48,13 @@ class Ringer(Worker):
 
     def _give(self, entry: AlarmEntry, alarm: Alarm) -> bool:
         if entry.attempts == 0:
-            note(alarm)
-        wanted = means(self._settings)
+            log_alarm(alarm)
+        wanted = channels(self._settings)
         if entry.event not in self._settings.events:
             self._settle(entry, alarms.NOT_WANTED)
             return True
         left = tuple(one for one in wanted if one not in entry.told)
-        failed = ring(self._settings, alarm, left) if left else ()
+        failed = notify(self._settings, alarm, left) if left else ()
         told = [one for one in wanted if one not in failed]
         self._failing = failed
         pause = pause_after(entry.attempts + 1, self._retry)

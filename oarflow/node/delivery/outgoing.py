@@ -17,7 +17,7 @@ from oarflow.result import ResultDocument
 
 
 @dataclass(frozen=True)
-class Parcel:
+class OutgoingFile:
     """One file to send.
 
     name: its name at a destination that is a folder: the SOP Instance UID, or a digest, and the
@@ -38,7 +38,7 @@ class Parcel:
         return self.sop_instance_uid or self.sha256
 
 
-class Verdict(StrEnum):
+class SendVerdict(StrEnum):
     """How an attempt ended.
 
     REFUSED: the other side does not want it as it is, and a person must change something there.
@@ -50,14 +50,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SendResult:
     """How the attempt at one object ended. reason: in words, nothing of the patient.
 
     warned: it is stored, but the reason is one that a person must know.
     """
 
     key: str
-    verdict: Verdict
+    verdict: SendVerdict
     reason: str
     warned: bool = False
 
@@ -71,7 +71,7 @@ class Transport(Protocol):
     @property
     def asked(self) -> bool: ...
 
-    def send(self, parcels: tuple[Parcel, ...]) -> Iterable[Outcome]:
+    def send(self, items: tuple[OutgoingFile, ...]) -> Iterable[SendResult]:
         """Send all; an outcome for each, as soon as it is known. Raises nothing of the network."""
         ...
 
@@ -83,18 +83,18 @@ class Altered(Exception):  # noqa: N818  (a refusal, like the others)
 _ENDINGS: dict[ObjectKind, str] = {"REPORT_PDF": ".pdf", "REPORT_HTML": ".html"}
 
 
-def parcels_of(folder: Path, result: ResultDocument) -> tuple[Parcel, ...]:
+def outgoing_files(folder: Path, result: ResultDocument) -> tuple[OutgoingFile, ...]:
     """All outputs of a run in its folder. Raises Altered."""
     found = []
     for output in result.outputs:
         path = (folder / output.path).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise Altered("result.json names a file outside the job's folder")
-        found.append(make_parcel(path, output.kind, output.sha256))
+        found.append(outgoing_file(path, output.kind, output.sha256))
     return tuple(found)
 
 
-def make_parcel(path: Path, kind: ObjectKind, sha256: str) -> Parcel:
+def outgoing_file(path: Path, kind: ObjectKind, sha256: str) -> OutgoingFile:
     """A file, if it is the one with this digest. Raises Altered."""
     try:
         with path.open("rb") as file:
@@ -104,12 +104,12 @@ def make_parcel(path: Path, kind: ObjectKind, sha256: str) -> Parcel:
     if digest != sha256:
         raise Altered(f"the {kind} in the job's folder is not the one that was written")
     if kind in _ENDINGS:
-        return Parcel(path, kind, sha256, name=f"{sha256[:32]}{_ENDINGS[kind]}")
+        return OutgoingFile(path, kind, sha256, name=f"{sha256[:32]}{_ENDINGS[kind]}")
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
         meta = header.file_meta
         instance = str(meta.MediaStorageSOPInstanceUID)
-        return Parcel(
+        return OutgoingFile(
             path,
             kind,
             sha256,

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from oarflow import result
 from oarflow.node.database import deliveries, jobs
-from oarflow.node.database.commit_log import say
+from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.models import Job
 from oarflow.node.delivery.outgoing import Altered
-from oarflow.node.delivery.rules import Origin, destinations
+from oarflow.node.delivery.rules import RoutingAttributes, destinations
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
 
@@ -22,10 +22,10 @@ REFUSAL = "REFUSAL"
 """Stands among a delivery's kinds for a refused study's reason."""
 
 
-def origin(job: Job) -> Origin:
+def routing_attributes(job: Job) -> RoutingAttributes:
     """What the rules look at."""
     series = job.series
-    return Origin(
+    return RoutingAttributes(
         calling_ae=series.study.calling_ae,
         station=series.station_name,
         study_description=series.study.description,
@@ -48,7 +48,7 @@ def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
     Where none of them was, or the results cannot be read, all that the destination takes: the
     attempt finds none, and says so in a dead letter.
     """
-    names = destinations(settings.delivery, origin(job))
+    names = destinations(settings.delivery, routing_attributes(job))
     known = settings.delivery.destinations
     if job.state is State.REFUSED:
         return {name: [REFUSAL] for name in names if known[name].refusals}
@@ -80,7 +80,7 @@ def begin(session: Session, settings: Settings, job: Job, reason: str, actor: st
     missing = lacking(settings, kinds)
     deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
     for words in missing:
-        say(session, logging.WARNING, "job %s: %s", job.key, words)
+        log_on_commit(session, logging.WARNING, "job %s: %s", job.key, words)
 
 
 def begin_all(session: Session, settings: Settings) -> int:

@@ -7,14 +7,14 @@ from typing import Any
 from pynetdicom import evt
 
 from oarflow.node.database import Database, deliveries
-from oarflow.node.delivery.commitment import Report, answer_report, offer
+from oarflow.node.delivery.commitment import CommitmentReport, answer_report, offer
 from oarflow.node.listener.server import Extension
 
 
 def commitment(database: Database) -> Extension:
     """Write down what a peer reports."""
 
-    def reported(report: Report) -> None:
+    def reported(report: CommitmentReport) -> None:
         with database.write() as session:
             deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
 

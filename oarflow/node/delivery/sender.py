@@ -1,4 +1,4 @@
-"""The courier: looks for what is due, sends it, one delivery at a time to each destination."""
+"""The sender: looks for what is due, sends it, one delivery at a time to each destination."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import deliveries, leases
-from oarflow.node.database.deliveries import Way
+from oarflow.node.database.deliveries import DeliveryState
 from oarflow.node.database.models import now
 from oarflow.node.delivery import planning
 from oarflow.node.delivery.attempt import Attempt
@@ -29,17 +29,17 @@ class _InHand:
     future: Future[None]
 
 
-class Courier(Worker):
+class Sender(Worker):
     """The node's part that delivers. All it knows is in the database: it can die at any time."""
 
     name = "delivery"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: NodeContext) -> None:
         super().__init__(context.settings.delivery.poll_seconds)
         self._context = context
         self._database = context.database
         self._settings = context.settings.delivery
-        self._owner = f"courier {socket.gethostname()} {context.settings.storage.root}"[:128]
+        self._owner = f"sender {socket.gethostname()} {context.settings.storage.root}"[:128]
         self._watch = leases.Watch(context.settings.execution.lease_seconds)
         self._senders = ThreadPoolExecutor(MAX_SENDERS, thread_name_prefix="delivery")
         self._in_hand: dict[str, _InHand] = {}
@@ -85,7 +85,7 @@ class Courier(Worker):
 
     def _send(self) -> None:
         with self._database.read() as session:
-            waiting = deliveries.candidates(session, Way.WAITING)
+            waiting = deliveries.candidates(session, DeliveryState.WAITING)
         for delivery in waiting:
             name = delivery.destination
             if name in self._in_hand or not due(delivery.next_at, now(), self._settings.retry):
@@ -100,13 +100,13 @@ class Courier(Worker):
     def _ask_again(self) -> None:
         """The peer has stored, and said nothing since: ask it again, or give up."""
         with self._database.write() as session:
-            for delivery in deliveries.candidates(session, Way.COMMITTING):
+            for delivery in deliveries.candidates(session, DeliveryState.COMMITTING):
                 if delivery.next_at > now():
                     continue
                 delivery.attempts += 1
                 pause = pause_after(delivery.attempts, self._settings.retry)
                 reason = "stored, but the peer has not said that it keeps it"
                 if pause is None:
-                    deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
+                    deliveries.settle(session, delivery, DeliveryState.DEAD_LETTER, reason)
                 else:
                     deliveries.wait(session, delivery, now() + pause, reason)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oarflow.locations import ROOT
-from oarflow.node.doctor.results import Finding, Mark, bad, good
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.execution.application import asks_settings, asks_version
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
@@ -24,7 +24,7 @@ WRITTEN_BY = {
 """Kinds of objects, and the key of `outputs` in the application's settings that asks for each."""
 
 
-def application(settings: Settings) -> Iterator[Finding]:
+def application(settings: Settings) -> Iterator[CheckResult]:
     """The command exists and names its folders; the models are there; a scheduler answers."""
     execution = settings.execution
     parts = command(execution, Path("in"))
@@ -45,21 +45,21 @@ def application(settings: Settings) -> Iterator[Finding]:
         yield from _scheduler(settings)
 
 
-def _own_command(settings: Settings) -> Iterator[Finding]:
+def _own_command(settings: Settings) -> Iterator[CheckResult]:
     """A command of the site's own: nobody knows how to ask it for its version."""
     said = " ".join(settings.execution.command)
     for word in ("{input}", "{output}"):
         if word not in said:
             yield bad("application", f"execution.command does not have {word}", "add it")
-    yield Finding(
+    yield CheckResult(
         "application",
-        Mark.DOUBTFUL,
+        CheckStatus.DOUBTFUL,
         "its command is the site's own, and is not started here",
         "try it with one study: oarflow node batch DIR -o OUT",
     )
 
 
-def _asked_for_version(asking: tuple[str, ...]) -> Finding:
+def _asked_for_version(asking: tuple[str, ...]) -> CheckResult:
     try:
         answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
         return good("application", answer.stdout.decode(errors="replace").strip())
@@ -71,7 +71,7 @@ def _asked_for_version(asking: tuple[str, ...]) -> Finding:
         )
 
 
-def _scheduler(settings: Settings) -> Iterator[Finding]:
+def _scheduler(settings: Settings) -> Iterator[CheckResult]:
     engine = Engine(settings.execution)
     try:
         engine.open()
@@ -91,7 +91,7 @@ def _scheduler(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def outputs(settings: Settings) -> Iterator[Finding]:
+def outputs(settings: Settings) -> Iterator[CheckResult]:
     """The application's settings can be read, and ask for what the destinations want."""
     path = settings.execution.config
     if path is not None:
@@ -128,7 +128,7 @@ def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
     return document if isinstance(document, dict) else None
 
 
-def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[Finding]:
+def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[CheckResult]:
     asked = document.get("outputs")
     asked = asked if isinstance(asked, dict) else {}
     for name, destination in settings.delivery.destinations.items():
@@ -143,4 +143,4 @@ def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[Findin
         if len(missing) == len(destination.objects):
             yield bad(subject, f"{text}: every study would be a dead letter", remedy)
         else:
-            yield Finding(subject, Mark.DOUBTFUL, text, remedy)
+            yield CheckResult(subject, CheckStatus.DOUBTFUL, text, remedy)

@@ -10,7 +10,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def at_once(tasks: Sequence[Callable[[], T]], seconds: float, late: Callable[[int], T]) -> list[T]:
+def run_concurrently(
+    tasks: Sequence[Callable[[], T]], seconds: float, late: Callable[[int], T]
+) -> list[T]:
     """The tasks' results in their order, after at most so many seconds.
 
     late: the result of a task, by its index, that is not done by then or that raised. What still

@@ -11,13 +11,13 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.node.database import Database, faults
-from oarflow.node.doctor.results import Finding, Mark, bad, good
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.files import free_bytes, make_folder, write_safely
 from oarflow.node.listener.receiver import MEGABYTE
 from oarflow.node.settings import Settings
 
 
-def storage(settings: Settings) -> Iterator[Finding]:
+def storage(settings: Settings) -> Iterator[CheckResult]:
     """The folder can be written, safely, by us alone, and has room."""
     root = settings.storage.root
     try:
@@ -31,8 +31,11 @@ def storage(settings: Settings) -> Iterator[Finding]:
         return
     yield good("storage", f"{root} can be written")
     if root.stat().st_mode & stat.S_IROTH:
-        yield Finding(
-            "storage", Mark.DOUBTFUL, "others on this machine may read it", f"chmod o= {root}"
+        yield CheckResult(
+            "storage",
+            CheckStatus.DOUBTFUL,
+            "others on this machine may read it",
+            f"chmod o= {root}",
         )
     free, least = free_bytes(root) >> 20, settings.storage.min_free_mb
     if free < least:
@@ -45,7 +48,7 @@ def storage(settings: Settings) -> Iterator[Finding]:
         yield good("disk", f"{free} MB are free, {least} MB must stay")
 
 
-def database(settings: Settings) -> Iterator[Finding]:
+def database(settings: Settings) -> Iterator[CheckResult]:
     """It answers, and can be brought to this program's form."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:
@@ -58,7 +61,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         store.close()
 
 
-def memory(settings: Settings) -> Iterator[Finding]:
+def memory(settings: Settings) -> Iterator[CheckResult]:
     """The jobs that run at once fit into memory."""
     limit = settings.execution.memory_limit_mb
     if limit is None or settings.execution.scheduler is not None:
@@ -66,9 +69,9 @@ def memory(settings: Settings) -> Iterator[Finding]:
     has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
     needs = limit * settings.execution.workers
     if needs > has:
-        yield Finding(
+        yield CheckResult(
             "memory",
-            Mark.DOUBTFUL,
+            CheckStatus.DOUBTFUL,
             f"{settings.execution.workers} jobs may use {needs} MB, the machine has {has} MB",
             "lower execution.workers or execution.memory_limit_mb",
         )

@@ -16,9 +16,9 @@ import httpx
 from oarflow.errors import ConfigurationError
 from oarflow.node.delivery.alarm_channels import log_in
 from oarflow.node.delivery.stow import StowTransport
-from oarflow.node.doctor.concurrently import at_once
+from oarflow.node.doctor.concurrently import run_concurrently
 from oarflow.node.doctor.ports import certificates
-from oarflow.node.doctor.results import Finding, Mark, bad, good
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.listener.tls import client_context
 from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
@@ -37,13 +37,13 @@ PEER_SECONDS = 5.0
 GRACE_SECONDS = 0.5
 """So much later a peer's own message, which is better than ours, is still waited for."""
 
-Look = Callable[[], Finding]
+PeerCheck = Callable[[], CheckResult]
 
 
-def peers(settings: Settings) -> Iterator[Finding]:
+def peers(settings: Settings) -> Iterator[CheckResult]:
     """Every PACS and destination answers."""
     yield from _own_side(settings)
-    asked: dict[str, Look] = {}
+    asked: dict[str, PeerCheck] = {}
     for name, source in settings.pull.items():
         asked[f"pull {name}"] = _of_source(f"pull {name}", name, source, settings)
     title = settings.delivery.ae_title or settings.listener.ae_title
@@ -58,10 +58,10 @@ def peers(settings: Settings) -> Iterator[Finding]:
     yield from _ask(asked)
 
 
-def _ask(asked: dict[str, Look]) -> list[Finding]:
+def _ask(asked: dict[str, PeerCheck]) -> list[CheckResult]:
     subjects = list(asked)
 
-    def late(index: int) -> Finding:
+    def late(index: int) -> CheckResult:
         return bad(
             subjects[index],
             f"no answer within {PEER_SECONDS:.0f} s",
@@ -69,17 +69,17 @@ def _ask(asked: dict[str, Look]) -> list[Finding]:
         )
 
     looks = [partial(_guarded, subject, look) for subject, look in asked.items()]
-    return at_once(looks, PEER_SECONDS + GRACE_SECONDS, late)
+    return run_concurrently(looks, PEER_SECONDS + GRACE_SECONDS, late)
 
 
-def _guarded(subject: str, look: Look) -> Finding:
+def _guarded(subject: str, look: PeerCheck) -> CheckResult:
     try:
         return look()
     except Exception as error:  # the other peers' findings still help
         return bad(subject, f"the check itself failed ({type(error).__name__})", "")
 
 
-def _own_side(settings: Settings) -> Iterator[Finding]:
+def _own_side(settings: Settings) -> Iterator[CheckResult]:
     """Our certificates towards each destination."""
     for name, destination in settings.delivery.destinations.items():
         if isinstance(destination, DicomDestination) and destination.tls is not None:
@@ -96,19 +96,19 @@ def _peer_of(destination: DicomDestination) -> Peer:
     )
 
 
-def _of_source(subject: str, name: str, source: PullSource, settings: Settings) -> Look:
+def _of_source(subject: str, name: str, source: PullSource, settings: Settings) -> PeerCheck:
     title = settings.listener.ae_title
     if source.peer is not None:
         return partial(_peer, subject, title, source.peer)
 
-    def look() -> Finding:
+    def look() -> CheckResult:
         assert source.dicomweb is not None
         return _web(subject, WebPacs(name, source.dicomweb, title, PEER_SECONDS))
 
     return look
 
 
-def _peer(subject: str, title: str, peer: Peer) -> Finding:
+def _peer(subject: str, title: str, peer: Peer) -> CheckResult:
     try:
         echo(title, peer, PEER_SECONDS)
     except Unreached as error:
@@ -118,7 +118,7 @@ def _peer(subject: str, title: str, peer: Peer) -> Finding:
     return good(subject, f"{peer.ae_title} answers to C-ECHO")
 
 
-def _web(subject: str, place: WebPacs) -> Finding:
+def _web(subject: str, place: WebPacs) -> CheckResult:
     try:
         place.echo()
     except PullFailed as error:
@@ -126,14 +126,14 @@ def _web(subject: str, place: WebPacs) -> Finding:
     return good(subject, "the DICOMweb service answers")
 
 
-def _folder(subject: str, destination: FolderDestination) -> Finding:
+def _folder(subject: str, destination: FolderDestination) -> CheckResult:
     """Asked like a peer: a share whose server is gone answers as late."""
     if destination.path.is_dir() and os.access(destination.path, os.W_OK):
         return good(subject, f"{destination.path} can be written")
     return bad(subject, f"{destination.path} cannot be written", "mount it; check rights")
 
 
-def _service(subject: str, destination: DicomWebDestination) -> Finding:
+def _service(subject: str, destination: DicomWebDestination) -> CheckResult:
     hurried = destination.model_copy(update={"timeout_seconds": PEER_SECONDS})
     try:
         status = StowTransport(hurried).ask()
@@ -153,35 +153,37 @@ def _service(subject: str, destination: DicomWebDestination) -> Finding:
         return bad(subject, f"the service answers {status}", "ask its administrator")
     if status >= 300:
         text = f"it answers {status} to a search: it may take objects all the same"
-        return Finding(subject, Mark.DOUBTFUL, text, "check that `/studies` follows the url")
+        return CheckResult(
+            subject, CheckStatus.DOUBTFUL, text, "check that `/studies` follows the url"
+        )
     return good(subject, "the DICOMweb service answers")
 
 
-def alarm(settings: Settings) -> Iterator[Finding]:
+def alarm(settings: Settings) -> Iterator[CheckResult]:
     """Whom a dead letter is told: webhook and mail server answer. Nothing is sent."""
     own = settings.delivery.alarm
-    looks: list[Look] = []
+    looks: list[PeerCheck] = []
     if own.webhook is not None:
         looks.append(partial(_webhook, own.webhook))
     if own.mail is not None:
         looks.append(partial(_mail, own.mail))
 
-    def late(_: int) -> Finding:
+    def late(_: int) -> CheckResult:
         text = f"the webhook or the mail server gives no answer within {PEER_SECONDS:.0f} s"
         return bad("alarm", text, "check their addresses and the firewalls between")
 
     guarded = [partial(_guarded, "alarm", look) for look in looks]
-    yield from at_once(guarded, PEER_SECONDS + GRACE_SECONDS, late)
+    yield from run_concurrently(guarded, PEER_SECONDS + GRACE_SECONDS, late)
     if not looks and settings.delivery.destinations:
-        yield Finding(
+        yield CheckResult(
             "alarm",
-            Mark.DOUBTFUL,
+            CheckStatus.DOUBTFUL,
             "a dead letter is told by log, page and metrics alone",
             "set delivery.alarm: a webhook, or mail",
         )
 
 
-def _webhook(url: str) -> Finding:
+def _webhook(url: str) -> CheckResult:
     """A look with HEAD: a POST would ring."""
     where = urlsplit(url).hostname
     try:
@@ -193,11 +195,11 @@ def _webhook(url: str) -> Finding:
         )
     if answer.status_code in (401, 403, 404, 410) or answer.status_code >= 500:
         text = f"the webhook at {where} answers {answer.status_code} to HEAD"
-        return Finding("alarm", Mark.DOUBTFUL, text, "see that it takes a POST")
+        return CheckResult("alarm", CheckStatus.DOUBTFUL, text, "see that it takes a POST")
     return good("alarm", f"the webhook at {where} answers")
 
 
-def _mail(mail: Mail) -> Finding:
+def _mail(mail: Mail) -> CheckResult:
     where = f"{mail.host}:{mail.port}"
     try:
         with log_in(mail, PEER_SECONDS) as server:

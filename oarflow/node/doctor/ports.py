@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
-from oarflow.node.doctor.results import Finding, Mark, bad, good
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.listener.tls import server_context
 from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
@@ -28,7 +28,7 @@ from oarflow.node.settings.fields import Peer
 EXPIRES_SOON = timedelta(days=30)
 
 
-def listener(settings: Settings) -> Iterator[Finding]:
+def listener(settings: Settings) -> Iterator[CheckResult]:
     """The port can be had, or our own node has it; who may call."""
     own = settings.listener
     family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
@@ -47,9 +47,9 @@ def listener(settings: Settings) -> Iterator[Finding]:
         and not ipaddress.ip_network(network).is_loopback
     ]
     if wide and own.tls is None:
-        yield Finding(
+        yield CheckResult(
             "listener",
-            Mark.DOUBTFUL,
+            CheckStatus.DOUBTFUL,
             f"whole networks may call without TLS ({', '.join(wide)})",
             "name the senders' own addresses under listener.allow",
         )
@@ -58,7 +58,7 @@ def listener(settings: Settings) -> Iterator[Finding]:
         yield from certificates("listener", own.tls.certificate, load)
 
 
-def _taken(settings: Settings, error: OSError) -> Finding:
+def _taken(settings: Settings, error: OSError) -> CheckResult:
     own = settings.listener
     host = "127.0.0.1" if own.host in ("0.0.0.0", "::") else own.host
     try:
@@ -70,7 +70,7 @@ def _taken(settings: Settings, error: OSError) -> Finding:
     return not_had("listener", own.host, own.port, error)
 
 
-def not_had(section: str, host: str, port: int, error: OSError) -> Finding:
+def not_had(section: str, host: str, port: int, error: OSError) -> CheckResult:
     """A port that cannot be listened at, and what to do about just that."""
     remedies = {
         errno.EADDRINUSE: "end what uses the port (ss -ltnp names it), or choose another under "
@@ -86,7 +86,7 @@ def not_had(section: str, host: str, port: int, error: OSError) -> Finding:
     return bad(section, f"{host}:{port} cannot be had: {error.strerror}", remedy)
 
 
-def web(settings: Settings) -> Iterator[Finding]:
+def web(settings: Settings) -> Iterator[CheckResult]:
     """The page's port can be had or the page answers; its certificate; somebody may sign in."""
     own = settings.web
     if not own.enabled:
@@ -103,7 +103,7 @@ def web(settings: Settings) -> Iterator[Finding]:
     yield from _users(settings)
 
 
-def _page(settings: Settings) -> Finding | None:
+def _page(settings: Settings) -> CheckResult | None:
     """Whether it is our own page that has the port."""
     own = settings.web
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(own.host, own.host)
@@ -119,7 +119,7 @@ def _page(settings: Settings) -> Finding | None:
     return good("web", f"the page answers on {own.host}:{own.port}") if "web" in parts else None
 
 
-def _users(settings: Settings) -> Iterator[Finding]:
+def _users(settings: Settings) -> Iterator[CheckResult]:
     """Says nothing of a database that does not answer, or is not made yet: another check does."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:
@@ -132,9 +132,9 @@ def _users(settings: Settings) -> Iterator[Finding]:
     if count:
         yield good("users", f"{count} may sign in")
     else:
-        yield Finding(
+        yield CheckResult(
             "users",
-            Mark.DOUBTFUL,
+            CheckStatus.DOUBTFUL,
             "nobody may sign in to the page",
             "oarflow node user put NAME --role operator",
         )
@@ -142,7 +142,7 @@ def _users(settings: Settings) -> Iterator[Finding]:
 
 def certificates(
     subject: str, certificate: Path | None, load: Callable[[], object]
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     try:
         load()
     except ConfigurationError as error:
@@ -155,6 +155,8 @@ def certificates(
     if left < timedelta():
         yield bad(subject, f"its certificate ended on {until:%Y-%m-%d}", "renew it")
     elif left < EXPIRES_SOON:
-        yield Finding(subject, Mark.DOUBTFUL, f"its certificate ends in {left.days} days", "renew")
+        yield CheckResult(
+            subject, CheckStatus.DOUBTFUL, f"its certificate ends in {left.days} days", "renew"
+        )
     else:
         yield good(subject, f"TLS; the certificate holds until {until:%Y-%m-%d}")

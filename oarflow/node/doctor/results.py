@@ -9,7 +9,7 @@ from enum import StrEnum
 from oarflow.node.settings import Settings
 
 
-class Mark(StrEnum):
+class CheckStatus(StrEnum):
     """How a check came out."""
 
     GOOD = "ok"
@@ -18,23 +18,23 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found. remedy: what to do, empty where nothing is to be done."""
 
     subject: str
-    mark: Mark
+    status: CheckStatus
     text: str
     remedy: str = ""
 
 
-Check = Callable[[Settings], Iterator[Finding]]
+Check = Callable[[Settings], Iterator[CheckResult]]
 
 
-def good(subject: str, text: str) -> Finding:
+def good(subject: str, text: str) -> CheckResult:
     """Nothing to do."""
-    return Finding(subject, Mark.GOOD, text)
+    return CheckResult(subject, CheckStatus.GOOD, text)
 
 
-def bad(subject: str, text: str, remedy: str) -> Finding:
+def bad(subject: str, text: str, remedy: str) -> CheckResult:
     """It will not work."""
-    return Finding(subject, Mark.BAD, text, remedy)
+    return CheckResult(subject, CheckStatus.BAD, text, remedy)

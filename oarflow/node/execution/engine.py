@@ -17,8 +17,8 @@ import dask
 from distributed import Client, Future, LocalCluster
 from distributed.security import Security
 
-from oarflow.node.execution.heartbeats import Pulse
-from oarflow.node.execution.order import Order, Outcome
+from oarflow.node.execution.heartbeats import SilenceMonitor
+from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.remote import TOPIC, perform
 from oarflow.node.settings import ExecutionSettings
 
@@ -36,7 +36,7 @@ class EngineLost(Exception):  # noqa: N818  (what happened)
 
 
 @dataclass(frozen=True)
-class Sign:
+class Heartbeat:
     """A sign of life from a run."""
 
     job_id: int
@@ -47,7 +47,7 @@ class Sign:
 class Ticket:
     """A run that was submitted."""
 
-    def __init__(self, future: Future[Outcome]) -> None:
+    def __init__(self, future: Future[RunOutcome]) -> None:
         self._future = future
 
     @property
@@ -60,7 +60,7 @@ class Ticket:
         """Its outcome, or the engine's error, can be had."""
         return self._future.status in ("finished", "error")
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         """Of one that is over. Raises EngineLost where the engine gave up on it."""
         try:
             return self._future.result(timeout=CONNECT_SECONDS)
@@ -112,10 +112,10 @@ class Engine:
         self._client: Client | None = None
         self._scheduler_id = ""
         self._lacking_since: float | None = None
-        self._pulse: Pulse[str] = Pulse()
+        self._monitor: SilenceMonitor[str] = SilenceMonitor()
         self._silent: set[str] = set()
         self._live: list[str] = []
-        self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
+        self._heartbeats: queue.SimpleQueue[Heartbeat] = queue.SimpleQueue()
 
     def open(self) -> None:
         """Connect, if that is not so already. Raises EngineLost."""
@@ -131,7 +131,7 @@ class Engine:
                     set_as_default=False,
                     name="oarflow-node",
                 )
-                self._client.subscribe_topic(TOPIC, self._hear)
+                self._client.subscribe_topic(TOPIC, self._receive)
                 self._scheduler_id = self._client.scheduler_info(n_workers=0)["id"]
             except Exception as error:
                 self.close()
@@ -193,7 +193,7 @@ class Engine:
     def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
         """A worker of ours without a sign of life is replaced; one of elsewhere gets no work."""
         limit = self._settings.lease_seconds
-        silence = self._pulse.look({name: one["last_seen"] for name, one in workers.items()})
+        silence = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
         self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
         self._live = [name for name in workers if name not in self._silent]
         for name in self._silent:
@@ -246,7 +246,7 @@ class Engine:
         rooms = [int(has.get(name, 0) // need) for name, need in self._settings.resources.items()]
         return min([int(worker.get("nthreads", 0)), *rooms])
 
-    def submit(self, order: Order) -> Ticket:
+    def submit(self, order: RunOrder) -> Ticket:
         """Hand a run to the workers. Raises EngineLost."""
         if self._client is None:
             raise EngineLost("not connected")
@@ -263,19 +263,21 @@ class Engine:
             raise EngineLost("the scheduler takes no work") from error
         return Ticket(future)
 
-    def signs(self) -> list[Sign]:
+    def heartbeats(self) -> list[Heartbeat]:
         """Signs of life since last asked."""
         found = []
         with contextlib.suppress(queue.Empty):
             while True:
-                found.append(self._signs.get_nowait())
+                found.append(self._heartbeats.get_nowait())
         return found
 
-    def _hear(self, event: tuple[float, Any]) -> None:
+    def _receive(self, event: tuple[float, Any]) -> None:
         message = event[1]
         with contextlib.suppress(TypeError, KeyError, ValueError):
             progress = message["progress"]
-            self._signs.put(Sign(int(message["job"]), str(message["token"]), dict(progress)))
+            self._heartbeats.put(
+                Heartbeat(int(message["job"]), str(message["token"]), dict(progress))
+            )
 
 
 _DASK = {

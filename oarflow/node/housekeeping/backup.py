@@ -32,7 +32,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Summary:
+class BackupSummary:
     """What an archive holds: rows of the database, files, and instances whose file is gone."""
 
     rows: int
@@ -40,7 +40,7 @@ class Summary:
     missing: int = 0
 
 
-def back_up(database: Database, root: Path, target: Path) -> Summary:
+def back_up(database: Database, root: Path, target: Path) -> BackupSummary:
     """Write the archive; it has its name once it is complete. Raises OSError.
 
     The rows are read at one moment, and the files after it: a file that is deleted meanwhile was
@@ -64,7 +64,7 @@ def back_up(database: Database, root: Path, target: Path) -> Summary:
         file.flush()
         os.fsync(file.fileno())
     hidden.rename(target)
-    return Summary(count, files)
+    return BackupSummary(count, files)
 
 
 def _rows(database: Database) -> tuple[bytes, int]:
@@ -115,7 +115,7 @@ def _add_files(archive: tarfile.TarFile, root: Path) -> int:
     return count
 
 
-def restore(archive_path: Path, database: Database, root: Path) -> Summary:
+def restore(archive_path: Path, database: Database, root: Path) -> BackupSummary:
     """Fill an empty node from an archive. The node must not be running.
 
     Raises ConfigurationError (RESTORE) where the archive is damaged or the node is not empty.
@@ -129,7 +129,7 @@ def restore(archive_path: Path, database: Database, root: Path) -> Summary:
         raise ConfigurationError("RESTORE", f"{archive_path} cannot be read: {error}") from error
     with database.engine.begin() as connection:
         count = _insert(connection, rows)
-    return Summary(count, files, _mark_missing(database, root))
+    return BackupSummary(count, files, _mark_missing(database, root))
 
 
 def _refuse_unless_empty(database: Database) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, deliveries
 from oarflow.node.database.models import Instance, Job, Series, now
@@ -32,10 +32,10 @@ class Housekeeper(Worker):
 
     name = "housekeeping"
 
-    patience_seconds = 3600.0
+    tick_limit_seconds = 3600.0
     """Many files are deleted in one tick."""
 
-    def __init__(self, context: Context, ages: Ages | None = None) -> None:
+    def __init__(self, context: NodeContext, ages: Ages | None = None) -> None:
         self._settings = context.settings.housekeeping
         super().__init__(self._settings.every_minutes * 60)
         self._root = context.settings.storage.root

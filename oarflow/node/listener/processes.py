@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.execution.heartbeats import Pulse
+from oarflow.node.execution.heartbeats import SilenceMonitor
 from oarflow.node.listener.guard import GuardedServer
 from oarflow.node.listener.process import Order, run
 from oarflow.node.listener.receiver import Receiver
@@ -61,7 +61,7 @@ class Processes:
         self._settings = settings
         own = settings.listener
         self._tally = Tally(own.processes, own.max_associations)
-        self._pulse: Pulse[int] = Pulse()
+        self._pulse: SilenceMonitor[int] = SilenceMonitor()
         self.sparing = Sparing()
         self._members: dict[int, _Member] = {}
         self._address: Any = None

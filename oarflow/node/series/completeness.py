@@ -11,7 +11,7 @@ from oarflow.errors import Code
 from oarflow.intake.headers import InstanceHeader, gaps
 
 
-class Verdict(Enum):
+class Completeness(Enum):
     """LACKING: more may come; if nothing does, it is refused."""
 
     COMPLETE = "complete"
@@ -23,13 +23,13 @@ class Verdict(Enum):
 class Judgement:
     """A verdict with its reason in words. code: why it is, or would be, refused."""
 
-    verdict: Verdict
+    verdict: Completeness
     reason: str
     code: Code | None = None
 
 
 @dataclass(frozen=True)
-class Holding:
+class SeriesContent:
     """What is here of a series: counts of instances. expected: as the sender counts."""
 
     headers: Sequence[InstanceHeader]
@@ -39,23 +39,23 @@ class Holding:
     expected: int | None = None
 
 
-def judge(holding: Holding) -> Judgement:
+def judge(holding: SeriesContent) -> Judgement:
     """Whether it can be worked on."""
     if holding.conflicts:
         return Judgement(
-            Verdict.REFUSED,
+            Completeness.REFUSED,
             f"{holding.conflicts} instance UIDs came more than once, with different content",
             Code.DUPLICATE_CONFLICT,
         )
     if holding.deleted:
         return Judgement(
-            Verdict.LACKING,
+            Completeness.LACKING,
             f"{holding.deleted} images of an earlier version are deleted: send the whole series",
             Code.MISSING_SLICE,
         )
     if holding.expected is not None and holding.count < holding.expected:
         return Judgement(
-            Verdict.LACKING,
+            Completeness.LACKING,
             f"{holding.count} of {holding.expected} instances are here",
             Code.MISSING_SLICE,
         )
@@ -64,11 +64,11 @@ def judge(holding: Holding) -> Judgement:
         steps = ", ".join(f"{gap.step_mm:g} mm" for gap in found[:3])
         gaps_in = "1 gap" if len(found) == 1 else f"{len(found)} gaps"
         return Judgement(
-            Verdict.LACKING,
+            Completeness.LACKING,
             f"{gaps_in} in {holding.count} slices ({steps})",
             Code.MISSING_SLICE,
         )
-    return Judgement(Verdict.COMPLETE, f"{holding.count} instances, no gap")
+    return Judgement(Completeness.COMPLETE, f"{holding.count} instances, no gap")
 
 
 def _stack(headers: Iterable[InstanceHeader]) -> list[InstanceHeader]:

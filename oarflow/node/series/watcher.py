@@ -22,7 +22,7 @@ from oarflow.intake.headers import HEADER_TAGS, InstanceHeader, header_of
 from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, deliveries, jobs, receiving
 from oarflow.node.database.models import Instance, Job, Series, now
-from oarflow.node.series.completeness import Holding, Judgement, Verdict, judge
+from oarflow.node.series.completeness import Completeness, Judgement, SeriesContent, judge
 from oarflow.node.settings import Settings
 from oarflow.node.states import State
 
@@ -35,7 +35,7 @@ Signature = tuple[int, int, int]
 """Of a series: instances, the newest one's id, and how many came again."""
 
 
-class Assembler(Worker):
+class SeriesWatcher(Worker):
     """Watches series and moves their jobs on. A part of the node."""
 
     name = "series"
@@ -97,7 +97,7 @@ class Assembler(Worker):
             instances = list(series.instances)
             key = session.get_one(Job, job_id).key
         judgement = self._judgement(key, series, instances, signature)
-        if judgement.verdict is Verdict.LACKING and quiet < self._settings.gap_seconds:
+        if judgement.verdict is Completeness.LACKING and quiet < self._settings.gap_seconds:
             return
         with self._database.write() as session:
             job = jobs.load(session, job_id)
@@ -114,7 +114,7 @@ class Assembler(Worker):
         if before is not None and before[0] == signature:
             return before[1]
         judgement = judge(
-            Holding(
+            SeriesContent(
                 headers=read_headers(self._root, instances),
                 count=len(instances),
                 conflicts=sum(instance.conflict for instance in instances),
@@ -122,7 +122,7 @@ class Assembler(Worker):
                 expected=series.expected,
             )
         )
-        if judgement.verdict is Verdict.LACKING:
+        if judgement.verdict is Completeness.LACKING:
             LOGGER.info("job %s waits: %s", key, judgement.reason)
         self._judged[series.id] = (signature, judgement)
         return judgement
@@ -130,7 +130,7 @@ class Assembler(Worker):
     def _conclude(
         self, session: Session, job: Job, judgement: Judgement, instances: Sequence[Instance]
     ) -> None:
-        if judgement.verdict is Verdict.COMPLETE:
+        if judgement.verdict is Completeness.COMPLETE:
             jobs.complete(
                 session, job, content_digest(instances), int(now().timestamp()), judgement.reason
             )

@@ -72,7 +72,7 @@ Destination = Annotated[
 ]
 
 
-class Rule(Section):
+class DeliveryRule(Section):
     """Which studies go where; what is left out fits all.
 
     Patterns are the shell's (`*`, `?`, `[ab]`), whatever the case, over the whole value.
@@ -123,12 +123,12 @@ class DeliverySettings(Section):
     """The section `delivery`. The first rule that fits decides; where none fits, `otherwise`.
 
     ae_title: how the node calls itself; None: the listener's title.
-    poll_seconds: how often the courier looks for what is due.
+    poll_seconds: how often the node looks for deliveries and alarms that are due.
     """
 
     ae_title: AeTitle | None = None
     destinations: dict[Name, Destination] = Field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[DeliveryRule, ...] = ()
     otherwise: tuple[Name, ...] = ()
     retry: Retry = Retry()
     alarm: AlarmSettings = AlarmSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -82,3 +83,15 @@ class WebSignIn(Section):
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together")
         return self
+
+    def authorization(self) -> str | None:
+        """The HTTP header Authorization, its secrets read now; None without a sign-in.
+
+        Raises OSError.
+        """
+        if self.token is not None:
+            return f"Bearer {self.token.read_text(encoding='ascii').strip()}"
+        if self.user is None or self.password is None:
+            return None
+        password = self.password.read_text(encoding="utf-8").strip()
+        return f"Basic {b64encode(f'{self.user}:{password}'.encode()).decode('ascii')}"

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Person
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job
@@ -22,14 +22,14 @@ from oarflow.shown import finalize
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: Request) -> NodeContext:
     """The node."""
     context = request.app.state.context
-    assert isinstance(context, Context)
+    assert isinstance(context, NodeContext)
     return context
 
 
-def cookie_name(context: Context) -> str:
+def cookie_name(context: NodeContext) -> str:
     """With TLS the name itself forbids that another host or path sets it."""
     return "__Host-oarflow" if context.settings.web.secure else "oarflow"
 

@@ -12,7 +12,7 @@ REQUEST_SECONDS = 10.0
 are small here; between requests uvicorn's own limit holds."""
 
 
-class PatientProtocol(H11Protocol):
+class RequestTimeoutProtocol(H11Protocol):
     """uvicorn's protocol with a limit on the time in which a request must have come."""
 
     _expected: asyncio.TimerHandle | None = None

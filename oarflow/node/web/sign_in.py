@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Action, Person, record
 from oarflow.node.database.models import User
 from oarflow.node.web import users
@@ -92,7 +92,7 @@ def take_form(
     return answer
 
 
-def _check(context: Context, name: str, password: str, address: str) -> User | None:
+def _check(context: NodeContext, name: str, password: str, address: str) -> User | None:
     with context.database.read() as session:
         kept = users.hash_of(session, name)
     proven = kept if right(password, kept) else None

@@ -17,7 +17,7 @@ from tests.oarflow.node.node_bench import settings_at, wait_for
 class Stuck(Worker):
     """A worker whose tick waits until it is let go."""
 
-    patience_seconds = 0.3
+    tick_limit_seconds = 0.3
 
     def __init__(self) -> None:
         super().__init__(0.05)
@@ -35,7 +35,7 @@ def test_a_tick_that_does_not_end_is_trouble_until_it_does() -> None:
         assert "gives no sign of life" in wait_for(worker.trouble, 10, "the trouble")
         worker.go_on.set()
         wait_for(lambda: worker.trouble() is None, 10, "the end of it")
-        assert not worker.hopeless()
+        assert not worker.stuck()
     finally:
         worker.go_on.set()
         worker.stop()

@@ -15,8 +15,8 @@ from pydicom.uid import RTStructureSetStorage
 from oarflow.commands import main
 from oarflow.intake.files import BoundedFile
 from oarflow.node.batch import batch, files
-from oarflow.node.batch.batch import Batch, own_settings
-from oarflow.node.batch.files import SHOWN, Refused, Tally, glimpse
+from oarflow.node.batch.batch import BatchRun, own_settings
+from oarflow.node.batch.files import SHOWN, FileCounts, RefusedFile, read_hint
 from oarflow.node.commands.batch import _status
 from oarflow.node.database import Database
 from oarflow.node.execution.executor import Executor
@@ -34,12 +34,12 @@ from tests.oarflow.node.node_bench import (
 )
 
 
-def taken(settings: Settings, source: Path, out: Path) -> Batch:
+def taken(settings: Settings, source: Path, out: Path) -> BatchRun:
     own = own_settings(settings, out)
     own.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(own.database_url)
     database.migrate()
-    batch = Batch(own, database, out)
+    batch = BatchRun(own, database, out)
     batch.take(source, lambda: None)
     return batch
 
@@ -53,18 +53,18 @@ def test_what_is_no_image_is_told_apart_from_what_is_refused(tmp_path: Path) -> 
     last = source / "011.dcm"
     last.write_bytes(last.read_bytes()[:-100])
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
-    tally = batch.tally
-    assert (tally.taken, tally.other) == (11, 2)
-    assert tally.refused == [
-        Refused(
+    counts = batch.counts
+    assert (counts.taken, counts.other) == (11, 2)
+    assert counts.refused == [
+        RefusedFile(
             12, "C000", "the data set is cut short or has no pixels", uid("a", "series"), source
         )
     ]
     (line,) = batch.lines()
     assert line.state is State.REFUSED, "an end slice leaves no gap: it must not be contoured"
     assert "file 12 (C000)" in line.reason
-    assert _status(batch.lines(), tally) == 1
-    said = "\n".join([*tally.words(), line.reason, line.marked])
+    assert _status(batch.lines(), counts) == 1
+    said = "\n".join([*counts.words(), line.reason, line.marked])
     assert "Doe" not in said
     assert "12 (C000)" in said
 
@@ -95,7 +95,7 @@ def test_a_file_of_no_known_series_marks_its_folder(tmp_path: Path) -> None:
     assert "1 beside it, perhaps of it, refused: file 13 (C000)" in one.marked
     assert not two.marked
     assert (unknown.state, unknown.series) == (State.REFUSED, "")
-    assert _status(batch.lines(), batch.tally) == 1
+    assert _status(batch.lines(), batch.counts) == 1
 
 
 def test_a_file_that_may_not_be_read_is_refused(
@@ -112,7 +112,7 @@ def test_a_file_that_may_not_be_read_is_refused(
 
     monkeypatch.setattr(files, "opened", forbidden)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
-    assert [one.code for one in batch.tally.refused] == ["EACCES"]
+    assert [one.code for one in batch.counts.refused] == ["EACCES"]
     assert "perhaps of it" in batch.lines()[0].marked
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_refuses_the_series(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Receiver, "receive", full_in_the_end)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
-    assert [one.code for one in batch.tally.refused] == ["A700", "A700"]
+    assert [one.code for one in batch.counts.refused] == ["A700", "A700"]
     assert batch.lines()[0].state is State.REFUSED
     assert "the disk is full" in batch.lines()[0].reason
 
@@ -185,8 +185,8 @@ def test_the_table_names_the_input_and_copies_of_images_go(
 
 
 def test_many_refused_files_are_not_all_named() -> None:
-    many = [Refused(n, "A700", "the disk is full", "", Path()) for n in range(SHOWN + 5)]
-    assert Tally(refused=many).words()[-1] == "  and 5 more"
+    many = [RefusedFile(n, "A700", "the disk is full", "", Path()) for n in range(SHOWN + 5)]
+    assert FileCounts(refused=many).words()[-1] == "  and 5 more"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_many_refused_files_are_not_all_named() -> None:
 def test_a_text_is_no_image(tmp_path: Path, start: bytes, image: bool) -> None:
     file = tmp_path / "file"
     file.write_bytes(start)
-    assert glimpse(file).image == image
+    assert read_hint(file).image == image
 
 
 GIGABYTE = 2**30
@@ -257,8 +257,8 @@ def test_a_large_file_is_judged_by_its_header(tmp_path: Path, case: str) -> None
     start, size, kind = LARGE[case]
     sparse(source / "large.dcm", start, size)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    tally = taken(settings_at(tmp_path), source, tmp_path / "out").tally
-    assert tally.taken == 12
-    assert (tally.other, len(tally.refused)) == ((1, 0) if kind == "other" else (0, 1))
+    counts = taken(settings_at(tmp_path), source, tmp_path / "out").counts
+    assert counts.taken == 12
+    assert (counts.other, len(counts.refused)) == ((1, 0) if kind == "other" else (0, 1))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most) / 1024
     assert grown < 700, f"{grown:.0f} MB"

@@ -19,12 +19,12 @@ from oarflow.commands import main
 from oarflow.errors import ConfigurationError
 from oarflow.node.assembly.locking import lock
 from oarflow.node.batch import batch as batch_module
-from oarflow.node.batch.batch import Batch, own_settings
+from oarflow.node.batch.batch import BatchRun, own_settings
 from oarflow.node.database import Database
 from oarflow.node.doctor import application, machine, peers, ports, results
-from oarflow.node.doctor.results import Finding, Mark
+from oarflow.node.doctor.results import CheckResult, CheckStatus
 from oarflow.node.pulling.dimse import DimsePacs, echo
-from oarflow.node.pulling.query import Found, PullFailed, Query
+from oarflow.node.pulling.query import FoundSeries, PullFailed, Query
 from oarflow.node.settings import Settings, load_settings
 from oarflow.node.settings.fields import Peer
 from oarflow.node.settings.node import explain
@@ -109,7 +109,7 @@ def test_a_second_node_does_not_get_into_the_folder(tmp_path: Path) -> None:
     assert held > 0
 
 
-def found(settings: Settings, check: results.Check, subject: str) -> Finding:
+def found(settings: Settings, check: results.Check, subject: str) -> CheckResult:
     return next(one for one in check(settings) if one.subject == subject)
 
 
@@ -131,7 +131,7 @@ def test_doctor_names_a_port_in_use(tmp_path: Path) -> None:
         other.listen()
         settings = settings_at(tmp_path, listener={"port": other.getsockname()[1]})
         finding = found(settings, ports.listener, "listener")
-    assert finding.mark is Mark.BAD
+    assert finding.status is CheckStatus.BAD
     assert "ss -ltnp" in finding.remedy
 
 
@@ -139,23 +139,23 @@ def test_doctor_names_a_full_disk_and_a_missing_model_folder(tmp_path: Path) -> 
     settings = settings_at(
         tmp_path, storage={"min_free_mb": 1 << 40}, execution={"models": "/nowhere"}
     )
-    assert found(settings, machine.storage, "disk").mark is Mark.BAD
-    assert found(settings, application.application, "models").mark is Mark.BAD
+    assert found(settings, machine.storage, "disk").status is CheckStatus.BAD
+    assert found(settings, application.application, "models").status is CheckStatus.BAD
 
 
 def test_doctor_warns_of_an_open_door(tmp_path: Path) -> None:
     settings = settings_at(
         tmp_path, listener={"port": free_port(), "allow": [{"addresses": ["0.0.0.0/0"]}]}
     )
-    marks = [one.mark for one in ports.listener(settings)]
-    assert marks == [Mark.GOOD, Mark.DOUBTFUL]
+    marks = [one.status for one in ports.listener(settings)]
+    assert marks == [CheckStatus.GOOD, CheckStatus.DOUBTFUL]
 
 
 def test_doctor_names_a_peer_that_does_not_answer(tmp_path: Path) -> None:
     peer = {"ae_title": "PACS", "host": "127.0.0.1", "port": free_port()}
     settings = settings_at(tmp_path, pull={"pacs": {"peer": peer}})
     finding = found(settings, peers.peers, "pull pacs")
-    assert finding.mark is Mark.BAD
+    assert finding.status is CheckStatus.BAD
     port = peer["port"]
     assert finding.text == f"no TCP connection to 127.0.0.1:{port}: Connection refused"
 
@@ -179,7 +179,7 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
     own.storage.root.mkdir(parents=True)
     database = Database(own.database_url)
     database.migrate()
-    batch = Batch(own, database, out)
+    batch = BatchRun(own, database, out)
     tally = batch.take(source, lambda: None)
     assert (tally.taken, tally.other, tally.refused) == (23, 1, [])
     batch.executor.tick()
@@ -193,7 +193,7 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
     (folder,) = [one for one in out.iterdir() if not one.name.startswith(".")]
     assert (folder / "rtstruct.dcm").is_file()
     assert folder.name == batch.lines()[0].folder
-    again = Batch(own, database, out)
+    again = BatchRun(own, database, out)
     assert again.take(source, lambda: None).taken == 23
     again.executor.tick()
     assert len(engine.submitted) == 1
@@ -259,7 +259,7 @@ def test_a_study_is_pulled_by_its_accession_number(archive: Peer, tmp_path: Path
 def test_a_pacs_that_is_away_is_named(tmp_path: Path) -> None:
     pacs = DimsePacs("OARFLOW", Peer(ae_title="PACS", host="127.0.0.1", port=free_port()), "get")
     with pytest.raises(PullFailed, match=r"no TCP connection to 127\.0\.0\.1"):
-        pacs.fetch(Found("1.2", "1.3"), print)
+        pacs.fetch(FoundSeries("1.2", "1.3"), print)
 
 
 def test_without_its_extra_the_node_says_how_to_install_it() -> None:

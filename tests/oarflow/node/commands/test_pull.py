@@ -9,18 +9,18 @@ import pytest
 
 from oarflow.commands import main
 from oarflow.node.commands import pull
-from oarflow.node.pulling.query import Found, Query, Take, Taken
+from oarflow.node.pulling.query import FoundSeries, PullCounts, Query, StoreInstance
 from tests.oarflow.node.node_bench import free_port, settings_at
 
 
 class Pacs:
     """It has the study of one accession number."""
 
-    def find(self, query: Query) -> list[Found]:
-        return [Found("1.2", "1.3", 4)] if query.accession_number == "A-1" else []
+    def find(self, query: Query) -> list[FoundSeries]:
+        return [FoundSeries("1.2", "1.3", 4)] if query.accession_number == "A-1" else []
 
-    def fetch(self, found: Found, take: Take) -> Taken:
-        return Taken(series=1, instances=4)
+    def fetch(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
+        return PullCounts(instances=4)
 
 
 @pytest.fixture

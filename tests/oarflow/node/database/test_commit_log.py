@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from oarflow.node.database import deliveries, jobs
-from oarflow.node.database.commit_log import say
+from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.states import State
 from tests.oarflow.node.execution.test_execution import Shop
 from tests.oarflow.node.node_bench import Bench
@@ -29,13 +29,13 @@ def test_what_is_not_committed_is_not_said(
     bench = Bench(tmp_path)
     caplog.set_level(logging.INFO)
     with contextlib.suppress(ZeroDivisionError), bench.database.write() as session:
-        say(session, logging.INFO, "never")
+        log_on_commit(session, logging.INFO, "never")
         raise ZeroDivisionError
     with bench.database.write() as session:
-        say(session, logging.INFO, "never")
+        log_on_commit(session, logging.INFO, "never")
         session.rollback()
     with bench.database.write() as session:
-        say(session, logging.INFO, "%s", "then")
+        log_on_commit(session, logging.INFO, "%s", "then")
         assert caplog.messages == []
     assert caplog.messages == ["then"]
 
@@ -55,10 +55,10 @@ def test_a_job_whose_commit_fails_is_not_called_queued(
             raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
 
     event.listen(bench.database.engine, "commit", full)
-    bench.assembler.attempt()
+    bench.watcher.attempt()
     bench.clock.seconds += 1000
     for _ in range(40):
-        bench.assembler.attempt()
+        bench.watcher.attempt()
     event.remove(bench.database.engine, "commit", full)
     assert bench.job().state is State.QUEUED
     assert lines(caplog, "queued") == [f"job {bench.job().key} is queued: waits for a worker"]
@@ -78,10 +78,10 @@ def test_a_job_has_one_name_and_each_step_one_line(
         kinds = {"tps": ["RTSTRUCT"], "archive": ["RTSTRUCT"]}
         deliveries.plan(session, job, kinds, "the delivery begins", jobs.NODE)
         for delivery in job.deliveries:
-            delivery.state = deliveries.Way.SENDING
+            delivery.state = deliveries.DeliveryState.SENDING
     with database.write() as session:
         for delivery in list(jobs.load(session, 1).deliveries):
-            deliveries.settle(session, delivery, deliveries.Way.DELIVERED, "delivered")
+            deliveries.settle(session, delivery, deliveries.DeliveryState.DELIVERED, "delivered")
     key = shop.bench.job().key
     said = lines(caplog, "job ")
     assert all(re.match(rf"job {key} ", line) for line in said)

@@ -20,7 +20,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.node.assembly.node import Node
 from oarflow.node.assembly.opening import opened
 from oarflow.node.database import Database, faults
-from oarflow.node.database.faults import Fault
+from oarflow.node.database.faults import DatabaseFault
 from oarflow.node.housekeeping.backup import back_up, restore
 from oarflow.node.listener.statuses import NotStored
 from tests.oarflow.node.node_bench import ROOT, Bench, ct_slice, free_port
@@ -150,12 +150,12 @@ def test_a_database_damaged_while_the_node_runs_is_named(
         bench.send(ct_slice("a", 50))
     assert "the database is damaged" in refused.value.comment
     with caplog.at_level(logging.ERROR):
-        bench.assembler.attempt()
-    assert bench.assembler.trouble() == "the database is damaged (SQLITE_NOTADB)"
+        bench.watcher.attempt()
+    assert bench.watcher.trouble() == "the database is damaged (SQLITE_NOTADB)"
     assert "series: the database is damaged" in caplog.text
 
 
-def fault_of(database: Database, *statements: str) -> Fault:
+def fault_of(database: Database, *statements: str) -> DatabaseFault:
     try:
         with database.write() as session:
             for statement in statements:
@@ -172,14 +172,16 @@ def test_other_faults_have_other_names(tmp_path: Path) -> None:
     with database.write() as session:
         session.execute(text("CREATE TABLE one (value BLOB)"))
     grow = "INSERT INTO one VALUES (zeroblob(1000000))"
-    assert fault_of(database, "PRAGMA max_page_count = 5", grow) is Fault.FULL
+    assert fault_of(database, "PRAGMA max_page_count = 5", grow) is DatabaseFault.FULL
     with database.write():
-        assert fault_of(Database(f"sqlite:///{file}", 0.1), "SELECT 1") is Fault.BUSY
+        assert fault_of(Database(f"sqlite:///{file}", 0.1), "SELECT 1") is DatabaseFault.BUSY
     read_only = Database(f"sqlite:///file:{file}?mode=ro&uri=true", 0.1)
-    assert fault_of(read_only, grow) is Fault.FORBIDDEN
+    assert fault_of(read_only, grow) is DatabaseFault.FORBIDDEN
     (tmp_path / "folder.db").mkdir()
-    assert fault_of(Database(f"sqlite:///{tmp_path}/folder.db"), "SELECT 1") is Fault.FORBIDDEN
-    assert fault_of(database, "SELECT nothing") is Fault.AWAY
+    assert (
+        fault_of(Database(f"sqlite:///{tmp_path}/folder.db"), "SELECT 1") is DatabaseFault.FORBIDDEN
+    )
+    assert fault_of(database, "SELECT nothing") is DatabaseFault.AWAY
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o400])
@@ -203,7 +205,7 @@ def test_a_database_that_the_node_may_not_write_is_refused_at_the_start(
     program += "except SQLAlchemyError as error:\n    print(faults.kind_of(error))"
     command = [sys.executable, "-c", program, str(NOBODY), bench.settings.database_url]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert said.stdout.strip() == Fault.FORBIDDEN, said.stderr
+    assert said.stdout.strip() == DatabaseFault.FORBIDDEN, said.stderr
 
 
 @pytest.mark.node
@@ -232,13 +234,13 @@ class ToldError(Exception):
 @pytest.mark.parametrize(
     ("sqlstate", "fault"),
     [
-        ("XX001", Fault.DAMAGED),
-        ("53100", Fault.FULL),
-        ("42501", Fault.FORBIDDEN),
-        ("08006", Fault.AWAY),
+        ("XX001", DatabaseFault.DAMAGED),
+        ("53100", DatabaseFault.FULL),
+        ("42501", DatabaseFault.FORBIDDEN),
+        ("08006", DatabaseFault.AWAY),
     ],
 )
-def test_postgresql_s_states(sqlstate: str, fault: Fault) -> None:
+def test_postgresql_s_states(sqlstate: str, fault: DatabaseFault) -> None:
     error = OperationalError("SELECT 'Secret'", {}, ToldError(sqlstate))
     assert faults.kind_of(error) is fault
     with (
@@ -252,7 +254,7 @@ def test_postgresql_s_states(sqlstate: str, fault: Fault) -> None:
     assert "Secret" not in said
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", DatabaseFault)
 @pytest.mark.parametrize("url", ["sqlite:////srv/node.db", "postgresql://host/name"])
-def test_every_fault_has_a_remedy(fault: Fault, url: str) -> None:
+def test_every_fault_has_a_remedy(fault: DatabaseFault, url: str) -> None:
     assert faults.remedy(fault, url)

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import jobs
 from oarflow.node.database.models import AlarmEntry
-from oarflow.node.delivery.alarm_channels import Alarm, ring
-from oarflow.node.delivery.notifier import Ringer
+from oarflow.node.delivery.alarm_channels import Alarm, notify
+from oarflow.node.delivery.notifier import Notifier
 from oarflow.node.settings.delivery import AlarmSettings
 from oarflow.node.states import State
 from tests.oarflow.node.delivery import bench, peers
@@ -130,7 +130,7 @@ def test_a_mail_says_what_happened_to_everybody(
     given = None if encryption == "none" else made
     with sink(given, wrapped=encryption == "tls") as server:
         changes = {"encryption": encryption, "user": USER, "password": str(secret)}
-        assert ring(mail(server.port, **changes), ALARM) == ()
+        assert notify(mail(server.port, **changes), ALARM) == ()
     (raw,) = server.mails
     message = email.message_from_bytes(raw)
     assert message["To"] == "physics@hospital.example, it@hospital.example"
@@ -156,7 +156,7 @@ def test_a_mail_that_fails_is_no_step_and_is_told(
     with sink(None if wrong == "no STARTTLS" else made) as server:
         port = bench.free_port() if wrong == "nobody there" else server.port
         changes = {"encryption": "starttls", "user": USER, "password": str(secret)}
-        assert ring(mail(port, **changes), ALARM) == ("mail",)
+        assert notify(mail(port, **changes), ALARM) == ("mail",)
     assert server.mails == []
     assert "the alarm could not be given by mail" in caplog.text
     assert PASSWORD not in caplog.text
@@ -181,7 +181,7 @@ def test_a_dead_letter_is_mailed(tmp_path: Path) -> None:
         assert secret.encode() not in raw
 
 
-def waiting(context: Context, state: State) -> str:
+def waiting(context: NodeContext, state: State) -> str:
     """A job that waits for a person there: its key."""
     job_id = bench.add_job(context)
     with context.database.write() as session:
@@ -192,12 +192,12 @@ def waiting(context: Context, state: State) -> str:
         return job.key
 
 
-def entries(context: Context) -> list[AlarmEntry]:
+def entries(context: NodeContext) -> list[AlarmEntry]:
     with context.database.read() as session:
         return list(session.query(AlarmEntry).order_by(AlarmEntry.id))
 
 
-def node(root: Path, alarm: dict[str, Any], **retry: float) -> Context:
+def node(root: Path, alarm: dict[str, Any], **retry: float) -> NodeContext:
     pauses = {"first_seconds": 0.01, "longest_seconds": 0.01, "give_up_hours": 1, **retry}
     return bench.make_context(root, delivery=bench.delivering(alarm=alarm, retry=pauses))
 
@@ -210,7 +210,7 @@ def test_what_waits_for_a_person_is_told(tmp_path: Path, state: State) -> None:
         key = waiting(context, state)
         assert [entry.state for entry in entries(context)] == ["open"]
         for _ in range(2):
-            Ringer(context).tick()
+            Notifier(context).tick()
     (told,) = heard
     assert (told["event"], told["job"], told["destination"]) == (state.value, key, "")
     assert "exit status" in told["reason"]
@@ -224,7 +224,7 @@ def test_who_wants_to_hear_of_dead_letters_alone_is_not_told(
     with peers.bell() as (url, heard):
         context = node(tmp_path, {"webhook": url, "events": ["dead letter"]})
         key = waiting(context, State.HELD)
-        Ringer(context).tick()
+        Notifier(context).tick()
     assert heard == []
     assert [entry.state for entry in entries(context)] == ["not wanted"]
     assert f"held: job {key}" in caplog.text
@@ -236,13 +236,13 @@ def test_an_alarm_that_fails_is_given_again_by_what_failed_alone(tmp_path: Path)
         alarm["mail"]["port"] = bench.free_port()
         context = node(tmp_path, alarm)
         waiting(context, State.FAILED)
-        ringer = Ringer(context)
-        ringer.tick()
+        notifier = Notifier(context)
+        notifier.tick()
         assert (len(heard), server.mails) == (1, [])
-        assert ringer.trouble() == "alarms cannot be given by mail"
+        assert notifier.trouble() == "alarms cannot be given by mail"
         alarm["mail"]["port"] = server.port
         mended = replace(context, settings=node(tmp_path, alarm).settings)
-        again = Ringer(mended)
+        again = Notifier(mended)
         bench.until(lambda: again.attempt() or server.mails)
         again.attempt()
     assert (len(heard), len(server.mails)) == (1, 1)
@@ -258,8 +258,8 @@ def test_an_alarm_is_given_up_after_as_long_as_a_delivery(
     alarm = {"webhook": f"http://127.0.0.1:{bench.free_port()}/"}
     context = node(tmp_path, alarm, give_up_hours=1e-5)
     waiting(context, State.HELD)
-    ringer = Ringer(context)
-    bench.until(lambda: ringer.attempt() or entries(context)[0].state == "given up")
+    notifier = Notifier(context)
+    bench.until(lambda: notifier.attempt() or entries(context)[0].state == "given up")
     assert entries(context)[0].attempts > 1
     assert "is given up" in caplog.text
 
@@ -270,5 +270,5 @@ def test_without_anybody_to_tell_the_log_says_it_once(
     context = node(tmp_path, {})
     key = waiting(context, State.FAILED)
     for _ in range(2):
-        Ringer(context).tick()
+        Notifier(context).tick()
     assert caplog.text.count(f"failed: job {key}") == 1

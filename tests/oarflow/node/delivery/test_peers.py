@@ -20,7 +20,7 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
 )
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import deliveries
 from oarflow.node.delivery import commitment
 from oarflow.node.states import State
@@ -36,7 +36,7 @@ def to_peer(port: int, ae_title: str = "STORESCP", **changes: Any) -> dict[str, 
     return bench.delivering(destinations={"tps": {**peer, **changes}}, otherwise=["tps"])
 
 
-def deliver(context: Context, seconds: float = 20) -> Any:
+def deliver(context: NodeContext, seconds: float = 20) -> Any:
     """Add a job and wait until it is delivered."""
     job_id = bench.add_job(context)
     with bench.Running(context) as running:
@@ -264,11 +264,11 @@ def dcmread_bytes(content: bytes) -> Dataset:
 
 
 @contextmanager
-def reports_taken(context: Context, port: int) -> Iterator[list[commitment.Report]]:
+def reports_taken(context: NodeContext, port: int) -> Iterator[list[commitment.CommitmentReport]]:
     """What the node's listener does with a peer's reports."""
-    taken: list[commitment.Report] = []
+    taken: list[commitment.CommitmentReport] = []
 
-    def reported(report: commitment.Report) -> None:
+    def reported(report: commitment.CommitmentReport) -> None:
         taken.append(report)
         with context.database.write() as session:
             deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
@@ -330,7 +330,7 @@ def test_what_the_peer_does_not_keep_is_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The report comes on the same association alone: a busy machine must not miss it.
-    monkeypatch.setattr("oarflow.node.delivery.dicom.LINGER_SECONDS", 60.0)
+    monkeypatch.setattr("oarflow.node.delivery.dicom.REPORT_WAIT_SECONDS", 60.0)
     peer = Committer(True)
     handlers = [(evt.EVT_C_STORE, peer.handle), (evt.EVT_N_ACTION, peer.act)]
     classes = (RTStructureSetStorage, StorageCommitmentPushModel)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from oarflow.node.delivery.pauses import due, pause_after
-from oarflow.node.delivery.rules import Origin, destinations
+from oarflow.node.delivery.rules import RoutingAttributes, destinations
 from oarflow.node.settings.delivery import DeliverySettings, Retry
 
 FOLDER = {"kind": "folder", "path": "/srv/share"}
@@ -33,20 +33,22 @@ RULES = settings(
 
 
 @pytest.mark.parametrize(
-    ("origin", "expected"),
+    ("study", "expected"),
     [
-        (Origin("CT1", "", "Kopf HALS Bestrahlung"), ("eclipse", "pacs")),
-        (Origin("CT2", "", "Kopf HALS Bestrahlung"), ("pacs",)),
-        (Origin("ct1 ", "", "hals"), ("eclipse", "pacs")),
-        (Origin("CT1", "linac2", "hals"), ("eclipse", "pacs")),
-        (Origin("CT2", "LINAC22"), ("pacs",)),
-        (Origin("CT2", "LINAC2"), ("monaco",)),
-        (Origin(series_description="x-ray"), ()),
-        (Origin(), ("pacs",)),
+        (RoutingAttributes("CT1", "", "Kopf HALS Bestrahlung"), ("eclipse", "pacs")),
+        (RoutingAttributes("CT2", "", "Kopf HALS Bestrahlung"), ("pacs",)),
+        (RoutingAttributes("ct1 ", "", "hals"), ("eclipse", "pacs")),
+        (RoutingAttributes("CT1", "linac2", "hals"), ("eclipse", "pacs")),
+        (RoutingAttributes("CT2", "LINAC22"), ("pacs",)),
+        (RoutingAttributes("CT2", "LINAC2"), ("monaco",)),
+        (RoutingAttributes(series_description="x-ray"), ()),
+        (RoutingAttributes(), ("pacs",)),
     ],
 )
-def test_the_first_rule_that_fits_decides(origin: Origin, expected: tuple[str, ...]) -> None:
-    assert destinations(RULES, origin) == expected
+def test_the_first_rule_that_fits_decides(
+    study: RoutingAttributes, expected: tuple[str, ...]
+) -> None:
+    assert destinations(RULES, study) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from pydicom import dcmread
 
 from oarflow.node.database import deliveries, jobs
-from oarflow.node.database.deliveries import Way
+from oarflow.node.database.deliveries import DeliveryState
 from oarflow.node.delivery import planning
 from oarflow.node.delivery.folder import place
 from oarflow.node.delivery.refusal import RefusedStudy, reason_page
-from oarflow.node.delivery.sender import Courier
+from oarflow.node.delivery.sender import Sender
 from oarflow.node.states import NotAllowed, State
 from tests.oarflow.node.delivery import bench, peers
 
@@ -175,17 +175,17 @@ def test_a_dead_letter_rings_and_can_be_sent_again(
     assert bench.PATIENT_ID not in said
 
 
-def test_what_the_courier_had_in_hand_when_it_died_is_taken_up(tmp_path: Path) -> None:
+def test_what_the_sender_had_in_hand_when_it_died_is_taken_up(tmp_path: Path) -> None:
     """Killed between claiming and sending: the row says sending, and nobody sends."""
     share = tmp_path / "share"
     context = bench.make_context(tmp_path, delivery=bench.to_folder(share))
     job_id = bench.add_job(context)
-    dead = Courier(context)
+    dead = Sender(context)
     with context.database.write() as session:
         planning.begin_all(session, context.settings)
-        row = deliveries.candidates(session, Way.WAITING)[0]
+        row = deliveries.candidates(session, DeliveryState.WAITING)[0]
         assert deliveries.claim(session, row.id, dead._owner)
-    assert bench.look(context, job_id).deliveries[0].state == Way.SENDING
+    assert bench.look(context, job_id).deliveries[0].state == DeliveryState.SENDING
     with bench.Running(context) as running:
         running.reaches(job_id, State.DELIVERED)
 
@@ -195,7 +195,7 @@ def test_a_claim_counts_once(tmp_path: Path) -> None:
     bench.add_job(context)
     with context.database.write() as session:
         planning.begin_all(session, context.settings)
-        row = deliveries.candidates(session, Way.WAITING)[0]
+        row = deliveries.candidates(session, DeliveryState.WAITING)[0]
         first = deliveries.claim(session, row.id, "one")
         assert first is not None
         assert deliveries.claim(session, row.id, "another") is None
@@ -257,7 +257,7 @@ def test_a_cancelled_job_is_not_sent(tmp_path: Path) -> None:
     clear = bench.add_job(context)
     with bench.Running(context) as running:
         running.reaches(clear, State.DELIVERED)
-    assert bench.look(context, job_id).deliveries[0].state == Way.CANCELLED
+    assert bench.look(context, job_id).deliveries[0].state == DeliveryState.CANCELLED
     assert len(list(share.iterdir())) == 1
 
 
@@ -324,4 +324,4 @@ def test_slow_destinations_do_not_hold_up_others(tmp_path: Path) -> None:
         with bench.Running(context):
             bench.until(lambda: list(share.glob("*.dcm")), 2.5)
             rows = {row.destination: row for row in bench.look(context, job_id).deliveries}
-            assert rows["mute"].state == Way.SENDING
+            assert rows["mute"].state == DeliveryState.SENDING

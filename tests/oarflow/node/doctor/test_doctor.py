@@ -17,14 +17,14 @@ import yaml
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
 from oarflow.node.doctor import application, machine, peers, ports, results
-from oarflow.node.doctor.results import Finding, Mark
+from oarflow.node.doctor.results import CheckResult, CheckStatus
 from oarflow.node.settings import Settings
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.node_bench import free_port, settings_at
 
 
-def only(settings: Settings, check: results.Check, subject: str) -> Finding:
+def only(settings: Settings, check: results.Check, subject: str) -> CheckResult:
     (finding,) = [one for one in check(settings) if one.subject == subject]
     return finding
 
@@ -61,7 +61,7 @@ def test_the_remedy_is_for_what_is_wrong(tmp_path: Path, check: results.Check) -
     if subject == "web":
         away["plain_http"] = True
     finding = only(settings_at(tmp_path, **{subject: away}), check, subject)
-    assert finding.mark is Mark.BAD
+    assert finding.status is CheckStatus.BAD
     assert "ss -ltnp" not in finding.remedy
     assert "an address of this machine" in finding.remedy
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -77,15 +77,15 @@ def test_a_low_port_needs_a_right() -> None:
 def test_the_page_s_certificate_and_users(tmp_path: Path) -> None:
     tls = {"certificate": "/nowhere.pem", "key": "/nowhere.key", "client_certificates": "none"}
     settings = settings_at(tmp_path, web={"tls": tls})
-    marks = [one.mark for one in ports.web(settings) if one.subject == "web"]
-    assert marks == [Mark.GOOD, Mark.BAD]
-    assert only(settings, ports.web, "users").mark is Mark.DOUBTFUL
+    marks = [one.status for one in ports.web(settings) if one.subject == "web"]
+    assert marks == [CheckStatus.GOOD, CheckStatus.BAD]
+    assert only(settings, ports.web, "users").status is CheckStatus.DOUBTFUL
     settings.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
     with database.write() as session:
         session.add(User(name="jane", password_hash="", role="operator"))
-    assert only(settings, ports.web, "users").mark is Mark.GOOD
+    assert only(settings, ports.web, "users").status is CheckStatus.GOOD
 
 
 def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
@@ -101,12 +101,18 @@ def test_the_running_node_has_its_page_s_port(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "mark"),
-    [(200, Mark.GOOD), (204, Mark.GOOD), (404, Mark.DOUBTFUL), (401, Mark.BAD), (503, Mark.BAD)],
+    [
+        (200, CheckStatus.GOOD),
+        (204, CheckStatus.GOOD),
+        (404, CheckStatus.DOUBTFUL),
+        (401, CheckStatus.BAD),
+        (503, CheckStatus.BAD),
+    ],
 )
-def test_a_dicomweb_destination_is_asked(tmp_path: Path, status: int, mark: Mark) -> None:
+def test_a_dicomweb_destination_is_asked(tmp_path: Path, status: int, mark: CheckStatus) -> None:
     with answering(status) as url:
         settings = going_to(tmp_path, kind="dicomweb", url=url)
-        assert only(settings, peers.peers, "destination there").mark is mark
+        assert only(settings, peers.peers, "destination there").status is mark
 
 
 def going_to(tmp_path: Path, **destination: Any) -> Settings:
@@ -116,7 +122,7 @@ def going_to(tmp_path: Path, **destination: Any) -> Settings:
 def test_a_dicomweb_destination_that_is_away_and_a_secret_that_is_gone(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     finding = only(going_to(tmp_path, kind="dicomweb", url=url), peers.peers, "destination there")
-    assert (finding.mark, "does not answer" in finding.text) == (Mark.BAD, True)
+    assert (finding.status, "does not answer" in finding.text) == (CheckStatus.BAD, True)
     settings = going_to(tmp_path, kind="dicomweb", url=url, token="/nowhere")
     finding = only(settings, peers.peers, "destination there")
     assert "cannot be read: No such file" in finding.text
@@ -127,19 +133,20 @@ def test_an_alarm_that_nobody_would_hear(tmp_path: Path) -> None:
     webhook = f"http://127.0.0.1:{free_port()}/alarm"
     settings = settings_at(tmp_path, delivery={"alarm": {"mail": mail, "webhook": webhook}})
     findings = list(peers.alarm(settings))
-    assert [one.mark for one in findings] == [Mark.BAD, Mark.BAD]
+    assert [one.status for one in findings] == [CheckStatus.BAD, CheckStatus.BAD]
     with answering(405) as url:
         settings = settings_at(tmp_path, delivery={"alarm": {"webhook": url}})
-        assert only(settings, peers.alarm, "alarm").mark is Mark.GOOD
+        assert only(settings, peers.alarm, "alarm").status is CheckStatus.GOOD
     share = going_to(tmp_path, kind="folder", path=str(tmp_path))
-    assert only(share, peers.alarm, "alarm").mark is Mark.DOUBTFUL
+    assert only(share, peers.alarm, "alarm").status is CheckStatus.DOUBTFUL
 
 
 @pytest.mark.parametrize(
-    ("asked", "mark"), [({}, Mark.BAD), ({"seg": False}, Mark.BAD), ({"seg": True}, None)]
+    ("asked", "mark"),
+    [({}, CheckStatus.BAD), ({"seg": False}, CheckStatus.BAD), ({"seg": True}, None)],
 )
 def test_what_a_destination_wants_is_held_against_what_is_written(
-    tmp_path: Path, asked: dict[str, bool], mark: Mark | None
+    tmp_path: Path, asked: dict[str, bool], mark: CheckStatus | None
 ) -> None:
     config = tmp_path / "app.yaml"
     config.write_text(yaml.safe_dump({"outputs": asked}))
@@ -150,14 +157,14 @@ def test_what_a_destination_wants_is_held_against_what_is_written(
         execution={"config": str(config)},
     )
     findings = list(application.outputs(settings))
-    assert [one.mark for one in findings] == ([mark] if mark else [])
+    assert [one.status for one in findings] == ([mark] if mark else [])
     assert all("outputs: {seg: true}" in one.remedy for one in findings)
     both = {**destination, "objects": ["RTSTRUCT", "SEG"]}
     settings = settings_at(
         tmp_path, delivery={"destinations": {"there": both}}, execution={"config": str(config)}
     )
-    marks = [one.mark for one in application.outputs(settings)]
-    assert marks == ([Mark.DOUBTFUL] if mark else [])
+    marks = [one.status for one in application.outputs(settings)]
+    assert marks == ([CheckStatus.DOUBTFUL] if mark else [])
 
 
 def test_the_application_s_settings_must_be_there(tmp_path: Path) -> None:
@@ -169,7 +176,7 @@ def test_the_application_says_itself_what_it_writes(tmp_path: Path) -> None:
     """The shipped command, without settings: no SEG."""
     destination = {"kind": "folder", "path": str(tmp_path), "objects": ["SEG"]}
     settings = Settings.model_validate({"delivery": {"destinations": {"there": destination}}})
-    assert only(settings, application.outputs, "destination there").mark is Mark.BAD
+    assert only(settings, application.outputs, "destination there").status is CheckStatus.BAD
     config = tmp_path / "app.yaml"
     config.write_text("outptus: {seg: true}")
     settings = settings.model_copy(
@@ -181,7 +188,7 @@ def test_the_application_says_itself_what_it_writes(tmp_path: Path) -> None:
 def test_a_command_of_the_site_s_own(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, execution={"command": ["true", "{input}"]})
     said = [one for one in application.application(settings) if one.subject == "application"]
-    assert [one.mark for one in said] == [Mark.GOOD, Mark.BAD, Mark.DOUBTFUL]
+    assert [one.status for one in said] == [CheckStatus.GOOD, CheckStatus.BAD, CheckStatus.DOUBTFUL]
     assert "{output}" in said[1].text
 
 
@@ -191,6 +198,6 @@ def test_a_damaged_database_is_named_with_the_command_that_restores_it(tmp_path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"no database " * 1000)
     finding = only(settings, machine.database, "database")
-    assert finding.mark is Mark.BAD
+    assert finding.status is CheckStatus.BAD
     assert "damaged" in finding.text
     assert "oarflow node restore ARCHIVE" in finding.remedy

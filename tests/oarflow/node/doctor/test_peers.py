@@ -21,10 +21,10 @@ from pynetdicom.sop_class import (
 )
 
 from oarflow.node.doctor import peers
-from oarflow.node.doctor.concurrently import at_once
-from oarflow.node.doctor.results import Finding, Mark
+from oarflow.node.doctor.concurrently import run_concurrently
+from oarflow.node.doctor.results import CheckResult, CheckStatus
 from oarflow.node.pulling.dimse import DimsePacs
-from oarflow.node.pulling.query import Found, PullFailed
+from oarflow.node.pulling.query import FoundSeries, PullFailed
 from oarflow.node.settings.fields import Peer
 from tests.oarflow.node.delivery.peers import make_certificates
 from tests.oarflow.node.node_bench import ROOT, free_port, settings_at
@@ -68,7 +68,7 @@ def speaking(handlers: Any = (), contexts: Any = (Verification,), **settings: An
         server.shutdown()
 
 
-def asked(tmp_path: Path, port: int, host: str = "127.0.0.1", **more: Any) -> Finding:
+def asked(tmp_path: Path, port: int, host: str = "127.0.0.1", **more: Any) -> CheckResult:
     """What `doctor` says of a peer, whether it is a PACS or a destination."""
     peer = {"ae_title": "PACS", "host": host, "port": port, **more}
     settings = settings_at(
@@ -80,8 +80,8 @@ def asked(tmp_path: Path, port: int, host: str = "127.0.0.1", **more: Any) -> Fi
     found = [one for one in peers.peers(settings) if "TLS;" not in one.text]
     assert time.monotonic() - begun < 8
     source, destination = found
-    assert (source.mark, source.text) == (destination.mark, destination.text)
-    assert (source.mark is Mark.BAD) == bool(source.remedy)
+    assert (source.status, source.text) == (destination.status, destination.text)
+    assert (source.status is CheckStatus.BAD) == bool(source.remedy)
     return source
 
 
@@ -142,7 +142,7 @@ def test_a_peer_that_declines(tmp_path: Path) -> None:
     with speaking([(evt.EVT_C_ECHO, lambda _: 0x0122)]) as port:
         assert asked(tmp_path, port).text == "PACS refuses C-ECHO (status 0122)"
     with speaking() as port:
-        assert asked(tmp_path, port).mark is Mark.GOOD
+        assert asked(tmp_path, port).status is CheckStatus.GOOD
 
 
 def test_tls_that_does_not_come_about(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_tls_that_does_not_come_about(tmp_path: Path) -> None:
 
 
 def test_a_pull_says_the_same() -> None:
-    found = Found("1.2", "1.3")
+    found = FoundSeries("1.2", "1.3")
     with speaking(require_calling_aet=["SOMEBODY"]) as port:
         peer = Peer(ae_title="PACS", host="127.0.0.1", port=port)
         with pytest.raises(PullFailed, match="Calling AE title not recognised"):
@@ -181,7 +181,7 @@ def test_peers_are_asked_at_the_same_time(tmp_path: Path) -> None:
         begun = time.monotonic()
         found = [*peers.peers(settings), *peers.alarm(settings)]
         assert time.monotonic() - begun < 14
-        assert [one.mark for one in found] == [Mark.BAD] * 14
+        assert [one.status for one in found] == [CheckStatus.BAD] * 14
         assert all("5 s" in one.text or "not answer" in one.text for one in found[:12])
         file = tmp_path / "node.yaml"
         file.write_text(settings.as_yaml())
@@ -201,7 +201,7 @@ def test_what_is_late_holds_nothing_up() -> None:
     stop = threading.Event()
     begun = time.monotonic()
     tasks = [lambda: "a", lambda: str(stop.wait(30)), lambda: "c"]
-    assert at_once(tasks, 0.2, lambda index: f"late {index}") == ["a", "late 1", "c"]
+    assert run_concurrently(tasks, 0.2, lambda index: f"late {index}") == ["a", "late 1", "c"]
     assert time.monotonic() - begun < 5
     stop.set()
 
@@ -214,4 +214,4 @@ def test_a_pull_by_c_move_names_what_the_pacs_lacks() -> None:
     with speaking([(evt.EVT_C_MOVE, nobody)], contexts=(model,)) as port:
         peer = Peer(ae_title="PACS", host="127.0.0.1", port=port)
         with pytest.raises(PullFailed, match=r"our AE title as a destination .*A801"):
-            DimsePacs("OARFLOW", peer, "move").fetch(Found("1.2", "1.3"), print)
+            DimsePacs("OARFLOW", peer, "move").fetch(FoundSeries("1.2", "1.3"), print)

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from oarflow.node.execution.engine import Engine, Ticket
-from oarflow.node.execution.order import End, Order
+from oarflow.node.execution.order import End, RunOrder
 from oarflow.node.settings import ExecutionSettings
 from tests.oarflow.node.node_bench import wait_for
 
@@ -21,8 +21,8 @@ TELL = "import os, sys, time; time.sleep(2); p = os.path.join(sys.argv[1], 'devi
 TELL += "open(p, 'w').write(os.environ.get('CUDA_VISIBLE_DEVICES', 'none'))"
 
 
-def order(folder: Path, job_id: int, program: str = TELL) -> Order:
-    return Order(
+def order(folder: Path, job_id: int, program: str = TELL) -> RunOrder:
+    return RunOrder(
         job_id=job_id,
         token="token",
         workspace=str(folder / str(job_id)),

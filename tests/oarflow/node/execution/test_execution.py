@@ -20,7 +20,7 @@ from oarflow.node.database import jobs, leases
 from oarflow.node.database.models import AlarmEntry
 from oarflow.node.execution import workspace
 from oarflow.node.execution.executor import Executor
-from oarflow.node.execution.order import STOP, End, Order, Outcome
+from oarflow.node.execution.order import STOP, End, RunOrder, RunOutcome
 from oarflow.node.execution.results import conclude
 from oarflow.node.execution.runner import LOG_NAME, run
 from oarflow.node.states import State
@@ -63,14 +63,14 @@ def shop(tmp_path: Path) -> Shop:
     return made
 
 
-def order_of(bench: Bench, tmp_path: Path, **changes: object) -> Order:
+def order_of(bench: Bench, tmp_path: Path, **changes: object) -> RunOrder:
     """A run of one slice."""
     folder = tmp_path / "workspace"
     bench.send(ct_slice("a", 0))
     folder.mkdir()
     workspace.snapshot([bench.settings.storage.root / bench.instances()[0].path], folder / "in")
     made = workspace.order(bench.settings, 1, "token", folder, 1_700_000_000)
-    return Order(**{**made.__dict__, **changes})
+    return RunOrder(**{**made.__dict__, **changes})
 
 
 def quietly(_: dict[str, Any]) -> None:
@@ -405,7 +405,7 @@ def test_the_command_s_words_are_filled_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [end for end in End if end is not End.EXITED])
 def test_every_end_is_told_to_a_person(end: End) -> None:
-    conclusion = conclude(Outcome(1, "t", end, "/nowhere", 9, 5.0, 1 << 30), "1.2")
+    conclusion = conclude(RunOutcome(1, "t", end, "/nowhere", 9, 5.0, 1 << 30), "1.2")
     assert conclusion.state is State.FAILED
     assert conclusion.reason
 

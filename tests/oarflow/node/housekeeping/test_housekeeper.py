@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from oarflow.node.assembly.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import jobs
-from oarflow.node.database.deliveries import Way
-from oarflow.node.database.models import Delivery, Job, Period, Series, now
+from oarflow.node.database.deliveries import DeliveryState
+from oarflow.node.database.models import Job, JobDelivery, Period, Series, now
 from oarflow.node.housekeeping.ages import Ages
 from oarflow.node.housekeeping.housekeeper import Housekeeper
 from oarflow.node.states import State
@@ -21,7 +21,7 @@ from tests.oarflow.node.delivery import bench
 FOR_EVER = 10_000
 
 
-def house(tmp_path: Path, **settings: Any) -> Context:
+def house(tmp_path: Path, **settings: Any) -> NodeContext:
     """A node that has been running for ever."""
     context = bench.make_context(
         tmp_path, housekeeping=settings, delivery=bench.to_folder(tmp_path / "share")
@@ -31,17 +31,21 @@ def house(tmp_path: Path, **settings: Any) -> Context:
     return context
 
 
-def age(context: Context, job_id: int, state: State, hours: float, *, arrived: bool = True) -> None:
+def age(
+    context: NodeContext, job_id: int, state: State, hours: float, *, arrived: bool = True
+) -> None:
     """A job that has stood in a state for so long. arrived: delivered means to a destination."""
     with context.database.write() as session:
         job = jobs.load(session, job_id)
         job.state, job.state_at = state, now() - timedelta(hours=hours)
         if state is State.DELIVERED and arrived and not job.deliveries:
             sent = {"2.25.1": "a" * 64}
-            session.add(Delivery(job=job, destination="share", state=Way.DELIVERED, sent=sent))
+            session.add(
+                JobDelivery(job=job, destination="share", state=DeliveryState.DELIVERED, sent=sent)
+            )
 
 
-def images(context: Context, job_id: int) -> list[bool]:
+def images(context: NodeContext, job_id: int) -> list[bool]:
     """Whether each received file is there; the rows say the same."""
     with context.database.read() as session:
         job = session.get_one(Job, job_id)
@@ -51,7 +55,7 @@ def images(context: Context, job_id: int) -> list[bool]:
         return there
 
 
-def results(context: Context, job_id: int) -> bool:
+def results(context: NodeContext, job_id: int) -> bool:
     job = bench.look(context, job_id)
     return bool(job.output) and (context.settings.storage.root / job.output).exists()
 
@@ -79,7 +83,9 @@ def test_a_delivery_of_nothing_is_none(tmp_path: Path) -> None:
     age(context, job_id, State.DELIVERED, FOR_EVER, arrived=False)
     with context.database.write() as session:
         job = jobs.load(session, job_id)
-        session.add(Delivery(job=job, destination="share", state=Way.DELIVERED, sent={}))
+        session.add(
+            JobDelivery(job=job, destination="share", state=DeliveryState.DELIVERED, sent={})
+        )
     Housekeeper(context).tick()
     assert images(context, job_id) == [True, True]
     assert results(context, job_id)
@@ -97,7 +103,7 @@ def test_what_has_no_destination_goes_only_where_that_is_set(
     assert results(context, job_id)
 
 
-def mr_series(context: Context, days: float) -> int:
+def mr_series(context: NodeContext, days: float) -> int:
     """A series without a job, quiet for so long: its id."""
     job_id = bench.add_job(context)
     with context.database.write() as session:
@@ -130,7 +136,7 @@ class Clocks:
     def __init__(self) -> None:
         self.wall, self.steady = now(), 1000.0
 
-    def ages(self, context: Context) -> Ages:
+    def ages(self, context: NodeContext) -> Ages:
         return Ages(context.database, lambda: self.wall, lambda: self.steady)
 
     def live(self, keeper: Housekeeper, hours: float) -> None:

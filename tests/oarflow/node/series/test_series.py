@@ -11,7 +11,7 @@ import pytest
 from oarflow.node.assembly.node import Node
 from oarflow.node.database import deliveries, jobs
 from oarflow.node.database.receiving import Origin, Standing
-from oarflow.node.series.watcher import Assembler
+from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.states import NotAllowed, State
 from tests.oarflow.node.node_bench import Bench, ct_slice, uid, wait_for
 
@@ -29,7 +29,7 @@ def deliver(bench: Bench, job_id: int) -> None:
         jobs.move(session, job, State.SEGMENTED, "written")
         deliveries.plan(session, job, {"tps": ["RTSTRUCT"]}, "by rule", "node")
         for delivery in job.deliveries:
-            deliveries.settle(session, delivery, deliveries.Way.DELIVERED, "stored")
+            deliveries.settle(session, delivery, deliveries.DeliveryState.DELIVERED, "stored")
 
 
 def test_a_quiet_series_without_a_gap_is_queued(bench: Bench) -> None:
@@ -204,7 +204,7 @@ def test_a_refusal_that_was_delivered_is_judged_anew_as_a_version(bench: Bench) 
         job = jobs.load(session, 1)
         jobs.refuse(session, job, "NOT_HEAD_AND_NECK", "as the application says")
         deliveries.plan(session, job, {"tps": ["ENCAPSULATED_PDF"]}, "by rule", "node")
-        deliveries.settle(session, job.deliveries[0], deliveries.Way.DELIVERED, "stored")
+        deliveries.settle(session, job.deliveries[0], deliveries.DeliveryState.DELIVERED, "stored")
         assert job.state is State.DELIVERED
         jobs.retry(session, job, "jane")
     with bench.database.write() as session, pytest.raises(NotAllowed):
@@ -264,7 +264,7 @@ def test_a_clock_that_jumps_neither_hurries_nor_holds_up(
 def test_after_a_restart_the_silence_is_waited_for_again(bench: Bench) -> None:
     bench.send_series("a", range(12))
     bench.silence(29)
-    bench.assembler = Assembler(bench.settings, bench.database, bench.clock)
+    bench.watcher = SeriesWatcher(bench.settings, bench.database, bench.clock)
     bench.silence(29)
     assert bench.job().state is State.RECEIVED
     bench.silence(2)

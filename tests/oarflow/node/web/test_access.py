@@ -150,7 +150,7 @@ def test_a_new_password_and_disabling_end_sign_ins(tmp_path: Path) -> None:
     setup = Person("setup")
     first = ward.signed_in(context)
     with context.database.write() as session:
-        users.put(session, ward.OPERATOR, "another long password", users.Role.OPERATOR, setup)
+        users.put(session, ward.OPERATOR, "another long password", users.UserRole.OPERATOR, setup)
     assert first.get("/").status_code == 303
     second = ward.Visitor(context)
     second.sign_in(ward.OPERATOR, "another long password")
@@ -167,7 +167,7 @@ def test_names_and_passwords_that_are_not_accepted(
 ) -> None:
     context = ward.make_ward(tmp_path)
     with context.database.write() as session, pytest.raises(ValueError, match="has"):
-        users.put(session, name, password, users.Role.VIEWER, Person("setup"))
+        users.put(session, name, password, users.UserRole.VIEWER, Person("setup"))
 
 
 def _delivered(context: object) -> str:
