@@ -129,7 +129,9 @@ class Node:
         own = self.settings.listener
         if own.processes > 1:
             return SharedListener(Processes(self.settings), own, self.receiver)
-        return Listener(own, self.receiver, [commitment(self.database)])
+        return Listener(
+            own, self.receiver, [commitment(self.database, self.settings.delivery.retry)]
+        )
 
 
 def other_parts(context: NodeContext) -> list[Part]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -204,11 +204,16 @@ def cancel_all(session: Session, job: Job) -> None:
 
 
 def committed(
-    session: Session, transaction_uid: str, kept: Iterable[str], lacking: Iterable[str]
+    session: Session,
+    transaction_uid: str,
+    kept: Iterable[str],
+    lacking: Iterable[str],
+    pause_after: Callable[[int], timedelta | None],
 ) -> bool:
     """A peer's storage commitment report, by SOP Instance UIDs. False: no such transaction.
 
-    What the peer lacks is sent again at once.
+    What the peer lacks is sent again: at once after the first failed attempt, then after the pause
+    of each further one. pause_after: by failed attempts; None where the delivery is given up.
     """
     found = select(JobDelivery).where(JobDelivery.transaction_uid == transaction_uid)
     delivery = session.scalar(found.with_for_update())
@@ -226,5 +231,11 @@ def committed(
     delivery.sent = {key: sha for key, sha in delivery.sent.items() if key not in missing}
     delivery.commitment = "lacking"
     delivery.attempts += 1
-    wait(session, delivery, now(), f"the peer does not keep {len(missing)} of the objects")
+    reason = f"the peer does not keep {len(missing)} of the objects"
+    pause = pause_after(delivery.attempts)
+    if pause is None:
+        settle(session, delivery, DeliveryState.DEAD_LETTER, reason)
+    else:
+        due = now() + pause if delivery.attempts > 1 else now()
+        wait(session, delivery, due, reason)
     return True

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import deliveries
+from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.deliveries import DeliveryState
 from oarflow.node.database.models import Job, JobDelivery, Step, now
 from oarflow.node.delivery import commitment, refusal
@@ -69,7 +71,7 @@ class Attempt:
                 for outcome in transport.send(load.open):
                     self._note(load.open, outcome)
                     outcomes.append(outcome)
-            self._conclude(outcomes, transport.asked, destination)
+            self._conclude(outcomes, transport, destination)
 
     def _prepare(self) -> tuple[Destination, _Pending, str] | None:
         """What is to be sent, and the UID of a commitment, written down before anybody knows it."""
@@ -131,7 +133,13 @@ class Attempt:
 
     def _reported(self, report: commitment.CommitmentReport) -> None:
         with self._database.write() as session:
-            deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+            deliveries.committed(
+                session,
+                report.transaction_uid,
+                report.kept,
+                report.lacking,
+                partial(pause_after, retry=self._context.settings.delivery.retry),
+            )
 
     def _note(self, items: tuple[OutgoingFile, ...], outcome: SendResult) -> None:
         """At once, so that a crash right after does not send it twice."""
@@ -157,7 +165,9 @@ class Attempt:
             session.add(Step(job=job, before=job.state, after=job.state, reason=words))
         LOGGER.warning("job %s to %s", key, words)
 
-    def _conclude(self, outcomes: list[SendResult], asked: bool, destination: Destination) -> None:
+    def _conclude(
+        self, outcomes: list[SendResult], transport: Transport, destination: Destination
+    ) -> None:
         failed = [outcome for outcome in outcomes if outcome.verdict is not SendVerdict.STORED]
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
@@ -165,12 +175,17 @@ class Attempt:
                 return
             if failed:
                 self._wait(session, delivery, failed)
-            elif asked and delivery.commitment != "kept" and destination.kind == "dicom":
+            elif transport.asked and delivery.commitment != "kept" and destination.kind == "dicom":
                 until = now() + timedelta(seconds=destination.commitment_seconds)
                 deliveries.await_report(session, delivery, until)
             else:
                 kept = delivery.commitment == "kept"
                 words = [deliveries.KEPT if kept else "delivered"]
+                if transport.not_asked and not kept:
+                    words.append(transport.not_asked)
+                    key, name = delivery.job.key, delivery.destination
+                    message = "job %s to %s: %s"
+                    log_on_commit(session, logging.WARNING, message, key, name, transport.not_asked)
                 words += sorted({outcome.reason for outcome in outcomes if outcome.warned})
                 deliveries.settle(session, delivery, DeliveryState.DELIVERED, "; ".join(words))
 

@@ -34,18 +34,21 @@ class CommitmentReport:
     lacking: tuple[str, ...]
 
 
-def request(association: Association, items: Sequence[OutgoingFile], transaction_uid: str) -> bool:
-    """Ask on an association that has the context. False where the peer declines."""
+def request(association: Association, items: Sequence[OutgoingFile], transaction_uid: str) -> str:
+    """Ask on an association that has the context. Returns why the request failed, or nothing."""
     information = Dataset()
     information.TransactionUID = transaction_uid
     information.ReferencedSOPSequence = [_reference(item) for item in items]
     try:
-        status, _ = association.send_n_action(
+        answer, _ = association.send_n_action(
             information, REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
         )
     except (ValueError, RuntimeError, OSError):
-        return False
-    return bool(status.get("Status") == 0)
+        return "the association ended while storage commitment was requested"
+    status = answer.get("Status")
+    if status is None:
+        return "the peer does not answer the request for storage commitment"
+    return f"the peer declines storage commitment ({int(status):04X})" if status != 0 else ""
 
 
 def _reference(item: OutgoingFile) -> Dataset:

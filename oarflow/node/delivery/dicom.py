@@ -74,7 +74,7 @@ class DicomTransport:
         self._to = destination
         self._ae_title = ae_title
         self._asking = asking
-        self.asked = False
+        self.asked, self.not_asked = False, ""
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
         """Store all; then ask for commitment to all that the peer has."""
@@ -92,7 +92,8 @@ class DicomTransport:
                     there.append(item)
                 yield SendResult(item.key, answer.verdict, answer.reason, answer.warned)
             if asking and there and call.commits:
-                self.asked = call.commit(there, asking.transaction_uid)
+                self.not_asked = call.commit(there, asking.transaction_uid)
+                self.asked = not self.not_asked
         finally:
             call.close()
 
@@ -217,16 +218,19 @@ class _PeerAssociation:
             return _Reply(SendVerdict.UNREACHABLE, "the association ended while sending")
         return _answer_of(status)
 
-    def commit(self, items: list[OutgoingFile], transaction_uid: str) -> bool:
-        """Request storage commitment, and wait a little for a report on this association."""
+    def commit(self, items: list[OutgoingFile], transaction_uid: str) -> str:
+        """Request storage commitment, and wait a little for a report on this association.
+
+        Returns why the request failed; empty where the peer took it.
+        """
         association = self._association
         assert association is not None
         if not association.is_established:
-            return False
-        if not commitment.request(association, items, transaction_uid):
-            return False
-        self._report_came.wait(REPORT_WAIT_SECONDS)
-        return True
+            return "the association ended before storage commitment was requested"
+        refusal = commitment.request(association, items, transaction_uid)
+        if not refusal:
+            self._report_came.wait(REPORT_WAIT_SECONDS)
+        return refusal
 
     def close(self) -> None:
         """Release, or abort what cannot be released."""

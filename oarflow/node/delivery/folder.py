@@ -16,7 +16,7 @@ from oarflow.node.settings.delivery import FolderDestination
 class FolderTransport:
     """Writes under a hidden name, then renames."""
 
-    asked = False
+    asked, not_asked = False, ""
 
     def __init__(self, destination: FolderDestination) -> None:
         self._folder = destination.path

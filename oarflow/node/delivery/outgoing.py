@@ -65,11 +65,15 @@ class SendResult:
 class Transport(Protocol):
     """A way to a destination, for one attempt.
 
-    asked: after sending, whether the peer was asked to commit to what it has.
+    asked: after sending, whether the peer was asked to commit to what it has, and took the request.
+    not_asked: why it did not, where it offers commitment and the request failed; else empty.
     """
 
     @property
     def asked(self) -> bool: ...
+
+    @property
+    def not_asked(self) -> str: ...
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterable[SendResult]:
         """Send all; an outcome for each, as soon as it is known. Raises nothing of the network."""

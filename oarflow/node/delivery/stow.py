@@ -26,7 +26,7 @@ LASTING = {400, 401, 403, 404, 405, 406, 413, 415, 422}
 class StowTransport:
     """One request for all objects of a job."""
 
-    asked = False
+    asked, not_asked = False, ""
 
     def __init__(self, destination: DicomWebDestination) -> None:
         self._to = destination

@@ -130,7 +130,7 @@ def run(order: Order) -> None:
     listener = Listener(
         settings.listener,
         Receiver(settings, database),
-        [commitment(database)],
+        [commitment(database, settings.delivery.retry)],
         SharingAE,
         order.sparing,
     )
