@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -28,7 +29,7 @@ CONNECT_SECONDS = 10.0
 START_SECONDS = 20.0
 """What a worker process of the node's own may take to start."""
 RESTART_SECONDS = 60.0
-"""How long a worker process of the node's own may be away."""
+"""How long a worker process may be away while it is replaced."""
 
 
 class EngineLost(Exception):  # noqa: N818  (what happened)
@@ -37,7 +38,7 @@ class EngineLost(Exception):  # noqa: N818  (what happened)
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A sign of life from a run."""
+    """A run is alive; what it is at."""
 
     job_id: int
     token: str
@@ -114,6 +115,7 @@ class Engine:
         self._lacking_since: float | None = None
         self._monitor: SilenceMonitor[str] = SilenceMonitor()
         self._silent: set[str] = set()
+        self._restarted: set[str] = set()
         self._live: list[str] = []
         self._heartbeats: queue.SimpleQueue[Heartbeat] = queue.SimpleQueue()
 
@@ -172,7 +174,7 @@ class Engine:
                     part.close(timeout=5)
         self._client = self._cluster = None
         self._lacking_since = None
-        self._silent, self._live = set(), []
+        self._silent, self._restarted, self._live = set(), set(), []
 
     def slots(self) -> int:
         """How many runs there is room for at once, without workers that hang. Raises EngineLost."""
@@ -191,21 +193,38 @@ class Engine:
         return None
 
     def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
-        """A worker of ours without a sign of life is replaced; one of elsewhere gets no work."""
+        """A worker without a heartbeat gets no work, and is replaced if its silence lasts."""
         limit = self._settings.lease_seconds
         silence = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
         self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
         self._live = [name for name in workers if name not in self._silent]
+        self._restarted &= self._silent
         for name in self._silent:
             if silence[name] > limit:
                 self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
 
     def _replace(self, address: str, why: str) -> None:
-        if self._cluster is not None and self._cluster.replace(address):
-            LOGGER.error("a worker process %s; it is replaced", why)
+        if self._cluster is not None:
+            if self._cluster.replace(address):
+                LOGGER.error("a worker process %s; it is replaced", why)
+        elif address not in self._restarted:
+            # Its host may not answer either: the node does not wait for it.
+            self._restarted.add(address)
+            LOGGER.error("the worker %s %s; its nanny is asked to restart it", address, why)
+            threading.Thread(target=self._restart, args=(address,), daemon=True).start()
+
+    def _restart(self, address: str) -> None:
+        """Ask the scheduler to restart a worker of elsewhere."""
+        client = self._client
+        try:
+            if client is not None:
+                client.restart_workers([address], timeout=RESTART_SECONDS)
+        except Exception as error:
+            message = "the worker %s cannot be restarted from here (%s): restart it on its host"
+            LOGGER.error(message, address, type(error).__name__)
 
     def give_up(self, ticket: Ticket) -> None:
-        """A run gave no sign of life: if a worker of ours is at it still, the worker hangs, too."""
+        """A run gave no heartbeat: if one of the node's own workers is still at it, that one hangs."""
         if self._cluster is None or self._client is None:
             return
         try:
@@ -264,7 +283,7 @@ class Engine:
         return Ticket(future)
 
     def heartbeats(self) -> list[Heartbeat]:
-        """Signs of life since last asked."""
+        """Heartbeats since last asked."""
         found = []
         with contextlib.suppress(queue.Empty):
             while True:

@@ -32,7 +32,7 @@ TICK_SECONDS = 0.5
 
 @dataclass
 class _ActiveRun:
-    """A run under way. signs: whether it has given any."""
+    """A run under way. heartbeats: whether any came."""
 
     job_id: int
     token: str
@@ -135,17 +135,17 @@ class Executor(Worker):
         self._engine.close()
 
     def _record_heartbeats(self) -> None:
-        """Signs of life become beats of the leases."""
-        latest = {sign.token: sign for sign in self._engine.heartbeats()}
-        for sign in latest.values():
-            run = self._runs.get(sign.job_id)
-            if run is None or run.token != sign.token:
+        """Heartbeats of the runs renew their leases."""
+        latest = {beat.token: beat for beat in self._engine.heartbeats()}
+        for beat in latest.values():
+            run = self._runs.get(beat.job_id)
+            if run is None or run.token != beat.token:
                 continue
             run.heartbeats = True
             with self._database.write() as session:
-                counts = jobs.progressed(session, sign.job_id, sign.token, sign.progress)
+                counts = jobs.progressed(session, beat.job_id, beat.token, beat.progress)
             if not counts:  # cancelled, or slices came late
-                workspace.stop(self._root, sign.job_id)
+                workspace.stop(self._root, beat.job_id)
 
     def _collect(self) -> None:
         """Runs that are over, and runs that no longer count."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from distributed import LocalCluster
 from pydantic import ValidationError
 
 from oarflow.node.execution.engine import Engine, Ticket
@@ -73,6 +74,26 @@ def test_a_worker_that_hangs_is_told_and_replaced() -> None:
         assert not psutil.pid_exists(first)
     finally:
         engine.close()
+
+
+def test_a_worker_of_another_scheduler_that_hangs_is_restarted() -> None:
+    timing = {"heartbeat_seconds": 1, "lease_seconds": 12}
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        execution = {"scheduler": cluster.scheduler_address, **timing}
+        engine = Engine(ExecutionSettings.model_validate(execution))
+        (nanny,) = cluster.workers.values()
+        try:
+            engine.open()
+            wait_for(lambda: engine.slots() == 1, 60, "the worker")
+            first = nanny.pid
+            os.kill(first, signal.SIGSTOP)
+            wait_for(lambda: engine.slots() == 0, 30, "its silence")
+            wait_for(lambda: engine.slots() == 1, 90, "the next one")
+            assert nanny.pid not in (None, first)
+        finally:
+            engine.close()
 
 
 def test_a_worker_that_hangs_in_a_run_is_replaced(tmp_path: Path) -> None:
