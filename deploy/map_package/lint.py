@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.map_package.image_rules import IMAGE_RULES
 from deploy.map_package.manifest_rules import MANIFEST_RULES
-from deploy.map_package.rules import Finding, Rule, State
+from deploy.map_package.rules import Compliance, Finding, Rule
 from deploy.map_package.targets import Target
 
 RULES: tuple[Rule, ...] = tuple(
@@ -20,11 +20,11 @@ def lint(target: Target) -> tuple[Finding, ...]:
 
 def _finding(rule: Rule, target: Target) -> Finding:
     if rule.check is None:
-        return Finding(rule, State.BY_RUN, rule.how)
+        return Finding(rule, Compliance.BY_RUN, rule.how)
     answer = rule.check(target)
     if answer is None:
-        return Finding(rule, State.UNKNOWN, "this target does not show it")
+        return Finding(rule, Compliance.UNKNOWN, "this target does not show it")
     if not answer:
-        return Finding(rule, State.MET, "")
-    state = State.VIOLATED if rule.level == "must" else State.WARNING
+        return Finding(rule, Compliance.MET, "")
+    state = Compliance.VIOLATED if rule.level == "must" else Compliance.WARNING
     return Finding(rule, state, "; ".join(answer))

@@ -22,7 +22,7 @@ Complaints = Sequence[str] | None
 """What is wrong, in words; empty where nothing is; None where the target does not show it."""
 
 
-class State(StrEnum):
+class Compliance(StrEnum):
     """The outcome of a rule."""
 
     MET = "met"
@@ -48,7 +48,7 @@ class Finding:
     """A rule's outcome."""
 
     rule: Rule
-    state: State
+    state: Compliance
     detail: str
 
 

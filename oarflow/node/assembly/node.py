@@ -25,7 +25,7 @@ from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.spool import INCOMING
 from oarflow.node.series.watcher import SeriesWatcher
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.web.server import WebServer
 
 LOGGER = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ LOGGER = logging.getLogger(__name__)
 class Node:
     """All parts. open() and close() frame what is between; start() needs open()."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
         self.root = settings.storage.root
         self.database = Database(settings.database_url, settings.database.busy_seconds)

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import Database, faults
 from oarflow.node.files import make_folder
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Database]:
+def opened(settings: NodeSettings) -> Iterator[Database]:
     """The database in this program's form. Raises ConfigurationError (STORAGE, DATABASE)."""
     root = settings.storage.root
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oarflow.node.database import Database
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
 class Part(Protocol):
@@ -34,6 +34,6 @@ class Part(Protocol):
 class NodeContext:
     """What every part is given. health: the trouble of every part of the node, by its name."""
 
-    settings: Settings
+    settings: NodeSettings
     database: Database
     health: Callable[[], Mapping[str, str | None]]

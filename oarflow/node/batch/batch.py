@@ -29,7 +29,7 @@ from oarflow.node.listener.receiver import MEGABYTE, Receiver
 from oarflow.node.listener.spool import split_bytes
 from oarflow.node.listener.statuses import NotStored
 from oarflow.node.series.watcher import SeriesWatcher
-from oarflow.node.settings import DatabaseSettings, Settings, StorageSettings
+from oarflow.node.settings import DatabaseSettings, NodeSettings, StorageSettings
 from oarflow.node.states import State
 from oarflow.result import FILE_NAME
 
@@ -68,7 +68,7 @@ class SeriesLine:
     sources: tuple[Path, ...] = ()
 
 
-def own_settings(settings: Settings, out: Path) -> Settings:
+def own_settings(settings: NodeSettings, out: Path) -> NodeSettings:
     """The settings with state of the batch's own."""
     storage = StorageSettings(
         folder=out.absolute() / STATE_FOLDER, min_free_mb=settings.storage.min_free_mb
@@ -79,7 +79,7 @@ def own_settings(settings: Settings, out: Path) -> Settings:
 class BatchRun:
     """Takes files, then runs what they make."""
 
-    def __init__(self, settings: Settings, database: Database, out: Path) -> None:
+    def __init__(self, settings: NodeSettings, database: Database, out: Path) -> None:
         self._settings = settings
         self._database = database
         self._out = out

@@ -21,7 +21,7 @@ from oarflow.node.assembly.opening import opened
 from oarflow.node.batch.batch import AT_REST, BatchRun, SeriesLine, own_settings
 from oarflow.node.batch.files import FileCounts
 from oarflow.node.files import make_folder
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.shown import shown
 
@@ -34,7 +34,7 @@ SOURCES_SHOWN = 3
 _ORDER = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Run it. Returns the worst status of all series; 1 where an image file was refused, 3 where
     there is no series. Raises ConfigurationError.
     """

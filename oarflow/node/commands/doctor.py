@@ -10,11 +10,11 @@ from oarflow.errors import ExitStatus
 from oarflow.node.doctor.checks import CHECKS
 from oarflow.node.doctor.results import Check, CheckResult, CheckStatus, bad
 from oarflow.node.listener.server import quiet_libraries
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.shown import shown
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Print a line for each finding as it comes. Returns 1 where something will not work."""
     quiet_libraries()
     wrong = False
@@ -29,7 +29,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN
 
 
-def _look(check: Check, settings: Settings) -> Iterator[CheckResult]:
+def _look(check: Check, settings: NodeSettings) -> Iterator[CheckResult]:
     try:
         yield from check(settings)
     except Exception as error:  # the other checks still help

@@ -15,10 +15,10 @@ from oarflow.node.listener.spool import INCOMING
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.settings import PullSource, Settings
+from oarflow.node.settings import NodeSettings, PullSource
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Find and fetch. Returns 1 where it fails, 3 where the PACS has no such series.
 
     Raises ConfigurationError.
@@ -42,7 +42,7 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
 
 
-def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPacs:
+def pacs(name: str, source: PullSource, settings: NodeSettings) -> DimsePacs | WebPacs:
     """The PACS of a name in the settings. Raises ConfigurationError."""
     if source.dicomweb is not None:
         return WebPacs(name, source.dicomweb, settings.listener.ae_title)
@@ -51,7 +51,7 @@ def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPa
 
 
 def _pull(
-    name: str, source: PullSource, query: Query, settings: Settings, database: Database
+    name: str, source: PullSource, query: Query, settings: NodeSettings, database: Database
 ) -> int:
     receiver = Receiver(settings, database)
     place = pacs(name, source, settings)

@@ -12,10 +12,10 @@ from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
 from oarflow.node.files import make_folder
 from oarflow.node.housekeeping.backup import restore
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Restore. Raises ConfigurationError."""
     root = settings.storage.root
     make_folder(root)

@@ -11,7 +11,7 @@ import threading
 
 from oarflow.errors import ExitStatus
 from oarflow.node.assembly.node import Node
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 5.0
 """How often the node looks for parts that hang."""
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Run it. Raises ConfigurationError."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

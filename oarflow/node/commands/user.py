@@ -12,11 +12,11 @@ from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import at_the_keyboard
 from oarflow.node.database.models import User
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.web import users
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Do it, and print how the user stands then. Raises ConfigurationError (USER)."""
     by = at_the_keyboard()
     password = _password() if flags.action == "put" else ""

@@ -65,7 +65,7 @@ def plan(
         jobs.move(session, job, State.DELIVERED, "no destination is configured for it", actor)
 
 
-def again(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
+def resend(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
     """Send a delivered job once more, or what is left of a dead letter. Raises NotAllowed.
 
     What a destination of a dead letter has already is not sent to it again.

@@ -15,7 +15,7 @@ from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.models import Job
 from oarflow.node.delivery.outgoing import Altered
 from oarflow.node.delivery.rules import RoutingAttributes, destinations
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 
 REFUSAL = "REFUSAL"
@@ -42,7 +42,7 @@ def read_result(root: Path, job: Job) -> result.ResultDocument:
         raise Altered("the job's result.json cannot be read") from error
 
 
-def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
+def wanted(settings: NodeSettings, job: Job) -> dict[str, list[str]]:
     """Kinds of objects by destination, of those that were written.
 
     Where none of them was, or the results cannot be read, all that the destination takes: the
@@ -63,7 +63,7 @@ def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
     return found
 
 
-def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+def lacking(settings: NodeSettings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
     """In words, what destinations want and do not get of a job's contours."""
     known = settings.delivery.destinations
     said = []
@@ -74,7 +74,7 @@ def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]
     return said
 
 
-def begin(session: Session, settings: Settings, job: Job, reason: str, actor: str) -> None:
+def begin(session: Session, settings: NodeSettings, job: Job, reason: str, actor: str) -> None:
     """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
     kinds = wanted(settings, job)
     missing = lacking(settings, kinds)
@@ -83,7 +83,7 @@ def begin(session: Session, settings: Settings, job: Job, reason: str, actor: st
         log_on_commit(session, logging.WARNING, "job %s: %s", job.key, words)
 
 
-def begin_all(session: Session, settings: Settings) -> int:
+def begin_all(session: Session, settings: NodeSettings) -> int:
     """Begin every delivery that needs no person. Returns how many."""
     begun = 0
     for job in jobs.in_state(session, State.SEGMENTED):

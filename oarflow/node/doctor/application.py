@@ -12,7 +12,7 @@ from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.execution.application import asks_settings, asks_version
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.yaml_files import parse_yaml, read_yaml
 
 WRITTEN_BY = {
@@ -24,7 +24,7 @@ WRITTEN_BY = {
 """Kinds of objects, and the key of `outputs` in the application's settings that asks for each."""
 
 
-def application(settings: Settings) -> Iterator[CheckResult]:
+def application(settings: NodeSettings) -> Iterator[CheckResult]:
     """The command exists and names its folders; the models are there; a scheduler answers."""
     execution = settings.execution
     parts = command(execution, Path("in"))
@@ -45,7 +45,7 @@ def application(settings: Settings) -> Iterator[CheckResult]:
         yield from _scheduler(settings)
 
 
-def _own_command(settings: Settings) -> Iterator[CheckResult]:
+def _own_command(settings: NodeSettings) -> Iterator[CheckResult]:
     """A command of the site's own: nobody knows how to ask it for its version."""
     said = " ".join(settings.execution.command)
     for word in ("{input}", "{output}"):
@@ -71,7 +71,7 @@ def _asked_for_version(asking: tuple[str, ...]) -> CheckResult:
         )
 
 
-def _scheduler(settings: Settings) -> Iterator[CheckResult]:
+def _scheduler(settings: NodeSettings) -> Iterator[CheckResult]:
     engine = Engine(settings.execution)
     try:
         engine.open()
@@ -91,7 +91,7 @@ def _scheduler(settings: Settings) -> Iterator[CheckResult]:
         )
 
 
-def outputs(settings: Settings) -> Iterator[CheckResult]:
+def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
     """The application's settings can be read, and ask for what the destinations want."""
     path = settings.execution.config
     if path is not None:
@@ -128,7 +128,7 @@ def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
     return document if isinstance(document, dict) else None
 
 
-def _lacking(settings: Settings, document: dict[str, object]) -> Iterator[CheckResult]:
+def _lacking(settings: NodeSettings, document: dict[str, object]) -> Iterator[CheckResult]:
     asked = document.get("outputs")
     asked = asked if isinstance(asked, dict) else {}
     for name, destination in settings.delivery.destinations.items():

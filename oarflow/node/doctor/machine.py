@@ -14,10 +14,10 @@ from oarflow.node.database import Database, faults
 from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.files import free_bytes, make_folder, write_safely
 from oarflow.node.listener.receiver import MEGABYTE
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
-def storage(settings: Settings) -> Iterator[CheckResult]:
+def storage(settings: NodeSettings) -> Iterator[CheckResult]:
     """The folder can be written, safely, by us alone, and has room."""
     root = settings.storage.root
     try:
@@ -48,7 +48,7 @@ def storage(settings: Settings) -> Iterator[CheckResult]:
         yield good("disk", f"{free} MB are free, {least} MB must stay")
 
 
-def database(settings: Settings) -> Iterator[CheckResult]:
+def database(settings: NodeSettings) -> Iterator[CheckResult]:
     """It answers, and can be brought to this program's form."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:
@@ -61,7 +61,7 @@ def database(settings: Settings) -> Iterator[CheckResult]:
         store.close()
 
 
-def memory(settings: Settings) -> Iterator[CheckResult]:
+def memory(settings: NodeSettings) -> Iterator[CheckResult]:
     """The jobs that run at once fit into memory."""
     limit = settings.execution.memory_limit_mb
     if limit is None or settings.execution.scheduler is not None:

@@ -24,7 +24,7 @@ from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
 from oarflow.node.pulling.reach import REMEDIES, Unreached
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.settings import PullSource, Settings
+from oarflow.node.settings import NodeSettings, PullSource
 from oarflow.node.settings.delivery import (
     DicomDestination,
     DicomWebDestination,
@@ -40,7 +40,7 @@ GRACE_SECONDS = 0.5
 PeerCheck = Callable[[], CheckResult]
 
 
-def peers(settings: Settings) -> Iterator[CheckResult]:
+def peers(settings: NodeSettings) -> Iterator[CheckResult]:
     """Every PACS and destination answers."""
     yield from _own_side(settings)
     asked: dict[str, PeerCheck] = {}
@@ -79,7 +79,7 @@ def _guarded(subject: str, look: PeerCheck) -> CheckResult:
         return bad(subject, f"the check itself failed ({type(error).__name__})", "")
 
 
-def _own_side(settings: Settings) -> Iterator[CheckResult]:
+def _own_side(settings: NodeSettings) -> Iterator[CheckResult]:
     """Our certificates towards each destination."""
     for name, destination in settings.delivery.destinations.items():
         if isinstance(destination, DicomDestination) and destination.tls is not None:
@@ -96,7 +96,7 @@ def _peer_of(destination: DicomDestination) -> Peer:
     )
 
 
-def _of_source(subject: str, name: str, source: PullSource, settings: Settings) -> PeerCheck:
+def _of_source(subject: str, name: str, source: PullSource, settings: NodeSettings) -> PeerCheck:
     title = settings.listener.ae_title
     if source.peer is not None:
         return partial(_peer, subject, title, source.peer)
@@ -159,7 +159,7 @@ def _service(subject: str, destination: DicomWebDestination) -> CheckResult:
     return good(subject, "the DICOMweb service answers")
 
 
-def alarm(settings: Settings) -> Iterator[CheckResult]:
+def alarm(settings: NodeSettings) -> Iterator[CheckResult]:
     """Whom a dead letter is told: webhook and mail server answer. Nothing is sent."""
     own = settings.delivery.alarm
     looks: list[PeerCheck] = []

@@ -22,13 +22,13 @@ from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.listener.tls import server_context
 from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.settings.fields import Peer
 
 EXPIRES_SOON = timedelta(days=30)
 
 
-def listener(settings: Settings) -> Iterator[CheckResult]:
+def listener(settings: NodeSettings) -> Iterator[CheckResult]:
     """The port can be had, or our own node has it; who may call."""
     own = settings.listener
     family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
@@ -58,7 +58,7 @@ def listener(settings: Settings) -> Iterator[CheckResult]:
         yield from certificates("listener", own.tls.certificate, load)
 
 
-def _taken(settings: Settings, error: OSError) -> CheckResult:
+def _taken(settings: NodeSettings, error: OSError) -> CheckResult:
     own = settings.listener
     host = "127.0.0.1" if own.host in ("0.0.0.0", "::") else own.host
     try:
@@ -86,7 +86,7 @@ def not_had(section: str, host: str, port: int, error: OSError) -> CheckResult:
     return bad(section, f"{host}:{port} cannot be had: {error.strerror}", remedy)
 
 
-def web(settings: Settings) -> Iterator[CheckResult]:
+def web(settings: NodeSettings) -> Iterator[CheckResult]:
     """The page's port can be had or the page answers; its certificate; somebody may sign in."""
     own = settings.web
     if not own.enabled:
@@ -103,7 +103,7 @@ def web(settings: Settings) -> Iterator[CheckResult]:
     yield from _users(settings)
 
 
-def _page(settings: Settings) -> CheckResult | None:
+def _page(settings: NodeSettings) -> CheckResult | None:
     """Whether it is our own page that has the port."""
     own = settings.web
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(own.host, own.host)
@@ -119,7 +119,7 @@ def _page(settings: Settings) -> CheckResult | None:
     return good("web", f"the page answers on {own.host}:{own.port}") if "web" in parts else None
 
 
-def _users(settings: Settings) -> Iterator[CheckResult]:
+def _users(settings: NodeSettings) -> Iterator[CheckResult]:
     """Says nothing of a database that does not answer, or is not made yet: another check does."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
 class CheckStatus(StrEnum):
@@ -27,7 +27,7 @@ class CheckResult:
     remedy: str = ""
 
 
-Check = Callable[[Settings], Iterator[CheckResult]]
+Check = Callable[[NodeSettings], Iterator[CheckResult]]
 
 
 def good(subject: str, text: str) -> CheckResult:

@@ -224,7 +224,7 @@ class Engine:
             LOGGER.error(message, address, type(error).__name__)
 
     def give_up(self, ticket: Ticket) -> None:
-        """A run gave no heartbeat: if one of the node's own workers is still at it, that one hangs."""
+        """A run gave no heartbeat: if a worker of the node's own is still at it, it hangs."""
         if self._cluster is None or self._client is None:
             return
         try:

@@ -21,7 +21,7 @@ from oarflow.node.execution import workspace
 from oarflow.node.execution.engine import Engine, EngineLost, Ticket
 from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.results import Conclusion, NotProven, conclude, read_result
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.result import FILE_NAME
 
@@ -47,7 +47,7 @@ class Executor(Worker):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: NodeSettings,
         database: Database,
         engine: Engine | None = None,
         clock: Callable[[], float] = time.monotonic,

@@ -23,7 +23,7 @@ from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.tally import Tally
 from oarflow.node.logs import Sparing
-from oarflow.node.settings import ListenerSettings, Settings
+from oarflow.node.settings import ListenerSettings, NodeSettings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class _Member:
 class Processes:
     """The receiving processes; the listener's thread hands over, and looks after them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
         own = settings.listener
         self._tally = Tally(own.processes, own.max_associations)

@@ -23,7 +23,7 @@ from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, deliveries, jobs, receiving
 from oarflow.node.database.models import Instance, Job, Series, now
 from oarflow.node.series.completeness import Completeness, Judgement, SeriesContent, judge
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 
 LOGGER = logging.getLogger(__name__)
@@ -41,7 +41,10 @@ class SeriesWatcher(Worker):
     name = "series"
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: NodeSettings,
+        database: Database,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(min(1.0, settings.series.quiet_seconds / 4))
         self._settings = settings.series
@@ -150,7 +153,7 @@ class SeriesWatcher(Worker):
             if job.state is State.FAILED:
                 jobs.retry(session, job, jobs.NODE, "the series was sent again")
             elif job.state is State.DELIVERED and self._settings.resend_result and job.deliveries:
-                deliveries.again(session, job, jobs.NODE, "the series was sent again")
+                deliveries.resend(session, job, jobs.NODE, "the series was sent again")
 
 
 def _signatures(session: Session, series_ids: Iterable[int]) -> dict[int, Signature]:

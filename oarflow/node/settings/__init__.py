@@ -4,8 +4,8 @@ from oarflow.node.settings.execution import ExecutionSettings
 from oarflow.node.settings.listener import Caller, ListenerSettings
 from oarflow.node.settings.node import (
     DatabaseSettings,
+    NodeSettings,
     SeriesSettings,
-    Settings,
     StorageSettings,
     load_settings,
 )
@@ -17,9 +17,9 @@ __all__ = [
     "DicomWeb",
     "ExecutionSettings",
     "ListenerSettings",
+    "NodeSettings",
     "PullSource",
     "SeriesSettings",
-    "Settings",
     "StorageSettings",
     "load_settings",
 ]

@@ -63,7 +63,7 @@ class DatabaseSettings(Section):
     busy_seconds: Seconds = 10
 
 
-class Settings(Section):
+class NodeSettings(Section):
     """The settings in force."""
 
     listener: ListenerSettings = ListenerSettings()
@@ -86,23 +86,23 @@ class Settings(Section):
         return yaml.safe_dump(masked(self.model_dump(mode="json")), sort_keys=False)
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None) -> NodeSettings:
     """Read the file; without one, the defaults.
 
     Raises ConfigurationError (SETTINGS) naming the file, the key and what is wrong.
     """
     if path is None:
-        return Settings()
+        return NodeSettings()
     try:
         document = read_yaml(path)
     except (OSError, YamlError) as error:
         raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
     if document is None:
-        return Settings()
+        return NodeSettings()
     if not isinstance(document, Mapping):
         raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
     try:
-        return Settings.model_validate(document)
+        return NodeSettings.model_validate(document)
     except ValidationError as error:
         raise ConfigurationError("SETTINGS", f"{path}: {explain(error)}") from error
 
@@ -124,7 +124,7 @@ def explain(error: ValidationError) -> str:
 
 def _keys(section: tuple[int | str, ...]) -> list[str]:
     """Keys of a section; none where the way leads through a list or a table of names."""
-    model: type[BaseModel] = Settings
+    model: type[BaseModel] = NodeSettings
     for part in section:
         inner: Any = model.model_fields.get(str(part))
         annotation = inner.annotation if inner else None

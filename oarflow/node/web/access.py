@@ -51,7 +51,7 @@ def signed_in(request: Request) -> SignedIn:
     return who
 
 
-def watching(request: Request) -> SignedIn:
+def polling(request: Request) -> SignedIn:
     """Somebody whose page asks by itself: that keeps no sign-in alive. Raises HTTPException 401."""
     who = visitor(request, extend=False)
     if who is None:
@@ -59,14 +59,14 @@ def watching(request: Request) -> SignedIn:
     return who
 
 
-def operating(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
+def operator_only(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
     """An operator. Raises HTTPException 403."""
     if not who.acts:
         raise HTTPException(403, "Your role is to look, not to act.")
     return who
 
 
-def genuine(
+def csrf_checked(
     who: Annotated[SignedIn, Depends(signed_in)], csrf: Annotated[str, Form()] = ""
 ) -> SignedIn:
     """Somebody who sent a form of ours. Raises HTTPException 403."""

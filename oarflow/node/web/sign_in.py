@@ -16,12 +16,12 @@ from oarflow.node.web.access import (
     address_of,
     context_of,
     cookie_name,
-    genuine,
+    csrf_checked,
     page,
     person,
     visitor,
 )
-from oarflow.node.web.passwords import right
+from oarflow.node.web.passwords import verify_password
 from oarflow.node.web.protection import Throttle
 from oarflow.node.web.sessions import SignedIn, close_session, open_session
 
@@ -95,7 +95,7 @@ def take_form(
 def _check(context: NodeContext, name: str, password: str, address: str) -> User | None:
     with context.database.read() as session:
         kept = users.hash_of(session, name)
-    proven = kept if right(password, kept) else None
+    proven = kept if verify_password(password, kept) else None
     with context.database.write() as session:
         found = users.check(session, name, proven)
         # What is typed into the field of the name may be a password.
@@ -106,7 +106,7 @@ def _check(context: NodeContext, name: str, password: str, address: str) -> User
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, who: Annotated[SignedIn, Depends(genuine)]) -> Response:
+def sign_out(request: Request, who: Annotated[SignedIn, Depends(csrf_checked)]) -> Response:
     """Sign out."""
     context = context_of(request)
     with context.database.write() as session:

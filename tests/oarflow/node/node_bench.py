@@ -36,7 +36,7 @@ from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.spool import split_bytes
 from oarflow.node.requesting import associate
 from oarflow.node.series.watcher import SeriesWatcher
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 
 HERE = Path(__file__).resolve().parent
@@ -122,7 +122,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settings_at(folder: Path, **sections: dict[str, Any]) -> Settings:
+def settings_at(folder: Path, **sections: dict[str, Any]) -> NodeSettings:
     """A node in a folder, with the fast application."""
     models = folder / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def settings_at(folder: Path, **sections: dict[str, Any]) -> Settings:
     }
     for name, section in sections.items():
         document.setdefault(name, {}).update(section)
-    return Settings.model_validate(document)
+    return NodeSettings.model_validate(document)
 
 
 @lru_cache

@@ -22,7 +22,7 @@ from oarflow.node.database import Database
 from oarflow.node.execution.executor import Executor
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.statuses import NotStored, Status
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from tests.oarflow.node.node_bench import (
     HereEngine,
@@ -34,7 +34,7 @@ from tests.oarflow.node.node_bench import (
 )
 
 
-def taken(settings: Settings, source: Path, out: Path) -> BatchRun:
+def taken(settings: NodeSettings, source: Path, out: Path) -> BatchRun:
     own = own_settings(settings, out)
     own.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(own.database_url)

@@ -25,7 +25,7 @@ from oarflow.node.doctor import application, machine, peers, ports, results
 from oarflow.node.doctor.results import CheckResult, CheckStatus
 from oarflow.node.pulling.dimse import DimsePacs, echo
 from oarflow.node.pulling.query import FoundSeries, PullFailed, Query
-from oarflow.node.settings import Settings, load_settings
+from oarflow.node.settings import NodeSettings, load_settings
 from oarflow.node.settings.fields import Peer
 from oarflow.node.settings.node import explain
 from oarflow.node.states import State
@@ -69,7 +69,7 @@ def test_the_settings_that_the_page_shows_are_valid() -> None:
     shown = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert len(shown) == 2
     for text in shown:
-        Settings.model_validate(yaml.safe_load(text))
+        NodeSettings.model_validate(yaml.safe_load(text))
 
 
 def test_settings_survive_being_printed(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_settings_survive_being_printed(tmp_path: Path) -> None:
 
 
 def test_a_password_in_the_database_s_url_is_not_printed() -> None:
-    settings = Settings.model_validate({"database": {"url": "postgresql://a:secret@host/b"}})
+    settings = NodeSettings.model_validate({"database": {"url": "postgresql://a:secret@host/b"}})
     assert "secret" not in settings.as_yaml()
     assert "secret" not in repr(settings)
 
@@ -98,7 +98,7 @@ def test_an_error_in_the_settings_is_no_traceback(
 
 def test_explain_names_every_problem_once() -> None:
     with pytest.raises(ValidationError) as error:
-        Settings.model_validate({"listener": {"port": "x", "max_pdu": 1}})
+        NodeSettings.model_validate({"listener": {"port": "x", "max_pdu": 1}})
     assert explain(error.value).count(";") == 1
 
 
@@ -109,7 +109,7 @@ def test_a_second_node_does_not_get_into_the_folder(tmp_path: Path) -> None:
     assert held > 0
 
 
-def found(settings: Settings, check: results.Check, subject: str) -> CheckResult:
+def found(settings: NodeSettings, check: results.Check, subject: str) -> CheckResult:
     return next(one for one in check(settings) if one.subject == subject)
 
 
@@ -200,7 +200,7 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
     assert bench.jobs() == []
 
 
-def bench_executor(settings: Settings, database: Database, engine: HereEngine) -> Any:
+def bench_executor(settings: NodeSettings, database: Database, engine: HereEngine) -> Any:
     from oarflow.node.execution.executor import Executor  # noqa: PLC0415
 
     return Executor(settings, database, engine)  # type: ignore[arg-type]

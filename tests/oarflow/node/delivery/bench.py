@@ -16,7 +16,7 @@ from oarflow.node.database import Database, jobs
 from oarflow.node.database.models import Instance, Job, ReceivedStudy, Series, new_key
 from oarflow.node.delivery.notifier import Notifier
 from oarflow.node.delivery.sender import Sender
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.result import ResultDocument
 
@@ -44,7 +44,7 @@ def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
 def make_context(root: Path, **sections: Mapping[str, Any]) -> NodeContext:
     """An empty node."""
     document = {"storage": {"folder": str(root / "store")}, **sections}
-    settings = Settings.model_validate(document)
+    settings = NodeSettings.model_validate(document)
     settings.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()

@@ -85,7 +85,7 @@ def test_a_destination_for_which_nothing_was_written_is_a_dead_letter(tmp_path: 
     assert list(share.iterdir()) == []
     mended = bench.make_context(tmp_path, delivery=bench.to_folder(share, objects=["RTSTRUCT"]))
     with mended.database.write() as session:
-        deliveries.again(session, jobs.load(session, job_id), "jane")
+        deliveries.resend(session, jobs.load(session, job_id), "jane")
     with bench.Running(mended) as running:
         job = running.reaches(job_id, State.DELIVERED)
     assert job.deliveries[-1].kinds == ["RTSTRUCT"]
@@ -163,7 +163,7 @@ def test_a_dead_letter_rings_and_can_be_sent_again(
             bench.until(lambda: heard)
             share.mkdir()
             with context.database.write() as session:
-                deliveries.again(session, jobs.load(session, job_id), "jane")
+                deliveries.resend(session, jobs.load(session, job_id), "jane")
             job = running.reaches(job_id, State.DELIVERED)
     assert len(heard) == 1
     assert heard[0]["job"] == job.key
@@ -219,7 +219,7 @@ def test_a_dead_letter_sends_only_what_is_missing(tmp_path: Path) -> None:
         other.mkdir()
         next(share.iterdir()).unlink()
         with context.database.write() as session:
-            deliveries.again(session, jobs.load(session, job_id), "jane")
+            deliveries.resend(session, jobs.load(session, job_id), "jane")
         running.reaches(job_id, State.DELIVERED)
     assert list(share.iterdir()) == []
     assert len(list(other.iterdir())) == 1
@@ -253,7 +253,7 @@ def test_a_cancelled_job_is_not_sent(tmp_path: Path) -> None:
         jobs.cancel(session, job, "jane")
         deliveries.cancel_all(session, job)
         with pytest.raises(NotAllowed):
-            deliveries.again(session, job, "jane")
+            deliveries.resend(session, job, "jane")
     clear = bench.add_job(context)
     with bench.Running(context) as running:
         running.reaches(clear, State.DELIVERED)

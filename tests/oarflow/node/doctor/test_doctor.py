@@ -18,13 +18,13 @@ from oarflow.node.database import Database
 from oarflow.node.database.models import User
 from oarflow.node.doctor import application, machine, peers, ports, results
 from oarflow.node.doctor.results import CheckResult, CheckStatus
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.node_bench import free_port, settings_at
 
 
-def only(settings: Settings, check: results.Check, subject: str) -> CheckResult:
+def only(settings: NodeSettings, check: results.Check, subject: str) -> CheckResult:
     (finding,) = [one for one in check(settings) if one.subject == subject]
     return finding
 
@@ -115,7 +115,7 @@ def test_a_dicomweb_destination_is_asked(tmp_path: Path, status: int, mark: Chec
         assert only(settings, peers.peers, "destination there").status is mark
 
 
-def going_to(tmp_path: Path, **destination: Any) -> Settings:
+def going_to(tmp_path: Path, **destination: Any) -> NodeSettings:
     return settings_at(tmp_path, delivery={"destinations": {"there": destination}})
 
 
@@ -175,7 +175,7 @@ def test_the_application_s_settings_must_be_there(tmp_path: Path) -> None:
 def test_the_application_says_itself_what_it_writes(tmp_path: Path) -> None:
     """The shipped command, without settings: no SEG."""
     destination = {"kind": "folder", "path": str(tmp_path), "objects": ["SEG"]}
-    settings = Settings.model_validate({"delivery": {"destinations": {"there": destination}}})
+    settings = NodeSettings.model_validate({"delivery": {"destinations": {"there": destination}}})
     assert only(settings, application.outputs, "destination there").status is CheckStatus.BAD
     config = tmp_path / "app.yaml"
     config.write_text("outptus: {seg: true}")

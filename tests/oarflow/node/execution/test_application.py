@@ -13,7 +13,7 @@ from oarflow.node.execution.application import (
     interpreter,
 )
 from oarflow.node.execution.workspace import command
-from oarflow.node.settings import ExecutionSettings, Settings
+from oarflow.node.settings import ExecutionSettings, NodeSettings
 
 OPTIONS = ("-o", "{output}", "-m", "{models}", "--progress", "json", "--quiet")
 
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_a_checkout_runs_the_application_as_a_graph(checkout: Path) -> None:
     assert default_command(checkout) == ("{python}", "-m", "app", "-i", "{input}", *OPTIONS)
-    assert Settings().execution.command == default_command()
+    assert NodeSettings().execution.command == default_command()
 
 
 def test_an_installed_wheel_runs_the_verb(tmp_path: Path) -> None:

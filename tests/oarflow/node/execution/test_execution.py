@@ -213,9 +213,9 @@ def test_the_application_dies_with_its_worker(tmp_path: Path) -> None:
     order = order_of(bench, tmp_path)
     program = (
         "import json, sys\n"
-        "from oarflow.node.execution.order import Order\n"
+        "from oarflow.node.execution.order import RunOrder\n"
         "from oarflow.node.execution.runner import run\n"
-        "run(Order(**json.loads(sys.argv[1])), lambda _: None)\n"
+        "run(RunOrder(**json.loads(sys.argv[1])), lambda _: None)\n"
     )
     text = json.dumps(order.__dict__)
     worker = subprocess.Popen([sys.executable, "-c", program, text], cwd=Path.cwd())

@@ -24,7 +24,7 @@ from oarflow.node.database import Database
 from oarflow.node.doctor import machine
 from oarflow.node.pulling.query import Query
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.settings import DicomWeb, Settings, StorageSettings
+from oarflow.node.settings import DicomWeb, NodeSettings, StorageSettings
 from oarflow.node.settings.delivery import DicomWebDestination
 from tests.oarflow.node.node_bench import ROOT, settings_at
 
@@ -44,7 +44,7 @@ KEEPING: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("document", KEEPING, ids=lambda document: str(document)[:60])
 def test_no_password_is_printed(document: dict[str, Any]) -> None:
-    printed = Settings.model_validate(document).as_yaml()
+    printed = NodeSettings.model_validate(document).as_yaml()
     assert SECRET not in printed
     assert "***" in printed
 
@@ -53,7 +53,7 @@ def test_what_is_no_secret_is_printed() -> None:
     url = "postgresql://oarflow@db:5432/oarflow?sslmode=require&password=x"
     mail = {"host": "mail", "sender": "a@b", "to": ["c@d"], "user": "u", "password": "/etc/mail"}
     settings = {"database": {"url": url}, "delivery": {"alarm": {"mail": mail}}}
-    printed = yaml.safe_load(Settings.model_validate(settings).as_yaml())
+    printed = yaml.safe_load(NodeSettings.model_validate(settings).as_yaml())
     expected = "postgresql://***@db:5432/oarflow?sslmode=require&password=***"
     assert printed["database"]["url"] == expected
     assert printed["delivery"]["alarm"]["mail"]["password"] == "/etc/mail"
@@ -214,14 +214,14 @@ def _optional(annotation: Any) -> bool:
 def test_every_key_stands_in_the_page_s_table() -> None:
     found = rows()
     listed = {(section, name) for section, names in found.items() for name in names}
-    known = {(section, name) for section, name, _ in keys(Settings)}
+    known = {(section, name) for section, name, _ in keys(NodeSettings)}
     assert known - listed == set()
     assert listed - known == set()
 
 
 def test_the_defaults_of_the_table_are_those_of_the_program() -> None:
     found, compared = rows(), 0
-    for section, name, default in keys(Settings):
+    for section, name, default in keys(NodeSettings):
         said = found[section][name]
         if said is None:
             continue
