@@ -19,7 +19,7 @@ from oarflow.node.audit import Action, Person, first_broken, record
 from oarflow.node.database.models import Base, Job, WebSession
 from oarflow.node.states import State
 from oarflow.node.web import users
-from oarflow.node.web.passwords import right
+from oarflow.node.web.passwords import verify_password
 from tests.oarflow.node.delivery import bench
 
 
@@ -212,7 +212,7 @@ def test_users_from_the_command_line(
     monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
     assert run(file, "user", "put", "jane", "--role", "operator") == 0
     with context.database.write() as session:
-        assert right("correct horse battery", users.hash_of(session, "jane"))
+        assert verify_password("correct horse battery", users.hash_of(session, "jane"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert run(file, "user", "put", "joe") == 2
     assert "12 to 256 characters" in capsys.readouterr().err
