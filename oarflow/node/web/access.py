@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Person
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job
-from oarflow.node.parts import Context
 from oarflow.node.web.proxies import origin
 from oarflow.node.web.sessions import SignedIn, find_session
 from oarflow.shown import finalize
@@ -22,14 +22,14 @@ from oarflow.shown import finalize
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: Request) -> NodeContext:
     """The node."""
     context = request.app.state.context
-    assert isinstance(context, Context)
+    assert isinstance(context, NodeContext)
     return context
 
 
-def cookie_name(context: Context) -> str:
+def cookie_name(context: NodeContext) -> str:
     """With TLS the name itself forbids that another host or path sets it."""
     return "__Host-oarflow" if context.settings.web.secure else "oarflow"
 
@@ -51,7 +51,7 @@ def signed_in(request: Request) -> SignedIn:
     return who
 
 
-def watching(request: Request) -> SignedIn:
+def polling(request: Request) -> SignedIn:
     """Somebody whose page asks by itself: that keeps no sign-in alive. Raises HTTPException 401."""
     who = visitor(request, extend=False)
     if who is None:
@@ -59,14 +59,14 @@ def watching(request: Request) -> SignedIn:
     return who
 
 
-def operating(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
+def operator_only(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
     """An operator. Raises HTTPException 403."""
     if not who.acts:
         raise HTTPException(403, "Your role is to look, not to act.")
     return who
 
 
-def genuine(
+def csrf_checked(
     who: Annotated[SignedIn, Depends(signed_in)], csrf: Annotated[str, Form()] = ""
 ) -> SignedIn:
     """Somebody who sent a form of ours. Raises HTTPException 403."""

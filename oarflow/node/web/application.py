@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from oarflow.node import metrics
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import faults
-from oarflow.node.parts import Context
 from oarflow.node.web import actions, pages, sign_in
 from oarflow.node.web.access import context_of, page, visitor
 from oarflow.node.web.protection import Protection
@@ -37,7 +37,7 @@ the environment names."""
 router = APIRouter()
 
 
-def make_application(context: Context) -> Protection:
+def make_application(context: NodeContext) -> Protection:
     """The application with its guards around it."""
     app = FastAPI(
         title="OARflow", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY

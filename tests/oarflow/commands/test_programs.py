@@ -19,8 +19,8 @@ from oarflow.commands.train import BACKBONES
 from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.commands import COMMANDS as DATA
 from oarflow.evaluation.commands import COMMANDS as EVALUATE
+from oarflow.networks.card import Role
 from oarflow.node.commands import COMMANDS as NODE
-from oarflow.node.web.users import Role
 from oarflow.training.commands import COMMANDS as TRAIN
 from oarflow.training.papers.slice import plan
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 VERBS = ("node", "data", "train", "evaluate", "commission")
 HEAVY = ("torch", "numpy", "sqlalchemy", "pydicom", "pydantic", "yaml", "scipy", "matplotlib")
-SCRIPTS = {"oarflow/node/execution/leash.py", "oarflow/evaluation/benchmarks/rt_utils_peer.py"}
+SCRIPTS = {"oarflow/node/execution/launcher.py", "oarflow/evaluation/benchmarks/rt_utils_peer.py"}
 """Run by path: before the application, and in another environment."""
 
 

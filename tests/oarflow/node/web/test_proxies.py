@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.web.proxies import origin
 from tests.oarflow.node.web import ward
 
@@ -40,12 +40,12 @@ def test_only_our_own_proxies_are_believed(peer: str, forwarded: list[str], expe
 
 
 def test_nobody_is_believed_by_default() -> None:
-    assert origin("127.0.0.1", ["198.51.100.1"], Settings().web.proxies) == "127.0.0.1"
+    assert origin("127.0.0.1", ["198.51.100.1"], NodeSettings().web.proxies) == "127.0.0.1"
 
 
 def test_a_proxy_that_is_no_address_is_an_error() -> None:
     with pytest.raises(ValidationError, match="proxies"):
-        Settings.model_validate({"web": {"proxies": ["proxy.example.org"]}})
+        NodeSettings.model_validate({"web": {"proxies": ["proxy.example.org"]}})
 
 
 def via(address: str) -> dict[str, str]:
