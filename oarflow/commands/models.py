@@ -71,7 +71,7 @@ def _list(cards: Mapping[str, ModelCard]) -> None:
 
     from oarflow.run.console import rich_console  # noqa: PLC0415
 
-    table = Table("network", "version", "role", "organs", box=None, pad_edge=False)
+    table = Table("network", "network version", "role", "organs", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.version, card.role, ", ".join(card.organs))
     rich_console(sys.stdout).print(table)
