@@ -185,7 +185,7 @@ def _with_field(
 
 
 def _seg(volume: Volume, segmentations: Sequence[Segmentation], plan: WritePlan) -> OutputFile:
-    from oarflow.seg import write_seg  # noqa: PLC0415  (highdicom: only where SEG is asked for)
+    from oarflow.seg import write_seg  # highdicom, only where SEG is asked for
 
     path = plan.folder / "seg.part"
     uid = write_seg(

@@ -35,6 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Commission, or verify. Raises ConfigurationError, Fault (networks not the record's)."""
     require("evaluate")
-    from oarflow.evaluation.commands.commission import commission  # noqa: PLC0415
+    from oarflow.evaluation.commands.commission import commission
 
     return carry_out(lambda: commission(flags))

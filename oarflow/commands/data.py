@@ -60,6 +60,6 @@ def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
 
     require("evaluate")
-    from oarflow.datasets.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.datasets.commands import COMMANDS
 
     return carry_out(lambda: COMMANDS[flags.command](flags))

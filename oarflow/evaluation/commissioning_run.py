@@ -161,7 +161,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
 
 
 def _pixels(ct: Path) -> str:
-    from oarflow.intake import read_volume  # noqa: PLC0415
+    from oarflow.intake import read_volume
 
     return read_volume(ct).volume.source.pixel_digest
 

@@ -15,15 +15,15 @@ preload_cuda_runtime()
 # MONAI imports all of it that is installed; the deployment SDK then warns of a small stack.
 warnings.filterwarnings("ignore", "Current stack size", RuntimeWarning)
 
-import torch  # noqa: E402
+import torch
 
-from oarflow.errors import ConfigurationError  # noqa: E402
-from oarflow.training import cards, commands, judging  # noqa: E402
-from oarflow.training.configuration import read_configuration  # noqa: E402
-from oarflow.training.data import TrainingData  # noqa: E402
-from oarflow.training.dry_run import require_trainable  # noqa: E402
-from oarflow.training.experiment.choice import chosen_backbone  # noqa: E402
-from oarflow.training.experiment.plan import Settings  # noqa: E402
+from oarflow.errors import ConfigurationError
+from oarflow.training import cards, commands, judging
+from oarflow.training.configuration import read_configuration
+from oarflow.training.data import TrainingData
+from oarflow.training.dry_run import require_trainable
+from oarflow.training.experiment.choice import chosen_backbone
+from oarflow.training.experiment.plan import Settings
 
 OPENKBP_ORGANS = (
     "Parotid_L",

@@ -20,7 +20,7 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
         raise ConfigurationError(
             "USAGE", "give --data, --thresholds and --output, or --verify RECORD"
         )
-    from oarflow.evaluation import commissioning, commissioning_page, commissioning_run  # noqa: PLC0415
+    from oarflow.evaluation import commissioning, commissioning_page, commissioning_run
 
     limits = commissioning.read_thresholds(flags.thresholds, load_catalogue(flags.models))
     plan = commissioning_run.Plan(
@@ -42,8 +42,8 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
 
 
 def _verify(path: Path, models: Path) -> ExitStatus:
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.commissioning import read_record  # noqa: PLC0415
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.commissioning import read_record
 
     try:
         record = read_record(path)

@@ -19,7 +19,7 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def compare(flags: argparse.Namespace) -> ExitStatus:
     """Two folders of contours. Returns 4 where cases could not be read."""
-    from oarflow.evaluation import agreement, boxplots, comparison, score_tables  # noqa: PLC0415
+    from oarflow.evaluation import agreement, boxplots, comparison, score_tables
 
     catalogue = load_catalogue(flags.models)
     options = comparison.Options(flags.tolerance, flags.ct, flags.every_organ, flags.workers)
@@ -45,7 +45,7 @@ def compare(flags: argparse.Namespace) -> ExitStatus:
 
 def rank(flags: argparse.Namespace) -> None:
     """Methods by their scores."""
-    from oarflow.evaluation import ranking  # noqa: PLC0415
+    from oarflow.evaluation import ranking
 
     methods = {}
     for entry in flags.scores:
@@ -68,10 +68,10 @@ def rank(flags: argparse.Namespace) -> None:
 
 def dose(flags: argparse.Namespace) -> ExitStatus:
     """The plan's dose in two sources of contours. Returns 4 where cases could not be read."""
-    from oarflow.evaluation import dose as measured  # noqa: PLC0415
-    from oarflow.evaluation import dose_tables  # noqa: PLC0415
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.tables import models_table  # noqa: PLC0415
+    from oarflow.evaluation import dose as measured
+    from oarflow.evaluation import dose_tables
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.tables import models_table
 
     if (flags.reference is None) != (flags.prediction is None):
         raise ConfigurationError("USAGE", "give both --reference and --prediction, or neither")
@@ -110,10 +110,10 @@ _OPENKBP = (
 
 
 def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
-    from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.chain import evaluate, kept  # noqa: PLC0415
-    from oarflow.evaluation.dose import openkbp_doses  # noqa: PLC0415
+    from oarflow.datasets.openkbp import OpenKbp
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.chain import evaluate, kept
+    from oarflow.evaluation.dose import openkbp_doses
 
     cases = OpenKbp(flags.data or shared("openkbp", "validation"))
     contours = kept(flags.models, flags.cache)
@@ -127,7 +127,7 @@ def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
 
 def human(flags: argparse.Namespace) -> None:
     """How well two observers agree."""
-    from oarflow.evaluation.human import agreement, markdown  # noqa: PLC0415
+    from oarflow.evaluation.human import agreement, markdown
 
     catalogue = load_catalogue()
     scores = agreement(flags.data or shared("tcia-oars"), catalogue, flags.cache)

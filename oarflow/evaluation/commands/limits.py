@@ -14,8 +14,8 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def priors(flags: argparse.Namespace) -> None:
     """Facts of real contours, measured."""
-    from oarflow.evaluation.priors import measure_priors  # noqa: PLC0415
-    from oarflow.priors import FILE  # noqa: PLC0415
+    from oarflow.evaluation.priors import measure_priors
+    from oarflow.priors import FILE
 
     found = measure_priors(
         flags.data or shared("openkbp", "train"),
@@ -29,11 +29,11 @@ def priors(flags: argparse.Namespace) -> None:
 
 def calibrate(flags: argparse.Namespace) -> None:
     """Limits of the plausibility rules."""
-    from oarflow.evaluation import out_of_fold  # noqa: PLC0415
-    from oarflow.evaluation.calibrate import calibrated  # noqa: PLC0415
-    from oarflow.plausibility.limits import FILE  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.evaluation import out_of_fold
+    from oarflow.evaluation.calibrate import calibrated
+    from oarflow.plausibility.limits import FILE
+    from oarflow.priors import load_priors
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
     found = calibrated(
@@ -57,15 +57,15 @@ def calibrate(flags: argparse.Namespace) -> None:
 
 def plausibility(flags: argparse.Namespace) -> None:
     """What the rules flag, and what they miss."""
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
-    from oarflow.evaluation.calibration_cache import Predictions  # noqa: PLC0415
-    from oarflow.evaluation.plausibility import Judge, validation  # noqa: PLC0415
-    from oarflow.evaluation.plausibility_page import page  # noqa: PLC0415
-    from oarflow.plausibility.limits import load_limits  # noqa: PLC0415
-    from oarflow.plausibility.rules import Measures  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
+    from oarflow.evaluation.calibration_cache import Predictions
+    from oarflow.evaluation.plausibility import Judge, validation
+    from oarflow.evaluation.plausibility_page import page
+    from oarflow.plausibility.limits import load_limits
+    from oarflow.plausibility.rules import Measures
+    from oarflow.priors import load_priors
 
     cases, ids = validation(flags.data or shared("openkbp", "validation"))
     predictions = Predictions(flags.models, flags.cache)
@@ -80,8 +80,8 @@ def plausibility(flags: argparse.Namespace) -> None:
 
 def gate(flags: argparse.Namespace) -> None:
     """How far good CTs stay from the input gate's limits."""
-    from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.gate_limits import measured, page  # noqa: PLC0415
+    from oarflow.datasets.openkbp import OpenKbp
+    from oarflow.evaluation.gate_limits import measured, page
 
     cases = OpenKbp(flags.data or shared("openkbp", "train"))
     found = measured(cases, None if flags.without_networks else flags.models)

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 def part(context: Context) -> Part:
     """The part that delivers."""
     # The settings need this package before there are settings to work with.
-    from oarflow.node.delivery.courier import Courier  # noqa: PLC0415
+    from oarflow.node.delivery.courier import Courier
 
     return Courier(context)

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 def part(context: Context) -> Part:
     """The part that keeps house."""
     # The settings need this package before there are settings to work with.
-    from oarflow.node.housekeeping.keeper import Housekeeper  # noqa: PLC0415
+    from oarflow.node.housekeeping.keeper import Housekeeper
 
     return Housekeeper(context)

@@ -13,6 +13,6 @@ def part(context: Context) -> Part | None:
     if not context.settings.web.enabled:
         return None
     # The settings need this package before there are settings to work with.
-    from oarflow.node.web.server import WebServer  # noqa: PLC0415
+    from oarflow.node.web.server import WebServer
 
     return WebServer(context)
