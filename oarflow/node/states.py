@@ -72,7 +72,7 @@ RESTARTABLE = frozenset(state for state, after in TRANSITIONS.items() if State.R
 """States in which late slices restart the job; in all others but RECEIVED they make a version."""
 
 
-class NotAllowed(Exception):  # noqa: N818  (a refusal, like the others)
+class NotAllowed(Exception):
     """A transition that the table does not have."""
 
     def __init__(self, before: State, after: State) -> None:

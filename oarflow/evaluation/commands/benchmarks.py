@@ -18,10 +18,10 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def stages(flags: argparse.Namespace) -> None:
     """Seconds and memory of the application by stage."""
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
-    from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark  # noqa: PLC0415  (torch, MONAI)
+    from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark
 
     archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
     study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
@@ -33,7 +33,7 @@ def stages(flags: argparse.Namespace) -> None:
 
 def receiving(flags: argparse.Namespace) -> None:
     """The node beside Orthanc and dcmtk's storescp."""
-    from oarflow.evaluation.benchmarks.receiving import benchmark, page  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.receiving import benchmark, page
 
     parent = flags.folder or Path(tempfile.gettempdir())
     transfers = benchmark(flags.ct, flags.runs, parent)
@@ -43,7 +43,7 @@ def receiving(flags: argparse.Namespace) -> None:
 
 def rtstruct(flags: argparse.Namespace) -> None:
     """Writing an RTSTRUCT, beside rt-utils; Markdown or JSON on standard output."""
-    from oarflow.evaluation.benchmarks.rtstruct import benchmark, table  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.rtstruct import benchmark, table
 
     figures = benchmark(flags.environments)
     text = json.dumps([asdict(one) for one in figures]) if flags.json else table(figures)
@@ -52,7 +52,7 @@ def rtstruct(flags: argparse.Namespace) -> None:
 
 def roundtrip(flags: argparse.Namespace) -> ExitStatus:
     """Real organ shapes to RTSTRUCT and back. Returns 1 where an organ misses its limits."""
-    from oarflow.evaluation.benchmarks.roundtrip import page, round_trip, scans  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.roundtrip import page, round_trip, scans
 
     folder = flags.data or data_folder("tcia-oars")
     chosen = scans(folder)

@@ -20,8 +20,8 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
         raise ConfigurationError(
             "USAGE", "give --data, --thresholds and --output, or --verify RECORD"
         )
-    from oarflow.evaluation.commissioning import pages, run  # noqa: PLC0415
-    from oarflow.evaluation.commissioning.thresholds import read_thresholds  # noqa: PLC0415
+    from oarflow.evaluation.commissioning import pages, run
+    from oarflow.evaluation.commissioning.thresholds import read_thresholds
 
     limits = read_thresholds(flags.thresholds, load_catalogue(flags.models))
     plan = run.Plan(flags.data, flags.models, limits, flags.work, flags.clinic, flags.config)
@@ -41,8 +41,8 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
 
 
 def _verify(path: Path, models: Path) -> ExitStatus:
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.commissioning.record import read_record  # noqa: PLC0415
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.commissioning.record import read_record
 
     try:
         record = read_record(path)

@@ -15,9 +15,9 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def compare(flags: argparse.Namespace) -> ExitStatus:
     """Two folders of contours. Returns 4 where cases could not be read."""
-    from oarflow.compare.scores import finite  # noqa: PLC0415
-    from oarflow.evaluation.comparison import boxplots, folders, report  # noqa: PLC0415
-    from oarflow.evaluation.scoring.files import write_scores  # noqa: PLC0415
+    from oarflow.compare.scores import finite
+    from oarflow.evaluation.comparison import boxplots, folders, report
+    from oarflow.evaluation.scoring.files import write_scores
 
     catalogue = load_catalogue(flags.models)
     options = folders.Options(flags.tolerance, flags.ct, flags.every_organ, flags.workers)
@@ -43,7 +43,7 @@ def compare(flags: argparse.Namespace) -> ExitStatus:
 
 def rank(flags: argparse.Namespace) -> None:
     """Methods by their scores."""
-    from oarflow.evaluation.comparison import ranking  # noqa: PLC0415
+    from oarflow.evaluation.comparison import ranking
 
     methods = {}
     for entry in flags.scores:
@@ -66,7 +66,7 @@ def rank(flags: argparse.Namespace) -> None:
 
 def human(flags: argparse.Namespace) -> None:
     """How well two observers agree."""
-    from oarflow.evaluation.comparison.observers import interobserver_scores, markdown  # noqa: PLC0415
+    from oarflow.evaluation.comparison.observers import interobserver_scores, markdown
 
     catalogue = load_catalogue()
     scores = interobserver_scores(flags.data or data_folder("tcia-oars"), catalogue, flags.cache)

@@ -18,10 +18,10 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def dose(flags: argparse.Namespace) -> ExitStatus:
     """The plan's dose in two sources of contours. Returns 4 where cases could not be read."""
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.chain.page import models_table  # noqa: PLC0415
-    from oarflow.evaluation.dosimetry import doses as measured  # noqa: PLC0415
-    from oarflow.evaluation.dosimetry import page as dose_tables  # noqa: PLC0415
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.chain.page import models_table
+    from oarflow.evaluation.dosimetry import doses as measured
+    from oarflow.evaluation.dosimetry import page as dose_tables
 
     if (flags.reference is None) != (flags.prediction is None):
         raise ConfigurationError("USAGE", "give both --reference and --prediction, or neither")
@@ -60,10 +60,10 @@ _OPENKBP = (
 
 
 def _openkbp_doses(flags: argparse.Namespace) -> list[OrganDose]:
-    from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.application import model_files  # noqa: PLC0415
-    from oarflow.evaluation.chain.run import contours_folder, evaluate  # noqa: PLC0415
-    from oarflow.evaluation.dosimetry.doses import openkbp_doses  # noqa: PLC0415
+    from oarflow.datasets.openkbp import OpenKbp
+    from oarflow.evaluation.application import model_files
+    from oarflow.evaluation.chain.run import contours_folder, evaluate
+    from oarflow.evaluation.dosimetry.doses import openkbp_doses
 
     cases = OpenKbp(flags.data or data_folder("openkbp", "validation"))
     contours = contours_folder(flags.models, flags.cache)

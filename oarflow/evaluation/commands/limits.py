@@ -14,8 +14,8 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def priors(flags: argparse.Namespace) -> None:
     """Facts of real contours, measured."""
-    from oarflow.evaluation.limits.priors import measure_priors  # noqa: PLC0415
-    from oarflow.priors import FILE  # noqa: PLC0415
+    from oarflow.evaluation.limits.priors import measure_priors
+    from oarflow.priors import FILE
 
     found = measure_priors(
         flags.data or data_folder("openkbp", "train"),
@@ -29,11 +29,11 @@ def priors(flags: argparse.Namespace) -> None:
 
 def calibrate(flags: argparse.Namespace) -> None:
     """Limits of the plausibility rules."""
-    from oarflow.evaluation.limits import out_of_fold  # noqa: PLC0415
-    from oarflow.evaluation.limits.calibration import calibrated  # noqa: PLC0415
-    from oarflow.plausibility.limits import FILE  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.evaluation.limits import out_of_fold
+    from oarflow.evaluation.limits.calibration import calibrated
+    from oarflow.plausibility.limits import FILE
+    from oarflow.priors import load_priors
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
     found = calibrated(
@@ -57,15 +57,15 @@ def calibrate(flags: argparse.Namespace) -> None:
 
 def plausibility(flags: argparse.Namespace) -> None:
     """What the rules flag, and what they miss."""
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
-    from oarflow.evaluation.flag_accuracy.judging import Judge, validation  # noqa: PLC0415
-    from oarflow.evaluation.flag_accuracy.page import page  # noqa: PLC0415
-    from oarflow.evaluation.limits.predictions import Predictions  # noqa: PLC0415
-    from oarflow.plausibility.limits import load_limits  # noqa: PLC0415
-    from oarflow.plausibility.rules import Measures  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
+    from oarflow.evaluation.flag_accuracy.judging import Judge, validation
+    from oarflow.evaluation.flag_accuracy.page import page
+    from oarflow.evaluation.limits.predictions import Predictions
+    from oarflow.plausibility.limits import load_limits
+    from oarflow.plausibility.rules import Measures
+    from oarflow.priors import load_priors
 
     cases, ids = validation(flags.data or data_folder("openkbp", "validation"))
     predictions = Predictions(flags.models, flags.cache)
@@ -80,8 +80,8 @@ def plausibility(flags: argparse.Namespace) -> None:
 
 def gate(flags: argparse.Namespace) -> None:
     """How far good CTs stay from the input gate's limits."""
-    from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.limits.gate import measured, page  # noqa: PLC0415
+    from oarflow.datasets.openkbp import OpenKbp
+    from oarflow.evaluation.limits.gate import measured, page
 
     cases = OpenKbp(flags.data or data_folder("openkbp", "train"))
     found = measured(cases, None if flags.without_networks else flags.models)

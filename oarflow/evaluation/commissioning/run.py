@@ -160,7 +160,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> FinishedRun:
 
 
 def _pixels(ct: Path) -> str:
-    from oarflow.intake import read_volume  # noqa: PLC0415
+    from oarflow.intake import read_volume
 
     return read_volume(ct).volume.source.pixel_digest
 

@@ -21,7 +21,7 @@ def draw(
     Distances of organs that were not contoured are infinite and left out; the axis' label says how
     many. Raises ValueError where nothing can be drawn.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
+    from matplotlib.figure import Figure
 
     every = [one for scores in sources.values() for one in scores]
     organs = [o for o, group in by_organ(every, order).items() if _values(group, metric)]

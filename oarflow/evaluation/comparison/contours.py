@@ -240,7 +240,7 @@ def _remarks(
 
 
 def _of_segments(path: Path, catalogue: Catalogue) -> CaseContours:
-    import highdicom  # noqa: PLC0415  (slow to import)
+    import highdicom
 
     try:
         with warnings.catch_warnings():

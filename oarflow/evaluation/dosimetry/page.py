@@ -223,7 +223,7 @@ def plot(path: Path, doses: Sequence[OrganDose]) -> None:
 
     Of pairs that the dose grid covers wholly. Raises ValueError where there are none.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
+    from matplotlib.figure import Figure
 
     groups = {o: [one for one in g if one.comparable] for o, g in _groups(doses).items()}
     groups = {organ: group for organ, group in groups.items() if group}

@@ -243,7 +243,7 @@ _METHOD = """\
 - What only a network shows (agreement with the localizer, doubt) is held against networks' own
   contours of the 34 tuning patients. The shipped networks of the organs that clinics drew learned
   from these patients, too; in their place stand networks that did not (`--unseen`): of the same
-  making for Brainstem, Parotid_L, Bone_Mandible and Esophagus, release 1.0's for the other three.
+  making for Brainstem, Parotid_L, Bone_Mandible and Esophagus, networks 1.0 for the other three.
   The figures are out of sample for the weights. The tuning patients did serve to choose settings
   of the training. Contours of
   a known Dice of at most 0.7 are left out of these spreads. Organs learned from derived labels are

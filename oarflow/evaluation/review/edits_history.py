@@ -159,7 +159,7 @@ def write_entries(path: Path, entries: Iterable[DatedEdit]) -> None:
 
 def plot(path: Path, entries: Sequence[DatedEdit]) -> None:
     """Surface Dice over time, one panel an organ, one mark and line a network version."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import: only where drawn)
+    from matplotlib.figure import Figure
 
     organs = sorted({entry.organ for entry in entries})
     figure = Figure(figsize=(9, 2.2 * len(organs) + 0.6), layout="constrained")

@@ -80,7 +80,7 @@ class Transport(Protocol):
         ...
 
 
-class Altered(Exception):  # noqa: N818  (a refusal, like the others)
+class Altered(Exception):
     """A file is not what result.json says. The message is a reason in words."""
 
 

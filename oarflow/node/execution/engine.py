@@ -32,7 +32,7 @@ RESTART_SECONDS = 60.0
 """How long a worker process may be away while it is replaced."""
 
 
-class EngineLost(Exception):  # noqa: N818  (what happened)
+class EngineLost(Exception):
     """The scheduler does not answer, or is another one: everything that was under way is lost."""
 
 

@@ -27,7 +27,7 @@ class Conclusion:
     again: bool = False
 
 
-class NotProven(Exception):  # noqa: N818  (a refusal, like the others)
+class NotProven(Exception):
     """The results are not what the application's contract says."""
 
 

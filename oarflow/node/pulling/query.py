@@ -15,7 +15,7 @@ StoreInstance = Callable[[Origin, bytes, str, str, str], object]
 """Receiver.receive."""
 
 
-class PullFailed(Exception):  # noqa: N818  (what happened)
+class PullFailed(Exception):
     """The PACS cannot be asked, or does not send. In words for a person, without patient data."""
 
 

@@ -15,7 +15,6 @@ from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Person
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job
-from oarflow.node.web.proxies import origin
 from oarflow.node.web.sessions import SignedIn, find_session
 from oarflow.shown import finalize
 
@@ -82,10 +81,7 @@ def person(request: Request, who: SignedIn) -> Person:
 
 def address_of(request: Request) -> str:
     """Where the request comes from: for the audit log, and for the limit on wrong sign-ins."""
-    if request.client is None:
-        return ""
-    forwarded = request.headers.getlist("x-forwarded-for")
-    return origin(request.client.host, forwarded, context_of(request).settings.web.proxies)
+    return request.client.host if request.client else ""
 
 
 def job_of(session: Session, key: str) -> Job:

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from oarflow.node import metrics
 from oarflow.node.assembly.parts import NodeContext
@@ -51,6 +52,8 @@ def make_application(context: NodeContext) -> Protection:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(SQLAlchemyError, _no_database)
     app.add_exception_handler(Exception, _fault)
+    # Only a named proxy may say by X-Forwarded-For who calls; by default nobody may.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(context.settings.web.proxies))
     return Protection(app, context.settings.web)
 
 

@@ -19,7 +19,7 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 """A flood of sign-ins must take neither all memory nor all processors from the contouring."""
 
 
-class PasswordRejected(ValueError):  # noqa: N818  (a refusal, like the others)
+class PasswordRejected(ValueError):
     """A password that is not accepted. The message says why."""
 
 

@@ -78,6 +78,7 @@ class WebServer:
             access_log=False,
             log_config=None,
             server_header=False,
+            # make_application believes the proxies that the settings name.
             proxy_headers=False,
             lifespan="off",
             timeout_keep_alive=15,

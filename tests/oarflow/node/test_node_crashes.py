@@ -224,8 +224,8 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     except OSError:
         bench.database.close()
     try:
-        from oarflow.node.listener.statuses import NotStored, Status  # noqa: PLC0415
-        from tests.oarflow.node.node_bench import ct_slice  # noqa: PLC0415
+        from oarflow.node.listener.statuses import NotStored, Status
+        from tests.oarflow.node.node_bench import ct_slice
 
         with pytest.raises(NotStored) as refusal:
             bench.send(ct_slice("a", 0))

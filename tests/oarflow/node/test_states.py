@@ -117,8 +117,8 @@ def test_a_step_that_is_not_allowed_leaves_nothing_behind(tmp_path: Path) -> Non
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
-    from alembic.autogenerate import compare_metadata  # noqa: PLC0415
-    from alembic.migration import MigrationContext  # noqa: PLC0415
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
 
     database = Database(f"sqlite:///{tmp_path / 'node.db'}")
     database.migrate()

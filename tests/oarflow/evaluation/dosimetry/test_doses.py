@@ -79,7 +79,7 @@ def test_folders_with_rtdose(tmp_path: Path) -> None:
 def test_openkbps_patients_through_the_application(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oarflow.datasets.openkbp import ORGANS  # noqa: PLC0415
+    from oarflow.datasets.openkbp import ORGANS
 
     case = made_up("pt_201")
     (tmp_path / "data").mkdir()

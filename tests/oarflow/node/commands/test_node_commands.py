@@ -201,7 +201,7 @@ def test_batch_contours_a_folder_and_goes_on_where_it_was(
 
 
 def bench_executor(settings: NodeSettings, database: Database, engine: HereEngine) -> Any:
-    from oarflow.node.execution.executor import Executor  # noqa: PLC0415
+    from oarflow.node.execution.executor import Executor
 
     return Executor(settings, database, engine)  # type: ignore[arg-type]
 

@@ -259,7 +259,7 @@ def test_orthanc_has_it_in_the_study_and_commits_to_it(tmp_path: Path) -> None:
 
 
 def dcmread_bytes(content: bytes) -> Dataset:
-    import io  # noqa: PLC0415
+    import io
 
     return dcmread(io.BytesIO(content))
 

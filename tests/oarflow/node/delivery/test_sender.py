@@ -304,7 +304,7 @@ def test_a_refusal_stays_here_where_nobody_wants_it(tmp_path: Path) -> None:
 
 def test_slow_destinations_do_not_hold_up_others(tmp_path: Path) -> None:
     """One destination is a peer that takes the connection and says nothing."""
-    import socket  # noqa: PLC0415  (here alone)
+    import socket
 
     share = tmp_path / "share"
     share.mkdir()

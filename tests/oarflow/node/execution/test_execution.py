@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -418,4 +417,4 @@ def test_time_goes_on_while_the_clock_jumps(
     order = order_of(bench, tmp_path, time_limit_seconds=60.0)
     monkeypatch.setattr(time, "time", lambda: 4e9)
     assert run(order, quietly).end is End.EXITED
-    assert os.path.exists(order.workspace)  # noqa: PTH110
+    assert Path(order.workspace).exists()

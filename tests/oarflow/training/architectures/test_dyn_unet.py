@@ -23,7 +23,7 @@ def test_a_right_side_is_a_left_one_in_the_mirror() -> None:
 
 def test_the_supervised_network_is_monai_s_dynunet() -> None:
     """The same weights in MONAI's own forward pass give the same heads."""
-    from monai.networks.nets.dynunet import DynUNet  # noqa: PLC0415
+    from monai.networks.nets.dynunet import DynUNet
 
     torch.manual_seed(0)
     levels, block = 4, torch.randn(1, 2, 16, 16, 16)
