@@ -19,8 +19,8 @@ from oarflow.commands.train import BACKBONES
 from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.commands import COMMANDS as DATA
 from oarflow.evaluation.commands import COMMANDS as EVALUATE
-from oarflow.networks.card import Role
 from oarflow.node.commands import COMMANDS as NODE
+from oarflow.node.web.users import UserRole
 from oarflow.training.commands import COMMANDS as TRAIN
 from oarflow.training.papers.slice import plan
 
@@ -62,7 +62,7 @@ def test_every_command_of_the_menu_is_there(verb: str, commands: dict[str, objec
 
 def test_choices_are_those_of_the_packages() -> None:
     assert set(POSITIONS) == {one.value for one in PatientPosition}
-    assert set(ROLES) == {one.value for one in Role}
+    assert set(ROLES) == {one.value for one in UserRole}
     assert (*plan.BACKBONES, plan.DROPOUT) == BACKBONES
 
 
