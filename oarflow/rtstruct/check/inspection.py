@@ -331,4 +331,4 @@ def _failures(result: OrganCheck, diagonal_mm: float) -> tuple[str, ...]:
 
 
 def _unmeasured(name: str, why: str) -> OrganCheck:
-    return OrganCheck(name, 0.0, 0.0, 0.0, 0.0, 0, 0, float("inf"), 0.0, 0.0, (why,))
+    return OrganCheck(name, 0.0, 0.0, 0.0, 0, 0, float("inf"), 0.0, 0.0, (why,))
