@@ -131,7 +131,7 @@ class Result(Mapping[str, ContouredOrgan]):
         Raises KeyError for an organ that was not asked for, ValueError where the CT's slices are
         unevenly spaced, ImportError without the extra `sitk`.
         """
-        from oarflow.sitk import sitk_image  # noqa: PLC0415  (an extra)
+        from oarflow.sitk import sitk_image
 
         return sitk_image(self[organ].mask, self.grid)
 

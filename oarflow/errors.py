@@ -264,7 +264,7 @@ class Finding:
     detail: str
 
 
-class Refusal(Exception):  # noqa: N818  (the design's word)
+class Refusal(Exception):
     """The input will not be processed. The first finding (in table order) is the refusal.
 
     account: the input's files by class as plain values for result.json, None before they are known.
@@ -301,5 +301,5 @@ class ConfigurationError(Exception):
         super().__init__(message)
 
 
-class Fault(Exception):  # noqa: N818  (the design's word)
+class Fault(Exception):
     """The program itself is wrong (self-check failed): exit status 1, nothing leaves."""

@@ -20,7 +20,7 @@ LAYERS = {
     "ground": (
         "",
         "errors types geometry masks structures faces organs priors console shown locations "
-        "runtime version yaml_files json_files settings_files",
+        "runtime version yaml_files json_files settings_files tables",
     ),
     "values": ("ground", "volume configuration_codes result sitk"),
     "steps": (
@@ -55,6 +55,7 @@ KNOWS = {
         "oarflow.version",
         "oarflow.console",
         "oarflow.shown",
+        "oarflow.tables",
         "oarflow.locations",
         "oarflow.intake.headers",
         "oarflow.intake.elements",

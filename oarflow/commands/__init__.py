@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
-from oarflow.version import __version__
+from oarflow.version import BOTH
 
 VERBS = {
     "segment": "contour the organs at risk on a planning CT",
@@ -94,7 +94,7 @@ def parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    whole.add_argument("--version", action="version", version=f"oarflow {__version__}")
+    whole.add_argument("--version", action="version", version=BOTH)
     verbs = whole.add_subparsers(dest="verb", metavar="VERB")
     for name, about in VERBS.items():
         own = verbs.add_parser(

@@ -16,11 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Print the table. Returns the exit status."""
     if flags.markdown:
-        from oarflow.run.codes import page  # noqa: PLC0415
+        from oarflow.run.codes import page
 
         sys.stdout.write(page())
     else:
-        from oarflow.run.table import print_codes  # noqa: PLC0415  (rich)
+        from oarflow.run.table import print_codes
 
         print_codes(sys.stdout)
     return ExitStatus.WRITTEN

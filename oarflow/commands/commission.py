@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds",
         type=Path,
         metavar="FILE",
-        help="the clinic's limits; oarflow/evaluation/thresholds.yaml shows how",
+        help="the clinic's limits; oarflow/evaluation/commissioning/thresholds.yaml shows how",
     )
     add("--clinic", default="", metavar="NAME", help="what the record calls the clinic")
     add(
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Commission, or verify. Raises ConfigurationError, Fault (networks not the record's)."""
     require("evaluate")
-    from oarflow.evaluation.commands.commission import commission  # noqa: PLC0415
+    from oarflow.evaluation.commands.commissioning import commission
 
     find_models(flags)
     return carry_out(lambda: commission(flags))

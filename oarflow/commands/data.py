@@ -62,7 +62,7 @@ def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
 
     require("evaluate")
-    from oarflow.datasets.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.datasets.commands import COMMANDS
 
     find_models(flags)
     return carry_out(lambda: COMMANDS[flags.command](flags))

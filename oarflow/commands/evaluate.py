@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
     require("evaluate")
-    from oarflow.evaluation.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.evaluation.commands import COMMANDS
 
     if flags.command == "benchmark-receiving":
         require("node")

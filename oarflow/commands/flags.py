@@ -34,7 +34,7 @@ def find_models(flags: argparse.Namespace) -> None:
     It is looked for where `oarflow segment` looks. Raises ConfigurationError NO_MODELS, but not
     where none is named and the command wants names alone: then the program's catalogue counts.
     """
-    from oarflow.run.paths import models_path  # noqa: PLC0415
+    from oarflow.run.paths import models_path
 
     if not hasattr(flags, "models"):
         return

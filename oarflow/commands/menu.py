@@ -53,7 +53,7 @@ def carry_out(work: Callable[[], int | None]) -> int:
     An input that cannot be used (OSError, ValueError, KeyError, ReadError) ends with one line and
     exit status 3.
     """
-    from oarflow.rtstruct.errors import ReadError  # noqa: PLC0415
+    from oarflow.rtstruct.errors import ReadError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

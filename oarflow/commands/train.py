@@ -153,7 +153,7 @@ def _fold(text: str) -> tuple[int, int]:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    from oarflow.yaml_files import YamlError, parse_yaml  # noqa: PLC0415
+    from oarflow.yaml_files import YamlError, parse_yaml
 
     key, equals, value = text.partition("=")
     if not equals:
@@ -167,7 +167,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
     require("train")
-    from oarflow.training.command_line import COMMANDS, prepare  # noqa: PLC0415
+    from oarflow.training.commands import COMMANDS
+    from oarflow.training.commands.options import prepare
 
     prepare(flags.threads, getattr(flags, "device", "cpu"))
     return carry_out(lambda: COMMANDS[flags.command](flags))

@@ -140,16 +140,6 @@ def interpolated(image: Image, target: Grid, outside: float = 0.0) -> NDArray[np
     return np.asarray(_itk.GetArrayFromImage(moved), dtype=np.float32)
 
 
-def write_image(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
-    """Write an array (z, y, x) as an image file of the name's kind; bool as uint8.
-
-    Raises ValueError for an ending that is not known, or a grid of uneven spacing.
-    """
-    stem(path)
-    stored = voxels.astype(np.uint8) if voxels.dtype == np.bool_ else voxels
-    _itk.WriteImage(_as_itk(stored, grid), str(path), useCompression=True)
-
-
 def same_grid(one: Grid, other: Grid) -> bool:
     """Whether two grids have the same voxels, to a hundredth of a millimetre at every corner."""
     if one.shape != other.shape:

@@ -35,7 +35,7 @@ _itk: Any = SimpleITK  # its functions are untyped
 
 
 @dataclass(frozen=True)
-class Table:
+class DataSetDescription:
     """What `dataset.json` says. ct, mr: numbers of the channels. organs: values by name, several of
     a region. ignore: the value of voxels that nobody labelled; None where there is none.
     """
@@ -66,7 +66,7 @@ class NnUnet(Mapping[str, Case]):
     def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
         self._folder = folder
         self._catalogue = catalogue or load_catalogue()
-        self._table = read_table(folder / "dataset.json", self._catalogue)
+        self._table = read_description(folder / "dataset.json", self._catalogue)
         self._label_maps = {stem(path): path for path in image_files(folder / "labelsTr")}
         if not self._label_maps:
             raise ValueError(_no_label_map(folder))
@@ -122,7 +122,7 @@ def is_nnunet(folder: Path) -> bool:
     return isinstance(about, dict) and "labels" in about
 
 
-def read_table(path: Path, catalogue: Catalogue) -> Table:
+def read_description(path: Path, catalogue: Catalogue) -> DataSetDescription:
     """Read `dataset.json`. Raises ValueError for what is missing or would give organs away."""
     try:
         about = read_json(path)
@@ -146,7 +146,7 @@ def read_table(path: Path, catalogue: Catalogue) -> Table:
         name: values for name, values in labels.items() if name not in ignore and values != (0,)
     }
     unknown = next(iter(ignore.values()), (None,))[0]
-    return Table(ct, mr, organs, unknown)
+    return DataSetDescription(ct, mr, organs, unknown)
 
 
 def _check(labels: Mapping[str, tuple[int, ...]], catalogue: Catalogue) -> None:
@@ -227,7 +227,7 @@ def _require_same_grid(other: Path, image: Path) -> None:
         )
 
 
-def _read_labels(path: Path, table: Table) -> Labels:
+def _read_labels(path: Path, table: DataSetDescription) -> Labels:
     values = _itk.GetArrayFromImage(read_turned(path))
     try:
         return label_map(values, table.values)

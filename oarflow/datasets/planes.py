@@ -46,7 +46,7 @@ WORDS: Mapping[Remark, str] = {
     Remark.SELF_CROSSING: "crossing themselves, filled by even and odd",
     Remark.DUPLICATE: "repeating another, left out",
 }
-"""What is said of contours that do not lie on their slices, or not apart from others."""
+"""Remarks on contours that do not lie on their slices, or not apart from others."""
 
 Offsets = NDArray[np.float64]
 

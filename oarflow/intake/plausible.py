@@ -84,7 +84,7 @@ def soft_peak(hu: FloatVoxels) -> float | None:
         counts += np.histogram(plane, bins=len(counts), range=(low, high))[0]
     if counts.sum() < MIN_TISSUE_FRACTION * hu.size:
         return None
-    from scipy import ndimage  # noqa: PLC0415  (a third of a second at every start)
+    from scipy import ndimage  # a third of a second at every start
 
     smooth = ndimage.gaussian_filter1d(counts, PEAK_BLUR_HU / _BIN_HU, mode="constant")
     inner = smooth[1:-1]

@@ -240,7 +240,7 @@ class ModelCard(Strict):
     @property
     def identity(self) -> ModelIdentity:
         """What files and result.json name the network by."""
-        from oarflow.structures import ModelIdentity  # noqa: PLC0415  (numpy: cards are listed)
+        from oarflow.structures import ModelIdentity
 
         return ModelIdentity(self.name, self.version, self.sha256, self.derived_labels)
 

@@ -251,7 +251,10 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
 
 def _network(part: NetworkPart) -> tuple[str, str]:
     labels = "; learned from rule-derived labels" if part.derived_labels else ""
-    return f"{part.name} {part.version}", f"{part.role}; sha256 {part.sha256}{labels}"
+    return (
+        f"{part.name}, network version {part.version}",
+        f"{part.role}; sha256 {part.sha256}{labels}",
+    )
 
 
 def _input(result: ResultDocument) -> Iterable[tuple[str, str]]:

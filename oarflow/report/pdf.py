@@ -98,7 +98,14 @@ def _story(report: Report) -> Iterator[Flowable]:
 
 
 def _overview(rows: Iterable[Row]) -> Flowable:
-    head = ("Organ", "Status", "Volume", "What speaks against it, notes", "Network", "Its Dice")
+    head = (
+        "Organ",
+        "Status",
+        "Volume",
+        "What speaks against it, notes",
+        "Network, version",
+        "Its Dice",
+    )
     lines = [[_paragraph(word, _BOLD) for word in head]]
     for row in rows:
         texts = (

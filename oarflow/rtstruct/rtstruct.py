@@ -176,7 +176,7 @@ class RTStruct:
         Raises KeyError, ValueError where the CT's slices are unevenly spaced, ImportError without
         the extra `sitk`.
         """
-        from oarflow.sitk import sitk_image  # noqa: PLC0415  (an extra)
+        from oarflow.sitk import sitk_image
 
         return sitk_image(self.masks[name], self.grid)
 

@@ -99,13 +99,13 @@ class _FormatterWithoutValues(logging.Formatter):
         super().__init__(form)
         self.places = None if debug else _PLACES
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         if record.name.split(".")[0] not in OWN_LOGGERS:
             record.message = f"{record.filename}:{record.lineno}"
         record.message = shown(record.message)
         return super().formatMessage(record)
 
-    def formatException(self, ei: object) -> str:  # noqa: N802
+    def formatException(self, ei: object) -> str:
         error = ei[1] if isinstance(ei, tuple) else None
         return describe(error, self.places) if isinstance(error, BaseException) else ""
 

@@ -96,6 +96,6 @@ class Setup:
 def _device_name(device: str) -> str:
     if not device.startswith("cuda"):
         return device
-    import torch  # noqa: PLC0415  (loaded by now)
+    import torch
 
     return f"{device} {torch.cuda.get_device_name(device)}"

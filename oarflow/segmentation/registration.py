@@ -87,7 +87,7 @@ def on_ct(
 
 def _simple_itk() -> Any:
     try:
-        import SimpleITK  # noqa: PLC0415  (a quarter of a gigabyte, for the few who have an MR)
+        import SimpleITK  # a quarter of a gigabyte, for the few who have an MR
     except ImportError as error:
         raise RegistrationError("SimpleITK is not installed here") from error
     return SimpleITK

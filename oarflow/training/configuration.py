@@ -44,8 +44,9 @@ class Configuration(BaseModel):
         dropouts, residual_units, normalize: its own measures.
     activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
     steps, or epochs: an epoch is as many samples as the training patients have slices.
-    losses: names of training.losses with their weights. schedule: how the learning rate falls;
-        plateau halves it after `patience` validations without a better Dice.
+    losses: names of training.optimization.losses with their weights.
+    schedule: how the learning rate falls; plateau halves it after `patience` validations without a
+        better Dice.
     sampling: what a batch is made of; empty is by role (training.samplers).
     augmentation: clinic (training.augmentation), deformation (elastic and grid), or none.
     mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
@@ -202,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def shipped() -> list[tuple[str, str, tuple[str, ...]]]:
+def shipped_configurations() -> list[tuple[str, str, tuple[str, ...]]]:
     """Each shipped file: its name, its first line of comment, and a table's organs."""
     found = []
     for path in sorted(CONFIGURATIONS.glob("*.yaml")):

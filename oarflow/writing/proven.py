@@ -171,7 +171,7 @@ def _without(
 
 
 def _seg(volume: Volume, segmentations: Sequence[Segmentation], plan: WritePlan) -> OutputFile:
-    from oarflow.writing.seg import write_seg  # noqa: PLC0415  (highdicom: only where SEG is asked for)
+    from oarflow.writing.seg import write_seg
 
     path = plan.folder / "seg.part"
     uid = write_seg(

@@ -19,11 +19,11 @@ from oarflow.yaml_files import YamlError, read_yaml
 TABLE = Path(__file__).parent / "openkbp.yaml"
 
 
-class _Strict(BaseModel):
+class _CorrectionModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Exclusion(_Strict):
+class Exclusion(_CorrectionModel):
     """An organ's labels that are not used, with the reason."""
 
     organ: str
@@ -31,7 +31,7 @@ class Exclusion(_Strict):
     reason: str = Field(min_length=1)
 
 
-class Correction(_Strict):
+class Correction(_CorrectionModel):
     """One change of one label, in voxel indices (z, y, x) of the case.
 
     cut_below, cut_above: nothing below (above) this slice, which stays. remove_part: the component
@@ -81,7 +81,7 @@ class Correction(_Strict):
         return changed
 
 
-class Checked(_Strict):
+class Checked(_CorrectionModel):
     """Patients whose labels were all looked at on every third slice."""
 
     tune: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Checked(_Strict):
         return frozenset(self.tune + self.validation)
 
 
-class Corrections(_Strict):
+class Corrections(_CorrectionModel):
     """The whole table."""
 
     exclusions: tuple[Exclusion, ...] = ()

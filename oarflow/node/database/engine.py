@@ -10,20 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.database import faults
+from oarflow.node.database import faults, schema
+from oarflow.node.database.commit_log import LoggingSession
 from oarflow.node.database.quick import QuickConnection, Transaction
-from oarflow.node.database.saying import TellingSession
 from oarflow.node.files import keep_from_others
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
@@ -52,7 +48,7 @@ class Database:
 
         What is to be said of it is logged then.
         """
-        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
+        with LoggingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
 
@@ -71,12 +67,9 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form; a database of a newer program is an error.
-
-        Raises alembic.util.CommandError.
-        """
+        """Bring the tables to this program's form. Raises ConfigurationError, SQLAlchemyError."""
         with self._writer.begin() as connection:
-            command.upgrade(_alembic(self.url, connection), "head")
+            schema.upgrade(connection)
 
     def verify(self) -> None:
         """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
@@ -97,14 +90,6 @@ class Database:
         if self._quick is not None:
             self._quick.close()
         self.engine.dispose()
-
-
-def _alembic(url: str, connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _engine(url: str, busy_seconds: float) -> Engine:

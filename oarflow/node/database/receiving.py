@@ -12,7 +12,7 @@ from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import jobs
-from oarflow.node.database.models import Instance, Job, Series, Study, now
+from oarflow.node.database.models import Instance, Job, ReceivedStudy, Series, now
 from oarflow.node.database.quick import Transaction
 from oarflow.node.states import RESTARTABLE, State
 
@@ -66,7 +66,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Kept:
+class JournalledInstance:
     """A journalled instance, as its row has it."""
 
     series_id: int
@@ -130,10 +130,10 @@ _ADD_IF_USUAL = (
 _ADD = insert(_INSTANCES)
 
 
-def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Kept]:
+def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[JournalledInstance]:
     """What came before under this UID in the series of this folder, the accepted one first."""
     parameters = {"folder": folder, "sop_instance_uid": sop_instance_uid}
-    return [Kept(*row) for row in session.connection().execute(_KNOWN, parameters)]
+    return [JournalledInstance(*row) for row in session.connection().execute(_KNOWN, parameters)]
 
 
 def came_again(session: Session, series_id: int) -> Standing:
@@ -207,12 +207,13 @@ def _values(arrival: Arrival, series_id: int, *, conflict: bool) -> dict[str, ob
 
 def _series(session: Session, arrival: Arrival) -> Series:
     study = session.scalar(
-        select(Study).where(
-            Study.study_uid == arrival.study_uid, Study.calling_ae == arrival.origin.calling_ae
+        select(ReceivedStudy).where(
+            ReceivedStudy.study_uid == arrival.study_uid,
+            ReceivedStudy.calling_ae == arrival.origin.calling_ae,
         )
     )
     if study is None:
-        study = Study(
+        study = ReceivedStudy(
             study_uid=arrival.study_uid,
             calling_ae=arrival.origin.calling_ae,
             **arrival.texts().study,
@@ -270,8 +271,8 @@ def announce(session: Session, study_uid: str, series_uid: str, count: int) -> N
     """The sender tells how many instances a series has. For what is here of it already."""
     query = (
         select(Series)
-        .join(Study)
-        .where(Study.study_uid == study_uid, Series.series_uid == series_uid)
+        .join(ReceivedStudy)
+        .where(ReceivedStudy.study_uid == study_uid, Series.series_uid == series_uid)
     )
     for series in session.scalars(query):
         series.expected = max(series.expected or 0, count)

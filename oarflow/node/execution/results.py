@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from oarflow.errors import ExitStatus
-from oarflow.node.execution.order import End, Outcome
+from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.reasons import RESULT_BYTES, reason_of
 from oarflow.node.states import State
 from oarflow.result import FILE_NAME, ResultDocument
@@ -27,11 +27,11 @@ class Conclusion:
     again: bool = False
 
 
-class NotProven(Exception):  # noqa: N818  (a refusal, like the others)
+class NotProven(Exception):
     """The results are not what the application's contract says."""
 
 
-def conclude(outcome: Outcome, series_uid: str) -> Conclusion:
+def conclude(outcome: RunOutcome, series_uid: str) -> Conclusion:
     """Judge a run that is over, by how it ended and what it wrote.
 
     series_uid: of the job. Results are only taken if they are of this series and every file is
@@ -61,7 +61,7 @@ def _failed(status: int | None, said: str) -> Conclusion:
     return Conclusion(State.FAILED, f"{before} failed (exit status {status})", status, again=True)
 
 
-def _not_exited(outcome: Outcome) -> Conclusion:
+def _not_exited(outcome: RunOutcome) -> Conclusion:
     megabytes = outcome.peak_bytes >> 20
     said = {
         End.SIGNALLED: (f"the application was killed (signal {outcome.exit_status})", True),

@@ -21,7 +21,7 @@ from oarflow.node.listener.rehearsal import rehearse
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.tally import Tally
 from oarflow.node.logs import Sparing
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Order:
     node's process ID.
     """
 
-    settings: Settings
+    settings: NodeSettings
     channel: socket.socket
     tally: Tally
     place: int
@@ -130,7 +130,7 @@ def run(order: Order) -> None:
     listener = Listener(
         settings.listener,
         Receiver(settings, database),
-        [commitment(database)],
+        [commitment(database, settings.delivery.retry)],
         SharingAE,
         order.sparing,
     )

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.execution.heartbeats import SilenceMonitor
 from oarflow.node.listener.guard import GuardedServer
 from oarflow.node.listener.process import Order, run
 from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
 from oarflow.node.listener.tally import Tally
 from oarflow.node.logs import Sparing
-from oarflow.node.pulse import Pulse
-from oarflow.node.settings import ListenerSettings, Settings
+from oarflow.node.settings import ListenerSettings, NodeSettings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ class _Member:
 class Processes:
     """The receiving processes; the listener's thread hands over, and looks after them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
         own = settings.listener
         self._tally = Tally(own.processes, own.max_associations)
-        self._pulse: Pulse[int] = Pulse()
+        self._pulse: SilenceMonitor[int] = SilenceMonitor()
         self.sparing = Sparing()
         self._members: dict[int, _Member] = {}
         self._address: Any = None

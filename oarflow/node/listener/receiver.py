@@ -14,7 +14,7 @@ from oarflow.node.database.together import Together
 from oarflow.node.listener.dataset import Contents, inspect
 from oarflow.node.listener.spool import Spool, same_content, series_folder, split
 from oarflow.node.listener.statuses import NotStored, Status
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ MEGABYTE = 1 << 20
 class Receiver:
     """Takes instances, from the network or from a pull. It may be called from many threads."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: NodeSettings, database: Database) -> None:
         self._series = settings.series
         self._max_inflated = settings.listener.max_inflated_mb * MEGABYTE
         self._database = database

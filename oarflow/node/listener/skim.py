@@ -20,7 +20,7 @@ _MAX_DEPTH = 8
 _TAG_VR_SIZE, _TAG_LENGTH, _LENGTH = (struct.Struct(f"<{form}") for form in ("HH2sH", "HHL", "L"))
 
 
-class NotPlain(Exception):  # noqa: N818  (nothing is wrong yet)
+class NotPlain(Exception):
     """The data set is for a patient parser."""
 
 

@@ -22,7 +22,7 @@ MEANINGS: dict[Status, str] = {
 }
 
 
-class NotStored(Exception):  # noqa: N818  (a refusal, like the others)
+class NotStored(Exception):
     """The instance is not taken. comment: for the sender, at most 64 characters, no patient data.
 
     transient: the same instance may be taken later.

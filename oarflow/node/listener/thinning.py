@@ -23,7 +23,7 @@ _ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 _UID = re.compile(rb"[0-9]+(\.[0-9]+)+")
 
 
-class _NotPlain(Exception):  # noqa: N818  (nothing is wrong yet)
+class _NotPlain(Exception):
     """The request is for a patient parser."""
 
 

@@ -27,7 +27,7 @@ _BY_PROVIDER, _UNEXPECTED_PDU = 2, 2
 """Source and reason of an A-ABORT (PS3.8, table 9-26)."""
 
 
-class NoRequest(Exception):  # noqa: N818  (a refusal, like the others)
+class NoRequest(Exception):
     """The connection brought no association request; why, in words."""
 
 

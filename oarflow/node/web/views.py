@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +14,7 @@ from sqlalchemy.orm import Session, contains_eager
 from oarflow import result
 from oarflow.errors import REASONS, Code
 from oarflow.node.database import jobs
-from oarflow.node.database.deliveries import OPEN
-from oarflow.node.database.models import Delivery, Job, Series, Step, Study
+from oarflow.node.database.models import Job, JobDelivery, ReceivedStudy, Series, Step
 from oarflow.node.states import MEANINGS, TRANSITIONS, State
 from oarflow.shown import shown
 
@@ -24,7 +22,7 @@ SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveState:
     """What of a job changes while one looks; nothing of the patient.
 
     share: of the organs that are done, in percent; None where it is not running.
@@ -45,10 +43,10 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """A line of the list."""
 
-    live: Live
+    live: LiveState
     patient: str
     patient_id: str
     accession_number: str
@@ -63,7 +61,7 @@ class Row:
 class Listing:
     """A page of the list. total: of all rows found."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[StudyRow, ...]
     total: int
     page: int
     pages: int
@@ -73,7 +71,7 @@ class Listing:
 class Page:
     """All of one job. actions: what may be asked of it now."""
 
-    row: Row
+    row: StudyRow
     birth_date: str
     sex: str
     series_description: str
@@ -82,12 +80,12 @@ class Page:
     refusal: tuple[str, str, str] | None
     organs: tuple[result.OrganPart, ...]
     steps: tuple[Step, ...]
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[JobDelivery, ...]
     reports: tuple[str, ...]
     actions: tuple[str, ...]
 
 
-def live(job: Job) -> Live:
+def live(job: Job) -> LiveState:
     """A job's state as it is now."""
     share, doing = None, ""
     if job.state is State.RUNNING:
@@ -96,7 +94,7 @@ def live(job: Job) -> Live:
     if job.refusal and job.state is not State.REFUSED:
         # What is delivered is the reason: nobody must take it for contours.
         state = f"refused, reason {state}"
-    return Live(
+    return LiveState(
         job.key,
         state,
         job.state_at.isoformat(),
@@ -115,10 +113,10 @@ def _progress(said: dict[str, Any]) -> tuple[int, str]:
     return 0, str(stage or "starting")
 
 
-def row_of(job: Job) -> Row:
+def row_of(job: Job) -> StudyRow:
     """A job as a line."""
     study = job.series.study
-    return Row(
+    return StudyRow(
         live=live(job),
         patient=study.patient_name.replace("^", " ").strip(),
         patient_id=study.patient_id,
@@ -142,12 +140,12 @@ def listing(
         chosen = chosen.where(Job.state == state, Job.refusal == "")
     for word in term.split()[:8]:
         columns = (
-            Study.patient_name,
-            Study.patient_id,
-            Study.accession_number,
-            Study.study_date,
-            Study.description,
-            Study.calling_ae,
+            ReceivedStudy.patient_name,
+            ReceivedStudy.patient_id,
+            ReceivedStudy.accession_number,
+            ReceivedStudy.study_date,
+            ReceivedStudy.description,
+            ReceivedStudy.calling_ae,
         )
         chosen = chosen.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
     total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
@@ -230,8 +228,3 @@ def report_file(job: Job, root: Path, kind: str) -> Path | None:
         return None
     path = root / job.output / REPORTS[kind]
     return path if path.is_file() else None
-
-
-def open_destinations(rows: Sequence[Delivery]) -> int:
-    """How many deliveries are not at an end."""
-    return sum(row.state in OPEN for row in rows)

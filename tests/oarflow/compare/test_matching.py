@@ -11,8 +11,8 @@ import pytest
 
 from oarflow.compare.edits import compare
 from oarflow.compare.records import Change, EditRecord
-from oarflow.evaluation.edits_history import read_entries
-from oarflow.evaluation.edits_page import markdown
+from oarflow.evaluation.review.edits_history import read_entries
+from oarflow.evaluation.review.edits_page import markdown
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.specs import CodedConcept
 from tests.oarflow.compare.test_edits import CATALOGUE, delivered, moved, named, write

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import oarflow.node.node
 from oarflow.commands import main
+from oarflow.node.assembly import node
 from oarflow.node.database import jobs
+from oarflow.node.delivery.sender import Sender
 from oarflow.node.execution import executor, workspace
 from oarflow.node.files import sync_folder
 from oarflow.node.listener import receiver, spool
+from oarflow.node.series import watcher
 from tests.oarflow.node.node_bench import HereEngine, HereTicket
 
 
@@ -65,10 +67,12 @@ STEPS: dict[str, Callable[[], None]] = {
     ),
     "while it is judged": lambda: setattr(jobs, "complete", die),
     "when it is queued": lambda: setattr(
-        oarflow.node.node.Assembler, "_consider", after(oarflow.node.node.Assembler._consider)
+        watcher.SeriesWatcher,
+        "_consider",
+        after(watcher.SeriesWatcher._consider),
     ),
     "when it is handed out": lambda: setattr(workspace, "prepare", die),
-    "when it runs": lambda: setattr(executor.Executor, "_listen", die_if_running),
+    "when it runs": lambda: setattr(executor.Executor, "_record_heartbeats", die_if_running),
     "when it is over": lambda: setattr(executor.Executor, "_settle", die),
     "when it is taken over": lambda: setattr(executor.Executor, "_apply", die),
     "when it is segmented": lambda: setattr(
@@ -94,7 +98,7 @@ if __name__ in ("__main__", "__mp_main__"):  # the node, and its receiving proce
         STEPS[step]()
 
 if __name__ == "__main__":
-    oarflow.node.node.OTHERS = ("oarflow.node.delivery",)
+    node.other_parts = lambda context: [Sender(context)]
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine
     sys.exit(main(["node", *sys.argv[1:]]))

@@ -146,8 +146,9 @@ def learned_from_rules(found: ResultDocument, organ: str) -> ResultDocument:
     for part in found.organs:
         if part.name == organ and part.model is not None:
             model = part.model.model_copy(update={"derived_labels": True})
-            part = part.model_copy(update={"model": model})  # noqa: PLW2901
-        parts.append(part)
+            parts.append(part.model_copy(update={"model": model}))
+        else:
+            parts.append(part)
     return found.model_copy(update={"organs": tuple(parts)})
 
 

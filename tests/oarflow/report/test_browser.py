@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oarflow.evaluation.review import read_review
+from oarflow.evaluation.review.scores import read_review
 from oarflow.intake import read_volume
 from oarflow.report.content import WARNING, make_report
 from oarflow.report.page import write_report
