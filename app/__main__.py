@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.arguments import parse
-from oarflow.console import outlive_readers
+from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.run.environment import configure_logging, prepare
 from oarflow.run.signals import StopOnSignal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application. argv: flags without the program's name. Returns the exit status."""
     started = time.monotonic()
-    outlive_readers()
+    ignore_closed_pipes()
     flags = parse(argv)
     try:
         prepare()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.map_package.image_rules import IMAGE_RULES
 from deploy.map_package.manifest_rules import MANIFEST_RULES
-from deploy.map_package.rules import PackageRule, RuleResult, RuleState
+from deploy.map_package.rules import Compliance, PackageRule, RuleResult
 from deploy.map_package.targets import Target
 
 RULES: tuple[PackageRule, ...] = tuple(
@@ -20,11 +20,11 @@ def lint(target: Target) -> tuple[RuleResult, ...]:
 
 def _finding(rule: PackageRule, target: Target) -> RuleResult:
     if rule.check is None:
-        return RuleResult(rule, RuleState.BY_RUN, rule.how)
+        return RuleResult(rule, Compliance.BY_RUN, rule.how)
     answer = rule.check(target)
     if answer is None:
-        return RuleResult(rule, RuleState.UNKNOWN, "this target does not show it")
+        return RuleResult(rule, Compliance.UNKNOWN, "this target does not show it")
     if not answer:
-        return RuleResult(rule, RuleState.MET, "")
-    state = RuleState.VIOLATED if rule.level == "must" else RuleState.WARNING
+        return RuleResult(rule, Compliance.MET, "")
+    state = Compliance.VIOLATED if rule.level == "must" else Compliance.WARNING
     return RuleResult(rule, state, "; ".join(answer))

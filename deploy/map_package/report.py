@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.map_package.readers import HostVerdict
-from deploy.map_package.rules import RuleResult, RuleState
+from deploy.map_package.rules import Compliance, RuleResult
 
-_SHOWN = (RuleState.VIOLATED, RuleState.WARNING)
+_SHOWN = (Compliance.VIOLATED, Compliance.WARNING)
 
 
 def as_document(
@@ -19,7 +19,7 @@ def as_document(
     return {
         "target": str(target),
         "specification": "MONAI Application Package 1.0.0",
-        "passed": all(f.state is not RuleState.VIOLATED for f in findings)
+        "passed": all(f.state is not Compliance.VIOLATED for f in findings)
         and all(verdict.works for verdict in verdicts),
         "requirements": [
             {
@@ -45,7 +45,7 @@ def as_text(
         for finding in findings
         if everything or finding.state in _SHOWN
     ]
-    counts = {state: sum(f.state is state for f in findings) for state in RuleState}
+    counts = {state: sum(f.state is state for f in findings) for state in Compliance}
     lines.append(", ".join(f"{count} {state.value}" for state, count in counts.items() if count))
     for verdict in verdicts:
         lines.append(f"\n{verdict.reader}: {'runs it' if verdict.works else 'FAILS'}")

@@ -22,7 +22,7 @@ Complaints = Sequence[str] | None
 """What is wrong, in words; empty where nothing is; None where the target does not show it."""
 
 
-class RuleState(StrEnum):
+class Compliance(StrEnum):
     """The outcome of a rule."""
 
     MET = "met"
@@ -48,7 +48,7 @@ class RuleResult:
     """A rule's outcome."""
 
     rule: PackageRule
-    state: RuleState
+    state: Compliance
     detail: str
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from oarflow.console import outlive_readers
+from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
 from oarflow.version import BOTH
 
@@ -63,7 +63,7 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. argv: without the program's name. Returns the exit status."""
-    outlive_readers()
+    ignore_closed_pipes()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
     flags.command_line = f"oarflow {shlex.join(arguments)}"

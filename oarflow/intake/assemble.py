@@ -186,10 +186,10 @@ def _fill(
                     progress(done, len(slices))
     if failed:
         raise Refusal(*_undecodable(failed))
-    return hashlib.sha256(b"".join(digests)).hexdigest(), _beside(beside)
+    return hashlib.sha256(b"".join(digests)).hexdigest(), _ignored_pixel_data(beside)
 
 
-def _beside(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
+def _ignored_pixel_data(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
     """Remarks on what was left of the slices' pixel data: unused bits, excess bytes."""
     notes = []
     if count := sum(unused_bits for unused_bits, _ in found):

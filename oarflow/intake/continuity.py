@@ -81,12 +81,12 @@ def judge_continuity(
     thick = steps > THIN_STEP_MM
     findings += [
         Finding(Code.DISCONTINUOUS_SLICES, words)
-        for words in _said_against(found, thick, masked=_masked(hu))
+        for words in _reasons_against(found, thick, masked=_masked(hu))
     ]
     return tuple(findings), tuple(_remarks(found, thick))
 
 
-def _said_against(found: Continuity, thick: NDArray[np.bool_], *, masked: bool) -> Iterator[str]:
+def _reasons_against(found: Continuity, thick: NDArray[np.bool_], *, masked: bool) -> Iterator[str]:
     around = thick[1:] | thick[:-1]
     reasons = (
         (found.unlike > _limits(MAX_UNLIKE, around), "unlike both neighbours"),
@@ -140,8 +140,8 @@ def measure(hu: FloatVoxels, filled: NDArray[np.intp], steps_mm: FloatArray) -> 
     count = len(filled)
     inner = range(1, count - 1)
     return Continuity(
-        np.array([_unlike(values, known, k, least) for k in inner]),
-        np.array([_lost(sample, known, k, least) for k in inner]),
+        np.array([_unlike_neighbours(values, known, k, least) for k in inner]),
+        np.array([_missing_tissue(sample, known, k, least) for k in inner]),
         _jumps(np.array([_step(values, known, k, least) for k in range(count - 1)]), steps_mm),
         np.array([_flipped(values, known, k, least) for k in range(count - 1)]),
         worst_exchange(values, known, least),
@@ -152,7 +152,9 @@ def _difference(first: FloatVoxels, second: FloatVoxels, where: NDArray[np.bool_
     return float(np.abs(first - second)[where].mean())
 
 
-def _unlike(values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _unlike_neighbours(
+    values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float
+) -> float:
     where = known[k - 1] & known[k] & known[k + 1]
     if where.sum() < least:
         return 0.0
@@ -161,7 +163,7 @@ def _unlike(values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float)
     return nearer / max(_difference(below, above, where), JUMP_FLOOR_HU)
 
 
-def _lost(sample: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _missing_tissue(sample: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
     tissue = (sample[k - 1] > TISSUE_HU[0]) & (sample[k + 1] > TISSUE_HU[0])
     return float(np.mean(~known[k][tissue])) if tissue.sum() >= least else 0.0
 

@@ -151,7 +151,7 @@ def _read(
         against = damage if without.code == Code.NO_DICOM and damage else [*damage, without]
         raise refusal(found, *against)
     choice = choose(series, rules)
-    findings = [*damage, *_strangers(found), *choice.findings]
+    findings = [*damage, *_other_objects(found), *choice.findings]
     chosen = choice.series
     if chosen:
         uid = _headers(chosen)[0].series_uid
@@ -184,7 +184,7 @@ def _decoded(
         *identity_notes,
         *_remarks(headers),
         *doubts,
-        *_beside(found, headers),
+        *_remarks_on_other_files(found, headers),
     )
     paths = {item.header.sop_instance_uid: item.path for item in kept}
     return Intake(volume, found.account, remarks, paths, found)
@@ -237,7 +237,7 @@ def _damage(found: Scan) -> list[Finding]:
     return findings
 
 
-def _strangers(found: Scan) -> list[Finding]:
+def _other_objects(found: Scan) -> list[Finding]:
     """Findings against CT objects of the folder beyond the chosen series."""
     headers = _headers(found.of(*CT_OBJECTS))
     findings = list(mixed_persons(headers))
@@ -270,7 +270,7 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
     return findings
 
 
-def _beside(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
+def _remarks_on_other_files(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
     """Remarks on what lies beside the series."""
     remarks = []
     kinds = (FileClass.EMPTY, FileClass.NOT_DICOM, FileClass.ARCHIVE, FileClass.LINK)

@@ -147,21 +147,6 @@ class ContourReport:
                 return entry
         raise KeyError(organ)
 
-    def applied_to(self, segmentation: Segmentation) -> Segmentation:
-        """The segmentation with the field that was contoured: what a check or SEG must be made of.
-
-        Itself where nothing was changed, or where the organ had no mask.
-        """
-        for entry in self.organs:
-            if entry.organ == segmentation.organ and entry.field is not None:
-                return replace(segmentation, field=entry.field)
-        return segmentation
-
-    @property
-    def without_contours(self) -> tuple[str, ...]:
-        """Organs that had a mask and yet have no contour: they are not segmented."""
-        return tuple(entry.organ for entry in self.organs if not entry.contours)
-
 
 def structure_set(
     source: Source,

@@ -52,7 +52,7 @@ PathLike = str | Path
 
 
 @dataclass(frozen=True, eq=False)
-class _HeldRegion:
+class _MaskedRegion:
     """roi: numbered in the opened file, 0 where it was added. field: of an added one."""
 
     roi: Roi
@@ -77,7 +77,7 @@ class RTStruct:
         self.notes: tuple[str, ...] = ()
         self._intake = intake
         self._profile = profile
-        self._regions: dict[str, _HeldRegion] = {}
+        self._regions: dict[str, _MaskedRegion] = {}
         self._opened: tuple[Document, StructureSet] | None = None
         self._out_of_reach: frozenset[int] = frozenset()
 
@@ -164,7 +164,7 @@ class RTStruct:
         if not contours:
             raise ValueError(f"region {name!r} cannot be contoured: {report.refused}")
         roi = Roi(0, name, contours, colour=spec.colour, interpreted_type=interpreted_type)
-        self._regions[name] = _HeldRegion(replace(roi, algorithm=origin), field, report.notes)
+        self._regions[name] = _MaskedRegion(replace(roi, algorithm=origin), field, report.notes)
 
     def remove(self, name: str) -> None:
         """Take a region out; to change one, remove it and add it again. Raises KeyError."""
@@ -256,7 +256,7 @@ class RTStruct:
             if not name or name in self._regions:
                 name = f"{name} #{roi.number}".strip()
                 notes.append(f"region number {roi.number} goes by {name!r}: its name is no key")
-            self._regions[name] = _HeldRegion(roi)
+            self._regions[name] = _MaskedRegion(roi)
         self.notes = tuple(notes)
 
     def _kept(self) -> Kept:
@@ -289,7 +289,7 @@ class RTStruct:
 
 class _Masks(Mapping[str, NDArray[np.bool_]]):
     def __init__(
-        self, regions: Mapping[str, _HeldRegion], fill: Callable[[str], NDArray[np.bool_]]
+        self, regions: Mapping[str, _MaskedRegion], fill: Callable[[str], NDArray[np.bool_]]
     ) -> None:
         self._regions = regions
         self._fill = fill

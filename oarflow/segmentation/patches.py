@@ -96,7 +96,7 @@ def volume_patch(grid: Grid, card: ModelCard) -> Patch:
     return _patch(grid, card, axes, ends[0])
 
 
-def within(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:
+def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:
     """The field with what lies outside a box set to zero."""
     values = field.values.copy()
     for axis, (low, high) in enumerate(box):

@@ -13,7 +13,7 @@ from oarflow.networks.card import ModelCard
 from oarflow.networks.preprocessing import Images, input_batch
 from oarflow.networks.tiles import tiled
 from oarflow.segmentation.pasting import paste_field
-from oarflow.segmentation.patches import Patch, localized_patch, within
+from oarflow.segmentation.patches import Patch, localized_patch, restricted_to
 from oarflow.structures import Localization, ProbabilityField
 from oarflow.types import FloatVoxels
 
@@ -109,7 +109,7 @@ class Predictor:
         patch = prediction.patch
         values = prediction.values[card.output(organ)].astype(np.float32, copy=False)
         field = paste_field(values, patch.grid, self.grid, patch.slices, card.threshold)
-        return field if patch.box is None else within(patch.box, self.grid, field)
+        return field if patch.box is None else restricted_to(patch.box, self.grid, field)
 
 
 def _touches_border(values: FloatVoxels, threshold: float) -> bool:

@@ -56,18 +56,18 @@ def register(ct: Volume, mr: Volume) -> Registration:
     Raises RegistrationError where SimpleITK is missing or no start leads anywhere.
     """
     itk = _simple_itk()
-    still = _Even.of(mr.grid, scaled_mr(mr.hu), 0.0)
-    moving = _Even.of(ct.grid, np.clip(ct.hu, -1000, 1500), AIR_HU)
+    still = _EvenImage.of(mr.grid, scaled_mr(mr.hu), 0.0)
+    moving = _EvenImage.of(ct.grid, np.clip(ct.hu, -1000, 1500), AIR_HU)
     fixed_image, moving_image = still.as_itk(itk), moving.as_itk(itk)
     best = None
-    for start in _starts(itk, ct, mr, still, moving):
+    for start in _start_transforms(itk, ct, mr, still, moving):
         found = _optimized(itk, fixed_image, moving_image, start, LEVELS[:1])
         if found is not None and (best is None or found[1] > best[1]):
             best = found
     final = _optimized(itk, fixed_image, moving_image, best[0], LEVELS[1:]) if best else None
     if final is None:
         raise RegistrationError("the MR and the CT cannot be brought to overlap")
-    before = _information(itk, fixed_image, moving_image, _euler(itk, still.centre_lps))
+    before = _mutual_information(itk, fixed_image, moving_image, _euler(itk, still.centre_lps))
     return _measured(final, before, still, moving)
 
 
@@ -94,7 +94,7 @@ def _simple_itk() -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class _Even:
+class _EvenImage:
     """An image at GRID_MM along its own axes. outside: its value beyond."""
 
     values: NDArray[np.float32]
@@ -103,7 +103,7 @@ class _Even:
     outside: float
 
     @classmethod
-    def of(cls, grid: Grid, values: NDArray[np.float32], outside: float) -> _Even:
+    def of(cls, grid: Grid, values: NDArray[np.float32], outside: float) -> _EvenImage:
         axes, weights = [], []
         for axis in range(3):
             source = grid.axis_mm(axis)
@@ -139,7 +139,9 @@ def _euler(itk: Any, centre: FloatArray, translation: FloatArray | None = None) 
     return transform
 
 
-def _starts(itk: Any, ct: Volume, mr: Volume, still: _Even, moving: _Even) -> Iterator[Any]:
+def _start_transforms(
+    itk: Any, ct: Volume, mr: Volume, still: _EvenImage, moving: _EvenImage
+) -> Iterator[Any]:
     """Where it lies, and the two bodies' centres upon each other at several heights."""
     yield _euler(itk, still.centre_lps)
     if ct.source.frame_of_reference_uid == mr.source.frame_of_reference_uid:
@@ -180,7 +182,7 @@ def _method(itk: Any) -> Any:
     return method
 
 
-def _information(itk: Any, fixed: Any, moving: Any, transform: Any) -> float:
+def _mutual_information(itk: Any, fixed: Any, moving: Any, transform: Any) -> float:
     method = _method(itk)
     method.SetInitialTransform(transform)
     try:
@@ -189,17 +191,19 @@ def _information(itk: Any, fixed: Any, moving: Any, transform: Any) -> float:
         return 0.0
 
 
-def _measured(final: tuple[Any, float], before: float, still: _Even, moving: _Even) -> Registration:
+def _measured(
+    final: tuple[Any, float], before: float, still: _EvenImage, moving: _EvenImage
+) -> Registration:
     transform, information = final
     rotation = np.array(transform.GetMatrix()).reshape(3, 3)
     centre = np.array(transform.GetCenter())
     rigid = Rigid(rotation, centre + np.array(transform.GetTranslation()) - rotation @ centre)
-    overlap, dice = _bodies(rigid, still, moving)
+    overlap, dice = _body_agreement(rigid, still, moving)
     moved = float(np.linalg.norm(rigid(still.centre_lps) - still.centre_lps))
     return Registration(rigid, information, before, overlap, dice, moved)
 
 
-def _bodies(rigid: Rigid, still: _Even, moving: _Even) -> tuple[float, float]:
+def _body_agreement(rigid: Rigid, still: _EvenImage, moving: _EvenImage) -> tuple[float, float]:
     """Share of the MR's body within the CT, and Dice of the bodies where both images reach."""
     body = _body(still.values, _air_level(still.values))
     other = _body(moving.values, BODY_HU).astype(np.float32)
@@ -234,6 +238,6 @@ def _body(values: NDArray[np.float32], level: float) -> NDArray[np.bool_]:
     return np.stack([ndimage.binary_fill_holes(plane) for plane in closed])
 
 
-def _body_centre(image: _Even, level: float) -> FloatArray:
+def _body_centre(image: _EvenImage, level: float) -> FloatArray:
     inside = np.argwhere(_body(image.values, level))
     return image.points(inside).mean(axis=0) if len(inside) else image.centre_lps

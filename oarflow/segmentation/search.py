@@ -28,10 +28,10 @@ def find_organs(
     Raises ConfigurationError NO_LOCALIZER where the store has none.
     """
     organs = dict.fromkeys((*store.localized_organs, *also))
-    return with_placed(volume.grid, localize(volume, store), organs, load_priors())
+    return with_predicted_regions(volume.grid, localize(volume, store), organs, load_priors())
 
 
-def with_placed(
+def with_predicted_regions(
     grid: Grid, localizations: Mapping[str, Localization], organs: Iterable[str], priors: Priors
 ) -> dict[str, Localization]:
     """The localizations, and one for each of the organs that they lack and neighbours can place.

@@ -18,7 +18,7 @@ from oarflow.datasets.derived.canal import canal
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.store import ORGANS, DerivedLabels, write_labels
 from oarflow.datasets.derived.voxels import cut_slices, filled, whole_slices
-from oarflow.masks import bounding_box
+from oarflow.masks import bounding_box, volume_cc
 from oarflow.tables import write_csv
 from oarflow.types import Mask, Spacing
 
@@ -137,7 +137,7 @@ def _found(
 
 def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing) -> str:
     """Why a label cannot be used; empty where nothing speaks against it."""
-    cc = float(mask.sum() * np.prod(spacing) / 1000)
+    cc = volume_cc(mask, spacing)
     if cc < LEAST_CC[organ]:
         return "not in the scan" if cc == 0 else f"only {cc:.0f} cc"
     if len(cut_slices(mask, body, INSIDE_MM[organ], spacing)) > MOST_CUT_SLICES:
@@ -177,7 +177,7 @@ def _fact(
 ) -> Fact:
     levels = np.flatnonzero(mask.any(axis=(1, 2)))
     first, last = (int(levels[0]), int(levels[-1])) if levels.size else (-1, -1)
-    cc = round(float(mask.sum() * np.prod(case.spacing_zyx) / 1000), 1)
+    cc = round(volume_cc(mask, case.spacing_zyx), 1)
     agreement = None
     if organ in case.masks:
         agreement = round(overlap(case.labelled(mask), case.masks[organ]).dice, 3)

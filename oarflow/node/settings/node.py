@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from oarflow.errors import ConfigurationError
 from oarflow.node.settings.delivery import DeliverySettings
 from oarflow.node.settings.execution import ExecutionSettings
 from oarflow.node.settings.fields import Megabytes, Seconds, Section
@@ -20,7 +17,7 @@ from oarflow.node.settings.listener import ListenerSettings
 from oarflow.node.settings.masking import masked
 from oarflow.node.settings.pulling import PullSource
 from oarflow.node.settings.web import WebSettings
-from oarflow.yaml_files import YamlError, read_yaml
+from oarflow.settings_files import checked, read_settings
 
 
 class SeriesSettings(Section):
@@ -93,42 +90,4 @@ def load_settings(path: Path | None) -> NodeSettings:
     """
     if path is None:
         return NodeSettings()
-    try:
-        document = read_yaml(path)
-    except (OSError, YamlError) as error:
-        raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
-    if document is None:
-        return NodeSettings()
-    if not isinstance(document, Mapping):
-        raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
-    try:
-        return NodeSettings.model_validate(document)
-    except ValidationError as error:
-        raise ConfigurationError("SETTINGS", f"{path}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """Every problem with its key; for an unknown key the nearest one that there is."""
-    said = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = _keys(problem["loc"][:-1])
-            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            said.append(f"unknown key {where!r}; {hint}")
-        else:
-            said.append(f"{where}: {problem['msg']}")
-    return "; ".join(dict.fromkeys(said))
-
-
-def _keys(section: tuple[int | str, ...]) -> list[str]:
-    """Keys of a section; none where the way leads through a list or a table of names."""
-    model: type[BaseModel] = NodeSettings
-    for part in section:
-        inner: Any = model.model_fields.get(str(part))
-        annotation = inner.annotation if inner else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
+    return checked(NodeSettings, read_settings(path), str(path))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case, LazyMasks
+from oarflow.masks import bounding_box
 from oarflow.training.data.labels import LabelBlock, Labels
 
 
@@ -47,7 +48,7 @@ class TrainingCase:
 
 def training_case(case: Case, excluded: Collection[str] = ()) -> TrainingCase:
     """A case with its masks, cropped to where its CT was published. Empty masks are left out."""
-    box = (slice(None),) * 3 if case.body is None else _bounding_box(case.body, margin=2)
+    box = (slice(None),) * 3 if case.body is None else bounding_box(case.body, (0, 2, 2))
     kept = tuple(organ for organ in case.masks if organ not in excluded)
     masks = LazyMasks(kept, lambda organ: case.masks[organ][box])
     ct = case.ct[box].astype(np.int16)
@@ -67,13 +68,3 @@ def require_labels(cases: Collection[TrainingCase], organs: Sequence[str]) -> No
     if others:
         message += f"; to train the others: --set 'organs=[{', '.join(others)}]'"
     raise ValueError(message)
-
-
-def _bounding_box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, ...]:
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        pad = 0 if axis == 0 else margin
-        box.append(slice(max(0, int(used[0]) - pad), int(used[-1]) + 1 + pad))
-    return tuple(box)

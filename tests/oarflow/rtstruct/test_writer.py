@@ -429,7 +429,7 @@ def test_an_empty_organ_is_left_out_or_named_without_contour_sequence(tmp_path: 
     ]
     omitted, report = structure_set(SOURCE, GRID, given_, SPECS)
     assert [roi.name for roi in omitted.rois] == ["Brainstem"]
-    assert report.without_contours == ("Parotid_R",)
+    assert [entry.organ for entry in report.organs if not entry.contours] == ["Parotid_R"]
     options = ContourOptions(empty_organ=EmptyOrgan.NAMED)
     named, _ = structure_set(SOURCE, GRID, given_, SPECS, options=options)
     dataset = written(tmp_path, named)

@@ -13,7 +13,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.plausibility.evidence import contour_of
 from oarflow.priors import Priors, Spread
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.search import with_placed
+from oarflow.segmentation.search import with_predicted_regions
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Side, Status
 from tests.oarflow.chain import save_model, sphere_volume
@@ -42,7 +42,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
 
 def test_it_is_found_contoured_and_said(store: ModelStore) -> None:
     volume = sphere_volume({"Parotid_L": LEFT, "Parotid_R": RIGHT})
-    places = with_placed(volume.grid, localize(volume, store), store.localized_organs, PRIORS)
+    places = with_predicted_regions(
+        volume.grid, localize(volume, store), store.localized_organs, PRIORS
+    )
     found = places["Parotid_L"]
     assert found.by_neighbours
     assert not places["Parotid_R"].by_neighbours
@@ -62,7 +64,9 @@ def test_it_is_found_contoured_and_said(store: ModelStore) -> None:
 
 def test_what_is_not_where_it_should_be_is_absent(store: ModelStore) -> None:
     volume = sphere_volume({"Parotid_R": RIGHT})
-    places = with_placed(volume.grid, localize(volume, store), store.localized_organs, PRIORS)
+    places = with_predicted_regions(
+        volume.grid, localize(volume, store), store.localized_organs, PRIORS
+    )
     result = Segmenter(volume, places, store).segment("Parotid_L")
     assert result.status is Status.ABSENT
 
@@ -72,8 +76,8 @@ def test_without_a_whole_neighbour_or_a_measure_nothing_is_guessed(store: ModelS
     seen = localize(volume, store)
     cut = {"Parotid_R": replace(seen["Parotid_R"], cut=frozenset({Side.INFERIOR}))}
     for places in (
-        with_placed(volume.grid, cut, store.localized_organs, PRIORS),
-        with_placed(volume.grid, seen, store.localized_organs, Priors({}, {})),
+        with_predicted_regions(volume.grid, cut, store.localized_organs, PRIORS),
+        with_predicted_regions(volume.grid, seen, store.localized_organs, Priors({}, {})),
     ):
         assert set(places) == {"Parotid_R"}
         result = Segmenter(volume, places, store).segment("Parotid_L")
@@ -87,5 +91,7 @@ def test_a_region_outside_the_scan_is_no_region(store: ModelStore) -> None:
     volume = sphere_volume({"Parotid_L": LEFT, "Parotid_R": RIGHT})
     far = (Spread(35, 900.0, 2.0, 2.0), *OFFSETS[1:])
     priors = replace(PRIORS, offsets={("Parotid_L", "Parotid_R"): far})
-    places = with_placed(volume.grid, localize(volume, store), store.localized_organs, priors)
+    places = with_predicted_regions(
+        volume.grid, localize(volume, store), store.localized_organs, priors
+    )
     assert set(places) == {"Parotid_R"}
