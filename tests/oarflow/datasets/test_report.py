@@ -34,7 +34,7 @@ def test_the_report_of_two_patients_by_hand(tmp_path: Path) -> None:
     assert "| cases | 2 |" in shown
     assert "| with an MR | 1 |" in shown
     assert "| 4 | 2.5 x 2 | 41 x 61 | 21 | 2 |" in shown
-    assert "| SpinalCord | 1 | case_02 |  |" in shown
+    assert "| SpinalCord | 1 | case_02 | |" in shown
     assert "| GTV | 1 |" in shown
     with (tmp_path / "out" / "labels.csv").open() as file:
         rows = {(row["case"], row["organ"]): row for row in csv.DictReader(file)}
