@@ -27,12 +27,12 @@ from oarflow.node.database import Database, faults
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
 from oarflow.node.files import free_bytes, make_folder, write_safely
-from oarflow.node.listener.receiver import MEGABYTE
 from oarflow.node.listener.tls import server_context
 from oarflow.node.pulling.dimse import echo
 from oarflow.node.pulling.query import PullFailed
 from oarflow.node.section import Peer
 from oarflow.node.settings import Settings
+from oarflow.node.storage.receiver import MEGABYTE
 
 EXPIRES_SOON = timedelta(days=30)
 

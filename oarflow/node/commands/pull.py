@@ -11,13 +11,13 @@ from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.node.audit import Action, at_the_keyboard, record
 from oarflow.node.database import Database, faults, receiving
 from oarflow.node.files import make_folder
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.spool import INCOMING
 from oarflow.node.node import migrate
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
 from oarflow.node.pulling.web import WebPacs
 from oarflow.node.settings import PullSource, Settings
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import INCOMING
 
 
 def main(flags: argparse.Namespace, settings: Settings) -> int:

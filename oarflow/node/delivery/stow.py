@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import ssl
@@ -90,8 +91,8 @@ class StowTransport:
             headers["Authorization"] = f"Bearer {token}"
         elif self._to.user is not None and self._to.password is not None:
             password = self._to.password.read_text(encoding="utf-8").strip()
-            basic = httpx.BasicAuth(self._to.user, password)
-            headers["Authorization"] = basic._auth_header
+            credentials = base64.b64encode(f"{self._to.user}:{password}".encode())
+            headers["Authorization"] = f"Basic {credentials.decode('ascii')}"
         return headers
 
 

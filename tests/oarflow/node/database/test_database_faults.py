@@ -20,9 +20,9 @@ from oarflow.errors import ConfigurationError
 from oarflow.node.backup import back_up, restore
 from oarflow.node.database import Database, faults
 from oarflow.node.database.faults import Fault
-from oarflow.node.listener.statuses import NotStored
 from oarflow.node.node import Node
 from oarflow.node.opening import opened
+from oarflow.node.storage.statuses import NotStored
 from tests.oarflow.node.node_bench import ROOT, Bench, ct_slice, free_port
 
 PAGE = 4096
