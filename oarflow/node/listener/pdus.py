@@ -83,7 +83,7 @@ def abort() -> bytes:
     return bytes(pdu.encode())
 
 
-class MessageBounds:
+class MessageLimits:
     """Follows the messages in a peer's P-DATA PDUs; each command and data set has its limits.
 
     most: bytes of one. seconds: that one may take; more where it comes at a fair pace.

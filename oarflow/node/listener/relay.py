@@ -47,12 +47,15 @@ class Streams:
 
     async def close(self, last: bytes = b"") -> None:
         """Close it, if need be without what was not yet sent. Raises no OSError."""
-        with contextlib.suppress(OSError):  # TimeoutError is one
+        try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 self.writer.write(last)
                 self.writer.close()
                 await self.writer.wait_closed()
-        self.writer.transport.abort()
+        except OSError:  # TimeoutError is one
+            pass
+        finally:
+            self.writer.transport.abort()
 
 
 class Relay:
@@ -65,7 +68,7 @@ class Relay:
         self._seconds = settings.idle_seconds
         self._longest = max(settings.max_pdu + _PDU_SLACK, pdus.REQUEST_BYTES)
         most = (settings.max_instance_mb << 20) + self._longest
-        self._messages = pdus.MessageBounds(most, settings.idle_seconds)
+        self._messages = pdus.MessageLimits(most, settings.idle_seconds)
         self._answered = asyncio.Event()
         self._answered.set()
 

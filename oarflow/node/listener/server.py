@@ -36,7 +36,7 @@ from pynetdicom.transport import AssociationServer
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.database.receiving import Origin
-from oarflow.node.listener.front import Front
+from oarflow.node.listener.gateway import Gateway
 from oarflow.node.listener.tls import server_context
 from oarflow.node.logs import Sparing
 from oarflow.node.settings import ListenerSettings
@@ -64,7 +64,7 @@ TRANSFER_SYNTAXES = (
 """All are stored as they come; whether their pixels can be read is the application's to say."""
 
 SILENT_SECONDS = 10.0
-"""The front gives a sign of life every second; a pause longer than this is trouble."""
+"""The gateway gives a sign of life every second; a pause longer than this is trouble."""
 
 STOP_SECONDS = 20.0
 """How long an instance in hand may take when the listener stops."""
@@ -97,14 +97,14 @@ class Extension:
     handler: Callable[[Any], Any]
 
 
-class HandedServer(AssociationServer):
-    """pynetdicom's server without a port of its own: the front hands it what it let in."""
+class PortlessServer(AssociationServer):
+    """pynetdicom's server without a port of its own: the gateway hands it what it let in."""
 
     def server_bind(self) -> None:
-        """The front has the port."""
+        """The gateway has the port."""
 
     def server_activate(self) -> None:
-        """The front listens."""
+        """The gateway listens."""
 
 
 class Listener:
@@ -123,7 +123,7 @@ class Listener:
         self._extensions = extensions
         self._sparing = Sparing()
         self._entity: AE | None = None
-        self._front: Front | None = None
+        self._gateway: Gateway | None = None
         self.port = settings.port
 
     def start(self) -> None:
@@ -131,9 +131,9 @@ class Listener:
         quiet_libraries()
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
-        front = Front(settings, tls, self._sparing)
+        gateway = Gateway(settings, tls, self._sparing)
         try:
-            address = front.listen()
+            address = gateway.listen()
         except OSError as error:
             raise ConfigurationError(
                 "LISTENER", f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
@@ -143,20 +143,22 @@ class Listener:
             address,
             evt_handlers=[
                 (evt.EVT_C_STORE, self._store),
+                (evt.EVT_REJECTED, self._rejected),
                 (evt.EVT_CONN_CLOSE, _forget_message),
                 *((one.event, one.handler) for one in self._extensions),
             ],
-            server_class=HandedServer,
+            server_class=PortlessServer,
         )
-        front.start(server.process_request)
-        self._front, self.port = front, int(address[1])
+        gateway.start(server.process_request)
+        self._gateway, self.port = gateway, int(address[1])
         LOGGER.info("listening as %s on %s:%d", settings.ae_title, settings.host, self.port)
 
     def _make_entity(self) -> AE:
         settings = self._settings
         entity = AE(ae_title=settings.ae_title)
         entity.maximum_pdu_size = settings.max_pdu
-        entity.maximum_associations = settings.max_associations + _ENDING
+        # The gateway keeps to the limit; one whose connection ended may still store what it sent.
+        entity.maximum_associations = 2 * settings.max_associations
         entity.network_timeout = entity.acse_timeout = settings.idle_seconds
         entity.dimse_timeout = settings.idle_seconds
         entity.add_supported_context(Verification)
@@ -168,16 +170,16 @@ class Listener:
 
     def stop(self) -> None:
         """Stop; an instance in hand is finished or unanswered."""
-        if self._front is None or self._entity is None:
+        if self._gateway is None or self._entity is None:
             return
-        self._front.stop()
-        self._front = None
+        self._gateway.stop()
+        self._gateway = None
         until = time.monotonic() + STOP_SECONDS
         while self._entity.active_associations and time.monotonic() < until:
             time.sleep(0.02)
 
     def trouble(self) -> str | None:
-        silent = None if self._front is None else self._front.silent_seconds()
+        silent = None if self._gateway is None else self._gateway.silent_seconds()
         if silent is None:
             return "the listener is not running"
         if silent > SILENT_SECONDS:
@@ -187,6 +189,11 @@ class Listener:
         except (NotStored, OSError):
             return "the disk has no room: instances are not accepted"
         return None
+
+    def _rejected(self, event: Any) -> None:
+        address = event.assoc.requestor.address
+        message = "an association of %s is rejected: too many are still storing what they sent"
+        self._sparing.warn(LOGGER, address, message, address)
 
     def _store(self, event: Any) -> int | Dataset:
         """C-STORE: answered with success when the instance is safe."""
@@ -220,10 +227,6 @@ class Listener:
         answer.Status = int(status)
         answer.ErrorComment = comment
         return answer
-
-
-_ENDING = 1000
-"""The front counts associations; pynetdicom counts those, too, whose threads have yet to end."""
 
 
 def _forget_message(event: Any) -> None:

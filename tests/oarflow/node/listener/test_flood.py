@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from oarflow.node.listener.front import WaitingRoom
+from oarflow.node.listener.gateway import PendingConnections
 from oarflow.node.listener.server import Listener
 from oarflow.node.logs import SPARING_SECONDS, Sparing
 from oarflow.node.requesting import associate
@@ -254,12 +255,12 @@ def test_one_address_does_not_get_all_places(start: Start) -> None:
 
 
 def test_the_oldest_of_the_same_address_gives_way_first() -> None:
-    cut: list[str] = []
-    room = WaitingRoom(places=3, per_address=2)
+    closed: list[str] = []
+    pending = PendingConnections(3, per_address=2)
     for name in ("a1", "b1", "b2", "b3", "c1"):
-        room.enter(name[0], lambda name=name: cut.append(name))  # type: ignore[misc]
+        pending.add(name[0], partial(closed.append, name))
     # The third of b takes the first one's place; c, the fourth in all, takes that of a.
-    assert cut == ["b1", "a1"]
+    assert closed == ["b1", "a1"]
 
 
 def test_rejections_are_logged_with_address_and_titles_and_not_each(

@@ -1,8 +1,8 @@
 """The listener's port: who may connect, how many at once, and how soon they must ask.
 
 A connection takes a place among the associations only with a whole, valid A-ASSOCIATE-RQ. Port
-scanners, load balancers' checks and slow or silent peers therefore keep nobody out: they only wait
-here, and the oldest gives way to the newest. pynetdicom sees none of them.
+scanners, load balancers' checks and slow or silent peers therefore keep nobody out: they are
+only pending here, and the oldest gives way to the newest. pynetdicom sees none of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from oarflow.node.listener import pdus
@@ -40,30 +40,36 @@ Serve = Callable[[socket.socket, Any], None]
 """Is given one end of a pair of sockets, and the address of the peer at the other."""
 
 
-class WaitingRoom:
-    """Connections without an association request. places: of all; per_address: of one address."""
+class PendingConnections:
+    """Connections without an association request, oldest first.
 
-    def __init__(self, places: int, per_address: int) -> None:
-        self._places, self._per_address = places, per_address
-        self._waiting: dict[object, tuple[str, Callable[[], object]]] = {}
+    most: of all addresses together. per_address: of one.
+    """
 
-    def enter(self, address: str, cut: Callable[[], object]) -> object:
-        """Wait; where there is no place, the oldest of the address or of all is cut off."""
-        one = object()
-        self._waiting[one] = address, cut
-        same = [other for other, (its, _) in self._waiting.items() if its == address]
+    def __init__(self, most: int, per_address: int) -> None:
+        self._most, self._per_address = most, per_address
+        self._pending: dict[object, tuple[str, Callable[[], object]]] = {}
+
+    def add(self, address: str, close: Callable[[], object]) -> object:
+        """Add one, by its key; where there are too many, close the oldest of the address or of all.
+
+        close: ends the connection.
+        """
+        key = object()
+        self._pending[key] = address, close
+        same = [other for other, (its, _) in self._pending.items() if its == address]
         if len(same) > self._per_address:
-            self._waiting.pop(same[0])[1]()
-        elif len(self._waiting) > self._places:
-            self._waiting.pop(next(iter(self._waiting)))[1]()
-        return one
+            self._pending.pop(same[0])[1]()
+        elif len(self._pending) > self._most:
+            self._pending.pop(next(iter(self._pending)))[1]()
+        return key
 
-    def leave(self, one: object) -> None:
-        """Wait no more."""
-        self._waiting.pop(one, None)
+    def remove(self, key: object) -> None:
+        """It has asked for an association, or ended."""
+        self._pending.pop(key, None)
 
 
-class Front:
+class Gateway:
     """Accepts connections, in a thread of its own, and relays those that become associations."""
 
     def __init__(
@@ -72,7 +78,8 @@ class Front:
         self._settings, self._tls, self._sparing = settings, tls, sparing
         self._admission = Admission(settings.allow)
         self._request_seconds = min(REQUEST_SECONDS, settings.idle_seconds)
-        self._room = WaitingRoom(4 * settings.max_associations, settings.max_associations)
+        most = settings.max_associations
+        self._pending = PendingConnections(4 * most, per_address=most)
         self._places: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
@@ -158,7 +165,7 @@ class Front:
         peer: Streams | None = None
         last = b""
         try:
-            async with self._waiting(address[0]):
+            async with self._request_time(address[0]):
                 peer = await Streams.of(connection, self._tls)
                 request = await pdus.read_pdu(
                     peer.reader, (pdus.ASSOCIATE_RQ,), pdus.REQUEST_BYTES, REQUEST_SECONDS
@@ -184,21 +191,21 @@ class Front:
                 await peer.close(last)
 
     @contextlib.asynccontextmanager
-    async def _waiting(self, address: str) -> Any:
-        """Wait in the room, for so long as a request may take. Raises TimeoutError."""
+    async def _request_time(self, address: str) -> AsyncIterator[None]:
+        """The connection is pending, for so long as a request may take. Raises TimeoutError."""
         task = asyncio.current_task()
         assert task is not None
 
-        def cut() -> None:
+        def close() -> None:
             self._warn(address, "newer ones took its place")
             task.cancel()
 
-        one = self._room.enter(address, cut)
+        key = self._pending.add(address, close)
         try:
             async with asyncio.timeout(self._request_seconds):
                 yield
         finally:
-            self._room.leave(one)
+            self._pending.remove(key)
 
     async def _associate(
         self, peer: Streams, request: bytes, titles: pdus.AssociationRequest, address: Any
@@ -246,7 +253,7 @@ class Front:
 
 
 class _Place:
-    """One of those that associations take, until it is given back."""
+    """One of the places for associations, until it is given back."""
 
     def __init__(self, places: list[str], address: str) -> None:
         self._places, self._address = places, address
