@@ -101,9 +101,7 @@ def nothing(_: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "pynetdicom", "storescp", str(port), *flags]
 
 
-NODE = ReceiverUnderTest(
-    "OARflow's node", "file and folder synced; row committed, redone from the file", node
-)
+NODE = ReceiverUnderTest("OARflow's node", "file and folder synced; row committed and synced", node)
 ORTHANC = ReceiverUnderTest(
     "Orthanc", "file synced (`SyncStorageArea`), index by its default", orthanc_synced
 )

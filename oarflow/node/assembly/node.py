@@ -20,12 +20,11 @@ from oarflow.node.execution.executor import Executor
 from oarflow.node.execution.workspace import JOBS
 from oarflow.node.files import keep_from_others, make_folder
 from oarflow.node.housekeeping.housekeeper import Housekeeper
-from oarflow.node.listener.processes import Processes, SharedListener
-from oarflow.node.listener.receiver import Receiver
 from oarflow.node.listener.server import Listener
-from oarflow.node.listener.spool import INCOMING
 from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import NodeSettings
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import INCOMING
 from oarflow.node.web.server import WebServer
 
 LOGGER = logging.getLogger(__name__)
@@ -40,7 +39,9 @@ class Node:
         self.database = Database(settings.database_url, settings.database.busy_seconds)
         self.receiver = Receiver(settings, self.database)
         self.executor = Executor(settings, self.database)
-        self.listener = self._listener()
+        reports = commitment(self.database, settings.delivery.retry)
+        self.listener = Listener(settings.listener, self.receiver, [reports])
+        self._all: tuple[Part, ...] = ()
         self._parts: list[Part] = []
         self._lock: int | None = None
 
@@ -70,13 +71,14 @@ class Node:
         nobody can break a silence that is kept for want of somebody who listens.
         """
         context = NodeContext(self.settings, self.database, self.health)
+        self._all = (
+            self.executor,
+            *other_parts(context),
+            self.listener,
+            SeriesWatcher(self.settings, self.database),
+        )
         try:
-            for part in (
-                self.executor,
-                *other_parts(context),
-                self.listener,
-                SeriesWatcher(self.settings, self.database),
-            ):
+            for part in self._all:
                 part.start()
                 self._parts.append(part)
         except BaseException:
@@ -101,7 +103,9 @@ class Node:
             self.database.check()
         except SQLAlchemyError as error:
             state["database"] = faults.in_words(error)
-        return state | {part.name: part.trouble() for part in self._parts}
+        for part in self._all:
+            state[part.name] = part.trouble() if part in self._parts else "it has not started"
+        return state
 
     def stuck(self) -> str | None:
         """The name of a part that hangs for good: its thread cannot be replaced alone."""
@@ -123,15 +127,6 @@ class Node:
                 "last back-up: oarflow node restore ARCHIVE. Without one, move the folders "
                 f"{INCOMING} and {JOBS} elsewhere, start the node and send the studies again",
             )
-
-    def _listener(self) -> Listener:
-        """One that receives in this process, or has others to receive."""
-        own = self.settings.listener
-        if own.processes > 1:
-            return SharedListener(Processes(self.settings), own, self.receiver)
-        return Listener(
-            own, self.receiver, [commitment(self.database, self.settings.delivery.retry)]
-        )
 
 
 def other_parts(context: NodeContext) -> list[Part]:

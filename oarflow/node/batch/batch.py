@@ -24,13 +24,13 @@ from oarflow.node.database import Database, jobs
 from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin
 from oarflow.node.execution.executor import Executor
-from oarflow.node.listener.dataset import inspect
-from oarflow.node.listener.receiver import MEGABYTE, Receiver
-from oarflow.node.listener.spool import split_bytes
-from oarflow.node.listener.statuses import NotStored
 from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import DatabaseSettings, NodeSettings, StorageSettings
 from oarflow.node.states import State
+from oarflow.node.storage.dataset import inspect
+from oarflow.node.storage.receiver import MEGABYTE, Receiver
+from oarflow.node.storage.spool import split_bytes
+from oarflow.node.storage.statuses import NotStored
 from oarflow.result import FILE_NAME
 
 STATE_FOLDER = ".oarflow-node"

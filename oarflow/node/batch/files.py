@@ -20,7 +20,7 @@ from oarflow.intake.files import (
     parse_header,
 )
 from oarflow.node.listener.server import STORAGE_CLASSES
-from oarflow.node.listener.statuses import NotStored, Status
+from oarflow.node.storage.statuses import NotStored, StoreStatus
 
 MODALITIES = ("CT", "MR")
 _TAGS = tuple(tag_of(name) for name in ("SOPClassUID", "Modality", "SeriesInstanceUID"))
@@ -133,7 +133,7 @@ def read_content(path: Path, largest: int) -> bytes:
     """A file's bytes. Raises OSError, and NotStored where they are more than `largest`."""
     if path.stat().st_size > largest:
         reason = f"the file has more than max_instance_mb, {largest // 2**20} MB"
-        raise NotStored(Status.CANNOT_UNDERSTAND, reason)
+        raise NotStored(StoreStatus.CANNOT_UNDERSTAND, reason)
     return path.read_bytes()
 
 

@@ -10,12 +10,12 @@ from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
 from oarflow.node.database import Database, receiving
 from oarflow.node.files import make_folder
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.spool import INCOMING
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query
 from oarflow.node.pulling.web import WebPacs
 from oarflow.node.settings import NodeSettings, PullSource
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import INCOMING
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from oarflow.errors import ConfigurationError
 from oarflow.node.database import faults, schema
 from oarflow.node.database.commit_log import LoggingSession
-from oarflow.node.database.quick import QuickConnection, Transaction
 from oarflow.node.files import keep_from_others
 
 
@@ -32,11 +31,6 @@ class Database:
         self.url = url
         self.engine = _engine(url, busy_seconds)
         self._writer = self.engine.execution_options(oarflow_write=True)
-        self._quick: QuickConnection | None = None
-        if self.sqlite:
-            self._quick = QuickConnection(
-                _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
-            )
 
     @property
     def sqlite(self) -> bool:
@@ -51,14 +45,6 @@ class Database:
         with LoggingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
-
-    def begin_quickly(self) -> AbstractContextManager[Transaction]:
-        """As write(), for few statements that can be executed anew after a loss of power.
-
-        They outlive this process, and come before whatever is committed later; but SQLite does not
-        wait for the disk. PostgreSQL does: it may be another machine, and lose power alone.
-        """
-        return self._writer.begin() if self._quick is None else self._quick.begin()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -87,8 +73,6 @@ class Database:
 
     def close(self) -> None:
         """Give back the connections."""
-        if self._quick is not None:
-            self._quick.close()
         self.engine.dispose()
 
 
@@ -108,18 +92,15 @@ def _engine(url: str, busy_seconds: float) -> Engine:
         )
     if parsed.get_backend_name() != "sqlite":
         raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
-    return _sqlite(parsed, busy_seconds, synchronous="FULL")
+    return _sqlite(parsed, busy_seconds)
 
 
-def _sqlite(url: URL, busy_seconds: float, *, synchronous: str) -> Engine:
-    """WAL. synchronous FULL: what was committed survives a loss of power.
-
-    NORMAL: what was committed last may be taken back by one, unless a later commit was FULL.
-    """
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    """WAL. synchronous=FULL: what was committed survives a loss of power."""
 
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, pool_size=10)

@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from oarflow.node.database import Database, faults
 from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.files import free_bytes, make_folder, write_safely
-from oarflow.node.listener.receiver import MEGABYTE
 from oarflow.node.settings import NodeSettings
+from oarflow.node.storage.receiver import MEGABYTE
 
 
 def storage(settings: NodeSettings) -> Iterator[CheckResult]:

@@ -21,12 +21,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from oarflow.node.database.receiving import Origin
 from oarflow.node.listener.server import STORAGE_CLASSES, TRANSFER_SYNTAXES, quiet_libraries
-from oarflow.node.listener.statuses import NotStored
 from oarflow.node.listener.tls import client_context
 from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query, StoreInstance
 from oarflow.node.pulling.reach import Trouble, Unreached, probe, silent, why_not
 from oarflow.node.requesting import associate
 from oarflow.node.settings.fields import Peer
+from oarflow.node.storage.statuses import NotStored
 
 LOGGER = logging.getLogger(__name__)
 

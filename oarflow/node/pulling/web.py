@@ -14,10 +14,10 @@ from requests.auth import AuthBase
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.database.receiving import Origin
-from oarflow.node.listener.spool import split_bytes
-from oarflow.node.listener.statuses import NotStored
 from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query, StoreInstance
 from oarflow.node.settings import DicomWeb
+from oarflow.node.storage.spool import split_bytes
+from oarflow.node.storage.statuses import NotStored
 
 LOGGER = logging.getLogger(__name__)
 

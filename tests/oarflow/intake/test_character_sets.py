@@ -22,8 +22,8 @@ from oarflow.intake import Intake, SeriesRules, read_volume
 from oarflow.intake.character_sets import characters, known
 from oarflow.intake.elements import raw
 from oarflow.node.delivery.refusal import RefusedStudy, encapsulate
-from oarflow.node.listener.dataset import inspect
-from oarflow.node.listener.spool import split
+from oarflow.node.storage.dataset import inspect
+from oarflow.node.storage.spool import split
 from oarflow.report.encapsulated import write_encapsulated
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec

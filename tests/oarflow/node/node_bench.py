@@ -32,12 +32,12 @@ from oarflow.node.database.receiving import Origin, Standing
 from oarflow.node.execution.engine import EngineLost, Heartbeat
 from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.runner import run
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.spool import split_bytes
 from oarflow.node.requesting import associate
 from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import split_bytes
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

@@ -1,19 +1,16 @@
 """`oarflow node` as tests need it: without parts they do not use, and killed where they say.
 
-OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL, in whichever of its processes
-that step is. OARFLOW_TEST_KILL_ONE=FILE: only a receiving process kills itself there, and none that
-begins when FILE exists. OARFLOW_TEST_ENGINE=here: runs take place in a thread, without Dask.
+OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL. OARFLOW_TEST_ENGINE=here:
+runs take place in a thread, without Dask.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from oarflow.commands import main
@@ -22,8 +19,8 @@ from oarflow.node.database import jobs
 from oarflow.node.delivery.sender import Sender
 from oarflow.node.execution import executor, workspace
 from oarflow.node.files import sync_folder
-from oarflow.node.listener import receiver, spool
 from oarflow.node.series import watcher
+from oarflow.node.storage import receiver, spool
 from tests.oarflow.node.node_bench import HereEngine, HereTicket
 
 
@@ -40,11 +37,6 @@ class ThreadEngine(HereEngine):
 
 
 def die(*_: object, **__: object) -> None:
-    mark = os.environ.get("OARFLOW_TEST_KILL_ONE")
-    if mark is not None:
-        Path(mark).touch()
-    elif multiprocessing.parent_process() is not None:
-        os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -92,12 +84,10 @@ def die_if_running(self: Any) -> None:
         die()
 
 
-if __name__ in ("__main__", "__mp_main__"):  # the node, and its receiving processes
-    step, one = os.environ.get("OARFLOW_TEST_KILL"), os.environ.get("OARFLOW_TEST_KILL_ONE")
-    if step and not (one and (__name__ == "__main__" or Path(one).exists())):
-        STEPS[step]()
-
 if __name__ == "__main__":
+    step = os.environ.get("OARFLOW_TEST_KILL")
+    if step:
+        STEPS[step]()
     node.other_parts = lambda context: [Sender(context)]
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine

@@ -224,12 +224,12 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     except OSError:
         bench.database.close()
     try:
-        from oarflow.node.listener.statuses import NotStored, Status
+        from oarflow.node.storage.statuses import NotStored, StoreStatus
         from tests.oarflow.node.node_bench import ct_slice
 
         with pytest.raises(NotStored) as refusal:
             bench.send(ct_slice("a", 0))
-        assert refusal.value.status is Status.OUT_OF_RESOURCES
+        assert refusal.value.status is StoreStatus.OUT_OF_RESOURCES
         assert not list(bench.receiver.spool.folder.rglob("*.dcm"))
         filler.unlink()
         bench.send(ct_slice("a", 0))

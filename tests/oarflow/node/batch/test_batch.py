@@ -20,10 +20,10 @@ from oarflow.node.batch.files import SHOWN, FileCounts, RefusedFile, read_hint
 from oarflow.node.commands.batch import _status
 from oarflow.node.database import Database
 from oarflow.node.execution.executor import Executor
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.statuses import NotStored, Status
 from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.statuses import NotStored, StoreStatus
 from tests.oarflow.node.node_bench import (
     HereEngine,
     as_file,
@@ -123,7 +123,7 @@ def test_a_full_disk_refuses_the_series(tmp_path: Path, monkeypatch: pytest.Monk
 
     def full_in_the_end(self: Receiver, *rest: Any) -> Any:
         if next(count) >= 10:
-            raise NotStored(Status.OUT_OF_RESOURCES, "the disk is full")
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, "the disk is full")
         return receive(self, *rest)
 
     monkeypatch.setattr(Receiver, "receive", full_in_the_end)

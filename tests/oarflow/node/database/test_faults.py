@@ -22,7 +22,7 @@ from oarflow.node.assembly.opening import opened
 from oarflow.node.database import Database, faults
 from oarflow.node.database.faults import DatabaseFault
 from oarflow.node.housekeeping.backup import back_up, restore
-from oarflow.node.listener.statuses import NotStored
+from oarflow.node.storage.statuses import NotStored
 from tests.oarflow.node.node_bench import ROOT, Bench, ct_slice, free_port
 
 PAGE = 4096

@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from oarflow.node.listener.processes import Processes, SharedListener
+from oarflow.node.listener.gateway import PendingConnections
 from oarflow.node.listener.server import Listener
-from oarflow.node.listener.waiting import Waiting, WaitingRoom
 from oarflow.node.logs import SPARING_SECONDS, Sparing
 from oarflow.node.requesting import associate
 from tests.oarflow.node.node_bench import (
@@ -48,14 +48,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(**settings: Any) -> Listener:
         few = {"max_associations": PLACES, "idle_seconds": IDLE_SECONDS}
-        own = {"port": free_port(), "processes": 1, **few, **settings}
-        bench = Bench(tmp_path, listener=own)
-        listener: Listener
-        if bench.settings.listener.processes > 1:
-            shared = Processes(bench.settings)
-            listener = SharedListener(shared, bench.settings.listener, bench.receiver)
-        else:
-            listener = Listener(bench.settings.listener, bench.receiver)
+        bench = Bench(tmp_path, listener={"port": free_port(), **few, **settings})
+        listener = Listener(bench.settings.listener, bench.receiver)
         listener.start()
         started.append(listener)
         return listener
@@ -65,12 +59,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         one.stop()
 
 
-def call(port: int, **titles: str) -> Association:
-    entity = AE(ae_title=titles.get("calling", "SCANNER"))
+def call(port: int) -> Association:
+    entity = AE(ae_title="SCANNER")
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
     entity.add_requested_context(CT, SYNTAX)
     entity.add_requested_context(Verification)
-    return associate(entity, "127.0.0.1", port, ae_title=titles.get("called", "OARFLOW"))
+    return associate(entity, "127.0.0.1", port, ae_title="OARFLOW")
 
 
 def let_in(port: int) -> bool:
@@ -97,6 +91,18 @@ def request_bytes(called: str = "OARFLOW", calling: str = "SCANNER") -> bytes:
     items += item(0x50, item(0x51, struct.pack(">L", 16384)) + item(0x52, b"1.2.3"))
     fixed = struct.pack(">H2x16s16s32x", 1, called.ljust(16).encode(), calling.ljust(16).encode())
     return struct.pack(">BxL", 1, len(fixed + items)) + fixed + items
+
+
+def answer(port: int, called: str = "OARFLOW", calling: str = "SCANNER") -> bytes:
+    """The PDU that a request for an association brings, cut off behind an A-ASSOCIATE-RJ."""
+    with connection(port) as peer:
+        peer.sendall(request_bytes(called, calling))
+        return peer.recv(10)
+
+
+def rejected(result: int, source: int, diagnostic: int) -> bytes:
+    """An A-ASSOCIATE-RJ (PS3.8, 9.3.4)."""
+    return bytes([3, 0, 0, 0, 0, 4, 0, result, source, diagnostic])
 
 
 def reset(peer: socket.socket) -> None:
@@ -210,11 +216,11 @@ def test_a_slow_sender_does_not_keep_its_place(
 def test_a_message_that_comes_at_a_fair_pace_may_take_longer_than_the_idle_time(
     tmp_path: Path,
 ) -> None:
-    """A slice of 0.5 MB at 100 kB/s, five times the idle time: only the pace counts."""
+    """A message of 0.2 MB at 80 kB/s, twice the idle time: only the pace counts."""
     bench = Bench(tmp_path, listener={"port": free_port(), "idle_seconds": 1})
     listener = Listener(bench.settings.listener, bench.receiver)
     listener.start()
-    pdu = struct.pack(">BxLLBB", 4, 8006, 8002, 1, 0) + bytes(8000)
+    pdu = struct.pack(">BxLLBB", 4, 8006, 8002, 1, 1) + bytes(8000)
     try:
         peer = established(listener.port)
         for _ in range(25):
@@ -238,32 +244,23 @@ def test_an_association_of_echoes_goes_on(start: Start) -> None:
     association.release()
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_one_address_does_not_get_all_places(start: Start, processes: int) -> None:
-    listener = start(max_associations=10, max_per_address=2, processes=processes)
-    first, second, third = (call(listener.port) for _ in range(3))
+def test_one_address_does_not_get_all_places(start: Start) -> None:
+    listener = start(max_associations=10, max_per_address=2)
+    first, second = (call(listener.port) for _ in range(2))
     assert (first.is_established, second.is_established) == (True, True)
-    assert third.is_rejected
-    answer = third.acceptor.primitive
-    assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
+    assert answer(listener.port) == rejected(2, 3, 2)
     first.release()
     assert wait_for(lambda: let_in(listener.port), 10, "a place")
     second.release()
 
 
 def test_the_oldest_of_the_same_address_gives_way_first() -> None:
-    pairs = [socket.socketpair() for _ in range(5)]
-    room = WaitingRoom(places=3, per_address=2)
-    names = ["a", "b", "b", "b", "c"]
-    waiting = [Waiting(name, ours, 0.0) for name, (ours, _) in zip(names, pairs, strict=True)]
-    for one in waiting:
-        room.enter(one)
+    closed: list[str] = []
+    pending = PendingConnections(3, per_address=2)
+    for name in ("a1", "b1", "b2", "b3", "c1"):
+        pending.add(name[0], partial(closed.append, name))
     # The third of b takes the first one's place; c, the fourth in all, takes that of a.
-    assert [room.leave(one) for one in waiting] == [False, False, True, True, True]
-    assert [theirs.recv(1) for _, theirs in pairs[:2]] == [b"", b""]
-    for pair in pairs:
-        for end in pair:
-            end.close()
+    assert closed == ["b1", "a1"]
 
 
 def test_rejections_are_logged_with_address_and_titles_and_not_each(
@@ -275,7 +272,7 @@ def test_rejections_are_logged_with_address_and_titles_and_not_each(
     try:
         with caplog.at_level(logging.WARNING):
             for _ in range(12):
-                assert call(listener.port, called="OTHER").is_rejected
+                assert answer(listener.port, called="OTHER") == rejected(1, 1, 7)
     finally:
         listener.stop()
     (line,) = (one.getMessage() for one in caplog.records if "reject" in one.getMessage())
@@ -369,9 +366,8 @@ def deliver(port: int, studies: Sequence[list[Path]], pause: float) -> None:
         time.sleep(pause)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_study_gets_through_a_flood(start: Start, tmp_path: Path, processes: int) -> None:
-    listener = start(max_associations=20, processes=processes)
+def test_a_study_gets_through_a_flood(start: Start, tmp_path: Path) -> None:
+    listener = start(max_associations=20)
     studies = [write_series(tmp_path / f"ct{n}", f"study-{n}", range(6)) for n in range(3)]
     with Flood(listener.port).goes_on():
         deliver(listener.port, studies, 1)
@@ -393,12 +389,9 @@ def test_studies_get_through_a_minute_of_flood(tmp_path: Path) -> None:
     assert text.count("is closed") <= 3  # of one address, in little more than a minute
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_place_is_free_before_its_sender_hears_of_the_release(
-    start: Start, processes: int
-) -> None:
+def test_a_place_is_free_before_its_sender_hears_of_the_release(start: Start) -> None:
     """As many senders as places of an address, each of which comes again at once."""
-    listener = start(max_associations=20, max_per_address=8, processes=processes)
+    listener = start(max_associations=20, max_per_address=8)
 
     def come_again(_: int) -> list[bool]:
         return [let_in(listener.port) for _ in range(12)]
@@ -406,3 +399,36 @@ def test_a_place_is_free_before_its_sender_hears_of_the_release(
     with ThreadPoolExecutor(8) as senders:
         answers = list(senders.map(come_again, range(8)))
     assert answers == [[True] * 12] * 8
+
+
+def test_a_request_that_no_association_can_be_is_aborted(start: Start) -> None:
+    wrong = bytearray(request_bytes())
+    wrong[wrong.index(b"\x20\x00", 74) + 4] = 2  # numbers of contexts are odd (PS3.8, 9.3.2.2)
+    with connection(start().port) as peer:
+        peer.sendall(wrong)
+        assert peer.recv(1) == b"\7"
+
+
+def test_a_request_of_another_version_is_rejected(start: Start) -> None:
+    with connection(start().port) as peer:
+        peer.sendall(request_bytes()[:6] + b"\0\2" + request_bytes()[8:])
+        assert peer.recv(20) == rejected(1, 2, 2)
+
+
+def test_a_listener_stops_while_a_peer_has_asked_for_nothing_yet(start: Start) -> None:
+    listener = start()
+    with connection(listener.port) as peer:
+        time.sleep(0.5)
+        listener.stop()
+        assert peer.recv(1) == b"", "closed, and no PDU"
+
+
+def test_a_listener_that_stops_aborts_its_associations(start: Start) -> None:
+    listener = start()
+    peer = established(listener.port)
+    began = time.monotonic()
+    listener.stop()
+    assert time.monotonic() - began < 10
+    assert peer.recv(1) == b"\7"
+    assert listener.trouble() == "the listener is not running"
+    peer.close()

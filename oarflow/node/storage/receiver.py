@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oarflow.node.database import Database, faults, receiving
 from oarflow.node.database.receiving import Arrival, Origin, Standing
-from oarflow.node.database.together import Together
-from oarflow.node.listener.dataset import Contents, inspect
-from oarflow.node.listener.spool import Spool, same_content, series_folder, split
-from oarflow.node.listener.statuses import NotStored, Status
 from oarflow.node.settings import NodeSettings
+from oarflow.node.storage.dataset import Contents, inspect
+from oarflow.node.storage.spool import Spool, same_content, series_folder, split
+from oarflow.node.storage.statuses import NotStored, StoreStatus
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Receiver:
         self._series = settings.series
         self._max_inflated = settings.listener.max_inflated_mb * MEGABYTE
         self._database = database
-        self._together = Together(database)
+        self._turn = threading.Lock()
         self.spool = Spool(settings.storage.root, settings.storage.min_free_mb * MEGABYTE)
 
     def receive(
@@ -47,7 +47,9 @@ class Receiver:
         contents = inspect(data, transfer_syntax_uid, self._max_inflated)
         header = contents.header
         if (header.sop_class_uid, header.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
-            raise NotStored(Status.DOES_NOT_MATCH, "data set and request name different instances")
+            raise NotStored(
+                StoreStatus.DOES_NOT_MATCH, "data set and request name different instances"
+            )
         try:
             path = self.spool.place(origin, contents)
             if path.is_file() and self._again(origin, contents, path, data):
@@ -55,13 +57,13 @@ class Receiver:
             self.spool.keep(path, origin, contents, data)
             return self._journal(origin, contents, path, data)
         except SQLAlchemyError as error:
-            raise NotStored(Status.OUT_OF_RESOURCES, faults.in_words(error)) from error
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, faults.in_words(error)) from error
 
     def _check_room(self, size: int) -> None:
         try:
             self.spool.check_room(size)
         except OSError as error:
-            raise NotStored(Status.OUT_OF_RESOURCES, "the disk does not answer") from error
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, "the disk does not answer") from error
 
     def _again(self, origin: Origin, contents: Contents, path: Path, data: bytes) -> bool:
         """Whether the same content is here already. Then that it came again is written down.
@@ -90,18 +92,15 @@ class Receiver:
         """What is on disk comes into the database."""
         arrival = self._arrival(origin, contents, path, len(data))
         contoured = contents.header.modality in self._series.modalities
-        if self._together.write(
-            arrival.folder, lambda transaction: receiving.one_more(transaction, arrival, contoured)
-        ):
-            return Standing.NEW
         if self._again(origin, contents, path, data):
             return Standing.IDENTICAL
         for last in (False, True):
             try:
-                with self._database.write() as session:
+                # In turn: SQLite's writers wait for each other by sleeping.
+                with self._turn, self._database.write() as session:
                     standing, series_id = receiving.journal(session, arrival, contoured)
                 break
-            except IntegrityError:  # another association made the study or series meanwhile
+            except IntegrityError:  # another process made the study or series meanwhile
                 if last:
                     raise
         if standing is Standing.CONFLICT:

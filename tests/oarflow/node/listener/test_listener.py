@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,19 +22,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian
 from pynetdicom import AE, _config
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from sqlalchemy.exc import OperationalError
 
 from oarflow.errors import ConfigurationError
+from oarflow.evaluation.benchmarks.receivers import node as node_module
 from oarflow.node import files
+from oarflow.node.assembly.node import Node
 from oarflow.node.database import receiving
 from oarflow.node.database.receiving import Origin, Standing
-from oarflow.node.listener import spool as spool_module
-from oarflow.node.listener.dataset import inspect
+from oarflow.node.listener.admission import Admission
 from oarflow.node.listener.server import Listener
-from oarflow.node.listener.spool import split
-from oarflow.node.listener.statuses import NotStored, Status
 from oarflow.node.requesting import associate
+from oarflow.node.settings import ListenerSettings
+from oarflow.node.storage import spool as spool_module
+from oarflow.node.storage.dataset import inspect
+from oarflow.node.storage.spool import split
+from oarflow.node.storage.statuses import NotStored, StoreStatus
+from tests.oarflow.node.listener.test_flood import answer, rejected
 from tests.oarflow.node.node_bench import (
     CT,
     SENDER,
@@ -130,22 +136,21 @@ def test_no_name_on_disk_or_in_the_log_is_of_the_patient(
 
 
 @pytest.mark.parametrize(
-    ("calling", "called", "accepted"),
-    [("SCANNER", "OARFLOW", True), ("OTHER", "OARFLOW", False), ("SCANNER", "OTHER", False)],
+    ("calling", "called", "answered"),
+    [
+        ("SCANNER", "OARFLOW", b"\2"),
+        ("OTHER", "OARFLOW", rejected(1, 1, 3)),
+        ("SCANNER", "OTHER", rejected(1, 1, 7)),
+    ],
 )
 def test_a_wrong_ae_title_is_rejected(
-    tmp_path: Path, calling: str, called: str, accepted: bool
+    tmp_path: Path, calling: str, called: str, answered: bytes
 ) -> None:
     bench = Bench(tmp_path, listener={"port": free_port(), "allow": [{"ae_title": "SCANNER"}]})
     listener = Listener(bench.settings.listener, bench.receiver)
     listener.start()
     try:
-        entity = AE(ae_title=calling)
-        entity.add_requested_context(Verification)
-        association = associate(entity, "127.0.0.1", listener.port, ae_title=called)
-        assert association.is_established is accepted
-        assert association.is_rejected is not accepted
-        association.release()
+        assert answer(listener.port, called, calling).startswith(answered)
     finally:
         listener.stop()
 
@@ -163,13 +168,14 @@ def test_an_address_that_is_not_on_the_list_is_not_even_read(tmp_path: Path) -> 
         listener.stop()
 
 
-def test_by_default_nobody_but_this_machine_may_call(bench: Bench) -> None:
-    listener = Listener(bench.settings.listener, bench.receiver)
-    assert listener._admission.admits("ANY", "127.0.0.1")
-    assert listener._admission.admits("ANY", "::ffff:127.0.0.1")
-    assert not listener._admission.admits("ANY", "10.0.0.1")
-    assert not listener._admission.address_known("10.0.0.1")
-    assert bench.settings.listener.host == "127.0.0.1"
+def test_by_default_nobody_but_this_machine_may_call() -> None:
+    settings = ListenerSettings()
+    admission = Admission(settings.allow)
+    assert admission.admits("ANY", "127.0.0.1")
+    assert admission.admits("ANY", "::ffff:127.0.0.1")
+    assert not admission.admits("ANY", "10.0.0.1")
+    assert not admission.address_known("10.0.0.1")
+    assert settings.host == "127.0.0.1"
 
 
 def test_a_port_in_use_is_named(listening: Bench) -> None:
@@ -242,7 +248,7 @@ MALFORMED = {
 def test_a_malformed_data_set_is_refused_with_a_status(bench: Bench, data: bytes) -> None:
     with pytest.raises(NotStored) as refusal:
         bench.receiver.receive(SENDER, data, SYNTAX, CT, uid("a", 0))
-    assert refusal.value.status is Status.CANNOT_UNDERSTAND
+    assert refusal.value.status is StoreStatus.CANNOT_UNDERSTAND
     assert bench.instances() == []
     assert bench.receiver.spool.stored() == []
 
@@ -289,7 +295,7 @@ def test_a_deflated_bomb_is_refused_before_it_grows() -> None:
 def test_a_request_for_another_instance_is_refused(bench: Bench) -> None:
     with pytest.raises(NotStored) as refusal:
         bench.receiver.receive(SENDER, encoded(ct_slice("a", 0)), SYNTAX, CT, uid("a", 1))
-    assert refusal.value.status is Status.DOES_NOT_MATCH
+    assert refusal.value.status is StoreStatus.DOES_NOT_MATCH
 
 
 def test_without_room_everything_is_refused_as_out_of_resources(
@@ -317,7 +323,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_file_leaves_nothing(
         patch.setattr(files, step, full)
         with pytest.raises(NotStored) as refusal:
             bench.send(ct_slice("a", 0))
-    assert refusal.value.status is Status.OUT_OF_RESOURCES
+    assert refusal.value.status is StoreStatus.OUT_OF_RESOURCES
     assert bench.instances() == []
     assert not list(bench.receiver.spool.folder.rglob(f"{files.TEMPORARY}*"))
     assert bench.send(ct_slice("a", 0)) is Standing.NEW
@@ -329,7 +335,7 @@ def test_a_locked_database_is_out_of_resources_and_nothing_is_lost(
     bench = Bench(tmp_path, database={"busy_seconds": 0.2})
     with bench.database.write(), pytest.raises(NotStored) as refusal:
         bench.send(ct_slice("a", 0))
-    assert refusal.value.status is Status.OUT_OF_RESOURCES
+    assert refusal.value.status is StoreStatus.OUT_OF_RESOURCES
     assert bench.send(ct_slice("a", 0)) is Standing.NEW
     assert len(bench.instances()) == 1
 
@@ -507,3 +513,49 @@ def test_mr_is_taken_and_other_classes_are_not_offered(listening: Bench, tmp_pat
     accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
     association.release()
     assert accepted == {CT, "1.2.840.10008.5.1.4.1.1.4"}
+
+
+class Quiet:
+    """An executor that has nothing to do."""
+
+    name = "executor"
+
+    def recover(self) -> int:
+        return 0
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def trouble(self) -> None:
+        return None
+
+
+def test_the_node_is_not_well_until_it_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is there before; who asks it whether the node is well must not send yet."""
+    monkeypatch.setattr(node_module, "OTHERS", ("oarflow.node.web",))
+    bench = Bench(tmp_path, listener={"port": free_port()}, web={"port": free_port()})
+    bench.database.close()
+    node = Node(bench.settings)
+    monkeypatch.setattr(node, "executor", Quiet())
+    url = f"http://127.0.0.1:{bench.settings.web.port}/healthz"
+    early: list[httpx.Response] = []
+    start = node.listener.start
+
+    def late() -> None:
+        early.append(httpx.get(url))
+        start()
+
+    monkeypatch.setattr(node.listener, "start", late)
+    node.open()
+    try:
+        node.start()
+        assert early[0].status_code == 503
+        assert early[0].json()["parts"]["listener"] == "it has not started"
+        assert httpx.get(url).status_code == 200
+    finally:
+        node.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -16,13 +15,12 @@ from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID
 
 from oarflow.node.database.receiving import Origin
 from oarflow.node.files import TEMPORARY, free_bytes, make_folder, write_safely
-from oarflow.node.listener.dataset import Contents
-from oarflow.node.listener.statuses import NotStored, Status
+from oarflow.node.storage.dataset import Contents
+from oarflow.node.storage.statuses import NotStored, StoreStatus
 
 INCOMING = "incoming"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PREAMBLE = b"\0" * 128 + b"DICM"
-_META_VERSION = struct.pack("<HH2sHL2s", 2, 1, b"OB", 0, 2, b"\0\1")
 
 
 class Spool:
@@ -42,7 +40,7 @@ class Spool:
     def check_room(self, size: int) -> None:
         """Raises NotStored while there is still room, so that the node itself can go on."""
         if free_bytes(self.folder) - size < self._min_free:
-            raise NotStored(Status.OUT_OF_RESOURCES, "the disk has no room")
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, "the disk has no room")
 
     def place(self, origin: Origin, contents: Contents) -> Path:
         """Where the instance belongs, whether it is there or not."""
@@ -60,7 +58,7 @@ class Spool:
             kind = errno.errorcode.get(error.errno or 0)
             full = error.errno in _NO_ROOM
             reason = "the disk is full" if full else f"the disk does not take it ({kind})"
-            raise NotStored(Status.OUT_OF_RESOURCES, reason) from error
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, reason) from error
 
     def relative(self, path: Path) -> str:
         """As the database has it. path: of this spool."""
@@ -87,31 +85,22 @@ def _digest(*parts: str) -> str:
 
 
 def _preface(origin: Origin, contents: Contents) -> bytes:
-    """Preamble and file meta group (PS3.10, 7.1). The sender's title is in it, for after a crash.
-
-    By hand: pydicom's writer takes longer for it than the disk for the whole file.
-    """
-    header = contents.header
-    group = b"".join(
-        (
-            _META_VERSION,
-            _meta(0x02, b"UI", header.sop_class_uid),
-            _meta(0x03, b"UI", header.sop_instance_uid),
-            _meta(0x10, b"UI", header.transfer_syntax_uid),
-            _meta(0x12, b"UI", PYNETDICOM_IMPLEMENTATION_UID),
-            _meta(0x16, b"AE", origin.calling_ae),
-            _meta(0x18, b"AE", origin.called_ae),
-        )
-    )
-    return _PREAMBLE + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(group)) + group
+    """Preamble and file meta group (PS3.10, 7.1), with the sender's title, for after a crash."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(contents.header.sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(contents.header.sop_instance_uid)
+    meta.TransferSyntaxUID = UID(contents.header.transfer_syntax_uid)
+    meta.ImplementationClassUID = PYNETDICOM_IMPLEMENTATION_UID
+    meta.SourceApplicationEntityTitle = origin.calling_ae
+    meta.ReceivingApplicationEntityTitle = origin.called_ae
+    return _encoded(meta)
 
 
-def _meta(element: int, vr: bytes, text: str) -> bytes:
-    """An element of the file meta group, of even length."""
-    value = text.encode("ascii", "replace")
-    if len(value) % 2:
-        value += b"\0" if vr == b"UI" else b" "
-    return struct.pack("<HH2sH", 2, element, vr, len(value)) + value
+def _encoded(meta: FileMetaDataset) -> bytes:
+    stream = DicomBytesIO()
+    stream.write(_PREAMBLE)
+    write_file_meta_info(stream, meta)
+    return stream.getvalue()
 
 
 def split(path: Path) -> tuple[Origin, str, bytes]:
@@ -142,11 +131,9 @@ def same_content(path: Path, data: bytes, transfer_syntax_uid: str) -> bool:
     """
     try:
         stored = dcmread(path)
-        meta = FileMetaDataset()
+        meta = stored.file_meta
         meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-        stream = DicomBytesIO()
-        write_file_meta_info(stream, meta, enforce_standard=False)
-        other = dcmread(BytesIO(_PREAMBLE + stream.getvalue() + data))
+        other = dcmread(BytesIO(_encoded(meta) + data))
         return bool(_plain(stored) == _plain(other))
     except Exception:  # what cannot be compared is not the same
         return False
