@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from oarflow.errors import ConfigurationError
+from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
 from oarflow.organs import Catalogue
 from oarflow.placing import find_organs
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.registering import registered
+from oarflow.registering import mr_flags, registered
 from oarflow.segment import NO_MR, Mr, Segmenter
 from oarflow.structures import Localization, Segmentation
 from oarflow.watched import WatchedStore
@@ -67,8 +68,8 @@ class Task:
 class Study:
     """What is known of a study so far.
 
-    seconds: by stage. segmentations: in the order of the task's organs. error: what ended the
-    chain; the steps after it are left out.
+    seconds: by stage. segmentations: in the order of the task's organs. flags: of the whole study.
+    error: what ended the chain; the steps after it are left out.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Study:
     localizations: Mapping[str, Localization] = field(default_factory=dict)
     mr: Mr = NO_MR
     segmentations: tuple[Segmentation, ...] = ()
+    flags: tuple[Flag, ...] = ()
     written: Written | None = None
     error: Exception | None = None
 
@@ -181,8 +183,9 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
     """Overlaps are settled, and plausibility rules flag what they doubt."""
-    volume = study.read.volume
-    return study.updated(rules.assess(volume, study.segmentations, task.catalogue, task.precedence))
+    found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
+    flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
+    return replace(study.updated(found.segmentations), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:
@@ -191,7 +194,12 @@ def write(study: Study, task: Task, observer: Observer) -> Study:
     before = study.read
     try:
         written = write_proved(
-            before.volume, before.paths, study.segmentations, task.plan, lost.append
+            before.volume,
+            before.paths,
+            study.segmentations,
+            task.plan,
+            lost.append,
+            study_flags=study.flags,
         )
     except Exception as error:
         raise StepError(study.updated(lost), error) from error

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.flags.flag import Flag
+
 OutputKind = Literal["RTSTRUCT", "SEG", "REPORT_HTML", "REPORT_PDF", "ENCAPSULATED_PDF"]
 """What a delivered file is."""
 
@@ -22,6 +24,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     FAILED = "failed"
     NO_MODEL = "no_model"
+    NOT_DERIVED = "not_derived"
 
     @property
     def written(self) -> bool:
@@ -110,14 +113,14 @@ class ModelIdentity:
 class Segmentation:
     """One organ's result. field is None unless the status is written.
 
-    volume_cc, slices: of the mask on the CT grid. flags: in words, empty where nothing speaks
-    against the organ. notes: what else was done to it, in words. seconds: time the organ took.
+    volume_cc, slices: of the mask on the CT grid. flags: empty where nothing speaks against the
+    organ. notes: what else was done to it, in words. seconds: time the organ took.
     """
 
     organ: str
     status: Status
     field: ProbabilityField | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     volume_cc: float = 0.0
     slices: int = 0
     seconds: float = 0.0

@@ -19,10 +19,10 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors geometry organs structures priors console shown locations runtime version "
-        "yaml_files",
+        "errors flags geometry organs reason_codes structures priors console shown locations "
+        "runtime version yaml_files",
     ),
-    "values": ("ground", "volume fields configuration_codes result sitk"),
+    "values": ("ground", "volume fields result sitk"),
     "steps": (
         "values",
         "intake networks watched localize placing regions paste segment registration registering "
@@ -51,6 +51,7 @@ KNOWS = {
     "oarflow.node": {
         "oarflow.result",
         "oarflow.errors",
+        "oarflow.reason_codes",
         "oarflow.version",
         "oarflow.console",
         "oarflow.shown",

@@ -19,11 +19,11 @@ from oarflow.evaluation.agreement import score
 from oarflow.evaluation.application import Run, model_files, program_digest, run_application
 from oarflow.evaluation.asked import unasked
 from oarflow.evaluation.commissioning import Measured, Patient, Record, Thresholds, decide, network
-from oarflow.evaluation.scores import read_masks
+from oarflow.evaluation.scores import flag_codes, read_masks
 from oarflow.geometry import Mask
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.result import ResultDocument
+from oarflow.result import ResultDocument, read_document
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
@@ -150,7 +150,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> Run:
     out = plan.work / program[:16] / hashlib.sha256(name.encode()).hexdigest()[:16]
     done = out / "result.json"
     if done.is_file():
-        result = ResultDocument.model_validate_json(done.read_bytes())
+        result = read_document(done.read_bytes())
         if result.input is None or result.input.pixel_sha256 == _pixels(ct):
             files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
             return Run(result, files[0] if files else None)
@@ -228,7 +228,7 @@ def _measured(
                 patient=case.id,
                 organ=organ,
                 status=part.status.value if part else "no result",
-                flags=part.flags if part else (),
+                flags=flag_codes(run.result, part),
                 dsc=one.dsc,
                 hd95_mm=one.hd95_mm if np.isfinite(one.hd95_mm) else None,
                 surface_dice=one.surface_dice,

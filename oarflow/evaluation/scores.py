@@ -17,7 +17,7 @@ from oarflow.datasets.labels import doubts
 from oarflow.evaluation.asked import unasked
 from oarflow.geometry import Grid, Mask
 from oarflow.organs import Catalogue
-from oarflow.result import ResultDocument
+from oarflow.result import OrganPart, ResultDocument
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -26,7 +26,8 @@ from oarflow.rtstruct.reader import read_structure_set
 class OrganScore:
     """One organ of one case that has a reference.
 
-    status: from result.json; "no result" where the whole run was refused or failed.
+    status: from result.json; "no result" where the whole run was refused or failed. flags: codes,
+    those of the whole study too.
     dice_within: on the reference's own slices. hd95_mm: None where nothing was contoured.
     swapped: whether it fits the other side's reference better than its own. doubt: what speaks
     against the reference, or "".
@@ -87,7 +88,7 @@ def score_case(
                 case=case.id,
                 organ=organ,
                 status=part.status.value if part else "no result",
-                flags=part.flags if part else (),
+                flags=flag_codes(result, part),
                 dice=own,
                 dice_within=dice(*within_slices(mask, drawn)),
                 hd95_mm=hd95 if math.isfinite(hd95) else None,
@@ -98,6 +99,12 @@ def score_case(
             )
         )
     return scores
+
+
+def flag_codes(result: ResultDocument, part: OrganPart | None) -> tuple[str, ...]:
+    """Codes of the flags that a reader of the result sees of an organ: its own, and the study's."""
+    own = part.flags if part else ()
+    return tuple(flag.code.value for flag in (*own, *result.study_flags))
 
 
 def read_masks(rtstruct: Path, grid: Grid) -> dict[str, Mask]:

@@ -120,7 +120,7 @@ def _missed(group: Sequence[OrganScore]) -> int:
 
 def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganScore]) -> str:
     statuses = Counter(score.status for score in scores)
-    said = [score for score in scores if score.status == "segmented"]
+    said = [score for score in scores if score.status == "segmented" and not score.flags]
     wrong = [score for score in said if score.dice < WRONG_DICE]
     swapped = [score for score in scores if score.swapped]
     seconds = [case.seconds for case in cases]

@@ -75,7 +75,7 @@ def _written(study: Study, task: Task, setup: Setup) -> Outcome:
     assert study.written is not None
     organs = organ_parts(study.segmentations, study.written.notes)
     settings = setup.settings
-    status = written_status(organs, settings.strict)
+    status = written_status(organs, study.flags, strict=settings.strict)
     if settings.strict and over_memory(settings.memory_gb, setup.device):
         status = ExitStatus.HELD
     document = _documents(task, setup, status, organs=organs)
@@ -133,6 +133,7 @@ def _documents(task: Task, setup: Setup, status: ExitStatus, **parts: Any) -> _D
         return ResultDocument(
             run=_run(study, task, setup),
             exit_status=int(status),
+            study_flags=study.flags,
             outputs=outputs,
             settings=setup.settings.model_dump(mode="json"),
             **parts,

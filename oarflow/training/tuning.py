@@ -135,7 +135,7 @@ def _score(case: TrainingCase, result: Segmentation, localization: Localization 
         dice(truth[planes], found[planes]),
         error,
         ends,
-        "; ".join(result.flags),
+        "; ".join(flag.code for flag in result.flags),
     )
 
 

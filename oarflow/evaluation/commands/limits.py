@@ -63,8 +63,7 @@ def plausibility(flags: argparse.Namespace) -> None:
     from oarflow.evaluation.calibration_cache import Predictions  # noqa: PLC0415
     from oarflow.evaluation.plausibility import Judge, validation  # noqa: PLC0415
     from oarflow.evaluation.plausibility_page import page  # noqa: PLC0415
-    from oarflow.plausibility.limits import load_limits  # noqa: PLC0415
-    from oarflow.plausibility.rules import Measures  # noqa: PLC0415
+    from oarflow.plausibility.limits import Measures, load_limits  # noqa: PLC0415
     from oarflow.priors import load_priors  # noqa: PLC0415
 
     cases, ids = validation(flags.data or shared("openkbp", "validation"))

@@ -47,7 +47,7 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = cases.volume()
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
     report = make_report(
-        cases.result(found, flag="<b>bold & \u6f22"), found, cases.structures(found)
+        cases.result(found, partner="<b>bold & \u6f22"), found, cases.structures(found)
     )
     write_pdf(path, report)
     return path
@@ -112,7 +112,7 @@ def text_of_cells(path: Path) -> str:
 def test_the_same_report_gives_the_same_bytes(pdf: Path, tmp_path: Path) -> None:
     found = cases.volume()
     report = make_report(
-        cases.result(found, flag="<b>bold & \u6f22"), found, cases.structures(found)
+        cases.result(found, partner="<b>bold & \u6f22"), found, cases.structures(found)
     )
     write_pdf(tmp_path / "again.pdf", report)
     assert (tmp_path / "again.pdf").read_bytes() == pdf.read_bytes()
