@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
+import pytest
 from pydicom import Dataset
 
 from oarflow.errors import Code, Finding, Refusal
@@ -177,3 +182,13 @@ def refused() -> ResultDocument:
         exit_status=3,
         refusal=refusal_part(refusal),
     )
+
+
+def text_of(path: Path) -> list[str]:
+    """Text by page, as another program reads it."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    done = subprocess.run(
+        ["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\f")[:-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from oarflow.flags.codes import FlagCode
 from oarflow.localize import localize
 from oarflow.networks.card import SURE_SCORE, Channel, Role, View
 from oarflow.networks.store import ModelStore
@@ -270,7 +271,7 @@ def test_a_two_step_network_trains_exports_and_runs_about_its_source(tmp_path: P
     store = ModelStore.open(models, device="cpu")
     result = Segmenter(volume_of(cases[0]), {}, store).segment("Mandible_Ramus_R")
     assert result.status is not Status.NO_MODEL
-    assert "the network ended in an error" not in result.flags
+    assert FlagCode.NETWORK_ERROR not in [flag.code for flag in result.flags]
 
 
 def test_a_second_step_about_a_localization_trains_and_runs(tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ def test_a_second_step_about_a_localization_trains_and_runs(tmp_path: Path) -> N
         "Parotid_L"
     )
     assert result.status is not Status.NO_MODEL
-    assert "the network ended in an error" not in result.flags
+    assert FlagCode.NETWORK_ERROR not in [flag.code for flag in result.flags]
 
 
 def test_deep_supervision_halves_each_head_s_share() -> None:
