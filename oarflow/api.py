@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from oarflow import pipeline
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
@@ -84,7 +85,7 @@ class ContouredOrgan:
 
     name: str
     status: Status
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     volume_cc: float
     mask: NDArray[np.bool_]
 
@@ -119,6 +120,11 @@ class Result(Mapping[str, ContouredOrgan]):
 
     def __len__(self) -> int:
         return len(self._parts)
+
+    @property
+    def study_flags(self) -> tuple[Flag, ...]:
+        """What speaks against the whole study, such as the patient's age, and so all organs."""
+        return self.document.study_flags
 
     @property
     def exit_status(self) -> ExitStatus:

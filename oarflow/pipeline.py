@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from oarflow.errors import ConfigurationError, Refusal
+from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
 from oarflow.networks.card import ModelCard
@@ -19,7 +20,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.segmentation.mr import NO_MR, RegisteredMr, registered
+from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation
@@ -69,8 +70,8 @@ class Study:
     """What is known of a study so far.
 
     seconds: by stage. networks: cards of those that contributed, in the order of their first run.
-    segmentations: in the order of the task's organs. error: what ended the chain; the steps after
-    it are left out.
+    segmentations: in the order of the task's organs. flags: of the whole study. error: what ended
+    the chain; the steps after it are left out.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Study:
     localizations: Mapping[str, Localization] = field(default_factory=dict)
     mr: RegisteredMr = NO_MR
     segmentations: tuple[Segmentation, ...] = ()
+    flags: tuple[Flag, ...] = ()
     written: Written | None = None
     error: Exception | None = None
 
@@ -189,8 +191,9 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
     """Overlaps are settled, and plausibility rules flag what they doubt."""
-    volume = study.read.volume
-    return study.updated(rules.assess(volume, study.segmentations, task.catalogue, task.precedence))
+    found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
+    flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
+    return replace(study.updated(found.segmentations), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:
@@ -199,7 +202,12 @@ def write(study: Study, task: Task, observer: Observer) -> Study:
     before = study.read
     try:
         written = write_proved(
-            before.volume, before.paths, study.segmentations, task.plan, lost.append
+            before.volume,
+            before.paths,
+            study.segmentations,
+            task.plan,
+            lost.append,
+            study_flags=study.flags,
         )
     except Exception as error:
         raise StepError(study.updated(lost), error) from error

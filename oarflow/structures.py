@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.masks import bounding_box, common_part, dice_of_sizes
 from oarflow.types import Box, FloatVoxels, Mask, Point, Triple
@@ -25,6 +26,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     FAILED = "failed"
     NO_MODEL = "no_model"
+    NOT_DERIVED = "not_derived"
 
     @property
     def written(self) -> bool:
@@ -158,14 +160,14 @@ class ModelIdentity:
 class Segmentation:
     """One organ's result. field is None unless the status is written.
 
-    volume_cc, slices: of the mask on the CT grid. flags: in words, empty where nothing speaks
-    against the organ. notes: what else was done to it, in words. seconds: time the organ took.
+    volume_cc, slices: of the mask on the CT grid. flags: empty where nothing speaks against the
+    organ. notes: what else was done to it, in words. seconds: time the organ took.
     """
 
     organ: str
     status: Status
     field: ProbabilityField | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     volume_cc: float = 0.0
     slices: int = 0
     seconds: float = 0.0

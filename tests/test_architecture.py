@@ -19,10 +19,10 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors types geometry masks structures faces organs priors console shown locations "
-        "runtime version yaml_files json_files settings_files tables",
+        "errors flags types geometry masks structures faces organs reason_codes priors console "
+        "shown locations runtime version yaml_files json_files settings_files tables",
     ),
-    "values": ("ground", "volume configuration_codes result sitk"),
+    "values": ("ground", "volume result sitk"),
     "steps": (
         "values",
         "intake networks segmentation plausibility rtstruct writing compare dose",
@@ -52,6 +52,7 @@ KNOWS = {
     "oarflow.node": {
         "oarflow.result",
         "oarflow.errors",
+        "oarflow.reason_codes",
         "oarflow.version",
         "oarflow.console",
         "oarflow.shown",

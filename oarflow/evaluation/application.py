@@ -13,7 +13,7 @@ from pathlib import Path
 from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
-from oarflow.result import ResultDocument
+from oarflow.result import ResultDocument, read_document
 
 OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
 """Folders of `oarflow` that contouring does not use."""
@@ -61,7 +61,7 @@ def run_application(
     path = out / "result.json"
     if not path.is_file():
         raise RunError(f"exit status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    result = ResultDocument.model_validate_json(path.read_bytes())
+    result = read_document(path.read_bytes())
     files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
     return FinishedRun(result, files[0] if files else None)
 

@@ -64,13 +64,15 @@ def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentati
     if not after.any() or np.array_equal(before, after):
         return item
     lost = item.field.volume_cc(grid) - field.volume_cc(grid)
-    notes = [*item.notes, f"{lost:.2f} cc that it shared with {winner.organ} went to that organ"]
+    notes = [*item.notes, f"{lost:.2f} cc shared with {winner.organ} went to {winner.organ}"]
     slivers = end_slivers(before.sum(axis=(1, 2)), after.sum(axis=(1, 2)))
     if slivers:
         whole, field = field, _without_planes(field, slivers)
         left = whole.volume_cc(grid) - field.volume_cc(grid)
-        where = f"{len(slivers)} slice(s) at its end, of which {winner.organ} took most"
-        notes.append(f"{left:.2f} cc left on {where}, dropped")
+        notes.append(
+            f"{left:.2f} cc left over on {len(slivers)} slice(s) at its end were dropped, since "
+            f"{winner.organ} took most of them"
+        )
     return replace(item.with_field(field, grid), notes=tuple(notes))
 
 

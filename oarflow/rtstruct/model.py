@@ -63,10 +63,12 @@ class Roi:
 class StructureSet:
     """All regions of one structure set.
 
-    frame_of_reference_uid: of most regions; None where a read file names none.
+    frame_of_reference_uid: of most regions; None where a read file names none. warnings: sentences
+    about all of them, for the structure set's description; a read file has none.
     """
 
     label: str
     rois: tuple[Roi, ...]
     frame_of_reference_uid: str | None
     referenced_instance_uids: frozenset[str]
+    warnings: tuple[str, ...] = ()

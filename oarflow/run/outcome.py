@@ -74,7 +74,7 @@ def _written(study: Study, task: Task, setup: Setup) -> Outcome:
     assert study.written is not None
     organs = organ_parts(study.segmentations, study.written.notes)
     settings = setup.settings
-    status = written_status(organs, settings.strict)
+    status = written_status(organs, study.flags, strict=settings.strict)
     if settings.strict and over_memory(settings.memory_gb, setup.device):
         status = ExitStatus.HELD
     document = _documents(setup, status, organs=organs)
@@ -132,6 +132,7 @@ def _documents(setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
         return ResultDocument(
             run=_run(study, setup),
             exit_status=int(status),
+            study_flags=study.flags,
             outputs=outputs,
             settings=setup.settings.model_dump(mode="json"),
             **parts,

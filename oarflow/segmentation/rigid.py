@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Registration:
         if self.mr_to_ct.degrees > MOST_DEGREES:
             return f"the MR would have to be turned by {self.mr_to_ct.degrees:.0f} degrees"
         if self.overlap < LEAST_OVERLAP:
-            return f"only {self.overlap:.0%} of the MR's body lie within the CT"
+            return f"only {self.overlap:.0%} of the MR's body lies within the CT"
         if self.information < LEAST_INFORMATION:
             return f"the images have too little in common ({self.information:.2f} nats)"
         if gained < LEAST_GAIN and self.moved_mm > AT_HOME_MM:
@@ -77,6 +78,17 @@ class Registration:
         if self.body_dice < LEAST_BODY_DICE:
             return f"the bodies' outlines do not agree (Dice {self.body_dice:.2f})"
         return ""
+
+    @property
+    def measures(self) -> Mapping[str, float]:
+        """What the check looked at, by name and unit."""
+        return {
+            "overlap_share": self.overlap,
+            "rotation_degrees": self.mr_to_ct.degrees,
+            "moved_mm": self.moved_mm,
+            "information_nats": self.information,
+            "body_dice": self.body_dice,
+        }
 
     @property
     def summary(self) -> str:

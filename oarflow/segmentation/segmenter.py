@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from oarflow.faces import cut_sides
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard
@@ -25,7 +27,7 @@ LOGGER = logging.getLogger(__name__)
 class _NotSegmentedError(Exception):
     """An organ's way ends before a contour: with this status, for this reason."""
 
-    def __init__(self, status: Status, *flags: str) -> None:
+    def __init__(self, status: Status, *flags: Flag) -> None:
         self.status = status
         self.flags = flags
         super().__init__(status)
@@ -88,47 +90,43 @@ class Segmenter:
             network = self._network(organ)
             blank = replace(blank, notes=self._notes(network.card, organ))
             field = self._field(organ, network, deadline)
-            result = self._with_mr_flag(with_measurements(blank, field, self._grid), network.card)
+            result = with_measurements(blank, field, self._grid)
             _refuse_crumbs(result, network.card)
         except _NotSegmentedError as reason:
             result = replace(blank, status=reason.status, flags=reason.flags)
         except Exception:
             LOGGER.exception("organ %s failed", organ)
-            result = replace(blank, flags=("the network ended in an error",))
+            result = replace(blank, flags=(Flag.of(FlagCode.NETWORK_ERROR),))
         return replace(result, seconds=time.monotonic() - started)
 
     def _network(self, organ: str) -> TorchScriptNetwork:
         usable = self._mr.values is not None
         if self._store.card(organ, mr=usable).needs_mr and not usable:
-            trouble = self._mr.trouble or "none was given"
-            raise _NotSegmentedError(Status.FAILED, f"its network reads an MR: {trouble}")
+            reason = self._mr.trouble or "none was given"
+            raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NEEDS_MR, reason=reason))
         return self._store.segmenter(organ, mr=usable)
 
     def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
         notes = []
         localization = self._localizations.get(organ)
         if localization is not None and localization.by_neighbours:
-            notes.append("looked for where other organs' places say; the localizer knows it not")
+            notes.append(
+                "searched in the region predicted from other organs (not covered by the localizer)"
+            )
         if (source := card.source_organ(organ)) is not None:
             notes.append(f"contoured within {card.region_from.grow_mm:g} mm of {source}'s box only")
         if card.reads_mr and self._mr.values is not None:
             notes.append("contoured on the CT and the MR registered to it")
+        elif self._mr.trouble and self._store.card(organ, mr=True).reads_mr:
+            notes.append("contoured on the CT alone, without the MR")
         return tuple(notes)
-
-    def _with_mr_flag(self, result: Segmentation, card: ModelCard) -> Segmentation:
-        """An MR that was there and could not be used speaks against what wanted it."""
-        wanted = card.reads_mr or self._store.card(result.organ, mr=True).reads_mr
-        if not wanted or not self._mr.trouble:
-            return result
-        flag = f"contoured on the CT alone: {self._mr.trouble}"
-        return replace(result, status=Status.SUSPICIOUS, flags=(*result.flags, flag))
 
     def _field(
         self, organ: str, network: TorchScriptNetwork, deadline: float | None
     ) -> ProbabilityField:
         def in_time() -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise _NotSegmentedError(Status.FAILED, "timeout")
+                raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.ORGAN_TIME_LIMIT))
 
         card = network.card
         if card.region_from.source != "organ":
@@ -175,17 +173,20 @@ class Segmenter:
             return volume_patch(self._grid, card)
         found = self.segment(source)
         if found.field is None:
-            why = "; ".join((found.status.replace("_", " "), *found.flags))
             status = Status.ABSENT if found.status is Status.ABSENT else Status.FAILED
-            raise _NotSegmentedError(status, f"looked for about {source}, which is {why}")
+            flag = Flag.of(
+                FlagCode.REGION_ORGAN_MISSING,
+                organ=source,
+                status=found.status.replace("_", " "),
+                codes=[flag.code for flag in found.flags],
+            )
+            raise _NotSegmentedError(status, flag)
         return organ_patch(self._grid, found.field, card)
 
     def _refuse_absent(self, organ: str, card: ModelCard) -> None:
         localization = self._localizations.get(organ)
         if localization is None and card.region_from.source == "localization":
-            raise _NotSegmentedError(
-                Status.FAILED, "the localizer does not know this organ, and no neighbour places it"
-            )
+            raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NO_SEARCH_REGION))
         if localization is not None and not localization.present:
             raise _NotSegmentedError(Status.ABSENT)
 
@@ -199,22 +200,19 @@ def with_measurements(result: Segmentation, field: ProbabilityField, grid: Grid)
     return replace(
         result.with_field(field, grid),
         status=Status.TRUNCATED if cut else Status.SEGMENTED,
-        flags=tuple(f"cut by the field of view: {side}" for side in sorted(cut)),
+        flags=(Flag.of(FlagCode.FIELD_OF_VIEW, sides=sorted(cut)),) if cut else (),
     )
 
 
 def _refuse_crumbs(result: Segmentation, card: ModelCard) -> None:
-    if result.volume_cc < card.least_cc.get(result.organ, 0.0):
-        raise _NotSegmentedError(
-            Status.ABSENT,
-            f"its network found {result.volume_cc:.1f} cc of it, too little to tell it by",
-        )
+    least = card.least_cc.get(result.organ, 0.0)
+    if result.volume_cc < least:
+        flag = Flag.of(FlagCode.TOO_SMALL, volume_cc=result.volume_cc, limit_cc=least)
+        raise _NotSegmentedError(Status.ABSENT, flag)
 
 
 def _nothing(result: Segmentation) -> _NotSegmentedError:
     """What an empty mask means: an error only where somebody else saw the organ."""
     if result.localization is None or result.localization.by_neighbours:
-        return _NotSegmentedError(Status.ABSENT, "its network found nothing where it looked")
-    return _NotSegmentedError(
-        Status.FAILED, "the localizer saw the organ, but its network found nothing there"
-    )
+        return _NotSegmentedError(Status.ABSENT, Flag.of(FlagCode.NOT_IN_REGION))
+    return _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NOTHING_FOUND))

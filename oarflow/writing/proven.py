@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from oarflow.errors import Code, Fault, Finding, Refusal
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.rtstruct.check import check_file
 from oarflow.rtstruct.contours import DEFAULT_OPTIONS, ContourOptions, structure_set
 from oarflow.rtstruct.model import StructureSet
@@ -20,8 +22,6 @@ from oarflow.structures import OutputKind, Segmentation, Status
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
-
-SELF_CHECK_FLAG = "the contour did not match its mask at the self-check"
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,14 @@ def write_proved(
     segmentations: Sequence[Segmentation],
     plan: WritePlan,
     update: Callable[[Segmentation], None] | None = None,
+    *,
+    study_flags: Sequence[Flag] = (),
 ) -> Written:
     """Write the RTSTRUCT, read it back against the raw CT, drop what does not match, repeat.
 
     ct: the files of the volume's slices by SOP Instance UID. update: called with every organ that
-    is dropped, so that its end is known even if no file leaves.
+    is dropped, so that its end is known even if no file leaves. study_flags: what the RTSTRUCT says
+    of the whole study.
 
     Raises Refusal NOTHING_SEGMENTED where no organ can be written, Fault where organs failed by
     error and none is left, or where the file as a whole is wrong.
@@ -96,10 +99,11 @@ def write_proved(
             plan.specs,
             options=plan.options,
             label=plan.label,
+            study_flags=study_flags,
         )
         notes |= {entry.organ: entry.notes for entry in report.organs}
         lost = {
-            entry.organ: entry.refused or "no contour"
+            entry.organ: Flag.of(FlagCode.NO_OUTLINE, reason=entry.refused or "it has no contour")
             for entry in report.organs
             if not entry.contours
         }
@@ -127,9 +131,12 @@ def write_proved(
         if check.passed:
             break
         organ_of = {spec.name: organ for organ, spec in plan.specs.items()}
-        wrong = {organ_of[c.name]: "; ".join(c.failures) for c in check.organs if not c.passed}
-        why = {organ: f"{SELF_CHECK_FLAG}: {failures}" for organ, failures in wrong.items()}
-        current = _without(current, why, update)
+        wrong = {
+            organ_of[c.name]: Flag.of(FlagCode.SELF_CHECK_FAILED, failures=c.failures)
+            for c in check.organs
+            if not c.passed
+        }
+        current = _without(current, wrong, update)
     files = [output_file(path, "rtstruct.dcm", "RTSTRUCT", uid)]
     if plan.seg:
         files.append(_seg(volume, current, plan))
@@ -152,12 +159,12 @@ def require_written(segmentations: Iterable[Segmentation]) -> None:
 
 def _without(
     segmentations: Iterable[Segmentation],
-    lost: Mapping[str, str],
+    lost: Mapping[str, Flag],
     update: Callable[[Segmentation], None] | None,
 ) -> tuple[Segmentation, ...]:
     """The same with some organs failed, and why."""
-    for organ, why in lost.items():
-        LOGGER.warning("%s is not written: %s", organ, why)
+    for organ, flag in lost.items():
+        LOGGER.warning("%s is not written: %s", organ, flag.message)
     result = []
     for kept in segmentations:
         if kept.organ not in lost:

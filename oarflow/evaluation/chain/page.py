@@ -158,7 +158,7 @@ def _missed(group: Sequence[OrganOutcome]) -> int:
 
 def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganOutcome]) -> str:
     statuses = Counter(score.status for score in scores)
-    said = [one for one in scores if one.status == "segmented"]
+    said = [one for one in scores if one.status == "segmented" and not one.flags]
     wrong = [one for one in said if one.score.dsc < WRONG_DSC]
     swapped = [score for score in scores if score.swapped]
     seconds = [case.seconds for case in cases]

@@ -63,8 +63,7 @@ def plausibility(flags: argparse.Namespace) -> None:
     from oarflow.evaluation.flag_accuracy.judging import Judge, validation
     from oarflow.evaluation.flag_accuracy.page import page
     from oarflow.evaluation.limits.predictions import Predictions
-    from oarflow.plausibility.limits import load_limits
-    from oarflow.plausibility.rules import Measures
+    from oarflow.plausibility.limits import Measures, load_limits
     from oarflow.priors import load_priors
 
     cases, ids = validation(flags.data or data_folder("openkbp", "validation"))

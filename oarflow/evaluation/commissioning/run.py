@@ -24,7 +24,7 @@ from oarflow.evaluation.scoring.outcomes import contoured_masks, outcomes
 from oarflow.evaluation.scoring.requested import not_requested
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.result import ResultDocument
+from oarflow.result import ResultDocument, read_document
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.provenance import run_time
@@ -149,7 +149,7 @@ def _run(ct: Path, plan: Plan, program: str, name: str) -> FinishedRun:
     out = plan.work / program[:16] / hashlib.sha256(name.encode()).hexdigest()[:16]
     done = out / "result.json"
     if done.is_file():
-        result = ResultDocument.model_validate_json(done.read_bytes())
+        result = read_document(done.read_bytes())
         if result.input is None or result.input.pixel_sha256 == _pixels(ct):
             files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
             return FinishedRun(result, files[0] if files else None)

@@ -21,17 +21,29 @@ from oarflow.evaluation.limits.reference_dice import (
     dice_with_reference,
 )
 from oarflow.evaluation.limits.references import openkbp_split, references
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
-from oarflow.plausibility.rules import Flag, Measures, judge, judge_all
-from oarflow.plausibility.signs import Family
+from oarflow.plausibility.limits import Measures
+from oarflow.plausibility.rules import judge, judge_all
 from oarflow.structures import Segmentation
 from oarflow.volume import Volume
 
 LOGGER = logging.getLogger(__name__)
 
-NETWORK_RULES = frozenset({Family.CENTRE, Family.FACES, Family.DOUBT, "clipped"})
-"""Rules that speak of networks, not of contours as such."""
+OF_NETWORKS = frozenset(
+    {
+        FlagCode.CENTRE_SHIFTED,
+        FlagCode.END_SHORT,
+        FlagCode.END_BEYOND,
+        FlagCode.PATCH_EDGE,
+        FlagCode.UNSTABLE,
+        FlagCode.LOW_CONFIDENCE,
+        FlagCode.BLURRED_BORDER,
+    }
+)
+"""Flags that speak of networks, not of contours as such."""
 
 HARMLESS_DICE = 0.7
 """A planted change that leaves this much Dice with the contour it was planted in is no fault."""
@@ -41,19 +53,19 @@ HARMLESS_DICE = 0.7
 class JudgedContour:
     """One contour, and the flags that it got.
 
-    kind: "reference", "network", or the name of a planted fault; way: its variant. rules: short
-    names of those that flagged it. dice: with the reference (network) or with the contour as it was
-    (planted); None where there is no reference. status: before the rules. doubt: what speaks
-    against the reference. derived: the network learned from labels that rules derived, and `dice`
-    is with such a label.
+    kind: "reference", "network", or the name of a planted fault; way: its variant. codes: of its
+    flags and of those of its study; messages: their sentences. dice: with the reference (network)
+    or with the contour as it was (planted); None where there is no reference. status: before the
+    rules. doubt: what speaks against the reference. derived: the network learned from labels that
+    rules derived, and `dice` is with such a label.
     """
 
     case: str
     organ: str
     kind: str
     way: str = ""
-    rules: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     dice: float | None = None
     status: str = ""
     doubt: str = ""
@@ -61,7 +73,7 @@ class JudgedContour:
 
     @property
     def caught(self) -> bool:
-        return bool(self.rules)
+        return bool(self.codes)
 
 
 REFERENCE, NETWORK = "reference", "network"
@@ -102,7 +114,7 @@ class Judge:
         scene = gather(made.volume, tuple(references(case, kept)), self.catalogue)
         for organ, contour in scene.contours.items():
             flags = judge(contour, scene, self.measures)
-            flags = tuple(flag for flag in flags if flag.rule not in NETWORK_RULES)
+            flags = tuple(flag for flag in flags if flag.code not in OF_NETWORKS)
             blank = JudgedContour(case.id, organ, REFERENCE, dice=1.0, doubt=said[organ])
             yield _verdict(contour.item, blank, flags)
 
@@ -110,7 +122,7 @@ class Judge:
         self, case: Case, made: Predicted, said: Mapping[str, str], labels: DerivedLabels
     ) -> Iterator[JudgedContour]:
         scene = gather(made.volume, made.segmentations, self.catalogue)
-        flags = judge_all(scene, self.measures)
+        judged = judge_all(scene, self.measures)
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
             derived = item.model is not None and item.model.derived_labels
@@ -119,7 +131,7 @@ class Judge:
             blank = JudgedContour(
                 case.id, item.organ, NETWORK, dice=agreed, doubt=why, derived=derived
             )
-            yield _verdict(item, blank, flags.get(item.organ, ()))
+            yield _verdict(item, blank, judged.of(item.organ) if contour else ())
             if contour and agreed is not None and agreed > GOOD_DICE:
                 for verdict in self._of_faults(case.id, contour, made.volume, scene):
                     yield replace(verdict, derived=derived)
@@ -143,9 +155,9 @@ class Judge:
 
 
 def _verdict(item: Segmentation, blank: JudgedContour, flags: Sequence[Flag]) -> JudgedContour:
-    rules = tuple(dict.fromkeys(flag.rule for flag in flags))
-    words = tuple(flag.words for flag in flags)
-    return replace(blank, rules=rules, words=words, status=item.status.value)
+    codes = tuple(flag.code.value for flag in flags)
+    messages = tuple(flag.message for flag in flags)
+    return replace(blank, codes=codes, messages=messages, status=item.status.value)
 
 
 def validation(folder: Path) -> tuple[OpenKbp, tuple[str, ...]]:

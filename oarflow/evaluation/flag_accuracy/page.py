@@ -9,7 +9,7 @@ from oarflow.datasets.labels import DOUBTS
 from oarflow.evaluation.flag_accuracy.judging import (
     HARMLESS_DICE,
     NETWORK,
-    NETWORK_RULES,
+    OF_NETWORKS,
     REFERENCE,
     JudgedContour,
 )
@@ -69,15 +69,16 @@ def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
     rows.append(("**all**", f"**{_share(references)}**", f"**{_share(good)}**"))
     lines = [
         f"References are judged by the rules that know no network (without "
-        f"{', '.join(sorted(NETWORK_RULES))}); the networks' contours of Dice over {GOOD_DICE:g} "
-        "by all rules.",
+        f"{', '.join(sorted(OF_NETWORKS))}); the networks' contours of Dice over {GOOD_DICE:g} "
+        "by all rules. [The page of flags](../flags.md) explains the codes. A contour counts as "
+        "flagged where its study is, too.",
         "",
         markdown_table(("organ", "references flagged", "networks' good contours flagged"), rows),
         "",
         f"At most {GOAL:.0%} was the goal: {_met(references)} for references, {_met(good)} for the "
         "networks' contours.",
         "",
-        f"By rule, references: {_rules(references)}. Networks: {_rules(good)}.",
+        f"By code, references: {_codes(references)}. Networks: {_codes(good)}.",
         "",
         f"Left out of the first column are {len(doubted)} references in doubt ({DOUBTS}); the "
         f"rules flag {_share(doubted)} of them.",
@@ -162,7 +163,7 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
                     v.organ,
                     f"{v.dice:.2f}",
                     v.status,
-                    "; ".join(v.words) or "-",
+                    " ".join(v.messages) or "-",
                     v.doubt or "sound",
                 )
                 for v in sorted(failed, key=lambda v: v.dice or 0)
@@ -199,7 +200,7 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
         "",
         markdown_table(("organ", "labels", "networks' good contours flagged"), rows),
         "",
-        f"At most {GOAL:.0%} was the goal: {_met(good)}. By rule: {_rules(good)}.",
+        f"At most {GOAL:.0%} was the goal: {_met(good)}. By code: {_codes(good)}.",
         "",
         f"Of the {len(rest)} contours of Dice up to {GOOD_DICE:g}: {_of_rest(rest)}.",
         "",
@@ -213,7 +214,7 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
 def _of_rest(rest: Sequence[JudgedContour]) -> str:
     said = [
         f"{v.organ} of {v.case}, Dice {v.dice:.2f}, {v.status} before the rules, "
-        + (f"flagged ({', '.join(v.rules)})" if v.caught else "not flagged")
+        + (f"flagged ({', '.join(v.codes)})" if v.caught else "not flagged")
         for v in sorted(rest, key=lambda v: v.dice or 0)
     ]
     return "; ".join(said) or "none"
@@ -230,7 +231,7 @@ def _limits(limits: Limits) -> str:
         ),
         "",
         "Beside them stand rules without a calibrated limit: side against the midline, pieces, "
-        "empty slices, overlap, the end of what the network saw, age, most of the study in doubt.",
+        "empty slices, overlap, the edge of the network's field of view, age, most organs flagged.",
     ]
     return "\n".join(lines)
 
@@ -269,7 +270,7 @@ _METHOD = """\
   look after six organs of derived labels came: their flags filled up the rule of the next
   point, and 12 of 135 good contours were flagged; on the tuning patients these organs were seen
   to be judged by priors of another definition, which was mended there.
-- Where more than half of a study's contours (at least three) are in doubt, so are the others. The
+- Where more than half of a study's contours (at least three) are flagged, so is the study. The
   idea came from a validation patient, pt_221; among the tuning patients it holds for one (a CT in
   pieces), among the training references for none. Planted faults are judged without it.
 - After a change of networks run `oarflow evaluate calibrate --derived LABELS --unseen ...
@@ -307,9 +308,9 @@ def _share(group: Sequence[JudgedContour]) -> str:
     return share_with_interval(sum(v.caught for v in group), len(group))
 
 
-def _rules(group: Sequence[JudgedContour]) -> str:
-    counts = Counter(rule for v in group for rule in v.rules)
-    return ", ".join(f"{rule} {n}" for rule, n in counts.most_common()) or "none"
+def _codes(group: Sequence[JudgedContour]) -> str:
+    counts = Counter(code for v in group for code in v.codes)
+    return ", ".join(f"{code} {n}" for code, n in counts.most_common()) or "none"
 
 
 def _by(group: Sequence[JudgedContour], name: Callable[[JudgedContour], str]) -> str:

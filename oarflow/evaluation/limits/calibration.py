@@ -29,8 +29,7 @@ from oarflow.evaluation.limits.references import (
 from oarflow.faces import FACES
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import Contour, Scene, gather
-from oarflow.plausibility.limits import Limits
-from oarflow.plausibility.rules import Measures
+from oarflow.plausibility.limits import Limits, Measures
 from oarflow.plausibility.sides import cuts
 from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family, places, signs
 from oarflow.priors import Priors, Spread

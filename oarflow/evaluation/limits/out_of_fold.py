@@ -19,8 +19,8 @@ def page(found: Calibration, command: str, date: str) -> str:
     """The whole page. command: what made it. date: ISO 8601."""
     known = [one for one in found.folds if one.dice is not None]
     scenes = {one.case: one.scene for one in known}
-    flags = {case: judge_all(scene, found.measures) for case, scene in scenes.items()}
-    flagged = {id(one): bool(flags[one.case].get(one.contour.item.organ)) for one in known}
+    judged = {case: judge_all(scene, found.measures) for case, scene in scenes.items()}
+    flagged = {id(one): bool(judged[one.case].of(one.contour.item.organ)) for one in known}
 
     def cells(group: Sequence[Known]) -> tuple[object, ...]:
         good = [one for one in group if one.dice is not None and one.dice > GOOD_DICE]

@@ -19,6 +19,8 @@ from pydicom import Dataset
 
 from oarflow.datasets.cases import Case
 from oarflow.evaluation.application import what_counts
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.locations import ROOT
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.search import find_organs
@@ -112,7 +114,7 @@ def _arrays(
         plain: dict[str, Any] = {
             "organ": item.organ,
             "status": item.status.value,
-            "flags": item.flags,
+            "flags": [[flag.code, dict(flag.values)] for flag in item.flags],
             "volume_cc": item.volume_cc,
             "slices": item.slices,
         }
@@ -173,7 +175,7 @@ def _segmentations(
         item = Segmentation(
             organ,
             Status(plain["status"]),
-            flags=tuple(plain["flags"]),
+            flags=tuple(Flag.of(FlagCode(code), **values) for code, values in plain["flags"]),
             volume_cc=plain["volume_cc"],
             slices=plain["slices"],
             localization=found.get(organ),

@@ -24,9 +24,10 @@ from oarflow.types import Mask
 class OrganOutcome:
     """One organ of one case that has a reference: what the run said of it, and its score.
 
-    status: from result.json; "no result" where the whole run was refused or failed. swapped:
-    whether it fits the other side's reference better than its own. model_sha256: of the network
-    that contoured it, where result.json names one. doubt: what speaks against the reference, or "".
+    status: from result.json; "no result" where the whole run was refused or failed. flags: codes,
+    those of the whole study too. swapped: whether it fits the other side's reference better than
+    its own. model_sha256: of the network that contoured it, where result.json names one. doubt:
+    what speaks against the reference, or "".
     """
 
     score: Score
@@ -87,15 +88,23 @@ def outcomes(
         partner = catalogue.organ(organ).partner
         other = case.masks.get(partner) if partner else None
         swapped = other is not None and dice(mask, other) > fit.dsc
-        found.append(_outcome(fit, parts.get(organ), swapped=swapped))
+        part = parts.get(organ)
+        found.append(
+            OrganOutcome(
+                fit,
+                part.status.value if part else "no result",
+                flag_codes(result, part),
+                swapped,
+                part.model.sha256 if part and part.model else None,
+            )
+        )
     return found
 
 
-def _outcome(found: Score, part: OrganPart | None, *, swapped: bool) -> OrganOutcome:
-    if part is None:
-        return OrganOutcome(found, "no result", (), swapped)
-    model = part.model.sha256 if part.model else None
-    return OrganOutcome(found, part.status.value, part.flags, swapped, model)
+def flag_codes(result: ResultDocument, part: OrganPart | None) -> tuple[str, ...]:
+    """Codes of the flags that a reader of the result sees of an organ: its own, and the study's."""
+    own = part.flags if part else ()
+    return tuple(flag.code.value for flag in (*own, *result.study_flags))
 
 
 def read_masks(rtstruct: Path, grid: Grid) -> dict[str, Mask]:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from oarflow import result
@@ -37,9 +36,11 @@ def read_result(root: Path, job: Job) -> result.ResultDocument:
     """The job's result.json. Raises Altered."""
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.ResultDocument.model_validate_json(content)
-    except (OSError, ValidationError) as error:
+        return result.read_document(content)
+    except OSError as error:
         raise Altered("the job's result.json cannot be read") from error
+    except result.ResultError as error:
+        raise Altered(f"the job's result.json cannot be used: {error}") from error
 
 
 def wanted(settings: NodeSettings, job: Job) -> dict[str, list[str]]:

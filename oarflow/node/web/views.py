@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from oarflow import result
-from oarflow.errors import REASONS, Code
+from oarflow.errors import Code
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job, JobDelivery, ReceivedStudy, Series, Step
 from oarflow.node.states import MEANINGS, TRANSITIONS, State
+from oarflow.reason_codes import REASONS
 from oarflow.shown import shown
 
 SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
@@ -69,7 +69,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page:
-    """All of one job. actions: what may be asked of it now."""
+    """All of one job.
+
+    study_flags: what speaks against the whole study, or why its result cannot be shown. actions:
+    what may be asked of it now.
+    """
 
     row: StudyRow
     birth_date: str
@@ -79,6 +83,7 @@ class Page:
     attempts: int
     refusal: tuple[str, str, str] | None
     organs: tuple[result.OrganPart, ...]
+    study_flags: tuple[str, ...]
     steps: tuple[Step, ...]
     deliveries: tuple[JobDelivery, ...]
     reports: tuple[str, ...]
@@ -168,7 +173,14 @@ def newest_id(session: Session) -> int:
 def page_of(job: Job, root: Path, *, acts: bool) -> Page:
     """All of a job. acts: whether the reader may act on it."""
     study, series = job.series.study, job.series
-    found = read_result(job, root)
+    found: result.ResultDocument | None = None
+    warnings: tuple[str, ...] = ()
+    try:
+        found = read_result(job, root)
+    except result.ResultError as error:
+        warnings = (str(error),)
+    if found is not None:
+        warnings = tuple(flag.message for flag in found.study_flags)
     return Page(
         row=row_of(job),
         birth_date=study.birth_date,
@@ -178,6 +190,7 @@ def page_of(job: Job, root: Path, *, acts: bool) -> Page:
         attempts=job.attempts,
         refusal=_refusal(job),
         organs=found.organs if found else (),
+        study_flags=warnings,
         steps=tuple(job.steps),
         deliveries=tuple(job.deliveries),
         reports=tuple(kind for kind in REPORTS if report_file(job, root, kind) is not None),
@@ -209,14 +222,14 @@ def _refusal(job: Job) -> tuple[str, str, str] | None:
 
 
 def read_result(job: Job, root: Path) -> result.ResultDocument | None:
-    """The job's result.json, where there is one that can be read."""
+    """The job's result.json, where there is one. Raises ResultError."""
     if not job.output:
         return None
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.ResultDocument.model_validate_json(content)
-    except (OSError, ValidationError):
+    except OSError:
         return None
+    return result.read_document(content)
 
 
 REPORTS = {"html": "report.html", "pdf": "report.pdf"}

@@ -122,5 +122,5 @@ def _score(
         str(result.status),
         error,
         ends,
-        "; ".join(result.flags),
+        "; ".join(flag.code for flag in result.flags),
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.networks.card import Role
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.evidence import contour_of
@@ -57,7 +59,7 @@ def test_it_is_found_contoured_and_said(store: ModelStore) -> None:
     points = volume.grid.index_to_patient(np.argwhere(result.field.mask) + result.field.offset)
     assert points.mean(axis=0) == pytest.approx(LEFT, abs=0.5)
     assert result.notes == (
-        "looked for where other organs' places say; the localizer knows it not",
+        "searched in the region predicted from other organs (not covered by the localizer)",
     )
     assert contour_of(volume, result, CATALOGUE).localized is None
 
@@ -68,7 +70,7 @@ def test_what_is_not_where_it_should_be_is_absent(store: ModelStore) -> None:
         volume.grid, localize(volume, store), store.localized_organs, PRIORS
     )
     result = Segmenter(volume, places, store).segment("Parotid_L")
-    assert result.status is Status.ABSENT
+    assert (result.status, result.flags) == (Status.ABSENT, (Flag.of(FlagCode.NOT_IN_REGION),))
 
 
 def test_without_a_whole_neighbour_or_a_measure_nothing_is_guessed(store: ModelStore) -> None:
@@ -82,9 +84,7 @@ def test_without_a_whole_neighbour_or_a_measure_nothing_is_guessed(store: ModelS
         assert set(places) == {"Parotid_R"}
         result = Segmenter(volume, places, store).segment("Parotid_L")
         assert result.status is Status.FAILED
-        assert result.flags == (
-            "the localizer does not know this organ, and no neighbour places it",
-        )
+        assert result.flags == (Flag.of(FlagCode.NO_SEARCH_REGION),)
 
 
 def test_a_region_outside_the_scan_is_no_region(store: ModelStore) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.networks.card import Role, read_card, write_card
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
@@ -96,7 +98,7 @@ def test_an_organ_at_the_scan_s_end_is_truncated(store: ModelStore) -> None:
     assert Side.INFERIOR in found["Parotid_L"].cut
     result = Segmenter(low, found, store).segment("Parotid_L")
     assert result.status is Status.TRUNCATED
-    assert result.flags == ("cut by the field of view: inferior",)
+    assert result.flags == (Flag.of(FlagCode.FIELD_OF_VIEW, sides=["inferior"]),)
 
 
 def test_a_patch_that_is_too_small_grows(tmp_path: Path) -> None:
@@ -122,14 +124,16 @@ def test_too_little_of_an_organ_is_absent(tmp_path: Path, volume: Volume) -> Non
     found = localize(volume, store)
     small = Segmenter(volume, found, store).segment("Parotid_L")
     assert (small.status, small.field, small.volume_cc) == (Status.ABSENT, None, 0.0)
-    assert "too little to tell it by" in small.flags[0]
+    assert [flag.code for flag in small.flags] == [FlagCode.TOO_SMALL]
+    assert small.flags[0].values["volume_cc"] == pytest.approx(SPHERE_CC, rel=0.12)
+    assert small.flags[0].values["limit_cc"] == pytest.approx(SPHERE_CC * 1.3, abs=1e-3)
     assert Segmenter(volume, found, store).segment("Parotid_R").status is Status.SEGMENTED
 
 
 def test_a_deadline_in_the_past_is_a_timeout(volume: Volume, store: ModelStore) -> None:
     found = localize(volume, store)
     result = Segmenter(volume, found, store).segment("Parotid_L", deadline=time.monotonic() - 1)
-    assert (result.status, result.flags) == (Status.FAILED, ("timeout",))
+    assert (result.status, result.flags) == (Status.FAILED, (Flag.of(FlagCode.ORGAN_TIME_LIMIT),))
 
 
 class Broken(torch.nn.Module):
@@ -183,14 +187,14 @@ def test_a_contour_that_hangs_on_its_patch_is_not_steady(
 
 
 @pytest.mark.parametrize(
-    ("network", "flag"),
+    ("network", "code"),
     [
-        (Broken(), "the network ended in an error"),
-        (Blind(), "the localizer saw the organ, but its network found nothing there"),
+        (Broken(), FlagCode.NETWORK_ERROR),
+        (Blind(), FlagCode.NOTHING_FOUND),
     ],
 )
 def test_a_network_that_errs_fails_its_own_organ_only(
-    tmp_path: Path, volume: Volume, network: torch.nn.Module, flag: str
+    tmp_path: Path, volume: Volume, network: torch.nn.Module, code: FlagCode
 ) -> None:
     models = save_models(tmp_path / "models")
     for path in (models / "Parotid_L").iterdir():
@@ -207,7 +211,7 @@ def test_a_network_that_errs_fails_its_own_organ_only(
     store = ModelStore.open(models, device="cpu")
     found = localize(volume, store)
     failed = Segmenter(volume, found, store).segment("Parotid_L")
-    assert (failed.status, failed.flags) == (Status.FAILED, (flag,))
+    assert (failed.status, failed.flags) == (Status.FAILED, (Flag.of(code),))
     assert Segmenter(volume, found, store).segment("Parotid_R").status is Status.SEGMENTED
 
 

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from oarflow.errors import ConfigurationError
+from oarflow.flags.codes import FlagCode, Scope
+from oarflow.flags.flag import Flag
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import Channel, InputRegion, Role
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.mr import RegisteredMr
+from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags
+from oarflow.segmentation.rigid import Registration, Rigid
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation, Status
 from oarflow.volume import Volume
@@ -83,7 +86,13 @@ def test_without_its_source_an_organ_has_a_status_and_a_reason(tmp_path: Path) -
     segmenter = Segmenter(only_left, NOWHERE, two_steps(tmp_path / "m"))
     result = segmenter.segment("Mandible_Ramus_R")
     assert result.status is Status.ABSENT
-    assert result.flags[0].startswith("looked for about Parotid_R, which is absent")
+    expected = Flag.of(
+        FlagCode.REGION_ORGAN_MISSING,
+        organ="Parotid_R",
+        status="absent",
+        codes=[FlagCode.NOT_IN_REGION],
+    )
+    assert result.flags == (expected,)
     assert segmenter.segment("Mandible_Ramus_L").status is Status.SEGMENTED
 
 
@@ -171,25 +180,49 @@ def test_a_network_that_reads_the_mr_contours_what_only_the_mr_shows(
     assert box_lps(volume, result).mean(axis=0) == pytest.approx((first + last) / 2, abs=1.0)
 
 
-def test_a_rejected_mr_leaves_the_ct_s_contour_flagged(volume: Volume, tmp_path: Path) -> None:
+def test_a_rejected_mr_leaves_the_ct_s_contour_and_a_note(volume: Volume, tmp_path: Path) -> None:
     store = mr_models(tmp_path, alone=False)
     rejected = Segmenter(volume, NOWHERE, store, RegisteredMr(None, "it failed its check"))
     result = rejected.segment("Parotid_L")
-    assert result.status is Status.SUSPICIOUS
-    assert result.flags == ("contoured on the CT alone: it failed its check",)
+    assert (result.status, result.flags) == (Status.SEGMENTED, ())
+    assert "contoured on the CT alone, without the MR" in result.notes
     assert box_lps(volume, result).mean(axis=0) == pytest.approx(LEFT, abs=1.0)
     without = Segmenter(volume, NOWHERE, store).segment("Parotid_L")
-    assert (without.status, without.flags) == (Status.SEGMENTED, ())
+    assert (without.status, without.flags, without.notes) == (Status.SEGMENTED, (), ())
+
+
+def test_an_mr_that_was_not_used_is_a_flag_of_the_study(tmp_path: Path) -> None:
+    store = mr_models(tmp_path, alone=False)
+    organs = ("Parotid_L", "Brainstem")
+    (flag,) = mr_flags(RegisteredMr(None, "2 MR series fit the rule"), organs, store)
+    assert (flag.code, flag.scope) == (FlagCode.MR_NOT_USED, Scope.STUDY)
+    assert flag.message == "MR was not used: 2 MR series fit the rule."
+    assert flag.values["organs"] == ["Parotid_L"]
+    assert not list(mr_flags(RegisteredMr(None, "2 MR series fit the rule"), organs[1:], store))
+    assert not list(mr_flags(NO_MR, organs, store))
+
+
+def test_a_failed_registration_is_told_with_what_its_check_measured(tmp_path: Path) -> None:
+    store = mr_models(tmp_path, alone=False)
+    turned = Rigid(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), np.zeros(3))
+    found = Registration(turned, 0.4, 0.1, 0.8, 0.95, 12.0)
+    mr = RegisteredMr(None, found.trouble, found.measures)
+    (flag,) = mr_flags(mr, ("Parotid_L",), store)
+    assert flag.code is FlagCode.MR_NOT_REGISTERED
+    assert flag.message == (
+        "MR was not used, since its registration to the CT failed: the MR would have to be turned "
+        "by 90 degrees."
+    )
+    assert flag.values["rotation_degrees"] == 90.0
+    assert flag.values["body_dice"] == 0.95
 
 
 def test_without_an_mr_its_own_network_fails_with_the_reason(
     volume: Volume, tmp_path: Path
 ) -> None:
     result = Segmenter(volume, NOWHERE, mr_models(tmp_path, alone=True)).segment("Parotid_L")
-    assert (result.status, result.flags) == (
-        Status.FAILED,
-        ("its network reads an MR: none was given",),
-    )
+    expected = Flag.of(FlagCode.NEEDS_MR, reason="none was given")
+    assert (result.status, result.flags) == (Status.FAILED, (expected,))
 
 
 def test_roles_are_told_from_the_cards(tmp_path: Path) -> None:

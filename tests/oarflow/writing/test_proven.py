@@ -11,6 +11,7 @@ import pydicom
 import pytest
 
 from oarflow.errors import Code, Fault, Refusal
+from oarflow.flags.codes import FlagCode
 from oarflow.intake import Intake, SeriesRules, read_volume
 from oarflow.rtstruct.contours import ContourReport
 from oarflow.rtstruct.model import StructureSet
@@ -18,7 +19,7 @@ from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.structures import ProbabilityField, Segmentation, Status
 from oarflow.writing import proven
-from oarflow.writing.proven import SELF_CHECK_FLAG, WritePlan, Written, write_proved
+from oarflow.writing.proven import WritePlan, Written, write_proved
 from tests.phantoms import make_series, write_series
 
 ORGANS = ("Brainstem", "Parotid_L")
@@ -85,7 +86,9 @@ def test_an_organ_that_does_not_match_its_mask_is_dropped(
     pair = (segmentation("Brainstem", cube(2, 8, 8)), segmentation("Parotid_L", cube(4, 30, 30)))
     written = write(intake, plan, *pair)
     assert statuses(written) == {"Brainstem": Status.SEGMENTED, "Parotid_L": Status.FAILED}
-    assert written.segmentations[1].flags[0].startswith(SELF_CHECK_FLAG)
+    (flag,) = written.segmentations[1].flags
+    assert flag.code is FlagCode.SELF_CHECK_FAILED
+    assert flag.values["failures"]
     dataset = pydicom.dcmread(written.files[0].path)
     assert [roi.ROIName for roi in dataset.StructureSetROISequence] == ["AI_Brainstem"]
 

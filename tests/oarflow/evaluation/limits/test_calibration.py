@@ -13,8 +13,7 @@ from oarflow.evaluation.flag_accuracy.simulated_errors import (
 from oarflow.evaluation.limits.calibration import Calibration, Known, network_spreads, worst
 from oarflow.evaluation.limits.out_of_fold import page as fold_page
 from oarflow.plausibility.evidence import Contour, Scene, contour_of, gather
-from oarflow.plausibility.limits import Limits
-from oarflow.plausibility.rules import Measures
+from oarflow.plausibility.limits import Limits, Measures
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.structures import ModelIdentity, Side
