@@ -39,7 +39,7 @@ SOURCES = (
     "structures.py",
     "types.py",
 )
-"""Parts of oarflow that decide what a network's field looks like: a change makes the cache stale."""
+"""Parts of oarflow that decide what a network's field looks like: a change empties the cache."""
 
 
 @dataclass(frozen=True, eq=False)
