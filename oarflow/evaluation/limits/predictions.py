@@ -21,7 +21,7 @@ from oarflow.datasets.cases import Case
 from oarflow.evaluation.application import what_counts
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
-from oarflow.locations import ROOT
+from oarflow.locations import PACKAGE
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
@@ -32,18 +32,16 @@ LOGGER = logging.getLogger(__name__)
 
 SOURCES = (
     "networks",
-    "fields.py",
+    "segmentation",
+    "faces.py",
     "geometry.py",
-    "localize.py",
-    "paste.py",
-    "placing.py",
+    "masks.py",
     "priors.json",
     "priors.py",
-    "regions.py",
-    "segment.py",
     "structures.py",
+    "types.py",
 )
-"""Parts of oarflow that decide what a network's field looks like."""
+"""Parts of oarflow that decide what a network's field looks like: a change empties the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +188,18 @@ def _segmentations(
 
 def _digest(models: Path) -> str:
     digest = hashlib.sha256()
-    sources = [
-        path
-        for name in SOURCES
-        for path in sorted((ROOT / "oarflow").glob(f"{name}/*.py" if "." not in name else name))
-    ]
-    for path in (*sources, *sorted(models.glob("*/model.json"))):
+    for path in (*_sources(PACKAGE), *sorted(models.glob("*/model.json"))):
         digest.update(path.name.encode() + b"\0" + what_counts(path))
     return digest.hexdigest()
+
+
+def _sources(package: Path) -> list[Path]:
+    """Files of `SOURCES`. Raises FileNotFoundError for a name that is not there any more."""
+    found = []
+    for name in SOURCES:
+        place = package / name
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        if not files or not files[0].is_file():
+            raise FileNotFoundError(f"{name} is no part of {package}: mend SOURCES")
+        found += files
+    return found

@@ -430,6 +430,6 @@ def _(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
         )
         return replace(structures, rois=rois), report
 
-    monkeypatch.setattr(writing, "structure_set", careless)
+    monkeypatch.setattr(proven, "structure_set", careless)
     cube = np.ones((8, 8, 8), dtype=np.float32)
     return flags_of_writing(tmp_path, ProbabilityField(cube, (4, 30, 30)))
