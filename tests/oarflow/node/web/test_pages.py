@@ -129,9 +129,9 @@ def test_a_result_of_an_earlier_version_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": "1.1"}))
     page = ward.signed_in(context).get(f"/studies/{job.key}").text
     assert "result.json has schema version 1.1" in page
-    with pytest.raises(Altered, match="schema version 1.1"):
+    with pytest.raises(Altered, match=r"schema version 1\.1"):
         planning.read_result(context.settings.storage.root, job)
-    with pytest.raises(NotProven, match="schema version 1.1"):
+    with pytest.raises(NotProven, match=r"schema version 1\.1"):
         results.read_result(path.parent)
 
 
