@@ -44,8 +44,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.CENTRE_SHIFTED: of_organ(
         SUSPICIOUS,
-        "Centre lies {shift_mm:.0f} mm {direction} of where the localizer found the organ.",
-        "{shift_mm:.0f} mm {direction} of the localizer's position",
+        "Centre lies {shift_mm:.0f} mm away ({direction}) from where the localizer found the "
+        "organ.",
+        "{shift_mm:.0f} mm away ({direction}) from the localizer's position",
         "{shift_mm:.0f} mm {direction}",
         meaning="The network of the organ and the localizer disagree about its place.",
         check="Which of the two is right: the contour may be on a neighbouring structure.",
@@ -103,8 +104,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.EMPTY_SLICES: of_organ(
         SUSPICIOUS,
-        "Contour is interrupted: {slices} of the slices between its ends are empty.",
-        "interrupted, {slices} empty slice(s) between its ends",
+        "Contour is missing on {slices} slice(s) between its ends.",
+        "missing on {slices} slice(s) between its ends",
         "{slices} empty",
         meaning="Slices between the first and the last outline have none.",
         check="The empty slices: fill them, or remove the stray piece.",

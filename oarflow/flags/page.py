@@ -21,6 +21,10 @@ names. The messages below are filled with an example's figures. Most limits were
 training patients: "usually" is what nearly all good contours show
 ([results/plausibility.md](results/plausibility.md)). A flagged contour can be right, and one
 without a flag can be wrong.
+
+Two kinds of network work on a CT: the **localizer** looks at all of it and finds where each organ
+is; then the **network of each organ** contours it in a patch of the CT around that place. Sides and
+directions are the patient's: superior is toward the head, anterior toward the front.
 """
 
 _STUDY = """\

@@ -46,11 +46,11 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.REGION_ORGAN_MISSING: of_organ(
         ("failed", "absent"),
-        "Search region comes from {organ}, which is {status}.",
-        "search region comes from {organ}, which is {status}",
+        "This organ is searched around {organ}, which is {status}.",
+        "searched around {organ}, which is {status}",
         "{organ}",
-        meaning="This organ is searched around the contour of another one, which there is not. It "
-        "is `absent` where the other one is, else `failed`.",
+        meaning="Its network looks around the contour of another organ, and there is none. It is "
+        "`absent` where the other one is, else `failed`.",
         check="The other organ first.",
         organ="SpinalCord",
         status="absent",

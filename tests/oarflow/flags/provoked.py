@@ -28,6 +28,7 @@ from oarflow.segmentation.mr import mr_flags, registered
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Status
 from oarflow.volume import Volume
+from oarflow.writing import proven
 from tests.oarflow.chain import sphere_volume
 from tests.oarflow.flags.bench import (
     SAMPLE,

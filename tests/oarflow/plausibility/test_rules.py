@@ -137,14 +137,17 @@ def test_a_truncated_organ_may_be_small() -> None:
 def test_a_shift_from_where_the_localizer_saw_it(moved: Point, direction: str) -> None:
     flag = said(with_left(moved))["CENTRE_SHIFTED"]
     assert flag.message == (
-        f"Centre lies 15 mm {direction} of where the localizer found the organ."
+        f"Centre lies 15 mm away ({direction}) from where the localizer found the organ."
     )
     assert flag.values["directions"] == [direction]
 
 
 def test_a_shift_along_two_axes_is_one_flag_with_the_larger_figure() -> None:
     flag = said(with_left((70.0, 0.0, 111.0)))["CENTRE_SHIFTED"]
-    assert flag.message == "Centre lies 21 mm superior of where the localizer found the organ."
+    assert (
+        flag.message
+        == "Centre lies 21 mm away (superior) from where the localizer found the organ."
+    )
     assert flag.values["directions"] == ["superior", "left"]
     assert flag.values["shifts_mm"] == pytest.approx([21.0, 15.0], abs=0.5)
 

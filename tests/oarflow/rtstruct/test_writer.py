@@ -457,8 +457,8 @@ def test_a_doubt_stands_in_the_description(tmp_path: Path) -> None:
     dataset = written(tmp_path, structure_set(SOURCE, GRID, [doubtful], SPECS)[0])
     text = dataset.StructureSetROISequence[0].ROIDescription
     assert text == (
-        "suspicious; volume 2.1 cc, usually at least 7.0 cc; outline cannot be written; search "
-        "region comes from ?ber, which is absent"
+        "suspicious; volume 2.1 cc, usually at least 7.0 cc; outline cannot be written; searched "
+        "around ?ber, which is absent"
     )
     assert dataset.StructureSetDescription == PLAIN_DESCRIPTION
 

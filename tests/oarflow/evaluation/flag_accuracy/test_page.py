@@ -20,14 +20,14 @@ from oarflow.plausibility.signs import Family
 def test_the_page_counts() -> None:
     verdicts = [
         JudgedContour("pt_1", "Larynx", REFERENCE, dice=1.0),
-        JudgedContour("pt_2", "Larynx", REFERENCE, rules=("volume",), words=("w",), dice=1.0),
-        JudgedContour("pt_3", "Larynx", REFERENCE, rules=("volume",), dice=1.0, doubt="airway"),
+        JudgedContour("pt_2", "Larynx", REFERENCE, codes=("VOLUME_LOW",), messages=("w",), dice=1.0),
+        JudgedContour("pt_3", "Larynx", REFERENCE, codes=("VOLUME_LOW",), dice=1.0, doubt="airway"),
         JudgedContour("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
         JudgedContour("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
-        JudgedContour("pt_3", "Larynx", NETWORK, rules=("doubt",), words=("unsure",), dice=0.1,
+        JudgedContour("pt_3", "Larynx", NETWORK, codes=("UNSTABLE",), messages=("unsure",), dice=0.1,
                 status="segmented"),
         JudgedContour("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
-        JudgedContour("pt_1", "Larynx", SHIFTED, "upward", ("centre",), ("w",), 0.3, "segmented"),
+        JudgedContour("pt_1", "Larynx", SHIFTED, "upward", ("CENTRE_SHIFTED",), ("w",), 0.3, "segmented"),
         JudgedContour("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
     ]  # fmt: skip
     text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
@@ -44,10 +44,10 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
     verdicts = [
         drawn,
         brain,
-        replace(brain, case="pt_2", rules=("shape",)),
-        replace(brain, case="pt_3", dice=0.6, rules=("doubt",)),
+        replace(brain, case="pt_2", codes=("ODD_SHAPE",)),
+        replace(brain, case="pt_3", dice=0.6, codes=("UNSTABLE",)),
         replace(brain, case="pt_4", dice=None),
-        replace(brain, kind=SHIFTED, way="upward", rules=("centre",), dice=0.3),
+        replace(brain, kind=SHIFTED, way="upward", codes=("CENTRE_SHIFTED",), dice=0.3),
     ]
     text = page(verdicts, Limits({}, {}, {}, "made"), "command", "2026-01-02")
     head, own = text.split("## Organs learned from derived labels")
