@@ -14,6 +14,7 @@ import pytest
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.intake import read_volume
+from oarflow.networks.card import InputRegion
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.evidence import gather
 from oarflow.plausibility.limits import Limits, Measures
@@ -22,7 +23,6 @@ from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.rtstruct.contours import ContourReport, structure_set
 from oarflow.rtstruct.model import StructureSet
-from oarflow.rtstruct.outlines import Region
 from oarflow.segmentation.localizer import localize
 from oarflow.segmentation.mr import mr_flags, registered
 from oarflow.segmentation.segmenter import Segmenter
@@ -380,7 +380,7 @@ def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
 @provokes(FlagCode.REGION_ORGAN_MISSING)
 def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
     """The gland is searched around a parotid that the CT does not show."""
-    around = Region(source="organ", organ="Parotid_L", grow_mm=17.0)
+    around = InputRegion(source="organ", organ="Parotid_L", grow_mm=17.0)
     write_model(tmp_path / "parotid", Near((100.0,)), organs=("Parotid_L",))
     write_model(tmp_path / "gland", Everywhere(), organs=("Glnd_Submand_L",), region_from=around)
     store = ModelStore.open(tmp_path, device="cpu")

@@ -20,16 +20,27 @@ from oarflow.plausibility.signs import Family
 def test_the_page_counts() -> None:
     verdicts = [
         JudgedContour("pt_1", "Larynx", REFERENCE, dice=1.0),
-        JudgedContour("pt_2", "Larynx", REFERENCE, codes=("VOLUME_LOW",), messages=("w",), dice=1.0),
+        JudgedContour(
+            "pt_2", "Larynx", REFERENCE, codes=("VOLUME_LOW",), messages=("w",), dice=1.0
+        ),
         JudgedContour("pt_3", "Larynx", REFERENCE, codes=("VOLUME_LOW",), dice=1.0, doubt="airway"),
         JudgedContour("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
         JudgedContour("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
-        JudgedContour("pt_3", "Larynx", NETWORK, codes=("UNSTABLE",), messages=("unsure",), dice=0.1,
-                status="segmented"),
+        JudgedContour(
+            "pt_3",
+            "Larynx",
+            NETWORK,
+            codes=("UNSTABLE",),
+            messages=("unsure",),
+            dice=0.1,
+            status="segmented",
+        ),
         JudgedContour("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
-        JudgedContour("pt_1", "Larynx", SHIFTED, "upward", ("CENTRE_SHIFTED",), ("w",), 0.3, "segmented"),
+        JudgedContour(
+            "pt_1", "Larynx", SHIFTED, "upward", ("CENTRE_SHIFTED",), ("w",), 0.3, "segmented"
+        ),
         JudgedContour("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
-    ]  # fmt: skip
+    ]
     text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
     assert "| Larynx | 1 of 2 (50.0%; 1.3% to 98.7%) | 0 of 1 (0.0%; 0.0% to 97.5%) |" in text
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in text
