@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.arguments import parse
-from oarflow.console import outlive_readers
+from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.run.environment import configure_logging, prepare
 from oarflow.run.signals import StopOnSignal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application. argv: flags without the program's name. Returns the exit status."""
     started = time.monotonic()
-    outlive_readers()
+    ignore_closed_pipes()
     flags = parse(argv)
     try:
         prepare()
@@ -36,13 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _act(flags: argparse.Namespace, started: float) -> int:
     """Do what the flags say. What each way does not need is not imported."""
     if flags.explain_codes:
-        from oarflow.run.table import print_codes  # noqa: PLC0415
+        from oarflow.run.table import print_codes
 
         print_codes(sys.stdout)
         return ExitStatus.WRITTEN
     if flags.print_config:
-        from oarflow.run.paths import config_path  # noqa: PLC0415
-        from oarflow.run.settings import load_settings  # noqa: PLC0415
+        from oarflow.run.paths import config_path
+        from oarflow.run.settings import load_settings
 
         settings = load_settings(config_path(flags.config, os.environ))
         sys.stdout.write(settings.as_yaml())
@@ -50,16 +50,16 @@ def _act(flags: argparse.Namespace, started: float) -> int:
     # Before anything imports numpy: its threads, too, must have the signals blocked.
     with StopOnSignal() as stop:
         if flags.self_test:
-            from oarflow.run.self_test import run_self_test  # noqa: PLC0415
+            from oarflow.run.self_test import run_self_test
 
             return run_self_test(flags.output, flags.models, flags.config, stop, started)
         return _contour(flags, stop, started)
 
 
 def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> int:
-    from oarflow.run.paths import resolve  # noqa: PLC0415
-    from oarflow.run.settings import load_settings  # noqa: PLC0415
-    from oarflow.run.start import Display, contour  # noqa: PLC0415
+    from oarflow.run.paths import resolve
+    from oarflow.run.settings import load_settings
+    from oarflow.run.start import Display, contour
 
     paths = resolve(vars(flags), os.environ)
     return contour(
@@ -74,7 +74,7 @@ def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> i
 
 
 def _graph() -> Chain:
-    from app.application import in_graph  # noqa: PLC0415  (MONAI Deploy)
+    from app.application import in_graph
 
     return in_graph
 

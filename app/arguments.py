@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oarflow.errors import exit_statuses
-from oarflow.version import __version__
+from oarflow.version import BOTH
 
 PROGRESS = ("auto", "bar", "json", "none")
 
@@ -62,5 +62,5 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--print-config", action="store_true", help="print the settings in force and end")
     add("--explain-codes", action="store_true", help="print all reason codes and end")
-    add("--version", action="version", version=f"oarflow {__version__}")
+    add("--version", action="version", version=BOTH)
     return parser.parse_args(argv)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from oarflow import pipeline
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
@@ -84,7 +85,7 @@ class ContouredOrgan:
 
     name: str
     status: Status
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     volume_cc: float
     mask: NDArray[np.bool_]
 
@@ -121,6 +122,11 @@ class Result(Mapping[str, ContouredOrgan]):
         return len(self._parts)
 
     @property
+    def study_flags(self) -> tuple[Flag, ...]:
+        """What speaks against the whole study, such as the patient's age, and so all organs."""
+        return self.document.study_flags
+
+    @property
     def exit_status(self) -> ExitStatus:
         """The exit status that the command line ends with."""
         return ExitStatus(self.document.exit_status)
@@ -131,7 +137,7 @@ class Result(Mapping[str, ContouredOrgan]):
         Raises KeyError for an organ that was not asked for, ValueError where the CT's slices are
         unevenly spaced, ImportError without the extra `sitk`.
         """
-        from oarflow.sitk import sitk_image  # noqa: PLC0415  (an extra)
+        from oarflow.sitk import sitk_image
 
         return sitk_image(self[organ].mask, self.grid)
 
@@ -158,10 +164,9 @@ class Result(Mapping[str, ContouredOrgan]):
         return (*(out / name for name in self._files), out / FILE_NAME)
 
     def _mask(self, segmentation: Segmentation) -> NDArray[np.bool_]:
-        mask = np.zeros(self.hu.shape, dtype=bool)
-        if segmentation.field is not None:
-            mask[segmentation.field.box] = segmentation.field.mask
-        return mask
+        if segmentation.field is None:
+            return np.zeros(self.hu.shape, dtype=bool)
+        return segmentation.field.full_mask(self.hu.shape)
 
 
 def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:

@@ -1,4 +1,4 @@
-"""Standard output and error that outlive their reader, as in `oarflow node audit | head`."""
+"""Standard output and error whose reader may leave first, as in `oarflow node audit | head`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-class _Outliving(io.RawIOBase):
+class _PipeWriter(io.RawIOBase):
     """A stream's file; what is written once its reader has gone is dropped."""
 
     def __init__(self, raw: io.FileIO) -> None:
@@ -35,16 +35,16 @@ class _Outliving(io.RawIOBase):
         return self._raw.isatty()
 
 
-def outlive_readers() -> None:
-    """Let the program go on to its own end, and its own exit status, when nobody reads it.
+def ignore_closed_pipes() -> None:
+    """Let the program end by itself, with its own exit status, where the reader has left.
 
     Called before anything is printed or logged. Streams that a test or a notebook put in place
     stay; one that is closed (`>&-`) is opened to nowhere.
     """
-    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+    sys.stdout, sys.stderr = _writing_on(sys.stdout), _writing_on(sys.stderr)
 
 
-def _outliving(stream: TextIO | None) -> TextIO:
+def _writing_on(stream: TextIO | None) -> TextIO:
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     if type(stream) is not io.TextIOWrapper:
@@ -53,7 +53,7 @@ def _outliving(stream: TextIO | None) -> TextIO:
     if not isinstance(raw, io.FileIO):
         return stream
     stream.flush()
-    outliving = _Outliving(raw)
+    outliving = _PipeWriter(raw)
     unbuffered = stream.buffer is raw  # python -u
     return io.TextIOWrapper(
         cast(BinaryIO, outliving) if unbuffered else io.BufferedWriter(outliving),

@@ -10,15 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
-
-Mask = NDArray[np.bool_]
-"""Voxels inside something, (z, y, x)."""
-
-Spacing = tuple[float, float, float]
-"""Distances between voxel centres along (z, y, x), in mm."""
+from oarflow.types import Box, FloatArray, Spacing, Triple, triple
 
 DIRECTION_TOLERANCE = 1e-4
 """Greatest deviation of a direction cosine's length or of a right angle's cosine."""
@@ -89,7 +83,7 @@ class Grid:
         )
 
     @cached_property
-    def spacing_zyx(self) -> tuple[float, float, float]:
+    def spacing_zyx(self) -> Spacing:
         """Median slice distance, row distance and column distance, in mm."""
         step = float(np.median(np.diff(self.offsets_mm))) if self.shape[0] > 1 else 1.0
         return (step, *self.spacing_yx)
@@ -99,6 +93,11 @@ class Grid:
         if axis == 0:
             return self.offsets_mm
         return np.arange(self.shape[axis], dtype=np.float64) * self.spacing_yx[axis - 1]
+
+    def box_ends_mm(self, box: Box) -> tuple[Triple, Triple]:
+        """Centres of a box's first and last voxels along (z, y, x), in mm from voxel (0, 0, 0)."""
+        axes = [self.axis_mm(axis)[side] for axis, side in enumerate(box)]
+        return triple(mm[0] for mm in axes), triple(mm[-1] for mm in axes)
 
     def index_to_patient(self, index_zyx: ArrayLike) -> FloatArray:
         """Map (..., 3) indices (z, y, x), fractions allowed, to (..., 3) points (x, y, z) LPS."""

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.locations import PACKAGE, shipped
+from oarflow.settings_files import explain
 from oarflow.yaml_files import YamlError, read_yaml
 
 FILE_NAME = "organs.yaml"
@@ -310,6 +311,4 @@ def _organ(file: Path, place: int, entry: Any) -> Organ:
         return Organ.model_validate(entry)
     except ValidationError as error:
         name = entry.get("name", place) if isinstance(entry, dict) else place
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "entry"
-        raise CatalogueError(f"{file}: organ {name}: {where}: {first['msg']}") from error
+        raise CatalogueError(f"{file}: organ {name}: {explain(error, Organ)}") from error

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from oarflow.errors import ConfigurationError
+from oarflow.errors import ConfigurationError, Refusal
+from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
+from oarflow.networks.card import ModelCard
+from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
-from oarflow.placing import find_organs
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
-from oarflow.registering import registered
-from oarflow.segment import NO_MR, Mr, Segmenter
+from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
+from oarflow.segmentation.search import find_organs
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan, Written, write_proved
+from oarflow.writing.proven import WritePlan, Written, write_proved
 
 Progress = Callable[[int, int], None]
 """Slices read, slices in all."""
@@ -53,7 +55,7 @@ class Task:
     """
 
     read: Callable[[Progress], Intake]
-    store: WatchedStore
+    store: ModelStore
     organs: Sequence[str]
     organ_seconds: float | None
     shifts: bool
@@ -67,15 +69,18 @@ class Task:
 class Study:
     """What is known of a study so far.
 
-    seconds: by stage. segmentations: in the order of the task's organs. error: what ended the
-    chain; the steps after it are left out.
+    seconds: by stage. networks: cards of those that contributed, in the order of their first run.
+    segmentations: in the order of the task's organs. flags: of the whole study. error: what ended
+    the chain; the steps after it are left out.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
+    networks: tuple[ModelCard, ...] = ()
     intake: Intake | None = None
     localizations: Mapping[str, Localization] = field(default_factory=dict)
-    mr: Mr = NO_MR
+    mr: RegisteredMr = NO_MR
     segmentations: tuple[Segmentation, ...] = ()
+    flags: tuple[Flag, ...] = ()
     written: Written | None = None
     error: Exception | None = None
 
@@ -140,9 +145,13 @@ def localize(study: Study, task: Task, observer: Observer) -> Study:
     """One look at the whole CT for every organ. Raises Refusal."""
     volume, store = study.read.volume, task.store
     found = find_organs(volume, store)
-    require_head_and_neck(
-        found, volume, lambda turned: find_organs(turned, store), store.sure_score
-    )
+    study = replace(study, networks=store.localizing_cards)
+    try:
+        require_head_and_neck(
+            found, volume, lambda turned: find_organs(turned, store), store.sure_score
+        )
+    except Refusal as refusal:
+        raise StepError(study, refusal) from refusal
     return replace(study, localizations=found)
 
 
@@ -150,7 +159,7 @@ def register(study: Study, task: Task, observer: Observer) -> Study:
     """The study's MR, if there is one that fits: chosen, registered to the CT, checked."""
     before = study.read
     choice, after = read_mr(before, task.mr)
-    mr, remark = Mr(None, choice.trouble), choice.trouble
+    mr, remark = RegisteredMr(None, choice.trouble), choice.trouble
     if choice.volume is not None:
         mr, remark = registered(after.volume, choice.volume)
     if mr.values is None:  # no network reads the MR's files: they stay unused in the account
@@ -165,14 +174,15 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
     segmenter = Segmenter(
         study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
     )
-    total = len(task.organs)
+    before, total = study, len(task.organs)
     try:
         for number, organ in enumerate(task.organs, start=1):
             observer.organ_started(organ, number, total)
             limit = task.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
             found = segmenter.segment(organ, deadline)
-            study = study.updated([found])
+            networks = (*before.networks, *segmenter.networks)
+            study = replace(study.updated([found]), networks=networks)
             observer.organ_finished(found, number, total)
     except Exception as error:
         raise StepError(study, error) from error
@@ -181,8 +191,9 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
     """Overlaps are settled, and plausibility rules flag what they doubt."""
-    volume = study.read.volume
-    return study.updated(rules.assess(volume, study.segmentations, task.catalogue, task.precedence))
+    found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
+    flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
+    return replace(study.updated(found.segmentations), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:
@@ -191,7 +202,12 @@ def write(study: Study, task: Task, observer: Observer) -> Study:
     before = study.read
     try:
         written = write_proved(
-            before.volume, before.paths, study.segmentations, task.plan, lost.append
+            before.volume,
+            before.paths,
+            study.segmentations,
+            task.plan,
+            lost.append,
+            study_flags=study.flags,
         )
     except Exception as error:
         raise StepError(study.updated(lost), error) from error

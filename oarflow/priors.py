@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from oarflow.types import Triple
+
 FILE = Path(__file__).with_name("priors.json")
 
 TAIL_PERCENT = 5.0
@@ -26,8 +28,6 @@ TAIL_SD = 1.645
 
 REGION_SD = 2.5
 """A search region reaches so many standard deviations of the offset beyond the organ."""
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Region:
+class SearchRegion:
     """Where an organ is to be searched: a box about a centre, (z, y, x) in mm."""
 
     centre_mm: Triple
@@ -112,7 +112,7 @@ class Priors:
             return z.mirrored, y.mirrored, x.mirrored
         return None
 
-    def search_region(self, organ: str, places: Mapping[str, Triple]) -> Region | None:
+    def search_region(self, organ: str, places: Mapping[str, Triple]) -> SearchRegion | None:
         """Where to look for an organ, given the centres (z, y, x) in mm of others.
 
         Along each axis the organ is placed by the neighbour whose offset varies least. None where
@@ -134,7 +134,7 @@ class Priors:
             away = known[best][axis]
             centre.append(places[best][axis] + away.median)
             half.append(size.bound(TAIL_SD) / 2 + REGION_SD * max(away.low, away.high))
-        return Region((centre[0], centre[1], centre[2]), (half[0], half[1], half[2]))
+        return SearchRegion((centre[0], centre[1], centre[2]), (half[0], half[1], half[2]))
 
     def as_json(self) -> str:
         """As `priors.json` holds it: one organ or pair a line."""

@@ -7,13 +7,16 @@ JSON Schema, which is published as docs/result.schema.json.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
+from oarflow.errors import Code, ExitStatus, Finding, Refusal
+from oarflow.flags.flag import Flag
+from oarflow.reason_codes import REASONS
 from oarflow.structures import (
     Localization,
     ModelIdentity,
@@ -25,7 +28,7 @@ from oarflow.structures import (
 from oarflow.version import __version__
 from oarflow.volume import Volume
 
-SCHEMA_VERSION: Literal["1.1"] = "1.1"
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
 """Grows by one at the right for additions, at the left where a reader must change."""
 
 FILE_NAME = "result.json"
@@ -77,7 +80,7 @@ class Run(_Part):
     networks: tuple[NetworkPart, ...] = ()
 
 
-class Reason(_Part):
+class ReasonPart(_Part):
     """A reason code with what it means and what to do. detail: counts and limits in words."""
 
     code: Code
@@ -86,10 +89,10 @@ class Reason(_Part):
     detail: str
 
 
-class RefusalPart(Reason):
+class RefusalPart(ReasonPart):
     """The reason for which the input was refused. also: the others that hold."""
 
-    also: tuple[Reason, ...] = ()
+    also: tuple[ReasonPart, ...] = ()
 
 
 class FaultPart(_Part):
@@ -139,17 +142,31 @@ class LocalizationPart(_Part):
     cut: tuple[Side, ...]
 
 
+class SourcePart(_Part):
+    """Where a network comes from. origin: who made it, of which data. licence: its name."""
+
+    origin: str
+    licence: str
+
+
 class OrganPart(_Part):
-    """One organ that was asked for. flags: what speaks against it; notes: what else was done."""
+    """One organ that was asked for.
+
+    flags: what speaks against it, or why it was not contoured. notes: what else was done to it.
+    source: of its network; None where that is not recorded. parents: the organs that a derived
+    structure was made of; none for an organ that a network contoured.
+    """
 
     name: str
     status: Status
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     notes: tuple[str, ...] = ()
     volume_cc: Annotated[float, Field(ge=0)]
     slices: Annotated[int, Field(ge=0)]
     seconds: Seconds
     model: ModelPart | None = None
+    source: SourcePart | None = None
+    parents: tuple[str, ...] = ()
     localization: LocalizationPart | None = None
 
 
@@ -165,16 +182,26 @@ class OutputPart(_Part):
     sha256: Sha256
 
 
-class ResultDocument(_Part):
-    """The whole document. Documents of earlier versions of the schema can be read, too."""
+class ResultError(ValueError):
+    """A document that is no result.json, or of another version; the message says what to do."""
 
-    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
+
+class ResultDocument(_Part):
+    """The whole document. `read_document` reads one.
+
+    study_flags: what speaks against the whole study. They make no organ suspicious, and concern
+    them all. template: the name of the template that named the organs; None where there was none.
+    """
+
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
     run: Run
     exit_status: int
     refusal: RefusalPart | None = None
     fault: FaultPart | None = None
     input: Input | None = None
     files: Files | None = None
+    template: str | None = None
+    study_flags: tuple[Flag, ...] = ()
     organs: tuple[OrganPart, ...] = ()
     outputs: tuple[OutputPart, ...] = ()
     settings: dict[str, Any] = {}
@@ -184,6 +211,30 @@ class ResultDocument(_Part):
         return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode("ascii")
 
 
+def read_document(content: bytes) -> ResultDocument:
+    """The document of a result.json. Raises ResultError."""
+    try:
+        return ResultDocument.model_validate_json(content)
+    except ValidationError as error:
+        version = _version_of(content)
+        if version in (None, SCHEMA_VERSION):
+            raise ResultError(f"this is no valid {FILE_NAME}") from error
+        raise ResultError(
+            f"{FILE_NAME} has schema version {version}, and this program (oarflow {__version__}) "
+            f"reads version {SCHEMA_VERSION} alone: contour the CT again"
+        ) from error
+
+
+def _version_of(content: bytes) -> str | None:
+    """The version that a document states, in few plain characters; None where it states none."""
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    known = isinstance(version, str) and re.fullmatch(r"\d{1,3}(\.\d{1,3}){0,2}", version)
+    return version if known else None
+
+
 def refusal_part(refusal: Refusal) -> RefusalPart:
     """A refusal in words."""
     first = _reason(refusal.findings[0])
@@ -191,9 +242,9 @@ def refusal_part(refusal: Refusal) -> RefusalPart:
     return RefusalPart(**first.model_dump(), also=also)
 
 
-def _reason(finding: Finding) -> Reason:
+def _reason(finding: Finding) -> ReasonPart:
     reason = REASONS[finding.code]
-    return Reason(
+    return ReasonPart(
         code=finding.code, meaning=reason.meaning, remedy=reason.remedy, detail=finding.detail
     )
 
@@ -219,7 +270,7 @@ def input_part(volume: Volume, notes: Sequence[str] = ()) -> Input:
 
 
 def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPart:
-    """What became of an organ."""
+    """The result of an organ."""
     written = segmentation.status.written
     return OrganPart(
         name=segmentation.organ,
@@ -265,10 +316,12 @@ def organ_parts(
     return tuple(organ_part(s, notes.get(s.organ, ())) for s in segmentations)
 
 
-def written_status(organs: Iterable[OrganPart], strict: bool) -> ExitStatus:
+def written_status(
+    organs: Iterable[OrganPart], study_flags: Sequence[Flag], *, strict: bool
+) -> ExitStatus:
     """Exit status of a run whose RTSTRUCT was written."""
     doubtful = (Status.FAILED, Status.SUSPICIOUS)
-    if strict and any(organ.status in doubtful for organ in organs):
+    if strict and (study_flags or any(organ.status in doubtful for organ in organs)):
         return ExitStatus.HELD
     return ExitStatus.WRITTEN
 

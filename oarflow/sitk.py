@@ -22,7 +22,7 @@ def sitk_image(mask: NDArray[np.bool_], grid: Grid) -> SimpleITK.Image:
 
     Raises ValueError where the slices are unevenly spaced, ImportError without the extra `sitk`.
     """
-    import SimpleITK  # noqa: PLC0415  (a quarter of a gigabyte)
+    import SimpleITK  # a quarter of a gigabyte
 
     image = SimpleITK.GetImageFromArray(np.asarray(mask, dtype=np.uint8))
     _, y_mm, x_mm = grid.spacing_zyx

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from oarflow.flags.flag import Flag
+from oarflow.geometry import Grid
+from oarflow.masks import bounding_box, common_part, dice_of_sizes
+from oarflow.types import Box, FloatVoxels, Mask, Point, Triple
 
 OutputKind = Literal["RTSTRUCT", "SEG", "REPORT_HTML", "REPORT_PDF", "ENCAPSULATED_PDF"]
 """What a delivered file is."""
@@ -22,6 +26,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     FAILED = "failed"
     NO_MODEL = "no_model"
+    NOT_DERIVED = "not_derived"
 
     @property
     def written(self) -> bool:
@@ -50,14 +55,14 @@ class Localization:
     extent_mm: (z, y, x) size along the volume's axes; None where absent.
     slices: first and last CT slice index, both included; None where absent.
     cut: faces of the field of view that cut the organ.
-    by_neighbours: nobody saw it; other organs' places say where to look (oarflow.placing).
+    by_neighbours: not seen by the localizer; the region is predicted from neighbouring organs.
     """
 
     organ: str
     present: bool
     score: float
-    centroid_lps: tuple[float, float, float] | None = None
-    extent_mm: tuple[float, float, float] | None = None
+    centroid_lps: Point | None = None
+    extent_mm: Triple | None = None
     slices: tuple[int, int] | None = None
     cut: frozenset[Side] = frozenset()
     by_neighbours: bool = False
@@ -75,22 +80,67 @@ class ProbabilityField:
         where it was not asked again.
     """
 
-    values: NDArray[np.float32]
+    values: FloatVoxels
     offset: tuple[int, int, int]
     threshold: float = 0.5
     clipped: bool = False
     steadiness: float | None = None
 
+    @classmethod
+    def of_mask(cls, mask: Mask) -> ProbabilityField:
+        """A mask on the CT grid, cropped to where it is. Raises ValueError where it is empty."""
+        z, y, x = box = bounding_box(mask)
+        return cls(mask[box].astype(np.float32), (z.start, y.start, x.start))
+
     @property
-    def mask(self) -> NDArray[np.bool_]:
-        """bool (z, y, x), the cropped mask: values at or above the threshold."""
+    def mask(self) -> Mask:
+        """The cropped mask: values at or above the threshold."""
         return np.asarray(self.values >= self.threshold)
 
     @property
-    def box(self) -> tuple[slice, slice, slice]:
-        """Where the field lies in the CT, as slices (z, y, x)."""
+    def box(self) -> Box:
+        """Where the field lies in the CT."""
         z, y, x = (slice(o, o + n) for o, n in zip(self.offset, self.values.shape, strict=True))
         return z, y, x
+
+    @property
+    def mask_box(self) -> Box:
+        """The smallest box of the CT around the mask. Raises ValueError where it is empty."""
+        z, y, x = (
+            slice(side.start + first, side.stop + first)
+            for side, first in zip(bounding_box(self.mask), self.offset, strict=True)
+        )
+        return z, y, x
+
+    def full_mask(self, shape: tuple[int, ...]) -> Mask:
+        """The mask on a whole CT of that shape (z, y, x)."""
+        full = np.zeros(shape, dtype=np.bool_)
+        full[self.box] = self.mask
+        return full
+
+    def volume_cc(self, grid: Grid) -> float:
+        """Volume of the mask in cm3, each slice as thick as `Grid.slice_thickness_mm` says."""
+        planes = self.mask.sum(axis=(1, 2))
+        pixel_mm2 = grid.spacing_yx[0] * grid.spacing_yx[1]
+        return float(planes @ grid.slice_thickness_mm[self.box[0]]) * pixel_mm2 / 1000
+
+    def common_part(self, other: ProbabilityField) -> tuple[Box, Box] | None:
+        """The part that both fields cover, in the indices of each; None where they do not meet."""
+        return common_part(self.box, other.box)
+
+    def shared_voxels(self, other: ProbabilityField) -> int:
+        """How many voxels both masks hold."""
+        both = self.common_part(other)
+        if both is None:
+            return 0
+        mine, theirs = both
+        taken = (self.values[mine] >= self.threshold) & (other.values[theirs] >= other.threshold)
+        return int(np.count_nonzero(taken))
+
+    def dice(self, other: ProbabilityField) -> float:
+        """Dice of both masks."""
+        sizes = (int(np.count_nonzero(field.mask)) for field in (self, other))
+        return dice_of_sizes(self.shared_voxels(other), *sizes)
 
 
 @dataclass(frozen=True)
@@ -110,17 +160,26 @@ class ModelIdentity:
 class Segmentation:
     """One organ's result. field is None unless the status is written.
 
-    volume_cc, slices: of the mask on the CT grid. flags: in words, empty where nothing speaks
-    against the organ. notes: what else was done to it, in words. seconds: time the organ took.
+    volume_cc, slices: of the mask on the CT grid. flags: empty where nothing speaks against the
+    organ. notes: what else was done to it, in words. seconds: time the organ took.
     """
 
     organ: str
     status: Status
     field: ProbabilityField | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     volume_cc: float = 0.0
     slices: int = 0
     seconds: float = 0.0
     model: ModelIdentity | None = None
     localization: Localization | None = None
     notes: tuple[str, ...] = ()
+
+    def with_field(self, field: ProbabilityField, grid: Grid) -> Segmentation:
+        """The same with another field, its volume and its slices."""
+        return replace(
+            self,
+            field=field,
+            volume_cc=field.volume_cc(grid),
+            slices=int(field.mask.any(axis=(1, 2)).sum()),
+        )

@@ -9,10 +9,18 @@ from statistics import fmean
 import pytest
 
 from oarflow.networks.card import CARD_NAME, read_card
+from oarflow.version import NETWORKS, __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "docs" / "results"
 CARDS = [read_card(path) for path in sorted(REPOSITORY.glob(f"models/*/{CARD_NAME}"))]
+
+
+def test_program_and_networks_have_versions_of_their_own() -> None:
+    newest = max(tuple(map(int, card.version.split("."))) for card in CARDS)
+    assert ".".join(map(str, newest[:2])) == NETWORKS
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert f"networks {NETWORKS}, which come with OARflow {__version__}" in readme
 
 
 def scores() -> dict[str, list[float]]:

@@ -14,14 +14,14 @@ from deploy.map_package.packages import image_packages, licence_report, only, pa
 from deploy.map_package.readers import readers
 from deploy.map_package.report import as_document, as_text
 from deploy.map_package.targets import open_target
-from oarflow.console import outlive_readers
+from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError
 from oarflow.locations import ROOT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0; 1 where a requirement is not met; 2 where a file cannot be used."""
-    outlive_readers()
+    ignore_closed_pipes()
     flags = _parse(argv)
     try:
         if flags.command == "manifests":

@@ -30,7 +30,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class ImageFile:
     """A file. mode: type and permissions. link: where a symbolic link points. content: its bytes,
     for a regular file that was kept."""
 
@@ -59,7 +59,7 @@ def is_archive(path: Path) -> bool:
     return path.is_dir() or tarfile.is_tarfile(path)
 
 
-def read_archive(path: Path) -> tuple[dict[str, Entry], dict[str, Any]]:
+def read_archive(path: Path) -> tuple[dict[str, ImageFile], dict[str, Any]]:
     """All files of an image and its configuration, annotations added to the labels.
 
     Raises ConfigurationError TARGET where it is not one image.
@@ -84,7 +84,7 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     raise FileNotFoundError(name)
 
 
-def _read(opened: Callable[[str], IO[bytes]]) -> tuple[dict[str, Entry], dict[str, Any]]:
+def _read(opened: Callable[[str], IO[bytes]]) -> tuple[dict[str, ImageFile], dict[str, Any]]:
     try:
         manifest = _json(opened, "manifest.json")[0]
         config_name, layers = manifest["Config"], manifest["Layers"]
@@ -93,7 +93,7 @@ def _read(opened: Callable[[str], IO[bytes]]) -> tuple[dict[str, Entry], dict[st
         config_name, layers, annotations = _oci(opened)
     config = dict(_json(opened, config_name).get("config") or {})
     config["Labels"] = {**annotations, **(config.get("Labels") or {})}
-    entries: dict[str, Entry] = {}
+    entries: dict[str, ImageFile] = {}
     for layer in layers:
         with opened(layer) as stream, tarfile.open(fileobj=stream, mode="r|*") as files:
             _lay_over(entries, files)
@@ -118,7 +118,7 @@ def _json(opened: Callable[[str], IO[bytes]], name: str) -> Any:
         return json.loads(stream.read())
 
 
-def _lay_over(entries: dict[str, Entry], files: tarfile.TarFile) -> None:
+def _lay_over(entries: dict[str, ImageFile], files: tarfile.TarFile) -> None:
     for member in files:
         name = member.name.removeprefix("./").strip("/")
         folder, _, last = name.rpartition("/")
@@ -132,18 +132,18 @@ def _lay_over(entries: dict[str, Entry], files: tarfile.TarFile) -> None:
             entries[name] = _entry(files, member, name)
 
 
-def _remove_below(entries: dict[str, Entry], folder: str) -> None:
+def _remove_below(entries: dict[str, ImageFile], folder: str) -> None:
     for name in [name for name in entries if name.startswith(f"{folder}/")]:
         del entries[name]
 
 
-def _entry(files: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> Entry:
+def _entry(files: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> ImageFile:
     content = None
     if member.isreg() and name.startswith(_KEPT) and member.size <= _KEPT_BYTES:
         stream = files.extractfile(member)
         kept = b"" if stream is None else stream.read()
         content = partial(bytes, kept)
-    return Entry(
+    return ImageFile(
         _TYPES.get(member.type, 0) | member.mode,
         member.uid,
         member.gid,

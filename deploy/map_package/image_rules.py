@@ -11,7 +11,7 @@ from deploy.map_package.rules import (
     MONAI_APP,
     PKG,
     Complaints,
-    Rule,
+    PackageRule,
     is_semver,
     manifest,
     unless,
@@ -233,22 +233,22 @@ def _few(complaints: Sequence[str], most: int = 5) -> Sequence[str]:
 
 _MAP_TEST = "make map-test runs it"
 
-IMAGE_RULES: tuple[Rule, ...] = (
-    Rule("R1", "must", "one image holds the whole package", _one_package),
-    Rule("R2", "must", "prints its manifests", None, f"`show`; {_MAP_TEST}"),
-    Rule("R3", "must", "copies its manifests to a folder", None, f"`extract`; {_MAP_TEST}"),
-    Rule("R4", "must", "the manifests are JSON that people can read", _readable),
-    Rule("R5", "should", "the description is easy to write", None, "app.yaml is its source"),
-    Rule("R6", "must", "the manifests are root's and cannot be written", _immutable),
-    Rule("R7", "must", "states its resources", _resources),
-    Rule("R8", "must", "starts the application when run with arguments", _starts),
-    Rule(
+IMAGE_RULES: tuple[PackageRule, ...] = (
+    PackageRule("R1", "must", "one image holds the whole package", _one_package),
+    PackageRule("R2", "must", "prints its manifests", None, f"`show`; {_MAP_TEST}"),
+    PackageRule("R3", "must", "copies its manifests to a folder", None, f"`extract`; {_MAP_TEST}"),
+    PackageRule("R4", "must", "the manifests are JSON that people can read", _readable),
+    PackageRule("R5", "should", "the description is easy to write", None, "app.yaml is its source"),
+    PackageRule("R6", "must", "the manifests are root's and cannot be written", _immutable),
+    PackageRule("R7", "must", "states its resources", _resources),
+    PackageRule("R8", "must", "starts the application when run with arguments", _starts),
+    PackageRule(
         "R9",
         "must",
         "says whether it is an application or a service",
         lambda target: unless("type" in manifest(target, APP), "app.json has no type"),
     ),
-    Rule(
+    PackageRule(
         "R10",
         "must",
         "states its inputs",
@@ -256,46 +256,52 @@ IMAGE_RULES: tuple[Rule, ...] = (
             value(manifest(target, APP), "input.formats") is not None, "no input.formats"
         ),
     ),
-    Rule(
+    PackageRule(
         "R11",
         "must",
         "states its outputs",
         lambda target: unless(value(manifest(target, APP), "output") is not None, "no output"),
     ),
-    Rule("R12", "must", "runs outside a container", None, "make segment"),
-    Rule("R13", "must", "runs on Kubernetes: not as root, paths fixed", _no_root),
-    Rule("R14", "must", "complies with OCI formats", None, "skopeo inspect; make map-test"),
-    Rule("R15", "must", f"label {TITLE}", _title),
-    Rule("R16", "must", f"label {VERSION}, equal to app.json's version", _version),
-    Rule("R17", "should", "OCI's other labels", _predefined),
-    Rule("H1", "must", "the host runs `command` and ends with it", None, "the host's duty"),
-    Rule("H2", "must", "the host passes `environment`", None, "the host's duty"),
-    Rule("H3", "should", "the host records CPU, memory and GPU use", None, "the host's duty"),
-    Rule(
+    PackageRule("R12", "must", "runs outside a container", None, "make segment"),
+    PackageRule("R13", "must", "runs on Kubernetes: not as root, paths fixed", _no_root),
+    PackageRule("R14", "must", "complies with OCI formats", None, "skopeo inspect; make map-test"),
+    PackageRule("R15", "must", f"label {TITLE}", _title),
+    PackageRule("R16", "must", f"label {VERSION}, equal to app.json's version", _version),
+    PackageRule("R17", "should", "OCI's other labels", _predefined),
+    PackageRule("H1", "must", "the host runs `command` and ends with it", None, "the host's duty"),
+    PackageRule("H2", "must", "the host passes `environment`", None, "the host's duty"),
+    PackageRule(
+        "H3", "should", "the host records CPU, memory and GPU use", None, "the host's duty"
+    ),
+    PackageRule(
         "H4",
         "should",
         "the host enforces `timeout`",
         None,
         "the host's duty; OARflow stops itself after run_seconds",
     ),
-    Rule("F1", "must", "all application code under /opt/holoscan/app/", _app_code),
-    Rule("F2", "should", "each model in a folder of its own", _model_folders),
-    Rule("F3", "must", "/etc/holoscan/app.json and pkg.json exist", _manifests),
-    Rule("F4", "should", "/opt/holoscan/docs/ holds supplemental files", _docs),
-    Rule("F5", "must", "/var/holoscan/ with input/ and output/ exists", _folders),
-    Rule("B1", "must", "without arguments it runs the application", _starts),
-    Rule("B2", "should", "`show` prints the manifests", None, _MAP_TEST),
-    Rule("B3", "should", "`extract` copies to mounted folders", None, _MAP_TEST),
-    Rule("B4", "must", "`extract` copies all where only export/ is mounted", None, _MAP_TEST),
-    Rule("B5", "should", "`env` and `help`, as the stock tools have", None, _MAP_TEST),
-    Rule("B6", "must", "the exit status arrives outside, any user ID works", None, _MAP_TEST),
-    Rule("X1", "must", "ENV names no input or output folder", _not_baked),
-    Rule("X2", "must", "ENV has USER and HOME", _user_variable),
-    Rule("X3", "must", "bash, sh and cat are in the image", _tools),
-    Rule("X4", "must", "nothing that serving does not need", _nothing_more),
-    Rule("X5", "must", "nobody but root can write code, models or manifests", _not_writable),
-    Rule("X6", "must", "nothing of the machine that built it", _no_secrets),
-    Rule(
+    PackageRule("F1", "must", "all application code under /opt/holoscan/app/", _app_code),
+    PackageRule("F2", "should", "each model in a folder of its own", _model_folders),
+    PackageRule("F3", "must", "/etc/holoscan/app.json and pkg.json exist", _manifests),
+    PackageRule("F4", "should", "/opt/holoscan/docs/ holds supplemental files", _docs),
+    PackageRule("F5", "must", "/var/holoscan/ with input/ and output/ exists", _folders),
+    PackageRule("B1", "must", "without arguments it runs the application", _starts),
+    PackageRule("B2", "should", "`show` prints the manifests", None, _MAP_TEST),
+    PackageRule("B3", "should", "`extract` copies to mounted folders", None, _MAP_TEST),
+    PackageRule(
+        "B4", "must", "`extract` copies all where only export/ is mounted", None, _MAP_TEST
+    ),
+    PackageRule("B5", "should", "`env` and `help`, as the stock tools have", None, _MAP_TEST),
+    PackageRule(
+        "B6", "must", "the exit status arrives outside, any user ID works", None, _MAP_TEST
+    ),
+    PackageRule("X1", "must", "ENV names no input or output folder", _not_baked),
+    PackageRule("X2", "must", "ENV has USER and HOME", _user_variable),
+    PackageRule("X3", "must", "bash, sh and cat are in the image", _tools),
+    PackageRule("X4", "must", "nothing that serving does not need", _nothing_more),
+    PackageRule("X5", "must", "nobody but root can write code, models or manifests", _not_writable),
+    PackageRule("X6", "must", "nothing of the machine that built it", _no_secrets),
+    PackageRule(
         "X7",
         "should",
         f"no /{MONAI_APP}: mercure would demand root",

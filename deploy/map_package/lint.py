@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from deploy.map_package.image_rules import IMAGE_RULES
 from deploy.map_package.manifest_rules import MANIFEST_RULES
-from deploy.map_package.rules import Finding, Rule, State
+from deploy.map_package.rules import Compliance, PackageRule, RuleResult
 from deploy.map_package.targets import Target
 
-RULES: tuple[Rule, ...] = tuple(
+RULES: tuple[PackageRule, ...] = tuple(
     sorted((*IMAGE_RULES, *MANIFEST_RULES), key=lambda rule: "RHEFAPBX".index(rule.id[0]))
 )
 """All requirements in the specification's order; X are OARflow's own."""
 
 
-def lint(target: Target) -> tuple[Finding, ...]:
+def lint(target: Target) -> tuple[RuleResult, ...]:
     """One finding for each rule."""
     return tuple(_finding(rule, target) for rule in RULES)
 
 
-def _finding(rule: Rule, target: Target) -> Finding:
+def _finding(rule: PackageRule, target: Target) -> RuleResult:
     if rule.check is None:
-        return Finding(rule, State.BY_RUN, rule.how)
+        return RuleResult(rule, Compliance.BY_RUN, rule.how)
     answer = rule.check(target)
     if answer is None:
-        return Finding(rule, State.UNKNOWN, "this target does not show it")
+        return RuleResult(rule, Compliance.UNKNOWN, "this target does not show it")
     if not answer:
-        return Finding(rule, State.MET, "")
-    state = State.VIOLATED if rule.level == "must" else State.WARNING
-    return Finding(rule, state, "; ".join(answer))
+        return RuleResult(rule, Compliance.MET, "")
+    state = Compliance.VIOLATED if rule.level == "must" else Compliance.WARNING
+    return RuleResult(rule, state, "; ".join(answer))

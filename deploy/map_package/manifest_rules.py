@@ -12,7 +12,7 @@ from deploy.map_package.rules import (
     PKG,
     SIZE,
     Complaints,
-    Rule,
+    PackageRule,
     is_semver,
     manifest,
     unless,
@@ -169,7 +169,7 @@ _NAMES = {
     for id_, name in _E_TEXTS.items()
 }
 _E_RULES = tuple(
-    Rule(
+    PackageRule(
         id_,
         "must",
         f"app.json lists {' and '.join(names)} ({ENVIRONMENT[names[0]]})",
@@ -178,15 +178,15 @@ _E_RULES = tuple(
     for id_, names in _NAMES.items()
 )
 
-MANIFEST_RULES: tuple[Rule, ...] = (
+MANIFEST_RULES: tuple[PackageRule, ...] = (
     *_E_RULES,
-    Rule(
+    PackageRule(
         "A1",
         "should",
         "apiVersion is a semantic version",
         _field(APP, "apiVersion", is_semver, "a semantic version"),
     ),
-    Rule(
+    PackageRule(
         "A2",
         "must",
         "type is service or application",
@@ -197,7 +197,7 @@ MANIFEST_RULES: tuple[Rule, ...] = (
             "service or application",
         ),
     ),
-    Rule(
+    PackageRule(
         "A3",
         "must",
         "command is a shell command",
@@ -205,76 +205,76 @@ MANIFEST_RULES: tuple[Rule, ...] = (
             APP, "command", lambda v: _is_text(v) and not v.lstrip().startswith("["), "a command"
         ),
     ),
-    Rule(
+    PackageRule(
         "A4",
         "must",
         "environment holds strings by name",
         _field(APP, "environment", _is_strings, "strings by name"),
     ),
-    Rule(
+    PackageRule(
         "A5",
         "must",
         "input.formats is a list",
         _field(APP, "input.formats", _is_texts, "a list of formats"),
     ),
-    Rule(
+    PackageRule(
         "A6",
         "should",
         "input.path is written",
         _field(APP, "input.path", _is_text, "a path"),
     ),
-    Rule("A7", "must", "output has format and formats", _output_format),
-    Rule(
+    PackageRule("A7", "must", "output has format and formats", _output_format),
+    PackageRule(
         "A8",
         "must",
         "output.path is written (without it holoscan-cli takes the input folder)",
         _field(APP, "output.path", _is_text, "a path"),
     ),
-    Rule(
+    PackageRule(
         "A9",
         "should",
         "sdk and sdkVersion are written",
         _field(APP, "sdkVersion", is_semver, "a semantic version"),
     ),
-    Rule(
+    PackageRule(
         "A10",
         "should",
         "timeout is whole seconds",
         _field(APP, "timeout", _is_count, "a whole number of seconds"),
     ),
-    Rule(
+    PackageRule(
         "A11",
         "should",
         "version is a semantic version, as a string",
         _field(APP, "version", is_semver, "a semantic version"),
     ),
-    Rule(
+    PackageRule(
         "A12",
         "must",
         "workingDirectory is an absolute path (holoscan-cli fails without it)",
         _field(APP, "workingDirectory", _is_absolute, "an absolute path"),
     ),
-    Rule("A13", "must", "readiness and liveness, if there, have a type", _probes),
-    Rule(
+    PackageRule("A13", "must", "readiness and liveness, if there, have a type", _probes),
+    PackageRule(
         "P1",
         "should",
         "apiVersion is a semantic version",
         _field(PKG, "apiVersion", is_semver, "a semantic version"),
     ),
-    Rule(
+    PackageRule(
         "P2",
         "must",
         "applicationRoot is an absolute path",
         _field(PKG, "applicationRoot", _is_absolute, "an absolute path"),
     ),
-    Rule(
+    PackageRule(
         "P3",
         "should",
         "modelRoot is an absolute path",
         _field(PKG, "modelRoot", _is_absolute, "an absolute path"),
     ),
-    Rule("P4", "should", "models are a list, and each is where it says", _models),
-    Rule(
+    PackageRule("P4", "should", "models are a list, and each is where it says", _models),
+    PackageRule(
         "P5",
         "must",
         "resources.cpu is a number, resources.gpu an integer (holoscan-cli takes no other)",
@@ -283,7 +283,7 @@ MANIFEST_RULES: tuple[Rule, ...] = (
             *(_field(PKG, "resources.gpu", _is_count, "an integer")(target) or ()),
         ],
     ),
-    Rule(
+    PackageRule(
         "P6",
         "must",
         "memory, sharedMemory and gpuMemory are sizes in Mi or Gi",
@@ -293,13 +293,13 @@ MANIFEST_RULES: tuple[Rule, ...] = (
             for complaint in _field(PKG, f"resources.{name}", _is_size, "a size")(target) or ()
         ],
     ),
-    Rule("P7", "must", "limits, if there, are numbers and sizes", _limits),
-    Rule(
+    PackageRule("P7", "must", "limits, if there, are numbers and sizes", _limits),
+    PackageRule(
         "P8",
         "must",
         "fragments, if there, are an object",
         _optional(PKG, "resources.fragments", lambda v: isinstance(v, dict), "an object"),
     ),
-    Rule("P9", "should", "version is app.json's", _same_version),
-    Rule("P10", "must", "pkg.json is UTF-8 with CRLF or LF", _text_format),
+    PackageRule("P9", "should", "version is app.json's", _same_version),
+    PackageRule("P10", "must", "pkg.json is UTF-8 with CRLF or LF", _text_format),
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from oarflow.errors import ConfigurationError
-from oarflow.yaml_files import YamlError, read_yaml
+from oarflow.settings_files import read_settings
 
 API_VERSION = "1.0.0"
 COMMAND = "python3 /opt/holoscan/app"
@@ -47,7 +47,7 @@ _COUNTS = ("cpu", "gpu")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceTree:
     """What the manifests are made of.
 
     version: of the application; sdk_version: of the MONAI Deploy App SDK. models: folder names.
@@ -63,7 +63,7 @@ class Source:
     timeout: int
 
 
-def read_source(root: Path) -> Source:
+def read_source(root: Path) -> SourceTree:
     """Read a source tree. Raises ConfigurationError MANIFEST naming the file and what is wrong."""
     project = _project(root / "pyproject.toml")
     version = _version(root, project)
@@ -71,7 +71,7 @@ def read_source(root: Path) -> Source:
     application = settings.get("application") or {}
     if str(application.get("version")) != version:
         raise _wrong(f"app.yaml: application.version is not {version}, the package's version")
-    return Source(
+    return SourceTree(
         version=version,
         sdk_version=_pinned(project, SDK_PACKAGE),
         resources=_resources(settings.get("resources")),
@@ -82,7 +82,7 @@ def read_source(root: Path) -> Source:
     )
 
 
-def app_manifest(source: Source) -> dict[str, Any]:
+def app_manifest(source: SourceTree) -> dict[str, Any]:
     """/etc/holoscan/app.json."""
     return {
         "apiVersion": API_VERSION,
@@ -103,7 +103,7 @@ def app_manifest(source: Source) -> dict[str, Any]:
     }
 
 
-def pkg_manifest(source: Source) -> dict[str, Any]:
+def pkg_manifest(source: SourceTree) -> dict[str, Any]:
     """/etc/holoscan/pkg.json."""
     return {
         "apiVersion": API_VERSION,
@@ -116,7 +116,7 @@ def pkg_manifest(source: Source) -> dict[str, Any]:
     }
 
 
-def write_manifests(source: Source, out: Path) -> tuple[Path, Path]:
+def write_manifests(source: SourceTree, out: Path) -> tuple[Path, Path]:
     """Write both files, mode 0444, into a folder, which is made if it does not exist."""
     out.mkdir(parents=True, exist_ok=True)
     return (
@@ -155,12 +155,9 @@ def _version(root: Path, project: Mapping[str, Any]) -> str:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        document = read_yaml(path)
-    except (OSError, YamlError) as error:
-        raise _wrong(f"{path.name} cannot be read") from error
-    if not isinstance(document, dict):
-        raise _wrong(f"{path.name} must hold keys and values")
-    return document
+        return read_settings(path)
+    except ConfigurationError as error:
+        raise _wrong(str(error)) from error
 
 
 def _pinned(project: Mapping[str, Any], package: str) -> str:

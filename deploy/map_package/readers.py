@@ -17,7 +17,7 @@ from deploy.map_package.targets import Target
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HostVerdict:
     """A host. works: whether it can run the package. does: what happens, in order."""
 
     reader: str
@@ -25,15 +25,15 @@ class Verdict:
     does: tuple[str, ...]
 
 
-def readers(target: Target) -> tuple[Verdict, ...]:
+def readers(target: Target) -> tuple[HostVerdict, ...]:
     """All hosts that are known here."""
     return (_holoscan(target), _mercure(target), _workflow_manager(target))
 
 
-def _holoscan(target: Target) -> Verdict:
+def _holoscan(target: Target) -> HostVerdict:
     app, package = manifest(target, APP), manifest(target, PKG)
     if not app or not package:
-        return Verdict("holoscan run", False, ("cannot read the manifests: exit status 2",))
+        return HostVerdict("holoscan run", False, ("cannot read the manifests: exit status 2",))
     fails = [
         f"KeyError for {key}: exit status 2"
         for key in ("input", "output", "environment", "workingDirectory")
@@ -47,7 +47,7 @@ def _holoscan(target: Target) -> Verdict:
     if isinstance(app.get("output"), dict) and "path" not in app["output"]:
         fails.append("output.path is missing: it mounts the output over the input")
     if fails:
-        return Verdict("holoscan run", False, tuple(fails))
+        return HostVerdict("holoscan run", False, tuple(fails))
     workdir = str(app["workingDirectory"])
     does = [
         f"mounts the input to {_below(workdir, app['input'])} and the output to "
@@ -59,7 +59,7 @@ def _holoscan(target: Target) -> Verdict:
     does.append(f"needs {gpus} GPU(s)" if gpus else "shows all GPUs; needs the nvidia runtime")
     if app.get("sdk") == "holoscan":
         does.append("appends --config PATH to the arguments, because sdk is holoscan")
-    return Verdict("holoscan run", True, tuple(does))
+    return HostVerdict("holoscan run", True, tuple(does))
 
 
 def _below(workdir: str, part: Any) -> str:
@@ -67,10 +67,10 @@ def _below(workdir: str, part: Any) -> str:
     return posixpath.join(workdir, str(path))
 
 
-def _mercure(target: Target) -> Verdict:
+def _mercure(target: Target) -> HostVerdict:
     text = target.text(MONAI_APP)
     if text is None:
-        return Verdict(
+        return HostVerdict(
             "mercure",
             True,
             (
@@ -83,17 +83,17 @@ def _mercure(target: Target) -> Verdict:
     except ValueError:
         command = None
     if not command:
-        return Verdict("mercure", False, ("/etc/monai/app.json has no command: the job fails",))
+        return HostVerdict("mercure", False, ("/etc/monai/app.json has no command: the job fails",))
     words = shlex.split(command) if isinstance(command, str) else [str(w) for w in command]
     does = (
         "finds /etc/monai/app.json: demands root, and refuses where support_root_modules is off",
         f"resets the entrypoint and runs {words} without a shell, as the image's user",
     )
     broken = words[0].startswith("[")
-    return Verdict("mercure", not broken, does)
+    return HostVerdict("mercure", not broken, does)
 
 
-def _workflow_manager(target: Target) -> Verdict:
+def _workflow_manager(target: Target) -> HostVerdict:
     needs = {
         "/bin/bash": "the usual entrypoint",
         "/opt/holoscan/app/__main__.py": "the usual command, python3 -u /opt/holoscan/app/",
@@ -105,8 +105,8 @@ def _workflow_manager(target: Target) -> Verdict:
         if target.find(path) is None and (visible or path != "/bin/bash")
     ]
     if missing:
-        return Verdict("Workflow Manager", False, tuple(missing))
-    return Verdict(
+        return HostVerdict("Workflow Manager", False, tuple(missing))
+    return HostVerdict(
         "Workflow Manager",
         True,
         (

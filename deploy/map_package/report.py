@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.map_package.readers import Verdict
-from deploy.map_package.rules import Finding, State
+from deploy.map_package.readers import HostVerdict
+from deploy.map_package.rules import Compliance, RuleResult
 
-_SHOWN = (State.VIOLATED, State.WARNING)
+_SHOWN = (Compliance.VIOLATED, Compliance.WARNING)
 
 
 def as_document(
-    target: Path, findings: Sequence[Finding], verdicts: Sequence[Verdict]
+    target: Path, findings: Sequence[RuleResult], verdicts: Sequence[HostVerdict]
 ) -> dict[str, Any]:
     """A document for programs. passed: nothing is violated, and every host can run it."""
     return {
         "target": str(target),
         "specification": "MONAI Application Package 1.0.0",
-        "passed": all(f.state is not State.VIOLATED for f in findings)
+        "passed": all(f.state is not Compliance.VIOLATED for f in findings)
         and all(verdict.works for verdict in verdicts),
         "requirements": [
             {
@@ -35,7 +35,9 @@ def as_document(
     }
 
 
-def as_text(findings: Sequence[Finding], verdicts: Sequence[Verdict], everything: bool) -> str:
+def as_text(
+    findings: Sequence[RuleResult], verdicts: Sequence[HostVerdict], everything: bool
+) -> str:
     """A report for people: what is not met, or everything."""
     lines = [
         f"{finding.rule.id:4} {finding.state.value:16} {finding.rule.text}"
@@ -43,7 +45,7 @@ def as_text(findings: Sequence[Finding], verdicts: Sequence[Verdict], everything
         for finding in findings
         if everything or finding.state in _SHOWN
     ]
-    counts = {state: sum(f.state is state for f in findings) for state in State}
+    counts = {state: sum(f.state is state for f in findings) for state in Compliance}
     lines.append(", ".join(f"{count} {state.value}" for state, count in counts.items() if count))
     for verdict in verdicts:
         lines.append(f"\n{verdict.reader}: {'runs it' if verdict.works else 'FAILS'}")

@@ -22,7 +22,7 @@ Complaints = Sequence[str] | None
 """What is wrong, in words; empty where nothing is; None where the target does not show it."""
 
 
-class State(StrEnum):
+class Compliance(StrEnum):
     """The outcome of a rule."""
 
     MET = "met"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class PackageRule:
     """One requirement. check: None where only running the package, or its host, can show it."""
 
     id: str
@@ -44,11 +44,11 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleResult:
     """A rule's outcome."""
 
-    rule: Rule
-    state: State
+    rule: PackageRule
+    state: Compliance
     detail: str
 
 

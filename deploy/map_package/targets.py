@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deploy.map_package.archives import Entry, is_archive, read_archive
+from deploy.map_package.archives import ImageFile, is_archive, read_archive
 from deploy.map_package.manifests import read_source, write_manifests
 from oarflow.errors import ConfigurationError
 
@@ -34,10 +34,10 @@ class Target:
     """
 
     kind: Kind
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, ImageFile]
     config: Mapping[str, Any] | None
 
-    def find(self, path: str) -> Entry | None:
+    def find(self, path: str) -> ImageFile | None:
         """The entry at an absolute path, symbolic links followed; None where there is none."""
         wanted = path.strip("/")
         for _ in range(_LINKS):
@@ -117,29 +117,29 @@ def _from_source(path: Path, folder: Path) -> Target:
         "var/holoscan/app.yaml": path / "app.yaml",
     }
     entries = {
-        name: Entry(entry.mode, 0, 0, entry.size, entry.link, entry.content)
+        name: ImageFile(entry.mode, 0, 0, entry.size, entry.link, entry.content)
         for name, entry in _walk(folder).items()
     }
     for name, file in places.items():
         if file.is_file():
             mode = 0o755 if os.access(file, os.X_OK) else 0o644
-            entries[name] = Entry(stat.S_IFREG | mode, 0, 0, 0, None, file.read_bytes)
+            entries[name] = ImageFile(stat.S_IFREG | mode, 0, 0, 0, None, file.read_bytes)
     for card in path.glob("models/*/model.json"):
         name = f"opt/holoscan/models/{card.parent.name}"
-        entries[name] = Entry(stat.S_IFDIR | 0o755, 0, 0, 0, None, None)
+        entries[name] = ImageFile(stat.S_IFDIR | 0o755, 0, 0, 0, None, None)
     for name in ("", "/input", "/output", "/logs"):
-        entries[f"var/holoscan{name}"] = Entry(stat.S_IFDIR | 0o775, 0, 0, 0, None, None)
+        entries[f"var/holoscan{name}"] = ImageFile(stat.S_IFDIR | 0o775, 0, 0, 0, None, None)
     return Target("source tree", entries, None)
 
 
-def _walk(root: Path) -> dict[str, Entry]:
+def _walk(root: Path) -> dict[str, ImageFile]:
     entries = {}
     for folder, names, files in os.walk(root):
         for name in (*names, *files):
             path = Path(folder) / name
             facts = path.lstat()
             link = str(path.readlink()) if stat.S_ISLNK(facts.st_mode) else None
-            entries[path.relative_to(root).as_posix()] = Entry(
+            entries[path.relative_to(root).as_posix()] = ImageFile(
                 facts.st_mode,
                 facts.st_uid,
                 facts.st_gid,

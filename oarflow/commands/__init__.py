@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from oarflow.console import outlive_readers
+from oarflow.console import ignore_closed_pipes
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
-from oarflow.version import __version__
+from oarflow.version import BOTH
 
 VERBS = {
     "segment": "contour the organs at risk on a planning CT",
@@ -63,7 +63,7 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. argv: without the program's name. Returns the exit status."""
-    outlive_readers()
+    ignore_closed_pipes()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
     flags.command_line = f"oarflow {shlex.join(arguments)}"
@@ -94,7 +94,7 @@ def parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    whole.add_argument("--version", action="version", version=f"oarflow {__version__}")
+    whole.add_argument("--version", action="version", version=BOTH)
     verbs = whole.add_subparsers(dest="verb", metavar="VERB")
     for name, about in VERBS.items():
         own = verbs.add_parser(

@@ -1,4 +1,4 @@
-"""`oarflow codes`: every reason code, what it means and what to do."""
+"""`oarflow codes`: every reason code and every flag, what it means and what to do."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import argparse
 import sys
 
 from oarflow.errors import ExitStatus
+from oarflow.flags.page import flags_page
+from oarflow.run.codes import page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
-    parser.add_argument("--markdown", action="store_true", help="as docs/reason-codes.md has them")
+    add = parser.add_argument
+    add("--flags", action="store_true", help="the flags of organs and studies, not reason codes")
+    add("--markdown", action="store_true", help="as docs/reason-codes.md and docs/flags.md have it")
 
 
 def run(flags: argparse.Namespace) -> int:
     """Print the table. Returns the exit status."""
     if flags.markdown:
-        from oarflow.run.codes import page  # noqa: PLC0415
-
-        sys.stdout.write(page())
+        sys.stdout.write(flags_page() if flags.flags else page())
     else:
-        from oarflow.run.table import print_codes  # noqa: PLC0415  (rich)
+        from oarflow.run.table import print_codes, print_flags
 
-        print_codes(sys.stdout)
+        (print_flags if flags.flags else print_codes)(sys.stdout)
     return ExitStatus.WRITTEN

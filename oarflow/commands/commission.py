@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from oarflow.commands.menu import add_config, add_models, add_output, carry_out, require
+from oarflow.commands.flags import add_config, add_models, add_output, find_models
+from oarflow.commands.menu import carry_out, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds",
         type=Path,
         metavar="FILE",
-        help="the clinic's limits; oarflow/evaluation/thresholds.yaml shows how",
+        help="the clinic's limits; oarflow/evaluation/commissioning/thresholds.yaml shows how",
     )
     add("--clinic", default="", metavar="NAME", help="what the record calls the clinic")
     add(
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="runs already done (default: out/commissioning)",
     )
     add("--verify", type=Path, metavar="RECORD", help="hold a record against --models instead")
-    add_config(parser)
+    add_config(parser, "settings for contouring (app.yaml)")
     add_models(parser)
     add_output(parser, "folder for the record")
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Commission, or verify. Raises ConfigurationError, Fault (networks not the record's)."""
     require("evaluate")
-    from oarflow.evaluation.commands.commission import commission  # noqa: PLC0415
+    from oarflow.evaluation.commands.commissioning import commission
 
+    find_models(flags)
     return carry_out(lambda: commission(flags))

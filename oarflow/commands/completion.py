@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print the script. Returns the exit status."""
-    import shtab  # noqa: PLC0415
+    import shtab
 
-    from oarflow.commands import parser  # noqa: PLC0415  (this module is one of its verbs)
+    from oarflow.commands import parser
 
     class Completing(argparse.ArgumentParser):
         """Has the shell complete every path."""

@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Print them. Returns the exit status. Raises ConfigurationError."""
     if flags.what == "schema":
-        from oarflow.result import json_schema  # noqa: PLC0415  (numpy)
+        from oarflow.result import json_schema
 
         sys.stdout.write(json_schema())
         return ExitStatus.WRITTEN
-    from oarflow.run.paths import config_path  # noqa: PLC0415
-    from oarflow.run.settings import load_settings  # noqa: PLC0415
+    from oarflow.run.paths import config_path
+    from oarflow.run.settings import load_settings
 
     settings = load_settings(config_path(flags.config, os.environ), flags.changes)
     sys.stdout.write(settings.as_yaml())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from oarflow.commands.menu import add_models, add_output, carry_out, menu_of, require
+from oarflow.commands.flags import add_models, add_output, find_models
+from oarflow.commands.menu import carry_out, menu_of, require
 
 POSITIONS = ("HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL")
 
@@ -34,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report = menu("report", "a data set on one page")
     report.add_argument("data", type=Path, help="a folder of patients in any layout that is known")
     report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
-    add_models(report, "for the organs' other names (default: ours)", default=None)
+    about = "for the organs' other names (default: those installed)"
+    add_models(report, about, names_only=True)
     add_output(report, "folder for the report", required=True)
 
     _add_derive(menu("derive", "labels that no one drew, by rules"))
@@ -60,6 +62,7 @@ def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
 
     require("evaluate")
-    from oarflow.datasets.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.datasets.commands import COMMANDS
 
+    find_models(flags)
     return carry_out(lambda: COMMANDS[flags.command](flags))

@@ -6,18 +6,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from oarflow.commands.menu import (
-    add_config,
-    add_models,
-    add_output,
-    carry_out,
-    menu_of,
-    require,
-)
+from oarflow.commands.flags import add_config, add_models, add_output, find_models
+from oarflow.commands.menu import carry_out, menu_of, require
 
 RESULTS = Path("docs/results")
 CALIBRATION = Path("out/calibration")
-NAMES = "for the organs' other names"
+NAMES = "for the organs' other names (default: those installed)"
+
+SETTINGS = "settings for contouring (app.yaml)"
 
 Menu = Callable[..., argparse.ArgumentParser]
 
@@ -41,10 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
     require("evaluate")
-    from oarflow.evaluation.commands import COMMANDS  # noqa: PLC0415
+    from oarflow.evaluation.commands import COMMANDS
 
     if flags.command == "benchmark-receiving":
         require("node")
+    find_models(flags)
     return carry_out(lambda: COMMANDS[flags.command](flags))
 
 
@@ -72,7 +69,7 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
     add("--cases", type=Path, help="only these: a file of ids, one a line, or a split (.yaml)")
     add("--part", default="tune", help="which list of a split")
     add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
-    add_config(parser)
+    add_config(parser, SETTINGS)
     add_output(parser, "where the tables go (default: docs/results)", default=RESULTS)
 
 
@@ -84,7 +81,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=float, default=2.0, help="of surface Dice and added path, in mm")
     add("--every-organ", action="store_true", help="also those that no prediction has, as empty")
     add("--workers", type=int, default=1, help="cases read at the same time")
-    add_models(parser, f"{NAMES} (default: ours)", default=None)
+    add_models(parser, NAMES, names_only=True)
     add_output(parser, "folder for scores.csv, tables and plots", required=True)
 
 
@@ -132,7 +129,7 @@ def _add_edits(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=float, default=2.0, help="of the surface Dice, in mm")
     add("--save", type=Path, metavar="DIR", help="keep the record in this folder")
     add("--history", type=Path, metavar="DIR", help="table and plot of all records in a folder")
-    add_models(parser, NAMES)
+    add_models(parser, NAMES, names_only=True)
     add_output(parser, "where table and plot go (default: out/edits)", default=Path("out/edits"))
 
 
@@ -143,7 +140,7 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
     add("second", type=Path)
     add("--labels", nargs=2, default=("first", "second"), help="what the key calls them")
     add("--seed", default="0", help="another one draws another order")
-    add_models(parser, NAMES)
+    add_models(parser, NAMES, names_only=True)
     out = Path("out/blinded")
     add_output(parser, "where page and key go (default: out/blinded)", default=out)
 

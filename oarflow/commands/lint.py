@@ -13,7 +13,7 @@ from oarflow.commands.flags import profiles
 from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
-    from oarflow.rtstruct.lint import Finding
+    from oarflow.rtstruct.lint import LintFinding
     from oarflow.rtstruct.profile import Profile
 
 EPILOG = """exit status:
@@ -51,7 +51,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _lint(file: Path, folder: Path | None, profile_name: str | None, *, as_json: bool) -> int:
-    from oarflow.rtstruct.lint import images_below, lint  # noqa: PLC0415  (numpy)
+    from oarflow.rtstruct.lint import images_below, lint
 
     profile = _profile(profile_name)
     if not file.is_file():
@@ -68,13 +68,13 @@ def _lint(file: Path, folder: Path | None, profile_name: str | None, *, as_json:
 
 
 def _profile(name: str | None) -> Profile | None:
-    from oarflow.rtstruct.profile import load_profile  # noqa: PLC0415
+    from oarflow.rtstruct.profile import load_profile
 
     return load_profile(name) if name else None
 
 
 def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
-    from oarflow.rtstruct.lint.table import findings_page  # noqa: PLC0415
+    from oarflow.rtstruct.lint.table import findings_page
 
     if ct is None:
         raise ConfigurationError("USAGE", "--table needs --ct, the images of another study")
@@ -85,9 +85,9 @@ def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
     return ExitStatus.WRITTEN
 
 
-def exit_status(findings: Sequence[Finding]) -> ExitStatus:
+def exit_status(findings: Sequence[LintFinding]) -> ExitStatus:
     """The exit status that findings call for."""
-    from oarflow.rtstruct.lint import Severity  # noqa: PLC0415
+    from oarflow.rtstruct.lint import Severity
 
     if any(finding.rule == "UNREADABLE" for finding in findings):
         return ExitStatus.REFUSED
@@ -95,8 +95,8 @@ def exit_status(findings: Sequence[Finding]) -> ExitStatus:
     return ExitStatus.FAULT if errors else ExitStatus.WRITTEN
 
 
-def _as_json(findings: Sequence[Finding], status: int) -> str:
-    from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
+def _as_json(findings: Sequence[LintFinding], status: int) -> str:
+    from oarflow.rtstruct.lint import RULES
 
     rows = [
         {
@@ -114,9 +114,9 @@ def _as_json(findings: Sequence[Finding], status: int) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _as_text(findings: Sequence[Finding]) -> str:
-    from oarflow.rtstruct.lint import RULES  # noqa: PLC0415
-    from oarflow.shown import shown  # noqa: PLC0415
+def _as_text(findings: Sequence[LintFinding]) -> str:
+    from oarflow.rtstruct.lint import RULES
+    from oarflow.shown import shown
 
     if not findings:
         return "Nothing found.\n"

@@ -7,10 +7,8 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.locations import shipped
 
 EXTRAS = {
     "node": ("oarflow.node", "sqlalchemy", "alembic", "pynetdicom", "fastapi", "distributed"),
@@ -18,8 +16,6 @@ EXTRAS = {
     "train": ("oarflow.training", "SimpleITK", "skimage", "matplotlib", "monai"),
 }
 """By extra of the wheel: what its commands import, which an image may lack as well."""
-
-MODELS = shipped("models")
 
 
 def menu_of(
@@ -42,45 +38,6 @@ def menu_of(
     return add
 
 
-def add_output(
-    parser: argparse.ArgumentParser,
-    about: str,
-    *,
-    default: Path | None = None,
-    required: bool = False,
-) -> None:
-    """-o: where a command writes."""
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="PATH", default=default, required=required, help=about
-    )
-
-
-def add_models(
-    parser: argparse.ArgumentParser,
-    about: str = "the models folder (default: the one that is shipped)",
-    *,
-    default: Path | None = MODELS,
-    required: bool = False,
-) -> None:
-    """-m: the networks, and the catalogue of organs beside them."""
-    parser.add_argument(
-        "-m",
-        "--models",
-        type=Path,
-        metavar="DIR",
-        default=None if required else default,
-        required=required,
-        help=about,
-    )
-
-
-def add_config(
-    parser: argparse.ArgumentParser, about: str = "settings for contouring (app.yaml)"
-) -> None:
-    """-c: a settings file."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help=about)
-
-
 def require(extra: str) -> None:
     """Raises ConfigurationError (EXTRA) where a package of an extra is not installed."""
     for package in EXTRAS[extra]:
@@ -96,7 +53,7 @@ def carry_out(work: Callable[[], int | None]) -> int:
     An input that cannot be used (OSError, ValueError, KeyError, ReadError) ends with one line and
     exit status 3.
     """
-    from oarflow.rtstruct.errors import ReadError  # noqa: PLC0415
+    from oarflow.rtstruct.errors import ReadError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

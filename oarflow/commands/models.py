@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Do what the flags say. Returns the exit status. Raises ConfigurationError."""
-    from oarflow.networks.cards import read_cards  # noqa: PLC0415
-    from oarflow.run.paths import models_path  # noqa: PLC0415
+    from oarflow.networks.cards import read_cards
+    from oarflow.run.paths import models_path
 
     if (flags.name is not None) != (flags.action == "show"):
         raise ConfigurationError("USAGE", "`show` takes the name of a network, nothing else does")
@@ -51,7 +51,7 @@ def run(flags: argparse.Namespace) -> int:
         document = {name: card.model_dump(mode="json") for name, card in cards.items()}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif flags.action == "show":
-        from oarflow.networks.card_page import card_page  # noqa: PLC0415  (jinja2)
+        from oarflow.networks.card_page import card_page
 
         sys.stdout.write(card_page(cards[flags.name]))
     else:
@@ -67,21 +67,21 @@ def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
 
 
 def _list(cards: Mapping[str, ModelCard]) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from oarflow.run.console import rich_console  # noqa: PLC0415
+    from oarflow.run.console import rich_console
 
-    table = Table("network", "version", "role", "organs", box=None, pad_edge=False)
+    table = Table("network", "network version", "role", "organs", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.version, card.role, ", ".join(card.organs))
     rich_console(sys.stdout).print(table)
 
 
 def _verify(folder: Path, cards: Mapping[str, ModelCard], config: Path | None) -> int:
-    from oarflow.networks.card import NETWORK_NAME  # noqa: PLC0415
-    from oarflow.networks.cards import check_file  # noqa: PLC0415
-    from oarflow.run.paths import config_path  # noqa: PLC0415
-    from oarflow.run.settings import load_settings  # noqa: PLC0415
+    from oarflow.networks.card import NETWORK_NAME
+    from oarflow.networks.cards import check_file
+    from oarflow.run.paths import config_path
+    from oarflow.run.settings import load_settings
 
     listed = load_settings(config_path(config, os.environ)).trusted_models
     trusted = None if listed is None else frozenset(listed)

@@ -54,9 +54,9 @@ def run(flags: argparse.Namespace) -> int:
     if flags.command is None and not flags.print_config:
         raise ConfigurationError("USAGE", "`oarflow node --help` lists the commands; name one")
     require("node")
-    from oarflow.node import logs  # noqa: PLC0415
-    from oarflow.node.commands import COMMANDS  # noqa: PLC0415
-    from oarflow.node.settings import load_settings  # noqa: PLC0415
+    from oarflow.node import logs
+    from oarflow.node.commands import COMMANDS
+    from oarflow.node.settings import load_settings
 
     logs.set_up(logging.DEBUG if flags.debug else logging.INFO)
     settings = load_settings(flags.config or _from_environment())

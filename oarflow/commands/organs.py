@@ -57,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print the catalogue. Returns the exit status. Raises ConfigurationError."""
-    from oarflow.networks.cards import read_cards  # noqa: PLC0415
-    from oarflow.organs import CatalogueError, load_catalogue  # noqa: PLC0415
-    from oarflow.run.paths import models_path  # noqa: PLC0415
+    from oarflow.networks.cards import read_cards
+    from oarflow.organs import CatalogueError, load_catalogue
+    from oarflow.run.paths import models_path
 
     models = models_path(flags.models, os.environ)
     try:
@@ -99,9 +99,9 @@ def _networks(organ: str, cards: Iterable[ModelCard]) -> Iterable[OrganNetwork]:
 
 
 def _print(rows: Iterable[OrganRow]) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from oarflow.run.console import rich_console  # noqa: PLC0415
+    from oarflow.run.console import rich_console
 
     table = Table("organ", "network", box=None, pad_edge=False)
     table.add_column("Dice", justify="right")

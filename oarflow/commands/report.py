@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Write it. Returns the exit status. Raises ConfigurationError, Refusal."""
-    from oarflow.run.environment import configure_logging, prepare  # noqa: PLC0415
+    from oarflow.run.environment import configure_logging, prepare
 
     prepare()
     configure_logging()
-    from oarflow.run.finished import read_result, without_reports  # noqa: PLC0415
+    from oarflow.run.finished import read_result, without_reports
 
     result = without_reports(read_result(flags.run))
     target = flags.output or flags.run / ("report.pdf" if flags.pdf else "report.html")
@@ -52,9 +52,9 @@ def run(flags: argparse.Namespace) -> int:
         raise ConfigurationError("OUTPUT_IN_USE", f"{target} exists already: name another file")
     report = _report(flags, result)
     if flags.pdf:
-        from oarflow.report.pdf import write_pdf as write  # noqa: PLC0415
+        from oarflow.report.pdf import write_pdf as write
     else:
-        from oarflow.report.page import write_report as write  # noqa: PLC0415
+        from oarflow.report.page import write_report as write
     try:
         write(target, report)
     except OSError as error:
@@ -66,12 +66,12 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _report(flags: argparse.Namespace, result: ResultDocument) -> Report:
-    from oarflow.intake.archive import is_zip, unpacked  # noqa: PLC0415
-    from oarflow.networks.cards import read_cards  # noqa: PLC0415
-    from oarflow.organs import load_catalogue  # noqa: PLC0415
-    from oarflow.report.content import make_report, validation_figures  # noqa: PLC0415
-    from oarflow.run.finished import read_contours, read_ct  # noqa: PLC0415
-    from oarflow.run.paths import models_path  # noqa: PLC0415
+    from oarflow.intake.archive import is_zip, unpacked
+    from oarflow.networks.cards import read_cards
+    from oarflow.organs import load_catalogue
+    from oarflow.report.content import make_report, validation_figures
+    from oarflow.run.finished import read_contours, read_ct
+    from oarflow.run.paths import models_path
 
     models = models_path(flags.models, os.environ)
     figures = validation_figures(read_cards(models).values())

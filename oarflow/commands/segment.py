@@ -58,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Contour the CT. Returns the exit status. Raises ConfigurationError."""
     started = time.monotonic()
-    from oarflow.run.environment import configure_logging, prepare  # noqa: PLC0415
-    from oarflow.run.signals import StopOnSignal  # noqa: PLC0415
+    from oarflow.run.environment import configure_logging, prepare
+    from oarflow.run.signals import StopOnSignal
 
     prepare()
     configure_logging(flags.debug)
     # Before anything imports numpy: its threads, too, must have the signals blocked.
     with StopOnSignal() as stop:
-        from oarflow.run.start import Display, contour  # noqa: PLC0415
+        from oarflow.run.start import Display, contour
 
         paths = _paths(flags)
         return contour(
@@ -79,8 +79,8 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _paths(flags: argparse.Namespace) -> Paths:
-    from oarflow.intake.archive import is_zip  # noqa: PLC0415  (numpy)
-    from oarflow.run.paths import Paths, config_path, models_path  # noqa: PLC0415
+    from oarflow.intake.archive import is_zip
+    from oarflow.run.paths import Paths, config_path, models_path
 
     for path in flags.ct:
         if not path.is_dir() and not is_zip(path):
@@ -94,8 +94,8 @@ def _paths(flags: argparse.Namespace) -> Paths:
 
 
 def _settings(flags: argparse.Namespace, paths: Paths) -> Settings:
-    from oarflow.locations import shipped  # noqa: PLC0415
-    from oarflow.run.settings import load_settings  # noqa: PLC0415
+    from oarflow.locations import shipped
+    from oarflow.run.settings import load_settings
 
     changes = [*flags.changes, *_changes(flags)]
     settings = load_settings(paths.config, changes)

@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Run it. Returns the exit status. Raises ConfigurationError."""
     started = time.monotonic()
-    from oarflow.run.environment import configure_logging, prepare  # noqa: PLC0415
-    from oarflow.run.signals import StopOnSignal  # noqa: PLC0415
+    from oarflow.run.environment import configure_logging, prepare
+    from oarflow.run.signals import StopOnSignal
 
     prepare()
     configure_logging(flags.debug)
     # Before anything imports numpy: its threads, too, must have the signals blocked.
     with StopOnSignal() as stop:
-        from oarflow.run.self_test import run_self_test  # noqa: PLC0415
+        from oarflow.run.self_test import run_self_test
 
         return run_self_test(flags.output, flags.models, flags.config, stop, started)

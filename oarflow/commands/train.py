@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from oarflow.commands.menu import add_models, add_output, carry_out, menu_of, require
+from oarflow.commands.flags import add_models, add_output
+from oarflow.commands.menu import carry_out, menu_of, require
 
 BACKBONES = ("resnet34", "seresnet34", "resnext50", "resnet34_dropout")
 """Of SLICE's experiment, the last one its dropout variant."""
@@ -152,7 +153,7 @@ def _fold(text: str) -> tuple[int, int]:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    from oarflow.yaml_files import YamlError, parse_yaml  # noqa: PLC0415
+    from oarflow.yaml_files import YamlError, parse_yaml
 
     key, equals, value = text.partition("=")
     if not equals:
@@ -166,7 +167,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Raises ConfigurationError."""
     require("train")
-    from oarflow.training.command_line import COMMANDS, prepare  # noqa: PLC0415
+    from oarflow.training.commands import COMMANDS
+    from oarflow.training.commands.options import prepare
 
     prepare(flags.threads, getattr(flags, "device", "cpu"))
     return carry_out(lambda: COMMANDS[flags.command](flags))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from oarflow.compare.overlap import require_alike
-from oarflow.geometry import Mask, Spacing
+from oarflow.types import Mask, Spacing
 
 
 def added_path_length(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray, Spacing
+from oarflow.types import FloatArray, Spacing
 
 WEIGHTS = np.array([128, 64, 32, 16, 8, 4, 2, 1]).reshape(2, 2, 2)
 """What each of a cell's voxels, (z, y, x), adds to the cell's code where it is inside."""

@@ -16,7 +16,7 @@ from oarflow.compare.records import EditRecord
 from oarflow.geometry import Grid
 from oarflow.intake.scan import scan
 from oarflow.organs import Catalogue
-from oarflow.result import FILE_NAME, Input, ResultDocument
+from oarflow.result import FILE_NAME, Input, read_document
 from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.reader import read_structure_set
@@ -34,7 +34,7 @@ def compare(
     unevenly spaced. Raises ValueError where the two do not belong together or something is missing,
     ReadError where an RTSTRUCT cannot be read.
     """
-    result = ResultDocument.model_validate_json((out / FILE_NAME).read_bytes())
+    result = read_document((out / FILE_NAME).read_bytes())
     delivered = next((part for part in result.outputs if part.kind == "RTSTRUCT"), None)
     if delivered is None or result.input is None:
         raise ValueError(f"{out} holds no delivered RTSTRUCT")

@@ -13,9 +13,10 @@ from oarflow.compare.matching import Pair
 from oarflow.compare.overlap import overlap
 from oarflow.compare.records import Change, OrganEdit
 from oarflow.compare.surfaces import surface_distances
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.rtstruct.model import GeometricType, Roi
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
+from oarflow.types import Mask
 
 TOUCHED_MM = 0.5
 """A slice counts as touched where its outline moved by more than this anywhere: what a planning

@@ -17,6 +17,7 @@ from pydicom import Dataset
 from scipy.optimize import linear_sum_assignment
 
 from oarflow.geometry import Grid
+from oarflow.masks import common_part, dice_of_sizes
 from oarflow.organs import Catalogue, normalised
 from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
@@ -87,7 +88,7 @@ class Matching:
 
 
 @dataclass(frozen=True, eq=False)
-class _Region:
+class _NamedRegion:
     """A region with what it is known by. organ: by its name; None for a name of no organ."""
 
     roi: Roi
@@ -160,17 +161,19 @@ def _code(item: Dataset) -> CodeKey:
     return str(item.get("CodeValue", "")), str(item.get("CodingSchemeDesignator", "")), modifier
 
 
-def _region(roi: Roi, grid: Grid, catalogue: Catalogue, codes: Mapping[int, CodeKey]) -> _Region:
+def _region(
+    roi: Roi, grid: Grid, catalogue: Catalogue, codes: Mapping[int, CodeKey]
+) -> _NamedRegion:
     organ = catalogue.resolve(roi.name)
     mask = rasterise_roi(roi, grid, off_slice="nearest")
-    return _Region(roi, mask, organ.name if organ else None, codes.get(roi.number))
+    return _NamedRegion(roi, mask, organ.name if organ else None, codes.get(roi.number))
 
 
 def _closed(roi: Roi) -> bool:
     return any(c.type in (GeometricType.CLOSED_PLANAR, GeometricType.XOR) for c in roi.contours)
 
 
-def _assigned(ours: Sequence[_Region], theirs: Sequence[_Region]) -> dict[int, int]:
+def _assigned(ours: Sequence[_NamedRegion], theirs: Sequence[_NamedRegion]) -> dict[int, int]:
     """Places of the returned regions by places of the delivered ones: the best of all pairings."""
     if not ours or not theirs:
         return {}
@@ -183,7 +186,7 @@ def _assigned(ours: Sequence[_Region], theirs: Sequence[_Region]) -> dict[int, i
     }
 
 
-def _score(one: _Region, other: _Region) -> float:
+def _score(one: _NamedRegion, other: _NamedRegion) -> float:
     """How well a returned region fits a delivered one; 0 where it is another one."""
     dice = _dice(one, other)
     name, number, code = _same_name(one, other), _same_number(one, other), _same_code(one, other)
@@ -199,21 +202,21 @@ def _score(one: _Region, other: _Region) -> float:
     return dice + NAME_BONUS * name + NUMBER_BONUS * number + CODE_BONUS * code
 
 
-def _same_name(one: _Region, other: _Region) -> bool:
+def _same_name(one: _NamedRegion, other: _NamedRegion) -> bool:
     if one.organ is not None and one.organ == other.organ:
         return True
     return normalised(one.roi.name) == normalised(other.roi.name)
 
 
-def _same_number(one: _Region, other: _Region) -> bool:
+def _same_number(one: _NamedRegion, other: _NamedRegion) -> bool:
     return one.roi.number == other.roi.number
 
 
-def _same_code(one: _Region, other: _Region) -> bool:
+def _same_code(one: _NamedRegion, other: _NamedRegion) -> bool:
     return one.code is not None and one.code == other.code
 
 
-def _might_be(one: _Region, other: _Region, grid: Grid) -> bool:
+def _might_be(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> bool:
     """Whether a region of an unknown name may be what is left of a delivered organ."""
     if other.organ is not None or not other.may_be_an_organ:
         return False
@@ -221,21 +224,23 @@ def _might_be(one: _Region, other: _Region, grid: Grid) -> bool:
     return near or _same_code(one, other) or _dice(one, other) >= SOME_PLACE
 
 
-def _apart_mm(one: _Region, other: _Region, grid: Grid) -> float:
+def _apart_mm(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> float:
     """The widest gap between both regions' boxes along an axis; 0 where they overlap."""
     low = np.maximum(one.mask.offset, other.mask.offset)
     ends = [np.add(region.mask.offset, region.mask.values.shape) for region in (one, other)]
     return float(np.max(np.maximum(low - np.minimum(*ends), 0) * grid.spacing_zyx))
 
 
-def _parts(one: _Region, main: Sequence[_Region], left: Iterable[_Region]) -> list[_Region]:
+def _parts(
+    one: _NamedRegion, main: Sequence[_NamedRegion], left: Iterable[_NamedRegion]
+) -> list[_NamedRegion]:
     """Further regions of which a split organ consists.
 
     They lie in the delivered contour, apart from each other, and no other organ's name is theirs.
     Where a region kept the delivered name, its parts are named after it: a tumour that was cut out
     of an organ is none of its parts.
     """
-    parts: list[_Region] = []
+    parts: list[_NamedRegion] = []
     kept = any(_same_name(one, region) for region in main)
     stem = normalised(one.roi.name)
     for other in sorted(left, key=lambda region: -region.size):
@@ -254,34 +259,21 @@ def _parts(one: _Region, main: Sequence[_Region], left: Iterable[_Region]) -> li
     return parts if whole >= SAME_PLACE * one.size else []
 
 
-def _together(parts: Sequence[_Region]) -> Roi | None:
+def _together(parts: Sequence[_NamedRegion]) -> Roi | None:
     if not parts:
         return None
     contours = tuple(contour for part in parts for contour in part.roi.contours)
     return replace(parts[0].roi, contours=contours)
 
 
-def _dice(one: _Region, other: _Region) -> float:
-    both = one.size + other.size
-    return 2 * _shared(one, other) / both if both else 0.0
+def _dice(one: _NamedRegion, other: _NamedRegion) -> float:
+    return dice_of_sizes(_shared(one, other), one.size, other.size) if one.size else 0.0
 
 
-def _shared(one: _Region, other: _Region) -> int:
+def _shared(one: _NamedRegion, other: _NamedRegion) -> int:
     """Voxels that lie in both."""
-    if not one.size or not other.size:
+    both = common_part(one.mask.box, other.mask.box)
+    if both is None:
         return 0
-    low = np.maximum(one.mask.offset, other.mask.offset)
-    ends = [np.add(region.mask.offset, region.mask.values.shape) for region in (one, other)]
-    high = np.minimum(*ends)
-    if np.any(high <= low):
-        return 0
-    first, second = (
-        region.mask.values[
-            tuple(
-                slice(int(a - o), int(b - o))
-                for a, b, o in zip(low, high, region.mask.offset, strict=True)
-            )
-        ]
-        for region in (one, other)
-    )
-    return int((first & second).sum())
+    mine, theirs = both
+    return int((one.mask.values[mine] & other.mask.values[theirs]).sum())

@@ -1,4 +1,4 @@
-"""Overlap and volume of two masks, counted in voxels.
+"""Overlap of two masks, counted in voxels.
 
 A mask is bool (z, y, x). Two empty masks agree (Dice, IoU, precision and recall are 1). One empty
 mask agrees in nothing (Dice and IoU are 0); precision is 0 where only the mask is empty, and recall
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oarflow.geometry import Mask, Spacing
+from oarflow.masks import dice_of_sizes
+from oarflow.types import Mask
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Overlap:
 
     @property
     def dice(self) -> float:
-        return share(2 * self.both, self.mask + self.reference)
+        return dice_of_sizes(self.both, self.mask, self.reference)
 
     @property
     def iou(self) -> float:
@@ -54,11 +55,6 @@ def overlap(mask: Mask, reference: Mask) -> Overlap:
 def dice(mask: Mask, reference: Mask) -> float:
     """Dice coefficient, 0 to 1."""
     return overlap(mask, reference).dice
-
-
-def volume_cc(mask: Mask, spacing_zyx: Spacing) -> float:
-    """Volume in cm3 of a mask with voxels of that spacing in mm."""
-    return float(np.count_nonzero(mask)) * float(np.prod(spacing_zyx)) / 1000
 
 
 def within_slices(mask: Mask, reference: Mask) -> tuple[Mask, Mask]:

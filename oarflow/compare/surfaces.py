@@ -24,7 +24,8 @@ from scipy import ndimage
 
 from oarflow.compare.cells import ALL_INSIDE, WEIGHTS, cell_areas
 from oarflow.compare.overlap import require_alike, share
-from oarflow.geometry import FloatArray, Mask, Spacing
+from oarflow.masks import bounding_box
+from oarflow.types import FloatArray, Mask, Spacing
 
 _ROUNDING = 1e-9
 """Cumulated areas that miss a percentile by less than this share of the whole reach it."""
@@ -83,7 +84,8 @@ def surface_distances(mask: Mask, reference: Mask, spacing_zyx: Spacing) -> Surf
     require_alike(mask, reference)
     if mask.ndim != 3 or len(spacing_zyx) != 3 or not min(spacing_zyx) > 0:
         raise ValueError(f"masks {mask.shape} and spacing {spacing_zyx} must be (z, y, x)")
-    box = _box(mask | reference)
+    either = mask | reference
+    box = bounding_box(either) if either.any() else (slice(0, 0),) * 3
     areas = cell_areas(tuple(float(mm) for mm in spacing_zyx))
     codes = _codes(mask[box]), _codes(reference[box])
     surfaces = tuple((code > 0) & (code < ALL_INSIDE) for code in codes)
@@ -92,11 +94,6 @@ def surface_distances(mask: Mask, reference: Mask, spacing_zyx: Spacing) -> Surf
         *_ascending(maps[1][surfaces[0]], areas[codes[0][surfaces[0]]]),
         *_ascending(maps[0][surfaces[1]], areas[codes[1][surfaces[1]]]),
     )
-
-
-def _box(mask: Mask) -> tuple[slice, ...]:
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    return found[0] if found else (slice(0, 0),) * mask.ndim
 
 
 def _codes(mask: Mask) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 Voxels = NDArray[np.int16] | NDArray[np.float32]

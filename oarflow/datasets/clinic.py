@@ -19,7 +19,7 @@ from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.images import is_axial, is_even
 from oarflow.datasets.naming import unknown_names
 from oarflow.datasets.planes import CLOSED, Planes, in_words
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.intake import Intake, Prefer, SeriesRule
 from oarflow.intake import mr as intake_mr
 from oarflow.intake.scan import FileClass, Scan, scan
@@ -28,6 +28,7 @@ from oarflow.rtstruct.drawn import read_drawn_volume
 from oarflow.rtstruct.frames import OTHER_FRAME, on_frame
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.types import Mask
 from oarflow.volume import Image, Volume
 
 MR_RULE = SeriesRule(modality="MR", min_slices=10, prefer=Prefer.MOST_SLICES)

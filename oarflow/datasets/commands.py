@@ -18,7 +18,7 @@ from oarflow.datasets.derived.store import read_labels
 from oarflow.datasets.opening import open_data_set
 from oarflow.datasets.openkbp import convert, load_npz
 from oarflow.datasets.references import write_references
-from oarflow.datasets.report import Refused, never_drawn, survey, tables, text, write_report
+from oarflow.datasets.report import RefusedCase, never_drawn, survey, tables, text, write_report
 from oarflow.datasets.resample import coarsened, resampled
 from oarflow.errors import ExitStatus
 from oarflow.organs import load_catalogue
@@ -66,7 +66,7 @@ def report(flags: argparse.Namespace) -> ExitStatus:
     cases = open_data_set(flags.data, catalogue)
     found, refused = survey(cases, catalogue, workers=flags.workers)
     left_out: Mapping[str, str] = getattr(cases, "left_out", {})
-    refused += tuple(Refused(name, why) for name, why in left_out.items())
+    refused += tuple(RefusedCase(name, why) for name, why in left_out.items())
     shown = tables(found, refused, catalogue)
     title = f"Data set report: {len(found) + len(refused)} cases"
     write_report(flags.output, title, found, shown)

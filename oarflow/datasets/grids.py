@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.geometry import Grid
+from oarflow.types import Triple
 
 SAME_VOXELS = 0.1
 """Corners of one grid may differ by this share of a voxel: files round their numbers."""
 
 RIGHT_ANGLE = 1e-3
 """Greatest cosine between two axes that are at right angles (0.06 degrees from them)."""
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,9 @@ from oarflow.datasets.images import (
     read_mask,
     stem,
 )
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.types import Mask
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class PatientFiles:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPatients:
     """A layout's patients by id, and folders that hold masks but cannot be one, with the reason."""
 
     patients: Mapping[str, PatientFiles]
@@ -150,7 +151,7 @@ def mapped(names: Mapping[str, T], catalogue: Catalogue) -> tuple[dict[str, T], 
     return ordered, tuple(sorted(unmapped))
 
 
-def hanseg(folder: Path) -> Found:
+def hanseg(folder: Path) -> FoundPatients:
     """HaN-Seg's patients of a folder: a set (`set_1`), what holds it, or one patient."""
     found = {}
     others = []
@@ -172,7 +173,7 @@ def hanseg(folder: Path) -> Found:
     return _named(found, dict.fromkeys(others, "it holds no CT (<case>_IMG_CT)"))
 
 
-def organ_folders(folder: Path) -> Found:
+def organ_folders(folder: Path) -> FoundPatients:
     """One folder a patient: PDDCA's, and any with a CT and a file per organ."""
     found = {}
     others = {}
@@ -197,21 +198,21 @@ def organ_folders(folder: Path) -> Found:
     return _named(found, {**others, **bare} if found else others)
 
 
-LAYOUTS: Mapping[str, Callable[[Path], Found]] = {
+LAYOUTS: Mapping[str, Callable[[Path], FoundPatients]] = {
     "HaN-Seg": hanseg,
     "a file per organ": organ_folders,
 }
 """Layouts that are told by the files' names alone."""
 
 
-def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> Found:
+def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> FoundPatients:
     """Patients by their folders' names; of one name in several parts, by the part's name as well.
 
     Of the others only those beside patients: what lies within or above one is a part of it. All of
     them where there is no patient. Raises ValueError where names are still the same.
     """
     if not found:
-        return Found({}, {place.name: why for place, why in others.items()})
+        return FoundPatients({}, {place.name: why for place, why in others.items()})
     above = {parent for place in found for parent in place.parents}
     beside = {place.parent for place in found}
     listed = {
@@ -224,7 +225,7 @@ def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> Fo
     }
     if twice := [name for name, n in Counter(names.values()).items() if n > 1]:
         raise ValueError(f"several patients are called {twice[0]}: open their parts one by one")
-    return Found(
+    return FoundPatients(
         {names[place]: files for place, files in found.items()},
         {names[place]: why for place, why in listed.items()},
     )

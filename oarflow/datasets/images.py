@@ -18,7 +18,8 @@ from oarflow.datasets.cases import Voxels
 from oarflow.datasets.grids import StoredGrid, lost_place, same_box
 from oarflow.datasets.itk_files import read_turned
 from oarflow.datasets.label_values import organ_mask
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -137,16 +138,6 @@ def interpolated(image: Image, target: Grid, outside: float = 0.0) -> NDArray[np
     source = _as_itk(image.voxels, image.grid)
     moved = _itk.Resample(source, _blank(target), _itk.Transform(), _itk.sitkLinear, outside)
     return np.asarray(_itk.GetArrayFromImage(moved), dtype=np.float32)
-
-
-def write_image(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
-    """Write an array (z, y, x) as an image file of the name's kind; bool as uint8.
-
-    Raises ValueError for an ending that is not known, or a grid of uneven spacing.
-    """
-    stem(path)
-    stored = voxels.astype(np.uint8) if voxels.dtype == np.bool_ else voxels
-    _itk.WriteImage(_as_itk(stored, grid), str(path), useCompression=True)
 
 
 def same_grid(one: Grid, other: Grid) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Mask
+from oarflow.types import Mask
 
 WHOLE = 1e-3
 """A value this near to a whole number is that number: files scale and round."""

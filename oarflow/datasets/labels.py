@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from oarflow.compare.overlap import volume_cc
 from oarflow.datasets.cases import Case
-from oarflow.geometry import Mask
+from oarflow.masks import volume_cc
 from oarflow.organs import Catalogue
+from oarflow.types import Mask
 
 OUTSIDE_SHARE = 0.05
 """A reference with more than this share of its voxels where no CT was published is suspicious."""
@@ -43,7 +43,7 @@ DOUBTS = (
 
 
 @dataclass(frozen=True)
-class Label:
+class ContourFacts:
     """One contour of one case.
 
     slices: those with a voxel. empty_slices: without one between the first and the last.
@@ -73,7 +73,7 @@ class CaseFacts:
     shape: tuple[int, int, int]
     spacing_zyx: tuple[float, float, float]
     mr: bool
-    labels: tuple[Label, ...]
+    labels: tuple[ContourFacts, ...]
     empty: tuple[str, ...]
     unmapped: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...] = ()
@@ -141,7 +141,7 @@ def _doubt(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> str:
     return "; ".join(reasons)
 
 
-def _label(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> Label:
+def _label(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> ContourFacts:
     planes = np.flatnonzero(mask.any(axis=(1, 2)))
     columns = mask.sum(axis=(0, 1))
     centre = float(np.average(np.arange(len(columns)), weights=columns))
@@ -149,7 +149,7 @@ def _label(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> Label:
     reasons = [reason for reason in (_doubt(case, organ, mask, catalogue),) if reason]
     if empty_slices:
         reasons.append(f"{empty_slices} slices without contour in its middle")
-    return Label(
+    return ContourFacts(
         case=case.id,
         organ=organ,
         slices=len(planes),
@@ -162,7 +162,7 @@ def _label(case: Case, organ: str, mask: Mask, catalogue: Catalogue) -> Label:
     )
 
 
-def _sided(labels: list[Label], catalogue: Catalogue) -> list[Label]:
+def _sided(labels: list[ContourFacts], catalogue: Catalogue) -> list[ContourFacts]:
     """The same labels, with a doubt where left lies to the right of right."""
     by_organ = {label.organ: label for label in labels}
     found = []

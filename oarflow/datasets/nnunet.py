@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,8 +22,9 @@ from oarflow.datasets.image_files import image_files, mapped, read_axial
 from oarflow.datasets.images import ENDINGS, is_image, read_image, stem
 from oarflow.datasets.itk_files import open_image, read_turned, stored_grid
 from oarflow.datasets.label_values import LARGEST_LABEL, Labels, label_map
-from oarflow.geometry import Mask
+from oarflow.json_files import read_json
 from oarflow.organs import Catalogue, load_catalogue
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 BACKGROUND = "background"
@@ -35,7 +35,7 @@ _itk: Any = SimpleITK  # its functions are untyped
 
 
 @dataclass(frozen=True)
-class Table:
+class DataSetDescription:
     """What `dataset.json` says. ct, mr: numbers of the channels. organs: values by name, several of
     a region. ignore: the value of voxels that nobody labelled; None where there is none.
     """
@@ -66,7 +66,7 @@ class NnUnet(Mapping[str, Case]):
     def __init__(self, folder: Path, catalogue: Catalogue | None = None) -> None:
         self._folder = folder
         self._catalogue = catalogue or load_catalogue()
-        self._table = read_table(folder / "dataset.json", self._catalogue)
+        self._table = read_description(folder / "dataset.json", self._catalogue)
         self._label_maps = {stem(path): path for path in image_files(folder / "labelsTr")}
         if not self._label_maps:
             raise ValueError(_no_label_map(folder))
@@ -116,16 +116,16 @@ def is_nnunet(folder: Path) -> bool:
     if (folder / "labelsTr").is_dir():
         return True
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
     except ValueError:
         return False
     return isinstance(about, dict) and "labels" in about
 
 
-def read_table(path: Path, catalogue: Catalogue) -> Table:
+def read_description(path: Path, catalogue: Catalogue) -> DataSetDescription:
     """Read `dataset.json`. Raises ValueError for what is missing or would give organs away."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
+        about = read_json(path)
         if not isinstance(about, dict):
             raise ValueError("it is no table")
         channels = _channels(about)
@@ -146,7 +146,7 @@ def read_table(path: Path, catalogue: Catalogue) -> Table:
         name: values for name, values in labels.items() if name not in ignore and values != (0,)
     }
     unknown = next(iter(ignore.values()), (None,))[0]
-    return Table(ct, mr, organs, unknown)
+    return DataSetDescription(ct, mr, organs, unknown)
 
 
 def _check(labels: Mapping[str, tuple[int, ...]], catalogue: Catalogue) -> None:
@@ -164,13 +164,6 @@ def _check(labels: Mapping[str, tuple[int, ...]], catalogue: Catalogue) -> None:
     if twice := [value for value, count in single.items() if count > 1]:
         shared = [name for name, values in labels.items() if values == (twice[0],)]
         raise ValueError(f"dataset.json: {_listed(shared)} share the value {twice[0]}")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    counts = Counter(name for name, _ in pairs)
-    if twice := [name for name, count in counts.items() if count > 1]:
-        raise ValueError(f"{twice[0]!r} stands there twice")
-    return dict(pairs)
 
 
 def _channels(about: Mapping[str, Any]) -> dict[int, str]:
@@ -234,7 +227,7 @@ def _require_same_grid(other: Path, image: Path) -> None:
         )
 
 
-def _read_labels(path: Path, table: Table) -> Labels:
+def _read_labels(path: Path, table: DataSetDescription) -> Labels:
     values = _itk.GetArrayFromImage(read_turned(path))
     try:
         return label_map(values, table.values)

@@ -24,15 +24,15 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     if any(folder.glob("pt_*.npz")):
-        from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
+        from oarflow.datasets.openkbp import OpenKbp
 
         return OpenKbp(folder)
     if any(folder.glob("pt_*/ct.csv")) or (folder / "ct.csv").is_file():
-        from oarflow.datasets.openkbp import OpenKbpCsv  # noqa: PLC0415
+        from oarflow.datasets.openkbp import OpenKbpCsv
 
         return OpenKbpCsv(folder)
-    from oarflow.datasets.image_files import LAYOUTS, ImageFileSet  # noqa: PLC0415
-    from oarflow.datasets.nnunet import NnUnet, is_nnunet  # noqa: PLC0415
+    from oarflow.datasets.image_files import LAYOUTS, ImageFileSet
+    from oarflow.datasets.nnunet import NnUnet, is_nnunet
 
     if is_nnunet(folder):
         return NnUnet(folder, catalogue)
@@ -42,7 +42,7 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
         if found.patients:
             return ImageFileSet(found.patients, catalogue, found.left_out)
         passed_over = passed_over or found.left_out
-    from oarflow.datasets.clinic import ClinicSet, patient_folders  # noqa: PLC0415
+    from oarflow.datasets.clinic import ClinicSet, patient_folders
 
     if patient_folders(folder):
         return ClinicSet(folder, catalogue)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.label_values import organ_mask
-from oarflow.geometry import Mask
+from oarflow.types import Mask
 from oarflow.volume import Image
 
 LOGGER = logging.getLogger(__name__)

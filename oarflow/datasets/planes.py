@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.datasets.images import placed
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
 from oarflow.rtstruct.arrangement import Ring, arrange
 from oarflow.rtstruct.model import Contour, GeometricType, Roi
 from oarflow.rtstruct.raster import (
@@ -26,6 +26,7 @@ from oarflow.rtstruct.raster import (
     arrangement_remarks,
     rasterise_roi,
 )
+from oarflow.types import Mask
 
 CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 
@@ -45,7 +46,7 @@ WORDS: Mapping[Remark, str] = {
     Remark.SELF_CROSSING: "crossing themselves, filled by even and odd",
     Remark.DUPLICATE: "repeating another, left out",
 }
-"""What is said of contours that do not lie on their slices, or not apart from others."""
+"""Remarks on contours that do not lie on their slices, or not apart from others."""
 
 Offsets = NDArray[np.float64]
 

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from oarflow.datasets.cases import Case
-
 T = TypeVar("T")
-
-
-def read_ahead(
-    cases: Mapping[str, Case], ids: Sequence[str], *, workers: int = 2
-) -> Iterator[Case]:
-    """Yield the cases of these ids in their order, the next `workers` read meanwhile.
-
-    What reading raises is raised here, when the case's turn comes.
-    """
-    return (case for _, case in each(ids, cases.__getitem__, workers=workers))
 
 
 def each(

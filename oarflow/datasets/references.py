@@ -6,11 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from pydicom import dcmwrite
 
 from oarflow.datasets.cases import Case
-from oarflow.geometry import Mask
 from oarflow.intake import read_volume
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.catalogue import catalogue_specs
@@ -18,6 +16,7 @@ from oarflow.rtstruct.contours import structure_set
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.writer import rtstruct_dataset
 from oarflow.structures import ProbabilityField, Segmentation, Status
+from oarflow.types import Mask
 
 CLOCK = datetime(2000, 1, 1, 12)
 """Time of every reference structure set: the same case gives the same file."""
@@ -69,11 +68,4 @@ def _segmentation(organ: str, mask: Mask) -> Segmentation | None:
     """A mask as a segmentation, cropped to where it is."""
     if not mask.any():
         return None
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    values = mask[tuple(box)].astype(np.float32)
-    offset = (box[0].start, box[1].start, box[2].start)
-    return Segmentation(organ, Status.SEGMENTED, ProbabilityField(values, offset))
+    return Segmentation(organ, Status.SEGMENTED, ProbabilityField.of_mask(mask))

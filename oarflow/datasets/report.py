@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from oarflow.datasets.cases import Case
-from oarflow.datasets.labels import CaseFacts, Label, facts
+from oarflow.datasets.labels import CaseFacts, ContourFacts, facts
 from oarflow.datasets.reading import each
 from oarflow.errors import Refusal
 from oarflow.organs import Catalogue
 from oarflow.rtstruct.errors import ReadError
 from oarflow.shown import shown
+from oarflow.tables import markdown_table, text_table, write_csv
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedCase:
     """A case that could not be read, and why."""
 
     case: str
@@ -29,7 +29,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """One table of the report. remark: a sentence below it, or ""."""
 
     heading: str
@@ -40,25 +40,25 @@ class Table:
 
 def survey(
     cases: Mapping[str, Case], catalogue: Catalogue, *, workers: int = 2
-) -> tuple[tuple[CaseFacts, ...], tuple[Refused, ...]]:
+) -> tuple[tuple[CaseFacts, ...], tuple[RefusedCase, ...]]:
     """Facts of every case, and the cases that could not be read. One case a worker in memory."""
 
-    def look(case_id: str) -> CaseFacts | Refused:
+    def look(case_id: str) -> CaseFacts | RefusedCase:
         try:
             return facts(cases[case_id], catalogue)
         except (OSError, ValueError, KeyError, Refusal, ReadError) as error:
-            return Refused(case_id, str(error))
+            return RefusedCase(case_id, str(error))
 
     found = [result for _, result in each(tuple(cases), look, workers=workers)]
     return (
         tuple(one for one in found if isinstance(one, CaseFacts)),
-        tuple(one for one in found if isinstance(one, Refused)),
+        tuple(one for one in found if isinstance(one, RefusedCase)),
     )
 
 
 def tables(
-    found: Sequence[CaseFacts], refused: Sequence[Refused], catalogue: Catalogue
-) -> tuple[Table, ...]:
+    found: Sequence[CaseFacts], refused: Sequence[RefusedCase], catalogue: Catalogue
+) -> tuple[ReportTable, ...]:
     """The report's tables, in reading order."""
     every = (
         _summary(found, refused),
@@ -68,7 +68,7 @@ def tables(
         _suspicious(found),
         _remarks(found),
         _unmapped(found, catalogue),
-        Table("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
+        ReportTable("Not read", ("case", "why"), tuple((one.case, one.reason) for one in refused)),
     )
     return tuple(table for table in every if table.rows)
 
@@ -85,47 +85,40 @@ def never_drawn(found: Sequence[CaseFacts], catalogue: Catalogue) -> tuple[str, 
 
 
 def write_report(
-    folder: Path, title: str, found: Sequence[CaseFacts], shown: Sequence[Table]
+    folder: Path, title: str, found: Sequence[CaseFacts], shown: Sequence[ReportTable]
 ) -> None:
     """Write report.txt, report.md, report.html and labels.csv (one line a contour)."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.txt").write_text(text(title, shown), encoding="utf-8")
     (folder / "report.md").write_text(markdown(title, shown), encoding="utf-8")
     (folder / "report.html").write_text(page(title, shown), encoding="utf-8")
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Label)])
-        for case in found:
-            for label in case.labels:
-                writer.writerow(
-                    [f"{v:.3f}" if isinstance(v, float) else v for v in asdict(label).values()]
-                )
+    rows = (
+        [f"{v:.3f}" if isinstance(v, float) else v for v in astuple(label)]
+        for case in found
+        for label in case.labels
+    )
+    write_csv(folder / "labels.csv", [field.name for field in fields(ContourFacts)], rows)
 
 
-def text(title: str, shown: Iterable[Table]) -> str:
+def text(title: str, shown: Iterable[ReportTable]) -> str:
     """The report in columns of plain text."""
     parts = [title, "=" * len(title)]
     for table in shown:
-        rows = [table.head, *table.rows]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(table.head))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-        rule = "  ".join("-" * width for width in widths)
-        listed = [line.rstrip() for line in (lines[0], rule, *lines[1:])]
-        parts += ["", table.heading, "", *listed, *(["", table.remark] if table.remark else [])]
+        parts += ["", table.heading, "", text_table(table.head, table.rows)]
+        parts += ["", table.remark] if table.remark else []
     return "\n".join(parts) + "\n"
 
 
-def markdown(title: str, shown: Iterable[Table]) -> str:
+def markdown(title: str, shown: Iterable[ReportTable]) -> str:
     """The report in Markdown."""
     parts = [f"# {title}"]
     for table in shown:
-        lines = [_line(table.head), _line(["---"] * len(table.head)), *map(_line, table.rows)]
-        parts += [f"## {table.heading}", "\n".join(lines)]
+        parts += [f"## {table.heading}", markdown_table(table.head, table.rows)]
         parts += [table.remark] if table.remark else []
     return "\n\n".join(parts) + "\n"
 
 
-def page(title: str, shown: Iterable[Table]) -> str:
+def page(title: str, shown: Iterable[ReportTable]) -> str:
     """The report as one HTML file that needs nothing else."""
     parts = []
     for table in shown:
@@ -152,7 +145,7 @@ _STYLE = (
 )
 
 
-def _summary(found: Sequence[CaseFacts], refused: Sequence[Refused]) -> Table:
+def _summary(found: Sequence[CaseFacts], refused: Sequence[RefusedCase]) -> ReportTable:
     contours = [label for case in found for label in case.labels]
     rows = (
         ("cases", str(len(found) + len(refused))),
@@ -163,10 +156,10 @@ def _summary(found: Sequence[CaseFacts], refused: Sequence[Refused]) -> Table:
         ("slices with a contour", str(sum(label.slices for label in contours))),
         ("suspicious contours", str(sum(bool(label.doubt) for label in contours))),
     )
-    return Table("In short", ("what", "how many"), rows)
+    return ReportTable("In short", ("what", "how many"), rows)
 
 
-def _organs(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
+def _organs(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
     rows = []
     for number, (organ, group) in enumerate(_by_organ(found, catalogue).items(), start=1):
         slices = [label.slices for label in group]
@@ -185,7 +178,7 @@ def _organs(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
             )
         )
     head = ("#", "organ", "cases", "slices", "median", "range", "volume cc", "cut", "suspicious")
-    return Table(
+    return ReportTable(
         "Slices for each organ at risk",
         head,
         tuple(rows),
@@ -194,7 +187,7 @@ def _organs(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
     )
 
 
-def _spacings(found: Sequence[CaseFacts]) -> Table:
+def _spacings(found: Sequence[CaseFacts]) -> ReportTable:
     rows = []
     kinds = Counter((case.spacing_zyx, case.shape[1:]) for case in found)
     for ((z, y, x), (height, width)), count in sorted(kinds.items()):
@@ -208,10 +201,10 @@ def _spacings(found: Sequence[CaseFacts]) -> Table:
         )
         rows.append((f"{z:.4g}", f"{y:.4g} x {x:.4g}", f"{height} x {width}", spread, str(count)))
     head = ("slice distance (mm)", "pixel (mm)", "matrix", "slices", "cases")
-    return Table("Spacings", head, tuple(rows))
+    return ReportTable("Spacings", head, tuple(rows))
 
 
-def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
+def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
     drawn_in = _by_organ(found, catalogue)
     known = {*drawn_in, *(organ for case in found for organ in case.empty)}
     rows = []
@@ -222,7 +215,7 @@ def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
         if without or empty:
             count = str(len(without) + len(empty)) if drawn else "all"
             rows.append((organ, count, _names(without), _names(empty)))
-    return Table(
+    return ReportTable(
         "Missing contours",
         ("organ", "cases", "not drawn", "drawn empty"),
         tuple(rows),
@@ -231,14 +224,14 @@ def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
     )
 
 
-def _suspicious(found: Sequence[CaseFacts]) -> Table:
+def _suspicious(found: Sequence[CaseFacts]) -> ReportTable:
     rows = [
         (label.case, label.organ, label.doubt)
         for case in found
         for label in case.labels
         if label.doubt
     ]
-    return Table(
+    return ReportTable(
         "Suspicious contours",
         ("case", "organ", "why"),
         tuple(rows),
@@ -246,9 +239,9 @@ def _suspicious(found: Sequence[CaseFacts]) -> Table:
     )
 
 
-def _remarks(found: Sequence[CaseFacts]) -> Table:
+def _remarks(found: Sequence[CaseFacts]) -> ReportTable:
     rows = tuple((case.case, organ, remark) for case in found for organ, remark in case.remarks)
-    return Table(
+    return ReportTable(
         "Remarks on contours",
         ("case", "organ", "what"),
         rows,
@@ -258,13 +251,13 @@ def _remarks(found: Sequence[CaseFacts]) -> Table:
     )
 
 
-def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
+def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
     names = Counter(name for case in found for name in case.unmapped)
     rows = []
     for name, count in names.most_common():
         near = catalogue.nearest(name)
         rows.append((name, str(count), near.name if near else ""))
-    return Table(
+    return ReportTable(
         "Names that were not used",
         ("name", "cases", "may mean"),
         tuple(rows),
@@ -274,7 +267,7 @@ def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> Table:
     )
 
 
-def _by_organ(found: Sequence[CaseFacts], catalogue: Catalogue) -> dict[str, list[Label]]:
+def _by_organ(found: Sequence[CaseFacts], catalogue: Catalogue) -> dict[str, list[ContourFacts]]:
     labels = [label for case in found for label in case.labels]
     groups = {organ: [one for one in labels if one.organ == organ] for organ in catalogue.names}
     return {organ: group for organ, group in groups.items() if group}
@@ -283,7 +276,3 @@ def _by_organ(found: Sequence[CaseFacts], catalogue: Catalogue) -> dict[str, lis
 def _names(cases: Sequence[str], most: int = 12) -> str:
     more = f" and {len(cases) - most} more" if len(cases) > most else ""
     return ", ".join(cases[:most]) + more
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from oarflow.datasets.cases import Case, LazyMasks
-from oarflow.geometry import Mask
 from oarflow.intake import read_volume
+from oarflow.types import Mask
 
 
 def resampled(ct_folder: Path, matrix: int, slices: int, name: str = "resampled") -> Case:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Mask
 from oarflow.organs import Catalogue
+from oarflow.types import Mask
 
 OBSERVERS = ("oncologist", "radiographer")
 

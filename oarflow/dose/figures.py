@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from oarflow.geometry import FloatArray, Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.types import FloatArray, Mask
 from oarflow.volume import Image
 
 EDGE_MM = 0.01

@@ -13,7 +13,7 @@ from pathlib import Path
 from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
-from oarflow.result import ResultDocument
+from oarflow.result import ResultDocument, read_document
 
 OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
 """Folders of `oarflow` that contouring does not use."""
@@ -35,7 +35,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class FinishedRun:
     """One finished run. rtstruct: None where none was delivered."""
 
     result: ResultDocument
@@ -44,7 +44,7 @@ class Run:
 
 def run_application(
     ct: Path, out: Path, models: Path, flags: Sequence[str] = (), timeout_s: float = 3600
-) -> Run:
+) -> FinishedRun:
     """Contour the CT in `ct` into `out`, in a process of its own.
 
     Raises RunError where it left no result.json, subprocess.TimeoutExpired where it took longer.
@@ -61,9 +61,9 @@ def run_application(
     path = out / "result.json"
     if not path.is_file():
         raise RunError(f"exit status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    result = ResultDocument.model_validate_json(path.read_bytes())
+    result = read_document(path.read_bytes())
     files = [out / part.path for part in result.outputs if part.kind == "RTSTRUCT"]
-    return Run(result, files[0] if files else None)
+    return FinishedRun(result, files[0] if files else None)
 
 
 def model_files(models: Path) -> tuple[ModelFile, ...]:

@@ -1,7 +1,7 @@
 """A folder of files to one Volume: every file accounted for, every doubt a reason to refuse."""
 
 from oarflow.intake.choose import Lossy, Prefer, SeriesRule, SeriesRules
-from oarflow.intake.read import Intake, Study, read_study, read_volume, studies
+from oarflow.intake.read import Intake, StudyFiles, read_study, read_volume, studies
 from oarflow.intake.scan import FileAccount, FileClass
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "Prefer",
     "SeriesRule",
     "SeriesRules",
-    "Study",
+    "StudyFiles",
     "read_study",
     "read_volume",
     "studies",

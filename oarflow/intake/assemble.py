@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.errors import Code, Finding, Refusal
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.intake.decode import (
     AmbiguousPixelsError,
     UndecodableError,
@@ -26,6 +26,7 @@ from oarflow.intake.headers import InstanceHeader, common_orientation, frame_of
 from oarflow.intake.identity import age_years, identity_of
 from oarflow.intake.limits import SAME_POSITION_MM
 from oarflow.intake.orientation import Layout, layout_of
+from oarflow.types import FloatArray
 from oarflow.volume import Source, Volume
 
 Progress = Callable[[int, int], None]
@@ -185,10 +186,10 @@ def _fill(
                     progress(done, len(slices))
     if failed:
         raise Refusal(*_undecodable(failed))
-    return hashlib.sha256(b"".join(digests)).hexdigest(), _beside(beside)
+    return hashlib.sha256(b"".join(digests)).hexdigest(), _ignored_pixel_data(beside)
 
 
-def _beside(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
+def _ignored_pixel_data(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
     """Remarks on what was left of the slices' pixel data: unused bits, excess bytes."""
     notes = []
     if count := sum(unused_bits for unused_bits, _ in found):

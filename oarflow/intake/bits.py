@@ -98,7 +98,7 @@ class ValueBits:
         foreign = above != np.where(negative & (extended >= bare), copies, 0)
         grown = (bits.view(values.dtype) >> self.low).astype(np.int64)
         if foreign.any():
-            seam = _Seam.of(foreign, values, grown)
+            seam = _MedianSteps.of(foreign, values, grown)
             changes = sum(np.count_nonzero(b) for b in _borders(np.where(foreign, above, 0)))
             filled = 0 < changes < np.count_nonzero(foreign)
             large = foreign.mean() > MAX_GRAPHICS_SHARE
@@ -106,14 +106,14 @@ class ValueBits:
             if steep or (filled and large):
                 raise AmbiguousError("values seem to go on in the bits above High Bit")
         if bare > extended:
-            seam = _Seam.of(negative & ~foreign, values, grown)
+            seam = _MedianSteps.of(negative & ~foreign, values, grown)
             if seam.masked * SIGN_STEP_FACTOR > seam.grown:
                 raise AmbiguousError("values seem to be unsigned, against Pixel Representation")
         return bool(foreign.any())
 
 
 @dataclass(frozen=True)
-class _Seam:
+class _MedianSteps:
     """Median steps between neighbours of which one is marked, 0 where there are none.
 
     masked: of the values without the bits beside them. grown: of the values with these bits.
@@ -123,7 +123,7 @@ class _Seam:
     grown: float
 
     @classmethod
-    def of(cls, marked: NDArray[np.bool_], values: Words, grown: NDArray[np.int64]) -> _Seam:
+    def of(cls, marked: NDArray[np.bool_], values: Words, grown: NDArray[np.int64]) -> _MedianSteps:
         """Marks, and both readings, are of (rows, columns)."""
         borders = _borders(marked)
         medians = []

@@ -175,14 +175,14 @@ def choose(slices: Sequence[FileRecord], rules: SeriesRules) -> Choice:
     every = sorted(grouped.values(), key=lambda s: (-len(s), _header(s[0]).series_uid))
     fitting = _fitting(every, rules)
     if not fitting:
-        return Choice(findings=(_nothing(every, rules),))
+        return Choice(findings=(_no_series(every, rules),))
     if len(fitting) > 1:
-        listed = "; ".join(_described(series) for series in fitting)
+        listed = "; ".join(_series_in_words(series) for series in fitting)
         return Choice(findings=(Finding(Code.AMBIGUOUS_SERIES, f"candidates: {listed}"),))
     left = [series for series in every if series is not fitting[0]]
     return Choice(
         series=tuple(fitting[0]),
-        notes=tuple(f"not chosen: {_described(series)}" for series in left),
+        notes=tuple(f"not chosen: {_series_in_words(series)}" for series in left),
     )
 
 
@@ -219,14 +219,14 @@ def _slice_distance_mm(series: Sequence[FileRecord]) -> float:
     return extent / (len(headers) - 1) if extent > 0 else float("inf")
 
 
-def _nothing(every: Sequence[list[FileRecord]], rules: SeriesRules) -> Finding:
-    listed = "; ".join(_described(series) for series in every)
+def _no_series(every: Sequence[list[FileRecord]], rules: SeriesRules) -> Finding:
+    listed = "; ".join(_series_in_words(series) for series in every)
     if rules.select:
         return Finding(Code.NO_MATCHING_SERIES, f"CT series present: {listed}")
     return Finding(Code.TOO_FEW_SLICES, f"at least {rules.min_slices} are needed; {listed}")
 
 
-def _described(series: Sequence[FileRecord]) -> str:
+def _series_in_words(series: Sequence[FileRecord]) -> str:
     """Number, slices, their distance and the UID's end: nothing that a person typed."""
     header = _header(series[0])
     number = header.series_number

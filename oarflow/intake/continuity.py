@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.errors import Code, Finding
-from oarflow.geometry import FloatArray
 from oarflow.intake.limits import (
     AIR_AROUND,
     AIR_HU,
@@ -36,8 +35,8 @@ from oarflow.intake.limits import (
     TISSUE_HU,
 )
 from oarflow.intake.order import Exchange, worst_exchange
+from oarflow.types import FloatArray, FloatVoxels
 
-Hu = NDArray[np.float32]
 _BACK = slice(None, None, -1)
 _FLIPS = ((slice(None), _BACK), (_BACK, slice(None)), (_BACK, _BACK))
 
@@ -60,7 +59,9 @@ class Continuity:
     exchange: Exchange
 
 
-def judge_continuity(hu: Hu, offsets_mm: FloatArray) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+def judge_continuity(
+    hu: FloatVoxels, offsets_mm: FloatArray
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Findings against slices of a volume (z, y, x), and remarks on what is less sure.
 
     offsets_mm: (z) positions of the slices along their normal, ascending. Slices of one value are
@@ -80,12 +81,12 @@ def judge_continuity(hu: Hu, offsets_mm: FloatArray) -> tuple[tuple[Finding, ...
     thick = steps > THIN_STEP_MM
     findings += [
         Finding(Code.DISCONTINUOUS_SLICES, words)
-        for words in _said_against(found, thick, masked=_masked(hu))
+        for words in _reasons_against(found, thick, masked=_masked(hu))
     ]
     return tuple(findings), tuple(_remarks(found, thick))
 
 
-def _said_against(found: Continuity, thick: NDArray[np.bool_], *, masked: bool) -> Iterator[str]:
+def _reasons_against(found: Continuity, thick: NDArray[np.bool_], *, masked: bool) -> Iterator[str]:
     around = thick[1:] | thick[:-1]
     reasons = (
         (found.unlike > _limits(MAX_UNLIKE, around), "unlike both neighbours"),
@@ -117,19 +118,19 @@ def _limits(pair: tuple[float, float], thick: NDArray[np.bool_]) -> FloatArray:
     return np.where(thick, pair[1], pair[0])
 
 
-def _repeated(hu: Hu, filled: Sequence[int] | NDArray[np.intp]) -> int:
+def _repeated(hu: FloatVoxels, filled: Sequence[int] | NDArray[np.intp]) -> int:
     """How many filled slices hold, value for value, what an earlier one holds."""
     images = Counter(hashlib.sha256(np.ascontiguousarray(hu[k]).data).digest() for k in filled)
     return sum(count - 1 for count in images.values())
 
 
-def _masked(hu: Hu) -> bool:
+def _masked(hu: FloatVoxels) -> bool:
     """Whether what lies around the patient was taken away: no air is left there."""
     sample = hu[:, ::4, ::4]
     return float(np.mean((sample > AIR_HU) & (sample < THIN_AIR_HU))) < AIR_AROUND
 
 
-def measure(hu: Hu, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuity:
+def measure(hu: FloatVoxels, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuity:
     """Compare neighbours among the filled slices where both have values. steps_mm: between them."""
     stride = tuple(max(1, side // COMPARED_SIDE) for side in hu.shape[1:])
     sample = hu[filled][:, :: stride[0], :: stride[1]]
@@ -139,19 +140,21 @@ def measure(hu: Hu, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuit
     count = len(filled)
     inner = range(1, count - 1)
     return Continuity(
-        np.array([_unlike(values, known, k, least) for k in inner]),
-        np.array([_lost(sample, known, k, least) for k in inner]),
+        np.array([_unlike_neighbours(values, known, k, least) for k in inner]),
+        np.array([_missing_tissue(sample, known, k, least) for k in inner]),
         _jumps(np.array([_step(values, known, k, least) for k in range(count - 1)]), steps_mm),
         np.array([_flipped(values, known, k, least) for k in range(count - 1)]),
         worst_exchange(values, known, least),
     )
 
 
-def _difference(first: Hu, second: Hu, where: NDArray[np.bool_]) -> float:
+def _difference(first: FloatVoxels, second: FloatVoxels, where: NDArray[np.bool_]) -> float:
     return float(np.abs(first - second)[where].mean())
 
 
-def _unlike(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _unlike_neighbours(
+    values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float
+) -> float:
     where = known[k - 1] & known[k] & known[k + 1]
     if where.sum() < least:
         return 0.0
@@ -160,17 +163,17 @@ def _unlike(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float
     return nearer / max(_difference(below, above, where), JUMP_FLOOR_HU)
 
 
-def _lost(sample: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _missing_tissue(sample: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
     tissue = (sample[k - 1] > TISSUE_HU[0]) & (sample[k + 1] > TISSUE_HU[0])
     return float(np.mean(~known[k][tissue])) if tissue.sum() >= least else 0.0
 
 
-def _step(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _step(values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
     where = known[k] & known[k + 1]
     return _difference(values[k], values[k + 1], where) if where.sum() >= least else 0.0
 
 
-def _flipped(values: Hu, known: NDArray[np.bool_], k: int, least: float) -> float:
+def _flipped(values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float) -> float:
     where = known[k] & known[k + 1]
     if where.sum() < least:
         return 0.0

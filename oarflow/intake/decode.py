@@ -96,7 +96,7 @@ def read_pixels(path: Path, header: InstanceHeader) -> Pixels:
         image, excess = _image(whole.dataset, syntax, header)
         decoder = get_decoder(syntax)
         words, _ = decoder.as_array(
-            _bare(whole.dataset, image, syntax, header),
+            _decodable(whole.dataset, image, syntax, header),
             index=0,
             raw=True,
             decoding_plugin=DECODERS[syntax],
@@ -150,7 +150,7 @@ def _image(dataset: Dataset, syntax: UID, header: InstanceHeader) -> tuple[bytes
     return pixels.value[:expected], excess if excess > expected % 2 else 0
 
 
-def _bare(dataset: Dataset, image: bytes, syntax: UID, header: InstanceHeader) -> Dataset:
+def _decodable(dataset: Dataset, image: bytes, syntax: UID, header: InstanceHeader) -> Dataset:
     """Only what a decoder needs, from the header that was judged; it is to mask no bits."""
     bare = Dataset()
     bare.file_meta = FileMetaDataset()

@@ -146,11 +146,13 @@ def _parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
     try:
         if syntax == DeflatedExplicitVRLittleEndian:
             source, size = _inflated(file)
-            dataset = read_dataset(source, False, True, stop_when=_ends, specific_tags=wanted)
+            dataset = read_dataset(
+                source, False, True, stop_when=_stops_header, specific_tags=wanted
+            )
         else:
             _refuse_zeros(file)
             file.seek(0)
-            dataset = read_partial(file, _ends, force=True, specific_tags=wanted)
+            dataset = read_partial(file, _stops_header, force=True, specific_tags=wanted)
     except (NotDicomError, DamagedError):
         raise
     except Exception as error:  # the parser raises many kinds on damaged input
@@ -250,7 +252,7 @@ def _inflated(file: BoundedFile) -> tuple[BinaryIO, int]:
     return io.BytesIO(content), len(content)
 
 
-def _ends(tag: BaseTag, vr: str | None, length: int) -> bool:
+def _stops_header(tag: BaseTag, vr: str | None, length: int) -> bool:
     """At the pixels, at the contours of a structure set, and where nothing but zeros follows."""
     return tag in _PIXEL_TAGS or tag.group in (0, _STRUCTURE_SET)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oarflow.errors import Code, Finding
-from oarflow.geometry import STACK_TOLERANCE_MM, FloatArray
+from oarflow.geometry import STACK_TOLERANCE_MM
 from oarflow.intake import identity
 from oarflow.intake.choose import Lossy, SeriesRules
 from oarflow.intake.decode import value_bits
@@ -33,6 +33,7 @@ from oarflow.intake.limits import (
     TILT_AGREEMENT_DEGREES,
 )
 from oarflow.intake.orientation import contradicts, layout_of
+from oarflow.types import FloatArray
 
 _HOUNSFIELD = ("", "HU", "US", "HU_MOD")
 
@@ -206,7 +207,8 @@ def _same_uid(headers: Headers) -> list[Finding]:
     """Objects of one SOP Instance UID that lie at different positions or differ otherwise."""
     first: dict[str, InstanceHeader] = {}
     conflicts = sum(
-        _essence(first.setdefault(header.sop_instance_uid, header)) != _essence(header)
+        _geometry_and_scaling(first.setdefault(header.sop_instance_uid, header))
+        != _geometry_and_scaling(header)
         for header in headers
     )
     if not conflicts:
@@ -214,7 +216,7 @@ def _same_uid(headers: Headers) -> list[Finding]:
     return [Finding(Code.DUPLICATE_CONFLICT, f"{conflicts} objects share a UID and differ")]
 
 
-def _essence(header: InstanceHeader) -> tuple[object, ...]:
+def _geometry_and_scaling(header: InstanceHeader) -> tuple[object, ...]:
     geometry = (header.position_lps, header.orientation, header.spacing_yx)
     return (*geometry, header.rows, header.columns, header.slope, header.intercept)
 

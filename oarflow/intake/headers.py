@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydicom import Dataset
 
-from oarflow.geometry import FloatArray
 from oarflow.intake import elements
 from oarflow.intake.limits import (
     END_RUN_STEPS,
@@ -23,6 +22,7 @@ from oarflow.intake.limits import (
     STEP_ROUNDING_MM,
     UNIT_TOLERANCE,
 )
+from oarflow.types import FloatArray
 from oarflow.volume import IDENTITY_KEYWORDS
 
 _OTHER_KEYWORDS = (

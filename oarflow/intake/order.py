@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray
 from oarflow.intake.limits import JUMP_FLOOR_HU, LONGEST_RUN
+from oarflow.types import FloatArray
 
 Values = NDArray[np.float32]
 Known = NDArray[np.bool_]

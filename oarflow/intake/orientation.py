@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray
+from oarflow.types import FloatArray
 
 _NEAR_AXIAL_COSINE = float(np.cos(np.radians(45.0)))
 

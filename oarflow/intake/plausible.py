@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.errors import Code, Finding
-from oarflow.geometry import FloatArray
 from oarflow.intake.limits import (
     AIR_BELOW_HU,
     AIR_HU,
@@ -27,11 +26,10 @@ from oarflow.intake.limits import (
     SOFT_PEAK_HU,
     TISSUE_HU,
 )
+from oarflow.types import FloatArray, FloatVoxels
 
 _STRIDE = 2
 _BIN_HU = 10
-
-Sample = NDArray[np.float32]
 
 
 def judge_hu(hu: NDArray[np.float32]) -> tuple[Finding, ...]:
@@ -54,7 +52,7 @@ def judge_hu(hu: NDArray[np.float32]) -> tuple[Finding, ...]:
     return tuple(Finding(Code.IMPLAUSIBLE_HU, reason) for reason in reasons)
 
 
-def _whole(body: Sample) -> list[str]:
+def _whole(body: FloatVoxels) -> list[str]:
     """Reasons against all voxels together."""
     reasons = []
     thin = sum(int(np.count_nonzero(plane < AIR_BELOW_HU)) for plane in body)
@@ -74,7 +72,7 @@ def _whole(body: Sample) -> list[str]:
     return reasons
 
 
-def soft_peak(hu: Sample) -> float | None:
+def soft_peak(hu: FloatVoxels) -> float | None:
     """Where muscle and brain lie on the scale, in HU; None where hardly anything is like a body.
 
     Of the peaks of all voxels between lung and dense bone, fat's and soft tissue's stand out; the
@@ -86,7 +84,7 @@ def soft_peak(hu: Sample) -> float | None:
         counts += np.histogram(plane, bins=len(counts), range=(low, high))[0]
     if counts.sum() < MIN_TISSUE_FRACTION * hu.size:
         return None
-    from scipy import ndimage  # noqa: PLC0415  (a third of a second at every start)
+    from scipy import ndimage  # a third of a second at every start
 
     smooth = ndimage.gaussian_filter1d(counts, PEAK_BLUR_HU / _BIN_HU, mode="constant")
     inner = smooth[1:-1]
@@ -95,7 +93,7 @@ def soft_peak(hu: Sample) -> float | None:
     return low + (at + 0.5) * _BIN_HU
 
 
-def _slices(body: Sample, filled: NDArray[np.intp]) -> list[str]:
+def _slices(body: FloatVoxels, filled: NDArray[np.intp]) -> list[str]:
     """Reasons against single slices, which their nearest filled neighbours tell."""
     reasons = []
     jumps = [float(np.median(np.abs(above - below))) for below, above in pairwise(body)]
@@ -113,7 +111,7 @@ def _slices(body: Sample, filled: NDArray[np.intp]) -> list[str]:
     return reasons
 
 
-def _tissue(body: Sample) -> FloatArray:
+def _tissue(body: FloatVoxels) -> FloatArray:
     """(n,) part of each slice that is like soft tissue."""
     low, high = TISSUE_HU
     return np.array([float(np.mean((plane > low) & (plane < high))) for plane in body])

@@ -61,7 +61,7 @@ class Intake:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class StudyFiles:
     """The files of one study in a folder, and those that belong to none. uid may be empty.
 
     findings: against the study because of what the folder's other studies hold.
@@ -90,7 +90,7 @@ def read_volume(
     return _read(scan(folder), rules, progress)
 
 
-def studies(folder: Path | Sequence[Path]) -> tuple[Study, ...]:
+def studies(folder: Path | Sequence[Path]) -> tuple[StudyFiles, ...]:
     """Group a folder's files, or those of several, by study; files that name none are in each.
 
     Studies without any CT object are left out. Raises Refusal (NO_FILES, TOO_LARGE).
@@ -98,9 +98,9 @@ def studies(folder: Path | Sequence[Path]) -> tuple[Study, ...]:
     found = scan(folder)
     uids = sorted({r.header.study_uid for r in found.of(*CT_OBJECTS) if r.header})
     if not uids:
-        return (Study("", found),)
+        return (StudyFiles("", found),)
     headers = _headers(found.of(*CT_OBJECTS))
-    return tuple(Study(uid, _only(found, uid), _shared(headers, uid)) for uid in uids)
+    return tuple(StudyFiles(uid, _only(found, uid), _shared(headers, uid)) for uid in uids)
 
 
 def _shared(headers: Sequence[InstanceHeader], uid: str) -> tuple[Finding, ...]:
@@ -131,7 +131,7 @@ def _only(found: Scan, uid: str) -> Scan:
 
 
 def read_study(
-    study: Study, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
+    study: StudyFiles, rules: SeriesRules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Intake:
     """Read the planning CT of one study of a folder. Raises Refusal as `read_volume` does."""
     return _read(study.files, rules, progress, study.findings)
@@ -151,7 +151,7 @@ def _read(
         against = damage if without.code == Code.NO_DICOM and damage else [*damage, without]
         raise refusal(found, *against)
     choice = choose(series, rules)
-    findings = [*damage, *_strangers(found), *choice.findings]
+    findings = [*damage, *_other_objects(found), *choice.findings]
     chosen = choice.series
     if chosen:
         uid = _headers(chosen)[0].series_uid
@@ -184,7 +184,7 @@ def _decoded(
         *identity_notes,
         *_remarks(headers),
         *doubts,
-        *_beside(found, headers),
+        *_remarks_on_other_files(found, headers),
     )
     paths = {item.header.sop_instance_uid: item.path for item in kept}
     return Intake(volume, found.account, remarks, paths, found)
@@ -237,7 +237,7 @@ def _damage(found: Scan) -> list[Finding]:
     return findings
 
 
-def _strangers(found: Scan) -> list[Finding]:
+def _other_objects(found: Scan) -> list[Finding]:
     """Findings against CT objects of the folder beyond the chosen series."""
     headers = _headers(found.of(*CT_OBJECTS))
     findings = list(mixed_persons(headers))
@@ -270,7 +270,7 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
     return findings
 
 
-def _beside(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
+def _remarks_on_other_files(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
     """Remarks on what lies beside the series."""
     remarks = []
     kinds = (FileClass.EMPTY, FileClass.NOT_DICOM, FileClass.ARCHIVE, FileClass.LINK)

@@ -301,7 +301,7 @@ def _read(path: Path) -> FileRecord:
             parsed.dataset, parsed.transfer_syntax_uid, parsed.media_sop_instance_uid
         )
     except NotDicomError:
-        return FileRecord(path, _stranger(path))
+        return FileRecord(path, _not_dicom(path))
     except PrivateSyntaxError as error:
         return FileRecord(path, FileClass.PRIVATE_SYNTAX, syntax=error.uid)
     except (DamagedError, OSError):
@@ -311,7 +311,7 @@ def _read(path: Path) -> FileRecord:
     if not (header.sop_class_uid and header.sop_instance_uid):
         # without file meta group any bytes may look like one tag; otherwise it is damage
         named = parsed.transfer_syntax_uid or len(parsed.dataset) > 1
-        return FileRecord(path, FileClass.UNREADABLE if named else _stranger(path))
+        return FileRecord(path, FileClass.UNREADABLE if named else _not_dicom(path))
     kind = classify(header, parsed.pixels)
     if kind in (FileClass.TRUNCATED, FileClass.FLOAT_PIXELS) and not header.series_uid:
         kind = FileClass.UNREADABLE
@@ -323,7 +323,7 @@ def is_archive(start: bytes) -> bool:
     return start.startswith(_ARCHIVES) or start[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
 
 
-def _stranger(path: Path) -> FileClass:
+def _not_dicom(path: Path) -> FileClass:
     """A file that is not DICOM: a slice cut off within its first bytes, or something else."""
     if path.suffix.lower() in _SLICE_SUFFIXES:
         return FileClass.UNREADABLE

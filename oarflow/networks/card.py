@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
+from oarflow.json_files import JsonError, parse_json
+from oarflow.settings_files import explain
 
 if TYPE_CHECKING:
     from oarflow.structures import ModelIdentity
@@ -55,7 +57,7 @@ class Channel(Strict):
         a coarse network's probability of one organ, for a fusion network.
     offset_mm: for 2-D networks, how far along the slice normal this channel's plane lies.
     window: lowest and highest value that the network tells apart: HU for CT, for MR thousandths
-        between its own darkest and brightest values (oarflow.registration.scaled_mr).
+        between its own darkest and brightest values (oarflow.segmentation.mr.scaled_mr).
     optional: of an mr channel; a study without a usable MR shows the lowest value there.
     view, organ: of a view channel.
     """
@@ -77,7 +79,7 @@ class Channel(Strict):
         return self
 
 
-class Region(Strict):
+class InputRegion(Strict):
     """Where a network looks.
 
     localization: a patch around what the localizer found of the organ.
@@ -91,7 +93,7 @@ class Region(Strict):
     grow_mm: float = 0.0
 
     @model_validator(mode="after")
-    def _names_its_organ(self) -> Region:
+    def _names_its_organ(self) -> InputRegion:
         if (self.source == "organ") != (self.organ is not None):
             raise ValueError("a region from an organ names it, any other names none")
         return self
@@ -160,7 +162,7 @@ class ModelCard(Strict):
     organs: tuple[str, ...] = Field(min_length=1)
     dimensions: Literal[2, 3]
     view: View | None
-    region_from: Region
+    region_from: InputRegion
     channels: tuple[Channel, ...] = Field(min_length=1)
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]
@@ -238,7 +240,7 @@ class ModelCard(Strict):
     @property
     def identity(self) -> ModelIdentity:
         """What files and result.json name the network by."""
-        from oarflow.structures import ModelIdentity  # noqa: PLC0415  (numpy: cards are listed)
+        from oarflow.structures import ModelIdentity
 
         return ModelIdentity(self.name, self.version, self.sha256, self.derived_labels)
 
@@ -252,13 +254,15 @@ def partner(organ: str) -> str:
 def read_card(path: Path) -> ModelCard:
     """The card at path. Raises ConfigurationError MODEL_CARD where it is absent or not valid."""
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        parse_json(content)
+        return ModelCard.model_validate_json(content)
     except OSError as error:
         raise ConfigurationError("MODEL_CARD", f"cannot read {path}: {error.strerror}") from error
+    except JsonError as error:
+        raise ConfigurationError("MODEL_CARD", f"{path}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError("MODEL_CARD", f"{path}: {where}: {first['msg']}") from error
+        raise ConfigurationError("MODEL_CARD", f"{path}: {explain(error, ModelCard)}") from error
 
 
 def write_card(card: ModelCard, path: Path) -> None:

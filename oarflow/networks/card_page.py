@@ -6,7 +6,7 @@ from jinja2 import Environment, StrictUndefined
 
 from oarflow.networks.card import ModelCard
 
-PAGE = """# {{ card.name }} {{ card.version }}
+PAGE = """# {{ card.name }}, network version {{ card.version }}
 
 | | |
 | --- | --- |

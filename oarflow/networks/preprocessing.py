@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray
 from oarflow.networks.card import ModelCard, View, Window
 from oarflow.networks.sampling import (
     AIR_HU,
@@ -17,6 +16,7 @@ from oarflow.networks.sampling import (
     read,
     read_weights,
 )
+from oarflow.types import FloatArray
 
 
 def scaled(values: NDArray[np.float32], window: Window) -> NDArray[np.float32]:

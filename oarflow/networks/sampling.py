@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray, extrapolated
+from oarflow.geometry import extrapolated
+from oarflow.types import FloatArray
 
 AIR_HU = -1024.0
 """What a network sees where the volume ends."""

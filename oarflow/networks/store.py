@@ -74,6 +74,14 @@ class ModelStore:
         """The coarse networks by the plane that they read."""
         return {network.card.view: network for network in self._of(Role.VIEW) if network.card.view}
 
+    @property
+    def localizing_cards(self) -> tuple[ModelCard, ...]:
+        """Cards of the networks that localize. Raises ConfigurationError NO_LOCALIZER."""
+        fusion = self.fusion
+        if fusion is None:
+            return (self.localizer.card,)
+        return (*(network.card for network in self.views.values()), fusion.card)
+
     def _of(self, role: Role) -> list[TorchScriptNetwork]:
         return [self._network(name) for name, card in self.cards.items() if card.role is role]
 

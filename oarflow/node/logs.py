@@ -20,7 +20,7 @@ _SLOTS = 4096
 class _OneLine(logging.Formatter):
     """What others send ends no line of the log, and turns none round."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = shown(record.message)
         return super().formatMessage(record)
 

@@ -12,16 +12,16 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import Database
-from oarflow.node.database.deliveries import Way
-from oarflow.node.database.models import Delivery, Instance, Job
-from oarflow.node.parts import Context
+from oarflow.node.database.deliveries import DeliveryState
+from oarflow.node.database.models import Instance, Job, JobDelivery
 from oarflow.node.states import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def render(context: Context) -> bytes:
+def render(context: NodeContext) -> bytes:
     """All metrics in Prometheus' text format, read from the database as it is now."""
     registry = CollectorRegistry()
     registry.register(_Node(context))
@@ -31,7 +31,7 @@ def render(context: Context) -> bytes:
 class _Node(Collector):
     """The node's figures. The database is the truth, so that they survive a restart."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: NodeContext) -> None:
         self._database: Database = context.database
         self._root: Path = context.settings.storage.root
         self._trouble: Mapping[str, str | None] = context.health()
@@ -85,8 +85,8 @@ def _refusals(session: Session) -> Metric:
 def _deliveries(session: Session, known: list[str]) -> Iterator[Metric]:
     rows = session.execute(
         select(
-            Delivery.destination, Delivery.state, func.count(), func.sum(Delivery.attempts)
-        ).group_by(Delivery.destination, Delivery.state)
+            JobDelivery.destination, JobDelivery.state, func.count(), func.sum(JobDelivery.attempts)
+        ).group_by(JobDelivery.destination, JobDelivery.state)
     )
     counts, attempts = {}, dict.fromkeys(known, 0)
     for destination, state, count, failed in rows:
@@ -99,7 +99,7 @@ def _deliveries(session: Session, known: list[str]) -> Iterator[Metric]:
         "oarflow_delivery_failures", "Attempts that failed", labels=["destination"]
     )
     for destination in sorted(attempts):
-        for way in Way:
+        for way in DeliveryState:
             states.add_metric([destination, way.value], counts.get((destination, way.value), 0))
         failures.add_metric([destination], attempts[destination])
     yield states

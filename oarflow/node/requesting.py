@@ -1,50 +1,40 @@
 """Associations that the node asks for: an answer reaches whoever waits for it.
 
-pynetdicom's own thread of an association must stand still while a request is under way. It is asked
-to by an event, and says by a flag that it does; but the flag may still be that of the last pause,
-which the thread has left without a turn to say so. It then takes the answer as something nobody
-asked for, and the caller waits for it until the time is up. Here a pause that was asked for holds.
+An association of pynetdicom has a thread that serves requests of the peer. It must stand still
+while a request of our own is under way, but it may be late to do so: it then takes the answer for
+something that nobody asked for, and the caller waits for it until the time is up. The node's peers
+send no requests of their own on these associations but storage commitment reports, which pynetdicom
+serves in another way. So here that thread is given no message at all.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 
 
-class _Checkpoint(threading.Event):
-    """Where an association's thread is held: once cleared, nobody gets by unseen.
+class AnswersOnly(DIMSEServiceProvider):
+    """Gives messages to those alone who wait for an answer."""
 
-    Who gets by is seen to be under way before anybody else can clear it.
-    """
+    def get_msg(self, block: bool = False) -> Any:
+        """The association's thread does not block; whoever waits for an answer does."""
+        return super().get_msg(block) if block else (None, None)
 
-    def __init__(self, association: Association) -> None:
-        super().__init__()
-        self._association = association
-        self._gate = threading.Lock()
-        self.set()
-
-    def clear(self) -> None:
-        with self._gate:
-            super().clear()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        while True:
-            if not super().wait(timeout):
-                return False
-            with self._gate:
-                if self.is_set():
-                    self._association._is_paused = False
-                    return True
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """What came unasked must not pass for the answer to this request."""
+        if primitive.MessageIDBeingRespondedTo is None:
+            while self.peek_msg() != (None, None):
+                super().get_msg()
+        super().send_msg(primitive, context_id)
 
 
-def _watch(event: evt.Event) -> None:
-    """The connection stands; the association's thread has not come to its checkpoint yet."""
-    event.assoc._reactor_checkpoint = _Checkpoint(event.assoc)
+def _connected(event: evt.Event) -> None:
+    """Before any message was sent."""
+    event.assoc.dimse = AnswersOnly(event.assoc)
 
 
 def associate(
@@ -61,6 +51,6 @@ def associate(
         host,
         port,
         ae_title=ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _watch), *handlers],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _connected), *handlers],
         **options,
     )

@@ -72,7 +72,7 @@ RESTARTABLE = frozenset(state for state, after in TRANSITIONS.items() if State.R
 """States in which late slices restart the job; in all others but RECEIVED they make a version."""
 
 
-class NotAllowed(Exception):  # noqa: N818  (a refusal, like the others)
+class NotAllowed(Exception):
     """A transition that the table does not have."""
 
     def __init__(self, before: State, after: State) -> None:
@@ -84,19 +84,3 @@ def check(before: State, after: State) -> None:
     """Raises NotAllowed."""
     if after not in TRANSITIONS[before]:
         raise NotAllowed(before, after)
-
-
-def diagram() -> str:
-    """The table as a mermaid state diagram, as docs/node.md shows it."""
-
-    def name(state: State) -> str:
-        return state.replace(" ", "_")
-
-    lines = ["stateDiagram-v2", f"    [*] --> {name(State.RECEIVED)}"]
-    for before in State:
-        lines += [
-            f"    {name(before)} --> {name(after)}"
-            for after in State
-            if after in TRANSITIONS[before]
-        ]
-    return "\n".join(lines) + "\n"

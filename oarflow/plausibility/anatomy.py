@@ -9,8 +9,9 @@ import numpy as np
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.intake.limits import AIR_BELOW_HU
 from oarflow.plausibility.turning import TURNS, turned
-from oarflow.priors import Priors, Region, load_priors
+from oarflow.priors import Priors, SearchRegion, load_priors
 from oarflow.structures import Localization
+from oarflow.types import Point
 from oarflow.volume import Volume
 
 LANDMARKS = ("Brainstem", "Bone_Mandible", "Parotid_L", "Parotid_R", "Larynx")
@@ -39,7 +40,6 @@ _WITNESSES = {
 BALL_MM, EMPTY = 15.0, 0.1
 """A place is empty where less of a ball of this radius, in mm, is denser than air."""
 
-Point = tuple[float, float, float]
 Look = Callable[[Volume], Mapping[str, Localization]]
 """Where the landmarks of a volume are. Only those that the localizer sees count."""
 
@@ -137,7 +137,7 @@ def _expected(
     places: Mapping[str, Point],
     volume: Volume,
     priors: Priors,
-) -> dict[str, Region]:
+) -> dict[str, SearchRegion]:
     """Where, along the volume's axes, the sure landmarks put those that are not sure."""
     known = {}
     for organ, place in places.items():
@@ -151,7 +151,7 @@ def _expected(
     return {organ: region for organ, region in regions.items() if region is not None}
 
 
-def _agrees(found: Localization, region: Region, volume: Volume) -> bool:
+def _agrees(found: Localization, region: SearchRegion, volume: Volume) -> bool:
     """Whether a landmark, though not sure, lies where it is expected."""
     if not found.present or found.centroid_lps is None:
         return False
@@ -159,7 +159,7 @@ def _agrees(found: Localization, region: Region, volume: Volume) -> bool:
     return bool(np.all(np.abs(np.subtract(at, region.centre_mm)) <= region.half_mm))
 
 
-def _shown(volume: Volume, region: Region) -> bool:
+def _shown(volume: Volume, region: SearchRegion) -> bool:
     """Whether the whole of a region lies in the scan, and no slice of it is blank."""
     for axis in range(3):
         extent = volume.grid.axis_mm(axis)
@@ -171,7 +171,7 @@ def _shown(volume: Volume, region: Region) -> bool:
     return all(plane.max() > plane.min() for plane in volume.hu[used])
 
 
-def _empty(volume: Volume, region: Region) -> bool:
+def _empty(volume: Volume, region: SearchRegion) -> bool:
     """Whether the place lies well inside the scan, in slices that show something, and is air."""
     axes = [volume.grid.axis_mm(axis) for axis in range(3)]
     inside = []

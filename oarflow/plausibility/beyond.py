@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.geometry import Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.types import Mask, Triple
 
 DEPTHS_MM = (3.0, 6.0, 9.0)
 """So far beyond the contour the CT is looked at."""
@@ -21,8 +22,6 @@ OWN_PERCENT = (5.0, 95.0)
 
 NO_VALUE_HU = -1024.0
 """Voxels up to this HU were not reconstructed, or masked: they look like nothing."""
-
-Triple = tuple[float, float, float]
 
 
 def going_on(

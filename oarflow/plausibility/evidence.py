@@ -7,23 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oarflow.faces import cut_sides
 from oarflow.geometry import Grid
 from oarflow.organs import Catalogue, Organ
 from oarflow.plausibility.edges import hidden_ends
-from oarflow.plausibility.facts import Facts, Triple, measure
+from oarflow.plausibility.facts import Facts, measure
 from oarflow.plausibility.image import Look, look
 from oarflow.structures import Localization, Segmentation, Side
+from oarflow.types import Triple
 from oarflow.volume import Volume
-
-FACES = (
-    (Side.INFERIOR, Side.SUPERIOR),
-    (Side.ANTERIOR, Side.POSTERIOR),
-    (Side.RIGHT, Side.LEFT),
-)
-"""Low and high face along each axis (z, y, x) of an axial volume."""
-
-NEAR_FACE_MM = 9.0
-"""A contour that ends this close to a face that the localizer saw it cross is cut by it."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +83,10 @@ def contour_of(
         catalogue.organ(item.organ) if item.organ in catalogue else None,
         facts,
         known or look(volume.hu, grid, item.field.box),
-        _cut(facts, grid, found.cut if found else frozenset()),
+        cut_sides(item.field, grid, found.cut if found else frozenset()),
         hidden_ends(volume.hu, grid, facts.low_mm[0], facts.high_mm[0]),
         _localized(grid, found),
     )
-
-
-def _cut(facts: Facts, grid: Grid, localized: frozenset[Side]) -> frozenset[Side]:
-    """Faces of the CT that cut the organ, as `segment` sees it."""
-    cut = set()
-    for axis, (low_face, high_face) in enumerate(FACES):
-        extent = grid.axis_mm(axis)
-        step = grid.spacing_zyx[axis]
-        room = (facts.low_mm[axis] - extent[0], extent[-1] - facts.high_mm[axis])
-        for face, left in zip((low_face, high_face), room, strict=True):
-            if left < 0 or (face in localized and left + step / 2 <= NEAR_FACE_MM):
-                cut.add(face)
-    return frozenset(cut)
 
 
 def _localized(grid: Grid, found: Localization | None) -> Localized | None:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.geometry import FloatArray, Grid, Mask
+from oarflow.geometry import Grid
+from oarflow.masks import bounding_box
 from oarflow.plausibility.beyond import going_on
 from oarflow.structures import ProbabilityField
+from oarflow.types import FloatArray, Mask, Triple, triple
 
 AIR_HU = -300.0
 """Voxels below this are air, or mostly air."""
@@ -28,9 +30,6 @@ STRAY_SHARE = 0.005
 """Components smaller than this share of the mask are crumbs, and are not counted."""
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
-
-Box = tuple[slice, slice, slice]
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,9 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
 
     Works on the mask's box, not on the volume. Raises ValueError for an empty mask.
     """
-    inner = _inner(field)
+    inner, box = bounding_box(field.mask), field.mask_box
     values = field.values[inner]
     mask = values >= field.threshold
-    first = tuple(o + part.start for o, part in zip(field.offset, inner, strict=True))
-    box = tuple(slice(a, a + n) for a, n in zip(first, mask.shape, strict=True))
     widths = _widths(grid, box)
     profiles = _profiles(mask, widths)
     ends = [_ends(profile, width) for profile, width in zip(profiles, widths, strict=True)]
@@ -99,16 +96,16 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
     surface = _surface(mask, widths)
     return Facts(
         volume_cc=volume / 1000,
-        centroid_mm=_triple(
+        centroid_mm=triple(
             [float(p @ at) / volume for p, at in zip(profiles, places, strict=True)]
         ),
-        low_mm=_triple([float(at[0] - w[0] / 2) for at, w in zip(places, widths, strict=True)]),
-        high_mm=_triple([float(at[-1] + w[-1] / 2) for at, w in zip(places, widths, strict=True)]),
+        low_mm=triple([float(at[0] - w[0] / 2) for at, w in zip(places, widths, strict=True)]),
+        high_mm=triple([float(at[-1] + w[-1] / 2) for at, w in zip(places, widths, strict=True)]),
         components=components,
         largest_share=largest,
         empty_slices=int((profiles[0] == 0).sum()),
-        end_low=_triple([low for low, _ in ends]),
-        end_high=_triple([high for _, high in ends]),
+        end_low=triple([low for low, _ in ends]),
+        end_high=triple([high for _, high in ends]),
         beyond_low=beyond_low,
         beyond_high=beyond_high,
         sphericity=float(np.cbrt(np.pi) * (6 * volume) ** (2 / 3)) / surface,
@@ -118,15 +115,6 @@ def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Fac
         sure_mean=_sure_mean(values),
         border_entropy=_border_entropy(grid, field) / surface,
     )
-
-
-def _inner(field: ProbabilityField) -> Box:
-    """The mask's bounding box within its field."""
-    found = ndimage.find_objects(field.mask.view(np.uint8))
-    if not found or found[0] is None:
-        raise ValueError("the mask is empty")
-    z, y, x = found[0]
-    return z, y, x
 
 
 def _widths(grid: Grid, box: tuple[slice, ...]) -> list[FloatArray]:
@@ -194,8 +182,3 @@ def _border_entropy(grid: Grid, field: ProbabilityField) -> float:
     rows, columns = grid.spacing_yx
     thick = grid.slice_thickness_mm[field.box[0]]
     return float(bits.sum(axis=(1, 2), dtype=np.float64) @ thick) * rows * columns
-
-
-def _triple(values: list[float]) -> Triple:
-    z, y, x = values
-    return z, y, x

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from oarflow.plausibility.signs import Family
-from oarflow.priors import Spread, read_spreads
+from oarflow.priors import Priors, Spread, read_spreads
 
 FILE = Path(__file__).with_name("limits.json")
 
@@ -55,6 +55,18 @@ class Limits:
             plain["models"],
             plain["command"],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """What contours are compared with: spreads of references, and the networks' own limits."""
+
+    priors: Priors
+    limits: Limits
+
+    def spread(self, organ: str, sign: str) -> Spread | None:
+        """A sign's spread: of the networks' own contours, or of references."""
+        return self.limits.networks.get(organ, {}).get(sign) or self.priors.sign(organ, sign)
 
 
 @lru_cache(maxsize=1)

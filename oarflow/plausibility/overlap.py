@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.fields import common_part, shared_voxels
 from oarflow.geometry import Grid
 from oarflow.structures import ProbabilityField, Segmentation
 
@@ -42,9 +41,7 @@ def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, fl
     own = fields[organ]
     count = int(np.count_nonzero(own.mask))
     found = {
-        other: shared_voxels(own, field) / count
-        for other, field in fields.items()
-        if other != organ
+        other: own.shared_voxels(field) / count for other, field in fields.items() if other != organ
     }
     return {other: share for other, share in found.items() if share > 0}
 
@@ -52,7 +49,7 @@ def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, fl
 def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentation:
     if item.field is None or winner.field is None:
         return item
-    both = common_part(item.field, winner.field)
+    both = item.field.common_part(winner.field)
     if both is None:
         return item
     mine, theirs = both
@@ -66,21 +63,17 @@ def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentati
     before, after = item.field.mask, field.mask
     if not after.any() or np.array_equal(before, after):
         return item
-    lost = _volume_cc(grid, item.field) - _volume_cc(grid, field)
-    notes = [*item.notes, f"{lost:.2f} cc that it shared with {winner.organ} went to that organ"]
+    lost = item.field.volume_cc(grid) - field.volume_cc(grid)
+    notes = [*item.notes, f"{lost:.2f} cc shared with {winner.organ} went to {winner.organ}"]
     slivers = end_slivers(before.sum(axis=(1, 2)), after.sum(axis=(1, 2)))
     if slivers:
         whole, field = field, _without_planes(field, slivers)
-        left = _volume_cc(grid, whole) - _volume_cc(grid, field)
-        where = f"{len(slivers)} slice(s) at its end, of which {winner.organ} took most"
-        notes.append(f"{left:.2f} cc left on {where}, dropped")
-    return replace(
-        item,
-        field=field,
-        volume_cc=_volume_cc(grid, field),
-        slices=int(field.mask.any(axis=(1, 2)).sum()),
-        notes=tuple(notes),
-    )
+        left = whole.volume_cc(grid) - field.volume_cc(grid)
+        notes.append(
+            f"{left:.2f} cc left over on {len(slivers)} slice(s) at its end were dropped, since "
+            f"{winner.organ} took most of them"
+        )
+    return replace(item.with_field(field, grid), notes=tuple(notes))
 
 
 def _without_planes(field: ProbabilityField, planes: Sequence[int]) -> ProbabilityField:
@@ -102,9 +95,3 @@ def end_slivers(before: NDArray[np.int_], after: NDArray[np.int_]) -> tuple[int,
                 break
             found.add(plane)
     return tuple(sorted(found)) if len(found) < len(left) else ()
-
-
-def _volume_cc(grid: Grid, field: ProbabilityField) -> float:
-    rows, columns = grid.spacing_yx
-    planes = field.mask.sum(axis=(1, 2)) @ grid.slice_thickness_mm[field.box[0]]
-    return float(planes) * rows * columns / 1000

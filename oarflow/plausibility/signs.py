@@ -1,17 +1,18 @@
-"""Figures of a contour that can speak against it, each with the words in which it does."""
+"""Figures of a contour that can speak against it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from oarflow.plausibility.evidence import FACES, Contour, Scene
+from oarflow.faces import FACES
+from oarflow.plausibility.evidence import Contour, Scene
 from oarflow.plausibility.wholes import held_share
-from oarflow.priors import Priors, Spread
+from oarflow.priors import Priors
 from oarflow.structures import Side
 
 
@@ -47,9 +48,6 @@ OF_CONTOURS = (
 )
 """Families that any contour can be held against, whoever drew it; the others need networks."""
 
-Words = Callable[[float, float, Spread], str]
-"""What a sign says, of the value, the limit that it passed, and the spread."""
-
 
 @dataclass(frozen=True)
 class Sign:
@@ -60,7 +58,6 @@ class Sign:
 
     family: Family
     least: float
-    words: Words
     low: bool = True
     high: bool = True
 
@@ -70,139 +67,30 @@ ENOUGH_NEIGHBOURS = 2
 
 AXES = ("z", "y", "x")
 
-TOWARD = (("the feet", "the head"), ("the front", "the back"), ("the right", "the left"))
-
-
-def _volume(value: float, limit: float, spread: Spread) -> str:
-    word = "above" if value > limit else "below"
-    return f"volume {math.exp(value):.1f} cc is {word} the plausible {math.exp(limit):.1f} cc"
-
-
-def _pair(value: float, limit: float, spread: Spread) -> str:
-    share = math.exp(value)
-    return (
-        f"its volume is {share:.2f} times that of its partner; the most is {math.exp(limit):.2f}"
-        if value > limit
-        else f"its volume is {share:.2f} times that of its partner; the least is "
-        f"{math.exp(limit):.2f}"
-    )
-
-
-def _end(side: Side) -> Words:
-    return lambda value, limit, spread: (
-        f"ends bluntly on its {side.value} side, as if cut: {value:.0%} of its full breadth there, "
-        f"usually {spread.median:.0%}"
-    )
-
-
-def _beyond(side: Side) -> Words:
-    return lambda value, limit, spread: (
-        f"goes on beyond its {side.value} side: {value:.0%} of what lies just beyond looks like "
-        f"it, usually {spread.median:.0%}"
-    )
-
-
-def _parts(value: float, limit: float, spread: Spread) -> str:
-    return f"holds only {value:.0%} of an organ that lies in it; the plausible least is {limit:.0%}"
-
-
-def _toward(axis: int) -> Words:
-    return lambda value, limit, spread: f"{abs(value):.0f} mm toward {TOWARD[axis][value > limit]}"
-
-
-def _face(axis: int, high: bool) -> Words:
-    def words(value: float, limit: float, spread: Spread) -> str:
-        away = value - spread.median
-        word = "further" if (away > 0) == high else "less far"
-        return f"{abs(away):.0f} mm {word} toward {TOWARD[axis][high]}"
-
-    return words
-
-
-SENTENCES = {
-    Family.CENTRE: "lies {} of where the localizer saw the organ",
-    Family.FACES: "reaches {} than the localizer saw",
-}
-"""Families whose signs are told together."""
-
-
-def _figure(name: str, unit: str, digits: int = 0) -> Words:
-    def words(value: float, limit: float, spread: Spread) -> str:
-        end = "most" if value > limit else "least"
-        return f"{name} {value:.{digits}f}{unit}; the plausible {end} is {limit:.{digits}f}{unit}"
-
-    return words
-
-
-def _share(name: str) -> Words:
-    return lambda value, limit, spread: (
-        f"{name} {value:.1%} of it; the plausible most is {limit:.1%}"
-    )
-
-
-def _unlike(name: str, unit: str = "") -> Words:
-    def words(value: float, limit: float, spread: Spread) -> str:
-        shown = (f"{v:.0f}{unit}" if unit else f"{v:.1%}" for v in (value, limit))
-        return "the CT around it is unlike the training images: {} {}, there up to {}".format(
-            name, *shown
-        )
-
-    return words
-
-
-def _unsure(value: float, limit: float, spread: Spread) -> str:
-    return (
-        f"its network is unsure: what it saw has a mean probability of {value:.2f}, usually "
-        f"{spread.median:.2f}"
-    )
-
-
-def _unsteady(value: float, limit: float, spread: Spread) -> str:
-    return (
-        f"its network contours it otherwise when the patch is moved: Dice {value:.2f} with "
-        f"itself, usually {spread.median:.2f}"
-    )
-
-
-def _blurred(value: float, limit: float, spread: Spread) -> str:
-    return (
-        f"its network is unsure of the border: entropy {value:.1f} bits mm across it, usually "
-        f"{spread.median:.1f}"
-    )
-
-
 SIGNS: dict[str, Sign] = {
-    "volume": Sign(Family.VOLUME, 0.1, _volume),
-    "pair": Sign(Family.PAIR, 0.1, _pair),
+    "volume": Sign(Family.VOLUME, 0.1),
+    "pair": Sign(Family.PAIR, 0.1),
     **{
-        f"end_{side.value}": Sign(Family.ENDS, 0.05, _end(side), low=False)
+        f"end_{side.value}": Sign(Family.ENDS, 0.05, low=False) for faces in FACES for side in faces
+    },
+    **{
+        f"beyond_{side.value}": Sign(Family.BEYOND, 0.05, low=False)
         for faces in FACES
         for side in faces
     },
-    **{
-        f"beyond_{side.value}": Sign(Family.BEYOND, 0.05, _beyond(side), low=False)
-        for faces in FACES
-        for side in faces
-    },
-    "parts": Sign(Family.PARTS, 0.03, _parts, high=False),
-    "sphericity": Sign(
-        Family.SHAPE, 0.02, _figure("its shape is odd: sphericity", "", 2), high=False
-    ),
-    "mean_hu": Sign(Family.VOXELS, 5.0, _figure("mean of its voxels", " HU")),
-    "sd_hu": Sign(Family.VOXELS, 5.0, _figure("its voxels vary by", " HU"), low=False),
-    "air": Sign(Family.VOXELS, 0.005, _share("air is"), low=False),
-    **{f"centre_{name}": Sign(Family.CENTRE, 1.0, _toward(axis)) for axis, name in enumerate(AXES)},
-    **{
-        f"face_{side.value}": Sign(Family.FACES, 2.0, _face(axis, bool(high)))
-        for axis, faces in enumerate(FACES)
-        for high, side in enumerate(faces)
-    },
-    "sure": Sign(Family.DOUBT, 0.01, _unsure, high=False),
-    "steady": Sign(Family.DOUBT, 0.005, _unsteady, high=False),
-    "entropy": Sign(Family.DOUBT, 0.05, _blurred, low=False),
-    "metal": Sign(Family.IMAGE, 0.001, _unlike("metal in"), low=False),
-    "bright": Sign(Family.IMAGE, 0.01, _unlike("bright voxels in"), low=False),
-    "noise": Sign(Family.IMAGE, 1.0, _unlike("noise of", " HU"), low=False),
+    "parts": Sign(Family.PARTS, 0.03, high=False),
+    "sphericity": Sign(Family.SHAPE, 0.02, high=False),
+    "mean_hu": Sign(Family.VOXELS, 5.0),
+    "sd_hu": Sign(Family.VOXELS, 5.0, low=False),
+    "air": Sign(Family.VOXELS, 0.005, low=False),
+    **{f"centre_{name}": Sign(Family.CENTRE, 1.0) for name in AXES},
+    **{f"face_{side.value}": Sign(Family.FACES, 2.0) for side in Side},
+    "sure": Sign(Family.DOUBT, 0.01, high=False),
+    "steady": Sign(Family.DOUBT, 0.005, high=False),
+    "entropy": Sign(Family.DOUBT, 0.05, low=False),
+    "metal": Sign(Family.IMAGE, 0.001, low=False),
+    "bright": Sign(Family.IMAGE, 0.01, low=False),
+    "noise": Sign(Family.IMAGE, 1.0, low=False),
 }
 """By name. Volumes and their ratio are logarithms (of cc); `place` stands apart, see `Place`."""
 
@@ -237,21 +125,30 @@ def signs(contour: Contour, scene: Scene) -> dict[str, float]:
     return found | dict(_agreement(contour))
 
 
-def _parts_sign(contour: Contour, scene: Scene) -> Iterator[tuple[str, float]]:
-    """The least held of the organs that lie in this one, where the CT was not cut away."""
+def least_held(contour: Contour, scene: Scene) -> tuple[float, str] | None:
+    """Of the organs that lie in this one, the least held one: its share inside, and its name.
+
+    Counted where the CT was not cut away; None where the scene has no such organ.
+    """
     whole = contour.item.field
     assert whole is not None
     held = np.flatnonzero(whole.mask.any(axis=(1, 2))) + whole.offset[0]
     first = held[0] if Side.INFERIOR in contour.hidden else 0
     last = held[-1] if Side.SUPERIOR in contour.hidden else scene.grid.shape[0]
+    planes = slice(int(first), int(last) + 1)
     shares = [
-        held_share(whole, other.item.field, slice(int(first), int(last) + 1))
+        (held_share(whole, other.item.field, planes), other.item.organ)
         for other in scene.contours.values()
         if other.item.field and other.organ and contour.item.organ in other.organ.part_of
     ]
-    known = [share for share in shares if share is not None]
-    if known:
-        yield "parts", min(known)
+    known = [(share, organ) for share, organ in shares if share is not None]
+    return min(known, default=None)
+
+
+def _parts_sign(contour: Contour, scene: Scene) -> Iterator[tuple[str, float]]:
+    least = least_held(contour, scene)
+    if least is not None:
+        yield "parts", least[0]
 
 
 def _pair_sign(contour: Contour, scene: Scene) -> Iterator[tuple[str, float]]:
@@ -285,14 +182,6 @@ class Place:
     score: float
     away_mm: float
     other: str
-
-    @property
-    def words(self) -> str:
-        way = TOWARD[self.axis][self.away_mm > 0]
-        return (
-            f"lies {abs(self.away_mm):.0f} mm too far toward {way}, as seen from {self.other} "
-            "and the other organs"
-        )
 
 
 def places(contour: Contour, scene: Scene, priors: Priors) -> list[Place]:

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oarflow.geometry import Grid
+from oarflow.types import FloatVoxels
 from oarflow.volume import Volume
-
-Hu = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Turn:
     """
 
     words: str
-    of: Callable[[Hu], Hu]
+    of: Callable[[FloatVoxels], FloatVoxels]
     sideways: bool = False
     head_down: bool = False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from oarflow.fields import common_part
 from oarflow.structures import ProbabilityField
 
 
@@ -20,7 +19,7 @@ def held_share(whole: ProbabilityField, part: ProbabilityField, planes: slice) -
     total = int(np.count_nonzero(mask))
     if not total:
         return None
-    both = common_part(part, whole)
+    both = part.common_part(whole)
     if both is None:
         return 0.0
     mine, theirs = both

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from oarflow.networks.card import ModelCard
-from oarflow.report.scene import Scene, make_scene
+from oarflow.report.scene import ReportScene, make_scene
 from oarflow.report.strips import Strip, make_strips
 from oarflow.result import NetworkPart, OrganPart, ResultDocument
 from oarflow.rtstruct.model import StructureSet
@@ -35,6 +35,7 @@ STATUS_WORDS: Mapping[Status, str] = {
     Status.ABSENT: "not in the scan",
     Status.FAILED: "failed, not contoured",
     Status.NO_MODEL: "no network for it",
+    Status.NOT_DERIVED: "not derived, a parent is missing",
 }
 STATUS_SIGNS: Mapping[Status, str] = {
     Status.SEGMENTED: "OK",
@@ -43,6 +44,7 @@ STATUS_SIGNS: Mapping[Status, str] = {
     Status.ABSENT: "-",
     Status.FAILED: "x",
     Status.NO_MODEL: "-",
+    Status.NOT_DERIVED: "-",
 }
 """Told apart by letters, so that nobody depends on colours."""
 
@@ -77,12 +79,16 @@ class ModelFigures:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the overview. dice: the validation Dice in words. details: flags and notes."""
+    """One line of the overview. dice: the validation Dice in words. details: flags and notes.
+
+    flags: sentences, each with the code that docs/flags.md explains.
+    """
 
     part: OrganPart
     sign: str
     status: str
     volume: str
+    flags: tuple[str, ...]
     details: tuple[str, ...]
     model: str
     dice: str
@@ -107,7 +113,7 @@ class Report:
     """All that a report shows. scene: None where nothing was contoured."""
 
     result: ResultDocument
-    scene: Scene | None = None
+    scene: ReportScene | None = None
     strips: tuple[Strip, ...] = ()
     figures: Mapping[str, ModelFigures] = field(default_factory=dict)
 
@@ -122,6 +128,11 @@ class Report:
         return tuple(
             _row(part, self.figures.get(part.name), strips.get(part.name)) for part in parts
         )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the whole study: the report's first lines."""
+        return tuple(f"Whole study: {flag.message}" for flag in self.result.study_flags)
 
     @property
     def headline(self) -> str:
@@ -208,13 +219,15 @@ def validation_figures(cards: Iterable[ModelCard]) -> dict[str, ModelFigures]:
 
 def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> Row:
     written = part.status.written
+    flags = tuple(f"{flag.message} ({flag.code})" for flag in part.flags)
     derived = written and part.model is not None and part.model.derived_labels
     return Row(
         part=part,
         sign=STATUS_SIGNS[part.status],
         status=STATUS_WORDS[part.status],
         volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
-        details=(*part.flags, *part.notes, *([DERIVED_NOTE] if derived else [])),
+        flags=flags,
+        details=(*flags, *part.notes, *([DERIVED_NOTE] if derived else [])),
         model=f"{part.model.name} {part.model.version}" if part.model else "",
         dice=figures.words if figures else "not measured",
         strip=strip,
@@ -251,7 +264,10 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
 
 def _network(part: NetworkPart) -> tuple[str, str]:
     labels = "; learned from rule-derived labels" if part.derived_labels else ""
-    return f"{part.name} {part.version}", f"{part.role}; sha256 {part.sha256}{labels}"
+    return (
+        f"{part.name}, network version {part.version}",
+        f"{part.role}; sha256 {part.sha256}{labels}",
+    )
 
 
 def _input(result: ResultDocument) -> Iterable[tuple[str, str]]:

@@ -14,7 +14,7 @@ from oarflow.result import ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.volume import Volume
-from oarflow.writing import OutputFile, output_file
+from oarflow.writing.proven import OutputFile, output_file
 
 _SOP_CLASSES = {"RTSTRUCT": RTStructureSetStorage, "SEG": SegmentationStorage}
 
@@ -49,7 +49,7 @@ def write_reports(
     report = make_report(result, volume, structures, plan.figures)
     files = []
     if plan.html:
-        from oarflow.report.page import write_report  # noqa: PLC0415  (only where asked for)
+        from oarflow.report.page import write_report
 
         path = plan.folder / "report-html.part"
         write_report(path, report)
@@ -62,8 +62,8 @@ def write_reports(
 
 def _pdf(plan: ReportPlan, report: Report, volume: Volume | None) -> list[OutputFile]:
     """The PDF where asked for, and within a DICOM object where a volume is given."""
-    from oarflow.report.encapsulated import write_encapsulated  # noqa: PLC0415
-    from oarflow.report.pdf import write_pdf  # noqa: PLC0415  (reportlab)
+    from oarflow.report.encapsulated import write_encapsulated
+    from oarflow.report.pdf import write_pdf
 
     path = plan.folder / "report-pdf.part"
     write_pdf(path, report)

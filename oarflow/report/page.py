@@ -14,11 +14,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oarflow.geometry import FloatArray
 from oarflow.report.content import PURPOSE, SCORES, WARNING, Report
-from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, Scene
+from oarflow.report.scene import CODE_KNOTS, HU_KNOTS, Codes, Outline, ReportScene
 from oarflow.report.strips import WINDOWS, jpeg, make_strips
 from oarflow.shown import finalize, shown
+from oarflow.types import FloatArray
 from oarflow.version import __version__
 
 COMPARISON_WARNING = "May be AI-generated, unapproved"
@@ -60,7 +60,7 @@ def render(report: Report) -> str:
     )
 
 
-def write_comparison(path: Path, scene: Scene, comparison: str) -> None:
+def write_comparison(path: Path, scene: ReportScene, comparison: str) -> None:
     """Write a page on which contours of two sources are reviewed without knowing whose they are.
 
     scene: its outlines' names are what the review calls them. comparison: names the comparison in
@@ -87,7 +87,7 @@ def _render(
     template: str,
     *,
     title: str,
-    scene: Scene | None,
+    scene: ReportScene | None,
     review: dict[str, Any],
     warning: str = WARNING,
     **values: Any,
@@ -143,7 +143,7 @@ def _embedded(value: Any) -> Markup:
     return Markup(re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
-def _viewer(scene: Scene, warning: str) -> dict[str, Any]:
+def _viewer(scene: ReportScene, warning: str) -> dict[str, Any]:
     return {
         "warning": warning,
         "shape": list(scene.codes.shape),

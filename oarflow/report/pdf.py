@@ -40,6 +40,7 @@ _TITLE = ParagraphStyle("title", parent=_TEXT, fontName="Helvetica-Bold", fontSi
 _HEADLINE = ParagraphStyle(
     "headline", parent=_TEXT, fontName="Helvetica-Bold", fontSize=11, leading=15
 )
+_WARNING = ParagraphStyle("warning", parent=_HEADLINE, textColor=_AMBER)
 _HEADING = ParagraphStyle("heading", parent=_HEADLINE, spaceBefore=10, spaceAfter=4)
 _ORGAN = ParagraphStyle("organ", parent=_TEXT, spaceBefore=8, spaceAfter=3)
 
@@ -77,6 +78,8 @@ def _frame_page(canvas: Canvas, document: Any) -> None:
 
 def _story(report: Report) -> Iterator[Flowable]:
     result = report.result
+    for warning in report.warnings:
+        yield _paragraph(warning, _WARNING)
     yield _paragraph("OARflow report", _TITLE)
     yield _paragraph(f"{report.headline}.", _HEADLINE)
     yield _paragraph(
@@ -98,7 +101,14 @@ def _story(report: Report) -> Iterator[Flowable]:
 
 
 def _overview(rows: Iterable[Row]) -> Flowable:
-    head = ("Organ", "Status", "Volume", "What speaks against it, notes", "Network", "Its Dice")
+    head = (
+        "Organ",
+        "Status",
+        "Volume",
+        "What speaks against it, notes",
+        "Network, version",
+        "Its Dice",
+    )
     lines = [[_paragraph(word, _BOLD) for word in head]]
     for row in rows:
         texts = (
@@ -129,7 +139,7 @@ def _overview(rows: Iterable[Row]) -> Flowable:
 def _organ(row: Row, strip: Strip) -> Iterator[Flowable]:
     about = f"{row.status}; {row.volume}; window: {strip.window.name}"
     heading = Paragraph(f"<b>{_plain(row.part.name)}</b> {_plain(about)}", _ORGAN)
-    flags = [_paragraph(flag, _CELL) for flag in row.part.flags]
+    flags = [_paragraph(line, _CELL) for line in row.flags]
     yield KeepTogether([heading, *flags, _Tiles(strip)])
 
 

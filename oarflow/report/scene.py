@@ -13,8 +13,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
+from oarflow.types import FloatArray
 from oarflow.volume import Volume
 
 Codes = NDArray[np.uint8]
@@ -55,7 +56,7 @@ class Outline:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class ReportScene:
     """A CT and its regions, ready to be drawn.
 
     codes: uint8 (z, rows, columns), the part of the CT that holds the body. pixel_mm: row and
@@ -72,7 +73,9 @@ class Scene:
     outlines: tuple[Outline, ...]
 
 
-def make_scene(volume: Volume, structures: StructureSet, longest_edge: int = LONGEST_EDGE) -> Scene:
+def make_scene(
+    volume: Volume, structures: StructureSet, longest_edge: int = LONGEST_EDGE
+) -> ReportScene:
     """The volume's body and a structure set's closed contours on it.
 
     Contours that lie on no slice of the volume are left out.
@@ -93,7 +96,7 @@ def make_scene(volume: Volume, structures: StructureSet, longest_edge: int = LON
         )
         for roi, rings in drawn
     )
-    return Scene(
+    return ReportScene(
         _coded(volume.hu[:, rows, columns], factor),
         (grid.spacing_yx[0] * factor, grid.spacing_yx[1] * factor),
         grid.offsets_mm,

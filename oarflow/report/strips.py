@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from oarflow.geometry import FloatArray
-from oarflow.report.scene import Codes, Outline, Rings, Scene, code_table, windowed
+from oarflow.report.scene import Codes, Outline, ReportScene, Rings, code_table, windowed
+from oarflow.types import FloatArray
 
 TILES = 6
 MARGIN_MM = 15.0
@@ -18,7 +18,7 @@ TILE_QUALITY = 80
 
 
 @dataclass(frozen=True)
-class Window:
+class DisplayWindow:
     """A range of HU and what it is good for."""
 
     name: str
@@ -26,11 +26,11 @@ class Window:
     high_hu: float
 
 
-SOFT_TISSUE = Window("soft tissue", -160, 240)
-BONE = Window("bone", -500, 1500)
-AIRWAY = Window("airway", -1350, 150)
-BRAIN = Window("brain", -10, 90)
-WIDE = Window("all", -1024, 2000)
+SOFT_TISSUE = DisplayWindow("soft tissue", -160, 240)
+BONE = DisplayWindow("bone", -500, 1500)
+AIRWAY = DisplayWindow("airway", -1350, 150)
+BRAIN = DisplayWindow("brain", -10, 90)
+WIDE = DisplayWindow("all", -1024, 2000)
 WINDOWS = (SOFT_TISSUE, BRAIN, BONE, AIRWAY, WIDE)
 """What a viewer offers; the first is where it begins."""
 
@@ -59,13 +59,13 @@ class Strip:
     """
 
     outline: Outline
-    window: Window
+    window: DisplayWindow
     aspect: float
     sides: tuple[str, str]
     tiles: tuple[Tile, ...]
 
 
-def make_strips(scene: Scene) -> tuple[Strip, ...]:
+def make_strips(scene: ReportScene) -> tuple[Strip, ...]:
     """A strip of every region that has a contour."""
     return tuple(_strip(scene, outline) for outline in scene.outlines if outline.rings)
 
@@ -83,7 +83,7 @@ def shown_slices(slices: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(slices[round(float(place))] for place in places))
 
 
-def _strip(scene: Scene, outline: Outline) -> Strip:
+def _strip(scene: ReportScene, outline: Outline) -> Strip:
     rows, columns = _box(scene, outline)
     window = _window(scene, outline)
     tiles = []
@@ -104,7 +104,7 @@ def _strip(scene: Scene, outline: Outline) -> Strip:
     return Strip(outline, window, aspect, scene.faces[0], tuple(tiles))
 
 
-def _box(scene: Scene, outline: Outline) -> tuple[slice, slice]:
+def _box(scene: ReportScene, outline: Outline) -> tuple[slice, slice]:
     """Rows and columns around all of an organ: as square in mm as the image allows."""
     points = np.vstack([ring for rings in outline.rings.values() for ring in rings])
     low, high = points.min(axis=0)[::-1], points.max(axis=0)[::-1]
@@ -119,7 +119,7 @@ def _box(scene: Scene, outline: Outline) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _window(scene: Scene, outline: Outline) -> Window:
+def _window(scene: ReportScene, outline: Outline) -> DisplayWindow:
     """The window for what lies inside the contours of the organ's middle slice."""
     slices = tuple(outline.rings)
     k = slices[len(slices) // 2]

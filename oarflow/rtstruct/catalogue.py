@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oarflow.organs import Catalogue, Concept, Organ
-from oarflow.rtstruct.specs import Code, RoiSpec
+from oarflow.rtstruct.specs import CodedConcept, RoiSpec
 
 
 def catalogue_specs(catalogue: Catalogue) -> dict[str, RoiSpec]:
@@ -21,6 +21,6 @@ def _spec(organ: Organ) -> RoiSpec:
     )
 
 
-def _code(concept: Concept, side: Concept | None) -> Code:
-    modifier = Code(side.value, side.scheme, side.meaning) if side else None
-    return Code(concept.value, concept.scheme, concept.meaning, modifier)
+def _code(concept: Concept, side: Concept | None) -> CodedConcept:
+    modifier = CodedConcept(side.value, side.scheme, side.meaning) if side else None
+    return CodedConcept(concept.value, concept.scheme, concept.meaning, modifier)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
+from oarflow.rtstruct.descriptions import roi_description
 from oarflow.rtstruct.islands import NONE_DROPPED, Dropped, gaps, with_gaps_filled, without_islands
 from oarflow.rtstruct.keyhole import KeyholeError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
-from oarflow.rtstruct.outlines import Limits, OutlineError, Region, Tally, outlines
+from oarflow.rtstruct.outlines import OutlineError, OutlineLimits, Region, Tally, outlines
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.tracing import Rings, trace_rings
@@ -147,21 +149,6 @@ class ContourReport:
                 return entry
         raise KeyError(organ)
 
-    def applied_to(self, segmentation: Segmentation) -> Segmentation:
-        """The segmentation with the field that was contoured: what a check or SEG must be made of.
-
-        Itself where nothing was changed, or where the organ had no mask.
-        """
-        for entry in self.organs:
-            if entry.organ == segmentation.organ and entry.field is not None:
-                return replace(segmentation, field=entry.field)
-        return segmentation
-
-    @property
-    def without_contours(self) -> tuple[str, ...]:
-        """Organs that had a mask and yet have no contour: they are not segmented."""
-        return tuple(entry.organ for entry in self.organs if not entry.contours)
-
 
 def structure_set(
     source: Source,
@@ -171,12 +158,13 @@ def structure_set(
     *,
     options: ContourOptions = DEFAULT_OPTIONS,
     label: str = "OARflow",
+    study_flags: Sequence[Flag] = (),
 ) -> tuple[StructureSet, ContourReport]:
     """Contour all written segmentations.
 
     segmentations: taken one at a time, so a generator keeps one field in memory; those whose
         status is not `written` get no contours. specs: by organ; its order is the order of the
-        ROIs, numbered 1..n.
+        ROIs, numbered 1..n. study_flags: what every description says of the whole study.
 
     Raises KeyError for an organ without a spec, ValueError for a label or names that cannot be
     written. An organ whose contours cannot be written is left out and said to be in the report.
@@ -193,14 +181,18 @@ def structure_set(
             contours, entry = organ_contours(source, grid, segmentation.field, spec, options)
             entries.append(entry)
         if contours or options.empty_organ is EmptyOrgan.NAMED:
-            rois.append((_roi(spec, segmentation, contours), segmentation.organ))
+            rois.append((_roi(spec, segmentation, contours, study_flags), segmentation.organ))
     rois.sort(key=lambda pair: rank[pair[1]])
     entries.sort(key=lambda entry: rank[entry.organ])
     numbered = tuple(replace(roi, number=i) for i, (roi, _) in enumerate(rois, start=1))
     if len({organ for _, organ in rois}) != len(rois):
         raise ValueError("an organ has more than one segmentation")
     structures = StructureSet(
-        label, numbered, source.frame_of_reference_uid, frozenset(source.sop_instance_uids)
+        label,
+        numbered,
+        source.frame_of_reference_uid,
+        frozenset(source.sop_instance_uids),
+        tuple(flag.message for flag in study_flags),
     )
     return structures, ContourReport(tuple(entries))
 
@@ -225,7 +217,7 @@ def organ_contours(
             _traced(kept, grid, planes),
             planes,
             options.tolerance_mm,
-            Limits(options.max_points, MAX_CONTOUR_BYTES),
+            OutlineLimits(options.max_points, MAX_CONTOUR_BYTES),
             tally,
         )
         contours = _contours(regions, source, options.hole_style)
@@ -277,32 +269,23 @@ def _contours(regions: list[Region], source: Source, holes: HoleStyle) -> tuple[
     return tuple(Contour(region.joined(), uids[region.slice_index]) for region in regions)
 
 
-def _roi(spec: RoiSpec, segmentation: Segmentation, contours: tuple[Contour, ...]) -> Roi:
+def _roi(
+    spec: RoiSpec,
+    segmentation: Segmentation,
+    contours: tuple[Contour, ...],
+    study_flags: Sequence[Flag],
+) -> Roi:
     return Roi(
         number=0,
         name=spec.name,
         contours=contours,
         organ=spec.organ,
         colour=spec.colour,
-        description=_description(segmentation, bool(contours)),
+        description=roi_description(segmentation, study_flags, contoured=bool(contours)),
         interpreted_type=spec.interpreted_type,
         code=spec.code,
         model=segmentation.model,
     )
-
-
-DERIVED = "network trained on labels derived by rules, not drawn"
-
-
-def _description(segmentation: Segmentation, contoured: bool) -> str:
-    """Status and flags in words, ASCII: a reader of the file must see a doubt."""
-    status = segmentation.status.value
-    if not contoured and segmentation.status.written:
-        status = "not contoured"
-    text = "; ".join((status, *segmentation.flags)) if status != "segmented" else "segmented"
-    if segmentation.model is not None and segmentation.model.derived_labels:
-        text += "; " + DERIVED
-    return text.encode("ascii", "replace").decode("ascii")
 
 
 def check_names(specs: Iterable[RoiSpec]) -> None:

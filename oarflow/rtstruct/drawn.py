@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from oarflow.intake import Intake, SeriesRules, Study, read_study
+from oarflow.intake import Intake, SeriesRules, StudyFiles, read_study
 from oarflow.intake.choose import DEFAULT_RULES
 from oarflow.intake.scan import FileClass, Scan
 from oarflow.rtstruct.model import StructureSet
@@ -20,7 +20,7 @@ def read_drawn_volume(
     images that they list. Where they name several, or none, the series stay as many as they are.
     structure_sets: asked for only where there are several series. Raises Refusal.
     """
-    return read_study(Study("", _narrowed(found, structure_sets)), rules)
+    return read_study(StudyFiles("", _narrowed(found, structure_sets)), rules)
 
 
 def _narrowed(found: Scan, structure_sets: Iterable[StructureSet]) -> Scan:

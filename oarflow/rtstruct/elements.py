@@ -24,7 +24,7 @@ from oarflow.rtstruct.provenance import (
     Provenance,
     ascii_text,
 )
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.structures import ModelIdentity
 from oarflow.version import __version__
 from oarflow.volume import IDENTITY_KEYWORDS, Source
@@ -34,11 +34,11 @@ _HEADER = struct.Struct("<HHI")
 
 _ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
-ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+ANATOMICAL_STRUCTURE = CodedConcept("123037004", "SCT", "Anatomical Structure")
 """The category of all that is contoured here (CID 7150)."""
 
-_PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
-_ARTIFICIAL_INTELLIGENCE = Code("113111", "DCM", "Artificial Intelligence")
+_PROCESSING_EQUIPMENT = CodedConcept("109102", "DCM", "Processing Equipment")
+_ARTIFICIAL_INTELLIGENCE = CodedConcept("113111", "DCM", "Artificial Intelligence")
 
 
 @cache
@@ -123,7 +123,7 @@ def _as_written(element: DataElement | RawDataElement) -> DataElement | RawDataE
     return RawDataElement(element.tag, vr, len(value), value, 0, True, True)
 
 
-def code_item(code: Code) -> Dataset:
+def code_item(code: CodedConcept) -> Dataset:
     """A coded concept as a sequence item, its modifier within it."""
     item = Dataset()
     item.CodeValue = code.value

@@ -30,7 +30,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReadingLimits:
     """What a hostile or broken file may make the reader do, at most.
 
     The largest clinical structure sets known hold some 50 MB and a million points.
@@ -67,7 +67,7 @@ class Survey:
     unknown_vr: set[int] = field(default_factory=set)
 
 
-def survey(data: bytes, limits: Limits) -> Survey:
+def survey(data: bytes, limits: ReadingLimits) -> Survey:
     """Walk the whole file. Raises ReadError (NOT_DICOM, DAMAGED, TOO_LARGE)."""
     has_preamble = data[128:132] == b"DICM"
     start = 132 if has_preamble else 0
@@ -160,7 +160,7 @@ def _is_sequence(tag: int) -> bool:
 
 
 class _Walk:
-    def __init__(self, result: Survey, limits: Limits) -> None:
+    def __init__(self, result: Survey, limits: ReadingLimits) -> None:
         self.result, self.limits, self.body = result, limits, result.body
         little = result.syntax != ExplicitVRBigEndian
         order = "<" if little else ">"

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.geometry import FloatArray, Grid
+from oarflow.geometry import Grid
 from oarflow.structures import ProbabilityField
+from oarflow.types import FloatArray
 
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from oarflow.masks import bounding_box
 from oarflow.structures import ProbabilityField
 
 MASK_THRESHOLD = 0.5
@@ -53,9 +53,9 @@ def field_of(mask: NDArray[np.generic], shape: tuple[int, int, int]) -> Probabil
         raise ValueError(f"mask with values from {low} to {high}: take one label, `mask == label`")
     if high < MASK_THRESHOLD:
         raise ValueError(f"the mask is empty: no voxel reaches {MASK_THRESHOLD}")
-    box = ndimage.find_objects((values > 0).view(np.uint8))[0]
-    z, y, x = (int(side.start) for side in box)
-    return ProbabilityField(values[box].astype(np.float32), (z, y, x), MASK_THRESHOLD)
+    z, y, x = box = bounding_box(values > 0)
+    start = (z.start, y.start, x.start)
+    return ProbabilityField(values[box].astype(np.float32), start, MASK_THRESHOLD)
 
 
 def _hint(values: NDArray[np.generic], shape: tuple[int, int, int]) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.structures import ModelIdentity
 
 
@@ -54,7 +54,7 @@ class Roi:
     description: str = ""
     interpreted_type: str = "ORGAN"
     algorithm: str | None = None
-    code: Code | None = None
+    code: CodedConcept | None = None
     model: ModelIdentity | None = None
     frames_of_reference: frozenset[str] = frozenset()
 
@@ -63,10 +63,12 @@ class Roi:
 class StructureSet:
     """All regions of one structure set.
 
-    frame_of_reference_uid: of most regions; None where a read file names none.
+    frame_of_reference_uid: of most regions; None where a read file names none. warnings: sentences
+    about all of them, for the structure set's description; a read file has none.
     """
 
     label: str
     rois: tuple[Roi, ...]
     frame_of_reference_uid: str | None
     referenced_instance_uids: frozenset[str]
+    warnings: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ class OutlineError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
+class OutlineLimits:
     """What one contour may hold: points (None: no ceiling) and bytes of text."""
 
     points: int | None
@@ -73,15 +73,15 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rounded:
+class _RoundedOutline:
     """Rounded rings: `points` (n, 3) and `flat` (n, 2) concatenated, `ring` (n,) of each point."""
 
     points: NDArray[np.float64]
     flat: NDArray[np.int64]
     ring: Index
 
-    def where(self, kept: NDArray[np.bool_] | Index) -> _Rounded:
-        return _Rounded(self.points[kept], self.flat[kept], self.ring[kept])
+    def where(self, kept: NDArray[np.bool_] | Index) -> _RoundedOutline:
+        return _RoundedOutline(self.points[kept], self.flat[kept], self.ring[kept])
 
     def neighbours(self) -> tuple[Index, Index]:
         """Index of the point before and after each, round its own ring."""
@@ -103,7 +103,7 @@ class _Rounded:
 
 
 def outlines(
-    rings: Rings, planes: SlicePlanes, tolerance_mm: float, limits: Limits, tally: Tally
+    rings: Rings, planes: SlicePlanes, tolerance_mm: float, limits: OutlineLimits, tally: Tally
 ) -> list[Region]:
     """Clean the rings of all slices: regions by slice, then in the order traced.
 
@@ -118,11 +118,11 @@ def outlines(
     regions: dict[int, list[Region]] = {}
     if not len(rings):
         return []
-    bad = _attempt(rings, planes, tolerance_mm, regions, tally)
+    bad = _simplified_slices(rings, planes, tolerance_mm, regions, tally)
     if len(bad):
         unsimplified = rings.on_slices(bad)
         tally.rings_unsimplified += len(unsimplified)
-        if len(_attempt(unsimplified, planes, 0.0, regions, tally)):
+        if len(_simplified_slices(unsimplified, planes, 0.0, regions, tally)):
             raise OutlineError("outlines touch or cross one another")
     _within_limits(regions, rings, planes, tolerance_mm=tolerance_mm, limits=limits, tally=tally)
     return [region for k in sorted(regions) for region in regions[k]]
@@ -134,11 +134,11 @@ def _within_limits(
     planes: SlicePlanes,
     *,
     tolerance_mm: float,
-    limits: Limits,
+    limits: OutlineLimits,
     tally: Tally,
 ) -> None:
     """Simplify the slices of too long contours in doubling steps, in place."""
-    over = _over(regions, planes, limits)
+    over = _slices_over_limits(regions, planes, limits)
     while over:
         tolerance_mm = max(2 * tolerance_mm, 2 * planes.step_mm)
         if tolerance_mm > COARSEST_TOLERANCE_MM:
@@ -147,19 +147,21 @@ def _within_limits(
                 f"even when simplified by {COARSEST_TOLERANCE_MM} mm"
             )
         coarser: dict[int, list[Region]] = {}
-        _attempt(rings.on_slices(np.array(over)), planes, tolerance_mm, coarser, Tally())
+        _simplified_slices(rings.on_slices(np.array(over)), planes, tolerance_mm, coarser, Tally())
         regions.update(coarser)
         tally.coarsest_mm = tolerance_mm
         tally.coarsened_slices.update(over)
-        over = _over(regions, planes, limits)
+        over = _slices_over_limits(regions, planes, limits)
 
 
-def _over(regions: dict[int, list[Region]], planes: SlicePlanes, limits: Limits) -> list[int]:
+def _slices_over_limits(
+    regions: dict[int, list[Region]], planes: SlicePlanes, limits: OutlineLimits
+) -> list[int]:
     """Slices that hold a contour over the limits."""
     return [k for k, parts in regions.items() if any(_too_long(r, planes, limits) for r in parts)]
 
 
-def _too_long(region: Region, planes: SlicePlanes, limits: Limits) -> bool:
+def _too_long(region: Region, planes: SlicePlanes, limits: OutlineLimits) -> bool:
     count = sum(len(ring) for ring in region.rings) + 2 * (len(region.rings) - 1)
     if limits.points is not None and count > limits.points:
         return True
@@ -178,7 +180,7 @@ def _text_width(region: Region, planes: SlicePlanes) -> int:
     return width
 
 
-def _attempt(
+def _simplified_slices(
     rings: Rings,
     planes: SlicePlanes,
     tolerance_mm: float,
@@ -204,7 +206,7 @@ def _attempt(
     return bad
 
 
-def _rounded(rings: Rings, planes: SlicePlanes, tolerance_mm: float) -> _Rounded:
+def _rounded(rings: Rings, planes: SlicePlanes, tolerance_mm: float) -> _RoundedOutline:
     """Simplify in millimetres, then round in patient space."""
     points, ring = rings.points, rings.index
     if tolerance_mm > 0:
@@ -215,7 +217,7 @@ def _rounded(rings: Rings, planes: SlicePlanes, tolerance_mm: float) -> _Rounded
         open_ends = np.diff(ring, append=-1) == 0
         points, ring = points[open_ends] / spacing, ring[open_ends]
     rounded, flat = planes.rounded(points, rings.slices[ring])
-    return _Rounded(rounded, flat, ring)
+    return _RoundedOutline(rounded, flat, ring)
 
 
 def _simplified(shapes: NDArray[np.object_], tolerance_mm: float) -> NDArray[np.object_]:
@@ -226,7 +228,7 @@ def _simplified(shapes: NDArray[np.object_], tolerance_mm: float) -> NDArray[np.
     return simple
 
 
-def _cleaned(outline: _Rounded) -> _Rounded:
+def _cleaned(outline: _RoundedOutline) -> _RoundedOutline:
     """Take out points that repeat the one before, and spikes that run out and back."""
     while True:
         before, after = outline.neighbours()
@@ -238,7 +240,7 @@ def _cleaned(outline: _Rounded) -> _Rounded:
         outline = outline.where(~surplus)
 
 
-def _gathered(outline: _Rounded, kept: Index) -> tuple[_Rounded, Index]:
+def _gathered(outline: _RoundedOutline, kept: Index) -> tuple[_RoundedOutline, Index]:
     """The kept rings in the order given, renumbered from 0, and where each begins (and the end)."""
     low = np.searchsorted(outline.ring, kept)
     high = np.searchsorted(outline.ring, kept, side="right")
@@ -247,7 +249,7 @@ def _gathered(outline: _Rounded, kept: Index) -> tuple[_Rounded, Index]:
     )
     firsts = np.concatenate(([0], np.cumsum(high - low)))
     number = np.repeat(np.arange(len(kept)), high - low)
-    return _Rounded(chosen.points, chosen.flat, number), firsts
+    return _RoundedOutline(chosen.points, chosen.flat, number), firsts
 
 
 def _region_numbers(kept: Index, rings: Rings) -> Index:
@@ -257,7 +259,7 @@ def _region_numbers(kept: Index, rings: Rings) -> Index:
     return np.asarray(np.cumsum(new) - 1)
 
 
-def _unsound(outline: _Rounded, kept: Index, rings: Rings) -> Index:
+def _unsound(outline: _RoundedOutline, kept: Index, rings: Rings) -> Index:
     """Slices on which outlines touch, cross, or share a point."""
     region = _region_numbers(kept, rings)
     shapes = np.asarray(shapely.linearrings(outline.flat.astype(np.float64), indices=outline.ring))
@@ -273,7 +275,9 @@ def _unsound(outline: _Rounded, kept: Index, rings: Rings) -> Index:
     return np.asarray(slices[bad])
 
 
-def _regions(outline: _Rounded, firsts: Index, kept: Index, rings: Rings) -> Iterator[Region]:
+def _regions(
+    outline: _RoundedOutline, firsts: Index, kept: Index, rings: Rings
+) -> Iterator[Region]:
     region = _region_numbers(kept, rings)
     begins = np.flatnonzero(np.diff(region, prepend=-1, append=-1))
     for low, high in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):

@@ -21,6 +21,7 @@ from oarflow.geometry import Grid
 from oarflow.rtstruct.arrangement import Arrangement, Relation, Ring, arrange, crosses_itself
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.scanline import Window, fill, window_of
+from oarflow.types import Box
 
 PLANE_TOLERANCE_MM = 0.1
 """Greatest distance of a contour's points from a slice's plane: vendors round to 0.01 to 0.1 mm."""
@@ -68,11 +69,16 @@ class RoiMask:
         """Grid slices with at least one voxel."""
         return tuple(int(k) + self.offset[0] for k in np.flatnonzero(self.values.any(axis=(1, 2))))
 
+    @property
+    def box(self) -> Box:
+        """Where the values lie in the grid."""
+        z, y, x = (slice(o, o + n) for o, n in zip(self.offset, self.values.shape, strict=True))
+        return z, y, x
+
     def full(self, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
         """The mask on a whole grid of that shape."""
         mask = np.zeros(shape, dtype=np.bool_)
-        z, y, x = (slice(o, o + n) for o, n in zip(self.offset, self.values.shape, strict=True))
-        mask[z, y, x] = self.values
+        mask[self.box] = self.values
         return mask
 
 

@@ -24,7 +24,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException
 from pydicom.uid import RTStructureSetStorage
 
-from oarflow.rtstruct.encoding import Limits, Survey, survey
+from oarflow.rtstruct.encoding import ReadingLimits, Survey, survey
 from oarflow.rtstruct.errors import ReadCode, ReadError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 
@@ -57,13 +57,13 @@ class Document:
     size: int
 
 
-def open_document(source: Path | str | bytes, limits: Limits | None = None) -> Document:
+def open_document(source: Path | str | bytes, limits: ReadingLimits | None = None) -> Document:
     """Open a file (or its bytes) and verify its encoding and SOP class.
 
     Raises ReadError. A file whose SOPClassUID is missing is taken for an RT Structure Set if it
     holds a Structure Set ROI Sequence.
     """
-    limits = limits or Limits()
+    limits = limits or ReadingLimits()
     data = source if isinstance(source, bytes) else _bytes_of(Path(source), limits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values.
@@ -74,7 +74,7 @@ def read_structure_set(
     source: Path | str | bytes,
     *,
     allow_point_count_mismatch: bool = False,
-    limits: Limits | None = None,
+    limits: ReadingLimits | None = None,
 ) -> StructureSet:
     """Read a file (or its bytes). Raises ReadError with a reason and no value from the file."""
     document = open_document(source, limits)
@@ -87,14 +87,14 @@ def structure_set(
     document: Document,
     *,
     allow_point_count_mismatch: bool = False,
-    limits: Limits | None = None,
+    limits: ReadingLimits | None = None,
 ) -> StructureSet:
     """All regions of a document, contours in patient space (LPS, mm).
 
     allow_point_count_mismatch: accept contours whose NumberOfContourPoints contradicts their data
         (the data win). Raises ReadError (DAMAGED, INCONSISTENT, TOO_LARGE).
     """
-    limits = limits or Limits()
+    limits = limits or ReadingLimits()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = document.dataset
@@ -250,7 +250,7 @@ class _Budget:
             raise ReadError(ReadCode.TOO_LARGE, "more contours or points than the limits allow")
 
 
-def _document(data: bytes, limits: Limits) -> Document:
+def _document(data: bytes, limits: ReadingLimits) -> Document:
     facts = survey(data, limits)
     try:
         dataset = pydicom.dcmread(io.BytesIO(_part10(facts)), force=True, stop_before_pixels=True)
@@ -264,7 +264,7 @@ def _document(data: bytes, limits: Limits) -> Document:
     return Document(dataset, facts, len(data))
 
 
-def _bytes_of(path: Path, limits: Limits) -> bytes:
+def _bytes_of(path: Path, limits: ReadingLimits) -> bytes:
     try:
         if not path.is_file():
             raise ReadError(ReadCode.NOT_A_FILE, "there is no regular file of that name")

@@ -52,7 +52,7 @@ PathLike = str | Path
 
 
 @dataclass(frozen=True, eq=False)
-class _Region:
+class _MaskedRegion:
     """roi: numbered in the opened file, 0 where it was added. field: of an added one."""
 
     roi: Roi
@@ -77,7 +77,7 @@ class RTStruct:
         self.notes: tuple[str, ...] = ()
         self._intake = intake
         self._profile = profile
-        self._regions: dict[str, _Region] = {}
+        self._regions: dict[str, _MaskedRegion] = {}
         self._opened: tuple[Document, StructureSet] | None = None
         self._out_of_reach: frozenset[int] = frozenset()
 
@@ -164,7 +164,7 @@ class RTStruct:
         if not contours:
             raise ValueError(f"region {name!r} cannot be contoured: {report.refused}")
         roi = Roi(0, name, contours, colour=spec.colour, interpreted_type=interpreted_type)
-        self._regions[name] = _Region(replace(roi, algorithm=origin), field, report.notes)
+        self._regions[name] = _MaskedRegion(replace(roi, algorithm=origin), field, report.notes)
 
     def remove(self, name: str) -> None:
         """Take a region out; to change one, remove it and add it again. Raises KeyError."""
@@ -176,7 +176,7 @@ class RTStruct:
         Raises KeyError, ValueError where the CT's slices are unevenly spaced, ImportError without
         the extra `sitk`.
         """
-        from oarflow.sitk import sitk_image  # noqa: PLC0415  (an extra)
+        from oarflow.sitk import sitk_image
 
         return sitk_image(self.masks[name], self.grid)
 
@@ -256,7 +256,7 @@ class RTStruct:
             if not name or name in self._regions:
                 name = f"{name} #{roi.number}".strip()
                 notes.append(f"region number {roi.number} goes by {name!r}: its name is no key")
-            self._regions[name] = _Region(roi)
+            self._regions[name] = _MaskedRegion(roi)
         self.notes = tuple(notes)
 
     def _kept(self) -> Kept:
@@ -270,9 +270,7 @@ class RTStruct:
         region = self._regions[name]
         if region.field is None:
             return self._filled(region.roi).full(self.grid.shape)
-        mask = np.zeros(self.grid.shape, dtype=np.bool_)
-        mask[region.field.box] = region.field.mask
-        return mask
+        return region.field.full_mask(self.grid.shape)
 
     def _filled(self, roi: Roi) -> RoiMask:
         uids = self._intake.volume.source.sop_instance_uids
@@ -291,7 +289,7 @@ class RTStruct:
 
 class _Masks(Mapping[str, NDArray[np.bool_]]):
     def __init__(
-        self, regions: Mapping[str, _Region], fill: Callable[[str], NDArray[np.bool_]]
+        self, regions: Mapping[str, _MaskedRegion], fill: Callable[[str], NDArray[np.bool_]]
     ) -> None:
         self._regions = regions
         self._fill = fill

@@ -62,7 +62,7 @@ def fill(ring: NDArray[np.float64], window: Window) -> NDArray[np.bool_]:
     first = np.clip(np.ceil(lower[:, 0]), 0, rows).astype(np.intp)
     count = np.clip(np.ceil(upper[:, 0]), 0, rows).astype(np.intp) - first
     crossed = np.flatnonzero(count > 0)
-    for lot in _lots(crossed, count):
+    for lot in _batches(crossed, count):
         edge = np.repeat(lot, count[lot])
         step = np.arange(len(edge)) - np.repeat(np.cumsum(count[lot]) - count[lot], count[lot])
         row = first[edge] + step
@@ -84,7 +84,7 @@ def _edges_upwards(
     return np.where(swap, end, ring), np.where(swap, ring, end)
 
 
-def _lots(crossed: NDArray[np.intp], count: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def _batches(crossed: NDArray[np.intp], count: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     total = np.cumsum(count[crossed])
     if not len(total) or total[-1] <= CROSSINGS_AT_ONCE:
         return [crossed] if len(crossed) else []

@@ -31,7 +31,7 @@ INTERPRETED_TYPES = frozenset(
 
 
 @dataclass(frozen=True)
-class Code:
+class CodedConcept:
     """A coded concept: value, coding scheme designator (such as SCT) and meaning, all ASCII.
 
     modifier: what narrows an anatomic structure down: its side, as a rule.
@@ -40,7 +40,7 @@ class Code:
     value: str
     scheme: str
     meaning: str
-    modifier: Code | None = None
+    modifier: CodedConcept | None = None
 
     def __post_init__(self) -> None:
         if not (self.value.isascii() and 0 < len(self.value) <= 16):
@@ -66,7 +66,7 @@ class RoiSpec:
     organ: str
     name: str
     colour: tuple[int, int, int]
-    code: Code | None = None
+    code: CodedConcept | None = None
     interpreted_type: str = "ORGAN"
     minimum_island_cc: float = 0.0
 

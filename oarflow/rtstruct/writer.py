@@ -6,7 +6,7 @@ answers, in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -21,6 +21,10 @@ from oarflow.errors import ConfigurationError
 from oarflow.geometry import Grid
 from oarflow.rtstruct.contours import MAX_CONTOUR_BYTES
 from oarflow.rtstruct.decimal_strings import contour_text
+from oarflow.rtstruct.descriptions import (
+    MAX_DESCRIPTION_LENGTH,
+    structure_set_description,
+)
 from oarflow.rtstruct.elements import (
     ANATOMICAL_STRUCTURE,
     algorithm_item,
@@ -109,7 +113,7 @@ def rtstruct_dataset(
     dataset.SOPInstanceUID = run_uid("RTSTRUCT instance", source, provenance, when, content)
     dataset.ContributingEquipmentSequence = [equipment_item(source, provenance, when, origins)]
     _add_structure_set(dataset, structures, source, when)
-    dataset.StructureSetDescription = _description(origins)
+    dataset.StructureSetDescription = structure_set_description(origins, structures.warnings)
     dataset.ReferencedFrameOfReferenceSequence.extend(kept.frames)
     if kept.predecessor:
         dataset.PredecessorStructureSetSequence = [_predecessor_item(kept.predecessor)]
@@ -140,11 +144,6 @@ def _with_origin(roi: Roi, provenance: Provenance) -> Roi:
     if algorithm == Origin.MANUAL and roi.model is not None:
         raise ValueError(f"{roi.name}: {algorithm}, although {roi.model.name} drew it")
     return replace(roi, algorithm=algorithm)
-
-
-def _description(origins: Collection[Origin]) -> str:
-    kinds = " and ".join(origin.lower() for origin in Origin if origin in origins)
-    return f"{kinds} contours, not approved, for research use only".strip().capitalize()
 
 
 def _add_series(
@@ -198,7 +197,7 @@ def _roi_item(roi: Roi, source: Source) -> Dataset:
     item.ReferencedFrameOfReferenceUID = source.frame_of_reference_uid
     item.ROIName = roi.name
     if roi.description:
-        item.ROIDescription = ascii_text(roi.description, 1024)
+        item.ROIDescription = ascii_text(roi.description, MAX_DESCRIPTION_LENGTH)
     item.ROIGenerationAlgorithm = str(roi.algorithm)
     if roi.model is not None:
         text = f"{roi.model.name} {roi.model.version} sha256:{roi.model.sha256[:16]}"

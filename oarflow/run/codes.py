@@ -1,38 +1,15 @@
-"""Every code that a run can end with, in one table: printed, and published in docs/."""
+"""docs/reason-codes.md, from the table of codes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from oarflow.configuration_codes import CONFIGURATION
-from oarflow.errors import REASONS, ExitStatus, Reason
-
-STOPPED = {"TIME_LIMIT": ExitStatus.TERMINATED}
-"""Codes of the configuration that end otherwise than as usage."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row: the code, the exit status that it ends a run with, and its reason."""
-
-    code: str
-    status: ExitStatus
-    reason: Reason
-
-
-def entries() -> Iterator[Entry]:
-    """Refusals first, most fundamental first; then what is wrong with the configuration."""
-    for code, reason in REASONS.items():
-        yield Entry(str(code), ExitStatus.REFUSED, reason)
-    for name, reason in CONFIGURATION.items():
-        yield Entry(name, STOPPED.get(name, ExitStatus.USAGE), reason)
+from oarflow.errors import ExitStatus
+from oarflow.reason_codes import REASONS, Reason
 
 
 def page() -> str:
     """docs/reason-codes.md."""
-    refused = [entry for entry in entries() if entry.status is ExitStatus.REFUSED]
-    others = [entry for entry in entries() if entry.status is not ExitStatus.REFUSED]
+    refused = {code: r for code, r in REASONS.items() if r.status is ExitStatus.REFUSED}
+    others = {code: r for code, r in REASONS.items() if r.status is not ExitStatus.REFUSED}
     return (
         "# Reason codes\n\n"
         "Made by `oarflow codes --markdown > docs/reason-codes.md` from the program's own table;\n"
@@ -50,10 +27,10 @@ def page() -> str:
     )
 
 
-def _table(rows: list[Entry]) -> str:
+def _table(rows: dict[str, Reason]) -> str:
     lines = ["| code | exit status | what it means | what to do |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| `{row.code}` | {row.status.value} | {row.reason.meaning} | {row.reason.remedy} |"
-        for row in rows
+        f"| `{code}` | {row.status.value} | {row.meaning} | {row.remedy} |"
+        for code, row in rows.items()
     ]
     return "\n".join(lines) + "\n"

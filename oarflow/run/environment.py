@@ -66,7 +66,7 @@ def configure_logging(debug: bool = False) -> None:
     """
     level = logging.DEBUG if debug else logging.WARNING
     stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(_Discreet("%(levelname)s %(name)s: %(message)s", debug))
+    stream.setFormatter(_FormatterWithoutValues("%(levelname)s %(name)s: %(message)s", debug))
     root = logging.getLogger()
     root.handlers = [stream if debug else logging.NullHandler()]
     root.setLevel(level)
@@ -76,10 +76,10 @@ def configure_logging(debug: bool = False) -> None:
         logger.setLevel(level)
         logger.propagate = False
     logging.raiseExceptions = False  # its report of a malformed record quotes the record
-    warnings.showwarning = _warned
-    sys.excepthook = _ended
-    threading.excepthook = lambda ended: _failed(ended.exc_value)
-    sys.unraisablehook = lambda ended: _failed(ended.exc_value)
+    warnings.showwarning = _log_warning_place
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda ended: _log_failure(ended.exc_value)
+    sys.unraisablehook = lambda ended: _log_failure(ended.exc_value)
 
 
 def describe(error: BaseException, places: int | None = _PLACES) -> str:
@@ -88,29 +88,29 @@ def describe(error: BaseException, places: int | None = _PLACES) -> str:
     places: the innermost ones that are named; None for all, with the exceptions that led to it.
     """
     if places is None:
-        return " <- ".join(_described(link, None) for link in chain(error))
-    return _described(error, places)
+        return " <- ".join(_kind_and_places(link, None) for link in chain(error))
+    return _kind_and_places(error, places)
 
 
-class _Discreet(logging.Formatter):
+class _FormatterWithoutValues(logging.Formatter):
     """Own messages in full; of others, the place that spoke. Exceptions by kind and places."""
 
     def __init__(self, form: str, debug: bool) -> None:
         super().__init__(form)
         self.places = None if debug else _PLACES
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         if record.name.split(".")[0] not in OWN_LOGGERS:
             record.message = f"{record.filename}:{record.lineno}"
         record.message = shown(record.message)
         return super().formatMessage(record)
 
-    def formatException(self, ei: object) -> str:  # noqa: N802
+    def formatException(self, ei: object) -> str:
         error = ei[1] if isinstance(ei, tuple) else None
         return describe(error, self.places) if isinstance(error, BaseException) else ""
 
 
-def _warned(  # noqa: PLR0917  (the signature is the library's)
+def _log_warning_place(  # noqa: PLR0917  (the signature is the library's)
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -121,15 +121,15 @@ def _warned(  # noqa: PLR0917  (the signature is the library's)
     LOGGER.debug("%s at %s:%d", category.__name__, Path(filename).name, lineno)
 
 
-def _ended(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
-    _failed(error)
+def _log_uncaught(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+    _log_failure(error)
 
 
-def _failed(error: BaseException | None) -> None:
+def _log_failure(error: BaseException | None) -> None:
     LOGGER.critical("the program failed", exc_info=error)
 
 
-def _described(error: BaseException, places: int | None) -> str:
+def _kind_and_places(error: BaseException, places: int | None) -> str:
     found = []
     trace = error.__traceback__
     while trace is not None:

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from oarflow.errors import ConfigurationError
 from oarflow.intake import read_study, studies
 from oarflow.organs import Catalogue
-from oarflow.result import FILE_NAME, ResultDocument
+from oarflow.result import FILE_NAME, ResultDocument, ResultError, read_document
 from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.model import StructureSet
@@ -27,15 +25,13 @@ REPORT_KINDS = ("REPORT_HTML", "REPORT_PDF", "ENCAPSULATED_PDF")
 def read_result(folder: Path) -> ResultDocument:
     """The result.json of a folder. Raises ConfigurationError NO_RESULT."""
     try:
-        return ResultDocument.model_validate_json((folder / FILE_NAME).read_bytes())
+        return read_document((folder / FILE_NAME).read_bytes())
     except OSError as error:
         raise ConfigurationError(
             "NO_RESULT", f"cannot read {folder / FILE_NAME}: {error.strerror}"
         ) from error
-    except ValidationError as error:
-        raise ConfigurationError(
-            "NO_RESULT", f"{folder / FILE_NAME} is no result.json of this version"
-        ) from error
+    except ResultError as error:
+        raise ConfigurationError("NO_RESULT", f"{folder / FILE_NAME}: {error}") from error
 
 
 def without_reports(result: ResultDocument) -> ResultDocument:

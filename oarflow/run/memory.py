@@ -14,7 +14,7 @@ def peak_gpu_memory_mb(device: str | None) -> float | None:
     """Most that torch held on the GPU at once so far, in MiB; None where the run uses none."""
     if device is None or not device.startswith("cuda"):
         return None
-    import torch  # noqa: PLC0415  (loaded by now)
+    import torch
 
     return float(torch.cuda.max_memory_allocated()) / 2**20
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
-from oarflow.networks.card import ModelCard
 from oarflow.pipeline import Study, Task
 from oarflow.result import (
     FaultPart,
@@ -27,7 +26,7 @@ from oarflow.run.environment import chain, describe
 from oarflow.run.memory import over_memory, peak_gpu_memory_mb, peak_memory_mb
 from oarflow.run.reports import output_parts
 from oarflow.run.setup import Setup
-from oarflow.writing import OutputFile
+from oarflow.writing.proven import OutputFile
 
 LOGGER = logging.getLogger(__name__)
 
@@ -75,10 +74,10 @@ def _written(study: Study, task: Task, setup: Setup) -> Outcome:
     assert study.written is not None
     organs = organ_parts(study.segmentations, study.written.notes)
     settings = setup.settings
-    status = written_status(organs, settings.strict)
+    status = written_status(organs, study.flags, strict=settings.strict)
     if settings.strict and over_memory(settings.memory_gb, setup.device):
         status = ExitStatus.HELD
-    document = _documents(task, setup, status, organs=organs)
+    document = _documents(setup, status, organs=organs)
     return _with_reports(study, task, setup, document)
 
 
@@ -99,7 +98,7 @@ def _without_files(study: Study, task: Task, setup: Setup) -> Outcome:
         LOGGER.error("the program failed", exc_info=error)
         parts["fault"] = FaultPart(kind=type(error).__name__, message=describe(error))
     organs = organ_parts(study.segmentations, {})
-    document = _documents(task, setup, status, organs=organs, **parts)
+    document = _documents(setup, status, organs=organs, **parts)
     study = replace(study, written=None)
     try:
         return _with_reports(study, task, setup, document)
@@ -122,7 +121,7 @@ def _with_reports(study: Study, task: Task, setup: Setup, document: _Document) -
     return Outcome(study, document(study, outputs=output_parts(files)), files)
 
 
-def _documents(task: Task, setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
+def _documents(setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
     """What makes result.json once the files are known. parts: of the document."""
 
     def document(study: Study, *, outputs: tuple[OutputPart, ...]) -> ResultDocument:
@@ -131,8 +130,9 @@ def _documents(task: Task, setup: Setup, status: ExitStatus, **parts: Any) -> _D
             parts["input"] = input_part(study.intake.volume, (*study.intake.notes, *memory))
             parts.setdefault("files", Files.model_validate(study.intake.account.as_json()))
         return ResultDocument(
-            run=_run(study, task, setup),
+            run=_run(study, setup),
             exit_status=int(status),
+            study_flags=study.flags,
             outputs=outputs,
             settings=setup.settings.model_dump(mode="json"),
             **parts,
@@ -141,7 +141,7 @@ def _documents(task: Task, setup: Setup, status: ExitStatus, **parts: Any) -> _D
     return document
 
 
-def _run(study: Study, task: Task, setup: Setup) -> Run:
+def _run(study: Study, setup: Setup) -> Run:
     gpu = peak_gpu_memory_mb(setup.device)
     return Run(
         started=setup.when.isoformat(),
@@ -150,13 +150,8 @@ def _run(study: Study, task: Task, setup: Setup) -> Run:
         device=setup.device,
         peak_memory_mb=round(peak_memory_mb(), 1),
         peak_gpu_memory_mb=None if gpu is None else round(gpu, 1),
-        networks=tuple(network_part(card.identity, card.role.value) for card in _ran(task)),
+        networks=tuple(network_part(card.identity, card.role.value) for card in study.networks),
     )
-
-
-def _ran(task: Task) -> tuple[ModelCard, ...]:
-    """Cards of the networks that gave an answer, in the order of their first run."""
-    return tuple(task.store.ran.values())
 
 
 def require_room(error: Exception) -> None:

@@ -82,8 +82,8 @@ class Bar(Silent):
     """A bar of slices, then one of organs."""
 
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console  # noqa: PLC0415  (0.1 s that programs do not need)
-        from rich.progress import (  # noqa: PLC0415
+        from rich.console import Console  # 0.1 s that programs do not need
+        from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,

@@ -13,7 +13,7 @@ from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.run.settings import Outputs
 from oarflow.volume import Volume
-from oarflow.writing import OutputFile
+from oarflow.writing.proven import OutputFile
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Reports:
         structures: StructureSet | None = None,
     ) -> tuple[OutputFile, ...]:
         """Write them into a folder of files that are being built (see `write_reports`)."""
-        from oarflow.report.content import validation_figures  # noqa: PLC0415
-        from oarflow.report.files import ReportPlan, write_reports  # noqa: PLC0415
+        from oarflow.report.content import validation_figures
+        from oarflow.report.files import ReportPlan, write_reports
 
         plan = ReportPlan(
             folder,

@@ -54,7 +54,7 @@ def run_self_test(
     with tempfile.TemporaryDirectory(prefix="oarflow-self-test-") as scratch:
         produced = Path(scratch) / "out"
         paths = Paths((sample / "ct",), produced, folder, None)
-        from oarflow.run.session import Session  # noqa: PLC0415
+        from oarflow.run.session import Session
 
         session = Session(paths, _settings(site), when, "none", True, started)
         session.run(stop)

@@ -20,7 +20,7 @@ from oarflow.compare.overlap import dice
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.organs import Catalogue, load_catalogue
-from oarflow.result import FILE_NAME, OrganPart, ResultDocument
+from oarflow.result import FILE_NAME, OrganPart, ResultDocument, read_document
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
@@ -96,7 +96,7 @@ def masks(path: Path, grid: Grid) -> Masks:
 
 
 def _read_result(folder: Path) -> ResultDocument:
-    return ResultDocument.model_validate_json((folder / FILE_NAME).read_bytes())
+    return read_document((folder / FILE_NAME).read_bytes())
 
 
 def _check(name: str, holds: bool, detail: str) -> Check:

@@ -101,7 +101,7 @@ class Session:
             yield out / study.digest, partial(read_study, study, rules)
 
     def _print(self, documents: Iterable[ResultDocument]) -> None:
-        from oarflow.run.table import print_result, print_trouble  # noqa: PLC0415  (rich)
+        from oarflow.run.table import print_result, print_trouble
 
         for document in documents:
             if not self.quiet:

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
-from oarflow.organs import Catalogue
-from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
+from oarflow.organs import Catalogue, Colour
+from oarflow.settings_files import checked, read_settings
+from oarflow.yaml_files import YamlError, parse_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
-
-Colour = tuple[
-    Annotated[int, Field(ge=0, le=255)],
-    Annotated[int, Field(ge=0, le=255)],
-    Annotated[int, Field(ge=0, le=255)],
-]
 
 
 class _Section(BaseModel):
@@ -110,21 +105,9 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
     Raises ConfigurationError (SETTINGS) naming the file, or `--set`, the key and what is wrong.
     """
-    document = {} if path is None else _of_file(path)
+    document = {} if path is None else read_settings(path)
     settings = checked_settings(document, str(path))
     return checked_settings(changed(document, changes), "--set") if changes else settings
-
-
-def _of_file(path: Path) -> dict[Any, Any]:
-    try:
-        document = read_yaml(path)
-    except (OSError, YamlError) as error:
-        raise ConfigurationError("SETTINGS", f"{path} cannot be read: {error}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ConfigurationError("SETTINGS", f"{path} must hold keys and values")
-    return document
 
 
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:
@@ -162,10 +145,7 @@ def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
     Raises ConfigurationError (SETTINGS) naming the key and what is wrong.
     """
     own = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
-    try:
-        settings = Settings.model_validate(own)
-    except ValidationError as error:
-        raise ConfigurationError("SETTINGS", f"{named}: {_explain(error)}") from error
+    settings = checked(Settings, own, named)
     _ = settings.rules, settings.mr_rule
     return settings
 
@@ -197,26 +177,3 @@ def _known(name: str, catalogue: Catalogue) -> str:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ConfigurationError("ORGAN_UNKNOWN", f"organ {name!r} is not known{hint}")
     return organ.name
-
-
-def _explain(error: ValidationError) -> str:
-    said = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = _keys(problem["loc"][:-1])
-            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            said.append(f"unknown key {where!r}; {hint}")
-        else:
-            said.append(f"{where}: {problem['msg']}")
-    return "; ".join(dict.fromkeys(said))
-
-
-def _keys(section: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in section:
-        inner = model.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return list(model.model_fields)

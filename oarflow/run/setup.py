@@ -18,8 +18,7 @@ from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
 from oarflow.run.settings import Settings, precedence, requested_organs
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan
+from oarflow.writing.proven import WritePlan
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Setup:
         """One study's task. folder: for files that are being built."""
         return Task(
             read=read,
-            store=WatchedStore.of(self.store),
+            store=self.store,
             organs=self.organs,
             organ_seconds=self.settings.organ_seconds,
             shifts=self.settings.shifts,
@@ -97,6 +96,6 @@ class Setup:
 def _device_name(device: str) -> str:
     if not device.startswith("cuda"):
         return device
-    import torch  # noqa: PLC0415  (loaded by now)
+    import torch
 
     return f"{device} {torch.cuda.get_device_name(device)}"

@@ -44,7 +44,7 @@ def contour(
     if settings.run_seconds is not None:
         stop.deadline = started + settings.run_seconds
     when = run_moment()  # numerical libraries read its variable too, and break on a wrong one
-    from oarflow.run.session import Session, in_process  # noqa: PLC0415
+    from oarflow.run.session import Session, in_process
 
     carried = in_process if chain is None else chain()
     session = Session(paths, settings, when, display.progress, display.quiet, started, carried)
@@ -56,7 +56,7 @@ def run_moment() -> datetime:
 
     Raises ConfigurationError SOURCE_DATE_EPOCH.
     """
-    from oarflow.rtstruct.provenance import run_time  # noqa: PLC0415  (numpy)
+    from oarflow.rtstruct.provenance import run_time
 
     try:
         return run_time()

@@ -1,14 +1,17 @@
-"""What a person reads at the end: organ, status, volume, seconds; and the table of reason codes."""
+"""What a person reads at a terminal: the end of a run, the tables of codes and of flags."""
 
 from __future__ import annotations
 
 from typing import TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from oarflow.result import ResultDocument
-from oarflow.run.codes import entries
+from oarflow.flags.flag import Flag
+from oarflow.flags.table import FLAGS
+from oarflow.reason_codes import REASONS
+from oarflow.result import OrganPart, ResultDocument
 from oarflow.run.console import rich_console
 from oarflow.shown import shown
 from oarflow.structures import Status
@@ -20,12 +23,19 @@ _STYLES = {
     Status.ABSENT: "dim",
     Status.FAILED: "bold red",
     Status.NO_MODEL: "dim",
+    Status.NOT_DERIVED: "dim",
 }
+
+
+FLAG_LINES = 2
+"""Lines of flags for each organ."""
 
 
 def print_result(result: ResultDocument, stream: TextIO) -> None:
     """The end of a run in a table, or why there is none."""
     console = rich_console(stream)
+    for flag in result.study_flags:
+        console.print(f"[bold yellow]Whole study: {flag.code}[/] {_plain(flag.message)}")
     if result.organs:
         console.print(_organs(result))
     if result.refusal:
@@ -57,28 +67,42 @@ def print_codes(stream: TextIO) -> None:
     table.add_column("exit status", justify="right")
     table.add_column("meaning")
     table.add_column("what to do")
-    for entry in entries():
-        reason = entry.reason
-        table.add_row(
-            entry.code, str(entry.status.value), escape(reason.meaning), escape(reason.remedy)
-        )
+    for code, reason in REASONS.items():
+        status = str(reason.status.value)
+        table.add_row(str(code), status, escape(reason.meaning), escape(reason.remedy))
+    rich_console(stream).print(table)
+
+
+def print_flags(stream: TextIO) -> None:
+    """Every flag with its sentence, filled with an example's figures, and what to check."""
+    table = Table("flag", "example", "check", show_lines=True)
+    for code, row in FLAGS.items():
+        table.add_row(code, escape(Flag.of(code, **row.example).message), escape(row.check))
     rich_console(stream).print(table)
 
 
 def _organs(result: ResultDocument) -> Table:
-    table = Table("organ", "status")
-    table.add_column("volume (cc)", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("remarks")
+    """At most two short lines for each organ; the report and result.json have all sentences."""
+    table = Table("organ", "status", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("cc", justify="right")
+    table.add_column("s", justify="right")
+    table.add_column("flags", no_wrap=True)
     for organ in result.organs:
         style = _STYLES[organ.status]
         volume = f"{organ.volume_cc:.1f}" if organ.status.written else ""
-        remarks = "; ".join((*organ.flags, *organ.notes))
         status = f"[{style}]{organ.status}[/]"
-        table.add_row(_plain(organ.name), status, volume, f"{organ.seconds:.1f}", _plain(remarks))
+        flags = _plain("\n".join(flag_lines(organ)))
+        table.add_row(_plain(organ.name), status, volume, f"{organ.seconds:.1f}", flags)
     return table
+
+
+def flag_lines(organ: OrganPart) -> list[str]:
+    """The organ's flags as codes with their figures, in two lines at most."""
+    lines = [flag.brief for flag in organ.flags]
+    rest = len(lines) - FLAG_LINES
+    return [*lines[: FLAG_LINES - 1], f"{lines[FLAG_LINES - 1]} +{rest}"] if rest > 0 else lines
 
 
 def _plain(text: str) -> str:
     """Text of others: neither markup nor hidden characters."""
-    return escape(shown(text))
+    return escape(shown(text, keep="\n"))

@@ -16,6 +16,7 @@ from pydantic import (
 
 from oarflow.networks.card import Role, Window
 from oarflow.organs import load_catalogue
+from oarflow.settings_files import explain
 from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
 
 CONFIGURATIONS = Path(__file__).parent / "configurations"
@@ -43,8 +44,9 @@ class Configuration(BaseModel):
         dropouts, residual_units, normalize: its own measures.
     activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
     steps, or epochs: an epoch is as many samples as the training patients have slices.
-    losses: names of training.losses with their weights. schedule: how the learning rate falls;
-        plateau halves it after `patience` validations without a better Dice.
+    losses: names of training.optimization.losses with their weights.
+    schedule: how the learning rate falls; plateau halves it after `patience` validations without a
+        better Dice.
     sampling: what a batch is made of; empty is by role (training.samplers).
     augmentation: clinic (training.augmentation), deformation (elastic and grid), or none.
     mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
@@ -187,9 +189,7 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     try:
         return Configuration.model_validate(values | given)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{path.name}: {key}: {first['msg']}") from error
+        raise ValueError(f"{path.name}: {explain(error, Configuration)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def shipped() -> list[tuple[str, str, tuple[str, ...]]]:
+def shipped_configurations() -> list[tuple[str, str, tuple[str, ...]]]:
     """Each shipped file: its name, its first line of comment, and a table's organs."""
     found = []
     for path in sorted(CONFIGURATIONS.glob("*.yaml")):

@@ -123,8 +123,17 @@ def test_another_patient_s_mr_is_left_alone_and_said(tmp_path: Path, models: Pat
     assert result["files"]["classes"] == {"ct_slice": 24, "other_dicom_object": 22}
     thyroid = organ(result, "Glnd_Thyroid")
     assert thyroid["model"]["name"] == "test/thyroid_ct"
-    assert thyroid["status"] == "suspicious"
-    assert any("CT alone: the MR is not of the CT's patient" in flag for flag in thyroid["flags"])
+    assert not [flag["code"] for flag in thyroid["flags"] if "MR" in flag["code"]]
+    assert "contoured on the CT alone, without the MR" in thyroid["notes"]
+    (flag,) = result["study_flags"]
+    assert (flag["code"], flag["values"]["organs"]) == ("MR_NOT_USED", ["Glnd_Thyroid"])
+    assert flag["message"].startswith("MR was not used: the MR is not of the CT's patient")
+    (described,) = (
+        item.ROIDescription
+        for item in pydicom.dcmread(tmp_path / "out" / "rtstruct.dcm").StructureSetROISequence
+        if item.ROIName == "Glnd_Thyroid"
+    )
+    assert described.startswith("suspicious; whole study: MR was not used")
 
 
 def test_nothing_of_an_mr_is_loaded_where_no_network_reads_one() -> None:

@@ -78,7 +78,7 @@ def test_the_application_s_image_has_the_packages_that_it_imports() -> None:
 
 def test_the_node_s_image_has_the_modules_that_it_imports(node_image: Path) -> None:
     needed = own(reached(imports(), node_starts()))
-    assert {"oarflow.node.worker", "oarflow.commands"} <= needed
+    assert {"oarflow.node.assembly.worker", "oarflow.commands"} <= needed
     there = held(node_image)
     assert needed - there == set()
     left_out = ("oarflow.training", "oarflow.datasets", "oarflow.evaluation")

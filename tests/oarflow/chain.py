@@ -10,7 +10,7 @@ import torch
 from pydicom import Dataset
 
 from oarflow.geometry import Grid
-from oarflow.networks.card import Channel, ModelCard, Region, Role, Training, View, write_card
+from oarflow.networks.card import Channel, InputRegion, ModelCard, Role, Training, View, write_card
 from oarflow.volume import Source, Volume
 
 ORGAN_HU = {"Parotid_L": 100.0, "Parotid_R": -100.0}
@@ -78,7 +78,7 @@ def save_model(
         organs=organs,
         dimensions=2,
         view=View.AXIAL,
-        region_from=Region(source="localization" if role is Role.SEGMENTER else "volume"),
+        region_from=InputRegion(source="localization" if role is Role.SEGMENTER else "volume"),
         channels=tuple(Channel(offset_mm=offset, window=window) for offset in offsets),
         patch_mm=patch,
         spacing_mm=spacing,

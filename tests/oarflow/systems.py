@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from oarflow.networks.card import Channel, ModelCard, Region, Role, Training, View, write_card
+from oarflow.networks.card import Channel, InputRegion, ModelCard, Role, Training, View, write_card
 
 WINDOW = (-500.0, 500.0)
 
@@ -59,7 +59,7 @@ def write_model(folder: Path, network: torch.nn.Module, **card: Any) -> ModelCar
         "role": Role.SEGMENTER,
         "dimensions": 3,
         "view": None,
-        "region_from": Region(source="volume"),
+        "region_from": InputRegion(source="volume"),
         "channels": (Channel(window=WINDOW),),
         "patch_mm": (0.0, 0.0, 0.0),
         "spacing_mm": (2.0, 2.0, 2.0),

@@ -114,8 +114,8 @@ def test_what_is_read_is_whole_and_comes_at_once(config: Path) -> None:
     """Without buffering (-u) the first line comes before the program's end."""
     code = (
         "import sys, time\n"
-        "from oarflow.console import outlive_readers\n"
-        "outlive_readers(); outlive_readers()\n"
+        "from oarflow.console import ignore_closed_pipes\n"
+        "ignore_closed_pipes(); ignore_closed_pipes()\n"
         "sys.stdout.write('\\u5c71\\n'); time.sleep(60)\n"
     )
     process = subprocess.Popen(

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from oarflow.fields import dice_of
 from oarflow.intake import read_volume
-from oarflow.localize import localize
 from oarflow.networks.store import ModelStore
-from oarflow.segment import Segmenter
+from oarflow.segmentation.localizer import localize
+from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Segmentation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,4 +33,4 @@ def test_a_gpu_contours_as_the_processor_does() -> None:
         other = there[organ].field
         assert (found.field is None) == (other is None), organ
         if found.field is not None and other is not None:
-            assert dice_of(found.field, other) > 0.99, organ
+            assert found.field.dice(other) > 0.99, organ

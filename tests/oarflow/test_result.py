@@ -9,19 +9,26 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from oarflow.errors import REASONS, Code, ExitStatus, Finding, Refusal
+from oarflow.errors import Code, ExitStatus, Finding, Refusal
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
+from oarflow.flags.table import FLAGS
 from oarflow.networks.card import Role
+from oarflow.reason_codes import REASONS
 from oarflow.result import (
     ResultDocument,
+    ResultError,
     Run,
     input_part,
     json_schema,
     network_part,
     organ_part,
+    read_document,
     refusal_part,
     written_status,
 )
 from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
+from oarflow.version import __version__
 from tests.oarflow.chain import sphere_volume
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "result.schema.json"
@@ -44,7 +51,7 @@ def test_document_round_trips() -> None:
         Segmentation(
             "Parotid_L",
             Status.TRUNCATED,
-            flags=("cut by the field of view: left",),
+            flags=(Flag.of(FlagCode.FIELD_OF_VIEW, sides=[Side.LEFT]),),
             volume_cc=12.34567,
             slices=9,
             localization=Localization(
@@ -63,17 +70,53 @@ def test_document_round_trips() -> None:
     again = ResultDocument.model_validate_json(document.as_json())
     assert again == document
     assert again.organs[0].volume_cc == 12.346
+    assert again.organs[0].flags[0].values == {"sides": ["left"]}
     assert again.organs[0].localization is not None
     assert again.organs[0].localization.cut == (Side.LEFT,)
 
 
-def test_a_document_of_the_version_before_can_be_read() -> None:
-    """Additions only: what a node stored stays readable."""
+def test_every_flag_round_trips() -> None:
+    flags = tuple(Flag.of(code, **row.example) for code, row in FLAGS.items())
+    organ = organ_part(Segmentation("Parotid_L", Status.SUSPICIOUS, flags=flags))
+    document = ResultDocument(run=RUN, exit_status=0, organs=(organ,), study_flags=flags)
+    assert read_document(document.as_json()) == document
+
+
+def test_fields_that_nothing_fills_yet_are_there() -> None:
+    organ = organ_part(Segmentation("Parotid_L", Status.NOT_DERIVED))
+    stored = json.loads(ResultDocument(run=RUN, exit_status=0, organs=(organ,)).as_json())
+    assert (stored["template"], stored["study_flags"]) == (None, [])
+    (part,) = stored["organs"]
+    assert (part["source"], part["parents"], part["status"]) == (None, [], "not_derived")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "3.0"])
+def test_a_document_of_another_version_is_refused_with_what_to_do(version: str) -> None:
     stored = json.loads(ResultDocument(run=RUN, exit_status=0).as_json())
-    del stored["run"]["networks"]
-    found = ResultDocument.model_validate({**stored, "schema_version": "1.0"})
-    assert (found.schema_version, found.run.networks) == ("1.0", ())
-    assert ResultDocument(run=RUN, exit_status=0).schema_version == "1.1"
+    with pytest.raises(ResultError) as error:
+        read_document(json.dumps({**stored, "schema_version": version}).encode())
+    assert str(error.value) == (
+        f"result.json has schema version {version}, and this program (oarflow {__version__}) reads "
+        "version 2.0 alone: contour the CT again"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[1]", b"no JSON", b'{"schema_version": "2.0"}', b'{"schema_version": "NAME"}'],
+)
+def test_what_is_no_document_is_refused_without_being_quoted(content: bytes) -> None:
+    with pytest.raises(ResultError, match=r"^this is no valid result\.json$"):
+        read_document(content)
+
+
+def test_a_flag_with_a_field_too_many_is_refused() -> None:
+    stored = json.loads(ResultDocument(run=RUN, exit_status=0).as_json())
+    flag = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
+    plain = {"code": flag.code, "scope": flag.scope, "message": flag.message, "values": {}}
+    stored["study_flags"] = [plain | {"patient": "X"}]
+    with pytest.raises(ResultError):
+        read_document(json.dumps(stored).encode())
 
 
 def test_an_organ_says_when_its_network_learned_from_derived_labels() -> None:
@@ -128,7 +171,16 @@ def test_an_organ_that_is_not_written_has_no_volume() -> None:
 def test_exit_status_of_a_written_run(status: Status, strict: bool, expected: ExitStatus) -> None:
     statuses = (Status.SEGMENTED, status)
     organs = [organ_part(Segmentation(str(n), each)) for n, each in enumerate(statuses)]
-    assert written_status(organs, strict) == expected
+    assert written_status(organs, (), strict=strict) == expected
+
+
+@pytest.mark.parametrize(
+    ("strict", "expected"), [(True, ExitStatus.HELD), (False, ExitStatus.WRITTEN)]
+)
+def test_a_flag_of_the_study_holds_it_where_strict(strict: bool, expected: ExitStatus) -> None:
+    organs = [organ_part(Segmentation("Parotid_L", Status.SEGMENTED))]
+    child = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
+    assert written_status(organs, [child], strict=strict) == expected
 
 
 def test_nothing_unforeseen_gets_in() -> None:

@@ -10,12 +10,12 @@ import pytest
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.split import Split, wrong_references
 from oarflow.errors import ConfigurationError
-from oarflow.evaluation.commissioning import read_thresholds
+from oarflow.evaluation.commissioning.thresholds import read_thresholds
 from oarflow.node.settings import load_settings as node_settings
 from oarflow.organs import CatalogueError, load_catalogue
 from oarflow.run.settings import load_settings as application_settings
 from oarflow.training.configuration import read_configuration
-from oarflow.training.experiment.choice import chosen_backbone
+from oarflow.training.papers.slice.backbone_choice import chosen_backbone
 from oarflow.yaml_files import MAX_BYTES, YamlError, parse_yaml, read_yaml
 
 LAUGHS = "a: &a [x, x]\n" + "".join(

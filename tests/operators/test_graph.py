@@ -19,8 +19,7 @@ from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
 from oarflow.structures import Segmentation, Status
-from oarflow.watched import WatchedStore
-from oarflow.writing import WritePlan
+from oarflow.writing.proven import WritePlan
 from operators import sdk
 from tests.oarflow.chain import ORGAN_HU, save_models, sphere_volume
 
@@ -50,8 +49,7 @@ def task(store: ModelStore, folder: Path, read: Callable[..., Intake]) -> Task:
     specs = {organ: RoiSpec(organ, organ, (255, 0, 0)) for organ in ORGAN_HU}
     provenance = Provenance("0" * 64, "cpu")
     plan = WritePlan(folder, specs, provenance, datetime(2026, 1, 2, tzinfo=UTC))
-    watched = WatchedStore.of(store)
-    return Task(read, watched, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan)
+    return Task(read, store, tuple(ORGAN_HU), None, True, (), load_catalogue(), plan)
 
 
 def contoured(task: Task, watcher: Watcher) -> Study:

@@ -13,7 +13,7 @@ import numpy as np
 
 
 def rt_utils(ct: Path, rtstruct: Path) -> dict:
-    from rt_utils import RTStructBuilder  # noqa: PLC0415 only this library's environment has it
+    from rt_utils import RTStructBuilder
 
     found = RTStructBuilder.create_from(str(ct), str(rtstruct))
     return {
@@ -22,8 +22,8 @@ def rt_utils(ct: Path, rtstruct: Path) -> dict:
 
 
 def dcmrtstruct2nii(ct: Path, rtstruct: Path) -> dict:
-    import SimpleITK  # noqa: PLC0415 as above
-    from dcmrtstruct2nii import dcmrtstruct2nii as convert  # noqa: PLC0415 as above
+    import SimpleITK
+    from dcmrtstruct2nii import dcmrtstruct2nii as convert
 
     with tempfile.TemporaryDirectory() as folder:
         convert(str(rtstruct), str(ct), folder, gzip=True, convert_original_dicom=False)
@@ -37,7 +37,7 @@ def dcmrtstruct2nii(ct: Path, rtstruct: Path) -> dict:
 
 
 def dicomrttool(ct: Path, rtstruct: Path) -> dict:
-    from DicomRTTool.ReaderWriter import DicomReaderWriter  # noqa: PLC0415 as above
+    from DicomRTTool.ReaderWriter import DicomReaderWriter
 
     with tempfile.TemporaryDirectory() as folder:
         for path in [*ct.iterdir(), rtstruct]:

@@ -9,17 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from oarflow.datasets.derived.voxels import (
-    NEIGHBOURS,
-    Spacing,
-    bounding_box,
-    deep,
-    filled,
-    grown,
-    largest,
-    room_around,
-)
-from oarflow.geometry import Mask
+from oarflow.datasets.derived.voxels import NEIGHBOURS, deep, filled, grown, largest, room_around
+from oarflow.masks import bounding_box
+from oarflow.types import Mask, Spacing
 
 AIR_HU = -500.0
 """Halfway between air and soft tissue: where the lumen's surface lies."""

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.derived.voxels import Spacing, bounding_box, filled, grown, largest, shrunk
-from oarflow.geometry import Mask
+from oarflow.datasets.derived.voxels import filled, grown, largest, shrunk
+from oarflow.masks import bounding_box, volume_cc
+from oarflow.types import Mask, Spacing
 
 BONE_HU = 180.0
 SOFT_HU = (-40.0, 150.0)
@@ -66,7 +67,7 @@ def _enclosed_by_skull(ct: NDArray[np.int16], body: Mask, spacing: Spacing) -> M
         found[: narrow[-1] + 1] = False
     found = shrunk(grown(found, 3.0, spacing), 3.0, spacing) & ~bone & body
     found = largest(filled(found) & body)
-    too_little = found.sum() * np.prod(spacing) / 1000 < LEAST_CC
+    too_little = volume_cc(found, spacing) < LEAST_CC
     return np.zeros_like(found) if too_little else found
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.datasets.derived.voxels import Spacing
-from oarflow.geometry import Mask
+from oarflow.types import Mask, Spacing
 
 BONE_HU = 180.0
 """Halfway between the canal's contents and cortical bone as 4 mm voxels show it."""

@@ -12,17 +12,18 @@ from scipy import ndimage
 from skimage.draw import polygon
 
 from oarflow.datasets.derived.voxels import NEIGHBOURS
-from oarflow.geometry import Mask
+from oarflow.settings_files import explain
+from oarflow.types import Mask
 from oarflow.yaml_files import YamlError, read_yaml
 
 TABLE = Path(__file__).parent / "openkbp.yaml"
 
 
-class _Strict(BaseModel):
+class _CorrectionModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Exclusion(_Strict):
+class Exclusion(_CorrectionModel):
     """An organ's labels that are not used, with the reason."""
 
     organ: str
@@ -30,7 +31,7 @@ class Exclusion(_Strict):
     reason: str = Field(min_length=1)
 
 
-class Correction(_Strict):
+class Correction(_CorrectionModel):
     """One change of one label, in voxel indices (z, y, x) of the case.
 
     cut_below, cut_above: nothing below (above) this slice, which stays. remove_part: the component
@@ -80,7 +81,7 @@ class Correction(_Strict):
         return changed
 
 
-class Checked(_Strict):
+class Checked(_CorrectionModel):
     """Patients whose labels were all looked at on every third slice."""
 
     tune: tuple[str, ...] = ()
@@ -91,7 +92,7 @@ class Checked(_Strict):
         return frozenset(self.tune + self.validation)
 
 
-class Corrections(_Strict):
+class Corrections(_CorrectionModel):
     """The whole table."""
 
     exclusions: tuple[Exclusion, ...] = ()
@@ -106,9 +107,7 @@ class Corrections(_Strict):
         except YamlError as error:
             raise ValueError(f"{path.name}: {error}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ValueError(f"{path.name}: {where}: {first['msg']}") from error
+            raise ValueError(f"{path.name}: {explain(error, cls)}") from error
 
     def excluded(self, organ: str, patient: str) -> str | None:
         """Why the patient's label is left out, or None."""

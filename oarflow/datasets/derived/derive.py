@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,10 @@ from oarflow.datasets.derived.brain import brain
 from oarflow.datasets.derived.canal import canal
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.store import ORGANS, DerivedLabels, write_labels
-from oarflow.datasets.derived.voxels import Spacing, bounding_box, cut_slices, filled, whole_slices
-from oarflow.geometry import Mask
+from oarflow.datasets.derived.voxels import cut_slices, filled, whole_slices
+from oarflow.masks import bounding_box, volume_cc
+from oarflow.tables import write_csv
+from oarflow.types import Mask, Spacing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ def _found(
 
 def _against(organ: str, mask: Mask, body: Mask, spacing: Spacing) -> str:
     """Why a label cannot be used; empty where nothing speaks against it."""
-    cc = float(mask.sum() * np.prod(spacing) / 1000)
+    cc = volume_cc(mask, spacing)
     if cc < LEAST_CC[organ]:
         return "not in the scan" if cc == 0 else f"only {cc:.0f} cc"
     if len(cut_slices(mask, body, INSIDE_MM[organ], spacing)) > MOST_CUT_SLICES:
@@ -176,7 +177,7 @@ def _fact(
 ) -> Fact:
     levels = np.flatnonzero(mask.any(axis=(1, 2)))
     first, last = (int(levels[0]), int(levels[-1])) if levels.size else (-1, -1)
-    cc = round(float(mask.sum() * np.prod(case.spacing_zyx) / 1000), 1)
+    cc = round(volume_cc(mask, case.spacing_zyx), 1)
     agreement = None
     if organ in case.masks:
         agreement = round(overlap(case.labelled(mask), case.masks[organ]).dice, 3)
@@ -192,10 +193,7 @@ def derive_all(cases: Iterable[Case], output: Path, table: Corrections) -> list[
         write_labels(output / f"{case.id}.npz", labels)
         facts.extend(some)
         LOGGER.info("%s: %s", case.id, ", ".join(labels.masks) or "nothing")
-    with (output / FACTS_NAME).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Fact)])
-        writer.writeheader()
-        writer.writerows(asdict(fact) for fact in facts)
+    write_csv(output / FACTS_NAME, [field.name for field in fields(Fact)], map(astuple, facts))
     return facts
 
 

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
-from oarflow.datasets.derived.voxels import bounding_box
-from oarflow.geometry import Mask
+from oarflow.masks import bounding_box
+from oarflow.types import Mask
 
 COLOURS = {
     "Brain": (255, 60, 60),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from oarflow.datasets.cases import Case, LazyMasks
-from oarflow.geometry import Mask
+from oarflow.types import Mask
 
 ORGANS = ("Brain", "Lung_L", "Lung_R", "Lungs", "Trachea", "SpinalCanal")
 """What is derived, by catalogue name. Lungs is stored as its two sides."""

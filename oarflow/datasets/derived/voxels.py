@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from oarflow.geometry import Mask
-
-Spacing = tuple[float, float, float]
+from oarflow.masks import bounding_box
+from oarflow.types import Mask, Spacing
 
 LEAST_SECTION_CM2 = 60.0
 """No neck or head has a smaller cross-section, but for the last slices of the vertex."""
@@ -54,15 +53,6 @@ def largest(mask: Mask) -> Mask:
 def filled(mask: Mask) -> Mask:
     """The mask with the holes of each axial slice filled."""
     return np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
-
-
-def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
-    """The smallest box around a mask that is not empty."""
-    z, y, x = (
-        slice(int(used[0]), int(used[-1]) + 1)
-        for used in (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    )
-    return z, y, x
 
 
 def whole_slices(body: Mask, spacing: Spacing) -> tuple[int, int]:

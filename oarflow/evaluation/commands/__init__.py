@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from oarflow.evaluation.commands import benchmarks, chain, contours, limits, review
+from oarflow.evaluation.commands import benchmarks, chain, comparison, dosimetry, limits, review
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "chain": chain.chain,
     "systems": chain.systems,
-    "compare": contours.compare,
-    "rank": contours.rank,
-    "dose": contours.dose,
-    "human": contours.human,
+    "compare": comparison.compare,
+    "rank": comparison.rank,
+    "dose": dosimetry.dose,
+    "human": comparison.human,
     "overlays": review.overlays,
     "review": review.review,
     "edits": review.edits,

@@ -11,21 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 from oarflow.errors import ExitStatus
-from oarflow.evaluation.places import shared, shown
+from oarflow.evaluation.invocation import as_typed, data_folder
 
 LOGGER = logging.getLogger("oarflow.evaluation")
 
 
 def stages(flags: argparse.Namespace) -> None:
     """Seconds and memory of the application by stage."""
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
-    from oarflow.evaluation.benchmark import Plan, benchmark  # noqa: PLC0415  (torch, MONAI)
+    from oarflow.evaluation.benchmarks.stages import TimedStudy, benchmark
 
-    archive = None if flags.ct else shared("dicom", "hn_picker.tar.xz")
-    plan = Plan(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
-    page = benchmark(plan, runs=flags.runs, command=shown(flags.command_line))
+    archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
+    study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, flags.windows)
+    page = benchmark(study, runs=flags.runs, command=as_typed(flags.command_line))
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "benchmark.md").write_text(page, encoding="utf-8")
     LOGGER.info("%s", page)
@@ -33,7 +33,7 @@ def stages(flags: argparse.Namespace) -> None:
 
 def receiving(flags: argparse.Namespace) -> None:
     """The node beside Orthanc and dcmtk's storescp."""
-    from oarflow.evaluation.benchmark_receiving import benchmark, page  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.receiving import benchmark, page
 
     parent = flags.folder or Path(tempfile.gettempdir())
     transfers = benchmark(flags.ct, flags.runs, parent)
@@ -43,7 +43,7 @@ def receiving(flags: argparse.Namespace) -> None:
 
 def rtstruct(flags: argparse.Namespace) -> None:
     """Writing an RTSTRUCT, beside rt-utils; Markdown or JSON on standard output."""
-    from oarflow.evaluation.benchmark_rtstruct import benchmark, table  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.rtstruct import benchmark, table
 
     figures = benchmark(flags.environments)
     text = json.dumps([asdict(one) for one in figures]) if flags.json else table(figures)
@@ -52,9 +52,9 @@ def rtstruct(flags: argparse.Namespace) -> None:
 
 def roundtrip(flags: argparse.Namespace) -> ExitStatus:
     """Real organ shapes to RTSTRUCT and back. Returns 1 where an organ misses its limits."""
-    from oarflow.evaluation.rtstruct_roundtrip import page, round_trip, scans  # noqa: PLC0415
+    from oarflow.evaluation.benchmarks.roundtrip import page, round_trip, scans
 
-    folder = flags.data or shared("tcia-oars")
+    folder = flags.data or data_folder("tcia-oars")
     chosen = scans(folder)
     if not chosen:
         raise ValueError(f"no scan (*/*/*.npz) in {folder}")

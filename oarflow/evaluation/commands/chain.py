@@ -12,12 +12,12 @@ from oarflow.datasets.derived.store import DerivedSet
 from oarflow.datasets.openkbp import OpenKbp
 from oarflow.datasets.split import openkbp_id, wrong_references
 from oarflow.errors import ConfigurationError
-from oarflow.evaluation import systems as side_by_side
 from oarflow.evaluation.application import model_files
-from oarflow.evaluation.chain import evaluate
-from oarflow.evaluation.places import shared, shown, today
-from oarflow.evaluation.systems import Size, System
-from oarflow.evaluation.tables import markdown, write_csv
+from oarflow.evaluation.chain import systems as side_by_side
+from oarflow.evaluation.chain.page import markdown, write_scores
+from oarflow.evaluation.chain.run import evaluate
+from oarflow.evaluation.chain.systems import Size, System
+from oarflow.evaluation.invocation import as_typed, data_folder, today
 from oarflow.yaml_files import read_yaml
 
 LOGGER = logging.getLogger("oarflow.evaluation")
@@ -25,7 +25,7 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def chain(flags: argparse.Namespace) -> None:
     """Dice of the whole chain on OpenKBP, or against derived labels."""
-    cases: Mapping[str, Case] = OpenKbp(flags.data or shared("openkbp", "validation"))
+    cases: Mapping[str, Case] = OpenKbp(flags.data or data_folder("openkbp", "validation"))
     cache = flags.cache
     if flags.derived:
         cases, cache = DerivedSet(cases, flags.derived), cache / "derived"
@@ -37,18 +37,18 @@ def chain(flags: argparse.Namespace) -> None:
         model_files(flags.models),
         title="The whole chain, from DICOM to RTSTRUCT"
         + (", against derived labels" if flags.derived else ""),
-        command=shown(flags.command_line),
+        command=as_typed(flags.command_line),
         date=today(),
         wrong=None if flags.derived else wrong_references(),
     )
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
-    write_csv(flags.output / f"{flags.name}.csv", scores)
+    write_scores(flags.output / f"{flags.name}.csv", scores)
     LOGGER.info("%s", page)
 
 
 def systems(flags: argparse.Namespace) -> None:
     """Several models folders through the whole chain, one table."""
-    cases = OpenKbp(flags.data or shared("openkbp", "validation"))
+    cases = OpenKbp(flags.data or data_folder("openkbp", "validation"))
     ids = _chosen(cases, flags)
     about = dict(entry.partition("=")[::2] for entry in flags.about)
     names = [entry.partition("=")[0] for entry in flags.systems]
@@ -64,10 +64,10 @@ def systems(flags: argparse.Namespace) -> None:
         size = Size.of(Path(folder))
         found.append(System(name, size, scores, about.get(name, "")))
     flags.output.mkdir(parents=True, exist_ok=True)
-    command = shown(flags.command_line)
+    command = as_typed(flags.command_line)
     page = side_by_side.markdown(found, title=flags.title, command=command, date=today())
     (flags.output / f"{flags.name}.md").write_text(page, encoding="utf-8")
-    side_by_side.write_csv(flags.output / f"{flags.name}.csv", found)
+    side_by_side.write_scores(flags.output / f"{flags.name}.csv", found)
     LOGGER.info("%s", page)
 
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 from dataclasses import replace
 
-from oarflow.evaluation.places import shared, shown, today
+from oarflow.evaluation.invocation import as_typed, data_folder, today
 from oarflow.organs import load_catalogue
 
 LOGGER = logging.getLogger("oarflow.evaluation")
@@ -14,14 +14,14 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def priors(flags: argparse.Namespace) -> None:
     """Facts of real contours, measured."""
-    from oarflow.evaluation.priors import measure_priors  # noqa: PLC0415
-    from oarflow.priors import FILE  # noqa: PLC0415
+    from oarflow.evaluation.limits.priors import measure_priors
+    from oarflow.priors import FILE
 
     found = measure_priors(
-        flags.data or shared("openkbp", "train"),
-        flags.tcia_oars or shared("tcia-oars"),
+        flags.data or data_folder("openkbp", "train"),
+        flags.tcia_oars or data_folder("tcia-oars"),
         load_catalogue(),
-        shown(flags.command_line),
+        as_typed(flags.command_line),
     )
     (flags.output or FILE).write_text(found.as_json(), encoding="utf-8")
     LOGGER.info("%d organs, %d pairs", len(found.signs), len(found.offsets))
@@ -29,15 +29,15 @@ def priors(flags: argparse.Namespace) -> None:
 
 def calibrate(flags: argparse.Namespace) -> None:
     """Limits of the plausibility rules."""
-    from oarflow.evaluation import out_of_fold  # noqa: PLC0415
-    from oarflow.evaluation.calibrate import calibrated  # noqa: PLC0415
-    from oarflow.plausibility.limits import FILE  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.evaluation.limits import out_of_fold
+    from oarflow.evaluation.limits.calibration import calibrated
+    from oarflow.plausibility.limits import FILE
+    from oarflow.priors import load_priors
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
     found = calibrated(
-        flags.data or shared("openkbp", "train"),
+        flags.data or data_folder("openkbp", "train"),
         flags.models,
         flags.cache,
         load_priors(),
@@ -46,7 +46,7 @@ def calibrate(flags: argparse.Namespace) -> None:
         unseen=flags.unseen,
         folds=flags.folds,
     )
-    command = shown(flags.command_line)
+    command = as_typed(flags.command_line)
     limits = replace(found.limits, command=command)
     (flags.output or FILE).write_text(limits.as_json(), encoding="utf-8")
     if flags.folds:
@@ -57,22 +57,21 @@ def calibrate(flags: argparse.Namespace) -> None:
 
 def plausibility(flags: argparse.Namespace) -> None:
     """What the rules flag, and what they miss."""
-    from oarflow.runtime import preload_cuda_runtime  # noqa: PLC0415
+    from oarflow.runtime import preload_cuda_runtime
 
     preload_cuda_runtime()
-    from oarflow.evaluation.calibration_cache import Predictions  # noqa: PLC0415
-    from oarflow.evaluation.plausibility import Judge, validation  # noqa: PLC0415
-    from oarflow.evaluation.plausibility_page import page  # noqa: PLC0415
-    from oarflow.plausibility.limits import load_limits  # noqa: PLC0415
-    from oarflow.plausibility.rules import Measures  # noqa: PLC0415
-    from oarflow.priors import load_priors  # noqa: PLC0415
+    from oarflow.evaluation.flag_accuracy.judging import Judge, validation
+    from oarflow.evaluation.flag_accuracy.page import page
+    from oarflow.evaluation.limits.predictions import Predictions
+    from oarflow.plausibility.limits import Measures, load_limits
+    from oarflow.priors import load_priors
 
-    cases, ids = validation(flags.data or shared("openkbp", "validation"))
+    cases, ids = validation(flags.data or data_folder("openkbp", "validation"))
     predictions = Predictions(flags.models, flags.cache)
     measures = Measures(load_priors(), load_limits())
     judge = Judge(predictions, measures, load_catalogue(), flags.derived)
     found = judge.verdicts(cases, ids)
-    text = page(found, measures.limits, shown(flags.command_line), today())
+    text = page(found, measures.limits, as_typed(flags.command_line), today())
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "plausibility.md").write_text(text, encoding="utf-8")
     LOGGER.info("%s", text)
@@ -80,10 +79,10 @@ def plausibility(flags: argparse.Namespace) -> None:
 
 def gate(flags: argparse.Namespace) -> None:
     """How far good CTs stay from the input gate's limits."""
-    from oarflow.datasets.openkbp import OpenKbp  # noqa: PLC0415
-    from oarflow.evaluation.gate_limits import measured, page  # noqa: PLC0415
+    from oarflow.datasets.openkbp import OpenKbp
+    from oarflow.evaluation.limits.gate import measured, page
 
-    cases = OpenKbp(flags.data or shared("openkbp", "train"))
+    cases = OpenKbp(flags.data or data_folder("openkbp", "train"))
     found = measured(cases, None if flags.without_networks else flags.models)
     flags.output.write_text(page(found), encoding="utf-8")
     LOGGER.info("%s", flags.output)

@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("oarflow.evaluation")
 
 def overlays(flags: argparse.Namespace) -> None:
     """Pictures of contours on their CT."""
-    from oarflow.evaluation.overlays import draw  # noqa: PLC0415  (matplotlib: only where drawn)
+    from oarflow.evaluation.review.overlays import draw
 
     for path in draw(flags.ct, flags.rtstruct, flags.output):
         LOGGER.info("%s", path)
@@ -29,8 +29,8 @@ def edits(flags: argparse.Namespace) -> None:
         raise ConfigurationError(
             "USAGE", "give the run's folder and the edited RTSTRUCT, or --history DIR"
         )
-    from oarflow.compare.edits import compare  # noqa: PLC0415
-    from oarflow.evaluation.edits_page import markdown  # noqa: PLC0415
+    from oarflow.compare.edits import compare
+    from oarflow.evaluation.review.edits_page import markdown
 
     catalogue = load_catalogue(flags.models)
     record = compare(flags.out, flags.edited, catalogue, ct=flags.ct, tolerance_mm=flags.tolerance)
@@ -42,33 +42,33 @@ def edits(flags: argparse.Namespace) -> None:
 
 
 def _history(folder: Path, output: Path) -> None:
-    from oarflow.evaluation import edits_history as history  # noqa: PLC0415
+    from oarflow.evaluation.review import edits_history as history
 
     entries = history.read_entries(folder)
     page = history.markdown(entries)
     output.mkdir(parents=True, exist_ok=True)
     (output / "history.md").write_text(page, encoding="utf-8")
-    history.write_csv(output / "history.csv", entries)
+    history.write_entries(output / "history.csv", entries)
     history.plot(output / "history.png", entries)
     LOGGER.info("%s", page)
 
 
 def blind(flags: argparse.Namespace) -> None:
     """Two sources of contours on one page, without names."""
-    from oarflow.evaluation.blinded import PAGE_NAME, Source, write_blinded  # noqa: PLC0415
+    from oarflow.evaluation.review.blinded import PAGE_NAME, ContourSource, write_blinded
 
     one, other = flags.labels
     if one == other:
         raise ConfigurationError("USAGE", "--labels: the two sources need different names")
-    sources = Source(one, flags.first), Source(other, flags.second)
+    sources = ContourSource(one, flags.first), ContourSource(other, flags.second)
     key = write_blinded(flags.ct, sources, flags.output, load_catalogue(flags.models), flags.seed)
     LOGGER.info("%s: %d contours", flags.output / PAGE_NAME, len(key.organs))
 
 
 def review(flags: argparse.Namespace) -> None:
     """Scores from reports, summed up."""
-    from oarflow.evaluation import blinded  # noqa: PLC0415
-    from oarflow.evaluation.review import latest, read_review, summary  # noqa: PLC0415
+    from oarflow.evaluation.review import blinded
+    from oarflow.evaluation.review.scores import latest, read_review, summary
 
     reviews = [read_review(path) for path in flags.files]
     told = blinded.unblinded(reviews, [blinded.read_key(path) for path in flags.key])

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 
 from oarflow.node.commands import audit, backup, batch, doctor, pull, restore, run, user
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
-COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace, NodeSettings], int]] = {
     "run": run.main,
     "doctor": doctor.main,
     "batch": batch.main,

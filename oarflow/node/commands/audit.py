@@ -9,13 +9,13 @@ import sys
 from sqlalchemy import select
 
 from oarflow.errors import ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, first_broken, record
 from oarflow.node.database.models import AuditEntry
-from oarflow.node.opening import opened
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Print it; that is an entry, too. Returns 1 where one does not follow from the one before."""
     with opened(settings) as database:
         with database.write() as session:

@@ -6,13 +6,13 @@ import argparse
 import sys
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
-from oarflow.node.backup import back_up
-from oarflow.node.opening import opened
-from oarflow.node.settings import Settings
+from oarflow.node.housekeeping.backup import back_up
+from oarflow.node.settings import NodeSettings
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Back up. Raises ConfigurationError (BACK_UP)."""
     target = flags.archive.absolute()
     root = settings.storage.root

@@ -16,12 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from oarflow.errors import ConfigurationError, ExitStatus
-from oarflow.node.batch import AT_REST, Batch, Line, own_settings
-from oarflow.node.batch_files import Tally
-from oarflow.node.database import Database
+from oarflow.node.assembly.locking import lock
+from oarflow.node.assembly.opening import opened
+from oarflow.node.batch.batch import AT_REST, BatchRun, SeriesLine, own_settings
+from oarflow.node.batch.files import FileCounts
 from oarflow.node.files import make_folder
-from oarflow.node.node import lock, migrate
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.shown import shown
 
@@ -34,7 +34,7 @@ SOURCES_SHOWN = 3
 _ORDER = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Run it. Returns the worst status of all series; 1 where an image file was refused, 3 where
     there is no series. Raises ConfigurationError.
     """
@@ -49,23 +49,21 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
     except OSError as error:
         raise ConfigurationError("OUTPUT", f"{flags.output}: {error.strerror}") from error
     held = lock(own.storage.root)
-    database = Database(own.database_url, own.database.busy_seconds)
     try:
-        migrate(database)
-        batch = Batch(own, database, flags.output)
-        lines = _run(batch, flags.folder, stop)
-        left = batch.images_left() if stop.is_set() else batch.remove_copies()
+        with opened(own) as database:
+            batch = BatchRun(own, database, flags.output)
+            lines = _run(batch, flags.folder, stop)
+            left = batch.images_left() if stop.is_set() else batch.remove_copies()
     finally:
-        database.close()
         os.close(held)
     _print(lines, flags.folder)
     if left:
         sys.stdout.write(f"copies of {left} images are kept in {own.storage.root}: {_why(stop)}\n")
     sys.stdout.write(f"results: {flags.output.absolute()}\n")
-    return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines, batch.tally)
+    return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines, batch.counts)
 
 
-def _run(batch: Batch, folder: Path, stop: threading.Event) -> Sequence[Line]:
+def _run(batch: BatchRun, folder: Path, stop: threading.Event) -> Sequence[SeriesLine]:
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:<32}"),
@@ -75,9 +73,9 @@ def _run(batch: Batch, folder: Path, stop: threading.Event) -> Sequence[Line]:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         reading = progress.add_task("reading", total=None)
-        tally = batch.take(folder, lambda: progress.advance(reading))
+        counts = batch.take(folder, lambda: progress.advance(reading))
         progress.remove_task(reading)
-        for words in tally.words():
+        for words in counts.words():
             console.print(words, markup=False, highlight=False)
         task = progress.add_task("contouring", total=len(batch.lines()))
         batch.executor.start()
@@ -95,7 +93,7 @@ def _run(batch: Batch, folder: Path, stop: threading.Event) -> Sequence[Line]:
     return batch.lines()
 
 
-def _at_work(lines: Sequence[Line]) -> str:
+def _at_work(lines: Sequence[SeriesLine]) -> str:
     organs = [
         str(line.progress.get("organ") or line.progress.get("stage") or "starting")
         for line in lines
@@ -104,9 +102,9 @@ def _at_work(lines: Sequence[Line]) -> str:
     return ", ".join(organs)[:32] or "contouring"
 
 
-def _status(lines: Sequence[Line], tally: Tally) -> ExitStatus:
+def _status(lines: Sequence[SeriesLine], counts: FileCounts) -> ExitStatus:
     found = [_WORST.get(line.state, ExitStatus.FAULT) for line in lines]
-    if tally.refused:
+    if counts.refused:
         found.append(ExitStatus.FAULT)
     return max(found, key=_ORDER.index, default=ExitStatus.REFUSED)
 
@@ -117,7 +115,7 @@ def _why(stop: threading.Event) -> str:
     return "of series that were not contoured"
 
 
-def _print(lines: Sequence[Line], folder: Path) -> None:
+def _print(lines: Sequence[SeriesLine], folder: Path) -> None:
     if not lines:
         sys.stdout.write("there is no series to contour\n")
         return
@@ -131,7 +129,7 @@ def _print(lines: Sequence[Line], folder: Path) -> None:
     Console(file=sys.stdout).print(table)
 
 
-def _sources(line: Line, folder: Path) -> str:
+def _sources(line: SeriesLine, folder: Path) -> str:
     """The folders of a series below the batch's own."""
     names = [str(one.relative_to(folder)) for one in line.sources]
     more = [f"and {len(names) - SOURCES_SHOWN} more"] if len(names) > SOURCES_SHOWN else []

@@ -7,30 +7,29 @@ import sys
 from collections.abc import Iterator
 
 from oarflow.errors import ExitStatus
-from oarflow.node.checks import CHECKS, Check, Finding, Mark, bad
-from oarflow.node.checks_beside import CHECKS_BESIDE
-from oarflow.node.checks_peers import CHECKS_PEERS
+from oarflow.node.doctor.checks import CHECKS
+from oarflow.node.doctor.results import Check, CheckResult, CheckStatus, bad
 from oarflow.node.listener.server import quiet_libraries
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.shown import shown
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Print a line for each finding as it comes. Returns 1 where something will not work."""
     quiet_libraries()
     wrong = False
-    for check in (*CHECKS, *CHECKS_BESIDE, *CHECKS_PEERS):
+    for check in CHECKS:
         for finding in _look(check, settings):
             remedy = f"\n{'':>10}{finding.remedy}" if finding.remedy else ""
             sys.stdout.write(
-                f"{finding.mark:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
+                f"{finding.status:<9} {finding.subject}: {shown(finding.text)}{remedy}\n"
             )
-            wrong = wrong or finding.mark is Mark.BAD
+            wrong = wrong or finding.status is CheckStatus.BAD
         sys.stdout.flush()
     return ExitStatus.FAULT if wrong else ExitStatus.WRITTEN
 
 
-def _look(check: Check, settings: Settings) -> Iterator[Finding]:
+def _look(check: Check, settings: NodeSettings) -> Iterator[CheckResult]:
     try:
         yield from check(settings)
     except Exception as error:  # the other checks still help

@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
-from oarflow.node.database import Database, faults, receiving
+from oarflow.node.database import Database, receiving
 from oarflow.node.files import make_folder
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.spool import INCOMING
-from oarflow.node.node import migrate
 from oarflow.node.pulling.dimse import DimsePacs
-from oarflow.node.pulling.query import Found, PullFailed, Query, Taken
+from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query
 from oarflow.node.pulling.web import WebPacs
-from oarflow.node.settings import PullSource, Settings
+from oarflow.node.settings import NodeSettings, PullSource
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import INCOMING
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Find and fetch. Returns 1 where it fails, 3 where the PACS has no such series.
 
     Raises ConfigurationError.
@@ -33,24 +31,18 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         query = Query(flags.accession, flags.date, flags.study, settings.series.modalities)
     except ValueError as error:
         raise ConfigurationError("QUERY", str(error)) from error
-    database = Database(settings.database_url, settings.database.busy_seconds)
     try:
-        make_folder(settings.storage.root / INCOMING)
-        migrate(database)
-        return _pull(flags.source, source, query, settings, database)
+        with opened(settings) as database:
+            make_folder(settings.storage.root / INCOMING)
+            return _pull(flags.source, source, query, settings, database)
     except PullFailed as error:
         sys.stderr.write(f"oarflow: PULL: {flags.source}: {error}\n")
         return ExitStatus.FAULT
     except OSError as error:
         raise ConfigurationError("STORAGE", f"{settings.storage.root}: {error.strerror}") from error
-    except SQLAlchemyError as error:
-        said = faults.with_remedy(error, database.url)
-        raise ConfigurationError("DATABASE", said) from error
-    finally:
-        database.close()
 
 
-def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPacs:
+def pacs(name: str, source: PullSource, settings: NodeSettings) -> DimsePacs | WebPacs:
     """The PACS of a name in the settings. Raises ConfigurationError."""
     if source.dicomweb is not None:
         return WebPacs(name, source.dicomweb, settings.listener.ae_title)
@@ -59,7 +51,7 @@ def pacs(name: str, source: PullSource, settings: Settings) -> DimsePacs | WebPa
 
 
 def _pull(
-    name: str, source: PullSource, query: Query, settings: Settings, database: Database
+    name: str, source: PullSource, query: Query, settings: NodeSettings, database: Database
 ) -> int:
     receiver = Receiver(settings, database)
     place = pacs(name, source, settings)
@@ -73,7 +65,7 @@ def _pull(
         sys.stderr.write(f"oarflow: PULL: {name}: no series of {wanted} found\n")
         return ExitStatus.REFUSED
     sys.stdout.write(f"{len(found)} series found\n")
-    total = Taken()
+    total = PullCounts()
     for number, series in enumerate(found, 1):
         taken = place.fetch(series, receiver.receive)
         _announce(database, series)
@@ -83,7 +75,7 @@ def _pull(
     return ExitStatus.FAULT if total.refused else ExitStatus.WRITTEN
 
 
-def _announce(database: Database, series: Found) -> None:
+def _announce(database: Database, series: FoundSeries) -> None:
     if series.count is not None:
         with database.write() as session:
             receiving.announce(session, series.study_uid, series.series_uid, series.count)

@@ -7,15 +7,15 @@ import os
 import sys
 
 from oarflow.errors import ExitStatus
+from oarflow.node.assembly.locking import lock
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import Action, at_the_keyboard, record
-from oarflow.node.backup import restore
 from oarflow.node.files import make_folder
-from oarflow.node.node import lock
-from oarflow.node.opening import opened
-from oarflow.node.settings import Settings
+from oarflow.node.housekeeping.backup import restore
+from oarflow.node.settings import NodeSettings
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Restore. Raises ConfigurationError."""
     root = settings.storage.root
     make_folder(root)

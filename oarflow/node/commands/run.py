@@ -10,8 +10,8 @@ import signal
 import threading
 
 from oarflow.errors import ExitStatus
-from oarflow.node.node import Node
-from oarflow.node.settings import Settings
+from oarflow.node.assembly.node import Node
+from oarflow.node.settings import NodeSettings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 5.0
 """How often the node looks for parts that hang."""
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Run it. Raises ConfigurationError."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,16 +33,16 @@ def main(flags: argparse.Namespace, settings: Settings) -> int:
         gc.freeze()
         LOGGER.info("the node is running")
         while not stop.wait(LOOK_SECONDS):
-            _end_if_hopeless(node)
+            _end_if_stuck(node)
         LOGGER.info("the node is stopping")
     finally:
         node.close()
     return 0
 
 
-def _end_if_hopeless(node: Node) -> None:
+def _end_if_stuck(node: Node) -> None:
     """End at once, as by kill -9, which loses nothing: the service manager starts the node anew."""
-    name = node.hopeless()
+    name = node.stuck()
     if name is not None:
         LOGGER.critical("%s hangs and does not come back: the node ends, to be started anew", name)
         logging.shutdown()

@@ -9,21 +9,21 @@ import sys
 from sqlalchemy import select
 
 from oarflow.errors import ConfigurationError, ExitStatus
+from oarflow.node.assembly.opening import opened
 from oarflow.node.audit import at_the_keyboard
 from oarflow.node.database.models import User
-from oarflow.node.opening import opened
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.web import users
 
 
-def main(flags: argparse.Namespace, settings: Settings) -> int:
+def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     """Do it, and print how the user stands then. Raises ConfigurationError (USER)."""
     by = at_the_keyboard()
     password = _password() if flags.action == "put" else ""
     try:
         with opened(settings) as database, database.write() as session:
             if flags.action == "put":
-                role = users.Role(flags.role) if flags.role else None
+                role = users.UserRole(flags.role) if flags.role else None
                 changed = [users.put(session, flags.name, password, role, by)]
             elif flags.action == "disable":
                 changed = [users.disable(session, flags.name, by)]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database.models import AlarmEntry, Job, now
-from oarflow.node.section import Event
+from oarflow.node.settings.fields import Event
 
 OPEN, GIVEN, GIVEN_UP, NOT_WANTED = "open", "given", "given up", "not wanted"
 

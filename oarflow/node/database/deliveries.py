@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import alarms, jobs, leases
-from oarflow.node.database.models import Delivery, Job, Lease, now
-from oarflow.node.database.saying import say
+from oarflow.node.database.commit_log import log_on_commit
+from oarflow.node.database.models import Job, JobDelivery, Lease, now
 from oarflow.node.states import NotAllowed, State
 
 
-class Way(StrEnum):
+class DeliveryState(StrEnum):
     """Where a delivery stands.
 
     COMMITTING: stored; the peer's word that it keeps it is awaited.
@@ -30,7 +30,7 @@ class Way(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN = (Way.WAITING, Way.SENDING, Way.COMMITTING)
+OPEN = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.COMMITTING)
 """Not at an end."""
 
 KEPT = "the peer has committed to keep it"
@@ -44,9 +44,9 @@ def resource(delivery_id: int) -> str:
     return f"{LEASES}{delivery_id}"
 
 
-def newest(job: Job) -> list[Delivery]:
+def newest(job: Job) -> list[JobDelivery]:
     """Of each destination the last round."""
-    found: dict[str, Delivery] = {}
+    found: dict[str, JobDelivery] = {}
     for delivery in sorted(job.deliveries, key=lambda row: row.round):
         found[delivery.destination] = delivery
     return list(found.values())
@@ -65,7 +65,7 @@ def plan(
         jobs.move(session, job, State.DELIVERED, "no destination is configured for it", actor)
 
 
-def again(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
+def resend(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
     """Send a delivered job once more, or what is left of a dead letter. Raises NotAllowed.
 
     What a destination of a dead letter has already is not sent to it again.
@@ -74,7 +74,7 @@ def again(session: Session, job: Job, actor: str, reason: str = "asked to send a
         raise NotAllowed(job.state, State.DELIVERING)
     last = newest(job)
     if job.state is State.DEAD_LETTER:
-        last = [row for row in last if row.state != Way.DELIVERED]
+        last = [row for row in last if row.state != DeliveryState.DELIVERED]
     if not last:
         raise LookupError("it has no destination")
     kept = {row.destination: row.sent for row in last if job.state is State.DEAD_LETTER}
@@ -91,37 +91,39 @@ def _rounds(
     rounds = {row.destination: row.round for row in newest(job)}
     for destination, kinds in wanted.items():
         session.add(
-            Delivery(
+            JobDelivery(
                 job=job,
                 destination=destination,
                 round=rounds.get(destination, 0) + 1,
                 kinds=list(kinds),
-                state=Way.WAITING,
+                state=DeliveryState.WAITING,
                 sent=dict(sent.get(destination, {})),
             )
         )
     session.flush()
 
 
-def candidates(session: Session, *states: Way) -> Sequence[Delivery]:
+def candidates(session: Session, *states: DeliveryState) -> Sequence[JobDelivery]:
     """Deliveries that stand there, of jobs that are being delivered, the longest waiting first."""
-    chosen = select(Delivery).join(Job).where(Job.state == State.DELIVERING)
-    return session.scalars(chosen.where(Delivery.state.in_(states)).order_by(Delivery.id)).all()
+    chosen = select(JobDelivery).join(Job).where(Job.state == State.DELIVERING)
+    return session.scalars(
+        chosen.where(JobDelivery.state.in_(states)).order_by(JobDelivery.id)
+    ).all()
 
 
 def claim(session: Session, delivery_id: int, owner: str) -> str | None:
     """Take a waiting one to send it: its token; None where another was faster."""
-    delivery = session.get(Delivery, delivery_id, with_for_update=True)
-    if delivery is None or delivery.state != Way.WAITING:
+    delivery = session.get(JobDelivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.state != DeliveryState.WAITING:
         return None
-    delivery.state = Way.SENDING
+    delivery.state = DeliveryState.SENDING
     return leases.take(session, resource(delivery_id), owner)
 
 
-def claimed(session: Session, delivery_id: int, token: str) -> Delivery | None:
+def claimed(session: Session, delivery_id: int, token: str) -> JobDelivery | None:
     """The delivery, if this claim still counts."""
-    delivery = session.get(Delivery, delivery_id, with_for_update=True)
-    if delivery is None or delivery.state != Way.SENDING:
+    delivery = session.get(JobDelivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.state != DeliveryState.SENDING:
         return None
     return delivery if leases.held(session, resource(delivery_id), token) else None
 
@@ -131,22 +133,22 @@ def give_up_claims(session: Session, lost: Iterable[Lease]) -> int:
     count = 0
     for lease in lost:
         delivery = session.get(
-            Delivery, int(lease.resource.removeprefix(LEASES)), with_for_update=True
+            JobDelivery, int(lease.resource.removeprefix(LEASES)), with_for_update=True
         )
         leases.drop(session, lease.resource)
-        if delivery is not None and delivery.state == Way.SENDING:
-            delivery.state = Way.WAITING
+        if delivery is not None and delivery.state == DeliveryState.SENDING:
+            delivery.state = DeliveryState.WAITING
             count += 1
     return count
 
 
-def stored(session: Session, delivery: Delivery, key: str, sha256: str) -> None:
+def stored(session: Session, delivery: JobDelivery, key: str, sha256: str) -> None:
     """The destination has an object."""
     delivery.sent = {**delivery.sent, key: sha256}
     session.flush()
 
 
-def settle(session: Session, delivery: Delivery, state: Way, reason: str) -> None:
+def settle(session: Session, delivery: JobDelivery, state: DeliveryState, reason: str) -> None:
     """An attempt is over: the claim ends, and the job follows where all of it is at an end.
 
     A dead letter is told to whoever hears alarms.
@@ -154,28 +156,28 @@ def settle(session: Session, delivery: Delivery, state: Way, reason: str) -> Non
     leases.drop(session, resource(delivery.id))
     delivery.state, delivery.reason = state, reason
     delivery.finished_at = None if state in OPEN else now()
-    if state is Way.DEAD_LETTER:
+    if state is DeliveryState.DEAD_LETTER:
         alarms.raise_one(session, delivery.job, "dead letter", reason, delivery.destination)
-    elif state is Way.DELIVERED:
+    elif state is DeliveryState.DELIVERED:
         message = "job %s is delivered to %s"
-        say(session, logging.INFO, message, delivery.job.key, delivery.destination)
+        log_on_commit(session, logging.INFO, message, delivery.job.key, delivery.destination)
     session.flush()
     _follow(session, jobs.load(session, delivery.job_id))
 
 
-def wait(session: Session, delivery: Delivery, until: datetime, reason: str) -> None:
+def wait(session: Session, delivery: JobDelivery, until: datetime, reason: str) -> None:
     """The attempt failed; the next one is due then."""
     at = until.isoformat(timespec="seconds")
     key, name = delivery.job.key, delivery.destination
-    say(session, logging.WARNING, "job %s to %s: %s; again at %s", key, name, reason, at)
+    log_on_commit(session, logging.WARNING, "job %s to %s: %s; again at %s", key, name, reason, at)
     delivery.next_at = until
-    settle(session, delivery, Way.WAITING, reason)
+    settle(session, delivery, DeliveryState.WAITING, reason)
 
 
-def await_report(session: Session, delivery: Delivery, until: datetime) -> None:
+def await_report(session: Session, delivery: JobDelivery, until: datetime) -> None:
     """All is stored; the peer's commitment is awaited until then."""
     delivery.commitment, delivery.next_at = "asked", until
-    settle(session, delivery, Way.COMMITTING, "stored; the peer's commitment is awaited")
+    settle(session, delivery, DeliveryState.COMMITTING, "stored; the peer's commitment is awaited")
 
 
 def _follow(session: Session, job: Job) -> None:
@@ -185,7 +187,7 @@ def _follow(session: Session, job: Job) -> None:
     last = newest(job)
     if any(row.state in OPEN for row in last):
         return
-    dead = sorted(row.destination for row in last if row.state == Way.DEAD_LETTER)
+    dead = sorted(row.destination for row in last if row.state == DeliveryState.DEAD_LETTER)
     if dead:
         jobs.move(session, job, State.DEAD_LETTER, f"given up: {', '.join(dead)}")
     else:
@@ -198,31 +200,42 @@ def cancel_all(session: Session, job: Job) -> None:
     for delivery in job.deliveries:
         if delivery.state in OPEN:
             leases.drop(session, resource(delivery.id))
-            delivery.state, delivery.finished_at = Way.CANCELLED, now()
+            delivery.state, delivery.finished_at = DeliveryState.CANCELLED, now()
 
 
 def committed(
-    session: Session, transaction_uid: str, kept: Iterable[str], lacking: Iterable[str]
+    session: Session,
+    transaction_uid: str,
+    kept: Iterable[str],
+    lacking: Iterable[str],
+    pause_after: Callable[[int], timedelta | None],
 ) -> bool:
     """A peer's storage commitment report, by SOP Instance UIDs. False: no such transaction.
 
-    What the peer lacks is sent again at once.
+    What the peer lacks is sent again: at once after the first failed attempt, then after the pause
+    of each further one. pause_after: by failed attempts; None where the delivery is given up.
     """
-    found = select(Delivery).where(Delivery.transaction_uid == transaction_uid)
+    found = select(JobDelivery).where(JobDelivery.transaction_uid == transaction_uid)
     delivery = session.scalar(found.with_for_update())
     if delivery is None or not transaction_uid:
         return False
-    if delivery.state not in (Way.COMMITTING, Way.SENDING):
+    if delivery.state not in (DeliveryState.COMMITTING, DeliveryState.SENDING):
         return True
     missing = (set(delivery.sent) & set(lacking)) | (set(delivery.sent) - set(kept))
     delivery.transaction_uid = ""
     if not missing:
         delivery.commitment = "kept"
-        if delivery.state == Way.COMMITTING:
-            settle(session, delivery, Way.DELIVERED, KEPT)
+        if delivery.state == DeliveryState.COMMITTING:
+            settle(session, delivery, DeliveryState.DELIVERED, KEPT)
         return True
     delivery.sent = {key: sha for key, sha in delivery.sent.items() if key not in missing}
     delivery.commitment = "lacking"
     delivery.attempts += 1
-    wait(session, delivery, now(), f"the peer does not keep {len(missing)} of the objects")
+    reason = f"the peer does not keep {len(missing)} of the objects"
+    pause = pause_after(delivery.attempts)
+    if pause is None:
+        settle(session, delivery, DeliveryState.DEAD_LETTER, reason)
+    else:
+        due = now() + pause if delivery.attempts > 1 else now()
+        wait(session, delivery, due, reason)
     return True

@@ -5,25 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.database import faults
-from oarflow.node.database.quick import QuickConnection, Transaction
-from oarflow.node.database.saying import TellingSession
+from oarflow.node.database import faults, schema
+from oarflow.node.database.commit_log import LoggingSession
 from oarflow.node.files import keep_from_others
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
@@ -36,11 +31,6 @@ class Database:
         self.url = url
         self.engine = _engine(url, busy_seconds)
         self._writer = self.engine.execution_options(oarflow_write=True)
-        self._quick: QuickConnection | None = None
-        if self.sqlite:
-            self._quick = QuickConnection(
-                _sqlite(make_url(url), busy_seconds, synchronous="NORMAL")
-            )
 
     @property
     def sqlite(self) -> bool:
@@ -52,17 +42,9 @@ class Database:
 
         What is to be said of it is logged then.
         """
-        with TellingSession(self._writer, expire_on_commit=False) as session, session.begin():
+        with LoggingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
             yield session
-
-    def begin_quickly(self) -> AbstractContextManager[Transaction]:
-        """As write(), for few statements that can be executed anew after a loss of power.
-
-        They outlive this process, and come before whatever is committed later; but SQLite does not
-        wait for the disk. PostgreSQL does: it may be another machine, and lose power alone.
-        """
-        return self._writer.begin() if self._quick is None else self._quick.begin()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -71,12 +53,9 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form; a database of a newer program is an error.
-
-        Raises alembic.util.CommandError.
-        """
+        """Bring the tables to this program's form. Raises ConfigurationError, SQLAlchemyError."""
         with self._writer.begin() as connection:
-            command.upgrade(_alembic(self.url, connection), "head")
+            schema.upgrade(connection)
 
     def verify(self) -> None:
         """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
@@ -94,17 +73,7 @@ class Database:
 
     def close(self) -> None:
         """Give back the connections."""
-        if self._quick is not None:
-            self._quick.close()
         self.engine.dispose()
-
-
-def _alembic(url: str, connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _engine(url: str, busy_seconds: float) -> Engine:
@@ -123,18 +92,15 @@ def _engine(url: str, busy_seconds: float) -> Engine:
         )
     if parsed.get_backend_name() != "sqlite":
         raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
-    return _sqlite(parsed, busy_seconds, synchronous="FULL")
+    return _sqlite(parsed, busy_seconds)
 
 
-def _sqlite(url: URL, busy_seconds: float, *, synchronous: str) -> Engine:
-    """WAL. synchronous FULL: what was committed survives a loss of power.
-
-    NORMAL: what was committed last may be taken back by one, unless a later commit was FULL.
-    """
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    """WAL. synchronous=FULL: what was committed survives a loss of power."""
 
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, pool_size=10)

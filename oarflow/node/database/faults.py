@@ -6,14 +6,18 @@ The text of an error may quote values: only its kind is looked at.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from oarflow.errors import ConfigurationError
 
-class Fault(StrEnum):
+
+class DatabaseFault(StrEnum):
     """Kinds of faults, as they are said."""
 
     DAMAGED = "the database is damaged"
@@ -25,15 +29,15 @@ class Fault(StrEnum):
 
 
 _OF_SQLITE = {
-    sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
-    sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
-    sqlite3.SQLITE_FULL: Fault.FULL,
-    sqlite3.SQLITE_IOERR: Fault.DISK,
-    sqlite3.SQLITE_CANTOPEN: Fault.FORBIDDEN,
-    sqlite3.SQLITE_READONLY: Fault.FORBIDDEN,
-    sqlite3.SQLITE_PERM: Fault.FORBIDDEN,
-    sqlite3.SQLITE_BUSY: Fault.BUSY,
-    sqlite3.SQLITE_LOCKED: Fault.BUSY,
+    sqlite3.SQLITE_CORRUPT: DatabaseFault.DAMAGED,
+    sqlite3.SQLITE_NOTADB: DatabaseFault.DAMAGED,
+    sqlite3.SQLITE_FULL: DatabaseFault.FULL,
+    sqlite3.SQLITE_IOERR: DatabaseFault.DISK,
+    sqlite3.SQLITE_CANTOPEN: DatabaseFault.FORBIDDEN,
+    sqlite3.SQLITE_READONLY: DatabaseFault.FORBIDDEN,
+    sqlite3.SQLITE_PERM: DatabaseFault.FORBIDDEN,
+    sqlite3.SQLITE_BUSY: DatabaseFault.BUSY,
+    sqlite3.SQLITE_LOCKED: DatabaseFault.BUSY,
 }
 """By the primary result code: the low byte of what Python tells."""
 
@@ -41,26 +45,26 @@ _NO_ROOM_FOR_WAL = sqlite3.SQLITE_IOERR_SHMSIZE
 """What SQLite says where a full disk has no room for the index of its log."""
 
 _OF_POSTGRESQL = {
-    "XX001": Fault.DAMAGED,
-    "XX002": Fault.DAMAGED,
-    "53100": Fault.FULL,
-    "58030": Fault.DISK,
-    "42501": Fault.FORBIDDEN,
-    "25006": Fault.FORBIDDEN,
-    "55P03": Fault.BUSY,
+    "XX001": DatabaseFault.DAMAGED,
+    "XX002": DatabaseFault.DAMAGED,
+    "53100": DatabaseFault.FULL,
+    "58030": DatabaseFault.DISK,
+    "42501": DatabaseFault.FORBIDDEN,
+    "25006": DatabaseFault.FORBIDDEN,
+    "55P03": DatabaseFault.BUSY,
 }
 """By SQLSTATE (PostgreSQL's documentation, appendix A)."""
 
 
-def kind_of(error: SQLAlchemyError) -> Fault:
+def kind_of(error: SQLAlchemyError) -> DatabaseFault:
     """Which fault it is; AWAY for all that have no other name."""
     inner = getattr(error, "orig", None)
     code = getattr(inner, "sqlite_errorcode", None)
     if code == _NO_ROOM_FOR_WAL:
-        return Fault.FULL
+        return DatabaseFault.FULL
     if code is not None:
-        return _OF_SQLITE.get(code & 0xFF, Fault.AWAY)
-    return _OF_POSTGRESQL.get(getattr(inner, "sqlstate", None) or "", Fault.AWAY)
+        return _OF_SQLITE.get(code & 0xFF, DatabaseFault.AWAY)
+    return _OF_POSTGRESQL.get(getattr(inner, "sqlstate", None) or "", DatabaseFault.AWAY)
 
 
 def in_words(error: SQLAlchemyError) -> str:
@@ -70,33 +74,41 @@ def in_words(error: SQLAlchemyError) -> str:
     return f"{kind_of(error)} ({name})"
 
 
-def with_remedy(error: SQLAlchemyError, url: str) -> str:
-    """The fault of the database at this URL, and what to do."""
-    return f"{in_words(error)}; {remedy(kind_of(error), url)}"
+@contextmanager
+def refused(url: str) -> Iterator[None]:
+    """Errors of the database at this URL, in words with their remedy.
+
+    Raises ConfigurationError (DATABASE) in place of SQLAlchemyError.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = f"{in_words(error)}; {remedy(kind_of(error), url)}"
+        raise ConfigurationError("DATABASE", said) from error
 
 
-def remedy(fault: Fault, url: str) -> str:
+def remedy(fault: DatabaseFault, url: str) -> str:
     """What to do about it."""
     file = make_url(url).database or ""
     of_sqlite = make_url(url).get_backend_name() == "sqlite"
-    if fault is Fault.DAMAGED and of_sqlite:
+    if fault is DatabaseFault.DAMAGED and of_sqlite:
         return (
             f"move {file}, {file}-wal and {file}-shm to another folder, then restore the last "
             "back-up: oarflow node restore ARCHIVE"
         )
-    if fault is Fault.DAMAGED:
+    if fault is DatabaseFault.DAMAGED:
         return (
             "restore it by PostgreSQL's means, or the last back-up into an empty database: "
             "oarflow node restore ARCHIVE"
         )
-    if fault is Fault.FORBIDDEN and of_sqlite:
+    if fault is DatabaseFault.FORBIDDEN and of_sqlite:
         return f"give {file} and its folder to the node's user, and let it read and write both"
     return {
-        Fault.FULL: "make room, then start the node again",
-        Fault.DISK: "look for errors of the disk in the system's log before anything else",
-        Fault.FORBIDDEN: "give the database's user the right to write",
-        Fault.BUSY: "end the program that has it open, or raise database.busy_seconds",
-        Fault.AWAY: "check database.url, and that the server runs and lets the node in",
+        DatabaseFault.FULL: "make room, then start the node again",
+        DatabaseFault.DISK: "look for errors of the disk in the system's log before anything else",
+        DatabaseFault.FORBIDDEN: "give the database's user the right to write",
+        DatabaseFault.BUSY: "end the program that has it open, or raise database.busy_seconds",
+        DatabaseFault.AWAY: "check database.url, and that the server runs and lets the node in",
     }[fault]
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import alarms, leases
+from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.models import Job, Step, now
-from oarflow.node.database.saying import say
 from oarflow.node.states import NotAllowed, State, check
 
 _DOUBTFUL = frozenset({State.FAILED, State.HELD, State.DEAD_LETTER})
@@ -71,7 +71,7 @@ def _tell(session: Session, job: Job, after: State, reason: str) -> None:
         return
     again = job.state is State.RUNNING and after is State.QUEUED
     level = logging.WARNING if again or after in _DOUBTFUL else logging.INFO
-    say(session, level, "job %s is %s: %s", job.key, after, reason)
+    log_on_commit(session, level, "job %s is %s: %s", job.key, after, reason)
 
 
 def create(session: Session, series_id: int, version: int, reason: str, actor: str = NODE) -> Job:
@@ -156,12 +156,3 @@ def retry(session: Session, job: Job, actor: str, reason: str = "asked to run ag
 def cancel(session: Session, job: Job, actor: str) -> None:
     """Stop it for good. Raises NotAllowed."""
     move(session, job, State.CANCELLED, "cancelled", actor)
-
-
-def superseded(jobs: Iterable[Job]) -> set[int]:
-    """Ids of the jobs that a later version of the same series has replaced."""
-    newest: dict[int, int] = {}
-    listed = list(jobs)
-    for job in listed:
-        newest[job.series_id] = max(newest.get(job.series_id, 0), job.version)
-    return {job.id for job in listed if job.version < newest[job.series_id]}

@@ -70,7 +70,7 @@ StateColumn = Enum(
 )
 
 
-class Study(Base):
+class ReceivedStudy(Base):
     """A study as one sender names it. The patient's identifiers stand here and nowhere else."""
 
     __tablename__ = "studies"
@@ -115,7 +115,7 @@ class Series(Base):
     received_at: Mapped[datetime] = mapped_column(Utc, default=now)
     last_received_at: Mapped[datetime] = mapped_column(Utc, default=now)
 
-    study: Mapped[Study] = relationship(back_populates="series")
+    study: Mapped[ReceivedStudy] = relationship(back_populates="series")
     instances: Mapped[list[Instance]] = relationship(back_populates="series")
     jobs: Mapped[list[Job]] = relationship(back_populates="series", order_by="Job.version")
 
@@ -178,7 +178,9 @@ class Job(Base):
 
     series: Mapped[Series] = relationship(back_populates="jobs")
     steps: Mapped[list[Step]] = relationship(back_populates="job", order_by="Step.id")
-    deliveries: Mapped[list[Delivery]] = relationship(back_populates="job", order_by="Delivery.id")
+    deliveries: Mapped[list[JobDelivery]] = relationship(
+        back_populates="job", order_by="JobDelivery.id"
+    )
 
     __table_args__ = (UniqueConstraint("series_id", "version"),)
 
@@ -199,7 +201,7 @@ class Step(Base):
     job: Mapped[Job] = relationship(back_populates="steps")
 
 
-class Delivery(Base):
+class JobDelivery(Base):
     """What one destination is to have of one job; the delivery's own table of states.
 
     round: 1 for the first, one more each time it is sent again. kinds: output kinds, as
@@ -321,4 +323,4 @@ class AuditEntry(Base):
     chain: Mapped[str] = mapped_column(String(64), default="")
 
 
-Index("ix_deliveries_due", Delivery.state, Delivery.next_at)
+Index("ix_deliveries_due", JobDelivery.state, JobDelivery.next_at)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from oarflow.node.database import jobs
-from oarflow.node.database.models import Instance, Job, Series, Study, now
-from oarflow.node.database.quick import Transaction
+from oarflow.node.database.models import Instance, Job, ReceivedStudy, Series, now
 from oarflow.node.states import RESTARTABLE, State
 
 
@@ -65,33 +62,6 @@ class Arrival:
     expected: int | None = None
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A journalled instance, as its row has it."""
-
-    series_id: int
-    sha256: str
-    path: str
-    deleted_at: datetime | None
-
-
-_SERIES, _INSTANCES, _JOBS = (cast(Table, one.__table__) for one in (Series, Instance, Job))
-
-_KNOWN = (
-    select(_INSTANCES.c.series_id, _INSTANCES.c.sha256, _INSTANCES.c.path, _INSTANCES.c.deleted_at)
-    .join(_SERIES)
-    .where(
-        _SERIES.c.folder == bindparam("folder"),
-        _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
-    )
-    .order_by(_INSTANCES.c.conflict, _INSTANCES.c.id)
-)
-_TOUCH = (
-    update(_SERIES)
-    .where(_SERIES.c.folder == bindparam("its_folder"))
-    .values(last_received_at=bindparam("moment"))
-    .returning(_SERIES.c.id, _SERIES.c.expected, _SERIES.c.resent)
-)
 _AS_ARRIVED = (
     "sop_instance_uid",
     "sop_class_uid",
@@ -102,38 +72,16 @@ _AS_ARRIVED = (
 )
 """Columns of an instance that an arrival has as they are."""
 
-_NEWEST = (
-    select(_JOBS.c.state)
-    .where(_JOBS.c.series_id == bindparam("series_id"))
-    .order_by(_JOBS.c.version.desc())
-    .limit(1)
-    .with_for_update()
-    .scalar_subquery()
-)
-_SAME_UID = select(_INSTANCES.c.id).where(
-    _INSTANCES.c.series_id == bindparam("series_id"),
-    _INSTANCES.c.sop_instance_uid == bindparam("sop_instance_uid"),
-)
-_ALL = ("series_id", *_AS_ARRIVED, "conflict", "received_at")
-_ADD_IF_USUAL = (
-    insert(_INSTANCES)
-    .from_select(
-        _ALL,
-        select(*(bindparam(name, type_=_INSTANCES.c[name].type) for name in _ALL)).where(
-            ~_SAME_UID.exists(),
-            _NEWEST.is_not_distinct_from(bindparam("usual", type_=_JOBS.c.state.type)),
-        ),
-        include_defaults=False,
-    )
-    .returning(_INSTANCES.c.id)
-)
-_ADD = insert(_INSTANCES)
 
-
-def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Kept]:
+def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Instance]:
     """What came before under this UID in the series of this folder, the accepted one first."""
-    parameters = {"folder": folder, "sop_instance_uid": sop_instance_uid}
-    return [Kept(*row) for row in session.connection().execute(_KNOWN, parameters)]
+    query = (
+        select(Instance)
+        .join(Series)
+        .where(Series.folder == folder, Instance.sop_instance_uid == sop_instance_uid)
+        .order_by(Instance.conflict, Instance.id)
+    )
+    return session.scalars(query).all()
 
 
 def came_again(session: Session, series_id: int) -> Standing:
@@ -162,8 +110,9 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
             same.deleted_at, same.path = None, arrival.path
         return came_again(session, series.id), series.id
     standing = Standing.CONFLICT if same_uid else Standing.NEW
-    values = _values(arrival, series.id, conflict=standing is Standing.CONFLICT)
-    session.connection().execute(_ADD, values)
+    as_arrived = {name: getattr(arrival, name) for name in _AS_ARRIVED}
+    conflict = standing is Standing.CONFLICT
+    session.add(Instance(series_id=series.id, conflict=conflict, **as_arrived))
     series.last_received_at = now()
     if arrival.expected is not None:
         series.expected = max(series.expected or 0, arrival.expected)
@@ -172,47 +121,15 @@ def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standi
     return standing, series.id
 
 
-def one_more(transaction: Transaction, arrival: Arrival, contoured: bool) -> bool:
-    """The usual case in two statements: one more instance of a series that is being received.
-
-    False where anything else is so: then journal() has to decide, and nothing but the moment is
-    written.
-    """
-    moment = now()
-    touch = {"its_folder": arrival.folder, "moment": moment}
-    for series_id, expected, resent in transaction.execute(_TOUCH, touch).fetchall():
-        if resent or arrival.expected not in (None, expected):
-            return False
-        values = _values(arrival, series_id, conflict=False) | {
-            "received_at": moment,
-            "usual": State.RECEIVED if contoured else None,
-        }
-        return bool(transaction.execute(_ADD_IF_USUAL, values).fetchall())
-    return False
-
-
-def one_more_in_vain(transaction: Transaction, arrival: Arrival) -> None:
-    """Execute what one_more() does, of a series that there is not: nothing is written."""
-    moment = now()
-    transaction.execute(_TOUCH, {"its_folder": arrival.folder, "moment": moment}).fetchall()
-    values = _values(arrival, 0, conflict=False)
-    its_own = {"received_at": moment, "usual": State.RECEIVED}
-    transaction.execute(_ADD_IF_USUAL, values | its_own).fetchall()
-
-
-def _values(arrival: Arrival, series_id: int, *, conflict: bool) -> dict[str, object]:
-    as_arrived = {name: getattr(arrival, name) for name in _AS_ARRIVED}
-    return as_arrived | {"series_id": series_id, "conflict": conflict}
-
-
 def _series(session: Session, arrival: Arrival) -> Series:
     study = session.scalar(
-        select(Study).where(
-            Study.study_uid == arrival.study_uid, Study.calling_ae == arrival.origin.calling_ae
+        select(ReceivedStudy).where(
+            ReceivedStudy.study_uid == arrival.study_uid,
+            ReceivedStudy.calling_ae == arrival.origin.calling_ae,
         )
     )
     if study is None:
-        study = Study(
+        study = ReceivedStudy(
             study_uid=arrival.study_uid,
             calling_ae=arrival.origin.calling_ae,
             **arrival.texts().study,
@@ -270,8 +187,8 @@ def announce(session: Session, study_uid: str, series_uid: str, count: int) -> N
     """The sender tells how many instances a series has. For what is here of it already."""
     query = (
         select(Series)
-        .join(Study)
-        .where(Study.study_uid == study_uid, Series.series_uid == series_uid)
+        .join(ReceivedStudy)
+        .where(ReceivedStudy.study_uid == study_uid, Series.series_uid == series_uid)
     )
     for series in session.scalars(query):
         series.expected = max(series.expected or 0, count)

@@ -7,32 +7,34 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import deliveries
-from oarflow.node.database.deliveries import Way
-from oarflow.node.database.models import Delivery, Job, Step, now
+from oarflow.node.database.commit_log import log_on_commit
+from oarflow.node.database.deliveries import DeliveryState
+from oarflow.node.database.models import Job, JobDelivery, Step, now
 from oarflow.node.delivery import commitment, refusal
-from oarflow.node.delivery.dicom import Asking, DicomTransport
+from oarflow.node.delivery.dicom import CommitmentRequest, DicomTransport
 from oarflow.node.delivery.folder import FolderTransport
-from oarflow.node.delivery.parcel import (
+from oarflow.node.delivery.outgoing import (
     Altered,
-    Outcome,
-    Parcel,
+    OutgoingFile,
+    SendResult,
+    SendVerdict,
     Transport,
-    Verdict,
-    make_parcel,
-    parcels_of,
+    outgoing_file,
+    outgoing_files,
 )
 from oarflow.node.delivery.pauses import pause_after
 from oarflow.node.delivery.planning import REFUSAL, read_result
-from oarflow.node.delivery.settings import Destination
 from oarflow.node.delivery.stow import StowTransport
-from oarflow.node.parts import Context
+from oarflow.node.settings.delivery import Destination
 from oarflow.node.states import State
 
 LOGGER = logging.getLogger(__name__)
@@ -42,17 +44,17 @@ REFUSALS = "refusals"
 
 
 @dataclass(frozen=True)
-class _Load:
+class _Pending:
     """What is to be sent now, and what the destination has already."""
 
-    open: tuple[Parcel, ...]
-    there: tuple[Parcel, ...]
+    open: tuple[OutgoingFile, ...]
+    there: tuple[OutgoingFile, ...]
 
 
 class Attempt:
     """Sends what one claimed delivery still lacks."""
 
-    def __init__(self, context: Context, delivery_id: int, token: str) -> None:
+    def __init__(self, context: NodeContext, delivery_id: int, token: str) -> None:
         self._context = context
         self._database = context.database
         self._id = delivery_id
@@ -69,9 +71,9 @@ class Attempt:
                 for outcome in transport.send(load.open):
                     self._note(load.open, outcome)
                     outcomes.append(outcome)
-            self._conclude(outcomes, transport.asked, destination)
+            self._conclude(outcomes, transport, destination)
 
-    def _prepare(self) -> tuple[Destination, _Load, str] | None:
+    def _prepare(self) -> tuple[Destination, _Pending, str] | None:
         """What is to be sent, and the UID of a commitment, written down before anybody knows it."""
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
@@ -80,38 +82,41 @@ class Attempt:
             destination = self._context.settings.delivery.destinations.get(delivery.destination)
             if destination is None:
                 deliveries.settle(
-                    session, delivery, Way.DEAD_LETTER, "it is no longer among the destinations"
+                    session,
+                    delivery,
+                    DeliveryState.DEAD_LETTER,
+                    "it is no longer among the destinations",
                 )
                 return None
             try:
                 load = self._load(delivery, destination)
             except Altered as altered:
-                deliveries.settle(session, delivery, Way.DEAD_LETTER, str(altered))
+                deliveries.settle(session, delivery, DeliveryState.DEAD_LETTER, str(altered))
                 return None
             transaction = str(generate_uid(prefix=None))
             delivery.transaction_uid, delivery.commitment = transaction, ""
             return destination, load, transaction
 
-    def _load(self, delivery: Delivery, destination: Destination) -> _Load:
+    def _load(self, delivery: JobDelivery, destination: Destination) -> _Pending:
         """Raises Altered; also where nothing of what is wanted was written."""
         job = delivery.job
         root = self._context.settings.storage.root
         if delivery.kinds == [REFUSAL]:
-            found: tuple[Parcel, ...] = (refusal_parcel(root, job),)
+            found: tuple[OutgoingFile, ...] = (refusal_file(root, job),)
         else:
-            parcels = parcels_of(root / job.output, read_result(root, job))
-            found = _of_kinds(parcels, delivery.kinds)
+            items = outgoing_files(root / job.output, read_result(root, job))
+            found = _of_kinds(items, delivery.kinds)
             if not found:
                 # What it takes may have been changed since.
-                found = _of_kinds(parcels, destination.objects)
-                delivery.kinds = [parcel.kind for parcel in found] or [*destination.objects]
+                found = _of_kinds(items, destination.objects)
+                delivery.kinds = [item.kind for item in found] or [*destination.objects]
             if not found:
                 raise Altered(f"the application wrote none of {', '.join(destination.objects)}")
         there = tuple(p for p in found if delivery.sent.get(p.key) == p.sha256)
-        return _Load(tuple(p for p in found if p not in there), there)
+        return _Pending(tuple(p for p in found if p not in there), there)
 
     def _transport(
-        self, destination: Destination, transaction: str, there: tuple[Parcel, ...]
+        self, destination: Destination, transaction: str, there: tuple[OutgoingFile, ...]
     ) -> Transport:
         if destination.kind == "folder":
             return FolderTransport(destination)
@@ -119,28 +124,38 @@ class Attempt:
             return StowTransport(destination)
         settings = self._context.settings
         title = settings.delivery.ae_title or settings.listener.ae_title
-        asking = Asking(transaction, there, self._reported) if destination.commitment else None
+        asking = (
+            CommitmentRequest(transaction, there, self._reported)
+            if destination.commitment
+            else None
+        )
         return DicomTransport(destination, title, asking)
 
-    def _reported(self, report: commitment.Report) -> None:
+    def _reported(self, report: commitment.CommitmentReport) -> None:
         with self._database.write() as session:
-            deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+            deliveries.committed(
+                session,
+                report.transaction_uid,
+                report.kept,
+                report.lacking,
+                partial(pause_after, retry=self._context.settings.delivery.retry),
+            )
 
-    def _note(self, parcels: tuple[Parcel, ...], outcome: Outcome) -> None:
+    def _note(self, items: tuple[OutgoingFile, ...], outcome: SendResult) -> None:
         """At once, so that a crash right after does not send it twice."""
-        if outcome.verdict is not Verdict.STORED:
+        if outcome.verdict is not SendVerdict.STORED:
             return
         if outcome.warned:
-            self._warn(parcels, outcome)
-        sha256 = next(parcel.sha256 for parcel in parcels if parcel.key == outcome.key)
+            self._warn(items, outcome)
+        sha256 = next(item.sha256 for item in items if item.key == outcome.key)
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is not None:
                 deliveries.stored(session, delivery, outcome.key, sha256)
 
-    def _warn(self, parcels: tuple[Parcel, ...], outcome: Outcome) -> None:
+    def _warn(self, items: tuple[OutgoingFile, ...], outcome: SendResult) -> None:
         """The peer has the object otherwise than as it was sent: a step of the job says so."""
-        kind = next(parcel.kind for parcel in parcels if parcel.key == outcome.key)
+        kind = next(item.kind for item in items if item.key == outcome.key)
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is None:
@@ -150,48 +165,55 @@ class Attempt:
             session.add(Step(job=job, before=job.state, after=job.state, reason=words))
         LOGGER.warning("job %s to %s", key, words)
 
-    def _conclude(self, outcomes: list[Outcome], asked: bool, destination: Destination) -> None:
-        failed = [outcome for outcome in outcomes if outcome.verdict is not Verdict.STORED]
+    def _conclude(
+        self, outcomes: list[SendResult], transport: Transport, destination: Destination
+    ) -> None:
+        failed = [outcome for outcome in outcomes if outcome.verdict is not SendVerdict.STORED]
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is None:
                 return
             if failed:
                 self._wait(session, delivery, failed)
-            elif asked and delivery.commitment != "kept" and destination.kind == "dicom":
+            elif transport.asked and delivery.commitment != "kept" and destination.kind == "dicom":
                 until = now() + timedelta(seconds=destination.commitment_seconds)
                 deliveries.await_report(session, delivery, until)
             else:
                 kept = delivery.commitment == "kept"
                 words = [deliveries.KEPT if kept else "delivered"]
+                if transport.not_asked and not kept:
+                    words.append(transport.not_asked)
+                    key, name = delivery.job.key, delivery.destination
+                    message = "job %s to %s: %s"
+                    log_on_commit(session, logging.WARNING, message, key, name, transport.not_asked)
                 words += sorted({outcome.reason for outcome in outcomes if outcome.warned})
-                deliveries.settle(session, delivery, Way.DELIVERED, "; ".join(words))
+                deliveries.settle(session, delivery, DeliveryState.DELIVERED, "; ".join(words))
 
-    def _wait(self, session: Session, delivery: Delivery, failed: list[Outcome]) -> None:
-        lasting = [outcome for outcome in failed if outcome.verdict is Verdict.REFUSED]
+    def _wait(self, session: Session, delivery: JobDelivery, failed: list[SendResult]) -> None:
+        lasting = [outcome for outcome in failed if outcome.verdict is SendVerdict.REFUSED]
         reason = (lasting or failed)[0].reason
         delivery.attempts += 1
         retry = self._context.settings.delivery.retry
         pause = pause_after(delivery.attempts, retry, longest=bool(lasting))
         if pause is None:
-            deliveries.settle(session, delivery, Way.DEAD_LETTER, reason)
+            deliveries.settle(session, delivery, DeliveryState.DEAD_LETTER, reason)
             return
         deliveries.wait(session, delivery, now() + pause, reason)
 
 
-def _of_kinds(parcels: Iterable[Parcel], kinds: Iterable[str]) -> tuple[Parcel, ...]:
-    listed = list(parcels)
-    return tuple(parcel for kind in kinds for parcel in listed if parcel.kind == kind)
+def _of_kinds(items: Iterable[OutgoingFile], kinds: Iterable[str]) -> tuple[OutgoingFile, ...]:
+    listed = list(items)
+    return tuple(item for kind in kinds for item in listed if item.kind == kind)
 
 
-def refusal_parcel(root: Path, job: Job) -> Parcel:
+def refusal_file(root: Path, job: Job) -> OutgoingFile:
     """The object that tells of a refusal, made once. Raises Altered."""
     target = root / REFUSALS / f"{job.key}-{job.version}.dcm"
     if not target.exists():
         _make_refusal(root, job, target)
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return make_parcel(target, "ENCAPSULATED_PDF", digest)
+    return outgoing_file(target, "ENCAPSULATED_PDF", digest)
 
 
 def _make_refusal(root: Path, job: Job, target: Path) -> None:

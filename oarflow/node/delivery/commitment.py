@@ -14,7 +14,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,
 )
 
-from oarflow.node.delivery.parcel import Parcel
+from oarflow.node.delivery.outgoing import OutgoingFile
 
 REQUEST = 1
 """Action Type ID of the request."""
@@ -26,7 +26,7 @@ NO_SUCH_EVENT, MISSING_ATTRIBUTE, PROCESSING_FAILURE = 0x0113, 0x0120, 0x0110
 
 
 @dataclass(frozen=True)
-class Report:
+class CommitmentReport:
     """What the peer says of a transaction: SOP Instance UIDs that it keeps, and that it lacks."""
 
     transaction_uid: str
@@ -34,25 +34,28 @@ class Report:
     lacking: tuple[str, ...]
 
 
-def request(association: Association, parcels: Sequence[Parcel], transaction_uid: str) -> bool:
-    """Ask on an association that has the context. False where the peer declines."""
+def request(association: Association, items: Sequence[OutgoingFile], transaction_uid: str) -> str:
+    """Ask on an association that has the context. Returns why the request failed, or nothing."""
     information = Dataset()
     information.TransactionUID = transaction_uid
-    information.ReferencedSOPSequence = [_reference(parcel) for parcel in parcels]
+    information.ReferencedSOPSequence = [_reference(item) for item in items]
     try:
-        status, _ = association.send_n_action(
+        answer, _ = association.send_n_action(
             information, REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
         )
     except (ValueError, RuntimeError, OSError):
-        return False
-    return bool(status.get("Status") == 0)
+        return "the association ended while storage commitment was requested"
+    status = answer.get("Status")
+    if status is None:
+        return "the peer does not answer the request for storage commitment"
+    return f"the peer declines storage commitment ({int(status):04X})" if status != 0 else ""
 
 
-def _reference(parcel: Parcel) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = UID(str(parcel.sop_class_uid))
-    item.ReferencedSOPInstanceUID = UID(str(parcel.sop_instance_uid))
-    return item
+def _reference(item: OutgoingFile) -> Dataset:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = UID(str(item.sop_class_uid))
+    reference.ReferencedSOPInstanceUID = UID(str(item.sop_instance_uid))
+    return reference
 
 
 def offer(ae: AE) -> None:
@@ -65,7 +68,9 @@ def offer(ae: AE) -> None:
     )
 
 
-def answer_report(event: evt.Event, reported: Callable[[Report], None]) -> tuple[int, None]:
+def answer_report(
+    event: evt.Event, reported: Callable[[CommitmentReport], None]
+) -> tuple[int, None]:
     """Take an N-EVENT-REPORT: the status for the peer, once `reported` has written it down.
 
     Where `reported` raises, the peer is told of a failure, so that it reports again.
@@ -82,12 +87,12 @@ def answer_report(event: evt.Event, reported: Callable[[Report], None]) -> tuple
     return 0x0000, None
 
 
-def read_report(information: Dataset) -> Report | None:
+def read_report(information: Dataset) -> CommitmentReport | None:
     """A report as received; None where it names no transaction."""
     transaction = information.get("TransactionUID")
     if not transaction:
         return None
-    return Report(
+    return CommitmentReport(
         str(transaction)[:64],
         _instances(information, "ReferencedSOPSequence"),
         _instances(information, "FailedSOPSequence"),

@@ -15,24 +15,24 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from oarflow.node.delivery import commitment
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.outgoing import OutgoingFile, SendResult, SendVerdict
 from oarflow.node.delivery.statuses import of_status
 from oarflow.node.requesting import associate
-from oarflow.node.section import ClientTls
+from oarflow.node.settings.delivery import DicomDestination
+from oarflow.node.settings.fields import ClientTls
 
 MAX_PDU = 131072
 """Bytes; what Orthanc and dcmtk take at most."""
 
-LINGER_SECONDS = 2.0
+REPORT_WAIT_SECONDS = 2.0
 """How long an association stays open for a report; most peers report on one of their own."""
 
-Reported = Callable[[commitment.Report], None]
+Reported = Callable[[commitment.CommitmentReport], None]
 
 
 @dataclass(frozen=True)
-class _Answer:
-    verdict: Verdict
+class _Reply:
+    verdict: SendVerdict
     reason: str
     warned: bool = False
 
@@ -51,7 +51,7 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
 
 
 @dataclass(frozen=True)
-class Asking:
+class CommitmentRequest:
     """How commitment is asked for.
 
     transaction_uid: written down before, since the report may be faster than we are.
@@ -60,7 +60,7 @@ class Asking:
     """
 
     transaction_uid: str
-    earlier: tuple[Parcel, ...] = ()
+    earlier: tuple[OutgoingFile, ...] = ()
     reported: Reported | None = None
 
 
@@ -68,40 +68,41 @@ class DicomTransport:
     """One association for all objects of a job."""
 
     def __init__(
-        self, destination: DicomDestination, ae_title: str, asking: Asking | None = None
+        self, destination: DicomDestination, ae_title: str, asking: CommitmentRequest | None = None
     ) -> None:
         """asking: None where no commitment is wanted."""
         self._to = destination
         self._ae_title = ae_title
         self._asking = asking
-        self.asked = False
+        self.asked, self.not_asked = False, ""
 
-    def send(self, parcels: tuple[Parcel, ...]) -> Iterator[Outcome]:
+    def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
         """Store all; then ask for commitment to all that the peer has."""
         asking = self._asking
-        call = _Call(self._to, self._ae_title, asking.reported if asking else None)
-        failure = call.open(_contexts(parcels, commitment=asking is not None))
+        call = _PeerAssociation(self._to, self._ae_title, asking.reported if asking else None)
+        failure = call.open(_contexts(items, commitment=asking is not None))
         if failure is not None:
-            yield from (Outcome(p.key, failure.verdict, failure.reason) for p in parcels)
+            yield from (SendResult(p.key, failure.verdict, failure.reason) for p in items)
             return
         try:
             there = list(asking.earlier) if asking else []
-            for parcel in parcels:
-                answer = call.store(parcel)
-                if answer.verdict is Verdict.STORED:
-                    there.append(parcel)
-                yield Outcome(parcel.key, answer.verdict, answer.reason, answer.warned)
+            for item in items:
+                answer = call.store(item)
+                if answer.verdict is SendVerdict.STORED:
+                    there.append(item)
+                yield SendResult(item.key, answer.verdict, answer.reason, answer.warned)
             if asking and there and call.commits:
-                self.asked = call.commit(there, asking.transaction_uid)
+                self.not_asked = call.commit(there, asking.transaction_uid)
+                self.asked = not self.not_asked
         finally:
             call.close()
 
 
-def _contexts(parcels: tuple[Parcel, ...], *, commitment: bool) -> list[tuple[str, list[str]]]:
+def _contexts(items: tuple[OutgoingFile, ...], *, commitment: bool) -> list[tuple[str, list[str]]]:
     wanted: dict[str, list[str]] = {}
-    for parcel in parcels:
-        syntaxes = wanted.setdefault(str(parcel.sop_class_uid), [])
-        for syntax in (str(parcel.transfer_syntax_uid), str(ImplicitVRLittleEndian)):
+    for item in items:
+        syntaxes = wanted.setdefault(str(item.sop_class_uid), [])
+        for syntax in (str(item.transfer_syntax_uid), str(ImplicitVRLittleEndian)):
             if syntax not in syntaxes:
                 syntaxes.append(syntax)
     contexts = list(wanted.items())
@@ -110,7 +111,7 @@ def _contexts(parcels: tuple[Parcel, ...], *, commitment: bool) -> list[tuple[st
     return contexts
 
 
-class _Call:
+class _PeerAssociation:
     """An association with the peer, and the peer's words in ours."""
 
     def __init__(
@@ -135,14 +136,14 @@ class _Call:
         accepted = {context.abstract_syntax for context in self._association.accepted_contexts}
         return StorageCommitmentPushModel in accepted
 
-    def open(self, contexts: list[tuple[str, list[str]]]) -> _Answer | None:
+    def open(self, contexts: list[tuple[str, list[str]]]) -> _Reply | None:
         """Associate. Returns why it did not come about."""
         for abstract, syntaxes in contexts:
             self._ae.add_requested_context(abstract, syntaxes)
         try:
             tls = self._tls()
         except (OSError, ssl.SSLError):
-            return _Answer(Verdict.REFUSED, "our own certificates for TLS cannot be read")
+            return _Reply(SendVerdict.REFUSED, "our own certificates for TLS cannot be read")
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
         if self._reported is not None:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
@@ -157,7 +158,7 @@ class _Call:
                 tls_args=tls,
             )
         except OSError:
-            return _Answer(Verdict.UNREACHABLE, f"the name {self._to.host} is not known here")
+            return _Reply(SendVerdict.UNREACHABLE, f"the name {self._to.host} is not known here")
         if association.is_established:
             self._association = association
             return None
@@ -179,51 +180,57 @@ class _Call:
         self._report_came.set()
         return answer
 
-    def _why_not(self, association: Association) -> _Answer:
+    def _why_not(self, association: Association) -> _Reply:
         if association.is_rejected:
             answer = association.acceptor.primitive
             words = getattr(answer, "reason_str", "no reason given")
             lasting = getattr(answer, "result", 1) == 1
-            verdict = Verdict.REFUSED if lasting else Verdict.UNREACHABLE
-            return _Answer(verdict, f"the peer rejects the association: {words}")
+            verdict = SendVerdict.REFUSED if lasting else SendVerdict.UNREACHABLE
+            return _Reply(verdict, f"the peer rejects the association: {words}")
         if not self._connected:
             means = "by TCP and TLS" if self._to.tls else "by TCP"
-            return _Answer(Verdict.UNREACHABLE, f"the peer cannot be reached {means}")
+            return _Reply(SendVerdict.UNREACHABLE, f"the peer cannot be reached {means}")
         if not association.accepted_contexts and association.rejected_contexts:
-            return _Answer(Verdict.REFUSED, "the peer takes none of the objects' SOP classes")
-        return _Answer(Verdict.UNREACHABLE, "the peer does not answer the association request")
+            return _Reply(SendVerdict.REFUSED, "the peer takes none of the objects' SOP classes")
+        return _Reply(SendVerdict.UNREACHABLE, "the peer does not answer the association request")
 
-    def store(self, parcel: Parcel) -> _Answer:
+    def store(self, item: OutgoingFile) -> _Reply:
         """Store one object."""
         association = self._association
         assert association is not None
         if not association.is_established:
-            return _Answer(Verdict.UNREACHABLE, "the peer ended the association before this object")
+            return _Reply(
+                SendVerdict.UNREACHABLE, "the peer ended the association before this object"
+            )
         accepted = {context.abstract_syntax for context in association.accepted_contexts}
-        if parcel.sop_class_uid not in accepted:
-            return _Answer(
-                Verdict.REFUSED, f"the peer does not take the SOP class of a {parcel.kind}"
+        if item.sop_class_uid not in accepted:
+            return _Reply(
+                SendVerdict.REFUSED, f"the peer does not take the SOP class of a {item.kind}"
             )
         try:
-            status = association.send_c_store(parcel.path)
+            status = association.send_c_store(item.path)
         except ValueError:
-            return _Answer(
-                Verdict.REFUSED, f"the peer does not take the transfer syntax of the {parcel.kind}"
+            return _Reply(
+                SendVerdict.REFUSED,
+                f"the peer does not take the transfer syntax of the {item.kind}",
             )
         except (OSError, RuntimeError):
-            return _Answer(Verdict.UNREACHABLE, "the association ended while sending")
+            return _Reply(SendVerdict.UNREACHABLE, "the association ended while sending")
         return _answer_of(status)
 
-    def commit(self, parcels: list[Parcel], transaction_uid: str) -> bool:
-        """Request storage commitment, and wait a little for a report on this association."""
+    def commit(self, items: list[OutgoingFile], transaction_uid: str) -> str:
+        """Request storage commitment, and wait a little for a report on this association.
+
+        Returns why the request failed; empty where the peer took it.
+        """
         association = self._association
         assert association is not None
         if not association.is_established:
-            return False
-        if not commitment.request(association, parcels, transaction_uid):
-            return False
-        self._report_came.wait(LINGER_SECONDS)
-        return True
+            return "the association ended before storage commitment was requested"
+        refusal = commitment.request(association, items, transaction_uid)
+        if not refusal:
+            self._report_came.wait(REPORT_WAIT_SECONDS)
+        return refusal
 
     def close(self) -> None:
         """Release, or abort what cannot be released."""
@@ -232,9 +239,9 @@ class _Call:
             association.release()
 
 
-def _answer_of(status: Dataset) -> _Answer:
+def _answer_of(status: Dataset) -> _Reply:
     code = status.get("Status")
     if code is None:
-        return _Answer(Verdict.UNREACHABLE, "the peer fell silent or dropped the association")
+        return _Reply(SendVerdict.UNREACHABLE, "the peer fell silent or dropped the association")
     meaning = of_status(int(code))
-    return _Answer(meaning.verdict, meaning.words, meaning.warned)
+    return _Reply(meaning.verdict, meaning.words, meaning.warned)

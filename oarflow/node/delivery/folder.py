@@ -8,43 +8,43 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import FolderDestination
+from oarflow.node.delivery.outgoing import OutgoingFile, SendResult, SendVerdict
 from oarflow.node.files import sync_folder
+from oarflow.node.settings.delivery import FolderDestination
 
 
 class FolderTransport:
     """Writes under a hidden name, then renames."""
 
-    asked = False
+    asked, not_asked = False, ""
 
     def __init__(self, destination: FolderDestination) -> None:
         self._folder = destination.path
 
-    def send(self, parcels: tuple[Parcel, ...]) -> Iterator[Outcome]:
+    def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
         """A file of the same name and content is there already: it counts as stored."""
-        for parcel in parcels:
-            yield self._send(parcel)
+        for item in items:
+            yield self._send(item)
 
-    def _send(self, parcel: Parcel) -> Outcome:
-        target = self._folder / parcel.name
+    def _send(self, item: OutgoingFile) -> SendResult:
+        target = self._folder / item.name
         try:
             if target.exists():
-                return _present(target, parcel)
-            place(parcel.path, target)
+                return _present(target, item)
+            place(item.path, target)
         except OSError as error:
             reason = f"the folder cannot be written: {os.strerror(error.errno or 0)}"
-            return Outcome(parcel.key, Verdict.UNREACHABLE, reason)
-        return Outcome(parcel.key, Verdict.STORED, "written")
+            return SendResult(item.key, SendVerdict.UNREACHABLE, reason)
+        return SendResult(item.key, SendVerdict.STORED, "written")
 
 
-def _present(target: Path, parcel: Parcel) -> Outcome:
+def _present(target: Path, item: OutgoingFile) -> SendResult:
     with target.open("rb") as file:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == parcel.sha256
+        same = hashlib.file_digest(file, "sha256").hexdigest() == item.sha256
     if same:
-        return Outcome(parcel.key, Verdict.STORED, "was there already")
+        return SendResult(item.key, SendVerdict.STORED, "was there already")
     reason = "a file of this name and other content lies in the folder; it is left as it is"
-    return Outcome(parcel.key, Verdict.REFUSED, reason)
+    return SendResult(item.key, SendVerdict.REFUSED, reason)
 
 
 def place(source: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from oarflow.node.delivery.settings import Retry
+from oarflow.node.settings.delivery import Retry
 
 
 def pause_after(attempts: int, retry: Retry, *, longest: bool = False) -> timedelta | None:

@@ -6,26 +6,25 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from oarflow import result
 from oarflow.node.database import deliveries, jobs
+from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.models import Job
-from oarflow.node.database.saying import say
-from oarflow.node.delivery.parcel import Altered
-from oarflow.node.delivery.rules import Origin, destinations
-from oarflow.node.settings import Settings
+from oarflow.node.delivery.outgoing import Altered
+from oarflow.node.delivery.rules import RoutingAttributes, destinations
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 
 REFUSAL = "REFUSAL"
 """Stands among a delivery's kinds for a refused study's reason."""
 
 
-def origin(job: Job) -> Origin:
+def routing_attributes(job: Job) -> RoutingAttributes:
     """What the rules look at."""
     series = job.series
-    return Origin(
+    return RoutingAttributes(
         calling_ae=series.study.calling_ae,
         station=series.station_name,
         study_description=series.study.description,
@@ -37,18 +36,20 @@ def read_result(root: Path, job: Job) -> result.ResultDocument:
     """The job's result.json. Raises Altered."""
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.ResultDocument.model_validate_json(content)
-    except (OSError, ValidationError) as error:
+        return result.read_document(content)
+    except OSError as error:
         raise Altered("the job's result.json cannot be read") from error
+    except result.ResultError as error:
+        raise Altered(f"the job's result.json cannot be used: {error}") from error
 
 
-def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
+def wanted(settings: NodeSettings, job: Job) -> dict[str, list[str]]:
     """Kinds of objects by destination, of those that were written.
 
     Where none of them was, or the results cannot be read, all that the destination takes: the
     attempt finds none, and says so in a dead letter.
     """
-    names = destinations(settings.delivery, origin(job))
+    names = destinations(settings.delivery, routing_attributes(job))
     known = settings.delivery.destinations
     if job.state is State.REFUSED:
         return {name: [REFUSAL] for name in names if known[name].refusals}
@@ -63,7 +64,7 @@ def wanted(settings: Settings, job: Job) -> dict[str, list[str]]:
     return found
 
 
-def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+def lacking(settings: NodeSettings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
     """In words, what destinations want and do not get of a job's contours."""
     known = settings.delivery.destinations
     said = []
@@ -74,16 +75,16 @@ def lacking(settings: Settings, kinds: Mapping[str, Sequence[str]]) -> list[str]
     return said
 
 
-def begin(session: Session, settings: Settings, job: Job, reason: str, actor: str) -> None:
+def begin(session: Session, settings: NodeSettings, job: Job, reason: str, actor: str) -> None:
     """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
     kinds = wanted(settings, job)
     missing = lacking(settings, kinds)
     deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
     for words in missing:
-        say(session, logging.WARNING, "job %s: %s", job.key, words)
+        log_on_commit(session, logging.WARNING, "job %s: %s", job.key, words)
 
 
-def begin_all(session: Session, settings: Settings) -> int:
+def begin_all(session: Session, settings: NodeSettings) -> int:
     """Begin every delivery that needs no person. Returns how many."""
     begun = 0
     for job in jobs.in_state(session, State.SEGMENTED):

@@ -19,8 +19,9 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
-from oarflow.errors import REASONS, Code
+from oarflow.errors import Code
 from oarflow.intake.elements import raw, tag_of
+from oarflow.reason_codes import REASONS
 from oarflow.shown import shown
 from oarflow.version import __version__
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pynetdicom import evt
 
 from oarflow.node.database import Database, deliveries
-from oarflow.node.delivery.commitment import Report, answer_report, offer
+from oarflow.node.delivery.commitment import CommitmentReport, answer_report, offer
+from oarflow.node.delivery.pauses import pause_after
 from oarflow.node.listener.server import Extension
+from oarflow.node.settings.delivery import Retry
 
 
-def commitment(database: Database) -> Extension:
-    """Write down what a peer reports."""
+def commitment(database: Database, retry: Retry) -> Extension:
+    """Write down what a peer reports. retry: when what it does not keep is sent again."""
 
-    def reported(report: Report) -> None:
+    def reported(report: CommitmentReport) -> None:
         with database.write() as session:
-            deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+            deliveries.committed(
+                session,
+                report.transaction_uid,
+                report.kept,
+                report.lacking,
+                partial(pause_after, retry=retry),
+            )
 
     def handle(event: Any) -> Any:
         return answer_report(event, reported)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from oarflow.node.delivery.settings import DeliverySettings, Rule
+from oarflow.node.settings.delivery import DeliveryRule, DeliverySettings
 
 
 @dataclass(frozen=True)
-class Origin:
+class RoutingAttributes:
     """What rules look at; empty where the images do not say."""
 
     calling_ae: str = ""
@@ -18,21 +18,21 @@ class Origin:
     series_description: str = ""
 
 
-def destinations(settings: DeliverySettings, origin: Origin) -> tuple[str, ...]:
+def destinations(settings: DeliverySettings, study: RoutingAttributes) -> tuple[str, ...]:
     """Names of the destinations, each once."""
     for rule in settings.rules:
-        if fits(rule, origin):
+        if fits(rule, study):
             return tuple(dict.fromkeys(rule.to))
     return tuple(dict.fromkeys(settings.otherwise))
 
 
-def fits(rule: Rule, origin: Origin) -> bool:
+def fits(rule: DeliveryRule, study: RoutingAttributes) -> bool:
     """Whether every pattern fits."""
     return (
-        _fits(rule.calling_ae, origin.calling_ae)
-        and _fits(rule.station, origin.station)
-        and _fits(rule.study_description, origin.study_description)
-        and _fits(rule.series_description, origin.series_description)
+        _fits(rule.calling_ae, study.calling_ae)
+        and _fits(rule.station, study.station)
+        and _fits(rule.study_description, study.study_description)
+        and _fits(rule.series_description, study.series_description)
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oarflow.node.delivery.parcel import Verdict
+from oarflow.node.delivery.outgoing import SendVerdict
 
 SUCCESS, DUPLICATE = 0x0000, 0x0111
 
@@ -16,7 +16,7 @@ SUCCESS, DUPLICATE = 0x0000, 0x0111
 class Meaning:
     """words: in a phrase that ends with the code. warned: stored, and not as it was sent."""
 
-    verdict: Verdict
+    verdict: SendVerdict
     words: str
     warned: bool = False
 
@@ -57,18 +57,18 @@ def of_status(code: int) -> Meaning:
     """What the status of a C-STORE response means. code: (0000,0900)."""
     name = f"{code:04X}"
     if code in _STORED:
-        return Meaning(Verdict.STORED, _STORED[code])
+        return Meaning(SendVerdict.STORED, _STORED[code])
     if code in _WARNINGS or code >> 12 == 0xB:
         words = _WARNINGS.get(code, "the peer warns")
-        return Meaning(Verdict.STORED, f"stored, but {words} ({name})", warned=True)
+        return Meaning(SendVerdict.STORED, f"stored, but {words} ({name})", warned=True)
     if code in _TRANSIENT or code >> 8 == 0xA7:
         words = _TRANSIENT.get(code, "the peer is out of resources")
-        return Meaning(Verdict.UNREACHABLE, f"{words} ({name})")
+        return Meaning(SendVerdict.UNREACHABLE, f"{words} ({name})")
     words = _REFUSALS.get(code) or _REFUSING_FAMILIES.get(code >> 8, "")
     if not words and code >> 12 == 0xC:
         words = "the data set is not understood"
     detail = f"{words}, {name}" if words else name
-    return Meaning(Verdict.REFUSED, f"the peer refuses the object ({detail})")
+    return Meaning(SendVerdict.REFUSED, f"the peer refuses the object ({detail})")
 
 
 def of_failure(code: int | None) -> Meaning:
@@ -78,12 +78,12 @@ def of_failure(code: int | None) -> Meaning:
     defines as stored outweighs the list.
     """
     if code is None:
-        return Meaning(Verdict.REFUSED, "the peer did not store it, and names no reason")
+        return Meaning(SendVerdict.REFUSED, "the peer did not store it, and names no reason")
     meaning = of_status(code)
     defined = code == DUPLICATE or code in _WARNINGS
-    if meaning.verdict is Verdict.STORED and not defined:
+    if meaning.verdict is SendVerdict.STORED and not defined:
         return Meaning(
-            Verdict.REFUSED, f"the peer did not store it, for no known reason ({code:04X})"
+            SendVerdict.REFUSED, f"the peer did not store it, for no known reason ({code:04X})"
         )
     return meaning
 
@@ -94,6 +94,6 @@ def of_warning(code: int | None) -> Meaning:
     code: WarningReason (0008,1196), None where it names none.
     """
     meaning = of_status(code or SUCCESS)
-    if meaning.verdict is Verdict.STORED:
+    if meaning.verdict is SendVerdict.STORED:
         return meaning
-    return Meaning(Verdict.STORED, f"stored, but the peer warns ({code:04X})", warned=True)
+    return Meaning(SendVerdict.STORED, f"stored, but the peer warns ({code:04X})", warned=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from oarflow.node.delivery.parcel import Outcome, Parcel, Verdict
-from oarflow.node.delivery.settings import DicomWebDestination
+from oarflow.node.delivery.outgoing import OutgoingFile, SendResult, SendVerdict
 from oarflow.node.delivery.statuses import Meaning, of_failure, of_warning
+from oarflow.node.settings.delivery import DicomWebDestination
 
 REFERENCED, FAILED = "00081199", "00081198"
 """Sequences of the response: what was stored, and what was not."""
@@ -26,12 +26,12 @@ LASTING = {400, 401, 403, 404, 405, 406, 413, 415, 422}
 class StowTransport:
     """One request for all objects of a job."""
 
-    asked = False
+    asked, not_asked = False, ""
 
     def __init__(self, destination: DicomWebDestination) -> None:
         self._to = destination
 
-    def send(self, parcels: tuple[Parcel, ...]) -> Iterator[Outcome]:
+    def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
         """Store all; the response says which were stored."""
         boundary = secrets.token_hex(16)
         try:
@@ -40,17 +40,19 @@ class StowTransport:
                 client.stream(
                     "POST",
                     f"{self._to.url.rstrip('/')}/studies",
-                    content=_body(parcels, boundary),
-                    headers=self._headers(boundary, _length(parcels, boundary)),
+                    content=_body(items, boundary),
+                    headers=self._headers(boundary, _length(items, boundary)),
                 ) as response,
             ):
                 status, answer = response.status_code, _read(response)
         except (httpx.TimeoutException, httpx.TransportError) as error:
-            yield from _all(parcels, Verdict.UNREACHABLE, _words(error))
+            yield from _all(items, SendVerdict.UNREACHABLE, _words(error))
         except (OSError, ssl.SSLError):
-            yield from _all(parcels, Verdict.REFUSED, "our certificates or secrets cannot be read")
+            yield from _all(
+                items, SendVerdict.REFUSED, "our certificates or secrets cannot be read"
+            )
         else:
-            yield from judge(parcels, status, answer)
+            yield from judge(items, status, answer)
 
     def ask(self) -> int:
         """The HTTP status of a search for one study. Raises httpx's errors, OSError, SSLError."""
@@ -84,15 +86,8 @@ class StowTransport:
         return headers | self._authorization()
 
     def _authorization(self) -> dict[str, str]:
-        headers = {}
-        if self._to.token is not None:
-            token = self._to.token.read_text(encoding="ascii").strip()
-            headers["Authorization"] = f"Bearer {token}"
-        elif self._to.user is not None and self._to.password is not None:
-            password = self._to.password.read_text(encoding="utf-8").strip()
-            basic = httpx.BasicAuth(self._to.user, password)
-            headers["Authorization"] = basic._auth_header
-        return headers
+        value = self._to.authorization()
+        return {} if value is None else {"Authorization": value}
 
 
 def _before(boundary: str) -> bytes:
@@ -103,15 +98,15 @@ def _after(boundary: str) -> bytes:
     return f"--{boundary}--\r\n".encode("ascii")
 
 
-def _length(parcels: tuple[Parcel, ...], boundary: str) -> int:
-    sizes = (len(_before(boundary)) + p.path.stat().st_size + len(b"\r\n") for p in parcels)
+def _length(items: tuple[OutgoingFile, ...], boundary: str) -> int:
+    sizes = (len(_before(boundary)) + p.path.stat().st_size + len(b"\r\n") for p in items)
     return sum(sizes) + len(_after(boundary))
 
 
-def _body(parcels: tuple[Parcel, ...], boundary: str) -> Iterator[bytes]:
-    for parcel in parcels:
+def _body(items: tuple[OutgoingFile, ...], boundary: str) -> Iterator[bytes]:
+    for item in items:
         yield _before(boundary)
-        with parcel.path.open("rb") as file:
+        with item.path.open("rb") as file:
             while block := file.read(1 << 20):
                 yield block
         yield b"\r\n"
@@ -130,27 +125,27 @@ def _read(response: httpx.Response) -> Any:
         return None
 
 
-def judge(parcels: tuple[Parcel, ...], status: int, answer: Any) -> Iterator[Outcome]:
+def judge(items: tuple[OutgoingFile, ...], status: int, answer: Any) -> Iterator[SendResult]:
     """What the response means for each object; a response that does not name it: not stored."""
     words = f"HTTP status {status}"
     if status >= 500 or status in (408, 429):
-        yield from _all(parcels, Verdict.UNREACHABLE, f"the service is not able to ({words})")
+        yield from _all(items, SendVerdict.UNREACHABLE, f"the service is not able to ({words})")
         return
     if status in LASTING or not (200 <= status < 300 or status == 409):
-        yield from _all(parcels, Verdict.REFUSED, f"the service refuses the request ({words})")
+        yield from _all(items, SendVerdict.REFUSED, f"the service refuses the request ({words})")
         return
     stored = _uids(answer, REFERENCED, WARNING_REASON)
     failed = _uids(answer, FAILED, FAILURE_REASON)
-    for parcel in parcels:
-        uid = str(parcel.sop_instance_uid)
+    for item in items:
+        uid = str(item.sop_instance_uid)
         if uid in failed:
             meaning = of_failure(failed[uid])
         elif uid in stored:
             meaning = of_warning(stored[uid])
         else:
             reason = "the service's answer does not say that it was stored"
-            meaning = Meaning(Verdict.UNREACHABLE, reason)
-        yield Outcome(parcel.key, meaning.verdict, f"{meaning.words}, {words}", meaning.warned)
+            meaning = Meaning(SendVerdict.UNREACHABLE, reason)
+        yield SendResult(item.key, meaning.verdict, f"{meaning.words}, {words}", meaning.warned)
 
 
 def _uids(answer: Any, sequence: str, reason: str) -> dict[str, int | None]:
@@ -183,8 +178,10 @@ def _first(item: Mapping[str, Any], tag: str) -> Any:
     return values[0] if isinstance(values, list) and values else None
 
 
-def _all(parcels: tuple[Parcel, ...], verdict: Verdict, reason: str) -> Iterator[Outcome]:
-    return (Outcome(parcel.key, verdict, reason) for parcel in parcels)
+def _all(
+    items: tuple[OutgoingFile, ...], verdict: SendVerdict, reason: str
+) -> Iterator[SendResult]:
+    return (SendResult(item.key, verdict, reason) for item in items)
 
 
 def _words(error: httpx.HTTPError) -> str:

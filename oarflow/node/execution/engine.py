@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -17,9 +18,9 @@ import dask
 from distributed import Client, Future, LocalCluster
 from distributed.security import Security
 
-from oarflow.node.execution.order import Order, Outcome
+from oarflow.node.execution.heartbeats import SilenceMonitor
+from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.remote import TOPIC, perform
-from oarflow.node.pulse import Pulse
 from oarflow.node.settings import ExecutionSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -28,16 +29,16 @@ CONNECT_SECONDS = 10.0
 START_SECONDS = 20.0
 """What a worker process of the node's own may take to start."""
 RESTART_SECONDS = 60.0
-"""How long a worker process of the node's own may be away."""
+"""How long a worker process may be away while it is replaced."""
 
 
-class EngineLost(Exception):  # noqa: N818  (what happened)
+class EngineLost(Exception):
     """The scheduler does not answer, or is another one: everything that was under way is lost."""
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A sign of life from a run."""
+class Heartbeat:
+    """A run is alive; what it is at."""
 
     job_id: int
     token: str
@@ -47,7 +48,7 @@ class Sign:
 class Ticket:
     """A run that was submitted."""
 
-    def __init__(self, future: Future[Outcome]) -> None:
+    def __init__(self, future: Future[RunOutcome]) -> None:
         self._future = future
 
     @property
@@ -60,7 +61,7 @@ class Ticket:
         """Its outcome, or the engine's error, can be had."""
         return self._future.status in ("finished", "error")
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         """Of one that is over. Raises EngineLost where the engine gave up on it."""
         try:
             return self._future.result(timeout=CONNECT_SECONDS)
@@ -112,10 +113,11 @@ class Engine:
         self._client: Client | None = None
         self._scheduler_id = ""
         self._lacking_since: float | None = None
-        self._pulse: Pulse[str] = Pulse()
+        self._monitor: SilenceMonitor[str] = SilenceMonitor()
         self._silent: set[str] = set()
+        self._restarted: set[str] = set()
         self._live: list[str] = []
-        self._signs: queue.SimpleQueue[Sign] = queue.SimpleQueue()
+        self._heartbeats: queue.SimpleQueue[Heartbeat] = queue.SimpleQueue()
 
     def open(self) -> None:
         """Connect, if that is not so already. Raises EngineLost."""
@@ -131,7 +133,7 @@ class Engine:
                     set_as_default=False,
                     name="oarflow-node",
                 )
-                self._client.subscribe_topic(TOPIC, self._hear)
+                self._client.subscribe_topic(TOPIC, self._receive)
                 self._scheduler_id = self._client.scheduler_info(n_workers=0)["id"]
             except Exception as error:
                 self.close()
@@ -172,7 +174,7 @@ class Engine:
                     part.close(timeout=5)
         self._client = self._cluster = None
         self._lacking_since = None
-        self._silent, self._live = set(), []
+        self._silent, self._restarted, self._live = set(), set(), []
 
     def slots(self) -> int:
         """How many runs there is room for at once, without workers that hang. Raises EngineLost."""
@@ -191,21 +193,38 @@ class Engine:
         return None
 
     def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
-        """A worker of ours without a sign of life is replaced; one of elsewhere gets no work."""
+        """A worker without a heartbeat gets no work, and is replaced if its silence lasts."""
         limit = self._settings.lease_seconds
-        silence = self._pulse.look({name: one["last_seen"] for name, one in workers.items()})
+        silence = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
         self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
         self._live = [name for name in workers if name not in self._silent]
+        self._restarted &= self._silent
         for name in self._silent:
             if silence[name] > limit:
                 self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
 
     def _replace(self, address: str, why: str) -> None:
-        if self._cluster is not None and self._cluster.replace(address):
-            LOGGER.error("a worker process %s; it is replaced", why)
+        if self._cluster is not None:
+            if self._cluster.replace(address):
+                LOGGER.error("a worker process %s; it is replaced", why)
+        elif address not in self._restarted:
+            # Its host may not answer either: the node does not wait for it.
+            self._restarted.add(address)
+            LOGGER.error("the worker %s %s; its nanny is asked to restart it", address, why)
+            threading.Thread(target=self._restart, args=(address,), daemon=True).start()
+
+    def _restart(self, address: str) -> None:
+        """Ask the scheduler to restart a worker of elsewhere."""
+        client = self._client
+        try:
+            if client is not None:
+                client.restart_workers([address], timeout=RESTART_SECONDS)
+        except Exception as error:
+            message = "the worker %s cannot be restarted from here (%s): restart it on its host"
+            LOGGER.error(message, address, type(error).__name__)
 
     def give_up(self, ticket: Ticket) -> None:
-        """A run gave no sign of life: if a worker of ours is at it still, the worker hangs, too."""
+        """A run gave no heartbeat: if a worker of the node's own is still at it, it hangs."""
         if self._cluster is None or self._client is None:
             return
         try:
@@ -246,7 +265,7 @@ class Engine:
         rooms = [int(has.get(name, 0) // need) for name, need in self._settings.resources.items()]
         return min([int(worker.get("nthreads", 0)), *rooms])
 
-    def submit(self, order: Order) -> Ticket:
+    def submit(self, order: RunOrder) -> Ticket:
         """Hand a run to the workers. Raises EngineLost."""
         if self._client is None:
             raise EngineLost("not connected")
@@ -263,19 +282,21 @@ class Engine:
             raise EngineLost("the scheduler takes no work") from error
         return Ticket(future)
 
-    def signs(self) -> list[Sign]:
-        """Signs of life since last asked."""
+    def heartbeats(self) -> list[Heartbeat]:
+        """Heartbeats since last asked."""
         found = []
         with contextlib.suppress(queue.Empty):
             while True:
-                found.append(self._signs.get_nowait())
+                found.append(self._heartbeats.get_nowait())
         return found
 
-    def _hear(self, event: tuple[float, Any]) -> None:
+    def _receive(self, event: tuple[float, Any]) -> None:
         message = event[1]
         with contextlib.suppress(TypeError, KeyError, ValueError):
             progress = message["progress"]
-            self._signs.put(Sign(int(message["job"]), str(message["token"]), dict(progress)))
+            self._heartbeats.put(
+                Heartbeat(int(message["job"]), str(message["token"]), dict(progress))
+            )
 
 
 _DASK = {

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.worker import Worker
 from oarflow.node.database import Database, jobs, leases
 from oarflow.node.database.models import Job
 from oarflow.node.execution import workspace
 from oarflow.node.execution.engine import Engine, EngineLost, Ticket
-from oarflow.node.execution.order import End, Outcome
+from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.results import Conclusion, NotProven, conclude, read_result
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
-from oarflow.node.worker import Worker
 from oarflow.result import FILE_NAME
 
 LOGGER = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ TICK_SECONDS = 0.5
 
 
 @dataclass
-class _Run:
-    """A run under way. signs: whether it has given any."""
+class _ActiveRun:
+    """A run under way. heartbeats: whether any came."""
 
     job_id: int
     token: str
     ticket: Ticket
-    signs: bool = False
+    heartbeats: bool = False
 
 
 class Executor(Worker):
@@ -47,7 +47,7 @@ class Executor(Worker):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: NodeSettings,
         database: Database,
         engine: Engine | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -58,7 +58,7 @@ class Executor(Worker):
         self._database = database
         self._engine = engine or Engine(settings.execution)
         self._watch = leases.Watch(settings.execution.lease_seconds, clock)
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, _ActiveRun] = {}
         self._owner = f"{socket.gethostname()[:100]}"
 
     def recover(self) -> int:
@@ -81,7 +81,7 @@ class Executor(Worker):
             self._requeue(job_id, token, "the node was restarted", counts=False)
         return len(unfinished)
 
-    def _finished(self, job_id: int, token: str) -> Outcome | None:
+    def _finished(self, job_id: int, token: str) -> RunOutcome | None:
         """The outcome of a run that ended without being asked for it: result.json comes last."""
         folder = workspace.job_folder(self._root, job_id) / token
         for output in folder.glob(f"out-*/{FILE_NAME}") if token else ():
@@ -89,7 +89,7 @@ class Executor(Worker):
                 status = read_result(output.parent).exit_status
             except NotProven:
                 continue
-            return Outcome(job_id, token, End.EXITED, str(output.parent), status)
+            return RunOutcome(job_id, token, End.EXITED, str(output.parent), status)
         return None
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Executor(Worker):
         except EngineLost as error:
             self._engine_lost(error)
             raise
-        self._listen()
+        self._record_heartbeats()
         self._collect()
         self._look_for_lost()
         self._hand_out(slots)
@@ -134,18 +134,18 @@ class Executor(Worker):
         self._runs.clear()
         self._engine.close()
 
-    def _listen(self) -> None:
-        """Signs of life become beats of the leases."""
-        latest = {sign.token: sign for sign in self._engine.signs()}
-        for sign in latest.values():
-            run = self._runs.get(sign.job_id)
-            if run is None or run.token != sign.token:
+    def _record_heartbeats(self) -> None:
+        """Heartbeats of the runs renew their leases."""
+        latest = {beat.token: beat for beat in self._engine.heartbeats()}
+        for beat in latest.values():
+            run = self._runs.get(beat.job_id)
+            if run is None or run.token != beat.token:
                 continue
-            run.signs = True
+            run.heartbeats = True
             with self._database.write() as session:
-                counts = jobs.progressed(session, sign.job_id, sign.token, sign.progress)
+                counts = jobs.progressed(session, beat.job_id, beat.token, beat.progress)
             if not counts:  # cancelled, or slices came late
-                workspace.stop(self._root, sign.job_id)
+                workspace.stop(self._root, beat.job_id)
 
     def _collect(self) -> None:
         """Runs that are over, and runs that no longer count."""
@@ -154,7 +154,9 @@ class Executor(Worker):
                 try:
                     outcome = run.ticket.outcome()
                 except EngineLost:
-                    self._requeue(run.job_id, run.token, "the worker was lost", counts=run.signs)
+                    self._requeue(
+                        run.job_id, run.token, "the worker was lost", counts=run.heartbeats
+                    )
                 else:
                     self._settle(outcome)
                 self._forget(run)
@@ -164,11 +166,11 @@ class Executor(Worker):
             elif not self._counts(run):
                 workspace.stop(self._root, run.job_id)
 
-    def _counts(self, run: _Run) -> bool:
+    def _counts(self, run: _ActiveRun) -> bool:
         with self._database.read() as session:
             return leases.held(session, jobs.resource(run.job_id), run.token)
 
-    def _forget(self, run: _Run) -> None:
+    def _forget(self, run: _ActiveRun) -> None:
         run.ticket.release()
         self._runs.pop(run.job_id, None)
 
@@ -180,11 +182,11 @@ class Executor(Worker):
             job_id = int(lease.resource.partition(":")[2])
             run = self._runs.get(job_id)
             workspace.stop(self._root, job_id)
-            started = run is None or run.signs
+            started = run is None or run.heartbeats
             reason = "the worker gave no sign of life" if started else "no worker took it"
             self._requeue(job_id, lease.token, reason, counts=started)
             if run is not None and run.token == lease.token:
-                if run.signs:
+                if run.heartbeats:
                     self._engine.give_up(run.ticket)
                 self._forget(run)
 
@@ -208,12 +210,12 @@ class Executor(Worker):
             workspace.tidy(self._root, job_id, None)
             folder = workspace.prepare(self._root, job_id, token, instances)
             order = workspace.order(self._settings, job_id, token, folder, epoch)
-            self._runs[job_id] = _Run(job_id, token, self._engine.submit(order))
+            self._runs[job_id] = _ActiveRun(job_id, token, self._engine.submit(order))
         except OSError as error:
             LOGGER.error("job %s cannot be prepared: %s", key, error.strerror)
             self._requeue(job_id, token, "its images cannot be put in place", counts=True)
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: RunOutcome) -> None:
         """A run is over: if it still counts, it decides."""
         with self._database.read() as session:
             job = jobs.running(session, outcome.job_id, outcome.token)

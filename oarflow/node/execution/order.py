@@ -10,7 +10,7 @@ STOP = "stop"
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOrder:
     """One run of the application.
 
     token: names the run. workspace: its folder. command: with {output} still open, since an engine
@@ -39,7 +39,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """A run is over. exit_status: of the process where it exited; the signal where it was killed.
 
     output: the folder with the results. peak_bytes: resident memory of all its processes.

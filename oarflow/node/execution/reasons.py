@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from oarflow.node.execution.runner import LOG_NAME
-from oarflow.result import FILE_NAME, ResultDocument
+from oarflow.result import FILE_NAME, ResultError, read_document
 from oarflow.shown import shown
 
 RESULT_BYTES = 16 << 20
@@ -32,8 +30,8 @@ def _fault(path: Path) -> str:
     try:
         if path.stat().st_size > RESULT_BYTES:
             return ""
-        fault = ResultDocument.model_validate_json(path.read_bytes()).fault
-    except (OSError, ValidationError):
+        fault = read_document(path.read_bytes()).fault
+    except (OSError, ResultError):
         return ""
     return "" if fault is None else _one_line(f"{fault.kind}: {fault.message}")
 

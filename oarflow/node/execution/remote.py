@@ -6,14 +6,14 @@ from typing import Any
 
 from distributed import get_worker
 
-from oarflow.node.execution.order import Order, Outcome
+from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.runner import run
 
 TOPIC = "oarflow"
 """Of the events that signs of life travel by."""
 
 
-def perform(order: Order) -> Outcome:
+def perform(order: RunOrder) -> RunOutcome:
     """Run the application; tell the node now and then that it lives."""
     worker = get_worker()
 

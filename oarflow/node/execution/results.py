@@ -7,13 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from oarflow.errors import ExitStatus
-from oarflow.node.execution.order import End, Outcome
+from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.reasons import RESULT_BYTES, reason_of
 from oarflow.node.states import State
-from oarflow.result import FILE_NAME, ResultDocument
+from oarflow.result import FILE_NAME, ResultDocument, ResultError, read_document
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,11 @@ class Conclusion:
     again: bool = False
 
 
-class NotProven(Exception):  # noqa: N818  (a refusal, like the others)
+class NotProven(Exception):
     """The results are not what the application's contract says."""
 
 
-def conclude(outcome: Outcome, series_uid: str) -> Conclusion:
+def conclude(outcome: RunOutcome, series_uid: str) -> Conclusion:
     """Judge a run that is over, by how it ended and what it wrote.
 
     series_uid: of the job. Results are only taken if they are of this series and every file is
@@ -61,7 +59,7 @@ def _failed(status: int | None, said: str) -> Conclusion:
     return Conclusion(State.FAILED, f"{before} failed (exit status {status})", status, again=True)
 
 
-def _not_exited(outcome: Outcome) -> Conclusion:
+def _not_exited(outcome: RunOutcome) -> Conclusion:
     megabytes = outcome.peak_bytes >> 20
     said = {
         End.SIGNALLED: (f"the application was killed (signal {outcome.exit_status})", True),
@@ -84,8 +82,16 @@ def _of_result(result: ResultDocument) -> Conclusion:
     written = sum(organ.status.written for organ in result.organs)
     reason = f"{written} of {len(result.organs)} organs are written"
     if status == ExitStatus.HELD:
-        return Conclusion(State.HELD, f"{reason}; one is doubtful: a person decides", status)
+        return Conclusion(State.HELD, f"{reason}; {_doubts(result)}: a person decides", status)
     return Conclusion(State.SEGMENTED, reason, status)
+
+
+def _doubts(result: ResultDocument) -> str:
+    """Why a study is held: the codes of its own flags, and its organs in doubt."""
+    said = [f"the study is flagged {flag.code}" for flag in result.study_flags]
+    if doubted := sum(organ.status in ("suspicious", "failed") for organ in result.organs):
+        said.append(f"{doubted} suspicious or failed")
+    return ", ".join(said) or "held by the settings"
 
 
 def read_result(folder: Path) -> ResultDocument:
@@ -94,9 +100,11 @@ def read_result(folder: Path) -> ResultDocument:
     try:
         if path.stat().st_size > RESULT_BYTES:
             raise NotProven("result.json is too large")
-        return ResultDocument.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise NotProven("there is no valid result.json") from error
+        return read_document(path.read_bytes())
+    except OSError as error:
+        raise NotProven("there is no result.json") from error
+    except ResultError as error:
+        raise NotProven(str(error)) from error
 
 
 def prove(folder: Path, series_uid: str) -> ResultDocument:

@@ -17,7 +17,7 @@ from typing import IO, Any
 import psutil
 
 from oarflow.locations import ROOT
-from oarflow.node.execution.order import STOP, End, Order, Outcome
+from oarflow.node.execution.order import STOP, End, RunOrder, RunOutcome
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
@@ -27,7 +27,7 @@ LOG_NAME = "application.log"
 LOG_BYTES = 1 << 20
 LINE_BYTES = 1 << 16
 
-LEASH = Path(__file__).with_name("leash.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 INHERITED = (
     "PATH",
     "HOME",
@@ -44,7 +44,7 @@ INHERITED = (
 Report = Callable[[dict[str, Any]], None]
 
 
-def run(order: Order, report: Report) -> Outcome:
+def run(order: RunOrder, report: Report) -> RunOutcome:
     """Run the application to its end. report: is given what it is at, as a sign of life."""
     workspace = Path(order.workspace)
     output = workspace / f"out-{uuid.uuid4().hex[:12]}"
@@ -52,8 +52,8 @@ def run(order: Order, report: Report) -> Outcome:
         output.mkdir(parents=True)
         process = _start(order, output)
     except OSError:
-        return Outcome(order.job_id, order.token, End.NOT_STARTED, str(output))
-    listener = _Listener(process.stderr, workspace / LOG_NAME)
+        return RunOutcome(order.job_id, order.token, End.NOT_STARTED, str(output))
+    listener = _ProgressReader(process.stderr, workspace / LOG_NAME)
     watch = _Watch(order, process, listener, report)
     try:
         end = watch.until_over()
@@ -63,7 +63,7 @@ def run(order: Order, report: Report) -> Outcome:
         listener.join()
     if end is End.EXITED and status < 0:
         end = End.SIGNALLED
-    return Outcome(
+    return RunOutcome(
         order.job_id,
         order.token,
         end,
@@ -74,11 +74,11 @@ def run(order: Order, report: Report) -> Outcome:
     )
 
 
-def _start(order: Order, output: Path) -> subprocess.Popen[bytes]:
+def _start(order: RunOrder, output: Path) -> subprocess.Popen[bytes]:
     command = [part.replace("{output}", str(output)) for part in order.command]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command],
+        [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *command],
         env=inherited | order.environment,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -88,7 +88,7 @@ def _start(order: Order, output: Path) -> subprocess.Popen[bytes]:
     )
 
 
-class _Listener:
+class _ProgressReader:
     """Reads the application's standard error: progress is kept, all else goes to a bounded log."""
 
     def __init__(self, stream: IO[bytes] | None, log: Path) -> None:
@@ -146,7 +146,11 @@ class _Watch:
     """Looks after a running process."""
 
     def __init__(
-        self, order: Order, process: subprocess.Popen[bytes], listener: _Listener, report: Report
+        self,
+        order: RunOrder,
+        process: subprocess.Popen[bytes],
+        listener: _ProgressReader,
+        report: Report,
     ) -> None:
         self._order, self._process, self._listener = order, process, listener
         self._report = report

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from oarflow.node.application import interpreter
 from oarflow.node.database.models import Instance
-from oarflow.node.execution.order import STOP, Order
+from oarflow.node.execution.application import interpreter
+from oarflow.node.execution.order import STOP, RunOrder
 from oarflow.node.files import snapshot
-from oarflow.node.settings import ExecutionSettings, Settings
+from oarflow.node.settings import ExecutionSettings, NodeSettings
 
 JOBS = "jobs"
 INPUT = "in"
@@ -29,10 +29,10 @@ def prepare(root: Path, job_id: int, token: str, instances: Iterable[Instance]) 
     return folder
 
 
-def order(settings: Settings, job_id: int, token: str, workspace: Path, epoch: int) -> Order:
+def order(settings: NodeSettings, job_id: int, token: str, workspace: Path, epoch: int) -> RunOrder:
     """What a worker is to do."""
     execution = settings.execution
-    return Order(
+    return RunOrder(
         job_id=job_id,
         token=token,
         workspace=str(workspace),

@@ -1,8 +1,8 @@
 """How old something is, counted in time that the node has lived through.
 
-A clock that jumps by a month makes nothing a month older: the keeper notes the periods in which it
-saw the clock go on as it should, and only those count. What lies between them (a jump, a node that
-was off) makes files stay longer, never shorter.
+A clock that jumps by a month makes nothing a month older: housekeeping notes the periods in which
+it saw the clock go on as it should, and only those count. What lies between them (a jump, a node
+that was off) makes files stay longer, never shorter.
 """
 
 from __future__ import annotations

@@ -26,21 +26,22 @@ from pydicom.uid import (
     MRImageStorage,
     RLETransferSyntaxes,
 )
+
+# pynetdicom._config is private by its name only: the user guide documents its options as settings.
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.transport import AssociationServer
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.database.receiving import Origin
-from oarflow.node.listener.admission import Admission
-from oarflow.node.listener.bounded import BoundedSocket
-from oarflow.node.listener.direct import Request
-from oarflow.node.listener.guard import REQUEST_SECONDS, GuardedServer, Limits
-from oarflow.node.listener.receiver import MEGABYTE, Receiver
-from oarflow.node.listener.statuses import NotStored, Status
+from oarflow.node.listener.gateway import Gateway
 from oarflow.node.listener.tls import server_context
 from oarflow.node.logs import Sparing
 from oarflow.node.settings import ListenerSettings
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.statuses import NotStored, StoreStatus
 
 LOGGER = logging.getLogger(__name__)
 
@@ -62,13 +63,11 @@ TRANSFER_SYNTAXES = (
 )
 """All are stored as they come; whether their pixels can be read is the application's to say."""
 
-_CALLING, _CALLED, _LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)
-"""Result, source and diagnostic of an A-ASSOCIATE-RJ (PS3.8, table 9-21): permanently, a title is
-not known; for now, too many associations."""
-
-
 SILENT_SECONDS = 10.0
-"""The listener's loop turns ten times a second; a pause longer than this is trouble."""
+"""The gateway gives a sign of life every second; a pause longer than this is trouble."""
+
+STOP_SECONDS = 20.0
+"""How long an instance in hand may take when the listener stops."""
 
 
 def quiet_libraries() -> None:
@@ -78,6 +77,15 @@ def quiet_libraries() -> None:
     for name in ("pynetdicom", "pydicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="pydicom")
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """Bytes that pynetdicom does not understand end one of its threads, and the association."""
+    if isinstance(ended.thread, Association | DULServiceProvider):
+        LOGGER.debug("an association ended by an error (%s)", ended.exc_type.__name__)
+    else:
+        threading.__excepthook__(ended)
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,16 @@ class Extension:
     offer: Callable[[AE], None]
     event: Any
     handler: Callable[[Any], Any]
+
+
+class PortlessServer(AssociationServer):
+    """pynetdicom's server without a port of its own: the gateway hands it what it let in."""
+
+    def server_bind(self) -> None:
+        """The gateway has the port."""
+
+    def server_activate(self) -> None:
+        """The gateway listens."""
 
 
 class Listener:
@@ -99,88 +117,72 @@ class Listener:
         settings: ListenerSettings,
         receiver: Receiver,
         extensions: Sequence[Extension] = (),
-        entity_class: type[AE] = AE,
-        sparing: Sparing | None = None,
     ) -> None:
         self._settings = settings
         self._receiver = receiver
         self._extensions = extensions
-        self._entity_class = entity_class
-        self._admission = Admission(settings.allow)
-        self._sparing = sparing or Sparing()
-        self._server: GuardedServer | None = None
-        self._thread: threading.Thread | None = None
+        self._sparing = Sparing()
+        self._entity: AE | None = None
+        self._gateway: Gateway | None = None
+        self.port = settings.port
 
     def start(self) -> None:
         """Listen. Raises ConfigurationError (LISTENER, TLS)."""
-        self._serve(self.open(GuardedServer))
-
-    def open(self, server_class: type[GuardedServer]) -> GuardedServer:
-        """A server of this listener, not serving yet. Raises ConfigurationError (LISTENER, TLS)."""
         quiet_libraries()
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
-        entity = _entity(settings, self._entity_class)
-        for extension in self._extensions:
-            extension.offer(entity)
+        gateway = Gateway(settings, tls, self._sparing)
         try:
-            server = entity.make_server(
-                (settings.host, settings.port),
-                evt_handlers=[
-                    (evt.EVT_REQUESTED, self._requested),
-                    (evt.EVT_REJECTED, self._full),
-                    (evt.EVT_DIMSE_RECV, _message_over),
-                    (evt.EVT_C_STORE, self._store),
-                    *((one.event, one.handler) for one in self._extensions),
-                ],
-                server_class=server_class,
-            )
+            address = gateway.listen()
         except OSError as error:
             raise ConfigurationError(
                 "LISTENER", f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
             ) from error
-        assert isinstance(server, GuardedServer)
-        limits = Limits(
-            admission=self._admission,
-            tls=tls,
-            idle_seconds=settings.idle_seconds,
-            max_waiting=settings.max_associations,
-            max_per_address=settings.max_per_address,
-            max_pdu=settings.max_pdu,
-            max_message=settings.max_instance_mb * MEGABYTE,
-            store=self._take,
-            sparing=self._sparing,
+        self._entity = self._make_entity()
+        server = self._entity.make_server(
+            address,
+            evt_handlers=[
+                (evt.EVT_C_STORE, self._store),
+                (evt.EVT_REJECTED, self._rejected),
+                (evt.EVT_CONN_CLOSE, _forget_message),
+                *((one.event, one.handler) for one in self._extensions),
+            ],
+            server_class=PortlessServer,
         )
-        server.guard(limits)
-        entity._servers.append(server)
-        self._server = server
-        return server
-
-    def _serve(self, server: GuardedServer) -> None:
-        settings = self._settings
-        self._thread = threading.Thread(
-            target=server.serve_forever, args=(0.1,), name="listener", daemon=True
-        )
-        self._thread.start()
+        gateway.start(server.process_request)
+        self._gateway, self.port = gateway, int(address[1])
         LOGGER.info("listening as %s on %s:%d", settings.ae_title, settings.host, self.port)
 
-    @property
-    def port(self) -> int:
-        """The port in use."""
-        assert self._server is not None
-        return int(self._server.server_address[1])
+    def _make_entity(self) -> AE:
+        settings = self._settings
+        entity = AE(ae_title=settings.ae_title)
+        entity.maximum_pdu_size = settings.max_pdu
+        # The gateway keeps to the limit; one whose connection ended may still store what it sent.
+        entity.maximum_associations = 2 * settings.max_associations
+        entity.network_timeout = entity.acse_timeout = settings.idle_seconds
+        entity.dimse_timeout = settings.idle_seconds
+        entity.add_supported_context(Verification)
+        for storage_class in STORAGE_CLASSES:
+            entity.add_supported_context(storage_class, list(TRANSFER_SYNTAXES))
+        for extension in self._extensions:
+            extension.offer(entity)
+        return entity
 
     def stop(self) -> None:
         """Stop; an instance in hand is finished or unanswered."""
-        if self._server is not None:
-            self._server.ae.shutdown()
-            self._server = None
+        if self._gateway is None or self._entity is None:
+            return
+        self._gateway.stop()
+        self._gateway = None
+        until = time.monotonic() + STOP_SECONDS
+        while self._entity.active_associations and time.monotonic() < until:
+            time.sleep(0.02)
 
     def trouble(self) -> str | None:
-        server = self._server
-        if server is None or self._thread is None or not self._thread.is_alive():
+        silent = None if self._gateway is None else self._gateway.silent_seconds()
+        if silent is None:
             return "the listener is not running"
-        if time.monotonic() - server.served_at > SILENT_SECONDS:
+        if silent > SILENT_SECONDS:
             return "the listener gives no sign of life"
         try:
             self._receiver.spool.check_room(0)
@@ -188,111 +190,45 @@ class Listener:
             return "the disk has no room: instances are not accepted"
         return None
 
-    def _requested(self, event: Any) -> None:
-        """An association is asked for."""
-        association = event.assoc
-        calling, called = _titles(association)
-        server = self._server
-        if not self._admission.admits(calling, association.requestor.address):
-            self._reject(association, _CALLING, "the calling AE title is not accepted")
-        elif self._settings.check_called and called != self._settings.ae_title.strip():
-            self._reject(association, _CALLED, "the called AE title is not accepted")
-        elif server is None or not server.admit(association):
-            most = self._settings.max_per_address
-            self._reject(association, _LIMIT, f"its address has {most} associations already")
-
-    def _reject(self, association: Any, answer: tuple[int, int, int], reason: str) -> None:
-        self._warn_of_rejection(association, reason)
-        association.acse.send_reject(*answer)
-        association.is_rejected = True
-        association.kill()
-
-    def _full(self, event: Any) -> None:
-        """pynetdicom rejected an association: there are too many."""
-        most = self._settings.max_associations
-        self._warn_of_rejection(event.assoc, f"there are {most} associations already")
-
-    def _warn_of_rejection(self, association: Any, reason: str) -> None:
-        """Titles are escaped: a peer may put anything into them."""
-        address = association.requestor.address
-        calling, called = _titles(association)
-        message = "an association of %a at %s, calling %a, is rejected: %s"
-        self._sparing.warn(LOGGER, address, message, calling, address, called, reason)
+    def _rejected(self, event: Any) -> None:
+        address = event.assoc.requestor.address
+        message = "an association of %s is rejected: too many are still storing what they sent"
+        self._sparing.warn(LOGGER, address, message, address)
 
     def _store(self, event: Any) -> int | Dataset:
-        """C-STORE where it did not come in the usual pieces."""
-        request = Request(
-            event.context.context_id,
-            int(event.request.MessageID),
-            str(event.context.transfer_syntax),
-            str(event.request.AffectedSOPClassUID),
-            str(event.request.AffectedSOPInstanceUID),
-        )
-        refusal = self._take(event.assoc, request, event.request.DataSet.getvalue())
-        return int(Status.SUCCESS) if refusal is None else _answer(refusal)
-
-    def _take(self, association: Association, request: Request, data: bytes) -> NotStored | None:
-        """Answered when the instance is safe."""
-        connection = association.dul.socket
-        if isinstance(connection, BoundedSocket):
-            connection.message_over()
-        requestor = association.requestor
-        origin = Origin(*_titles(association), requestor.address)
+        """C-STORE: answered with success when the instance is safe."""
+        request, peer = event.request, event.assoc.requestor
+        called = str(peer.primitive.called_ae_title).strip()
+        origin = Origin(str(peer.ae_title).strip(), called, peer.address)
         try:
             self._receiver.receive(
                 origin,
-                data,
-                request.transfer_syntax_uid,
-                request.sop_class_uid,
-                request.sop_instance_uid,
+                b"" if request.DataSet is None else request.DataSet.getvalue(),
+                str(event.context.transfer_syntax),
+                str(request.AffectedSOPClassUID),
+                str(request.AffectedSOPInstanceUID),
             )
         except NotStored as refusal:
-            self._warn_of_instance(origin, refusal.status, str(refusal))
-            return refusal
+            return self._refused(origin, refusal.status, str(refusal), refusal.comment)
         except Exception as error:
-            self._warn_of_instance(
-                origin, Status.CANNOT_UNDERSTAND, f"a fault of the node ({type(error).__name__})"
+            reason = f"a fault of the node ({type(error).__name__})"
+            return self._refused(
+                origin, StoreStatus.CANNOT_UNDERSTAND, reason, "a fault of the node"
             )
-            return NotStored(Status.CANNOT_UNDERSTAND, "a fault of the node")
-        return None
+        return int(StoreStatus.SUCCESS)
 
-    def _warn_of_instance(self, origin: Origin, status: Status, reason: str) -> None:
+    def _refused(self, origin: Origin, status: StoreStatus, reason: str, comment: str) -> Dataset:
         message = "an instance of %a at %s is not stored (%04X): %s"
         about = f"{origin.address} {status}"
         self._sparing.warn(
             LOGGER, about, message, origin.calling_ae, origin.address, status, reason
         )
+        answer = Dataset()
+        answer.Status = int(status)
+        answer.ErrorComment = comment
+        return answer
 
 
-def _titles(association: Association) -> tuple[str, str]:
-    """Calling and called, of an association that was asked for."""
-    primitive = association.requestor.primitive
-    assert primitive is not None
-    return str(primitive.calling_ae_title).strip(), str(primitive.called_ae_title).strip()
-
-
-def _message_over(event: Any) -> None:
-    """A message came to its end."""
-    connection = event.assoc.dul.socket
-    if isinstance(connection, BoundedSocket):
-        connection.message_over()
-
-
-def _answer(refusal: NotStored) -> Dataset:
-    answer = Dataset()
-    answer.Status = int(refusal.status)
-    answer.ErrorComment = refusal.comment
-    return answer
-
-
-def _entity(settings: ListenerSettings, entity_class: type[AE]) -> AE:
-    entity = entity_class(ae_title=settings.ae_title)
-    entity.maximum_pdu_size = settings.max_pdu
-    entity.maximum_associations = settings.max_associations
-    entity.network_timeout = settings.idle_seconds
-    entity.acse_timeout = min(REQUEST_SECONDS, settings.idle_seconds)
-    entity.dimse_timeout = settings.idle_seconds
-    entity.add_supported_context(Verification)
-    for storage_class in STORAGE_CLASSES:
-        entity.add_supported_context(storage_class, list(TRANSFER_SYNTAXES))
-    return entity
+def _forget_message(event: Any) -> None:
+    """Half a message of an association that ended would stay until the garbage is collected."""
+    event.assoc.dimse.message = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.section import ClientTls, ServerTls
+from oarflow.node.settings.fields import ClientTls, ServerTls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; TLS 1.3 has good ones only."""

@@ -21,12 +21,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from oarflow.node.database.receiving import Origin
 from oarflow.node.listener.server import STORAGE_CLASSES, TRANSFER_SYNTAXES, quiet_libraries
-from oarflow.node.listener.statuses import NotStored
 from oarflow.node.listener.tls import client_context
-from oarflow.node.pulling.query import Found, PullFailed, Query, Take, Taken
+from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query, StoreInstance
 from oarflow.node.pulling.reach import Trouble, Unreached, probe, silent, why_not
 from oarflow.node.requesting import associate
-from oarflow.node.section import Peer
+from oarflow.node.settings.fields import Peer
+from oarflow.node.storage.statuses import NotStored
 
 LOGGER = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class DimsePacs:
         quiet_libraries()
         self._ae_title, self._peer, self._method = ae_title, peer, method
 
-    def find(self, query: Query) -> list[Found]:
+    def find(self, query: Query) -> list[FoundSeries]:
         """Series of the modalities asked for. Raises PullFailed."""
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
@@ -95,13 +95,13 @@ class DimsePacs:
                 for found in _series(association, study_uid, modality)
             ]
 
-    def fetch(self, found: Found, take: Take) -> Taken:
+    def fetch(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
         """Have a series sent. Raises PullFailed."""
         if self._method == "move":
             return self._move(found)
         return self._get(found, take)
 
-    def _move(self, found: Found) -> Taken:
+    def _move(self, found: FoundSeries) -> PullCounts:
         """To our listener, which takes it as anything that is sent."""
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
@@ -113,7 +113,7 @@ class DimsePacs:
             )
             return _counted(responses)
 
-    def _get(self, found: Found, take: Take) -> Taken:
+    def _get(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
         roles = []
@@ -208,14 +208,14 @@ def _studies(association: Association, query: Query) -> list[str]:
     return [str(one.StudyInstanceUID) for one in _find(association, identifier)]
 
 
-def _series(association: Association, study_uid: str, modality: str) -> Iterator[Found]:
+def _series(association: Association, study_uid: str, modality: str) -> Iterator[FoundSeries]:
     identifier = _level("SERIES", study_uid)
     identifier.Modality = modality
     identifier.NumberOfSeriesRelatedInstances = None
     for one in _find(association, identifier):
         if str(one.get("Modality", modality)) == modality:
             count = one.get("NumberOfSeriesRelatedInstances")
-            yield Found(study_uid, str(one.SeriesInstanceUID), int(count) if count else None)
+            yield FoundSeries(study_uid, str(one.SeriesInstanceUID), int(count) if count else None)
 
 
 def _find(association: Association, identifier: Dataset) -> Iterator[Dataset]:
@@ -230,8 +230,8 @@ def _find(association: Association, identifier: Dataset) -> Iterator[Dataset]:
             raise PullFailed(f"the PACS refuses the query (status {status.Status:04X})")
 
 
-def _counted(responses: Iterator[tuple[Dataset, Dataset | None]]) -> Taken:
-    taken = Taken(series=1)
+def _counted(responses: Iterator[tuple[Dataset, Dataset | None]]) -> PullCounts:
+    taken = PullCounts()
     for status, _ in responses:
         if not status:
             raise PullFailed("the PACS stopped answering")

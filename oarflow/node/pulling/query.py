@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pydicom.uid import RE_VALID_UID
 
 from oarflow.node.database.receiving import Origin
 
-Take = Callable[[Origin, bytes, str, str, str], object]
+StoreInstance = Callable[[Origin, bytes, str, str, str], object]
 """Receiver.receive."""
 
 
-class PullFailed(Exception):  # noqa: N818  (what happened)
+class PullFailed(Exception):
     """The PACS cannot be asked, or does not send. In words for a person, without patient data."""
 
 
@@ -82,7 +82,7 @@ def _day(text: str, part: str) -> date:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSeries:
     """A series of the PACS. count: of its instances, if the PACS tells."""
 
     study_uid: str
@@ -91,10 +91,8 @@ class Found:
 
 
 @dataclass
-class Taken:
+class PullCounts:
     """Counts of instances. refused: by the node, each with its reason in the log."""
 
-    series: int = 0
     instances: int = 0
     refused: int = 0
-    notes: list[str] = field(default_factory=list)

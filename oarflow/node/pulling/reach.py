@@ -10,7 +10,7 @@ from pynetdicom.association import Association
 
 from oarflow.node.listener.tls import client_context
 from oarflow.node.pulling.query import PullFailed
-from oarflow.node.section import Peer
+from oarflow.node.settings.fields import Peer
 
 ENDED_SHARE = 0.8
 """Who failed sooner than in this share of the time was not silent: it ended the connection."""

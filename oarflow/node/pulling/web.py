@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -16,10 +14,10 @@ from requests.auth import AuthBase
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.database.receiving import Origin
-from oarflow.node.listener.spool import split_bytes
-from oarflow.node.listener.statuses import NotStored
-from oarflow.node.pulling.query import Found, PullFailed, Query, Take, Taken
+from oarflow.node.pulling.query import FoundSeries, PullCounts, PullFailed, Query, StoreInstance
 from oarflow.node.settings import DicomWeb
+from oarflow.node.storage.spool import split_bytes
+from oarflow.node.storage.statuses import NotStored
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,9 +40,9 @@ class WebPacs:
         session.verify = True if settings.ca is None else str(settings.ca)
         if settings.certificate is not None:
             session.cert = (str(settings.certificate), str(settings.key))
-        words = _signing_in(settings)
-        if words is not None:
-            session.auth = _SignIn(words)
+        authorization = _authorization(settings)
+        if authorization is not None:
+            session.auth = _HeaderAuth(authorization)
         self._client: Any = DICOMwebClient(settings.url, session=session, timeout=seconds)
 
     def echo(self) -> None:
@@ -54,7 +52,7 @@ class WebPacs:
         except (requests.RequestException, ValueError) as error:
             raise PullFailed(_why(error)) from error
 
-    def find(self, query: Query) -> list[Found]:
+    def find(self, query: Query) -> list[FoundSeries]:
         """Series of the modalities asked for. Raises PullFailed."""
         try:
             studies = [query.study_uid] if query.names_one else self._studies(query)
@@ -77,7 +75,7 @@ class WebPacs:
         answers = self._client.search_for_studies(search_filters=filters, get_remaining=True)
         return [str(_dataset(answer).StudyInstanceUID) for answer in answers]
 
-    def _series(self, study_uid: str, modality: str) -> Iterator[Found]:
+    def _series(self, study_uid: str, modality: str) -> Iterator[FoundSeries]:
         for answer in self._client.search_for_series(
             study_uid,
             search_filters={"Modality": modality},
@@ -87,11 +85,13 @@ class WebPacs:
             one = _dataset(answer)
             if str(one.get("Modality", modality)) == modality:
                 count = one.get("NumberOfSeriesRelatedInstances")
-                yield Found(study_uid, str(one.SeriesInstanceUID), int(count) if count else None)
+                yield FoundSeries(
+                    study_uid, str(one.SeriesInstanceUID), int(count) if count else None
+                )
 
-    def fetch(self, found: Found, take: Take) -> Taken:
+    def fetch(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
         """Have a series sent. Raises PullFailed."""
-        taken = Taken(series=1)
+        taken = PullCounts()
         try:
             for dataset in self._client.iter_series(
                 found.study_uid, found.series_uid, media_types=AS_STORED
@@ -101,7 +101,7 @@ class WebPacs:
             raise PullFailed(_why(error)) from error
         return taken
 
-    def _take(self, dataset: Dataset, take: Take, taken: Taken) -> None:
+    def _take(self, dataset: Dataset, take: StoreInstance, taken: PullCounts) -> None:
         stream = BytesIO()
         dcmwrite(stream, dataset, enforce_file_format=True)
         _, syntax, data = split_bytes(stream.getvalue())
@@ -113,32 +113,24 @@ class WebPacs:
             taken.refused += 1
 
 
-class _SignIn(AuthBase):
+class _HeaderAuth(AuthBase):
     """As a header of our own: requests would put what .netrc says in the place of a plain one."""
 
-    def __init__(self, words: str) -> None:
-        self._words = words
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._words
+        request.headers["Authorization"] = self._value
         return request
 
 
-def _signing_in(settings: DicomWeb) -> str | None:
+def _authorization(settings: DicomWeb) -> str | None:
     """By token, or by user and password. Raises ConfigurationError (TOKEN, PASSWORD)."""
-    if settings.token is not None:
-        return f"Bearer {_secret('TOKEN', settings.token)}"
-    if settings.user is None or settings.password is None:
-        return None
-    both = f"{settings.user}:{_secret('PASSWORD', settings.password)}"
-    return f"Basic {base64.b64encode(both.encode()).decode('ascii')}"
-
-
-def _secret(code: str, file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return settings.authorization()
     except OSError as error:
-        raise ConfigurationError(code, f"{file}: {error.strerror}") from error
+        code = "PASSWORD" if settings.token is None else "TOKEN"
+        raise ConfigurationError(code, f"{error.filename}: {error.strerror}") from error
 
 
 def _dataset(answer: dict[str, Any]) -> Dataset:

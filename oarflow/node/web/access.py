@@ -11,25 +11,24 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Person
 from oarflow.node.database import jobs
 from oarflow.node.database.models import Job
-from oarflow.node.parts import Context
-from oarflow.node.web.proxies import origin
 from oarflow.node.web.sessions import SignedIn, find_session
 from oarflow.shown import finalize
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: Request) -> NodeContext:
     """The node."""
     context = request.app.state.context
-    assert isinstance(context, Context)
+    assert isinstance(context, NodeContext)
     return context
 
 
-def cookie_name(context: Context) -> str:
+def cookie_name(context: NodeContext) -> str:
     """With TLS the name itself forbids that another host or path sets it."""
     return "__Host-oarflow" if context.settings.web.secure else "oarflow"
 
@@ -51,7 +50,7 @@ def signed_in(request: Request) -> SignedIn:
     return who
 
 
-def watching(request: Request) -> SignedIn:
+def polling(request: Request) -> SignedIn:
     """Somebody whose page asks by itself: that keeps no sign-in alive. Raises HTTPException 401."""
     who = visitor(request, extend=False)
     if who is None:
@@ -59,14 +58,14 @@ def watching(request: Request) -> SignedIn:
     return who
 
 
-def operating(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
+def operator_only(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
     """An operator. Raises HTTPException 403."""
     if not who.acts:
         raise HTTPException(403, "Your role is to look, not to act.")
     return who
 
 
-def genuine(
+def csrf_checked(
     who: Annotated[SignedIn, Depends(signed_in)], csrf: Annotated[str, Form()] = ""
 ) -> SignedIn:
     """Somebody who sent a form of ours. Raises HTTPException 403."""
@@ -82,10 +81,7 @@ def person(request: Request, who: SignedIn) -> Person:
 
 def address_of(request: Request) -> str:
     """Where the request comes from: for the audit log, and for the limit on wrong sign-ins."""
-    if request.client is None:
-        return ""
-    forwarded = request.headers.getlist("x-forwarded-for")
-    return origin(request.client.host, forwarded, context_of(request).settings.web.proxies)
+    return request.client.host if request.client else ""
 
 
 def job_of(session: Session, key: str) -> Job:

@@ -13,35 +13,35 @@ from oarflow.node.audit import Action, record
 from oarflow.node.database import deliveries, jobs
 from oarflow.node.database.models import Job
 from oarflow.node.delivery import planning
-from oarflow.node.housekeeping.keeper import images_there
-from oarflow.node.settings import Settings
+from oarflow.node.housekeeping.housekeeper import images_there
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import NotAllowed
-from oarflow.node.web.access import context_of, genuine, job_of, operating, person
+from oarflow.node.web.access import context_of, csrf_checked, job_of, operator_only, person
 from oarflow.node.web.sessions import SignedIn
 
 router = APIRouter()
 
 
-def _resend(session: Session, _: Settings, job: Job, actor: str) -> None:
-    deliveries.again(session, job, actor)
+def _resend(session: Session, _: NodeSettings, job: Job, actor: str) -> None:
+    deliveries.resend(session, job, actor)
 
 
-def _retry(session: Session, settings: Settings, job: Job, actor: str) -> None:
+def _retry(session: Session, settings: NodeSettings, job: Job, actor: str) -> None:
     if not images_there(job, settings.storage.root):
         raise LookupError("its images have been deleted; send the series again")
     jobs.retry(session, job, actor)
 
 
-def _cancel(session: Session, _: Settings, job: Job, actor: str) -> None:
+def _cancel(session: Session, _: NodeSettings, job: Job, actor: str) -> None:
     jobs.cancel(session, job, actor)
     deliveries.cancel_all(session, job)
 
 
-def _release(session: Session, settings: Settings, job: Job, actor: str) -> None:
+def _release(session: Session, settings: NodeSettings, job: Job, actor: str) -> None:
     planning.begin(session, settings, job, "released", actor)
 
 
-ACTIONS: dict[Action, Callable[[Session, Settings, Job, str], None]] = {
+ACTIONS: dict[Action, Callable[[Session, NodeSettings, Job, str], None]] = {
     Action.RESEND: _resend,
     Action.RETRY: _retry,
     Action.CANCEL: _cancel,
@@ -54,8 +54,8 @@ def act(
     request: Request,
     key: str,
     action: str,
-    who: Annotated[SignedIn, Depends(operating)],
-    _: Annotated[SignedIn, Depends(genuine)],
+    who: Annotated[SignedIn, Depends(operator_only)],
+    _: Annotated[SignedIn, Depends(csrf_checked)],
 ) -> Response:
     """Do it, and show the study."""
     if action not in {known.value for known in ACTIONS}:

@@ -12,10 +12,11 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from oarflow.node import metrics
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import faults
-from oarflow.node.parts import Context
 from oarflow.node.web import actions, pages, sign_in
 from oarflow.node.web.access import context_of, page, visitor
 from oarflow.node.web.protection import Protection
@@ -37,7 +38,7 @@ the environment names."""
 router = APIRouter()
 
 
-def make_application(context: Context) -> Protection:
+def make_application(context: NodeContext) -> Protection:
     """The application with its guards around it."""
     app = FastAPI(
         title="OARflow", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY
@@ -51,6 +52,8 @@ def make_application(context: Context) -> Protection:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(SQLAlchemyError, _no_database)
     app.add_exception_handler(Exception, _fault)
+    # Only a named proxy may say by X-Forwarded-For who calls; by default nobody may.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(context.settings.web.proxies))
     return Protection(app, context.settings.web)
 
 

@@ -15,13 +15,13 @@ from oarflow.node.states import State
 from oarflow.node.web import views
 from oarflow.node.web.access import (
     context_of,
-    genuine,
+    csrf_checked,
     job_of,
-    operating,
+    operator_only,
     page,
     person,
+    polling,
     signed_in,
-    watching,
 )
 from oarflow.node.web.protection import REPORT_POLICY, REPORT_SANDBOX
 from oarflow.node.web.sessions import SignedIn
@@ -49,7 +49,7 @@ def show_list(
 @router.post("/search")
 def search(
     request: Request,
-    who: Annotated[SignedIn, Depends(genuine)],
+    who: Annotated[SignedIn, Depends(csrf_checked)],
     term: Annotated[str, Form(max_length=200)] = "",
     state: Annotated[str, Form(max_length=16)] = "",
     number: Annotated[int, Form()] = 1,
@@ -92,7 +92,7 @@ def _list(
 
 @router.get("/live")
 def live(
-    request: Request, _: Annotated[SignedIn, Depends(watching)], keys: str = ""
+    request: Request, _: Annotated[SignedIn, Depends(polling)], keys: str = ""
 ) -> JSONResponse:
     """States of jobs that a page shows already; nothing of any patient."""
     wanted = [key for key in keys.split(",")[:MAX_WATCHED] if key.isalnum()]
@@ -151,7 +151,7 @@ def report_file(
 @router.get("/audit")
 def show_audit(
     request: Request,
-    who: Annotated[SignedIn, Depends(operating)],
+    who: Annotated[SignedIn, Depends(operator_only)],
     before: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     """The audit log, the newest first."""

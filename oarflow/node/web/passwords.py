@@ -19,19 +19,19 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 """A flood of sign-ins must take neither all memory nor all processors from the contouring."""
 
 
-class Unfit(ValueError):  # noqa: N818  (a refusal, like the others)
+class PasswordRejected(ValueError):
     """A password that is not accepted. The message says why."""
 
 
 def hash_password(password: str) -> str:
     """The hash with its salt and parameters. Raises Unfit."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise Unfit(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters")
+        raise PasswordRejected(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters")
     with _AT_ONCE:
         return _HASHER.hash(password)
 
 
-def right(password: str, password_hash: str | None) -> bool:
+def verify_password(password: str, password_hash: str | None) -> bool:
     """Whether it is the password. password_hash: None where there is no such user."""
     with _AT_ONCE:
         try:

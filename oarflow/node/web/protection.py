@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from oarflow.node.web.settings import WebSettings
+from oarflow.node.settings.web import WebSettings
 
 LOGGER = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import uvicorn
 
 from oarflow.errors import ConfigurationError
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.listener.tls import server_context
-from oarflow.node.parts import Context
-from oarflow.node.section import ServerTls
+from oarflow.node.settings.fields import ServerTls
 from oarflow.node.web.application import make_application
-from oarflow.node.web.patience import PatientProtocol
 from oarflow.node.web.protection import WithoutText
+from oarflow.node.web.request_timeout import RequestTimeoutProtocol
 
 LOGGER = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class WebServer:
 
     name = "web"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: NodeContext) -> None:
         self._context = context
         self._settings = context.settings.web
         self._server: uvicorn.Server | None = None
@@ -78,12 +78,13 @@ class WebServer:
             access_log=False,
             log_config=None,
             server_header=False,
+            # make_application believes the proxies that the settings name.
             proxy_headers=False,
             lifespan="off",
             timeout_keep_alive=15,
             limit_concurrency=200,
             h11_max_incomplete_event_size=32768,
-            http=PatientProtocol,
+            http=RequestTimeoutProtocol,
             ws="none",
             ssl_context_factory=_context_factory(self._settings.tls),
         )

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from oarflow.node.database import Database
 from oarflow.node.database.models import User, WebSession, now
-from oarflow.node.web.settings import WebSettings
-from oarflow.node.web.users import Role
+from oarflow.node.settings.web import WebSettings
+from oarflow.node.web.users import UserRole
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class SignedIn:
     """Who makes the request. csrf: what the forms of the page carry."""
 
     user: str
-    role: Role
+    role: UserRole
     csrf: str
 
     @property
     def acts(self) -> bool:
         """Whether the role may do more than look."""
-        return self.role is Role.OPERATOR
+        return self.role is UserRole.OPERATOR
 
 
 def digest(token: str) -> bytes:
@@ -96,7 +96,7 @@ def _look_up(session: Session, token: str, settings: WebSettings) -> _Found | No
         return _Found(row, None, due=False)
     idle = timedelta(minutes=settings.idle_minutes)
     due = now() + idle - row.expires_at > idle / 10
-    return _Found(row, SignedIn(user.name, Role(user.role), row.csrf), due)
+    return _Found(row, SignedIn(user.name, UserRole(user.role), row.csrf), due)
 
 
 def close_session(session: Session, token: str) -> None:

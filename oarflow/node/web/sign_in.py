@@ -8,20 +8,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Action, Person, record
 from oarflow.node.database.models import User
-from oarflow.node.parts import Context
 from oarflow.node.web import users
 from oarflow.node.web.access import (
     address_of,
     context_of,
     cookie_name,
-    genuine,
+    csrf_checked,
     page,
     person,
     visitor,
 )
-from oarflow.node.web.passwords import right
+from oarflow.node.web.passwords import verify_password
 from oarflow.node.web.protection import Throttle
 from oarflow.node.web.sessions import SignedIn, close_session, open_session
 
@@ -92,10 +92,10 @@ def take_form(
     return answer
 
 
-def _check(context: Context, name: str, password: str, address: str) -> User | None:
+def _check(context: NodeContext, name: str, password: str, address: str) -> User | None:
     with context.database.read() as session:
         kept = users.hash_of(session, name)
-    proven = kept if right(password, kept) else None
+    proven = kept if verify_password(password, kept) else None
     with context.database.write() as session:
         found = users.check(session, name, proven)
         # What is typed into the field of the name may be a password.
@@ -106,7 +106,7 @@ def _check(context: Context, name: str, password: str, address: str) -> User | N
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, who: Annotated[SignedIn, Depends(genuine)]) -> Response:
+def sign_out(request: Request, who: Annotated[SignedIn, Depends(csrf_checked)]) -> Response:
     """Sign out."""
     context = context_of(request)
     with context.database.write() as session:

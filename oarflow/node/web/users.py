@@ -21,7 +21,7 @@ FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(minutes=15)
 
 
-class Role(StrEnum):
+class UserRole(StrEnum):
     """VIEWER sees studies; OPERATOR also acts on them, and sees the audit log."""
 
     VIEWER = "viewer"
@@ -35,7 +35,7 @@ def find(session: Session, name: str) -> User | None:
     return session.scalar(select(User).where(User.name == name))
 
 
-def put(session: Session, name: str, password: str, role: Role | None, by: Person) -> User:
+def put(session: Session, name: str, password: str, role: UserRole | None, by: Person) -> User:
     """Add a user, or give one a new password. Sign-ins with the old one end.
 
     role: None: a user that is known keeps theirs, a new one is a viewer. Who is disabled stays so.
@@ -45,7 +45,7 @@ def put(session: Session, name: str, password: str, role: Role | None, by: Perso
         raise ValueError("a user's name has small letters, digits, dots, _ and - only")
     user = find(session, name)
     if user is None:
-        user = User(name=name, password_hash="", role=Role.VIEWER.value, disabled=False)
+        user = User(name=name, password_hash="", role=UserRole.VIEWER.value, disabled=False)
         session.add(user)
     user.password_hash = hash_password(password)
     user.failures, user.locked_until = 0, None

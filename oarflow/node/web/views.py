@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from oarflow import result
-from oarflow.errors import REASONS, Code
+from oarflow.errors import Code
 from oarflow.node.database import jobs
-from oarflow.node.database.deliveries import OPEN
-from oarflow.node.database.models import Delivery, Job, Series, Step, Study
+from oarflow.node.database.models import Job, JobDelivery, ReceivedStudy, Series, Step
 from oarflow.node.states import MEANINGS, TRANSITIONS, State
+from oarflow.reason_codes import REASONS
 from oarflow.shown import shown
 
 SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveState:
     """What of a job changes while one looks; nothing of the patient.
 
     share: of the organs that are done, in percent; None where it is not running.
@@ -45,10 +43,10 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """A line of the list."""
 
-    live: Live
+    live: LiveState
     patient: str
     patient_id: str
     accession_number: str
@@ -63,7 +61,7 @@ class Row:
 class Listing:
     """A page of the list. total: of all rows found."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[StudyRow, ...]
     total: int
     page: int
     pages: int
@@ -71,9 +69,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page:
-    """All of one job. actions: what may be asked of it now."""
+    """All of one job.
 
-    row: Row
+    study_flags: what speaks against the whole study, or why its result cannot be shown. actions:
+    what may be asked of it now.
+    """
+
+    row: StudyRow
     birth_date: str
     sex: str
     series_description: str
@@ -81,13 +83,14 @@ class Page:
     attempts: int
     refusal: tuple[str, str, str] | None
     organs: tuple[result.OrganPart, ...]
+    study_flags: tuple[str, ...]
     steps: tuple[Step, ...]
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[JobDelivery, ...]
     reports: tuple[str, ...]
     actions: tuple[str, ...]
 
 
-def live(job: Job) -> Live:
+def live(job: Job) -> LiveState:
     """A job's state as it is now."""
     share, doing = None, ""
     if job.state is State.RUNNING:
@@ -96,7 +99,7 @@ def live(job: Job) -> Live:
     if job.refusal and job.state is not State.REFUSED:
         # What is delivered is the reason: nobody must take it for contours.
         state = f"refused, reason {state}"
-    return Live(
+    return LiveState(
         job.key,
         state,
         job.state_at.isoformat(),
@@ -115,10 +118,10 @@ def _progress(said: dict[str, Any]) -> tuple[int, str]:
     return 0, str(stage or "starting")
 
 
-def row_of(job: Job) -> Row:
+def row_of(job: Job) -> StudyRow:
     """A job as a line."""
     study = job.series.study
-    return Row(
+    return StudyRow(
         live=live(job),
         patient=study.patient_name.replace("^", " ").strip(),
         patient_id=study.patient_id,
@@ -142,12 +145,12 @@ def listing(
         chosen = chosen.where(Job.state == state, Job.refusal == "")
     for word in term.split()[:8]:
         columns = (
-            Study.patient_name,
-            Study.patient_id,
-            Study.accession_number,
-            Study.study_date,
-            Study.description,
-            Study.calling_ae,
+            ReceivedStudy.patient_name,
+            ReceivedStudy.patient_id,
+            ReceivedStudy.accession_number,
+            ReceivedStudy.study_date,
+            ReceivedStudy.description,
+            ReceivedStudy.calling_ae,
         )
         chosen = chosen.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
     total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
@@ -170,7 +173,14 @@ def newest_id(session: Session) -> int:
 def page_of(job: Job, root: Path, *, acts: bool) -> Page:
     """All of a job. acts: whether the reader may act on it."""
     study, series = job.series.study, job.series
-    found = read_result(job, root)
+    found: result.ResultDocument | None = None
+    warnings: tuple[str, ...] = ()
+    try:
+        found = read_result(job, root)
+    except result.ResultError as error:
+        warnings = (str(error),)
+    if found is not None:
+        warnings = tuple(flag.message for flag in found.study_flags)
     return Page(
         row=row_of(job),
         birth_date=study.birth_date,
@@ -180,6 +190,7 @@ def page_of(job: Job, root: Path, *, acts: bool) -> Page:
         attempts=job.attempts,
         refusal=_refusal(job),
         organs=found.organs if found else (),
+        study_flags=warnings,
         steps=tuple(job.steps),
         deliveries=tuple(job.deliveries),
         reports=tuple(kind for kind in REPORTS if report_file(job, root, kind) is not None),
@@ -211,14 +222,14 @@ def _refusal(job: Job) -> tuple[str, str, str] | None:
 
 
 def read_result(job: Job, root: Path) -> result.ResultDocument | None:
-    """The job's result.json, where there is one that can be read."""
+    """The job's result.json, where there is one. Raises ResultError."""
     if not job.output:
         return None
     try:
         content = (root / job.output / result.FILE_NAME).read_bytes()
-        return result.ResultDocument.model_validate_json(content)
-    except (OSError, ValidationError):
+    except OSError:
         return None
+    return result.read_document(content)
 
 
 REPORTS = {"html": "report.html", "pdf": "report.pdf"}
@@ -230,8 +241,3 @@ def report_file(job: Job, root: Path, kind: str) -> Path | None:
         return None
     path = root / job.output / REPORTS[kind]
     return path if path.is_file() else None
-
-
-def open_destinations(rows: Sequence[Delivery]) -> int:
-    """How many deliveries are not at an end."""
-    return sum(row.state in OPEN for row in rows)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from oarflow.errors import Fault
 from oarflow.geometry import Grid
+from oarflow.masks import dice_of_sizes
 from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.check.identity import identity_faults
 from oarflow.rtstruct.check.kept import kept_faults, without_kept
@@ -59,18 +60,17 @@ GROSS_DICE = 0.5
 class OrganCheck:
     """One region's comparison. Volumes in cm3, distances in mm.
 
-    volume_cc: of the mask. filled_cc: of the contours filled at pixel centres. contour_cc: of the
-        polygons themselves. missing_planes, extra_planes: slices of the mask (specks aside)
-        without contour area, and the reverse. surface_mm: Hausdorff distance of the voxel sets.
-    shift_mm, inflation_mm: systematic displacement and growth of the contours
-        against the field's surface. failures: why it fails, empty where it passes.
+    volume_cc: of the mask. filled_cc: of the contours filled at pixel centres.
+    missing_planes, extra_planes: slices of the mask (specks aside) without contour area, and the
+        reverse. surface_mm: Hausdorff distance of the voxel sets.
+    shift_mm, inflation_mm: systematic displacement and growth of the contours against the field's
+        surface. failures: why it fails, empty where it passes.
     """
 
     name: str
     dice: float
     volume_cc: float
     filled_cc: float
-    contour_cc: float
     missing_planes: int
     extra_planes: int
     surface_mm: float
@@ -204,9 +204,9 @@ def _check_organ(
     faults = [f"{name}: {fault}" for fault in _contour_faults(contours, planes)]
     if faults:
         return _unmeasured(name, "its contours cannot be placed"), faults
-    pairs, fit, polygon_mm3 = _slices(contours, field, planes, thickness)
+    pairs, fit = _slices(contours, field, planes, thickness)
     pixel_mm = np.array([(p.header.row_mm, p.header.column_mm) for p in planes.values()]).max(0)
-    result = _measured(name, pairs, fit, polygon_mm3, pixel_mm)
+    result = _measured(name, pairs, fit, pixel_mm)
     if result.extra_planes:
         faults.append(f"{name}: contours on {result.extra_planes} slices without mask")
     if result.filled_cc and result.volume_cc and result.dice < GROSS_DICE:
@@ -243,8 +243,8 @@ def _slices(
     field: ProbabilityField,
     planes: Mapping[str, Lattice],
     thickness: Mapping[str, float],
-) -> tuple[list[SlicePair], SurfaceFit, float]:
-    """Mask and filled contours on every image that has either; the fit; the polygons' volume."""
+) -> tuple[list[SlicePair], SurfaceFit]:
+    """Mask and filled contours on every image that has either, and the fit."""
     rings: dict[str, list[NDArray[np.float64]]] = {}
     exclusive = False
     for contour in contours:
@@ -252,7 +252,7 @@ def _slices(
         exclusive = exclusive or contour.type is GeometricType.XOR
         rings.setdefault(uid, []).append(planes[uid].header.to_pixels(contour.points_lps)[0])
     mask = field.mask
-    fit, volume, pairs = SurfaceFit(), 0.0, []
+    fit, pairs = SurfaceFit(), []
     for uid, plane in planes.items():
         here = rings.get(uid, [])
         inside = 0 <= plane.slice_index - field.offset[0] < len(mask)
@@ -268,10 +268,9 @@ def _slices(
                 values = field.values[plane.slice_index - field.offset[0]]
                 fit.add(plane.to_field(ring, field), values, field.threshold, plane.spacing_yx)
         target = plane.sampled(wanted, window, field)
-        pixel = plane.header.row_mm * plane.header.column_mm
-        volume += _area(here, exclusive=exclusive) * pixel * thickness[uid]
-        pairs.append(SlicePair(plane.header, window, target, filled, pixel * thickness[uid]))
-    return pairs, fit, volume
+        voxel_mm3 = plane.header.row_mm * plane.header.column_mm * thickness[uid]
+        pairs.append(SlicePair(plane.header, window, target, filled, voxel_mm3))
+    return pairs, fit
 
 
 def _window(
@@ -286,30 +285,10 @@ def _window(
     return window_of(corners, plane.header.rows, plane.header.columns)
 
 
-def _area(rings: list[NDArray[np.float64]], *, exclusive: bool) -> float:
-    """Pixels within the rings; of an XOR region, rings within others count by their depth."""
-    area = 0.0
-    for i, ring in enumerate(rings):
-        depth = sum(_contains(other, ring[0]) for j, other in enumerate(rings) if j != i)
-        area += _shoelace(ring) * (-1.0 if exclusive and depth % 2 else 1.0)
-    return area
-
-
-def _contains(ring: NDArray[np.float64], point: NDArray[np.float64]) -> bool:
-    window = Window(0, 0, 1, 1)
-    return bool(fill(ring - point, window)[0, 0])
-
-
-def _shoelace(ring: NDArray[np.float64]) -> float:
-    row, column = (ring - ring[0]).T
-    return abs(float(row @ np.roll(column, -1) - column @ np.roll(row, -1))) / 2
-
-
 def _measured(
     name: str,
     pairs: list[SlicePair],
     fit: SurfaceFit,
-    polygon_mm3: float,
     pixel_mm: NDArray[np.float64],
 ) -> OrganCheck:
     wanted = sum(int(pair.wanted.sum()) * pair.voxel_mm3 for pair in pairs) / 1000
@@ -318,10 +297,9 @@ def _measured(
     shift, inflation = fit.solution_mm()
     result = OrganCheck(
         name=name,
-        dice=2 * both / (wanted + filled) if wanted + filled else 0.0,
+        dice=dice_of_sizes(both, wanted, filled) if wanted else 0.0,
         volume_cc=wanted,
         filled_cc=filled,
-        contour_cc=polygon_mm3 / 1000,
         missing_planes=sum(p.wanted.sum() > SPECK_PIXELS and not p.filled.any() for p in pairs),
         extra_planes=sum(bool(p.filled.any() and not p.wanted.any()) for p in pairs),
         surface_mm=hausdorff_mm(pairs),
@@ -353,4 +331,4 @@ def _failures(result: OrganCheck, diagonal_mm: float) -> tuple[str, ...]:
 
 
 def _unmeasured(name: str, why: str) -> OrganCheck:
-    return OrganCheck(name, 0.0, 0.0, 0.0, 0.0, 0, 0, float("inf"), 0.0, 0.0, (why,))
+    return OrganCheck(name, 0.0, 0.0, 0.0, 0, 0, float("inf"), 0.0, 0.0, (why,))

@@ -56,7 +56,7 @@ def _values(words: NDArray[np.int64], stored: int, dataset: Dataset) -> NDArray[
 
 def _read(path: Path) -> Dataset:
     """A data set as one grey image: what the intake accepts may leave that unsaid."""
-    behind = _BehindPixels()
+    behind = _UntilPixels()
     with path.open("rb") as file:
         dataset = read_partial(file, stop_when=behind, force=True)
     if "TransferSyntaxUID" not in dataset.file_meta:
@@ -75,7 +75,7 @@ def _read(path: Path) -> Dataset:
     return dataset
 
 
-class _BehindPixels:
+class _UntilPixels:
     """Stops pydicom behind the pixel data, where some files have bytes that are no elements."""
 
     def __init__(self) -> None:

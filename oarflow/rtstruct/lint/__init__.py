@@ -14,13 +14,13 @@ from oarflow.rtstruct.lint.ct_checks import ct_findings
 from oarflow.rtstruct.lint.encoding_checks import encoding_findings, identity_findings
 from oarflow.rtstruct.lint.profile_checks import profile_findings
 from oarflow.rtstruct.lint.region_checks import reference_findings, region_findings
-from oarflow.rtstruct.lint.rules import RULES, Finding, Rule, Severity
+from oarflow.rtstruct.lint.rules import RULES, LintFinding, Rule, Severity
 from oarflow.rtstruct.profile import Profile
 from oarflow.rtstruct.reader import open_document, structure_set
 
-__all__ = ["RULES", "Finding", "Rule", "Severity", "images_below", "lint"]
+__all__ = ["RULES", "LintFinding", "Rule", "Severity", "images_below", "lint"]
 
-CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Context], Iterator[LintFinding]], ...] = (
     encoding_findings,
     identity_findings,
     region_findings,
@@ -36,7 +36,7 @@ def lint(
     *,
     ct: Mapping[str, SliceHeader] | None = None,
     profile: Profile | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[LintFinding, ...]:
     """All findings on a file, errors first. Never raises for what the file holds.
 
     ct: headers of the images it should refer to (`images_below`); of a whole study's, those that
@@ -46,15 +46,15 @@ def lint(
     try:
         document = open_document(source)
     except ReadError as error:
-        return (Finding("UNREADABLE", 1, str(error)),)
-    found: list[Finding] = []
+        return (LintFinding("UNREADABLE", 1, str(error)),)
+    found: list[LintFinding] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             contours = drawn_contours(document.dataset)
         except ReadError as error:
             contours = ()
-            found.append(Finding("CONTOURS_REFUSED", 1, error.detail))
+            found.append(LintFinding("CONTOURS_REFUSED", 1, error.detail))
         try:
             images = images_meant(document.dataset, contours, ct or {})
             context = Context(document, contours, images, profile)
@@ -63,6 +63,6 @@ def lint(
             if not found or found[0].rule != "CONTOURS_REFUSED":
                 structure_set(document)
         except ReadError as error:
-            found.append(Finding("CONTOURS_REFUSED", 1, error.detail))
+            found.append(LintFinding("CONTOURS_REFUSED", 1, error.detail))
     order = list(Severity)
     return tuple(sorted(found, key=lambda f: (order.index(f.severity), list(RULES).index(f.rule))))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from oarflow.rtstruct.arrangement import Relation, Ring, arrange, crosses_itself
 from oarflow.rtstruct.lint.context import Context, Drawn
-from oarflow.rtstruct.lint.rules import Finding
+from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.model import GeometricType
 from oarflow.rtstruct.outlines import MIN_RING_AREA_MM2
 
@@ -36,7 +36,7 @@ RELATIONS = {
 }
 
 
-def contour_findings(context: Context) -> Iterator[Finding]:
+def contour_findings(context: Context) -> Iterator[LintFinding]:
     """Types, counts and shapes of single contours, then of contours together."""
     contours = context.contours
     closed = [c for c in contours if c.closed]
@@ -58,7 +58,7 @@ def contour_findings(context: Context) -> Iterator[Finding]:
     }
     for rule, found in counted.items():
         if found:
-            yield Finding(rule, len(found), _where(found))
+            yield LintFinding(rule, len(found), _where(found))
     yield from _together(rings)
 
 
@@ -68,7 +68,7 @@ def _where(found: list[Drawn]) -> str:
     return f"contours of regions number {shown}"
 
 
-def _together(rings: list[Drawn]) -> Iterator[Finding]:
+def _together(rings: list[Drawn]) -> Iterator[LintFinding]:
     lie: Counter[Relation] = Counter()
     mixed, skipped = [], []
     by_roi: dict[int | None, list[Drawn]] = defaultdict(list)
@@ -84,11 +84,11 @@ def _together(rings: list[Drawn]) -> Iterator[Finding]:
             skipped.append(roi)
     for relation, rule in RELATIONS.items():
         if lie[relation]:
-            yield Finding(rule, lie[relation], "pairs")
+            yield LintFinding(rule, lie[relation], "pairs")
     if mixed:
-        yield Finding("MIXED_HOLE_STYLES", len(mixed), "regions")
+        yield LintFinding("MIXED_HOLE_STYLES", len(mixed), "regions")
     if skipped:
-        yield Finding("SLICES_SKIPPED", len(skipped), "regions")
+        yield LintFinding("SLICES_SKIPPED", len(skipped), "regions")
 
 
 def _planes(rings: list[Drawn], normal: Vector) -> Iterator[list[Drawn]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oarflow.rtstruct.check.headers import SliceHeader, raw
 from oarflow.rtstruct.lint.context import Context, Drawn
-from oarflow.rtstruct.lint.rules import Finding
+from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.reader import items, referenced_images, region_frames, text
 
 OFF_PLANE_MM = 0.05
@@ -24,7 +24,7 @@ TRACED_SHARE = 0.98
 """A region with so many of its vertices on pixel centres was traced through them."""
 
 
-def ct_findings(context: Context) -> Iterator[Finding]:
+def ct_findings(context: Context) -> Iterator[LintFinding]:
     """Identity, references and planes; nothing where no CT was given."""
     if not context.ct:
         return
@@ -34,11 +34,13 @@ def ct_findings(context: Context) -> Iterator[Finding]:
     named |= {uid for contour in context.contours for uid in contour.images}
     dangling = named - set(ct) - {""}
     if dangling:
-        yield Finding("DANGLING_REFERENCES", len(dangling), f"of {len(named)} images referenced")
+        yield LintFinding(
+            "DANGLING_REFERENCES", len(dangling), f"of {len(named)} images referenced"
+        )
     yield from _planes(context)
 
 
-def _identity(context: Context) -> Iterator[Finding]:
+def _identity(context: Context) -> Iterator[LintFinding]:
     dataset = context.dataset
     headers = {header.series_uid: header for header in context.ct.values()}.values()
     wrong = [
@@ -47,10 +49,10 @@ def _identity(context: Context) -> Iterator[Finding]:
         if any(raw(dataset, keyword) != header.identity[keyword] for header in headers)
     ]
     if wrong:
-        yield Finding("PATIENT_MISMATCH", len(wrong), ", ".join(wrong))
+        yield LintFinding("PATIENT_MISMATCH", len(wrong), ", ".join(wrong))
     studies = {header.identity["StudyInstanceUID"] for header in headers}
     if raw(dataset, "StudyInstanceUID") not in studies:
-        yield Finding("STUDY_MISMATCH", 1)
+        yield LintFinding("STUDY_MISMATCH", 1)
     frames = {
         raw(frame, "FrameOfReferenceUID")
         for frame in items(dataset, "ReferencedFrameOfReferenceSequence")
@@ -59,10 +61,10 @@ def _identity(context: Context) -> Iterator[Finding]:
         for roi in items(dataset, "StructureSetROISequence")
     }
     if not {header.identity["FrameOfReferenceUID"] for header in headers} & (frames - {b""}):
-        yield Finding("FRAME_MISMATCH", 1)
+        yield LintFinding("FRAME_MISMATCH", 1)
 
 
-def _planes(context: Context) -> Iterator[Finding]:
+def _planes(context: Context) -> Iterator[LintFinding]:
     off_plane = off_slice = beyond = 0
     vertices: dict[int | None, list[np.ndarray]] = {}
     frames = region_frames(context.dataset)
@@ -87,10 +89,10 @@ def _planes(context: Context) -> Iterator[Finding]:
         ("BEYOND_IMAGE", beyond),
     ):
         if count:
-            yield Finding(rule, count, f"of {len(context.contours)} contours")
+            yield LintFinding(rule, count, f"of {len(context.contours)} contours")
     traced = [roi for roi, parts in vertices.items() if _on_centres(np.concatenate(parts))]
     if traced:
-        yield Finding("PIXEL_CENTRES", len(traced), "regions")
+        yield LintFinding("PIXEL_CENTRES", len(traced), "regions")
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from oarflow.rtstruct.check.headers import raw
 from oarflow.rtstruct.lint.context import Context
-from oarflow.rtstruct.lint.rules import Finding
+from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.reader import items, referenced_images, text
 
 DS_BYTES = 16
@@ -38,31 +38,33 @@ DATES = ("StudyDate", "SeriesDate", "StructureSetDate", "InstanceCreationDate", 
 TIMES = ("StudyTime", "SeriesTime", "StructureSetTime", "InstanceCreationTime")
 
 
-def encoding_findings(context: Context) -> Iterator[Finding]:
+def encoding_findings(context: Context) -> Iterator[LintFinding]:
     """How the bytes are laid out."""
     facts = context.document.survey
     if not facts.has_preamble:
-        yield Finding("NO_PREAMBLE", 1)
+        yield LintFinding("NO_PREAMBLE", 1)
     if not facts.has_meta:
-        yield Finding("NO_FILE_META", 1)
+        yield LintFinding("NO_FILE_META", 1)
     deflated = facts.declared_syntax == DeflatedExplicitVRLittleEndian
     if facts.declared_syntax and not deflated and facts.declared_syntax != facts.syntax:
-        yield Finding("SYNTAX_MISMATCH", 1, f"the bytes are {facts.syntax.name}")
+        yield LintFinding("SYNTAX_MISMATCH", 1, f"the bytes are {facts.syntax.name}")
     if facts.trailing_zeros:
-        yield Finding("TRAILING_BYTES", facts.trailing_zeros)
+        yield LintFinding("TRAILING_BYTES", facts.trailing_zeros)
     if facts.disordered:
-        yield Finding("TAG_ORDER", facts.disordered)
+        yield LintFinding("TAG_ORDER", facts.disordered)
     if facts.unknown_vr:
-        yield Finding("VR_UNKNOWN", len(facts.unknown_vr), _tags(facts.unknown_vr))
+        yield LintFinding("VR_UNKNOWN", len(facts.unknown_vr), _tags(facts.unknown_vr))
     if facts.private:
-        yield Finding("PRIVATE_ELEMENTS", len(facts.private), _tags(facts.private))
+        yield LintFinding("PRIVATE_ELEMENTS", len(facts.private), _tags(facts.private))
     lengths = [max(map(len, c.raw.split(b"\\"))) for c in context.contours if c.raw]
     long = sum(length > DS_BYTES for length in lengths)
     if long:
-        yield Finding("DS_TOO_LONG", long, f"contours; the longest value has {max(lengths)} bytes")
+        yield LintFinding(
+            "DS_TOO_LONG", long, f"contours; the longest value has {max(lengths)} bytes"
+        )
     large = [len(c.raw) for c in context.contours if len(c.raw) > CONTOUR_BYTES]
     if large:
-        yield Finding("CONTOUR_OVER_64K", len(large), f"the largest has {max(large)} bytes")
+        yield LintFinding("CONTOUR_OVER_64K", len(large), f"the largest has {max(large)} bytes")
 
 
 def _tags(tags: set[int]) -> str:
@@ -70,25 +72,25 @@ def _tags(tags: set[int]) -> str:
     return shown + (" and more" if len(tags) > 4 else "")
 
 
-def identity_findings(context: Context) -> Iterator[Finding]:
+def identity_findings(context: Context) -> Iterator[LintFinding]:
     """Attributes of patient, study, series and structure set."""
     dataset = context.dataset
     missing = [k for k in TYPE_1 if not text(dataset, k)]
     missing += [k for k in TYPE_1_SEQUENCES if k not in dataset]
     if missing:
-        yield Finding("TYPE_1_MISSING", len(missing), ", ".join(missing))
+        yield LintFinding("TYPE_1_MISSING", len(missing), ", ".join(missing))
     absent = [k for k in TYPE_2 if k not in dataset]
     if absent:
-        yield Finding("TYPE_2_MISSING", len(absent), ", ".join(absent))
+        yield LintFinding("TYPE_2_MISSING", len(absent), ", ".join(absent))
     if text(dataset, "Modality") not in ("", "RTSTRUCT"):
-        yield Finding("MODALITY_LIES", 1)
+        yield LintFinding("MODALITY_LIES", 1)
     label = text(dataset, "StructureSetLabel")
     if len(label) > 16:
-        yield Finding("LABEL_LENGTH", 1, f"{len(label)} characters")
+        yield LintFinding("LABEL_LENGTH", 1, f"{len(label)} characters")
     broken = [k for k in DATES if (v := raw(dataset, k)) and not _is_date(v)]
     broken += [k for k in TIMES if (v := raw(dataset, k)) and not TIME.fullmatch(v)]
     if broken:
-        yield Finding("BAD_DATE", len(broken), ", ".join(broken))
+        yield LintFinding("BAD_DATE", len(broken), ", ".join(broken))
     yield from _approval(dataset)
     yield from _uids(context)
     yield from _character_set(dataset)
@@ -99,15 +101,15 @@ def _is_date(value: bytes) -> bool:
     return bool(found and YEARS[0] <= int(found[1]) <= YEARS[1])
 
 
-def _approval(dataset: Dataset) -> Iterator[Finding]:
+def _approval(dataset: Dataset) -> Iterator[LintFinding]:
     status = text(dataset, "ApprovalStatus")
     if status in ("APPROVED", "REJECTED"):
-        yield Finding(status, 1)
+        yield LintFinding(status, 1)
     elif status != "UNAPPROVED":
-        yield Finding("APPROVAL_MISSING", 1)
+        yield LintFinding("APPROVAL_MISSING", 1)
 
 
-def _uids(context: Context) -> Iterator[Finding]:
+def _uids(context: Context) -> Iterator[LintFinding]:
     dataset = context.dataset
     keywords = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     bad = [k for k in keywords if (v := text(dataset, k)) and not UID(v).is_valid]
@@ -115,13 +117,13 @@ def _uids(context: Context) -> Iterator[Finding]:
     if text(dataset, "SOPInstanceUID") in images:
         bad.append("SOPInstanceUID is an image's")
     if bad:
-        yield Finding("UID_INVALID", len(bad), ", ".join(bad))
+        yield LintFinding("UID_INVALID", len(bad), ", ".join(bad))
     meta_uid = context.document.survey.meta_instance_uid
     if meta_uid and meta_uid != text(dataset, "SOPInstanceUID"):
-        yield Finding("META_UID_MISMATCH", 1)
+        yield LintFinding("META_UID_MISMATCH", 1)
 
 
-def _character_set(dataset: Dataset) -> Iterator[Finding]:
+def _character_set(dataset: Dataset) -> Iterator[LintFinding]:
     declared = [part.strip() for part in raw(dataset, "SpecificCharacterSet").split(b"\\")]
     names = [part.decode("ascii", "replace") for part in declared]
     codecs = [python_encoding.get(name, "") for name in names]
@@ -130,7 +132,7 @@ def _character_set(dataset: Dataset) -> Iterator[Finding]:
         values += [raw(item, "ROIName"), raw(item, "ROIDescription")]
     wrong = sum(not _decodes(value, codecs) for value in values)
     if wrong:
-        yield Finding("CHARACTER_SET", wrong, "texts")
+        yield LintFinding("CHARACTER_SET", wrong, "texts")
 
 
 def _decodes(value: bytes, codecs: list[str]) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from oarflow.rtstruct.contours import HoleStyle
 from oarflow.rtstruct.lint.context import Context
-from oarflow.rtstruct.lint.rules import Finding
+from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.model import GeometricType
 from oarflow.rtstruct.reader import items, text
 
 
-def profile_findings(context: Context) -> Iterator[Finding]:
+def profile_findings(context: Context) -> Iterator[LintFinding]:
     """Limits of the profile; nothing where none was asked for."""
     profile, dataset = context.profile, context.dataset
     if profile is None:
@@ -20,22 +20,24 @@ def profile_findings(context: Context) -> Iterator[Finding]:
     long = sum(len(name) > profile.name_length for name in names)
     long += len(text(dataset, "StructureSetLabel")) > profile.label_length
     if long:
-        yield Finding("PROFILE_NAME", long)
+        yield LintFinding("PROFILE_NAME", long)
     many = sum(len(c.points) > profile.points_per_contour for c in context.contours)
     if many:
-        yield Finding("PROFILE_POINTS", many, f"contours over {profile.points_per_contour} points")
+        yield LintFinding(
+            "PROFILE_POINTS", many, f"contours over {profile.points_per_contour} points"
+        )
     xor = sum(contour.type == GeometricType.XOR for contour in context.contours)
     if xor and profile.hole_style is HoleStyle.KEYHOLE:
-        yield Finding("PROFILE_HOLES", xor, "contours")
+        yield LintFinding("PROFILE_HOLES", xor, "contours")
     types = [
         text(item, "RTROIInterpretedType") for item in items(dataset, "RTROIObservationsSequence")
     ]
     unknown = sum(kind not in profile.interpreted_types for kind in types)
     if unknown:
-        yield Finding("PROFILE_TYPES", unknown, "regions")
+        yield LintFinding("PROFILE_TYPES", unknown, "regions")
     fine = sum(_decimals(contour.raw) > profile.decimals for contour in context.contours)
     if fine:
-        yield Finding("PROFILE_DECIMALS", fine, f"contours over {profile.decimals} decimals")
+        yield LintFinding("PROFILE_DECIMALS", fine, f"contours over {profile.decimals} decimals")
 
 
 def _decimals(raw: bytes) -> int:

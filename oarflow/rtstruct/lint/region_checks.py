@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from oarflow.rtstruct.lint.context import Context
-from oarflow.rtstruct.lint.rules import Finding
+from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.reader import (
     PYDICOM_ERRORS,
     integer,
@@ -37,7 +37,7 @@ INTERPRETED_TYPES = frozenset(
 ALGORITHMS = frozenset({"AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"})
 
 
-def region_findings(context: Context) -> Iterator[Finding]:
+def region_findings(context: Context) -> Iterator[LintFinding]:
     """Numbers, names, types and colours of regions."""
     dataset = context.dataset
     definitions = items(dataset, "StructureSetROISequence")
@@ -52,23 +52,23 @@ def region_findings(context: Context) -> Iterator[Finding]:
     untyped = [integer(d, "ROINumber") for d in definitions]
     untyped = [n for n in untyped if types.get(n, "") not in INTERPRETED_TYPES]
     if untyped:
-        yield Finding("INTERPRETED_TYPE", len(untyped), _regions(untyped))
+        yield LintFinding("INTERPRETED_TYPE", len(untyped), _regions(untyped))
     silent = [
         integer(d, "ROINumber")
         for d in definitions
         if text(d, "ROIGenerationAlgorithm") not in ALGORITHMS
     ]
     if silent:
-        yield Finding("GENERATION_ALGORITHM", len(silent), _regions(silent))
+        yield LintFinding("GENERATION_ALGORITHM", len(silent), _regions(silent))
     odd = [integer(d, "ReferencedROINumber") for d in drawings if not _colour_is_sound(d)]
     if odd:
-        yield Finding("COLOUR", len(odd), _regions(odd))
+        yield LintFinding("COLOUR", len(odd), _regions(odd))
     said = sum(
         "NOT FOR CLINICAL USE" in f"{text(d, 'ROIName')} {text(d, 'ROIDescription')}".upper()
         for d in definitions
     )
     if said:
-        yield Finding("NOT_FOR_CLINICAL_USE", said, "regions")
+        yield LintFinding("NOT_FOR_CLINICAL_USE", said, "regions")
 
 
 def _regions(numbers: list[int | None]) -> str:
@@ -78,7 +78,7 @@ def _regions(numbers: list[int | None]) -> str:
 
 def _numbers(
     definitions: list[Dataset], drawings: list[Dataset], observations: list[Dataset]
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     defined = [integer(item, "ROINumber") for item in definitions]
     drawn = [integer(item, "ReferencedROINumber") for item in drawings]
     observed = [integer(item, "ReferencedROINumber") for item in observations]
@@ -93,34 +93,34 @@ def _numbers(
         if set(defined) - set(numbers):
             wrong.append(f"{len(set(defined) - set(numbers))} defined but not {name}")
     if wrong:
-        yield Finding("ROI_NUMBERS", len(wrong), "; ".join(wrong))
+        yield LintFinding("ROI_NUMBERS", len(wrong), "; ".join(wrong))
 
 
-def _emptiness(definitions: list[Dataset], drawings: list[Dataset]) -> Iterator[Finding]:
+def _emptiness(definitions: list[Dataset], drawings: list[Dataset]) -> Iterator[LintFinding]:
     full = {integer(d, "ReferencedROINumber") for d in drawings if items(d, "ContourSequence")}
     empty = [n for item in definitions if (n := integer(item, "ROINumber")) not in full]
     if empty:
-        yield Finding("EMPTY_ROI", len(empty), _regions(empty))
+        yield LintFinding("EMPTY_ROI", len(empty), _regions(empty))
     hollow = [
         integer(d, "ReferencedROINumber")
         for d in drawings
         if "ContourSequence" in d and not items(d, "ContourSequence")
     ]
     if hollow:
-        yield Finding("EMPTY_CONTOUR_SEQUENCE", len(hollow), _regions(hollow))
+        yield LintFinding("EMPTY_CONTOUR_SEQUENCE", len(hollow), _regions(hollow))
 
 
-def _names(names: list[str]) -> Iterator[Finding]:
+def _names(names: list[str]) -> Iterator[LintFinding]:
     long = sum(not 0 < len(name) <= NAME_LENGTH for name in names)
     if long:
         longest = max(map(len, names))
-        yield Finding("NAME_LENGTH", long, f"the longest has {longest} characters")
+        yield LintFinding("NAME_LENGTH", long, f"the longest has {longest} characters")
     clashes = len(names) - len({name.lower() for name in names})
     if clashes:
-        yield Finding("NAME_CLASH", clashes)
+        yield LintFinding("NAME_CLASH", clashes)
     odd = sum(bool(name) and not NAME.fullmatch(name) for name in names)
     if odd:
-        yield Finding("NAME_CHARACTERS", odd)
+        yield LintFinding("NAME_CHARACTERS", odd)
 
 
 def _colour_is_sound(drawing: Dataset) -> bool:
@@ -133,39 +133,39 @@ def _colour_is_sound(drawing: Dataset) -> bool:
     return len(parts) == 3 and all(0 <= part <= 255 for part in parts)
 
 
-def reference_findings(context: Context) -> Iterator[Finding]:
+def reference_findings(context: Context) -> Iterator[LintFinding]:
     """Frames, series and images that the file names, among themselves."""
     dataset = context.dataset
     frames = items(dataset, "ReferencedFrameOfReferenceSequence")
     named = {text(frame, "FrameOfReferenceUID") for frame in frames} - {""}
     if not frames:
-        yield Finding("NO_REFERENCED_FRAME", 1)
+        yield LintFinding("NO_REFERENCED_FRAME", 1)
     if len(frames) > 1:
-        yield Finding("SEVERAL_FRAMES", len(frames))
+        yield LintFinding("SEVERAL_FRAMES", len(frames))
     own = [
         (integer(d, "ROINumber"), text(d, "ReferencedFrameOfReferenceUID"))
         for d in items(dataset, "StructureSetROISequence")
     ]
     stray = [number for number, uid in own if not uid or (named and uid not in named)]
     if stray:
-        yield Finding("ROI_FRAME_UNKNOWN", len(stray), _regions(stray))
+        yield LintFinding("ROI_FRAME_UNKNOWN", len(stray), _regions(stray))
     elsewhere = _elsewhere(context)
     if elsewhere:
-        yield Finding("REGIONS_ON_OTHER_FRAME", len(elsewhere), _regions(elsewhere))
+        yield LintFinding("REGIONS_ON_OTHER_FRAME", len(elsewhere), _regions(elsewhere))
     if not text(dataset, "FrameOfReferenceUID"):
-        yield Finding("NO_FRAME_UID", 1)
+        yield LintFinding("NO_FRAME_UID", 1)
     listed = {text(image, "ReferencedSOPInstanceUID") for image in referenced_images(dataset)}
     if frames and not listed:
-        yield Finding("NO_IMAGES_REFERENCED", 1)
+        yield LintFinding("NO_IMAGES_REFERENCED", 1)
     without = sum(not contour.images for contour in context.contours)
     if without:
-        yield Finding("CONTOUR_WITHOUT_IMAGE", without, f"of {len(context.contours)} contours")
+        yield LintFinding("CONTOUR_WITHOUT_IMAGE", without, f"of {len(context.contours)} contours")
     unlisted = {uid for c in context.contours for uid in c.images} - listed
     if unlisted:
-        yield Finding("CONTOUR_IMAGE_UNLISTED", len(unlisted), "images")
+        yield LintFinding("CONTOUR_IMAGE_UNLISTED", len(unlisted), "images")
     used = {uid for c in context.contours for uid in c.images}
     if used and len(used & listed) < UNUSED_SHARE * len(listed):
-        yield Finding("IMAGES_UNUSED", len(listed - used), f"of {len(listed)} images")
+        yield LintFinding("IMAGES_UNUSED", len(listed - used), f"of {len(listed)} images")
     yield from _series(dataset, frames)
 
 
@@ -181,7 +181,7 @@ def _elsewhere(context: Context) -> list[int | None]:
     return [number for number, uids in frames.items() if uids - main]
 
 
-def _series(dataset: Dataset, frames: list[Dataset]) -> Iterator[Finding]:
+def _series(dataset: Dataset, frames: list[Dataset]) -> Iterator[LintFinding]:
     series = {
         text(one, "SeriesInstanceUID")
         for frame in frames
@@ -189,4 +189,4 @@ def _series(dataset: Dataset, frames: list[Dataset]) -> Iterator[Finding]:
         for one in items(study, "RTReferencedSeriesSequence")
     }
     if text(dataset, "SeriesInstanceUID") in series - {""}:
-        yield Finding("SERIES_REUSED", 1)
+        yield LintFinding("SERIES_REUSED", 1)

@@ -393,7 +393,7 @@ RULES: dict[str, Rule] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class LintFinding:
     """One rule broken. count: how often. where: places and figures in words, no patient data."""
 
     rule: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oarflow.rtstruct.errors import ReadCode, ReadError
-from oarflow.rtstruct.lint import RULES, Finding, images_below, lint
+from oarflow.rtstruct.lint import RULES, LintFinding, images_below, lint
 from oarflow.rtstruct.reader import open_document
 
 FAILURES = (
@@ -68,7 +68,7 @@ def _is_candidate(path: Path) -> bool:
     return True
 
 
-def _row(path: Path, findings: Sequence[Finding]) -> str:
+def _row(path: Path, findings: Sequence[LintFinding]) -> str:
     cells = [
         "<br>".join(_cell(finding) for finding in findings if finding.severity == severity)
         for severity in ("error", "warning", "note")
@@ -76,7 +76,7 @@ def _row(path: Path, findings: Sequence[Finding]) -> str:
     return f"| {path.as_posix()} | " + " | ".join(cell or "-" for cell in cells) + " |"
 
 
-def _cell(finding: Finding) -> str:
+def _cell(finding: LintFinding) -> str:
     return f"{finding.rule} ({finding.count})" + (
         f": {finding.where}" if finding.where and finding.rule in ("UNREADABLE",) else ""
     )

@@ -60,8 +60,8 @@ class MirroredSide(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         right = image[:, self.channel, 0, 0, 0] < 0
-        seen = torch.cat([image[:, : self.channel], image[:, self.channel + 1 :]], dim=1)
-        output = self.network(_mirrored(seen, right))
+        images = torch.cat([image[:, : self.channel], image[:, self.channel + 1 :]], dim=1)
+        output = self.network(_mirrored(images, right))
         return _mirrored(output, right)
 
 

@@ -150,8 +150,8 @@ def _stage(
 ) -> nn.Sequential:
     """Stage 0 keeps the extent, the others halve it."""
     blocks = []
-    for place in range(backbone.blocks[number]):
-        stride = 2 if place == 0 and number > 0 else 1
+    for index in range(backbone.blocks[number]):
+        stride = 2 if index == 0 and number > 0 else 1
         block = _block(backbone, in_planes, width, stride)
         if dropout:
             block.act = nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(dropout))

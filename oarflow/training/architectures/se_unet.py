@@ -50,6 +50,7 @@ class SqueezedUNet(nn.Module):
             features = block(features)
             skips.append(features)
         last = len(skips) - 2
+        # TorchScript's zip has no `strict`.
         for number, (enlarge, block) in enumerate(zip(self.enlarge, self.decoder)):  # noqa: B905
             features = block(torch.cat((enlarge(features), skips[last - number]), dim=1))
         return self.head(features)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.map_package.lint import RULES, lint
 from deploy.map_package.readers import readers
-from deploy.map_package.rules import State
+from deploy.map_package.rules import Compliance
 from deploy.map_package.targets import open_target
 from oarflow.errors import ConfigurationError
 from tests.app.workbench import REPOSITORY
@@ -68,7 +68,7 @@ def gone(path: str) -> Change:
     return lambda root, _: (root / path).unlink()
 
 
-def states(root: Path, document: dict[str, Any] | None = None) -> dict[str, State]:
+def states(root: Path, document: dict[str, Any] | None = None) -> dict[str, Compliance]:
     """What became of each rule, by id."""
     file = root.parent / "config.json"
     file.write_text(json.dumps([{"Config": document}]))
@@ -76,14 +76,14 @@ def states(root: Path, document: dict[str, Any] | None = None) -> dict[str, Stat
         return {finding.rule.id: finding.state for finding in lint(target)}
 
 
-def bad(found: dict[str, State]) -> set[str]:
-    return {id_ for id_, state in found.items() if state is State.VIOLATED}
+def bad(found: dict[str, Compliance]) -> set[str]:
+    return {id_ for id_, state in found.items() if state is Compliance.VIOLATED}
 
 
 def test_ours_has_no_violation(rootfs: Path) -> None:
     found = states(rootfs, CONFIG)
     assert bad(found) == set()
-    assert State.UNKNOWN not in found.values()
+    assert Compliance.UNKNOWN not in found.values()
 
 
 def test_every_requirement_has_one_rule() -> None:
@@ -147,8 +147,8 @@ def test_models_that_are_not_there_and_a_second_manifest_are_warned_of(rootfs: P
     edited(package, lambda d: d["models"].append({"name": "gone", "path": "gone"}))
     put("etc/monai/app.json", "{}")(rootfs, {})
     found = states(rootfs, CONFIG)
-    assert found["P4"] is State.WARNING
-    assert found["X7"] is State.WARNING
+    assert found["P4"] is Compliance.WARNING
+    assert found["X7"] is Compliance.WARNING
 
 
 class TestReaders:
@@ -228,8 +228,8 @@ def test_an_archive_is_read_layer_by_layer(rootfs: Path, tmp_path: Path) -> None
         found = {finding.rule.id: finding.state for finding in lint(target)}
         assert target.labels["org.opencontainers.image.vendor"] == "somebody"
     assert bad(found) == set()
-    assert found["X7"] is State.MET  # whited out
-    assert found["F4"] is State.WARNING  # an opaque folder hides what was below it
+    assert found["X7"] is Compliance.MET  # whited out
+    assert found["F4"] is Compliance.WARNING  # an opaque folder hides what was below it
 
 
 def test_a_docker_archive_too(rootfs: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oarflow.commands import main
-from oarflow.errors import Code
+from oarflow.commands import main, parser
+from oarflow.commands.flags import find_models
+from oarflow.errors import Code, ConfigurationError
 from oarflow.organs import load_catalogue
 from oarflow.result import json_schema
 from oarflow.run.codes import page
@@ -118,3 +119,19 @@ def test_config(tmp_path: Path, capsys: Capture) -> None:
     expected["outputs"] |= {"seg": True, "report_pdf": True}
     assert printed == expected
     assert said(capsys, "config", "schema") == json_schema()
+
+
+@pytest.mark.parametrize("verb", ["evaluate chain", "commission", "data report x -o y"])
+def test_networks_are_looked_for_where_segment_does(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLOSCAN_MODEL_PATH", str(tmp_path))
+    flags = parser(verb.split(maxsplit=1)[0]).parse_args(verb.split())
+    find_models(flags)
+    assert flags.models == tmp_path.resolve()
+
+
+def test_a_models_folder_that_is_named_must_be_there(tmp_path: Path) -> None:
+    flags = parser("data").parse_args(["data", "report", "x", "-o", "y", "-m", str(tmp_path / "n")])
+    with pytest.raises(ConfigurationError, match="is no folder"):
+        find_models(flags)

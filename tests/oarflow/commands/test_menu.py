@@ -149,3 +149,9 @@ def test_a_reader_that_goes_ends_no_verb(words: list[str]) -> None:
     command = f"set -o pipefail; {sys.executable} -m oarflow {' '.join(words)} | head -n 1"
     ran = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_versions_of_program_and_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == "OARflow 0.1.0, networks 1.1\n"

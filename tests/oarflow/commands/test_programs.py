@@ -20,15 +20,15 @@ from oarflow.datasets.as_dicom import PatientPosition
 from oarflow.datasets.commands import COMMANDS as DATA
 from oarflow.evaluation.commands import COMMANDS as EVALUATE
 from oarflow.node.commands import COMMANDS as NODE
-from oarflow.node.web.users import Role
-from oarflow.training.command_line import COMMANDS as TRAIN
-from oarflow.training.experiment import plan
+from oarflow.node.web.users import UserRole
+from oarflow.training.commands import COMMANDS as TRAIN
+from oarflow.training.papers.slice import plan
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 VERBS = ("node", "data", "train", "evaluate", "commission")
 HEAVY = ("torch", "numpy", "sqlalchemy", "pydicom", "pydantic", "yaml", "scipy", "matplotlib")
-SCRIPTS = {"oarflow/node/execution/leash.py", "oarflow/evaluation/rt_utils_peer.py"}
+SCRIPTS = {"oarflow/node/execution/launcher.py", "oarflow/evaluation/benchmarks/rt_utils_peer.py"}
 """Run by path: before the application, and in another environment."""
 
 
@@ -62,7 +62,7 @@ def test_every_command_of_the_menu_is_there(verb: str, commands: dict[str, objec
 
 def test_choices_are_those_of_the_packages() -> None:
     assert set(POSITIONS) == {one.value for one in PatientPosition}
-    assert set(ROLES) == {one.value for one in Role}
+    assert set(ROLES) == {one.value for one in UserRole}
     assert (*plan.BACKBONES, plan.DROPOUT) == BACKBONES
 
 

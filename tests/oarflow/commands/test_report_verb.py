@@ -80,7 +80,7 @@ def one_voxel_changed(ct: Path, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "why", ["no ct", "other voxels", "other study", "edited", "lost", "no run"]
 )
-def test_what_is_refused(  # noqa: PLR0917  (pytest gives them by name)
+def test_what_is_refused(
     why: str, written: Path, ct: Path, models: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out, source, code = tmp_path / "out", [ct], "NO_RESULT"

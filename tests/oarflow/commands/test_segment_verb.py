@@ -245,7 +245,7 @@ def test_flags_are_settings(
         (["--set", "strict"], "write key=value"),
     ],
 )
-def test_wrong_flags(  # noqa: PLR0917  (pytest gives them by name)
+def test_wrong_flags(
     flags: list[str],
     says: str,
     ct: Path,

@@ -12,7 +12,7 @@ from pydicom import dcmread, dcmwrite
 
 from oarflow.compare.edits import compare, grid_of
 from oarflow.compare.records import Change, EditRecord, OrganEdit
-from oarflow.evaluation.edits_page import markdown
+from oarflow.evaluation.review.edits_page import markdown
 from oarflow.organs import load_catalogue
 from oarflow.result import input_part
 from oarflow.rtstruct.model import Roi, StructureSet

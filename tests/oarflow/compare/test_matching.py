@@ -11,10 +11,10 @@ import pytest
 
 from oarflow.compare.edits import compare
 from oarflow.compare.records import Change, EditRecord
-from oarflow.evaluation.edits_history import read_entries
-from oarflow.evaluation.edits_page import markdown
+from oarflow.evaluation.review.edits_history import read_entries
+from oarflow.evaluation.review.edits_page import markdown
 from oarflow.rtstruct.model import Roi, StructureSet
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from tests.oarflow.compare.test_edits import CATALOGUE, delivered, moved, named, write
 from tests.oarflow.report import cases
 
@@ -177,7 +177,7 @@ def test_a_code_names_what_was_renamed_and_redrawn(
     delivered: Path, parotid: Roi, larynx: Roi
 ) -> None:
     """The code alone is no proof of the same contour, but it forbids to call it deleted."""
-    code = Code("45289007", "SCT", "Parotid gland")
+    code = CodedConcept("45289007", "SCT", "Parotid gland")
     save(delivered / "rtstruct.dcm", replace(parotid, code=code), larynx)
     shift = 1.5 * cases.RADIUS_MM
     drawn = replace(moved(parotid, 99, shift), name="something", number=9, code=code)

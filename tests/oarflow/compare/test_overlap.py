@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oarflow.compare.overlap import dice, overlap, volume_cc, within_slices
+from oarflow.compare.overlap import dice, overlap, within_slices
+from oarflow.masks import volume_cc
 from tests.oarflow.compare.masks import EMPTY, ONE, block
 
 

@@ -10,9 +10,15 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import SimpleITK
 from numpy.typing import NDArray
+
+from oarflow.geometry import Grid
+
+ITK: Any = SimpleITK  # its functions are untyped
 
 LOW, HIGH = np.array((-60.0, -50.0, -40.0)), np.array((60.0, 50.0, 40.0))
 """Corner voxels' centres (x, y, z) of every CT, whatever its axes."""
@@ -164,3 +170,14 @@ def write_oblique(path: Path) -> NDArray[np.float32]:
     )
     path.write_bytes(header.encode() + values.tobytes())
     return values
+
+
+def write_mask(path: Path, mask: NDArray[np.bool_], grid: Grid) -> None:
+    """A mask (z, y, x) on a grid of even spacing, as SimpleITK writes it."""
+    image = ITK.GetImageFromArray(mask.astype(np.uint8))
+    z_mm, (y_mm, x_mm) = grid.spacing_zyx[0], grid.spacing_yx
+    image.SetSpacing((x_mm, y_mm, z_mm))
+    image.SetOrigin(grid.positions_lps[0].tolist())
+    axes = np.stack((grid.x_direction, grid.y_direction, grid.normal), axis=1)
+    image.SetDirection(axes.ravel().tolist())
+    ITK.WriteImage(image, str(path), useCompression=True)

@@ -18,13 +18,13 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import MR_RULE
 from oarflow.datasets.references import write_references
 from oarflow.errors import Refusal
-from oarflow.evaluation.comparison import compare
+from oarflow.evaluation.comparison.folders import compare
 from oarflow.intake import read_volume
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.provenance import derived_uid
 from oarflow.run.settings import Settings
-from oarflow.training.data import TrainingData
+from oarflow.training.data.data_set import TrainingData
 from oarflow.volume import Image
 from tests.oarflow.evaluation.cases import made_up
 from tests.oarflow.rtstruct.two_frames import VARIANTS, move_to_mr
@@ -241,7 +241,7 @@ def test_of_several_mr_series_the_application_s_rule_takes_one(tmp_path: Path) -
     assert mr.voxels.size == 12 * 18 * 16
     write_mr(tmp_path / "a" / "MR3", ct, slices=12)
     with pytest.raises(ValueError, match="2 MR series fit the rule"):
-        datasets.open(tmp_path)["a"].mr  # noqa: B018
+        datasets.open(tmp_path)["a"].mr
 
 
 def test_the_rule_is_the_application_s() -> None:

@@ -12,7 +12,7 @@ import pytest
 from oarflow import datasets
 from oarflow.datasets.cases import Case
 from oarflow.datasets.image_files import ImageFileSet
-from oarflow.datasets.images import placed, read_grid, read_mask, stem, write_image
+from oarflow.datasets.images import placed, read_grid, read_mask, stem
 from oarflow.organs import load_catalogue
 from tests.oarflow.datasets.made_up import (
     HIGH,
@@ -25,6 +25,7 @@ from tests.oarflow.datasets.made_up import (
     inside,
     oblique,
     write_hanseg,
+    write_mask,
     write_nifti,
     write_nrrd,
     write_oblique,
@@ -182,7 +183,7 @@ def test_a_mask_goes_to_another_grid_and_back(tmp_path: Path) -> None:
     found = read_mask(tmp_path / "a.nrrd", grid)
     # Every voxel of the coarse grid lies on one of the fine grid.
     assert np.array_equal(found, inside("Parotid_L")(COARSE.points()).astype(bool))
-    write_image(tmp_path / "c.nii.gz", found, grid)
+    write_mask(tmp_path / "c.nii.gz", found, grid)
     again = read_mask(tmp_path / "c.nii.gz", grid)
     assert np.array_equal(found, again)
     assert placed(found, grid, grid) is found

@@ -145,7 +145,7 @@ def test_the_mr_of_an_nnunet_data_set_lies_on_the_ct_s_grid(tmp_path: Path) -> N
     assert datasets.open(tmp_path)["a"].mr is not None
     changed(path, lambda h: sform(h, LOST["origin"][0]))
     with pytest.raises(ValueError, match=r"a_0001\.nii\.gz lies on another grid"):
-        datasets.open(tmp_path)["a"].mr  # noqa: B018
+        datasets.open(tmp_path)["a"].mr
 
 
 def patient(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oarflow.datasets.cases import Case
-from oarflow.evaluation.application import Run
+from oarflow.evaluation.application import FinishedRun
 from oarflow.result import Input, OrganPart, ResultDocument
 from oarflow.result import Run as RunPart
 from oarflow.structures import Status
@@ -69,5 +69,5 @@ def result(organs: dict[str, Status] | None = None, **changes: Any) -> ResultDoc
     return ResultDocument(run=run, exit_status=0, input=seen, organs=parts, **changes)
 
 
-def recorded_run(ct: Path, out: Path, models: Path) -> Run:
-    return Run(result({"Parotid_L": Status.SEGMENTED}), None)
+def recorded_run(ct: Path, out: Path, models: Path) -> FinishedRun:
+    return FinishedRun(result({"Parotid_L": Status.SEGMENTED}), None)

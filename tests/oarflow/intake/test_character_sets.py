@@ -22,14 +22,14 @@ from oarflow.intake import Intake, SeriesRules, read_volume
 from oarflow.intake.character_sets import characters, known
 from oarflow.intake.elements import raw
 from oarflow.node.delivery.refusal import RefusedStudy, encapsulate
-from oarflow.node.listener.dataset import inspect
-from oarflow.node.listener.spool import split
+from oarflow.node.storage.dataset import inspect
+from oarflow.node.storage.spool import split
 from oarflow.report.encapsulated import write_encapsulated
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
-from oarflow.seg import write_seg
 from oarflow.structures import ProbabilityField, Segmentation, Status
-from oarflow.writing import WritePlan, write_proved
+from oarflow.writing.proven import WritePlan, write_proved
+from oarflow.writing.seg import write_seg
 from tests.oarflow.intake.names import NAMES
 from tests.phantoms import make_series, write_series
 

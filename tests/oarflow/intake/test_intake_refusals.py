@@ -16,8 +16,9 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from oarflow.errors import REASONS, Code, ConfigurationError, Refusal
+from oarflow.errors import Code, ConfigurationError, Refusal
 from oarflow.intake import Lossy, Prefer, SeriesRule, SeriesRules, read_volume
+from oarflow.reason_codes import REASONS
 from tests.phantoms import head, make_series, write_series
 
 
@@ -510,4 +511,4 @@ def test_several_reasons_are_told_the_first_of_the_table_first(tmp_path):
 
 
 def test_every_code_has_its_row_in_the_table():
-    assert set(REASONS) == set(Code)
+    assert set(Code) <= REASONS.keys()

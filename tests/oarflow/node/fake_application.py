@@ -102,7 +102,7 @@ def _write(out: Path, exit_status: int, **parts: Any) -> int:
         "device": "cpu",
         "peak_memory_mb": 1,
     }
-    document = {"schema_version": "1.0", "run": run, "exit_status": exit_status, **parts}
+    document = {"schema_version": "2.0", "run": run, "exit_status": exit_status, **parts}
     (out / "result.json").write_text(json.dumps(document))
     say(event="end", exit_status=exit_status)
     return exit_status

@@ -29,15 +29,15 @@ from sqlalchemy import select
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin, Standing
-from oarflow.node.execution.engine import EngineLost, Sign
-from oarflow.node.execution.order import Order, Outcome
+from oarflow.node.execution.engine import EngineLost, Heartbeat
+from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.runner import run
-from oarflow.node.listener.receiver import Receiver
-from oarflow.node.listener.spool import split_bytes
 from oarflow.node.requesting import associate
-from oarflow.node.series import Assembler
-from oarflow.node.settings import Settings
+from oarflow.node.series.watcher import SeriesWatcher
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
+from oarflow.node.storage.receiver import Receiver
+from oarflow.node.storage.spool import split_bytes
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -122,7 +122,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settings_at(folder: Path, **sections: dict[str, Any]) -> Settings:
+def settings_at(folder: Path, **sections: dict[str, Any]) -> NodeSettings:
     """A node in a folder, with the fast application."""
     models = folder / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def settings_at(folder: Path, **sections: dict[str, Any]) -> Settings:
     }
     for name, section in sections.items():
         document.setdefault(name, {}).update(section)
-    return Settings.model_validate(document)
+    return NodeSettings.model_validate(document)
 
 
 @lru_cache
@@ -176,7 +176,7 @@ class Clock:
 
 
 class Bench:
-    """Receiver, assembler and database of a node, without its threads."""
+    """Receiver, series watcher and database of a node, without its threads."""
 
     def __init__(self, folder: Path, **sections: dict[str, Any]) -> None:
         self.settings = settings_at(folder, **sections)
@@ -187,7 +187,7 @@ class Bench:
         self.receiver = Receiver(self.settings, self.database)
         self.receiver.recover()
         self.clock = Clock()
-        self.assembler = Assembler(self.settings, self.database, self.clock)
+        self.watcher = SeriesWatcher(self.settings, self.database, self.clock)
         self.models = Path(self.settings.execution.models)
 
     def send(self, dataset: Dataset, origin: Origin = SENDER) -> Standing:
@@ -203,9 +203,9 @@ class Bench:
 
     def silence(self, seconds: float) -> None:
         """Nothing comes for so long."""
-        self.assembler.tick()
+        self.watcher.tick()
         self.clock.seconds += seconds
-        self.assembler.tick()
+        self.watcher.tick()
 
     def jobs(self) -> list[Job]:
         with self.database.read() as session:
@@ -241,7 +241,7 @@ class Bench:
 class HereTicket:
     """A run in a thread of this process, in place of Dask's."""
 
-    result: Outcome | None = None
+    result: RunOutcome | None = None
     lost: bool = False
     failed: bool = False
     released: bool = False
@@ -250,7 +250,7 @@ class HereTicket:
     def over(self) -> bool:
         return self.result is not None or self.failed
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         if self.result is None:
             raise EngineLost("the worker died")
         return self.result
@@ -264,8 +264,8 @@ class HereEngine:
 
     def __init__(self, slots: int = 1) -> None:
         self.room = slots
-        self.submitted: list[tuple[Order, HereTicket]] = []
-        self.pending_signs: list[Sign] = []
+        self.submitted: list[tuple[RunOrder, HereTicket]] = []
+        self.pending_heartbeats: list[Heartbeat] = []
         self.away = False
         self.opened = 0
         self.given_up: list[HereTicket] = []
@@ -287,13 +287,13 @@ class HereEngine:
     def give_up(self, ticket: HereTicket) -> None:
         self.given_up.append(ticket)
 
-    def submit(self, order: Order) -> HereTicket:
+    def submit(self, order: RunOrder) -> HereTicket:
         ticket = HereTicket()
         self.submitted.append((order, ticket))
         return ticket
 
-    def signs(self) -> list[Sign]:
-        found, self.pending_signs = self.pending_signs, []
+    def heartbeats(self) -> list[Heartbeat]:
+        found, self.pending_heartbeats = self.pending_heartbeats, []
         return found
 
     def run_last(self) -> None:
@@ -301,8 +301,8 @@ class HereEngine:
         order, ticket = self.submitted[-1]
         ticket.result = run(order, lambda progress: self.sign(order, progress))
 
-    def sign(self, order: Order, progress: dict[str, Any]) -> None:
-        self.pending_signs.append(Sign(order.job_id, order.token, progress))
+    def sign(self, order: RunOrder, progress: dict[str, Any]) -> None:
+        self.pending_heartbeats.append(Heartbeat(order.job_id, order.token, progress))
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60, what: str = "it") -> Any:

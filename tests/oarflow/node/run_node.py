@@ -1,27 +1,26 @@
 """`oarflow node` as tests need it: without parts they do not use, and killed where they say.
 
-OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL, in whichever of its processes
-that step is. OARFLOW_TEST_KILL_ONE=FILE: only a receiving process kills itself there, and none that
-begins when FILE exists. OARFLOW_TEST_ENGINE=here: runs take place in a thread, without Dask.
+OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL. OARFLOW_TEST_ENGINE=here:
+runs take place in a thread, without Dask.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import oarflow.node.node
 from oarflow.commands import main
+from oarflow.node.assembly import node
 from oarflow.node.database import jobs
+from oarflow.node.delivery.sender import Sender
 from oarflow.node.execution import executor, workspace
 from oarflow.node.files import sync_folder
-from oarflow.node.listener import receiver, spool
+from oarflow.node.series import watcher
+from oarflow.node.storage import receiver, spool
 from tests.oarflow.node.node_bench import HereEngine, HereTicket
 
 
@@ -38,11 +37,6 @@ class ThreadEngine(HereEngine):
 
 
 def die(*_: object, **__: object) -> None:
-    mark = os.environ.get("OARFLOW_TEST_KILL_ONE")
-    if mark is not None:
-        Path(mark).touch()
-    elif multiprocessing.parent_process() is not None:
-        os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -65,10 +59,12 @@ STEPS: dict[str, Callable[[], None]] = {
     ),
     "while it is judged": lambda: setattr(jobs, "complete", die),
     "when it is queued": lambda: setattr(
-        oarflow.node.node.Assembler, "_consider", after(oarflow.node.node.Assembler._consider)
+        watcher.SeriesWatcher,
+        "_consider",
+        after(watcher.SeriesWatcher._consider),
     ),
     "when it is handed out": lambda: setattr(workspace, "prepare", die),
-    "when it runs": lambda: setattr(executor.Executor, "_listen", die_if_running),
+    "when it runs": lambda: setattr(executor.Executor, "_record_heartbeats", die_if_running),
     "when it is over": lambda: setattr(executor.Executor, "_settle", die),
     "when it is taken over": lambda: setattr(executor.Executor, "_apply", die),
     "when it is segmented": lambda: setattr(
@@ -88,13 +84,11 @@ def die_if_running(self: Any) -> None:
         die()
 
 
-if __name__ in ("__main__", "__mp_main__"):  # the node, and its receiving processes
-    step, one = os.environ.get("OARFLOW_TEST_KILL"), os.environ.get("OARFLOW_TEST_KILL_ONE")
-    if step and not (one and (__name__ == "__main__" or Path(one).exists())):
-        STEPS[step]()
-
 if __name__ == "__main__":
-    oarflow.node.node.OTHERS = ("oarflow.node.delivery",)
+    step = os.environ.get("OARFLOW_TEST_KILL")
+    if step:
+        STEPS[step]()
+    node.other_parts = lambda context: [Sender(context)]
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine
     sys.exit(main(["node", *sys.argv[1:]]))

@@ -21,7 +21,6 @@ from sqlalchemy import func, select
 
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance, Job
-from oarflow.node.settings import ListenerSettings
 from oarflow.node.states import State
 from tests.oarflow.node.node_bench import ROOT, as_file, ct_slice, send_files, uid, wait_for
 from tests.oarflow.node.test_node_crashes import Site
@@ -102,16 +101,8 @@ def delivered(database: Database) -> int:
 
 
 def resident_mb(process: subprocess.Popen[bytes]) -> float:
-    """The node's, and of those that receive for it: who else has the database open?"""
-    node = psutil.Process(process.pid)
-    receivers = [
-        child
-        for child in node.children()
-        if any(file.path.endswith("/node.db") for file in child.open_files())
-    ]
-    asked = ListenerSettings.model_fields["processes"].default
-    assert len(receivers) == (asked if asked > 1 else 0)
-    return sum(one.memory_info().rss for one in (node, *receivers)) / 1e6
+    """The node's own process."""
+    return float(psutil.Process(process.pid).memory_info().rss) / 1e6
 
 
 def account_for_instances(database: Database, root: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from oarflow.node import metrics
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from tests.oarflow.node.delivery import bench
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 def test_settings_on_the_page_are_valid(snippet: str) -> None:
     document = yaml.safe_load(snippet)
     assert document
-    Settings.model_validate(document)
+    NodeSettings.model_validate(document)
 
 
 def test_faults_name_tests_that_exist() -> None:

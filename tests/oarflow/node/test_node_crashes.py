@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance, Job
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from tests.oarflow.node.node_bench import (
     Bench,
@@ -47,7 +47,7 @@ class Site:
         listener = {"port": self.port, **sections.pop("listener", {})}
         # A busy machine must not take a slow worker for a lost one.
         execution = {"heartbeat_seconds": 1, "lease_seconds": 30, **sections.pop("execution", {})}
-        self.settings: Settings = settings_at(
+        self.settings: NodeSettings = settings_at(
             folder, listener=listener, execution=execution, **sections
         )
         self.config = folder / "node.yaml"
@@ -224,12 +224,12 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     except OSError:
         bench.database.close()
     try:
-        from oarflow.node.listener.statuses import NotStored, Status  # noqa: PLC0415
-        from tests.oarflow.node.node_bench import ct_slice  # noqa: PLC0415
+        from oarflow.node.storage.statuses import NotStored, StoreStatus
+        from tests.oarflow.node.node_bench import ct_slice
 
         with pytest.raises(NotStored) as refusal:
             bench.send(ct_slice("a", 0))
-        assert refusal.value.status is Status.OUT_OF_RESOURCES
+        assert refusal.value.status is StoreStatus.OUT_OF_RESOURCES
         assert not list(bench.receiver.spool.folder.rglob("*.dcm"))
         filler.unlink()
         bench.send(ct_slice("a", 0))

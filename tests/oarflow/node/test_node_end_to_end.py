@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydicom import dcmread
 
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from tests.oarflow.node.node_bench import ROOT, free_port, node_process, wait_for
 
 pytestmark = pytest.mark.node
@@ -36,7 +36,7 @@ def test_the_sample_comes_back_as_an_rtstruct_of_its_study(tmp_path: Path) -> No
             "otherwise": ["tps"],
         },
     }
-    Settings.model_validate(document)
+    NodeSettings.model_validate(document)
     config, log = tmp_path / "node.yaml", tmp_path / "node.log"
     config.write_text(yaml.safe_dump(document))
     with node_process(config, log) as node:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from oarflow.commands import main
 from oarflow.node.database import Database
-from oarflow.node.database.models import Instance, Study
+from oarflow.node.database.models import Instance, ReceivedStudy
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.states import State
 from tests.oarflow.node.delivery.peers import Certificates, Orthanc, make_certificates, orthanc
@@ -89,7 +89,7 @@ def test_a_study_is_pulled_from_orthanc_and_contoured(
     database = Database(site.settings.database_url)
     with database.read() as session:
         rows = session.scalars(select(Instance).order_by(Instance.sop_instance_uid)).all()
-        (study,) = session.scalars(select(Study))
+        (study,) = session.scalars(select(ReceivedStudy))
         assert study.calling_ae == ("web" if source == "web" else "ORTHANC")
         assert [one.series.expected for one in rows] == [SLICES] * SLICES
     database.close()

@@ -21,13 +21,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from oarflow.node.delivery.dicom import DicomTransport
-from oarflow.node.delivery.parcel import Parcel, Verdict
-from oarflow.node.delivery.settings import DicomDestination
+from oarflow.node.delivery.outgoing import OutgoingFile, SendVerdict
 from oarflow.node.pulling import dimse
 from oarflow.node.pulling.dimse import DimsePacs
 from oarflow.node.pulling.query import Query
 from oarflow.node.requesting import associate
-from oarflow.node.section import Peer
+from oarflow.node.settings.delivery import DicomDestination
+from oarflow.node.settings.fields import Peer
 from tests.oarflow.node.node_bench import (
     CT,
     SYNTAX,
@@ -146,18 +146,18 @@ def test_of_pynetdicom_alone_it_is_not_so(late_turns: LateTurns) -> None:
 
 
 def test_a_delivery_is_told_of_each_object(tmp_path: Path, late_turns: LateTurns) -> None:
-    parcels = tuple(parcel(file) for file in write_series(tmp_path, "late", range(SLICES)))
+    items = tuple(item(file) for file in write_series(tmp_path, "late", range(SLICES)))
     with peer((evt.EVT_C_STORE, keep)) as port:
         to = DicomDestination(
             kind="dicom", ae_title="PEER", host="127.0.0.1", port=port, timeout_seconds=2
         )
-        outcomes = list(DicomTransport(to, "NODE").send(parcels))
-    assert [one.verdict for one in outcomes] == [Verdict.STORED] * SLICES
+        outcomes = list(DicomTransport(to, "NODE").send(items))
+    assert [one.verdict for one in outcomes] == [SendVerdict.STORED] * SLICES
 
 
-def parcel(file: Path) -> Parcel:
+def item(file: Path) -> OutgoingFile:
     meta = dcmread(file, stop_before_pixels=True)
-    return Parcel(
+    return OutgoingFile(
         file,
         "SEG",
         sha256=file.name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oarflow.fields import shared_voxels
 from oarflow.plausibility.overlap import end_slivers, overlaps, settled
 from oarflow.structures import Segmentation
 from tests.oarflow.plausibility.scenes import GRID, ball
@@ -22,7 +21,7 @@ def voxels(item: Segmentation) -> int:
 def in_common(one: Segmentation, other: Segmentation) -> int:
     assert one.field is not None
     assert other.field is not None
-    return shared_voxels(one.field, other.field)
+    return one.field.shared_voxels(other.field)
 
 
 @pytest.mark.parametrize("order", [("Brainstem", "SpinalCord"), ("SpinalCord", "Brainstem")])
@@ -37,7 +36,7 @@ def test_the_first_keeps_all_and_the_other_tells_what_it_lost(order: tuple[str, 
     assert voxels(was) - voxels(lost) == before
     assert lost.volume_cc == pytest.approx(was.volume_cc - before * 12 / 1000)
     assert lost.notes == (
-        f"{before * 12 / 1000:.2f} cc that it shared with {kept.organ} went to that organ",
+        f"{before * 12 / 1000:.2f} cc shared with {kept.organ} went to {kept.organ}",
     )
 
 
@@ -62,8 +61,8 @@ def test_what_is_left_of_an_end_slice_is_no_crescent() -> None:
     assert settled_cord.volume_cc == pytest.approx(voxels(settled_cord) * 12 / 1000)
     assert settled_cord.slices == len(ends)
     note = settled_cord.notes[-1]
-    assert note.startswith(f"{dropped * 12 / 1000:.2f} cc left on ")
-    assert note.endswith("slice(s) at its end, of which Brainstem took most, dropped")
+    assert note.startswith(f"{dropped * 12 / 1000:.2f} cc left over on ")
+    assert note.endswith("slice(s) at its end were dropped, since Brainstem took most of them")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.plausibility.evidence import gather
-from oarflow.plausibility.limits import Limits
-from oarflow.plausibility.rules import Measures, assess, judge, judge_all
+from oarflow.plausibility.limits import Limits, Measures
+from oarflow.plausibility.rules import Judgement, assess, judge, judge_all
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation, Status
@@ -55,13 +57,20 @@ def said(
     *,
     hu: float = 0.0,
     age: float | None = None,
-) -> dict[str, list[str]]:
-    """What is said of one organ, by rule."""
+) -> dict[str, Flag]:
+    """The flags of one organ, by code; each code stands once."""
     scene = gather(volume(hu, age), items, CATALOGUE)
-    found: dict[str, list[str]] = {}
-    for flag in judge(scene.contours[organ], scene, MEASURES):
-        found.setdefault(flag.rule, []).append(flag.words)
+    flags = judge(scene.contours[organ], scene, MEASURES)
+    found = {str(flag.code): flag for flag in flags}
+    assert len(found) == len(flags)
     return found
+
+
+def of_study(
+    items: Sequence[Segmentation], *, hu: float = 0.0, age: float | None = None
+) -> Judgement:
+    """All flags of a scene."""
+    return judge_all(gather(volume(hu, age), items, CATALOGUE), MEASURES)
 
 
 def with_left(
@@ -84,36 +93,63 @@ def test_good_contours_are_not_flagged() -> None:
 def test_swapped_sides_are_flagged_on_both() -> None:
     swapped = [ball("Parotid_L", RIGHT), ball("Parotid_R", LEFT), ball("Brainstem", STEM)]
     for organ, partner in (("Parotid_L", "Parotid_R"), ("Parotid_R", "Parotid_L")):
-        assert said(swapped, organ)["side"] == [
-            f"does not lie on its side of {partner}",
-            "does not lie on its side of Brainstem",
-        ]
-    assert "side" not in said(swapped, "Brainstem")
+        flag = said(swapped, organ)["WRONG_SIDE"]
+        assert flag.values["others"] == [partner, "Brainstem"]
+        away, side = ("right", "left") if organ == "Parotid_L" else ("left", "right")
+        assert flag.message == (
+            f"Centre lies 110 mm {away} of {partner}; it should lie at least 5 mm {side} of it."
+        )
+    assert "WRONG_SIDE" not in said(swapped, "Brainstem")
 
 
-@pytest.mark.parametrize(("radius", "word"), [(9.0, "below"), (24.0, "above")])
-def test_a_volume_out_of_range_is_flagged(radius: float, word: str) -> None:
+@pytest.mark.parametrize(
+    ("radius", "code", "bound"), [(9.0, "VOLUME_LOW", "at least"), (24.0, "VOLUME_HIGH", "at most")]
+)
+def test_a_volume_out_of_range_is_flagged(radius: float, code: str, bound: str) -> None:
+    """The limit is four deviations of 0.2 of the logarithm from the ball of 14.1 cc."""
     flags = said(with_left(radius_mm=radius))
-    assert word in flags["volume"][0]
-    assert flags["pair"][0].startswith("its volume is ")
+    limit = np.exp(VOLUME_OF_BALL + (0.8 if code == "VOLUME_HIGH" else -0.8))
+    assert flags[code].values["limit_cc"] == pytest.approx(limit, abs=1e-3)
+    assert flags[code].values["volume_cc"] == pytest.approx(
+        4 / 3 * np.pi * radius**3 / 1000, rel=0.1
+    )
+    pair = flags["PAIR_UNEQUAL"]
+    assert (pair.values["partner"], pair.values["bound"]) == ("Parotid_R", bound)
+    assert pair.values["limit_ratio"] == pytest.approx(
+        np.exp(0.6 if radius > 15 else -0.6), abs=1e-3
+    )
 
 
 def test_a_truncated_organ_may_be_small() -> None:
     low = (55.0, 0.0, 5.0)
     cut = ball("Parotid_L", low, 12.0, localized=low, status=Status.TRUNCATED)
-    assert "volume" not in said([cut])
+    assert "VOLUME_LOW" not in said([cut])
 
 
 @pytest.mark.parametrize(
-    ("moved", "words"),
+    ("moved", "direction"),
     [
-        ((55.0, 0.0, 105.0), "15 mm toward the head"),
-        ((55.0, -15.0, 90.0), "15 mm toward the front"),
-        ((70.0, 0.0, 90.0), "15 mm toward the left"),
+        ((55.0, 0.0, 105.0), "superior"),
+        ((55.0, -15.0, 90.0), "anterior"),
+        ((70.0, 0.0, 90.0), "left"),
     ],
 )
-def test_a_shift_from_where_the_localizer_saw_it(moved: Point, words: str) -> None:
-    assert any(words in flag for flag in said(with_left(moved))["centre"])
+def test_a_shift_from_where_the_localizer_saw_it(moved: Point, direction: str) -> None:
+    flag = said(with_left(moved))["CENTRE_SHIFTED"]
+    assert flag.message == (
+        f"Centre lies 15 mm away ({direction}) from where the localizer found the organ."
+    )
+    assert flag.values["directions"] == [direction]
+
+
+def test_a_shift_along_two_axes_is_one_flag_with_the_larger_figure() -> None:
+    flag = said(with_left((70.0, 0.0, 111.0)))["CENTRE_SHIFTED"]
+    assert (
+        flag.message
+        == "Centre lies 21 mm away (superior) from where the localizer found the organ."
+    )
+    assert flag.values["directions"] == ["superior", "left"]
+    assert flag.values["shifts_mm"] == pytest.approx([21.0, 15.0], abs=0.5)
 
 
 def test_a_half_that_the_localizer_saw_and_the_contour_lacks() -> None:
@@ -123,33 +159,53 @@ def test_a_half_that_the_localizer_saw_and_the_contour_lacks() -> None:
     values[values.shape[0] // 2 :] = 0.0
     half = replace(left, field=replace(left.field, values=values))
     flags = said([half, *others])
-    assert len(flags["faces"]) == 1
-    assert "less far toward the head than the localizer saw" in flags["faces"][0]
+    assert flags["END_SHORT"].values["sides"] == ["superior"]
+    assert "short of the superior border that the localizer found" in flags["END_SHORT"].message
+
+
+def test_a_contour_that_reaches_beyond_what_the_localizer_saw() -> None:
+    """Seen up to slice 27, whose upper face is at 82.5 mm; the ball reaches 105 mm or nearly so."""
+    left, *others = with_left()
+    assert left.localization is not None
+    seen = replace(left.localization, slices=(25, 27))
+    flag = said([replace(left, localization=seen), *others])["END_BEYOND"]
+    assert flag.values["sides"] == ["superior"]
+    assert flag.values["difference_mm"] == pytest.approx(22.5, abs=2.0)
+    assert flag.values["limit_mm"] == 16.0
 
 
 def test_a_place_that_the_neighbours_deny() -> None:
     """Localizer and contour agree on a place too low: only the priors object."""
     low = (55.0, 0.0, 45.0)
     flags = said(with_left(low, localized=low))
-    assert set(flags) == {"place"}
-    assert "45 mm too far toward the feet" in flags["place"][0]
+    assert set(flags) == {"MISPLACED"}
+    assert flags["MISPLACED"].message.startswith(
+        "Centre lies 45 mm too far inferior, measured from"
+    )
 
 
 def test_one_wrong_neighbour_accuses_no_one() -> None:
     left, right, _ = with_left()
-    assert "place" not in said([left, right, ball("Brainstem", (0.0, 20.0, 20.0))])
+    assert "MISPLACED" not in said([left, right, ball("Brainstem", (0.0, 20.0, 20.0))])
 
 
 def test_voxels_of_another_tissue() -> None:
-    assert said(with_left(), hu=400.0)["voxels"] == [
-        "mean of its voxels 400 HU; the plausible most is 80 HU"
-    ]
-
-
-def test_metal_around_it() -> None:
-    assert said(with_left(), hu=3000.0)["image"][0].startswith(
-        "the CT around it is unlike the training images: metal in 100.0%"
+    assert said(with_left(), hu=400.0)["MEAN_HU"].message == (
+        "Mean CT number inside the contour is 400 HU, usually at most 80 HU."
     )
+
+
+def test_metal_concerns_the_study_and_makes_no_organ_suspicious() -> None:
+    found = of_study(with_left(), hu=3000.0)
+    (flag,) = found.study
+    assert flag.message == (
+        "Metal around Parotid_L exceeds that in the training CTs (100.0% of voxels, usually at "
+        "most 0.4%)."
+    )
+    assert flag.values["organs"] == ["Parotid_L"]
+    assert {
+        code for flags in found.flags.values() for code in flags if "IMAGE" in code.code
+    } == set()
 
 
 def test_a_network_that_says_otherwise_of_a_moved_patch() -> None:
@@ -157,22 +213,33 @@ def test_a_network_that_says_otherwise_of_a_moved_patch() -> None:
     assert left.field is not None
     for steadiness, flagged in ((0.94, False), (0.80, True), (None, False)):
         item = replace(left, field=replace(left.field, steadiness=steadiness))
-        assert ("doubt" in said([item, *others])) == flagged
+        assert ("UNSTABLE" in said([item, *others])) == flagged
     unsteady = replace(left, field=replace(left.field, steadiness=0.8))
-    assert "Dice 0.80 with itself, usually 0.95" in said([unsteady, *others])["doubt"][0]
+    assert said([unsteady, *others])["UNSTABLE"].message == (
+        "Shifting the input patch changes the contour (Dice 0.80, usually above 0.87)."
+    )
 
 
 def test_a_network_that_is_unsure() -> None:
-    assert "probability of 0.60" in said(with_left(sure=0.6))["doubt"][0]
+    assert "(mean probability 0.60" in said(with_left(sure=0.6))["LOW_CONFIDENCE"].message
 
 
 def test_a_patch_that_was_too_small() -> None:
-    assert set(said(with_left(clipped=True))) == {"clipped"}
+    assert set(said(with_left(clipped=True))) == {"PATCH_EDGE"}
 
 
-def test_a_child() -> None:
-    assert set(said(with_left(), age=9.0)) == {"age"}
-    assert said(with_left(), age=60.0) == {}
+@pytest.mark.parametrize(
+    ("age", "flagged"), [(12.9, True), (17.99, True), (18.0, False), (60.0, False), (None, False)]
+)
+def test_a_child_concerns_the_study_and_makes_no_organ_suspicious(
+    age: float | None, flagged: bool
+) -> None:
+    found = of_study(with_left(), age=age)
+    assert not any(found.flags.values())
+    messages = [flag.message for flag in found.study]
+    years = int(age or 0)
+    said_ = f"Patient is {years} years old; the networks were trained on adults."
+    assert messages == ([said_] if flagged else [])
 
 
 def test_an_empty_slice_within() -> None:
@@ -182,13 +249,15 @@ def test_an_empty_slice_within() -> None:
     values[len(values) // 2] = 0.0
     parted = replace(left, field=replace(left.field, values=values))
     flags = said([parted, *others])
-    assert flags["gaps"] == ["1 slice without contour in its middle"]
-    assert flags["pieces"][0].startswith("is in 2 pieces")
+    assert flags["EMPTY_SLICES"].values == {"slices": 1}
+    assert flags["SEVERAL_PIECES"].message.startswith("Contour is in 2 separate pieces; ")
 
 
 def test_two_organs_in_one_place() -> None:
     twin = ball("Submandibular_L", LEFT, 15.0)
-    assert "shares 100% of its volume with Submandibular_L" in said([*with_left(), twin])["overlap"]
+    assert said([*with_left(), twin])["OVERLAP"].message == (
+        "100% of the volume overlaps with Submandibular_L, usually at most 20%."
+    )
 
 
 def test_a_pair_contoured_as_one_has_two_pieces() -> None:
@@ -199,57 +268,57 @@ def test_a_pair_contoured_as_one_has_two_pieces() -> None:
         pieces = np.concatenate([values] * count, axis=2)
         field = ProbabilityField(pieces, (lungs.field.offset[0], lungs.field.offset[1], 5))
         found = said([replace(lungs, field=field)], "Lungs")
-        assert ("pieces" in found) == flagged
+        assert ("SEVERAL_PIECES" in found) == flagged
 
 
 def test_organs_of_derived_labels_do_not_tell_of_places() -> None:
     """What clinics draw under a brainstem's name lies elsewhere than what rules derive."""
     _left, right, stem = with_left()
     away = ball("Parotid_L", (55.0, 0.0, 160.0), localized=(55.0, 0.0, 160.0))
-    assert "place" in said([away, right, stem])
+    assert "MISPLACED" in said([away, right, stem])
     derived = ModelIdentity("m", "1", "0", derived_labels=True)
-    assert "place" not in said([away, right, replace(stem, model=derived)])
-    assert "place" not in said([replace(away, model=derived), right, stem])
+    assert "MISPLACED" not in said([away, right, replace(stem, model=derived)])
+    assert "MISPLACED" not in said([replace(away, model=derived), right, stem])
 
 
 def test_a_part_may_lie_in_its_whole() -> None:
     condyle, mandible = ball("Mandible_Cond_L", LEFT, 8.0), ball("Bone_Mandible", LEFT, 15.0)
     for judged in (condyle, mandible):
-        assert "overlap" not in said([condyle, mandible], judged.organ)
+        assert "OVERLAP" not in said([condyle, mandible], judged.organ)
     other = ball("Mandible_Cond_R", LEFT, 8.0)
-    assert "overlap" in said([condyle, other], "Mandible_Cond_L")
+    assert "OVERLAP" in said([condyle, other], "Mandible_Cond_L")
 
 
 def test_an_organ_that_nobody_measured_is_held_against_the_catalogue() -> None:
     large = ball("Lens_L", LEFT, 15.0)
-    assert "above the plausible" in said([large], "Lens_L")["volume"][0]
+    flag = said([large], "Lens_L")["VOLUME_HIGH"]
+    assert flag.values["limit_cc"] == CATALOGUE.organ("Lens_L").volume_cc[1]
 
 
 def test_flags_make_a_contour_suspicious_and_keep_those_before() -> None:
     """With the limits that come with the program."""
-    cut = replace(
-        ball("Parotid_L", RIGHT, status=Status.TRUNCATED), flags=("cut by the field of view: left",)
-    )
+    before = Flag.of(FlagCode.FIELD_OF_VIEW, sides=["left"])
+    cut = replace(ball("Parotid_L", RIGHT, status=Status.TRUNCATED), flags=(before,))
     absent = Segmentation("Larynx", Status.ABSENT)
     items = [cut, ball("Brainstem", STEM), absent]
-    assessed = assess(volume(), items, CATALOGUE)
+    assessed = assess(volume(), items, CATALOGUE).segmentations
     assert assessed[0].status is Status.SUSPICIOUS
-    assert assessed[0].flags[0] == "cut by the field of view: left"
-    assert "does not lie on its side of Brainstem" in assessed[0].flags
+    assert assessed[0].flags[0] == before
+    assert "WRONG_SIDE" in [flag.code for flag in assessed[0].flags]
     assert assessed[2] is absent
 
 
 def test_an_empty_field_is_nobodys_contour() -> None:
     empty = ProbabilityField(np.zeros((1, 1, 1), dtype=np.float32), (0, 0, 0))
     item = Segmentation("Larynx", Status.SEGMENTED, empty)
-    assert assess(volume(), [item], CATALOGUE) == (item,)
+    assert assess(volume(), [item], CATALOGUE).segmentations == (item,)
 
 
 @pytest.mark.parametrize(
-    ("in_doubt", "contours", "others_flagged"), [(3, 5, True), (2, 3, False), (3, 6, False)]
+    ("in_doubt", "contours", "study_flagged"), [(3, 5, True), (2, 3, False), (3, 6, False)]
 )
-def test_where_most_contours_are_in_doubt_all_are(
-    in_doubt: int, contours: int, others_flagged: bool
+def test_where_most_contours_are_flagged_the_study_is_and_no_further_contour(
+    in_doubt: int, contours: int, study_flagged: bool
 ) -> None:
     places = {
         "Parotid_L": LEFT,
@@ -266,8 +335,9 @@ def test_where_most_contours_are_in_doubt_all_are(
     any_volume = Priors({organ: {"volume": spread(VOLUME_OF_BALL, 9.0)} for organ in places}, {})
     measures = Measures(any_volume, Limits({}, {}, {}))
     found = judge_all(gather(volume(0.0), items, CATALOGUE), measures)
-    names = list(found)
-    assert all([flag.rule for flag in found[name]] == ["clipped"] for name in names[:in_doubt])
-    rest = {name: [flag.words for flag in found[name]] for name in names[in_doubt:]}
-    words = [f"{in_doubt} of the {contours} contours of this study are in doubt"]
-    assert rest == dict.fromkeys(rest, words if others_flagged else [])
+    names = list(found.flags)
+    for name in names:
+        codes = [flag.code for flag in found.flags[name]]
+        assert codes == (["PATCH_EDGE"] if name in names[:in_doubt] else [])
+    message = f"{in_doubt} of {contours} contours are flagged; the CT itself may be the cause."
+    assert [flag.message for flag in found.study] == ([message] if study_flagged else [])

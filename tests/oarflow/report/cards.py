@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oarflow.networks.card import Channel, ModelCard, Region, Role, Training, Validation, View
+from oarflow.networks.card import Channel, InputRegion, ModelCard, Role, Training, Validation, View
 
 
 def card(organs: tuple[str, ...], validation: Validation | None) -> ModelCard:
@@ -14,7 +14,7 @@ def card(organs: tuple[str, ...], validation: Validation | None) -> ModelCard:
         organs=organs,
         dimensions=2,
         view=View.AXIAL,
-        region_from=Region(source="localization"),
+        region_from=InputRegion(source="localization"),
         channels=(Channel(),),
         patch_mm=(0.0, 64.0, 64.0),
         spacing_mm=(0.0, 2.0, 2.0),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
+import pytest
 from pydicom import Dataset
 
 from oarflow.errors import Code, Finding, Refusal
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.result import (
     ModelPart,
@@ -86,8 +93,18 @@ def structures(found: Volume) -> StructureSet:
     return StructureSet("OARflow", tuple(rois), "1.2.4", frozenset(found.source.sop_instance_uids))
 
 
-def result(found: Volume, flag: str = "smaller than is plausible") -> ResultDocument:
-    """One organ of each kind."""
+def flag(partner: str = "Parotid_R") -> Flag:
+    """A flag that names an organ, or whatever stands in its place."""
+    return Flag.of(
+        FlagCode.PAIR_UNEQUAL, ratio=2.1, partner=partner, bound="at most", limit_ratio=1.5
+    )
+
+
+CHILD = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
+
+
+def result(found: Volume, *, partner: str = "Parotid_R") -> ResultDocument:
+    """One organ of each kind. partner: text of a flag."""
     model = ModelPart(name="oarflow/test", version="1.0.0", sha256="c" * 64)
     return ResultDocument(
         run=Run(
@@ -125,7 +142,7 @@ def result(found: Volume, flag: str = "smaller than is plausible") -> ResultDocu
             OrganPart(
                 name="Larynx",
                 status=Status.SUSPICIOUS,
-                flags=(flag,),
+                flags=(flag(partner),),
                 volume_cc=9.4,
                 slices=10,
                 seconds=1,
@@ -146,8 +163,9 @@ def learned_from_rules(found: ResultDocument, organ: str) -> ResultDocument:
     for part in found.organs:
         if part.name == organ and part.model is not None:
             model = part.model.model_copy(update={"derived_labels": True})
-            part = part.model_copy(update={"model": model})  # noqa: PLW2901
-        parts.append(part)
+            parts.append(part.model_copy(update={"model": model}))
+        else:
+            parts.append(part)
     return found.model_copy(update={"organs": tuple(parts)})
 
 
@@ -165,3 +183,13 @@ def refused() -> ResultDocument:
         exit_status=3,
         refusal=refusal_part(refusal),
     )
+
+
+def text_of(path: Path) -> list[str]:
+    """Text by page, as another program reads it."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    done = subprocess.run(
+        ["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\f")[:-1]

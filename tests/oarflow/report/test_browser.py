@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oarflow.evaluation.review import read_review
+from oarflow.evaluation.review.scores import read_review
 from oarflow.intake import read_volume
 from oarflow.report.content import WARNING, make_report
 from oarflow.report.page import write_report
@@ -42,7 +42,9 @@ def browser() -> Iterator[object]:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = cases.volume()
-    report = make_report(cases.result(found, flag=cases.NASTY), found, cases.structures(found), {})
+    report = make_report(
+        cases.result(found, partner=cases.NASTY), found, cases.structures(found), {}
+    )
     written = tmp_path_factory.mktemp("page") / "report.html"
     write_report(written, report)
     return written

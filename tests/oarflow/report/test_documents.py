@@ -32,22 +32,12 @@ FLAG = "<b>bold & \u6f22"
 PROVENANCE = Provenance("0" * 64, "cpu")
 
 
-def text_of(path: Path) -> list[str]:
-    """Text by page, as another program reads it."""
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext (poppler-utils) is not installed")
-    done = subprocess.run(
-        ["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True
-    )
-    return done.stdout.split("\f")[:-1]
-
-
 @pytest.fixture(scope="module")
 def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = cases.volume()
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
     report = make_report(
-        cases.result(found, flag="<b>bold & \u6f22"), found, cases.structures(found)
+        cases.result(found, partner="<b>bold & \u6f22"), found, cases.structures(found)
     )
     write_pdf(path, report)
     return path
@@ -65,8 +55,16 @@ def write(path: Path, pdf: Path) -> Dataset:
     return pydicom.dcmread(path)
 
 
+def test_flags_of_the_study_are_the_first_line(tmp_path: Path) -> None:
+    found = cases.volume()
+    result = cases.result(found).model_copy(update={"study_flags": (cases.CHILD,)})
+    write_pdf(tmp_path / "report.pdf", make_report(result, found, cases.structures(found)))
+    first = cases.text_of(tmp_path / "report.pdf")[0]
+    assert first.index(f"Whole study: {cases.CHILD.message}") < first.index("OARflow report")
+
+
 def test_every_page_carries_the_warning(pdf: Path) -> None:
-    pages = text_of(pdf)
+    pages = cases.text_of(pdf)
     assert pages
     for page in pages:
         assert WARNING in page
@@ -74,7 +72,7 @@ def test_every_page_carries_the_warning(pdf: Path) -> None:
 
 
 def test_the_pdf_says_what_the_page_says(pdf: Path) -> None:
-    text = "\n".join(text_of(pdf))
+    text = "\n".join(cases.text_of(pdf))
     for words in (
         "2 of 3 organs contoured",
         "Parotid_L",
@@ -92,7 +90,7 @@ def test_the_pdf_names_sides_networks_and_what_a_figure_is_against(tmp_path: Pat
     result = cases.learned_from_rules(cases.result(found), "Parotid_L")
     figures = {"Parotid_L": ModelFigures(0.96, 31, "labels of nobody", derived=True)}
     write_pdf(tmp_path / "report.pdf", make_report(result, found, cases.structures(found), figures))
-    text = " ".join("\n".join(text_of(tmp_path / "report.pdf")).split())
+    text = " ".join("\n".join(cases.text_of(tmp_path / "report.pdf")).split())
     assert re.search(r"\bR +L +R +L +R +L\b", text)
     assert f"Parotid_L: {AGAINST_DERIVED}; labels of nobody." in text
     cell = text_of_cells(tmp_path / "report.pdf")
@@ -112,7 +110,7 @@ def text_of_cells(path: Path) -> str:
 def test_the_same_report_gives_the_same_bytes(pdf: Path, tmp_path: Path) -> None:
     found = cases.volume()
     report = make_report(
-        cases.result(found, flag="<b>bold & \u6f22"), found, cases.structures(found)
+        cases.result(found, partner="<b>bold & \u6f22"), found, cases.structures(found)
     )
     write_pdf(tmp_path / "again.pdf", report)
     assert (tmp_path / "again.pdf").read_bytes() == pdf.read_bytes()
@@ -120,7 +118,7 @@ def test_the_same_report_gives_the_same_bytes(pdf: Path, tmp_path: Path) -> None
 
 def test_a_refusal_is_one_page_with_its_remedy(tmp_path: Path) -> None:
     write_pdf(tmp_path / "report.pdf", make_report(cases.refused()))
-    text = " ".join("\n".join(text_of(tmp_path / "report.pdf")).split())
+    text = " ".join("\n".join(cases.text_of(tmp_path / "report.pdf")).split())
     reason = cases.refused().refusal
     assert reason is not None
     assert "The input was refused: NOT_CT" in text

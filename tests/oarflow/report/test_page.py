@@ -57,7 +57,7 @@ class Elements(HTMLParser):
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     found = cases.volume()
     report = make_report(
-        cases.result(found, flag=cases.NASTY), found, cases.structures(found), FIGURES
+        cases.result(found, partner=cases.NASTY), found, cases.structures(found), FIGURES
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report(path, report)

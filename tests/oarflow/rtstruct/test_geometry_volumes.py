@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from oarflow.evaluation.rtstruct_roundtrip import round_trip, scans
+from oarflow.evaluation.benchmarks.roundtrip import round_trip, scans
 from tests.oarflow.rtstruct.cases import Shape, ball, make_case
 
 CENTRE = (0.27, -0.38, 0.13)

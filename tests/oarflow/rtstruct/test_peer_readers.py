@@ -21,7 +21,7 @@ from oarflow.geometry import Grid
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
-from oarflow.seg import write_seg
+from oarflow.writing.seg import write_seg
 from tests.oarflow.rtstruct.cases import (
     WHEN,
     Case,

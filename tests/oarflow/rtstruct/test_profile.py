@@ -19,7 +19,7 @@ from oarflow.rtstruct.profile import (
     profile_names,
     site_specs,
 )
-from oarflow.rtstruct.specs import Code, RoiSpec
+from oarflow.rtstruct.specs import CodedConcept, RoiSpec
 from tests.oarflow.rtstruct.hand import spec
 
 SPECS = {name: spec(name) for name in ("Parotid_L", "Parotid_R", "SpinalCord")}
@@ -106,7 +106,7 @@ def test_the_whole_catalogue_can_be_written_under_every_profile(name: str) -> No
 def test_sided_organs_of_the_catalogue_carry_their_side() -> None:
     specs = catalogue_specs(load_catalogue())
     assert specs["Parotid_L"].code is not None
-    assert specs["Parotid_L"].code.modifier == Code("7771000", "SCT", "Left")
+    assert specs["Parotid_L"].code.modifier == CodedConcept("7771000", "SCT", "Left")
     assert specs["Brainstem"].code is not None
     assert specs["Brainstem"].code.modifier is None
 
@@ -193,4 +193,4 @@ def test_a_spec_is_valid_once_made(change: dict[str, Any]) -> None:
 )
 def test_a_code_is_valid_once_made(code: tuple[str, str, str]) -> None:
     with pytest.raises(ValueError, match=r"ASCII"):
-        Code(*code)
+        CodedConcept(*code)

@@ -24,7 +24,7 @@ from pydicom.uid import (
     RTStructureSetStorage,
 )
 
-from oarflow.rtstruct.encoding import Limits
+from oarflow.rtstruct.encoding import ReadingLimits
 from oarflow.rtstruct.errors import ReadCode, ReadError
 from oarflow.rtstruct.model import GeometricType
 from oarflow.rtstruct.reader import read_structure_set
@@ -318,12 +318,12 @@ def test_noise_is_no_dicom(noise: bytes) -> None:
 def test_limits_hold(tmp_path: Path) -> None:
     path = stored(minimal(), tmp_path)
     for limits in (
-        Limits(file_bytes=100),
-        Limits(points=7),
-        Limits(contours=1),
-        Limits(rois=1),
-        Limits(elements=10),
-        Limits(depth=1),
+        ReadingLimits(file_bytes=100),
+        ReadingLimits(points=7),
+        ReadingLimits(contours=1),
+        ReadingLimits(rois=1),
+        ReadingLimits(elements=10),
+        ReadingLimits(depth=1),
     ):
         with pytest.raises(ReadError) as caught:
             read_structure_set(path, limits=limits)
@@ -336,7 +336,7 @@ def test_a_deflated_bomb_is_stopped(tmp_path: Path) -> None:
     squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     bomb = squeeze.compress(b"\x08\x00\x05\x00CS\x02\x00AB" + bytes(64 * 2**20)) + squeeze.flush()
     with pytest.raises(ReadError) as caught:
-        read_structure_set(head[:meta_end] + bomb, limits=Limits(file_bytes=2**20))
+        read_structure_set(head[:meta_end] + bomb, limits=ReadingLimits(file_bytes=2**20))
     assert caught.value.code is ReadCode.TOO_LARGE
 
 

@@ -18,10 +18,13 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian
 
+from oarflow.flags.codes import FlagCode, Scope
+from oarflow.flags.flag import Flag
+from oarflow.flags.table import FLAGS
 from oarflow.rtstruct.contours import ContourOptions, EmptyOrgan, HoleStyle, structure_set
 from oarflow.rtstruct.model import Contour, GeometricType, StructureSet
 from oarflow.rtstruct.provenance import Origin, run_time, settings_digest
-from oarflow.rtstruct.specs import Code
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.rtstruct.writer import rtstruct_dataset, write_rtstruct
 from oarflow.structures import ModelIdentity, Segmentation, Status
 from oarflow.volume import Source
@@ -43,7 +46,9 @@ SPECS = {
     organ: spec(
         organ,
         colour=(10 * i, 20, 30),
-        code=Code("45289007", "SCT", "Parotid gland", Code("7771000", "SCT", "Left")),
+        code=CodedConcept(
+            "45289007", "SCT", "Parotid gland", CodedConcept("7771000", "SCT", "Left")
+        ),
     )
     for i, organ in enumerate(ORGANS)
 }
@@ -427,7 +432,7 @@ def test_an_empty_organ_is_left_out_or_named_without_contour_sequence(tmp_path: 
     ]
     omitted, report = structure_set(SOURCE, GRID, given_, SPECS)
     assert [roi.name for roi in omitted.rois] == ["Brainstem"]
-    assert report.without_contours == ("Parotid_R",)
+    assert [entry.organ for entry in report.organs if not entry.contours] == ["Parotid_R"]
     options = ContourOptions(empty_organ=EmptyOrgan.NAMED)
     named, _ = structure_set(SOURCE, GRID, given_, SPECS, options=options)
     dataset = written(tmp_path, named)
@@ -436,15 +441,66 @@ def test_an_empty_organ_is_left_out_or_named_without_contour_sequence(tmp_path: 
     assert dataset.StructureSetROISequence[2].ROIDescription == "not contoured"
 
 
+PLAIN_DESCRIPTION = "Automatic contours, not approved, for research use only"
+
+
 def test_a_doubt_stands_in_the_description(tmp_path: Path) -> None:
     doubtful = dataclasses.replace(
         segmentation("Brainstem", field_of(block())),
         status=Status.SUSPICIOUS,
-        flags=("volume 2.1 cc is under 7 cc", "über"),
+        flags=(
+            Flag.of(FlagCode.VOLUME_LOW, volume_cc=2.1, limit_cc=7),
+            Flag.of(FlagCode.NO_OUTLINE, reason="x"),
+            Flag.of(FlagCode.REGION_ORGAN_MISSING, organ="über", status="absent", codes=()),
+        ),
     )
     dataset = written(tmp_path, structure_set(SOURCE, GRID, [doubtful], SPECS)[0])
     text = dataset.StructureSetROISequence[0].ROIDescription
-    assert text == "suspicious; volume 2.1 cc is under 7 cc; ?ber"
+    assert text == (
+        "suspicious; volume 2.1 cc, usually at least 7.0 cc; outline cannot be written; searched "
+        "around ?ber, which is absent"
+    )
+    assert dataset.StructureSetDescription == PLAIN_DESCRIPTION
+
+
+def test_what_concerns_the_study_stands_in_every_description(tmp_path: Path) -> None:
+    child = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
+    given_ = [
+        dataclasses.replace(
+            segmentation("Brainstem", field_of(block())),
+            status=Status.SUSPICIOUS,
+            flags=(Flag.of(FlagCode.PATCH_EDGE),),
+        ),
+        segmentation("Parotid_R", field_of(block())),
+    ]
+    structures_, _ = structure_set(SOURCE, GRID, given_, SPECS, study_flags=[child])
+    dataset = written(tmp_path, structures_)
+    assert dataset.StructureSetDescription == (
+        f"{PLAIN_DESCRIPTION}. Check the whole study: Patient is 12 years old; the networks were "
+        "trained on adults."
+    )
+    short = "whole study: patient is 12 years old, networks learned from adults"
+    assert [item.ROIDescription for item in dataset.StructureSetROISequence] == [
+        f"suspicious; {short}; reaches the edge of the network's field of view",
+        f"segmented; {short}",
+    ]
+
+
+def test_every_flag_at_once_fits_its_description_and_the_study_s_is_not_cut(
+    tmp_path: Path,
+) -> None:
+    flags = [Flag.of(code, **row.example) for code, row in FLAGS.items()]
+    of_study = [flag for flag in flags if flag.scope is Scope.STUDY]
+    organ = dataclasses.replace(
+        segmentation("Brainstem", field_of(block())), status=Status.SUSPICIOUS, flags=tuple(flags)
+    )
+    structures_, _ = structure_set(SOURCE, GRID, [organ], SPECS, study_flags=of_study)
+    dataset = written(tmp_path, structures_)
+    for flag in of_study:
+        assert flag.message in dataset.StructureSetDescription
+        assert flag.short in dataset.StructureSetROISequence[0].ROIDescription
+    assert len(dataset.StructureSetDescription) < 1024
+    assert len(dataset.StructureSetROISequence[0].ROIDescription) == 1024
 
 
 def _with_contour(contour: Contour) -> StructureSet:

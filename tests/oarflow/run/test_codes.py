@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from oarflow.configuration_codes import CONFIGURATION
 from oarflow.errors import Code
-from oarflow.run.codes import entries, page
+from oarflow.reason_codes import REASONS
+from oarflow.run.codes import page
 from oarflow.run.table import print_codes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -36,23 +36,21 @@ def test_the_page_is_the_table() -> None:
 
 
 def test_every_configuration_error_stands_in_the_table() -> None:
-    assert set(raised()) == set(CONFIGURATION) - {"TIME_LIMIT"}
+    assert set(raised()) == REASONS.keys() - set(Code) - {"TIME_LIMIT"}
 
 
 def test_statuses_are_those_the_program_ends_with() -> None:
-    statuses = {entry.code: entry.status.value for entry in entries()}
-    assert {statuses[code] for code in Code} == {3}
-    assert {statuses[name] for name in CONFIGURATION if name != "TIME_LIMIT"} == {2}
-    assert statuses["TIME_LIMIT"] == 143
+    assert {REASONS[code].status for code in Code} == {3}
+    assert {REASONS[name].status for name in REASONS.keys() - set(Code) - {"TIME_LIMIT"}} == {2}
+    assert REASONS["TIME_LIMIT"].status == 143
+
+
+def test_refusals_come_first_in_their_order() -> None:
+    assert list(REASONS)[: len(Code)] == list(Code)
 
 
 def test_the_screen_shows_every_code_with_its_status() -> None:
     stream = io.StringIO()
     print_codes(stream)
     shown = dict(re.findall(r"^\W*([A-Z][A-Z_]+)\W+(\d+)\W", stream.getvalue(), re.MULTILINE))
-    assert shown == {entry.code: str(entry.status.value) for entry in entries()}
-
-
-def test_the_design_names_every_refusal() -> None:
-    text = (REPOSITORY / "docs" / "design.md").read_text(encoding="utf-8")
-    assert not [code for code in Code if code not in text]
+    assert shown == {str(code): str(reason.status.value) for code, reason in REASONS.items()}

@@ -11,7 +11,7 @@ import pytest
 
 from oarflow.errors import Code, Finding, Refusal
 from oarflow.pipeline import Study
-from oarflow.result import ResultDocument, Run
+from oarflow.result import Run
 from oarflow.run.memory import over_memory
 from oarflow.run.outcome import conclude
 from oarflow.run.settings import Settings
@@ -63,11 +63,3 @@ def test_the_result_has_both_peaks(setup: Setup) -> None:
     gpu, cpu = run_part(setup, GPU), run_part(setup, "cpu")
     assert (gpu.peak_memory_mb, gpu.peak_gpu_memory_mb) == (2048.0, 20480.0)
     assert (cpu.peak_memory_mb, cpu.peak_gpu_memory_mb) == (2048.0, None)
-
-
-def test_a_result_of_the_first_version_is_still_read(setup: Setup) -> None:
-    result = ResultDocument(run=run_part(setup, "cpu"), exit_status=3)
-    assert result.schema_version == "1.1"
-    before = result.model_dump(mode="json") | {"schema_version": "1.0"}
-    del before["run"]["peak_gpu_memory_mb"]
-    assert ResultDocument.model_validate(before).run.peak_gpu_memory_mb is None

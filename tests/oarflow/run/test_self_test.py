@@ -12,7 +12,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from oarflow.run.self_test import RECORD_NAME, SAMPLE, passed
+from oarflow.locations import SAMPLE
+from oarflow.run.self_test import RECORD_NAME, passed
 from oarflow.run.self_test_judge import Verdict, judge
 from tests.app.workbench import REPOSITORY, app
 

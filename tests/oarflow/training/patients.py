@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from oarflow.training.cases import TrainingCase
 from oarflow.training.configuration import Configuration
-from oarflow.training.labels import Labels
+from oarflow.training.data.cases import TrainingCase
+from oarflow.training.data.labels import Labels
 
 ORGANS = ("Parotid_L", "Parotid_R")
 
@@ -47,3 +47,6 @@ def small(**changes: object) -> Configuration:
         "average": 0.9,
     }
     return Configuration.model_validate(values | changes)
+
+
+PARTLY_LABELLED = [patient(1), patient(2, organs=("Parotid_R",)), patient(3)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case
-from oarflow.geometry import Mask
+from oarflow.types import Mask
 
 SPACING = (3.0, 4.0, 4.0)
 SHAPE = (70, 60, 84)

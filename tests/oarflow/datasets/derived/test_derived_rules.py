@@ -14,7 +14,7 @@ from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.derived.derive import Fact, derive
 from oarflow.datasets.derived.store import DerivedLabels
 from oarflow.datasets.resample import coarsened
-from oarflow.geometry import Mask
+from oarflow.types import Mask
 from tests.oarflow.datasets.derived.phantoms import (
     AIR,
     AIRWAY_Y,

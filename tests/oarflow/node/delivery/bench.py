@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import Database, jobs
-from oarflow.node.database.models import Instance, Job, Series, Study, new_key
-from oarflow.node.delivery.courier import Courier
-from oarflow.node.delivery.ringer import Ringer
-from oarflow.node.parts import Context
-from oarflow.node.settings import Settings
+from oarflow.node.database.models import Instance, Job, ReceivedStudy, Series, new_key
+from oarflow.node.delivery.notifier import Notifier
+from oarflow.node.delivery.sender import Sender
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.result import ResultDocument
 
@@ -41,14 +41,14 @@ def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
     return found
 
 
-def make_context(root: Path, **sections: Mapping[str, Any]) -> Context:
+def make_context(root: Path, **sections: Mapping[str, Any]) -> NodeContext:
     """An empty node."""
     document = {"storage": {"folder": str(root / "store")}, **sections}
-    settings = Settings.model_validate(document)
+    settings = NodeSettings.model_validate(document)
     settings.storage.root.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()
-    return Context(settings, database, lambda: {})
+    return NodeContext(settings, database, lambda: {})
 
 
 def delivering(**changes: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def to_folder(path: Path, **changes: Any) -> dict[str, Any]:
 
 
 def add_job(
-    context: Context,
+    context: NodeContext,
     *,
     files: Mapping[str, Path] | None = None,
     patient_name: str = NAME,
@@ -78,7 +78,7 @@ def add_job(
 ) -> int:
     """A job whose results are written: outputs by kind. Returns its id; it stands at SEGMENTED."""
     with context.database.write() as session:
-        study = Study(
+        study = ReceivedStudy(
             study_uid=f"2.25.{len(patient_name)}{time.monotonic_ns()}",
             calling_ae=calling_ae,
             patient_name=patient_name,
@@ -102,7 +102,7 @@ def add_job(
         return job.id
 
 
-def _images(context: Context, series: Series) -> None:
+def _images(context: NodeContext, series: Series) -> None:
     folder = context.settings.storage.root / "received" / series.folder
     folder.mkdir(parents=True)
     for source in sorted((SAMPLE / "ct").iterdir())[:2]:
@@ -142,21 +142,21 @@ def write_outputs(folder: Path, files: Mapping[str, Path]) -> None:
 
 
 class Running:
-    """Courier and ringer at work, ended with the test."""
+    """Sender and notifier at work, ended with the test."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: NodeContext) -> None:
         self.context = context
-        self.courier = Courier(context)
-        self.ringer = Ringer(context)
+        self.sender = Sender(context)
+        self.notifier = Notifier(context)
 
     def __enter__(self) -> Running:
-        self.courier.start()
-        self.ringer.start()
+        self.sender.start()
+        self.notifier.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ringer.stop()
-        self.courier.stop()
+        self.notifier.stop()
+        self.sender.stop()
 
     def state(self, job_id: int) -> State:
         return look(self.context, job_id).state
@@ -167,7 +167,7 @@ class Running:
         return look(self.context, job_id)
 
 
-def look(context: Context, job_id: int) -> Job:
+def look(context: NodeContext, job_id: int) -> Job:
     """The job as the database has it, with its steps and deliveries."""
     with context.database.read() as session:
         job = session.get(Job, job_id)

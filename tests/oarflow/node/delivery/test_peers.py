@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
 )
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database import deliveries
 from oarflow.node.delivery import commitment
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from tests.oarflow.node.delivery import bench, peers
 
@@ -36,7 +37,7 @@ def to_peer(port: int, ae_title: str = "STORESCP", **changes: Any) -> dict[str, 
     return bench.delivering(destinations={"tps": {**peer, **changes}}, otherwise=["tps"])
 
 
-def deliver(context: Context, seconds: float = 20) -> Any:
+def deliver(context: NodeContext, seconds: float = 20) -> Any:
     """Add a job and wait until it is delivered."""
     job_id = bench.add_job(context)
     with bench.Running(context) as running:
@@ -258,20 +259,22 @@ def test_orthanc_has_it_in_the_study_and_commits_to_it(tmp_path: Path) -> None:
 
 
 def dcmread_bytes(content: bytes) -> Dataset:
-    import io  # noqa: PLC0415
+    import io
 
     return dcmread(io.BytesIO(content))
 
 
 @contextmanager
-def reports_taken(context: Context, port: int) -> Iterator[list[commitment.Report]]:
+def reports_taken(context: NodeContext, port: int) -> Iterator[list[commitment.CommitmentReport]]:
     """What the node's listener does with a peer's reports."""
-    taken: list[commitment.Report] = []
+    taken: list[commitment.CommitmentReport] = []
 
-    def reported(report: commitment.Report) -> None:
+    def reported(report: commitment.CommitmentReport) -> None:
         taken.append(report)
         with context.database.write() as session:
-            deliveries.committed(session, report.transaction_uid, report.kept, report.lacking)
+            deliveries.committed(
+                session, report.transaction_uid, report.kept, report.lacking, lambda _: timedelta()
+            )
 
     def handle(event: evt.Event) -> tuple[int, None]:
         return commitment.answer_report(event, reported)
@@ -330,7 +333,7 @@ def test_what_the_peer_does_not_keep_is_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The report comes on the same association alone: a busy machine must not miss it.
-    monkeypatch.setattr("oarflow.node.delivery.dicom.LINGER_SECONDS", 60.0)
+    monkeypatch.setattr("oarflow.node.delivery.dicom.REPORT_WAIT_SECONDS", 60.0)
     peer = Committer(True)
     handlers = [(evt.EVT_C_STORE, peer.handle), (evt.EVT_N_ACTION, peer.act)]
     classes = (RTStructureSetStorage, StorageCommitmentPushModel)
@@ -338,6 +341,42 @@ def test_what_the_peer_does_not_keep_is_sent_again(
         job = deliver(bench.make_context(tmp_path, delivery=to_peer(port)))
     assert peer.uids == [UID, UID]
     assert job.deliveries[0].commitment == "kept"
+
+
+@pytest.mark.node
+def test_a_peer_that_never_keeps_what_it_stores_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oarflow.node.delivery.dicom.REPORT_WAIT_SECONDS", 60.0)
+    peer = Committer(*[True] * 20)
+    handlers = [(evt.EVT_C_STORE, peer.handle), (evt.EVT_N_ACTION, peer.act)]
+    classes = (RTStructureSetStorage, StorageCommitmentPushModel)
+    with scripted(handlers, classes=classes) as port:
+        section = to_peer(port)
+        # Pauses of 0.05, 0.1 and 0.2 s: the third exceeds the sum.
+        section["retry"] |= {"give_up_hours": 0.25 / 3600}
+        context = bench.make_context(tmp_path, delivery=section)
+        job_id = bench.add_job(context)
+        with bench.Running(context) as running:
+            job = running.reaches(job_id, State.DEAD_LETTER)
+    assert peer.uids == [UID] * 3
+    assert job.deliveries[0].reason == "the peer does not keep 1 of the objects"
+
+
+def test_a_peer_that_declines_commitment_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = Keeper()
+    handlers = [
+        (evt.EVT_C_STORE, peer.handle),
+        (evt.EVT_N_ACTION, lambda _: (0x0110, None)),
+    ]
+    classes = (RTStructureSetStorage, StorageCommitmentPushModel)
+    with scripted(handlers, classes=classes) as port:
+        job = deliver(bench.make_context(tmp_path, delivery=to_peer(port)))
+    said = "the peer declines storage commitment (0110)"
+    assert job.deliveries[0].reason == f"delivered; {said}"
+    assert f"to tps: {said}" in caplog.text
 
 
 @pytest.mark.node

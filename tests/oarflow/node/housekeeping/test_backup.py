@@ -14,16 +14,16 @@ import yaml
 from sqlalchemy import select
 
 from oarflow.commands import main
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Action, Person, first_broken, record
 from oarflow.node.database.models import Base, Job, WebSession
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from oarflow.node.web import users
-from oarflow.node.web.passwords import right
+from oarflow.node.web.passwords import verify_password
 from tests.oarflow.node.delivery import bench
 
 
-def configured(root: Path) -> tuple[Context, Path]:
+def configured(root: Path) -> tuple[NodeContext, Path]:
     """A node and its settings file."""
     delivery = bench.to_folder(root / "share")
     root.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def configured(root: Path) -> tuple[Context, Path]:
     return bench.make_context(root, delivery=delivery), file
 
 
-def everything(context: Context) -> dict[str, list[tuple[object, ...]]]:
+def everything(context: NodeContext) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables but the sign-ins, and but the restoring's own entry."""
     found = {}
     with context.database.read() as session:
@@ -50,11 +50,11 @@ def run(file: Path, *words: str) -> int:
 
 
 @pytest.fixture
-def busy(tmp_path: Path) -> tuple[Context, Path]:
+def busy(tmp_path: Path) -> tuple[NodeContext, Path]:
     """A node with a user, a job that is on its way and one that is done."""
     context, file = configured(tmp_path / "one")
     with context.database.write() as session:
-        users.put(session, "jane", "correct horse battery", users.Role.OPERATOR, Person("x"))
+        users.put(session, "jane", "correct horse battery", users.UserRole.OPERATOR, Person("x"))
     done = bench.add_job(context)
     with bench.Running(context) as running:
         running.reaches(done, State.DELIVERED)
@@ -63,7 +63,7 @@ def busy(tmp_path: Path) -> tuple[Context, Path]:
 
 
 def test_all_rows_and_files_come_back_and_the_work_goes_on(
-    tmp_path: Path, busy: tuple[Context, Path]
+    tmp_path: Path, busy: tuple[NodeContext, Path]
 ) -> None:
     context, file = busy
     archive = tmp_path / "state.tar.gz"
@@ -84,7 +84,7 @@ def test_all_rows_and_files_come_back_and_the_work_goes_on(
     ]
 
 
-def test_new_rows_follow_the_restored_ones(tmp_path: Path, busy: tuple[Context, Path]) -> None:
+def test_new_rows_follow_the_restored_ones(tmp_path: Path, busy: tuple[NodeContext, Path]) -> None:
     _, file = busy
     run(file, "backup", str(tmp_path / "state.tar.gz"))
     other, other_file = configured(tmp_path / "two")
@@ -93,7 +93,7 @@ def test_new_rows_follow_the_restored_ones(tmp_path: Path, busy: tuple[Context, 
 
 
 def test_a_node_that_is_not_empty_stays_as_it_is(
-    tmp_path: Path, busy: tuple[Context, Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, busy: tuple[NodeContext, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     context, file = busy
     run(file, "backup", str(tmp_path / "state.tar.gz"))
@@ -104,7 +104,7 @@ def test_a_node_that_is_not_empty_stays_as_it_is(
 
 
 def test_a_node_with_nothing_but_an_audit_log_stays_as_it_is(
-    tmp_path: Path, busy: tuple[Context, Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, busy: tuple[NodeContext, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, file = busy
     run(file, "backup", str(tmp_path / "state.tar.gz"))
@@ -139,7 +139,7 @@ def _repacked(archive: Path, change: bytes, to: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "no archive", "another's"])
 def test_a_damaged_archive_is_not_restored(
-    tmp_path: Path, busy: tuple[Context, Path], capsys: pytest.CaptureFixture[str], damage: str
+    tmp_path: Path, busy: tuple[NodeContext, Path], capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
     _, file = busy
     archive = tmp_path / "state.tar.gz"
@@ -160,7 +160,7 @@ def test_a_damaged_archive_is_not_restored(
 
 
 def test_a_file_that_leads_out_of_the_folder_is_not_written(
-    tmp_path: Path, busy: tuple[Context, Path]
+    tmp_path: Path, busy: tuple[NodeContext, Path]
 ) -> None:
     _, file = busy
     archive = tmp_path / "state.tar.gz"
@@ -179,7 +179,7 @@ def test_a_file_that_leads_out_of_the_folder_is_not_written(
 
 
 def test_an_archive_never_lies_in_what_it_copies(
-    tmp_path: Path, busy: tuple[Context, Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, busy: tuple[NodeContext, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     context, file = busy
     inside = context.settings.storage.root / "state.tar.gz"
@@ -212,7 +212,7 @@ def test_users_from_the_command_line(
     monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
     assert run(file, "user", "put", "jane", "--role", "operator") == 0
     with context.database.write() as session:
-        assert right("correct horse battery", users.hash_of(session, "jane"))
+        assert verify_password("correct horse battery", users.hash_of(session, "jane"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert run(file, "user", "put", "joe") == 2
     assert "12 to 256 characters" in capsys.readouterr().err

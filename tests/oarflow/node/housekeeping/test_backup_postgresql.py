@@ -10,9 +10,9 @@ import yaml
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.audit import Person, first_broken
 from oarflow.node.database.models import Job
-from oarflow.node.parts import Context
 from oarflow.node.states import State
 from oarflow.node.web import users
 from tests.oarflow.node.delivery import bench
@@ -33,7 +33,7 @@ def urls(postgresql: Any) -> dict[str, str | None]:
     return {"one": url, "other": url.rsplit("/", 1)[0] + "/other", "sqlite": None}
 
 
-def configured(root: Path, url: str | None) -> tuple[Context, Path]:
+def configured(root: Path, url: str | None) -> tuple[NodeContext, Path]:
     """A node on this database, and its settings file."""
     delivery = bench.to_folder(root / "share")
     database = {} if url is None else {"url": url}
@@ -55,7 +55,7 @@ def test_all_rows_and_files_come_back_and_the_work_goes_on(
 ) -> None:
     context, file = configured(tmp_path / "source", urls[source])
     with context.database.write() as session:
-        users.put(session, "jane", "correct horse battery", users.Role.OPERATOR, Person("x"))
+        users.put(session, "jane", "correct horse battery", users.UserRole.OPERATOR, Person("x"))
     done = bench.add_job(context)
     with bench.Running(context) as running:
         running.reaches(done, State.DELIVERED)

@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oarflow.node.audit import Person, first_broken
 from oarflow.node.database.models import User, WebSession, now
-from oarflow.node.settings import Settings
+from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 from oarflow.node.web import sign_in, users
-from oarflow.node.web.passwords import right
+from oarflow.node.web.passwords import verify_password
 from oarflow.node.web.protection import Throttle
 from oarflow.node.web.sessions import digest
 from tests.oarflow.node.delivery import bench
@@ -123,9 +123,9 @@ def test_a_password_is_compared_before_a_transaction_is_open(
 
     def compared(password: str, kept: str | None) -> bool:
         with context.database.write():  # nobody else writes now
-            return right(password, kept)
+            return verify_password(password, kept)
 
-    monkeypatch.setattr(sign_in, "right", compared)
+    monkeypatch.setattr(sign_in, "verify_password", compared)
     assert ward.Visitor(context).sign_in(ward.OPERATOR).status_code == 303
     assert ward.Visitor(context).sign_in(ward.OPERATOR, "wrong").status_code == 401
     assert ward.Visitor(context).sign_in("nobody", "wrong").status_code == 401
@@ -150,7 +150,7 @@ def test_a_new_password_and_disabling_end_sign_ins(tmp_path: Path) -> None:
     setup = Person("setup")
     first = ward.signed_in(context)
     with context.database.write() as session:
-        users.put(session, ward.OPERATOR, "another long password", users.Role.OPERATOR, setup)
+        users.put(session, ward.OPERATOR, "another long password", users.UserRole.OPERATOR, setup)
     assert first.get("/").status_code == 303
     second = ward.Visitor(context)
     second.sign_in(ward.OPERATOR, "another long password")
@@ -167,7 +167,7 @@ def test_names_and_passwords_that_are_not_accepted(
 ) -> None:
     context = ward.make_ward(tmp_path)
     with context.database.write() as session, pytest.raises(ValueError, match="has"):
-        users.put(session, name, password, users.Role.VIEWER, Person("setup"))
+        users.put(session, name, password, users.UserRole.VIEWER, Person("setup"))
 
 
 def _delivered(context: object) -> str:
@@ -246,8 +246,8 @@ def test_large_and_endless_bodies_are_turned_away(tmp_path: Path) -> None:
 
 def test_beyond_this_machine_passwords_need_tls() -> None:
     with pytest.raises(ValidationError, match="needs tls"):
-        Settings.model_validate({"web": {"host": "0.0.0.0"}})
-    Settings.model_validate({"web": {"host": "0.0.0.0", "plain_http": True}})
+        NodeSettings.model_validate({"web": {"host": "0.0.0.0"}})
+    NodeSettings.model_validate({"web": {"host": "0.0.0.0", "plain_http": True}})
 
 
 def test_what_persons_do_is_written_down_and_stays(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from oarflow.node.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.web import views
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench
@@ -20,7 +20,7 @@ from tests.oarflow.node.web.ward import make_ward, signed_in
 SECRET = f"{bench.NAME} {bench.PATIENT_ID}"
 
 
-def failing(context: Context, error: Exception) -> Context:
+def failing(context: NodeContext, error: Exception) -> NodeContext:
     def fail() -> Mapping[str, str | None]:
         raise error
 

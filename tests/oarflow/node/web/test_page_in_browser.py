@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from oarflow.node.parts import Context
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.states import State
 from oarflow.node.web import users
 from oarflow.node.web.server import WebServer
@@ -47,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(context: Context) -> Iterator[str]:
+def served(context: NodeContext) -> Iterator[str]:
     """The node's page: its address."""
     server = WebServer(context)
     server.start()
@@ -88,7 +88,7 @@ class Reader:
         self.context.close()
 
 
-def node(root: Path, **sections: Any) -> Context:
+def node(root: Path, **sections: Any) -> NodeContext:
     return ward.make_ward(root, web={"port": bench.free_port()}, **sections)
 
 

@@ -7,10 +7,17 @@ import logging
 from pathlib import Path
 
 import pytest
+from oarflow.node.delivery.parcel import Altered
 
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
 from oarflow.node.database import jobs
 from oarflow.node.database.models import AuditEntry
+from oarflow.node.delivery import planning
+from oarflow.node.execution import results
+from oarflow.node.execution.results import NotProven
 from oarflow.node.states import State
+from oarflow.result import read_document
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.web import ward
 
@@ -100,6 +107,32 @@ def test_a_study_shows_organs_and_its_way(tmp_path: Path) -> None:
         assert organ["name"] in page
     for step in ("received", "complete", "queued", "running", "segmented"):
         assert f"<td>{step}</td>" in page
+
+
+def test_a_study_shows_its_own_flags_and_each_organ_s_messages(tmp_path: Path) -> None:
+    context = ward.make_ward(tmp_path)
+    job = bench.look(context, bench.add_job(context))
+    path = context.settings.storage.root / job.output / "result.json"
+    document = read_document(path.read_bytes())
+    child = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
+    path.write_bytes(document.model_copy(update={"study_flags": (child,)}).as_json())
+    page = ward.signed_in(context).get(f"/studies/{job.key}").text
+    assert f"Whole study:</strong> {child.message}" in page
+    (message, *_) = (flag.message for organ in document.organs for flag in organ.flags)
+    assert message in page
+
+
+def test_a_result_of_an_earlier_version_is_named(tmp_path: Path) -> None:
+    context = ward.make_ward(tmp_path)
+    job = bench.look(context, bench.add_job(context))
+    path = context.settings.storage.root / job.output / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": "1.1"}))
+    page = ward.signed_in(context).get(f"/studies/{job.key}").text
+    assert "result.json has schema version 1.1" in page
+    with pytest.raises(Altered, match=r"schema version 1\.1"):
+        planning.read_result(context.settings.storage.root, job)
+    with pytest.raises(NotProven, match=r"schema version 1\.1"):
+        results.read_result(path.parent)
 
 
 def test_the_buttons_do_what_they_say(tmp_path: Path) -> None:

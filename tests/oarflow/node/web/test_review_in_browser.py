@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from oarflow.evaluation.review import read_review
-from oarflow.node.parts import Context
+from oarflow.evaluation.review.scores import read_review
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.report.content import make_report
 from oarflow.report.page import write_report
 from tests.oarflow.node.delivery import bench
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-def reported(root: Path) -> tuple[Context, str]:
+def reported(root: Path) -> tuple[NodeContext, str]:
     """A node with one study that has the application's own report; the study's key."""
     volume = cases.volume()
     report = root / "report.html"

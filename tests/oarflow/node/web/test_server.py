@@ -18,8 +18,8 @@ import pytest
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.listener.tls import server_context
-from oarflow.node.section import ServerTls
-from oarflow.node.web import patience
+from oarflow.node.settings.fields import ServerTls
+from oarflow.node.web import request_timeout
 from oarflow.node.web.server import WebServer
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.delivery.peers import Certificates, make_certificates
@@ -99,7 +99,7 @@ def test_without_client_certificates_tls_is_served_by_the_profile(
 def test_connections_that_bring_no_request_are_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", 2.0)
+    monkeypatch.setattr(request_timeout, "REQUEST_SECONDS", 2.0)
     with served(tmp_path) as port, ExitStack() as held:
         silent = [held.enter_context(connected(port, said)) for _ in range(205)]
         bench.until(lambda: _well(port), 60)
@@ -131,7 +131,7 @@ def _ended(one: socket.socket) -> bool:
 
 
 def test_a_byte_now_and_then_wins_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(request_timeout, "REQUEST_SECONDS", 0.5)
     with served(tmp_path) as port, connected(port, b"GET /") as slow:
         slow.settimeout(0.1)
 
@@ -148,7 +148,7 @@ def test_a_byte_now_and_then_wins_no_time(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_connection_that_is_used_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(request_timeout, "REQUEST_SECONDS", 0.3)
     with served(tmp_path) as port:
         used = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(4):

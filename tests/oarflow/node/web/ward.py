@@ -11,23 +11,23 @@ from typing import Any
 from httpx import Response
 from starlette.testclient import TestClient
 
+from oarflow.node.assembly.parts import NodeContext
 from oarflow.node.database.models import AuditEntry, User
-from oarflow.node.parts import Context
 from oarflow.node.web.application import make_application
 from oarflow.node.web.passwords import hash_password
-from oarflow.node.web.users import Role
+from oarflow.node.web.users import UserRole
 from tests.oarflow.node.delivery import bench
 
 OPERATOR, VIEWER = "jane", "joe"
 PASSWORDS = {OPERATOR: "correct horse battery", VIEWER: "staple staple staple"}
 
 
-def make_ward(root: Path, **sections: Any) -> Context:
+def make_ward(root: Path, **sections: Any) -> NodeContext:
     """A node with an operator and a viewer. Nothing delivers: states stay as they are put."""
     sections.setdefault("delivery", bench.to_folder(root / "share"))
     context = bench.make_context(root, **sections)
     with context.database.write() as session:
-        for name, role in ((OPERATOR, Role.OPERATOR), (VIEWER, Role.VIEWER)):
+        for name, role in ((OPERATOR, UserRole.OPERATOR), (VIEWER, UserRole.VIEWER)):
             session.add(User(name=name, password_hash=hashed(name), role=role.value))
     return context
 
@@ -42,7 +42,7 @@ def hashed(name: str) -> str:
 class Visitor:
     """A browser without a screen. trouble: what the node's parts say; address: where it is."""
 
-    context: Context
+    context: NodeContext
     trouble: dict[str, str | None] = field(default_factory=dict)
     address: str = "127.0.0.1"
 
@@ -77,14 +77,14 @@ class Visitor:
         return self.http.post("/sign-in", data=fields, headers=headers)
 
 
-def signed_in(context: Context, name: str = OPERATOR) -> Visitor:
+def signed_in(context: NodeContext, name: str = OPERATOR) -> Visitor:
     """Somebody at the page."""
     visitor = Visitor(context)
     assert visitor.sign_in(name).status_code == 303
     return visitor
 
 
-def log(context: Context) -> list[AuditEntry]:
+def log(context: NodeContext) -> list[AuditEntry]:
     """The audit log."""
     with context.database.read() as session:
         return list(session.query(AuditEntry).order_by(AuditEntry.id))

@@ -1,0 +1,1 @@
+"""Seconds, memory and accuracy, beside other programs."""

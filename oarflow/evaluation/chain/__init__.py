@@ -1,0 +1,1 @@
+"""The application on a data set's patients, from DICOM to RTSTRUCT."""

@@ -1,0 +1,1 @@
+"""Two sources of contours: folders compared, methods ranked, observers against each other."""

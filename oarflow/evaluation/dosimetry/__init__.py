@@ -1,0 +1,1 @@
+"""What contours mean for dose."""

@@ -1,0 +1,1 @@
+"""What the plausibility rules flag: good contours, simulated errors, real failures."""

@@ -1,0 +1,1 @@
+"""What physicists say of contours: reviews, blinded comparisons, edits, pictures."""

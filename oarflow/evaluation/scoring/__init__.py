@@ -1,0 +1,1 @@
+"""Contours of one case against their reference: figures, and which organs count."""

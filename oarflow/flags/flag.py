@@ -1,0 +1,76 @@
+"""A flag: one thing that speaks against a contour or a study, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from oarflow.flags.codes import FlagCode, Scope
+from oarflow.flags.definition import Value
+from oarflow.flags.table import FLAGS
+
+DECIMALS = 4
+"""Digits after the point that a flag's figures keep."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag. `Flag.of` makes it from its code and figures.
+
+    message: one sentence for people, with the figure that matters. values: all figures, by name;
+    units are part of the names (volume_cc, limit_mm); shares and Dice are 0 to 1.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    code: FlagCode
+    scope: Scope
+    message: str
+    values: Mapping[str, str | int | float | list[str] | list[float]]
+
+    @classmethod
+    def of(cls, code: FlagCode, **values: Value) -> Flag:
+        """The flag of a code with the values that the table names.
+
+        Raises ValueError where a value is missing or not in the table.
+        """
+        definition = FLAGS[code]
+        if values.keys() != definition.example.keys():
+            expected = ", ".join(definition.example)
+            raise ValueError(f"{code} has the values {expected or 'none'}, not {', '.join(values)}")
+        plain = {name: _plain(value) for name, value in values.items()}
+        return cls(code, definition.scope, _filled(definition.message, plain), plain)
+
+    @property
+    def short(self) -> str:
+        """A clause, as a planning system shows it beside a region's name."""
+        return _filled(FLAGS[self.code].short, self.values)
+
+    @property
+    def brief(self) -> str:
+        """The code and the one figure that matters."""
+        return f"{self.code} {_filled(FLAGS[self.code].figure, self.values)}".rstrip()
+
+
+def _plain(value: Value) -> str | int | float | list[str] | list[float]:
+    """The value as JSON holds it, numbers rounded."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Sequence):
+        texts = [str(one) for one in value if isinstance(one, str)]
+        return texts or [_rounded(one) for one in value if not isinstance(one, str)]
+    return value if isinstance(value, int) else _rounded(value)
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), DECIMALS) + 0.0
+
+
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    """The template with the values; lists are joined by commas."""
+    shown = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+    return template.format(**shown)

@@ -1,0 +1,47 @@
+"""What is measured of masks: bounding box, volume, Dice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from oarflow.types import Box, Mask, Spacing
+
+
+def bounding_box(mask: Mask, margin_voxels: Sequence[int] = (0, 0, 0)) -> Box:
+    """The smallest box (z, y, x) around a mask, wider by a margin on each side.
+
+    The box ends with the array. Raises ValueError where the mask is empty.
+    """
+    found = ndimage.find_objects(mask.view(np.uint8))
+    if not found:
+        raise ValueError("an empty mask has no bounding box")
+    z, y, x = (
+        slice(max(0, side.start - margin), min(size, side.stop + margin))
+        for side, margin, size in zip(found[0], margin_voxels, mask.shape, strict=True)
+    )
+    return z, y, x
+
+
+def volume_cc(mask: Mask, spacing_zyx: Spacing) -> float:
+    """Volume in cm3 of a mask with voxels of that spacing in mm."""
+    return float(np.count_nonzero(mask)) * float(np.prod(spacing_zyx)) / 1000
+
+
+def dice_of_sizes(both: float, one: float, other: float) -> float:
+    """Dice by the size of what two regions share and of each, in voxels or cm3; 1 of two empty."""
+    return float(2 * both / (one + other)) if one + other else 1.0
+
+
+def common_part(one: Box, other: Box) -> tuple[Box, Box] | None:
+    """Where two boxes of one array overlap, in the indices of each; None where they do not."""
+    mine, theirs = [], []
+    for a, b in zip(one, other, strict=True):
+        low, high = max(a.start, b.start), min(a.stop, b.stop)
+        if low >= high:
+            return None
+        mine.append(slice(low - a.start, high - a.start))
+        theirs.append(slice(low - b.start, high - b.start))
+    return (mine[0], mine[1], mine[2]), (theirs[0], theirs[1], theirs[2])

@@ -1,0 +1,91 @@
+"""A part of the node that does something again and again, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.node.database import faults
+
+LOGGER = logging.getLogger(__name__)
+
+_STOP_SECONDS = 30.0
+
+STUCK_AFTER = 3
+"""Times a part's limit for one tick; beyond it only a restart of the node helps."""
+
+
+class Worker:
+    """Calls tick() every few seconds. What a tick meets is logged and tried again in the next."""
+
+    name = "worker"
+
+    tick_limit_seconds = 180.0
+    """How long a tick may take (s) before the part counts as hanging."""
+
+    def __init__(self, every_seconds: float) -> None:
+        self._every_seconds = every_seconds
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble: str | None = None
+        self._began: float | None = None
+
+    def tick(self) -> None:
+        """One round of work."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the tick in hand."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def trouble(self) -> str | None:
+        """What the last tick met, or that this one hangs; None if all is well."""
+        if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
+            return "it is not running"
+        lasted = self._lasted()
+        if lasted > self.tick_limit_seconds:
+            return f"it gives no sign of life for {lasted:.0f} s"
+        return self._trouble
+
+    def stuck(self) -> bool:
+        """Whether a tick takes so long that only a restart of the node helps."""
+        return self._lasted() > STUCK_AFTER * self.tick_limit_seconds
+
+    def _lasted(self) -> float:
+        """Seconds since the tick in hand began."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._began = time.monotonic()
+            self.attempt()
+            self._began = None
+            self._stop.wait(self._every_seconds)
+
+    def attempt(self) -> None:
+        """A tick whose errors become trouble."""
+        try:
+            self.tick()
+            self._trouble = None
+        except SQLAlchemyError as error:
+            self._report(faults.in_words(error))
+        except Exception as error:
+            self._report(f"a fault ({type(error).__name__})")
+            LOGGER.debug("the fault", exc_info=True)
+
+    def _report(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            LOGGER.error("%s: %s", self.name, trouble)
+        self._trouble = trouble

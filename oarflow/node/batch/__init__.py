@@ -1,0 +1,1 @@
+"""A folder of studies, contoured without the network."""

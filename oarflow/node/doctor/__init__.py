@@ -1,0 +1,1 @@
+"""What `oarflow node doctor` checks, each check with its remedy."""

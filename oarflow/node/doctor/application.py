@@ -1,0 +1,146 @@
+"""Checks of the application: that it starts, and that it writes what the destinations want."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from oarflow.locations import ROOT
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
+from oarflow.node.execution.application import asks_settings, asks_version
+from oarflow.node.execution.engine import Engine, EngineLost
+from oarflow.node.execution.workspace import command
+from oarflow.node.settings import NodeSettings
+from oarflow.yaml_files import parse_yaml, read_yaml
+
+WRITTEN_BY = {
+    "SEG": "seg",
+    "ENCAPSULATED_PDF": "report_dicom",
+    "REPORT_PDF": "report_pdf",
+    "REPORT_HTML": "report_html",
+}
+"""Kinds of objects, and the key of `outputs` in the application's settings that asks for each."""
+
+
+def application(settings: NodeSettings) -> Iterator[CheckResult]:
+    """The command exists and names its folders; the models are there; a scheduler answers."""
+    execution = settings.execution
+    parts = command(execution, Path("in"))
+    if shutil.which(parts[0]) is None:
+        yield bad("application", f"{parts[0]} is not found", "correct execution.command")
+    else:
+        yield good("application", f"{Path(parts[0]).name} is found")
+    asking = asks_version(execution.command)
+    if asking is None:
+        yield from _own_command(settings)
+    else:
+        yield _asked_for_version(asking)
+    if not execution.models.is_dir():
+        yield bad("models", f"{execution.models} is no folder", "correct execution.models")
+    else:
+        yield good("models", f"{execution.models.absolute()}")
+    if execution.scheduler is not None:
+        yield from _scheduler(settings)
+
+
+def _own_command(settings: NodeSettings) -> Iterator[CheckResult]:
+    """A command of the site's own: nobody knows how to ask it for its version."""
+    said = " ".join(settings.execution.command)
+    for word in ("{input}", "{output}"):
+        if word not in said:
+            yield bad("application", f"execution.command does not have {word}", "add it")
+    yield CheckResult(
+        "application",
+        CheckStatus.DOUBTFUL,
+        "its command is the site's own, and is not started here",
+        "try it with one study: oarflow node batch DIR -o OUT",
+    )
+
+
+def _asked_for_version(asking: tuple[str, ...]) -> CheckResult:
+    try:
+        answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
+        return good("application", answer.stdout.decode(errors="replace").strip())
+    except (OSError, subprocess.SubprocessError):
+        return bad(
+            "application",
+            "it does not start",
+            f"run `{' '.join(asking)}` by hand and read what it says",
+        )
+
+
+def _scheduler(settings: NodeSettings) -> Iterator[CheckResult]:
+    engine = Engine(settings.execution)
+    try:
+        engine.open()
+        slots = engine.slots()
+    except EngineLost as error:
+        yield bad("scheduler", str(error), "check execution.scheduler, its port and certificates")
+        return
+    finally:
+        engine.close()
+    if slots:
+        yield good("scheduler", f"it answers; its workers take {slots} jobs at once")
+    else:
+        yield bad(
+            "scheduler",
+            "it answers, but none of its workers has the resources of a job",
+            "start workers, with what execution.resources names (--resources)",
+        )
+
+
+def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
+    """The application's settings can be read, and ask for what the destinations want."""
+    path = settings.execution.config
+    if path is not None:
+        try:
+            document = read_yaml(path)
+            if not isinstance(document, dict | None):
+                raise ValueError("it holds no keys and values")
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            yield bad("application", f"{path}: {said}", "correct execution.config")
+            return
+    asking = asks_settings(settings.execution.command, path)
+    if asking is not None:
+        document = _answered(asking)
+        if document is None:
+            yield bad(
+                "application",
+                "it does not take its settings",
+                f"run `{' '.join(asking)}` and read what it says",
+            )
+            return
+    elif path is None:
+        return
+    yield from _lacking(settings, document if isinstance(document, dict) else {})
+
+
+def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
+    """What the application itself says of its settings; None where it takes them not."""
+    try:
+        answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
+        document = parse_yaml(answer.stdout.decode("utf-8"))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _lacking(settings: NodeSettings, document: dict[str, object]) -> Iterator[CheckResult]:
+    asked = document.get("outputs")
+    asked = asked if isinstance(asked, dict) else {}
+    for name, destination in settings.delivery.destinations.items():
+        missing = [kind for kind in destination.objects if not asked.get(WRITTEN_BY.get(kind, ""))]
+        missing = [kind for kind in missing if kind in WRITTEN_BY]
+        if not missing:
+            continue
+        subject = f"destination {name}"
+        text = f"it wants {', '.join(missing)}, which the application is not asked to write"
+        keys = ", ".join(f"{WRITTEN_BY[kind]}: true" for kind in missing)
+        remedy = f"in execution.config: outputs: {{{keys}}}, or take it from the objects"
+        if len(missing) == len(destination.objects):
+            yield bad(subject, f"{text}: every study would be a dead letter", remedy)
+        else:
+            yield CheckResult(subject, CheckStatus.DOUBTFUL, text, remedy)

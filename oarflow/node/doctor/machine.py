@@ -1,0 +1,79 @@
+"""Checks of this machine: the storage folder, the database, the memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from oarflow.node.database import Database, faults
+from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
+from oarflow.node.files import free_bytes, make_folder, write_safely
+from oarflow.node.settings import NodeSettings
+from oarflow.node.storage.receiver import MEGABYTE
+
+
+def storage(settings: NodeSettings) -> Iterator[CheckResult]:
+    """The folder can be written, safely, by us alone, and has room."""
+    root = settings.storage.root
+    try:
+        make_folder(root)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".doctor-") as folder:
+            write_safely(Path(folder) / "file", b"x")
+    except OSError as error:
+        yield bad(
+            "storage", f"{root}: {error.strerror}", "give the node's user a folder it may write to"
+        )
+        return
+    yield good("storage", f"{root} can be written")
+    if root.stat().st_mode & stat.S_IROTH:
+        yield CheckResult(
+            "storage",
+            CheckStatus.DOUBTFUL,
+            "others on this machine may read it",
+            f"chmod o= {root}",
+        )
+    free, least = free_bytes(root) >> 20, settings.storage.min_free_mb
+    if free < least:
+        yield bad(
+            "disk",
+            f"{free} MB are free, {least} MB must stay: every instance is answered with A700",
+            "make room, or lower storage.min_free_mb knowingly",
+        )
+    else:
+        yield good("disk", f"{free} MB are free, {least} MB must stay")
+
+
+def database(settings: NodeSettings) -> Iterator[CheckResult]:
+    """It answers, and can be brought to this program's form."""
+    store = Database(settings.database_url, settings.database.busy_seconds)
+    try:
+        store.check()
+        yield good("database", f"{store.engine.dialect.name} answers")
+    except SQLAlchemyError as error:
+        remedy = faults.remedy(faults.kind_of(error), settings.database_url)
+        yield bad("database", faults.in_words(error), remedy)
+    finally:
+        store.close()
+
+
+def memory(settings: NodeSettings) -> Iterator[CheckResult]:
+    """The jobs that run at once fit into memory."""
+    limit = settings.execution.memory_limit_mb
+    if limit is None or settings.execution.scheduler is not None:
+        return
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
+    needs = limit * settings.execution.workers
+    if needs > has:
+        yield CheckResult(
+            "memory",
+            CheckStatus.DOUBTFUL,
+            f"{settings.execution.workers} jobs may use {needs} MB, the machine has {has} MB",
+            "lower execution.workers or execution.memory_limit_mb",
+        )
+    else:
+        yield good("memory", f"{needs} of {has} MB may be used by jobs")

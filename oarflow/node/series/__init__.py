@@ -1,0 +1,1 @@
+"""When a series is complete, and what follows."""

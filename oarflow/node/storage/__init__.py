@@ -1,0 +1,1 @@
+"""Instances that arrive, by whatever way: checked, on disk, in the database."""

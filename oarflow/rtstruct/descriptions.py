@@ -1,0 +1,40 @@
+"""What the file says in words of the whole structure set and of each region: doubts above all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from oarflow.flags.flag import Flag
+from oarflow.rtstruct.provenance import Origin, ascii_text
+from oarflow.structures import Segmentation
+
+MAX_DESCRIPTION_LENGTH = 1024
+"""Characters of Structure Set Description and ROI Description (VR ST)."""
+
+DERIVED = "network trained on labels derived by rules, not drawn"
+
+
+def structure_set_description(origins: Collection[Origin], warnings: Sequence[str]) -> str:
+    """Who drew the contours, and what a reader must know of the whole study. ASCII."""
+    kinds = " and ".join(origin.lower() for origin in Origin if origin in origins)
+    text = f"{kinds} contours, not approved, for research use only".strip().capitalize()
+    if warnings:
+        text += f". Check the whole study: {' '.join(warnings)}"
+    return ascii_text(text, MAX_DESCRIPTION_LENGTH)
+
+
+def roi_description(
+    segmentation: Segmentation, study_flags: Sequence[Flag], *, contoured: bool
+) -> str:
+    """Status, flags of the study and of the organ in short, and how its network learned. ASCII.
+
+    Flags of the study come first, so that no length cuts them off.
+    """
+    status = segmentation.status.value
+    if not contoured and segmentation.status.written:
+        status = "not contoured"
+    parts = [status, *(f"whole study: {flag.short}" for flag in study_flags)]
+    parts += [flag.short for flag in segmentation.flags]
+    if segmentation.model is not None and segmentation.model.derived_labels:
+        parts.append(DERIVED)
+    return ascii_text("; ".join(parts), MAX_DESCRIPTION_LENGTH)

@@ -1,0 +1,138 @@
+"""Where a network looks, by its card: about a localization, about another organ, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.geometry import Grid
+from oarflow.networks.card import ModelCard
+from oarflow.networks.sampling import NetworkGrid, centred_axis
+from oarflow.structures import Localization, ProbabilityField
+from oarflow.types import FloatArray
+
+ROOM_MM = 15.0
+"""A patch leaves at least this much room around what the localizer found, on each side."""
+
+Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""First and last mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """The voxels that a network sees.
+
+    slices: the CT slices of an axial 2-D network on the CT's own slices, None for any other.
+    box: what may be contoured, where that is less than what is seen; None for all of it.
+    """
+
+    grid: NetworkGrid
+    slices: NDArray[np.intp] | None
+    box: Bounds | None = None
+
+    def moved(self, voxels: tuple[float, float, float], card: ModelCard) -> Patch:
+        """The patch some of the network's voxels (z, y, x) further; CT slices stay as they are."""
+        z, y, x = (
+            mm + count * step
+            for mm, count, step in zip(self.grid.axes, voxels, card.spacing_mm, strict=True)
+        )
+        return replace(self, grid=NetworkGrid(z, y, x))
+
+
+def localized_patch(
+    grid: Grid, localizations: Sequence[Localization], card: ModelCard, grown_mm: float = 0.0
+) -> Patch:
+    """About present localizations, all in one patch, of at least the card's extent.
+
+    grown_mm: added to its in-plane extent (2-D) or to all extents (3-D).
+    """
+    boxes = [_localized_box(grid, item) for item in localizations]
+    first = min(item.slices[0] for item in localizations if item.slices)
+    last = max(item.slices[1] for item in localizations if item.slices)
+    ends = (grid.offsets_mm[first] - card.margin_mm, grid.offsets_mm[last] + card.margin_mm)
+    axes = []
+    for axis in range(3):
+        low, high = min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes)
+        needed = high - low + 2 * ROOM_MM
+        extent = max(card.patch_mm[axis], needed) + grown_mm
+        axes.append(_axis(card, axis, (low + high) / 2, extent))
+    return _patch(grid, card, axes, ends)
+
+
+def organ_patch(grid: Grid, field: ProbabilityField, card: ModelCard) -> Patch:
+    """The box of an organ's contour, grown by the card's grow_mm on all sides.
+
+    What the network sees beyond the box, so that its size is a whole number of voxels, is not
+    contoured.
+    """
+    box = contour_box(grid, field, card.region_from.grow_mm)
+    axes = [
+        _axis(card, axis, (low + high) / 2, high - low + card.spacing_mm[axis])
+        for axis, (low, high) in enumerate(box)
+    ]
+    patch = _patch(grid, card, axes, box[0])
+    return Patch(patch.grid, patch.slices, box)
+
+
+def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Bounds:
+    """From outer edge to outer edge of a field's mask, grown on all sides."""
+    z, y, x = (
+        (low - step / 2 - grow_mm, high + step / 2 + grow_mm)
+        for low, high, step in zip(*grid.box_ends_mm(field.mask_box), grid.spacing_zyx, strict=True)
+    )
+    return z, y, x
+
+
+def volume_patch(grid: Grid, card: ModelCard) -> Patch:
+    """The whole volume."""
+    ends = [(float(grid.axis_mm(axis)[0]), float(grid.axis_mm(axis)[-1])) for axis in range(3)]
+    axes = [
+        _axis(card, axis, (low + high) / 2, high - low + step + card.spacing_mm[axis])
+        for axis, ((low, high), step) in enumerate(zip(ends, grid.spacing_zyx, strict=True))
+    ]
+    return _patch(grid, card, axes, ends[0])
+
+
+def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:
+    """The field with what lies outside a box set to zero."""
+    values = field.values.copy()
+    for axis, (low, high) in enumerate(box):
+        where = grid.axis_mm(axis)[field.box[axis]]
+        outside = np.flatnonzero((where < low) | (where > high))
+        values[(slice(None),) * axis + (outside,)] = 0
+    return replace(field, values=values)
+
+
+def _localized_box(grid: Grid, item: Localization) -> Bounds:
+    assert item.centroid_lps is not None
+    assert item.extent_mm is not None
+    centre = grid.patient_to_axes(item.centroid_lps)
+    low, high = (centre + sign * np.asarray(item.extent_mm) / 2 for sign in (-1, 1))
+    z, y, x = zip(low.tolist(), high.tolist(), strict=True)
+    return z, y, x
+
+
+def _axis(card: ModelCard, axis: int, centre_mm: float, extent_mm: float) -> FloatArray | None:
+    """A network's voxels along one axis; None where it takes the CT's own slices."""
+    spacing = card.spacing_mm[axis]
+    if spacing == 0:
+        return None
+    count = -(-round(extent_mm / spacing) // card.multiple) * card.multiple
+    return centred_axis(centre_mm, max(count, card.multiple), spacing)
+
+
+def _patch(
+    grid: Grid, card: ModelCard, axes: Sequence[FloatArray | None], ends_mm: tuple[float, float]
+) -> Patch:
+    """ends_mm: first and last position along z that the CT's own slices are taken from."""
+    z, y, x = axes
+    assert y is not None
+    assert x is not None
+    if card.dimensions == 3:
+        assert z is not None
+        return Patch(NetworkGrid(z, y, x), None)
+    slices = np.flatnonzero((grid.offsets_mm >= ends_mm[0]) & (grid.offsets_mm <= ends_mm[1]))
+    return Patch(NetworkGrid(grid.offsets_mm[slices], y, x), slices)

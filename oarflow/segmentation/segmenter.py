@@ -1,0 +1,218 @@
+"""Organ by organ: where its network looks, its field on the CT, its status (SLICE, section 2)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from oarflow.faces import cut_sides
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
+from oarflow.geometry import Grid
+from oarflow.networks.backend import TorchScriptNetwork
+from oarflow.networks.card import ModelCard
+from oarflow.networks.preprocessing import Images
+from oarflow.networks.store import ModelStore
+from oarflow.segmentation.mr import NO_MR, RegisteredMr
+from oarflow.segmentation.patches import Patch, organ_patch, volume_patch
+from oarflow.segmentation.predictions import BeforeBatch, Prediction, Predictor
+from oarflow.structures import Localization, ProbabilityField, Segmentation, Status
+from oarflow.volume import Volume
+
+LOGGER = logging.getLogger(__name__)
+
+
+class _NotSegmentedError(Exception):
+    """An organ's way ends before a contour: with this status, for this reason."""
+
+    def __init__(self, status: Status, *flags: Flag) -> None:
+        self.status = status
+        self.flags = flags
+        super().__init__(status)
+
+
+class Segmenter:
+    """All organs of one study: networks of several organs run once, organs in whatever order.
+
+    An organ that is looked for about another one's contour has that one contoured first, once. An
+    organ whose network reads an MR falls back to one that needs none, where there is such a one.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        localizations: Mapping[str, Localization],
+        store: ModelStore,
+        mr: RegisteredMr = NO_MR,
+        *,
+        shifts: bool = False,
+    ) -> None:
+        """shifts: ask each network twice, the patch moved, and say how steady its contour is."""
+        self._grid = volume.grid
+        axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
+        self._predictor = Predictor(self._grid, Images(volume.hu, axes, mr.values))
+        self._localizations = localizations
+        self._store = store
+        self._mr = mr
+        self._shifts = shifts
+        self._predictions: dict[tuple[str, tuple[str, ...], float], Prediction] = {}
+        self._done: dict[str, Segmentation] = {}
+        self._networks: list[ModelCard] = []
+
+    @property
+    def networks(self) -> tuple[ModelCard, ...]:
+        """Cards of the networks whose predictions were used so far, the first used first."""
+        return tuple(self._networks)
+
+    def segment(self, organ: str, deadline: float | None = None) -> Segmentation:
+        """One organ; its own trouble ends in a status, not in an exception.
+
+        deadline: time.monotonic() after which the organ is failed: timeout.
+        """
+        if organ not in self._done:
+            self._done[organ] = self._segment(organ, deadline)
+        return self._done[organ]
+
+    def _segment(self, organ: str, deadline: float | None) -> Segmentation:
+        started = time.monotonic()
+        if organ not in self._store.organs:
+            return Segmentation(organ, Status.NO_MODEL)
+        usable = self._mr.values is not None
+        blank = Segmentation(
+            organ,
+            Status.FAILED,
+            model=self._store.card(organ, mr=usable).identity,
+            localization=self._localizations.get(organ),
+        )
+        try:
+            network = self._network(organ)
+            blank = replace(blank, notes=self._notes(network.card, organ))
+            field = self._field(organ, network, deadline)
+            result = with_measurements(blank, field, self._grid)
+            _refuse_crumbs(result, network.card)
+        except _NotSegmentedError as reason:
+            result = replace(blank, status=reason.status, flags=reason.flags)
+        except Exception:
+            LOGGER.exception("organ %s failed", organ)
+            result = replace(blank, flags=(Flag.of(FlagCode.NETWORK_ERROR),))
+        return replace(result, seconds=time.monotonic() - started)
+
+    def _network(self, organ: str) -> TorchScriptNetwork:
+        usable = self._mr.values is not None
+        if self._store.card(organ, mr=usable).needs_mr and not usable:
+            reason = self._mr.trouble or "none was given"
+            raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NEEDS_MR, reason=reason))
+        return self._store.segmenter(organ, mr=usable)
+
+    def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
+        notes = []
+        localization = self._localizations.get(organ)
+        if localization is not None and localization.by_neighbours:
+            notes.append(
+                "searched in the region predicted from other organs (not covered by the localizer)"
+            )
+        if (source := card.source_organ(organ)) is not None:
+            notes.append(f"contoured within {card.region_from.grow_mm:g} mm of {source}'s box only")
+        if card.reads_mr and self._mr.values is not None:
+            notes.append("contoured on the CT and the MR registered to it")
+        elif self._mr.trouble and self._store.card(organ, mr=True).reads_mr:
+            notes.append("contoured on the CT alone, without the MR")
+        return tuple(notes)
+
+    def _field(
+        self, organ: str, network: TorchScriptNetwork, deadline: float | None
+    ) -> ProbabilityField:
+        def in_time() -> None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.ORGAN_TIME_LIMIT))
+
+        card = network.card
+        if card.region_from.source != "organ":
+            self._refuse_absent(organ, card)
+        side = card.side(organ) if card.sided else 0.0
+        key = (card.sha256, card.organs, side)
+        prediction = self._predictions.get(key)
+        if prediction is None:
+            prediction = self._predict(organ, network, side, in_time)
+            if card not in self._networks:
+                self._networks.append(card)
+        if card.outputs > 1:  # what one organ's network saw is not kept
+            self._predictions[key] = prediction
+        return self._predictor.field(prediction, card, organ)
+
+    def _predict(
+        self, organ: str, network: TorchScriptNetwork, side: float, in_time: BeforeBatch
+    ) -> Prediction:
+        """What the network says of the patch that holds all its organs (of one side)."""
+        card, predictor = network.card, self._predictor
+        if card.region_from.source == "localization":
+            present = self._present(card, side)
+            prediction = predictor.predict_around(network, present, side, in_time)
+        else:
+            prediction = predictor.predict(network, self._patch(organ, card), side, in_time)
+        # Whole slices and volumes have no patch that could lie elsewhere.
+        if self._shifts and card.region_from.source != "volume":
+            return predictor.with_shifted(prediction, network, side, in_time)
+        return prediction
+
+    def _present(self, card: ModelCard, side: float) -> list[Localization]:
+        """Where the network's organs are that the scan holds, those of one side if it is sided."""
+        found = [
+            self._localizations[organ]
+            for organ in card.organs
+            if organ in self._localizations and (not card.sided or card.side(organ) == side)
+        ]
+        return [item for item in found if item.present]
+
+    def _patch(self, organ: str, card: ModelCard) -> Patch:
+        """The whole volume, or the box of the organ from which the network starts."""
+        source = card.source_organ(organ)
+        if source is None:
+            return volume_patch(self._grid, card)
+        found = self.segment(source)
+        if found.field is None:
+            status = Status.ABSENT if found.status is Status.ABSENT else Status.FAILED
+            flag = Flag.of(
+                FlagCode.REGION_ORGAN_MISSING,
+                organ=source,
+                status=found.status.replace("_", " "),
+                codes=[flag.code for flag in found.flags],
+            )
+            raise _NotSegmentedError(status, flag)
+        return organ_patch(self._grid, found.field, card)
+
+    def _refuse_absent(self, organ: str, card: ModelCard) -> None:
+        localization = self._localizations.get(organ)
+        if localization is None and card.region_from.source == "localization":
+            raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NO_SEARCH_REGION))
+        if localization is not None and not localization.present:
+            raise _NotSegmentedError(Status.ABSENT)
+
+
+def with_measurements(result: Segmentation, field: ProbabilityField, grid: Grid) -> Segmentation:
+    """The result with its field, volume and slices; truncated where the field of view cuts it."""
+    if not field.mask.any():
+        raise _nothing(result)
+    found = result.localization
+    cut = cut_sides(field, grid, found.cut if found else frozenset())
+    return replace(
+        result.with_field(field, grid),
+        status=Status.TRUNCATED if cut else Status.SEGMENTED,
+        flags=(Flag.of(FlagCode.FIELD_OF_VIEW, sides=sorted(cut)),) if cut else (),
+    )
+
+
+def _refuse_crumbs(result: Segmentation, card: ModelCard) -> None:
+    least = card.least_cc.get(result.organ, 0.0)
+    if result.volume_cc < least:
+        flag = Flag.of(FlagCode.TOO_SMALL, volume_cc=result.volume_cc, limit_cc=least)
+        raise _NotSegmentedError(Status.ABSENT, flag)
+
+
+def _nothing(result: Segmentation) -> _NotSegmentedError:
+    """What an empty mask means: an error only where somebody else saw the organ."""
+    if result.localization is None or result.localization.by_neighbours:
+        return _NotSegmentedError(Status.ABSENT, Flag.of(FlagCode.NOT_IN_REGION))
+    return _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NOTHING_FOUND))

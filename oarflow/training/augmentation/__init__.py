@@ -1,0 +1,1 @@
+"""How samples are varied: a clinic's CTs, deformation, mixup."""

@@ -1,0 +1,1 @@
+"""Patients as training reads them: data sets, cases, labels, crops, batches."""

@@ -1,1 +1,0 @@
-"""Papers' own comparisons, trained and measured on the data at hand."""

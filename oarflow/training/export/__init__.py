@@ -1,0 +1,1 @@
+"""Trained networks into the models folder, with their cards."""

@@ -1,0 +1,1 @@
+"""Losses, optimisers, learning rates and the mean of the weights."""

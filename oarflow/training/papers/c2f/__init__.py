@@ -1,0 +1,1 @@
+"""C2F: the coarse views' fusion, and the views against it."""

@@ -1,0 +1,1 @@
+"""SLICE's experiment: networks on crops against networks on full slices."""

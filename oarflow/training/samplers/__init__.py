@@ -1,0 +1,1 @@
+"""What draws batches from patients: one module a kind of sample."""

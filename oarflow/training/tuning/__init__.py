@@ -1,0 +1,1 @@
+"""Networks measured on the tuning patients, while they are trained and afterwards."""

@@ -1,0 +1,100 @@
+"""Two networks an organ on the tuning patients: beside the reference and beside each other."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oarflow.compare.overlap import dice
+from oarflow.networks.card import ModelCard
+from oarflow.networks.store import ModelStore
+from oarflow.segmentation.pasting import without_strays
+from oarflow.segmentation.search import find_organs
+from oarflow.structures import ProbabilityField
+from oarflow.training.data.as_served import segmenter_of, volume_of
+from oarflow.training.data.cases import TrainingCase
+
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class TwoNetworkDice:
+    """Dice of one organ of one patient: of each network and of the mean of their fields with the
+    reference, and of the networks' masks with each other."""
+
+    first: float
+    second: float
+    mean: float
+    each_other: float
+
+
+def two_network_dice(
+    case: TrainingCase, first: ModelStore, second: ModelStore
+) -> Iterable[tuple[str, TwoNetworkDice]]:
+    """The Dice of every labelled organ that both stores know.
+
+    Both contour where the first one's localizer, or the organ's neighbours, put the organ.
+    """
+    localizations = find_organs(volume_of(case), first, second.localized_organs)
+    segmenters = [segmenter_of(case, store, localizations) for store in (first, second)]
+    for organ, truth in case.masks.items():
+        if organ not in first.organs or organ not in second.organs:
+            continue
+        fields = [_whole(one.segment(organ).field, truth.shape) for one in segmenters]
+        one, other = (case.labelled(field >= THRESHOLD) for field in fields)
+        mean = without_strays((fields[0] + fields[1]) * np.float32(0.5), THRESHOLD)
+        both = case.labelled(mean >= THRESHOLD)
+        yield (
+            organ,
+            TwoNetworkDice(
+                dice(truth, one), dice(truth, other), dice(truth, both), dice(one, other)
+            ),
+        )
+
+
+def _whole(field: ProbabilityField | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = np.zeros(shape, dtype=np.float32)
+    if field is not None:
+        values[field.box] = field.values
+    return values
+
+
+def write_two_networks(
+    cases: Iterable[TrainingCase], first: ModelStore, second: ModelStore, output: Path
+) -> None:
+    """Write a Markdown table of the organs that both models folders know."""
+    by_organ: dict[str, list[TwoNetworkDice]] = defaultdict(list)
+    count = 0
+    for case in cases:
+        count += 1
+        for organ, scores in two_network_dice(case, first, second):
+            by_organ[organ].append(scores)
+    lines = [
+        "# Two networks an organ",
+        "",
+        f"Made by `oarflow train agreement` from {count} tuning patients. Mean Dice"
+        " with the reference of each network and of the mean of their fields, and of the two"
+        " networks with each other.",
+        "",
+        "| organ | n | first | second | mean field | with each other |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for organ, found in by_organ.items():
+        columns = zip(*(astuple(scores) for scores in found), strict=True)
+        means = " | ".join(f"{statistics.mean(column):.3f}" for column in columns)
+        lines.append(f"| {organ} | {len(found)} | {means} |")
+    lines += ["", "| | architecture of the first | of the second |", "| --- | --- | --- |"]
+    for organ in by_organ:
+        one, other = (_network(store.card(organ)) for store in (first, second))
+        lines.append(f"| {organ} | {one} | {other} |")
+    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _network(card: ModelCard) -> str:
+    return f"{card.dimensions}-D {card.architecture}, {card.training.steps} steps"

@@ -1,0 +1,65 @@
+"""Which command contours a study, in a checkout and where the wheel is installed alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oarflow.node.execution.application import (
+    asks_settings,
+    asks_version,
+    default_command,
+    interpreter,
+)
+from oarflow.node.execution.workspace import command
+from oarflow.node.settings import ExecutionSettings, NodeSettings
+
+OPTIONS = ("-o", "{output}", "-m", "{models}", "--progress", "json", "--quiet")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").touch()
+    (tmp_path / "app.yaml").touch()
+    return tmp_path
+
+
+def test_a_checkout_runs_the_application_as_a_graph(checkout: Path) -> None:
+    assert default_command(checkout) == ("{python}", "-m", "app", "-i", "{input}", *OPTIONS)
+    assert NodeSettings().execution.command == default_command()
+
+
+def test_an_installed_wheel_runs_the_verb(tmp_path: Path) -> None:
+    """`site-packages` may hold another package called app."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").touch()
+    found = default_command(tmp_path)
+    assert found == ("{python}", "-m", "oarflow", "segment", "{input}", *OPTIONS)
+
+
+def test_placeholders_are_filled_and_settings_added(tmp_path: Path) -> None:
+    file = tmp_path / "app.yaml"
+    execution = ExecutionSettings(
+        command=default_command(tmp_path), models=tmp_path / "models", config=file
+    )
+    words = command(execution, tmp_path / "in")
+    assert words[:5] == (interpreter(), "-m", "oarflow", "segment", str(tmp_path / "in"))
+    assert words[-2:] == ("--config", str(file))
+
+
+def test_both_are_asked_for_version_and_settings(checkout: Path, tmp_path: Path) -> None:
+    graph, verb = default_command(checkout), default_command(tmp_path / "elsewhere")
+    python = interpreter()
+    assert asks_version(graph) == (python, "-m", "app", "--version")
+    assert asks_version(verb) == (python, "-m", "oarflow", "--version")
+    assert asks_settings(graph, None) == (python, "-m", "app", "--print-config")
+    file = tmp_path / "own.yaml"
+    assert asks_settings(verb, file) == (python, "-m", "oarflow", "config", "--config", str(file))
+
+
+def test_a_command_of_the_sites_own_is_asked_for_nothing() -> None:
+    own = ("podman", "run", "IMAGE", "-i", "{input}", "-o", "{output}")
+    assert asks_version(own) is None
+    assert asks_settings(own, None) is None
