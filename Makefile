@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && ec
 TORCH := torch==2.13.0
 LOCK := requirements/lock.txt
 TORCH_LOCK := requirements/torch.txt
-PACKAGES := app operators oarflow deploy/map_package
+PACKAGES := app operators oarflow docs deploy/map_package
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.oarflow-run

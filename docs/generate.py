@@ -1,94 +1,35 @@
-"""Writes the reference pages that the program knows best: `python docs/generate.py`.
+"""Writes the reference pages that the program knows best: `make docs-pages`.
 
-Pages: every command with its options. A test compares the pages with what this program writes.
+A test compares the pages with what this program writes.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from oarflow.commands import VERBS, parser
+from docs.generators import codes, commands, flags, jobs, result, settings
 
 REFERENCE = Path(__file__).parent / "reference"
-MADE = "Made by `python docs/generate.py`. Do not edit.\n"
-MANY = 10
-"""A verb with more commands than this has a page for each of them."""
-
-
-class Recording(argparse.ArgumentParser):
-    """Remembers its own commands, which argparse does not tell."""
-
-    def __init__(self, *names: Any, **options: Any) -> None:
-        super().__init__(*names, **options)
-        self.commands: Any = None
-
-    def add_subparsers(self, **options: Any) -> Any:
-        self.commands = super().add_subparsers(**options)
-        return self.commands
-
-
-def main() -> int:
-    """Write every page."""
-    for name, text in pages().items():
-        path = REFERENCE / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return 0
 
 
 def pages() -> dict[str, str]:
     """Text of every page by its path below docs/reference."""
-    os.environ["COLUMNS"] = "80"
-    whole = parser("all", Recording)
-    verbs = dict(page for name, own in commands(whole) for page in verb_pages(name, own))
-    return {"command-line.md": menu(), **verbs}
+    makers = (commands, settings, result, codes, flags, jobs)
+    return {name: text for maker in makers for name, text in maker.pages().items()}
 
 
-def menu() -> str:
-    """Every verb with a link to its page."""
-    rows = (f"| [`{verb}`](commands/{verb}.md) | {about} |" for verb, about in VERBS.items())
-    return f"""# Command line
-
-{MADE}
-`oarflow VERB --help` prints what these pages show. In every verb `-o` names the output, `-m` the
-folder of networks and `-c` a settings file. The container and MONAI Deploy run `python -m app`,
-which writes the same files as `oarflow segment` with the same settings. All verbs use the same
-[exit statuses](exit-statuses.md).
-
-| verb | does |
-| --- | --- |
-{chr(10).join(rows)}
-"""
-
-
-def commands(own: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Name and parser of each command below a parser."""
-    if isinstance(own, Recording) and own.commands:
-        yield from own.commands.choices.items()
-
-
-def verb_pages(name: str, own: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
-    """Path and text of a verb's page; the commands of a verb with many have pages of their own."""
-    inner = dict(commands(own))
-    head = [f"# oarflow {name}", MADE, block(own)]
-    if len(inner) <= MANY:
-        sections = (f"## oarflow {name} {one}\n\n{block(its)}" for one, its in inner.items())
-        yield f"commands/{name}.md", "\n".join([*head, *sections])
-        return
-    links = (f"- [`oarflow {name} {one}`]({name}/{one}.md)" for one in inner)
-    yield f"commands/{name}.md", "\n".join([*head, *links, ""])
-    for one, its in inner.items():
-        yield f"commands/{name}/{one}.md", f"# oarflow {name} {one}\n\n{MADE}\n{block(its)}"
-
-
-def block(own: argparse.ArgumentParser) -> str:
-    """A help text as a block."""
-    return f"```text\n{own.format_help().rstrip()}\n```\n"
+def main() -> int:
+    """Write every page, and remove pages of commands that are gone."""
+    written = pages()
+    for path in (REFERENCE / "commands").rglob("*.md"):
+        if path.relative_to(REFERENCE).as_posix() not in written:
+            path.unlink()
+    for name, text in written.items():
+        path = REFERENCE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
 """result.json: what a run did, as a public, versioned document built by pure functions.
 
 It never holds a patient's name, ID or birth date. `oarflow config schema` prints its
-JSON Schema, which is published as docs/result.schema.json.
+JSON Schema, which is published as docs/reference/result.schema.json.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from oarflow import docstrings
 from oarflow.errors import Code, ExitStatus, Finding, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.reason_codes import REASONS
@@ -44,142 +45,181 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """A network.
-
-    derived_labels: it learned from labels that rules derived from CTs, which no one drew
-    (docs/derived-labels.md).
-    """
+    """A network."""
 
     name: str
+    """Name of the network."""
     version: str
+    """Version of the network."""
     sha256: str
+    """SHA-256 of its file `model.ts`."""
     derived_labels: bool = False
+    """True if it learned from labels that rules computed from CTs and that nobody drew."""
 
 
 class NetworkPart(ModelPart):
-    """A network that ran, and what for: as its card says."""
+    """A network that ran."""
 
     role: NetworkRole
+    """What the network is for."""
 
 
 class Run(_Part):
-    """The program and its way. started: ISO 8601. device: None where no network ran.
-
-    peak_gpu_memory_mb: of the networks' tensors on the GPU; None where none was used.
-    networks: every one that was run, the localizer too, in the order of their first run.
-    """
+    """The program and the run."""
 
     program: Literal["oarflow"] = "oarflow"
+    """Always `oarflow`."""
     version: str = __version__
+    """Version of the program."""
     started: str
+    """Start of the run, ISO 8601."""
     seconds: Seconds
+    """Duration of the run."""
     stages: dict[str, Seconds]
+    """Duration by stage."""
     device: str | None
+    """Device of the networks; null: no network ran."""
     peak_memory_mb: Annotated[float, Field(ge=0)]
+    """Peak memory of the process."""
     peak_gpu_memory_mb: Annotated[float, Field(ge=0)] | None = None
+    """Peak memory of the networks' tensors on the GPU; null: no GPU was used."""
     networks: tuple[NetworkPart, ...] = ()
+    """Every network that ran, in the order of first use."""
 
 
 class ReasonPart(_Part):
-    """A reason code with what it means and what to do. detail: counts and limits in words."""
+    """A reason code, its meaning and its remedy."""
 
     code: Code
+    """The reason code."""
     meaning: str
+    """What the code means."""
     remedy: str
+    """What to do."""
     detail: str
+    """Counts and limits of this input."""
 
 
 class RefusalPart(ReasonPart):
-    """The reason for which the input was refused. also: the others that hold."""
+    """The reason for which the input was refused."""
 
     also: tuple[ReasonPart, ...] = ()
+    """Further reasons that hold."""
 
 
 class FaultPart(_Part):
-    """An error of the program. kind: FAULT where it was foreseen, else the exception's name."""
+    """An error of the program."""
 
     kind: str
+    """`FAULT` if the program expects this error, otherwise the exception's name."""
     message: str
+    """The error in words."""
 
 
 class Input(_Part):
-    """The CT that was read.
-
-    spacing_mm: (z, y, x), z the median slice distance. slice_gaps_mm: smallest and largest one.
-    orientation: direction cosines along growing x index, then along growing y index (LPS).
-    """
+    """The CT that was read."""
 
     study_instance_uid: str
+    """Study Instance UID of the CT."""
     series_instance_uid: str
+    """Series Instance UID of the CT."""
     frame_of_reference_uid: str
+    """Frame of Reference UID of the CT."""
     pixel_sha256: str
+    """SHA-256 of the voxels."""
     slices: Annotated[int, Field(ge=1)]
+    """Number of slices."""
     rows: Annotated[int, Field(ge=1)]
+    """Rows of a slice."""
     columns: Annotated[int, Field(ge=1)]
+    """Columns of a slice."""
     spacing_mm: Vector
+    """Voxel spacing (z, y, x); z is the median distance of slices."""
     slice_gaps_mm: tuple[float, float] | None
+    """Smallest and greatest distance of neighbouring slices; null: one slice."""
     origin_mm: Vector
+    """Centre of the first voxel (x, y, z) in patient space (LPS)."""
     orientation: tuple[Vector, Vector]
+    """Direction cosines (LPS) of growing x index and growing y index."""
     notes: tuple[str, ...] = ()
+    """Remarks on the input."""
 
 
 class Files(_Part):
-    """Every file of the input folder, counted by what it turned out to be."""
+    """Every file of the input."""
 
     total: Annotated[int, Field(ge=0)]
+    """Number of files."""
     classes: dict[str, int]
+    """Number of files by what they are."""
     other_objects: dict[str, int] = {}
+    """Number of other DICOM objects by kind."""
 
 
 class LocalizationPart(_Part):
-    """What the localizer said: centroid (x, y, z) LPS in mm, extent (z, y, x) in mm."""
+    """The localizer's result for an organ."""
 
     present: bool
+    """Whether the organ is in the CT."""
     score: float
+    """The localizer's score, 0 to 1."""
     centroid_mm: Vector | None
+    """Centre (x, y, z) in patient space (LPS)."""
     extent_mm: Vector | None
+    """Extent (z, y, x)."""
     slices: tuple[int, int] | None
+    """First and last slice."""
     cut: tuple[Side, ...]
+    """Sides on which the field of view cuts the organ."""
 
 
 class SourcePart(_Part):
-    """Where a network comes from. origin: who made it, of which data. licence: its name."""
+    """Where a network comes from."""
 
     origin: str
+    """Who made it, and from which data."""
     licence: str
+    """Name of its licence."""
 
 
 class OrganPart(_Part):
-    """One organ that was asked for.
-
-    flags: what speaks against it, or why it was not contoured. notes: what else was done to it.
-    source: of its network; None where that is not recorded. parents: the organs that a derived
-    structure was made of; none for an organ that a network contoured.
-    """
+    """One requested organ."""
 
     name: str
+    """Name in the catalogue."""
     status: Status
+    """Outcome for the organ."""
     flags: tuple[Flag, ...] = ()
+    """Doubts about the contour, or the reason why there is none."""
     notes: tuple[str, ...] = ()
+    """Further remarks, such as removed islands."""
     volume_cc: Annotated[float, Field(ge=0)]
+    """Volume in cc; 0 without a contour."""
     slices: Annotated[int, Field(ge=0)]
+    """Number of slices with a contour."""
     seconds: Seconds
+    """Time spent on the organ."""
     model: ModelPart | None = None
+    """The network that contoured the organ."""
     source: SourcePart | None = None
+    """Origin of the network; null if it is not recorded."""
     parents: tuple[str, ...] = ()
+    """Organs from which a derived structure was made."""
     localization: LocalizationPart | None = None
+    """The localizer's result."""
 
 
 class OutputPart(_Part):
-    """A delivered file.
-
-    path: relative to the folder of this document. sop_instance_uid: None where it is no DICOM.
-    """
+    """A delivered file."""
 
     path: str
+    """Path relative to the folder of `result.json`."""
     kind: OutputKind
+    """What the file is."""
     sop_instance_uid: str | None
+    """SOP Instance UID; null for files that are no DICOM."""
     sha256: Sha256
+    """SHA-256 of the file."""
 
 
 class ResultError(ValueError):
@@ -187,24 +227,32 @@ class ResultError(ValueError):
 
 
 class ResultDocument(_Part):
-    """The whole document. `read_document` reads one.
-
-    study_flags: what speaks against the whole study. They make no organ suspicious, and concern
-    them all. template: the name of the template that named the organs; None where there was none.
-    """
+    """The whole document."""
 
     schema_version: Literal["2.0"] = SCHEMA_VERSION
+    """Version of this document's form."""
     run: Run
+    """The program and the run."""
     exit_status: int
+    """Exit status of the run."""
     refusal: RefusalPart | None = None
+    """Why the input was refused; null if it was not."""
     fault: FaultPart | None = None
+    """The program's error; null if there was none."""
     input: Input | None = None
+    """The CT that was read; null if none was."""
     files: Files | None = None
+    """Every file of the input."""
     template: str | None = None
+    """Name of the template that named the organs; null without a template."""
     study_flags: tuple[Flag, ...] = ()
+    """Flags of the whole study. They concern all organs and make none suspicious."""
     organs: tuple[OrganPart, ...] = ()
+    """Every requested organ."""
     outputs: tuple[OutputPart, ...] = ()
+    """The delivered files."""
     settings: dict[str, Any] = {}
+    """The settings in force."""
 
     def as_json(self) -> bytes:
         """The document's bytes: UTF-8, indented, with a final line break."""
@@ -330,7 +378,24 @@ def json_schema() -> str:
     """JSON Schema of the document, as published."""
     schema = ResultDocument.model_json_schema(mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    _describe(schema, ResultDocument)
+    for part in (*_parts(_Part), Flag):
+        if part.__name__ in schema["$defs"]:
+            _describe(schema["$defs"][part.__name__], part)
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _parts(of: type) -> Iterator[type]:
+    for part in of.__subclasses__():
+        yield part
+        yield from _parts(part)
+
+
+def _describe(schema: dict[str, Any], part: type) -> None:
+    """Add to each field of a part what its docstring says."""
+    for name, meaning in docstrings.of_fields(part).items():
+        if name in schema["properties"]:
+            schema["properties"][name]["description"] = meaning
 
 
 def _rounded(value: float) -> float:

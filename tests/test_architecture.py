@@ -1,4 +1,4 @@
-"""Imports point one way, as docs/design.md says: read from the source, planted faults included."""
+"""Imports point one way, as docs/explanation/architecture.md says; planted faults are found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYERS = {
     "ground": (
         "",
         "errors flags types geometry masks structures faces organs reason_codes priors console "
-        "shown locations runtime version yaml_files json_files settings_files tables",
+        "shown locations runtime version yaml_files json_files settings_files tables docstrings",
     ),
     "values": ("ground", "volume result sitk"),
     "steps": (
@@ -46,6 +46,7 @@ KNOWS = {
     "oarflow.types": set[str](),
     "oarflow.geometry": {"oarflow.types"},
     "oarflow.version": set[str](),
+    "oarflow.docstrings": set[str](),
     "oarflow.organs": {"oarflow.locations", "oarflow.yaml_files", "oarflow.settings_files"},
     "oarflow.yaml_files": set[str](),
     "oarflow.json_files": set[str](),

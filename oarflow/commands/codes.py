@@ -6,23 +6,18 @@ import argparse
 import sys
 
 from oarflow.errors import ExitStatus
-from oarflow.flags.page import flags_page
-from oarflow.run.codes import page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
-    add = parser.add_argument
-    add("--flags", action="store_true", help="the flags of organs and studies, not reason codes")
-    add("--markdown", action="store_true", help="as docs/reason-codes.md and docs/flags.md have it")
+    parser.add_argument(
+        "--flags", action="store_true", help="the flags of organs and studies, not reason codes"
+    )
 
 
 def run(flags: argparse.Namespace) -> int:
     """Print the table. Returns the exit status."""
-    if flags.markdown:
-        sys.stdout.write(flags_page() if flags.flags else page())
-    else:
-        from oarflow.run.table import print_codes, print_flags
+    from oarflow.run.table import print_codes, print_flags
 
-        (print_flags if flags.flags else print_codes)(sys.stdout)
+    (print_flags if flags.flags else print_codes)(sys.stdout)
     return ExitStatus.WRITTEN

@@ -16,18 +16,19 @@ DECIMALS = 4
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag. `Flag.of` makes it from its code and figures.
-
-    message: one sentence for people, with the figure that matters. values: all figures, by name;
-    units are part of the names (volume_cc, limit_mm); shares and Dice are 0 to 1.
-    """
+    """One flag. `Flag.of` makes it from its code and figures."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     code: FlagCode
+    """The flag's code."""
     scope: Scope
+    """Whether it concerns one organ or the whole study."""
     message: str
+    """One sentence for people, with the figure that matters."""
     values: Mapping[str, str | int | float | list[str] | list[float]]
+    """All figures by name. Units are part of the names (`volume_cc`, `limit_mm`); shares and Dice
+    are 0 to 1."""
 
     @classmethod
     def of(cls, code: FlagCode, **values: Value) -> Flag:

@@ -45,18 +45,21 @@ class Lossy(StrEnum):
 class SeriesRule:
     """Conditions on a series; all that are given must hold.
 
-    modality: of the series (only CT is ever read). description: regular expression searched in
-    Series Description without regard to case. image_type: values that must all be in Image Type.
-    min_slices, max_slices: number of slices. prefer: which one, if several fit.
     Raises ConfigurationError for an invalid, overlong or nested pattern.
     """
 
     modality: str = "CT"
+    """Modality of the series; CT is the only one that can be chosen."""
     description: str = ""
+    """Regular expression that is searched in Series Description, ignoring case."""
     image_type: tuple[str, ...] = ()
+    """Values that must all be in Image Type."""
     min_slices: int = 0
+    """Smallest number of slices."""
     max_slices: int = 1_000_000
+    """Greatest number of slices."""
     prefer: Prefer = Prefer.NONE
+    """Which series to take if several fit. With `none` such a choice is ambiguous."""
 
     def __post_init__(self) -> None:
         if len(self.description) > MAX_PATTERN_LENGTH:
@@ -82,14 +85,7 @@ class SeriesRule:
 
 @dataclass(frozen=True)
 class SeriesRules:
-    """How the series is chosen, and what of it is tolerated.
-
-    select: rules in order; the first that any series fits decides. Without rules the only series
-        of at least min_slices CT slices is taken.
-    max_oblique_degrees: greatest turn from the axial plane.
-    expected_slices: how many slices the sender counts, to notice slices lost at the ends.
-    lossy: whether a CT compressed with loss is noted or refused.
-    ignore_patient_position: accept a Patient Position that contradicts the orientation.
+    """How the planning CT is chosen, and which defects are accepted.
 
     In app.yaml, where every key may be left out::
 
@@ -103,11 +99,18 @@ class SeriesRules:
     """
 
     select: tuple[SeriesRule, ...] = ()
+    """Rules in order; the first that any series fits decides. Without rules, the only CT series
+    of at least `min_slices` slices is taken."""
     min_slices: int = MIN_SLICES
+    """Fewer slices are refused."""
     max_oblique_degrees: float = MAX_OBLIQUE_DEGREES
+    """Greatest accepted angle between the slices and the axial plane."""
     expected_slices: int | None = None
+    """Number of slices that the sender counts; shows slices lost at the ends. null: unknown."""
     lossy: Lossy = Lossy.NOTE
+    """A CT compressed with loss gets a note or is refused."""
     ignore_patient_position: bool = False
+    """Accept a Patient Position that contradicts the orientation."""
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> SeriesRules:

@@ -26,33 +26,43 @@ class _Section(BaseModel):
 
 
 class Rois(_Section):
-    """The site's own ROI names and colours, by organ."""
+    """The site's own ROI names and colours."""
 
     prefix: str = ""
+    """Text before every ROI name."""
     names: dict[str, str] = {}
+    """ROI name by organ."""
     colours: dict[str, Colour] = {}
+    """Colour by organ: red, green, blue, each 0 to 255."""
 
 
 class Contours(_Section):
-    """How contours are made."""
+    """How masks become contours."""
 
     tolerance_mm: float = Field(default=0.02, ge=0, le=0.1)
+    """Greatest distance by which simplifying may move a contour."""
     interpolate_gaps: int = Field(default=0, ge=0)
+    """Longest run of empty slices within an organ that is filled by interpolation."""
 
 
 class Outputs(_Section):
-    """Files beside the RTSTRUCT."""
+    """Files beside the RTSTRUCT. A refused study gets the HTML and PDF reports with the reason."""
 
     seg: bool = False
+    """Write the organs as a DICOM SEG too."""
     report_html: bool = False
+    """Write `report.html`."""
     report_pdf: bool = False
+    """Write `report.pdf`."""
     report_dicom: bool = False
+    """Write `report.dcm`: the PDF as a DICOM object of the study."""
 
 
 class Settings(_Section):
-    """The settings in force. Comments in app.yaml say what each means."""
+    """The settings in force."""
 
     organs: Literal["all"] | tuple[str, ...] = "all"
+    """Organs to contour: all that have a network, or a list of names or aliases."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,
@@ -61,6 +71,7 @@ class Settings(_Section):
         "lossy": "note",
         "ignore_patient_position": False,
     }
+    """Which series is the planning CT."""
     mr: dict[str, Any] = {
         "description": "",
         "image_type": [],
@@ -68,20 +79,37 @@ class Settings(_Section):
         "max_slices": 1_000_000,
         "prefer": "most_slices",
     }
+    """Which MR series is read, if a network reads one."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the networks run. `auto` takes a CUDA device if there is one."""
     threads: int | None = Field(default=None, ge=1)
+    """CPU threads of the networks; null: torch decides."""
     shifts: bool = True
+    """Run each network twice, the second time with a shifted patch, and flag unstable contours."""
     organ_seconds: float | None = Field(default=None, gt=0)
+    """Time limit per organ. An organ that exceeds it is `failed`; null: no limit."""
     run_seconds: int | None = Field(default=3600, ge=1)
+    """Time limit per run, which then ends with status 143 and writes nothing; null: no limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
+    """Expected peak memory in GiB, of the process and of the GPU each. More is recorded in
+    `result.json` and, with `strict`, ends with status 4; null: no limit."""
     strict: bool = False
+    """End with status 4 if the study has a flag or an organ is `failed` or `suspicious`."""
     profile: str = "generic"
+    """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
+    `pinnacle`, or `dicom` (names with spaces and in other scripts)."""
     label: str = "OARflow"
+    """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
+    """ROI names and colours."""
     contours: Contours = Contours()
+    """How masks become contours."""
     outputs: Outputs = Outputs()
+    """Files beside the RTSTRUCT."""
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
+    """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
+    """SHA-256 of the only networks that may be loaded; null: trust the model cards."""
 
     @property
     def rules(self) -> SeriesRules:

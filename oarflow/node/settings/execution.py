@@ -18,37 +18,45 @@ class SchedulerTls(Section):
     """Certificates of a Dask cluster, as PEM files."""
 
     ca: Path
+    """Certificate of the authority."""
     certificate: Path
+    """The node's certificate."""
     key: Path
+    """Key of the node's certificate."""
 
 
 class ExecutionSettings(Section):
-    """How the application runs.
-
-    command: with {python}, {input}, {output}, {models} and {config}; by default
-    oarflow/node/execution/application.py's. config: the application's
-    settings, None for its own default. environment: set for the application besides the node's
-    PATH, HOME, LANG and what names threads and devices. scheduler: address of a Dask scheduler
-    whose workers see the storage folder under the same path; None for worker processes of the
-    node's own. gpus: those of this machine, as CUDA_VISIBLE_DEVICES names them, one for each of the
-    node's own workers: one study a GPU. resources: what one job takes of a scheduler's worker,
-    such as {GPU: 1}.
-    """
+    """How the application runs."""
 
     command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
+    """Command that starts the application, with the placeholders {python}, {input}, {output},
+    {models} and {config}."""
     models: Path = Path("models")
+    """Folder of the networks."""
     config: Path | None = None
+    """Settings file of the application; null: its default."""
     environment: dict[str, str] = Field(default={})
+    """Further environment variables of the application."""
     workers: int = Field(default=1, ge=1, le=64)
+    """Number of the node's own worker processes. Each contours one study at a time."""
     gpus: tuple[Device, ...] = ()
+    """GPUs of this machine as CUDA_VISIBLE_DEVICES names them, at least one per worker."""
     scheduler: str | None = None
+    """Address of a Dask scheduler; null: worker processes of the node."""
     scheduler_tls: SchedulerTls | None = None
+    """Certificates for a scheduler at `tls://`."""
     resources: dict[str, float] = Field(default={})
+    """Resources of a scheduler's worker that one study needs, such as `{GPU: 1}`."""
     time_limit_seconds: Seconds = 3600
+    """Longest time of a run."""
     memory_limit_mb: Megabytes | None = 8192
+    """Most memory of a run, all its processes together; null: no limit."""
     attempts: int = Field(default=3, ge=1)
+    """How often a study is tried before it is `failed`."""
     heartbeat_seconds: Seconds = 5
+    """How often a worker reports."""
     lease_seconds: Seconds = 60
+    """Silence after which a worker counts as lost; at least three times `heartbeat_seconds`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -36,45 +36,59 @@ class Section(BaseModel):
 
 
 class ServerTls(Section):
-    """TLS of something that listens. ca: who signs the clients' certificates."""
+    """TLS of a server, version 1.2 or later. Files are PEM."""
 
     certificate: Path
+    """The server's certificate."""
     key: Path
+    """Key of the certificate."""
     ca: Path | None = None
+    """Certificate of the authority that signs the clients' certificates."""
     client_certificates: Literal["required", "none"] = "required"
+    """Whether clients need a certificate. `required` needs `ca`."""
 
 
 class ClientTls(Section):
-    """TLS towards a peer. ca: who signs its certificate; certificate and key: our own."""
+    """TLS towards another system. Files are PEM."""
 
     ca: Path
+    """Certificate of the authority that signs the other system's certificate."""
     certificate: Path | None = None
+    """The node's certificate, if the other system asks for one."""
     key: Path | None = None
+    """Key of the node's certificate."""
     check_hostname: bool = True
+    """Whether the other system's certificate must name its host."""
 
 
 class Peer(Section):
-    """A DICOM system that we call."""
+    """A DICOM system that the node calls."""
 
     ae_title: AeTitle
+    """AE title of the system."""
     host: str = Field(min_length=1)
+    """Its name or address."""
     port: Port
+    """Its port."""
     tls: ClientTls | None = None
+    """TLS towards the system."""
 
 
 class WebSignIn(Section):
-    """How a DICOMweb service is trusted, and told who we are.
-
-    ca: who signs its certificate; None: whom this machine trusts. certificate, key: our own.
-    token, password: files that hold them.
-    """
+    """Sign-in at a DICOMweb service."""
 
     ca: Path | None = None
+    """Certificate of the authority that signs the service's certificate; null: the machine's."""
     certificate: Path | None = None
+    """The node's certificate."""
     key: Path | None = None
+    """Key of the node's certificate."""
     token: Path | None = None
+    """File that holds a bearer token."""
     user: str | None = None
+    """User for signing in."""
     password: Path | None = None
+    """File that holds the user's password."""
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

@@ -21,18 +21,18 @@ from oarflow.settings_files import checked, read_settings
 
 
 class SeriesSettings(Section):
-    """When a series is complete, and what becomes of it then.
-
-    modalities: those that are contoured; others are kept with the study and not worked on.
-    expect_images: take ImagesInAcquisition as the sender's count of slices.
-    resend_result: where the same series comes again, send its result again.
-    """
+    """When a series is complete, and which series are contoured."""
 
     modalities: tuple[Literal["CT", "MR"], ...] = ("CT",)
+    """Modalities that are contoured. Others are stored with the study."""
     quiet_seconds: Seconds = 30
+    """Silence after which a series is checked for completeness."""
     gap_seconds: Seconds = 600
+    """Longest wait for the slices of a gap; at least `quiet_seconds`."""
     expect_images: bool = False
+    """Take Images in Acquisition as the number of slices."""
     resend_result: bool = False
+    """Deliver the result again if the same series arrives again."""
 
     @model_validator(mode="after")
     def _longer(self) -> Self:
@@ -42,10 +42,13 @@ class SeriesSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where the files lie. min_free_mb: with less free space than this nothing is accepted."""
+    """Where the node's files are."""
 
     folder: Path = Path("oarflow-node")
+    """Folder of images, results and SQLite's database. A relative path starts at
+    STATE_DIRECTORY, or at the current folder."""
     min_free_mb: Megabytes = 2048
+    """With less free space the node accepts nothing."""
 
     @property
     def root(self) -> Path:
@@ -54,24 +57,35 @@ class StorageSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """url: SQLAlchemy's; None for SQLite in the storage folder."""
+    """Where the node's state is."""
 
     url: str | None = Field(default=None, repr=False)
+    """SQLAlchemy's URL of a PostgreSQL database; null: SQLite in the storage folder."""
     busy_seconds: Seconds = 10
+    """Longest wait for another writer."""
 
 
 class NodeSettings(Section):
     """The settings in force."""
 
     listener: ListenerSettings = ListenerSettings()
+    """What the node accepts from the network."""
     series: SeriesSettings = SeriesSettings()
+    """When a series is complete, and which series are contoured."""
     storage: StorageSettings = StorageSettings()
+    """Where the node's files are."""
     database: DatabaseSettings = DatabaseSettings()
+    """Where the node's state is."""
     execution: ExecutionSettings = ExecutionSettings()
+    """How the application runs."""
     pull: dict[str, PullSource] = Field(default={})
+    """Systems that `oarflow node pull` asks for studies, by name."""
     delivery: DeliverySettings = DeliverySettings()
+    """Where results go."""
     web: WebSettings = WebSettings()
+    """The web page."""
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    """When files are deleted."""
 
     @property
     def database_url(self) -> str:

@@ -1,4 +1,4 @@
-"""The table of flags: each code is raised where it must be, and the page is the table."""
+"""The table of flags: each code is raised where it must be."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import pytest
 
 from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.flag import Flag
-from oarflow.flags.page import flags_page
 from oarflow.flags.table import FLAGS
 from oarflow.structures import Status
 from tests.oarflow.flags.provoked import PROVOKED
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "flags.md"
 
 
 @pytest.mark.parametrize("code", PROVOKED, ids=str)
@@ -45,12 +42,6 @@ def test_a_row_says_what_it_does_to_an_organ(code: FlagCode) -> None:
     assert bool(row.statuses) == (row.scope is Scope.ORGAN)
     assert row.meaning
     assert row.check
-
-
-def test_the_page_is_the_table() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert text == flags_page(), "run: oarflow codes --flags --markdown > docs/flags.md"
-    assert all(text.count(f"| `{code}` |") == 1 for code in FlagCode)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The table of codes: complete, the same on the page and on the screen."""
+"""The table of codes: complete, the same in the program and on the screen."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from pathlib import Path
 
 from oarflow.errors import Code
 from oarflow.reason_codes import REASONS
-from oarflow.run.codes import page
 from oarflow.run.table import print_codes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PAGE = REPOSITORY / "docs" / "reason-codes.md"
 OFFLINE = ("datasets", "training", "evaluation", "node")
 """Parts of `oarflow` whose commands end in codes of their own."""
 
@@ -29,10 +27,6 @@ def raised() -> Iterator[str]:
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "ConfigurationError":
                     assert isinstance(node.args[0], ast.Constant), file
                     yield str(node.args[0].value)
-
-
-def test_the_page_is_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: oarflow codes --markdown > docs/..."
 
 
 def test_every_configuration_error_stands_in_the_table() -> None:

@@ -1,0 +1,59 @@
+"""The page of the node's jobs: states and allowed steps."""
+
+from __future__ import annotations
+
+from docs.generators import MADE
+from oarflow.node.states import MEANINGS, TRANSITIONS, State
+
+PAGE = f"""# Jobs of the node
+
+{MADE}
+A job is one version of one series of one sender. Every step is a row in the database with its time,
+its reason and the person or part that caused it.
+
+## States
+
+| state | meaning |
+| --- | --- |
+{{states}}
+
+## How a run ends
+
+| end of the run | next state |
+| --- | --- |
+| exit status 0 | `segmented` |
+| exit status 3 | `refused` |
+| exit status 4 | `held` |
+| exit status 2, time limit, memory limit | `failed`, because a repetition would end alike |
+| exit status 1, signal, unproven result, lost worker | `queued`, up to `execution.attempts` times |
+
+A restart of the node or of the scheduler uses up no attempt.
+
+## Allowed steps
+
+The database accepts no other step.
+
+```mermaid
+{{diagram}}
+```
+"""
+
+
+def pages() -> dict[str, str]:
+    """Text of the page by its path below docs/reference."""
+    states = "\n".join(f"| `{state}` | {MEANINGS[state]} |" for state in State)
+    return {"jobs.md": PAGE.format(states=states, diagram=diagram())}
+
+
+def diagram() -> str:
+    """The table of steps as a mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {name(State.RECEIVED)}"]
+    for before in State:
+        after = (state for state in State if state in TRANSITIONS[before])
+        lines += [f"    {name(before)} --> {name(state)}" for state in after]
+    return "\n".join(lines)
+
+
+def name(state: State) -> str:
+    """A state as mermaid takes it."""
+    return state.replace(" ", "_")
