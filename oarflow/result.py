@@ -1,4 +1,4 @@
-"""result.json: what a run did, as a public, versioned document built by pure functions.
+"""result.json: the public, versioned record of a run, built by pure functions.
 
 It never holds a patient's name, ID or birth date. `oarflow config schema` prints its
 JSON Schema, which is published as docs/reference/result.schema.json.
@@ -30,7 +30,7 @@ from oarflow.version import __version__
 from oarflow.volume import Volume
 
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
-"""Grows by one at the right for additions, at the left where a reader must change."""
+"""The minor number grows with additions, the major number where readers must change."""
 
 FILE_NAME = "result.json"
 
@@ -223,7 +223,7 @@ class OutputPart(_Part):
 
 
 class ResultError(ValueError):
-    """A document that is no result.json, or of another version; the message says what to do."""
+    """A document that is no result.json or has another version; the message says what to do."""
 
 
 class ResultDocument(_Part):
@@ -266,15 +266,15 @@ def read_document(content: bytes) -> ResultDocument:
     except ValidationError as error:
         version = _version_of(content)
         if version in (None, SCHEMA_VERSION):
-            raise ResultError(f"this is no valid {FILE_NAME}") from error
+            raise ResultError(f"not a valid {FILE_NAME}") from error
         raise ResultError(
-            f"{FILE_NAME} has schema version {version}, and this program (oarflow {__version__}) "
-            f"reads version {SCHEMA_VERSION} alone: contour the CT again"
+            f"{FILE_NAME} has schema version {version}, but oarflow {__version__} reads only "
+            f"version {SCHEMA_VERSION}: contour the CT again"
         ) from error
 
 
 def _version_of(content: bytes) -> str | None:
-    """The version that a document states, in few plain characters; None where it states none."""
+    """The version that a document states, if it is short plain text; else None."""
     try:
         version = json.loads(content)["schema_version"]
     except (ValueError, LookupError, TypeError):
@@ -284,7 +284,7 @@ def _version_of(content: bytes) -> str | None:
 
 
 def refusal_part(refusal: Refusal) -> RefusalPart:
-    """A refusal in words."""
+    """A refusal as result.json holds it."""
     first = _reason(refusal.findings[0])
     also = tuple(_reason(finding) for finding in refusal.also)
     return RefusalPart(**first.model_dump(), also=also)
@@ -298,7 +298,7 @@ def _reason(finding: Finding) -> ReasonPart:
 
 
 def input_part(volume: Volume, notes: Sequence[str] = ()) -> Input:
-    """Facts of a volume; nothing of the patient."""
+    """Facts about a volume, without patient data."""
     grid, source = volume.grid, volume.source
     gaps = [float(b - a) for a, b in zip(grid.offsets_mm, grid.offsets_mm[1:], strict=False)]
     return Input(
@@ -360,7 +360,7 @@ def _localization(found: Localization | None) -> LocalizationPart | None:
 def organ_parts(
     segmentations: Iterable[Segmentation], notes: Mapping[str, Sequence[str]]
 ) -> tuple[OrganPart, ...]:
-    """All organs that were asked for, in their order."""
+    """All requested organs, in their order."""
     return tuple(organ_part(s, notes.get(s.organ, ())) for s in segmentations)
 
 

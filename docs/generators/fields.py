@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ PATTERNS = {
 }
 """What a text of a pattern is called."""
 
+SECTION_NAME = r"^(The|An entry of the) section `\w+`(: )?"
+
 MANY = 9
 """An enumeration of more members is called a code."""
 
@@ -55,10 +59,31 @@ class Row:
 
 
 def rows(owner: type) -> list[Row]:
-    """The fields of a pydantic model or dataclass. Raises KeyError for one without a docstring."""
-    meanings = docstrings.of_fields(owner)
-    found = _model_fields(owner) if issubclass(owner, BaseModel) else _dataclass_fields(owner)
+    """The fields of a pydantic model or dataclass.
+
+    Raises KeyError for a field that neither has a docstring nor is a section.
+    """
+    if issubclass(owner, BaseModel):
+        meanings, found = _section_meanings(owner), _model_fields(owner)
+    else:
+        meanings, found = {}, _dataclass_fields(owner)
+    meanings |= docstrings.of_fields(owner)
     return [Row(name, values, default, meanings[name]) for name, values, default in found]
+
+
+def _section_meanings(owner: type[BaseModel]) -> dict[str, str]:
+    """What each section of a model is for, from the first line of its docstring."""
+    return {
+        name: about(model).partition("\n")[0] or f"Keys of `{name}`."
+        for name, field in owner.model_fields.items()
+        for _, model in _models(field.annotation)
+    }
+
+
+def about(model: type) -> str:
+    """What a section is for: its docstring without the section's name."""
+    text = re.sub(SECTION_NAME, "", inspect.getdoc(model) or "").lstrip(".")
+    return text[:1].upper() + text[1:]
 
 
 def _model_fields(owner: type[BaseModel]) -> Iterator[tuple[str, str, Any]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from docs.generators import MADE
-from docs.generators.fields import Row, default_text, rows, sections
+from docs.generators.fields import Row, about, default_text, rows, sections
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.node.settings import NodeSettings
 from oarflow.run.settings import Settings
@@ -100,11 +99,6 @@ def node_rows(model: type[BaseModel]) -> list[Row]:
         else row
         for row in rows(model)
     ]
-
-
-def about(model: type[BaseModel]) -> str:
-    """What a section is for: the docstring of its model."""
-    return inspect.getdoc(model) or ""
 
 
 def table(heading: str, text: str, of: Iterable[Row], *, defaults: bool = True) -> str:

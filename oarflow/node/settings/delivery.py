@@ -18,58 +18,58 @@ from oarflow.node.settings.fields import (
 )
 
 ObjectKind = Literal["RTSTRUCT", "SEG", "ENCAPSULATED_PDF", "REPORT_PDF", "REPORT_HTML"]
-"""What a destination can take. The last two are no DICOM: folders alone take them."""
+"""Kinds of files that a destination can get. Only folders get the last two, which are not DICOM."""
 
 NO_DICOM: tuple[ObjectKind, ...] = ("REPORT_PDF", "REPORT_HTML")
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-"""Of a destination: it stands in logs and metrics."""
+"""Name of a destination, as in logs and metrics."""
 
 
 class _Destination(Section):
-    """What every destination has."""
+    """Settings that all destinations have."""
 
     objects: tuple[ObjectKind, ...] = Field(default=("RTSTRUCT",), min_length=1)
-    """Objects to send, in this order. The last two are for folders only."""
+    """The kinds of files that the destination gets, in this order. Only folders take reports."""
     refusals: bool = False
-    """Send the reason of a refused study as a PDF."""
+    """Whether the destination gets the reason of a refused study, as an Encapsulated PDF."""
     timeout_seconds: Seconds = 60
-    """Longest silence of the other side."""
+    """How long the destination may be silent."""
 
 
 class DicomDestination(_Destination):
-    """A DICOM system that receives by C-STORE."""
+    """A destination that takes DICOM objects by C-STORE."""
 
     kind: Literal["dicom"]
-    """Delivery by C-STORE."""
+    """`dicom`."""
     ae_title: AeTitle
-    """AE title of the system."""
+    """The destination's AE title."""
     host: str = Field(min_length=1)
-    """Its name or address."""
+    """The destination's name or address."""
     port: Port = 104
-    """Its port."""
+    """The destination's DICOM port."""
     tls: ClientTls | None = None
-    """TLS towards the system."""
+    """TLS of the connection; left out: no TLS."""
     commitment: bool = True
-    """Request storage commitment if the system offers it."""
+    """Whether to ask for storage commitment if the destination offers it."""
     commitment_seconds: Seconds = 3600
-    """Longest wait for its report before it is asked again."""
+    """How long the node waits for a commitment report before it asks again."""
 
 
 class DicomWebDestination(_Destination, WebSignIn):
-    """A DICOMweb service that receives by STOW-RS."""
+    """A destination that takes DICOM objects by STOW-RS."""
 
     kind: Literal["dicomweb"]
-    """Delivery by STOW-RS."""
+    """`dicomweb`."""
     url: str = Field(pattern=r"^https?://[^@\s]+$")
-    """Address of the service, without `/studies`."""
+    """The URL of the service, before `/studies`."""
 
 
 class FolderDestination(_Destination):
     """A folder, such as a share that another system watches."""
 
     kind: Literal["folder"]
-    """Delivery as files."""
+    """`folder`."""
     path: Path
     """The folder."""
 
@@ -80,25 +80,25 @@ Destination = Annotated[
 
 
 class DeliveryRule(Section):
-    """Which studies go where. All patterns of a rule must match.
+    """A rule that decides where studies go. The patterns use `*`, `?` and `[ab]` and ignore case.
 
-    Patterns are the shell's (`*`, `?`, `[ab]`); they match the whole value, ignoring case.
+    A pattern must match the whole value. A key that is left out matches every value.
     """
 
     calling_ae: str = "*"
-    """Pattern for the sender's AE title."""
+    """Pattern of the sender's AE title."""
     station: str = "*"
-    """Pattern for Station Name."""
+    """Pattern of Station Name (0008,1010)."""
     study_description: str = "*"
-    """Pattern for Study Description."""
+    """Pattern of Study Description (0008,1030)."""
     series_description: str = "*"
-    """Pattern for Series Description."""
+    """Pattern of Series Description (0008,103E)."""
     to: tuple[Name, ...]
-    """Names of destinations; an empty list delivers nowhere."""
+    """Names of destinations; an empty list sends the study nowhere."""
 
 
 class Retry(Section):
-    """Pauses between attempts, of deliveries and of alarms."""
+    """Pauses between attempts of deliveries and alarms."""
 
     first_seconds: Seconds = 30
     """The first pause."""
@@ -107,54 +107,54 @@ class Retry(Section):
     longest_seconds: Seconds = 3600
     """The longest pause."""
     give_up_hours: float = Field(default=24, gt=0)
-    """Sum of the pauses after which an object becomes a dead letter."""
+    """The sum of all pauses after which the node gives up: the delivery is a dead letter."""
 
 
 class Mail(Section):
     """An SMTP server that takes alarms."""
 
     host: str
-    """Its name or address."""
+    """The server's name or address."""
     port: Port = 25
-    """Its port."""
+    """The server's port."""
     encryption: Literal["none", "starttls", "tls"] = "starttls"
-    """`tls` encrypts from the first byte."""
+    """`starttls`, `tls` from the first byte, or `none`."""
     user: str | None = None
-    """User for signing in."""
+    """The user name, if the server asks for one."""
     password: Path | None = None
-    """File that holds the password."""
+    """A file with the password in one line."""
     sender: str
-    """Address of the sender."""
+    """The address that the mail comes from."""
     to: tuple[str, ...] = Field(min_length=1)
-    """Addresses of the receivers."""
+    """The addresses that the mail goes to."""
 
 
 class AlarmSettings(Section):
-    """Alarms for jobs that wait for a person. The log and the metrics have them always."""
+    """Alarms for jobs that wait for a person. The log has every alarm."""
 
     events: tuple[Event, ...] = ("dead letter", "held", "failed")
-    """States of a job that raise an alarm."""
+    """The states that raise an alarm."""
     webhook: str | None = Field(default=None, pattern=r"^https?://", repr=False)
-    """Address that takes JSON by POST."""
+    """A URL that takes JSON by POST."""
     mail: Mail | None = None
-    """Mail server for alarms."""
+    """A mail server; left out: no mail."""
 
 
 class DeliverySettings(Section):
-    """Where results go."""
+    """The section `delivery`: destinations, rules, retries and alarms."""
 
     ae_title: AeTitle | None = None
-    """AE title of the node as a sender; null: the listener's title."""
+    """The AE title by which the node calls; left out: the listener's."""
     destinations: dict[Name, Destination] = Field(default_factory=dict)
-    """Destinations by name. The names appear in logs and metrics."""
+    """The destinations, by names of your choice."""
     rules: tuple[DeliveryRule, ...] = ()
-    """The first rule that matches decides."""
+    """Rules; the first one that matches a study decides."""
     otherwise: tuple[Name, ...] = ()
-    """Names of destinations for studies that no rule matches."""
+    """Destinations of the studies that no rule matches."""
     retry: Retry = Retry()
     """Pauses between attempts."""
     alarm: AlarmSettings = AlarmSettings()
-    """Alarms for jobs that wait for a person."""
+    """Alarms."""
     poll_seconds: Seconds = 2
     """How often the node looks for deliveries and alarms that are due."""
 
@@ -163,9 +163,9 @@ class DeliverySettings(Section):
         named = {name for rule in self.rules for name in rule.to} | {*self.otherwise}
         if unknown := sorted(named - set(self.destinations)):
             known = ", ".join(self.destinations) or "none"
-            raise ValueError(f"no destination {unknown[0]!r}; there are: {known}")
+            raise ValueError(f"no destination {unknown[0]!r}; known are: {known}")
         for name, destination in self.destinations.items():
             files = set(destination.objects) & set(NO_DICOM)
             if files and destination.kind != "folder":
-                raise ValueError(f"{name}: {sorted(files)[0]} is no DICOM; a folder alone takes it")
+                raise ValueError(f"{name}: {sorted(files)[0]} is not DICOM: only folders take it")
         return self

@@ -1,4 +1,4 @@
-"""What the sections of the node's settings share."""
+"""Types and parts that several sections of the node's settings share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
-"""As PS3.5 has it: ASCII without backslash."""
+"""An AE title (PS3.5, 6.2): 1 to 16 ASCII characters without backslash."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -26,69 +26,70 @@ Network = Annotated[str, AfterValidator(_network)]
 """An address or a network in CIDR notation."""
 
 Event = Literal["dead letter", "held", "failed"]
-"""The states of a job in which it waits for a person, who is told."""
+"""The states of a job that raise an alarm, because a person must act."""
 
 
 class Section(BaseModel):
-    """A section: unknown keys are errors, values do not change."""
+    """A section of the settings. Unknown keys are errors. The text under a key describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ServerTls(Section):
-    """TLS of a server, version 1.2 or later. Files are PEM."""
+    """TLS of a port on which the node listens: version 1.2 or later, with forward secrecy."""
 
     certificate: Path
-    """The server's certificate."""
+    """The node's certificate, a PEM file."""
     key: Path
-    """Key of the certificate."""
+    """The certificate's private key, a PEM file."""
     ca: Path | None = None
-    """Certificate of the authority that signs the clients' certificates."""
+    """Certificates of the authority that signs the clients' certificates, a PEM file."""
     client_certificates: Literal["required", "none"] = "required"
-    """Whether clients need a certificate. `required` needs `ca`."""
+    """`required`: clients must have a certificate that `ca` signed. `none`: they need none."""
 
 
 class ClientTls(Section):
-    """TLS towards another system. Files are PEM."""
+    """TLS of connections that the node opens: version 1.2 or later, with forward secrecy."""
 
     ca: Path
-    """Certificate of the authority that signs the other system's certificate."""
+    """Certificates of the authority that signs the peer's certificate, a PEM file."""
     certificate: Path | None = None
-    """The node's certificate, if the other system asks for one."""
+    """The node's certificate, a PEM file, if the peer asks for one."""
     key: Path | None = None
-    """Key of the node's certificate."""
+    """The private key of the node's certificate, a PEM file."""
     check_hostname: bool = True
-    """Whether the other system's certificate must name its host."""
+    """Whether the peer's certificate must name `host`. If false, any that `ca` signed will do."""
 
 
 class Peer(Section):
     """A DICOM system that the node calls."""
 
     ae_title: AeTitle
-    """AE title of the system."""
+    """The system's AE title."""
     host: str = Field(min_length=1)
-    """Its name or address."""
+    """The system's name or address."""
     port: Port
-    """Its port."""
+    """The system's DICOM port."""
     tls: ClientTls | None = None
-    """TLS towards the system."""
+    """TLS of the connection; left out: no TLS."""
 
 
 class WebSignIn(Section):
-    """Sign-in at a DICOMweb service."""
+    """Certificates and credentials for a DICOMweb service."""
 
     ca: Path | None = None
-    """Certificate of the authority that signs the service's certificate; null: the machine's."""
+    """Certificates of the authority that signs the service's certificate, a PEM file; left out: the
+    machine's own list."""
     certificate: Path | None = None
-    """The node's certificate."""
+    """The node's certificate, a PEM file, if the service asks for one."""
     key: Path | None = None
-    """Key of the node's certificate."""
+    """The private key of the node's certificate, a PEM file."""
     token: Path | None = None
-    """File that holds a bearer token."""
+    """A file with a bearer token in one line."""
     user: str | None = None
-    """User for signing in."""
+    """The user name for basic authentication."""
     password: Path | None = None
-    """File that holds the user's password."""
+    """A file with the password in one line."""
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -99,9 +100,9 @@ class WebSignIn(Section):
         return self
 
     def authorization(self) -> str | None:
-        """The HTTP header Authorization, its secrets read now; None without a sign-in.
+        """Value of the HTTP header Authorization; None without token and user.
 
-        Raises OSError.
+        Reads the files with the secrets. Raises OSError.
         """
         if self.token is not None:
             return f"Bearer {self.token.read_text(encoding='ascii').strip()}"

@@ -8,23 +8,22 @@ from oarflow.node.settings.fields import Section
 
 
 class HousekeepingSettings(Section):
-    """When files are deleted; null: never. Times count while the node runs.
+    """The section `housekeeping`: when files are deleted. The rows of the database stay.
 
-    The rows of the database stay.
+    Only time in which the node ran counts. null: never.
     """
 
     images_hours: float | None = Field(default=72, ge=0)
-    """Received images, after delivery."""
+    """Delete the images of a study this long after its delivery to all of its destinations."""
     results_days: float | None = Field(default=90, ge=0)
-    """Results, after delivery."""
+    """Delete the results of a study this long after their delivery."""
     ended_days: float | None = Field(default=30, ge=0)
-    """Images and results of refused, failed and cancelled studies."""
+    """Delete images and results of refused, failed and cancelled jobs after this time."""
     undelivered_days: float | None = Field(default=None, ge=0)
-    """Images of contoured studies that have no destination."""
+    """Delete the images of contoured studies without a destination after this time."""
     others_days: float | None = Field(default=30, ge=0)
-    """Images without a job, such as MR, after the last of their series arrived."""
+    """Delete images without a job, such as MR, this long after their series last grew."""
     quota_gb: float | None = Field(default=None, gt=0)
-    """With more images than this, those of delivered studies are deleted early, the oldest first;
-    null: no quota."""
+    """Above this size of all images, delete images of delivered studies early, the oldest first."""
     every_minutes: float = Field(default=10, gt=0)
     """How often the node looks for files to delete."""

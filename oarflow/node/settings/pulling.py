@@ -10,21 +10,21 @@ from oarflow.node.settings.fields import Peer, Section, WebSignIn
 
 
 class DicomWeb(WebSignIn):
-    """A DICOMweb service that the node asks."""
+    """A PACS by DICOMweb."""
 
     url: str = Field(pattern=r"^https?://", repr=False)
-    """Address of the service, without `/studies`."""
+    """The URL of the service, before `/studies`."""
 
 
 class PullSource(Section):
-    """A system that `oarflow node pull` asks. It has either `peer` or `dicomweb`."""
+    """An entry of the section `pull`: a PACS that the node asks for studies, by name."""
 
     peer: Peer | None = None
-    """A PACS that is asked by C-FIND."""
+    """The PACS by DIMSE."""
     dicomweb: DicomWeb | None = None
-    """A PACS that is asked by DICOMweb."""
+    """The PACS by DICOMweb. Give either `peer` or `dicomweb`."""
     method: Literal["move", "get"] = "get"
-    """How a `peer` sends images: C-MOVE or C-GET."""
+    """How images are fetched by DIMSE: C-GET or C-MOVE."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
