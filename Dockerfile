@@ -1,4 +1,4 @@
-# OARflow as a MONAI Application Package. docs/integrating.md says how it is built and run.
+# OARflow as a MONAI Application Package. docs/how-to/build-the-image.md says how to build and run it.
 #
 #   docker build -t oarflow .                                          for NVIDIA GPUs (and CPU)
 #   docker build -t oarflow:cpu --build-arg BASE=debian:bookworm-slim \

@@ -25,10 +25,12 @@ RUN_STAMP := $(VENV)/.oarflow-run
 TEST_STAMP := $(VENV)/.oarflow-test
 SBOM_STAMP := .venvs/sbom/.oarflow
 DEPLOY_STAMP := .venvs/deploy/.oarflow
+DOCS_STAMP := .venvs/docs/.oarflow
+DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
 .PHONY: help setup setup-test segment test coverage node-test wheel-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
-	self-test self-test-expected map map-test sbom audit deploy-lint
+	self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -96,6 +98,12 @@ lint: $(TEST_STAMP) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PACKAGES)
 
+docs: $(DOCS_STAMP) ## build the documentation site into out/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. .venvs/docs/bin/mkdocs build --strict
+
+docs-pages: $(RUN_STAMP) ## write the reference pages that are made from the program
+	$(BIN)/python -m docs.generate
+
 fuzz: $(TEST_STAMP) ## generated masks through contours and back, for longer than in the tests
 	OMP_NUM_THREADS=1 OARFLOW_FUZZ=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzz $(ARGS)
 
@@ -155,4 +163,9 @@ $(SBOM_STAMP):
 $(DEPLOY_STAMP):
 	$(PYTHON) -m venv .venvs/deploy
 	.venvs/deploy/bin/python -m pip install -q kubernetes-validate==1.37.0 hera-workflows==7.1.0
+	@touch $@
+
+$(DOCS_STAMP): $(DOCS_LOCK)
+	$(PYTHON) -m venv .venvs/docs
+	.venvs/docs/bin/python -m pip install -q -r $(DOCS_LOCK)
 	@touch $@

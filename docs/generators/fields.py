@@ -20,7 +20,10 @@ from pydantic.fields import FieldInfo
 from oarflow import docstrings
 
 REQUIRED = object()
-"""In place of a default."""
+"""In place of a default, where there is none."""
+
+SECTION = object()
+"""In place of a default that the table does not show."""
 
 PATTERNS = {
     r"^[0-9a-f]{64}$": "SHA-256",
@@ -185,7 +188,7 @@ def default_text(default: Any) -> str:
     """A default as YAML has it."""
     if default is REQUIRED:
         return "required"
-    if isinstance(default, BaseModel) or _holds_models(default):
+    if default is SECTION or isinstance(default, BaseModel) or _holds_models(default):
         return ""
     plain = _as_yaml(default)
     text = yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from pydantic import BaseModel
 
 from docs.generators import MADE
-from docs.generators.fields import Row, about, default_text, rows, sections
+from docs.generators.fields import SECTION, Row, about, default_text, rows, sections
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.node.settings import NodeSettings
 from oarflow.run.settings import Settings
@@ -68,7 +67,7 @@ def application() -> str:
 def top_level() -> list[Row]:
     """The top-level keys; `series` and `mr` are sections."""
     return [
-        dataclasses.replace(row, default=Settings().rois, values="section")
+        dataclasses.replace(row, default=SECTION, values="section")
         if row.name in ("series", "mr")
         else row
         for row in rows(Settings)
@@ -81,7 +80,7 @@ def node() -> str:
     for place, model in sections(NodeSettings):
         if place:
             places.setdefault(model, []).append(place)
-    parts = [NODE, table("## Sections", "", rows(NodeSettings), defaults=False)]
+    parts = [NODE]
     for model, found in places.items():
         heading = ", ".join(f"`{place}`" for place in dict.fromkeys(found))
         kind = model.model_fields.get("kind")
@@ -92,25 +91,18 @@ def node() -> str:
 
 
 def node_rows(model: type[BaseModel]) -> list[Row]:
-    """The rows of a section. The default of `command` depends on the installation."""
+    """The rows of a section, without the default of `command`, which differs by installation."""
     return [
-        dataclasses.replace(row, default="python -m app or oarflow segment")
-        if row.name == "command"
-        else row
+        dataclasses.replace(row, default=SECTION) if row.name == "command" else row
         for row in rows(model)
     ]
 
 
-def table(heading: str, text: str, of: Iterable[Row], *, defaults: bool = True) -> str:
+def table(heading: str, text: str, of: Iterable[Row]) -> str:
     """A section of a page: heading, text and the table of its keys."""
-    columns = ["key", *(["default"] if defaults else []), "values", "meaning"]
-    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
-    for row in of:
-        cells: Mapping[str, Any] = {
-            "key": f"`{row.name}`",
-            "default": default_text(row.default),
-            "values": row.values,
-            "meaning": row.meaning,
-        }
-        lines.append("| " + " | ".join(cells[column] for column in columns) + " |")
+    lines = ["| key | default | values | meaning |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{row.name}` | {default_text(row.default)} | {row.values} | {row.meaning} |"
+        for row in of
+    ]
     return "\n".join([heading, *(["", text] if text else []), "", *lines, ""])

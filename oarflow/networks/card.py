@@ -104,7 +104,9 @@ CLINICAL_LABELS = "clinical contours"
 PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
 """Of networks that also learned from what others proposed (oarflow train propose)."""
 
-DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
+DERIVED_LABELS = (
+    "derived by rules from the CTs (docs/explanation/derived-labels.md), no clinical contours"
+)
 """Of networks whose labels no one drew; their ROIDescription says so, too."""
 
 

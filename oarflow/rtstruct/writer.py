@@ -1,7 +1,7 @@
 """A structure set to a DICOM RTSTRUCT: every reference, every required attribute, nothing more.
 
-What each attribute is for stands in docs/conformance.md; which failures of other writers each rule
-answers, in the tests.
+docs/reference/conformance.md lists the attributes. The tests say which failure of other writers
+each rule answers.
 """
 
 from __future__ import annotations

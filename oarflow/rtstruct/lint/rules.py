@@ -1,4 +1,4 @@
-"""What the linter can find: the single table of rules. docs/rtstruct-findings.md is made of it."""
+"""The table of the linter's rules, from which docs/reference/rtstruct-findings.md is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """row: of the table of known failures in docs/rtstruct-findings.md, 0 where none fits."""
+    """A rule. row: number of its known failure (`FAILURES` in table.py); 0 for encoding."""
 
     severity: Severity
     row: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from oarflow.node.states import (
     State,
     check,
 )
-from tests.oarflow.node.node_bench import ROOT, Bench, ct_slice
+from tests.oarflow.node.node_bench import Bench, ct_slice
 
 AT_AN_END = {State.REFUSED, State.FAILED, State.DELIVERED, State.DEAD_LETTER, State.CANCELLED}
 
@@ -52,37 +51,6 @@ def test_what_was_delivered_is_never_restarted() -> None:
     assert not RESTARTABLE & {State.DELIVERING, State.DELIVERED, State.DEAD_LETTER, State.CANCELLED}
     with pytest.raises(NotAllowed, match="delivered cannot become received"):
         check(State.DELIVERED, State.RECEIVED)
-
-
-def diagram() -> str:
-    """The table as a mermaid state diagram, as docs/node.md shows it."""
-
-    def name(state: State) -> str:
-        return state.replace(" ", "_")
-
-    lines = ["stateDiagram-v2", f"    [*] --> {name(State.RECEIVED)}"]
-    for before in State:
-        lines += [
-            f"    {name(before)} --> {name(after)}"
-            for after in State
-            if after in TRANSITIONS[before]
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def test_the_page_shows_the_table() -> None:
-    page = (ROOT / "docs" / "node.md").read_text(encoding="utf-8")
-    assert f"```mermaid\n{diagram()}```" in page
-
-
-def test_every_fault_of_the_page_names_a_test_that_exists() -> None:
-    page = (ROOT / "docs" / "node.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(tests/oarflow/node/[\w/]+\.py)::(\w+)", page)
-    assert len(named) >= 20
-    for file, name in named:
-        source = ROOT / file
-        assert source.is_file(), file
-        assert f"def {name}(" in source.read_text(encoding="utf-8"), f"{file}::{name}"
 
 
 def test_each_step_is_a_row_with_its_reason(tmp_path: Path) -> None:

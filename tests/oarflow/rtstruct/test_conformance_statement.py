@@ -12,7 +12,7 @@ from pydicom.datadict import tag_for_keyword
 
 from tests.oarflow.rtstruct.cases import ball, make_case
 
-STATEMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
+STATEMENT = Path(__file__).parents[3] / "docs" / "reference" / "conformance.md"
 CONDITIONAL = {"IssuerOfPatientID"}
 """Written only where the CT has them; the phantom has not."""
 

@@ -325,7 +325,7 @@ def test_findings_hold_no_patient_data(case: Case, capsys: pytest.CaptureFixture
 
 @needs_data
 def test_the_published_page_is_what_the_linter_says(tmp_path: Path) -> None:
-    page = Path(__file__).parents[3] / "docs" / "rtstruct-findings.md"
+    page = Path(__file__).parents[3] / "docs" / "reference" / "rtstruct-findings.md"
     made = tmp_path / "rtstruct-findings.md"
     arguments = [str(DATA / "rtstruct"), str(DATA / "dicom")]
     other = str(DATA / "dicom" / "neck4_eclipse")

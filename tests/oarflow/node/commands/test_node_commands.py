@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 import subprocess
@@ -29,7 +28,6 @@ from oarflow.node.settings.fields import Peer
 from oarflow.node.states import State
 from oarflow.settings_files import checked
 from tests.oarflow.node.node_bench import (
-    ROOT,
     Bench,
     HereEngine,
     free_port,
@@ -61,14 +59,6 @@ def test_a_wrong_setting_is_named(tmp_path: Path, document: dict[str, Any], said
         load_settings(file)
     assert said in str(error.value)
     assert str(file) in str(error.value)
-
-
-def test_the_settings_that_the_page_shows_are_valid() -> None:
-    page = (ROOT / "docs" / "node.md").read_text(encoding="utf-8")
-    shown = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert len(shown) == 2
-    for text in shown:
-        NodeSettings.model_validate(yaml.safe_load(text))
 
 
 def test_settings_survive_being_printed(tmp_path: Path) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import http.server
-import re
 import stat
 import threading
-import types
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.assembly.node import Node
@@ -163,77 +161,6 @@ def test_the_node_takes_from_others_what_they_could_read(tmp_path: Path) -> None
         assert {mode(path) for path in root.glob("node.db*")} == {0o600}
     finally:
         node.close()
-
-
-PAGE = (ROOT / "docs" / "node.md").read_text(encoding="utf-8")
-
-
-def rows() -> dict[str, dict[str, Any]]:
-    """Of the page's table: by section its keys, with their default where one is given."""
-    table = PAGE.split("### All keys")[1].split("\n## ")[0]
-    found: dict[str, dict[str, Any]] = {}
-    for line in table.splitlines():
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-        if len(cells) != 3 or not cells[0].startswith("`"):
-            continue
-        for section in re.findall(r"`([^`]+)`", cells[0]):
-            for key in re.findall(r"`([^`]+)`", cells[1]):
-                name, colon, default = key.partition(": ")
-                kept = found.setdefault(section, {})
-                assert name not in kept, f"{section}.{name} stands there twice"
-                kept[name] = yaml.safe_load(default) if colon else None
-    return found
-
-
-def models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Models within an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in (Annotated, Union, types.UnionType, dict, tuple):
-        for one in get_args(annotation):
-            yield from models(one)
-
-
-def keys(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Every key that has a value of its own: its section, its name, its default."""
-    for name, field in model.model_fields.items():
-        inner = list(models(field.annotation))
-        if not inner:
-            default = None if field.is_required() else field.get_default(call_default_factory=True)
-            yield place, name, default
-        several = get_origin(field.annotation) is not None and not _optional(field.annotation)
-        for one in inner:
-            section = f"{place}.{name}" if place else name
-            yield from keys(one, f"{section}[]" if several else section)
-
-
-def _optional(annotation: Any) -> bool:
-    return type(None) in get_args(annotation)
-
-
-def test_every_key_stands_in_the_page_s_table() -> None:
-    found = rows()
-    listed = {(section, name) for section, names in found.items() for name in names}
-    known = {(section, name) for section, name, _ in keys(NodeSettings)}
-    assert known - listed == set()
-    assert listed - known == set()
-
-
-def test_the_defaults_of_the_table_are_those_of_the_program() -> None:
-    found, compared = rows(), 0
-    for section, name, default in keys(NodeSettings):
-        said = found[section][name]
-        if said is None:
-            continue
-        plain = [*default] if isinstance(default, tuple) else default
-        if name != "kind":
-            assert said == (str(plain) if isinstance(plain, Path) else plain), f"{section}.{name}"
-            compared += 1
-    assert compared > 50
-
-
-def test_literals_are_no_sections() -> None:
-    assert list(models(Literal["a"])) == []
 
 
 def test_git_never_takes_the_images_of_patients() -> None:
