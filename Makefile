@@ -93,7 +93,7 @@ wheel-test: $(TEST_STAMP) ## build the wheel, install it alone elsewhere, contou
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh
 
-lint: $(TEST_STAMP) ## ruff and mypy
+lint: $(TEST_STAMP) ## ruff, mypy and the phrases of docs/prose.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PACKAGES)
