@@ -8,8 +8,8 @@ from oarflow.node.states import MEANINGS, TRANSITIONS, State
 PAGE = f"""# Jobs of the node
 
 {MADE}
-A job is one version of one series of one sender. Every step is a row in the database with its time,
-its reason and the person or part that caused it.
+A job is one version of one series of one sender. Every step is a row with its time, its reason and
+the user who asked for it. `oarflow/node/states.py` has the table of states and steps.
 
 ## States
 
@@ -24,10 +24,11 @@ its reason and the person or part that caused it.
 | exit status 0 | `segmented` |
 | exit status 3 | `refused` |
 | exit status 4 | `held` |
-| exit status 2, time limit, memory limit | `failed`, because a repetition would end alike |
-| exit status 1, signal, unproven result, lost worker | `queued`, up to `execution.attempts` times |
+| exit status 2, time limit, memory limit | `failed` at once: a repeat would end in the same way |
+| exit status 1 or any other, signal, result that breaks the contract, lost worker | `queued`, up to `execution.attempts` times |
 
-A restart of the node or of the scheduler uses up no attempt.
+A restart of the node or of the scheduler uses up no attempt. A person may have a refused, failed,
+held or cancelled study [contoured again](../how-to/web-page.md).
 
 ## Allowed steps
 

@@ -1,4 +1,4 @@
-"""`oarflow codes`: every reason code and every flag, what it means and what to do."""
+"""`oarflow codes`: every reason code and every flag, with its meaning and what to do."""
 
 from __future__ import annotations
 
