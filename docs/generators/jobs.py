@@ -21,11 +21,7 @@ the user who asked for it. `oarflow/node/states.py` has the table of states and 
 
 | end of the run | next state |
 | --- | --- |
-| exit status 0 | `segmented` |
-| exit status 3 | `refused` |
-| exit status 4 | `held` |
-| exit status 2, time limit, memory limit | `failed` at once: a repeat would end in the same way |
-| exit status 1 or any other, signal, result that breaks the contract, lost worker | `queued`, up to `execution.attempts` times |
+{{ends}}
 
 A restart of the node or of the scheduler uses up no attempt. A person may have a refused, failed,
 held or cancelled study [contoured again](../how-to/web-page.md).
@@ -40,10 +36,22 @@ The database accepts no other step.
 """
 
 
+ENDS = {
+    "exit status 0": "`segmented`",
+    "exit status 3": "`refused`",
+    "exit status 4": "`held`",
+    "exit status 2, time limit, memory limit": "`failed`, because a repeat would end in the same way",
+    "exit status 1 or any other, signal, result that breaks the contract, lost worker": (
+        "`queued`; `failed` after `execution.attempts`"
+    ),
+}
+
+
 def pages() -> dict[str, str]:
     """Text of the page by its path below docs/reference."""
     states = "\n".join(f"| `{state}` | {MEANINGS[state]} |" for state in State)
-    return {"jobs.md": PAGE.format(states=states, diagram=diagram())}
+    ends = "\n".join(f"| {end} | {state} |" for end, state in ENDS.items())
+    return {"jobs.md": PAGE.format(states=states, ends=ends, diagram=diagram())}
 
 
 def diagram() -> str:
