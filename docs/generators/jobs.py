@@ -40,7 +40,7 @@ ENDS = {
     "exit status 0": "`segmented`",
     "exit status 3": "`refused`",
     "exit status 4": "`held`",
-    "exit status 2, time limit, memory limit": "`failed`, because a repeat would end in the same way",
+    "exit status 2, time limit, memory limit": "`failed` at once, as a repeat would end alike",
     "exit status 1 or any other, signal, result that breaks the contract, lost worker": (
         "`queued`; `failed` after `execution.attempts`"
     ),
