@@ -322,7 +322,7 @@ REMARKS = ("mm apart", "neighbours", "each other's place")
 
 _BITS = (flip_header, flip_anywhere, zero_block, cut_out, foreign_header)
 """Damages that can change a voxel or a rescale without a trace: uncompressed DICOM has no check
-sum. Where such a series is accepted, its geometry is still held against the sound one."""
+sum. If such a series is accepted, its geometry is still compared with the sound one's."""
 
 
 def run_case(base: Base, seed: int) -> str:
@@ -360,7 +360,7 @@ def run_case(base: Base, seed: int) -> str:
 
 
 def _assert_harmless(base: Base, volume: Volume, *, exact: bool, told: bool) -> None:
-    """Slices lie where they lay, with their voxels where exact; none is lost inside in silence."""
+    """Slices lie where they lay, with their voxels where exact; none is lost without a message."""
     uids = volume.source.sop_instance_uids
     known = [uid for uid in uids if uid in base.positions]
     assert len(uids) - len(known) <= 1, "several unknown slices"

@@ -104,7 +104,7 @@ def test_the_time_limit_ends_the_run(
 
 
 def test_a_pause_stops_nothing() -> None:
-    """Paused for longer than the waiting thread waits, and continued, a run ends by itself."""
+    """Paused for longer than the waiting thread waits, and continued, a run ends without help."""
     code = """
 from oarflow.run.signals import StopOnSignal
 with StopOnSignal():

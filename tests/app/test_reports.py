@@ -90,7 +90,7 @@ def broken(*_: object) -> None:
 def test_a_report_that_cannot_be_written_fails_the_run(
     ct: Path, models: Path, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a SEG would: what was asked for is not left out in silence."""
+    """As a SEG would: a requested report is never left out without a message."""
     monkeypatch.setattr("oarflow.report.files.write_reports", broken)
     out = tmp_path / "out"
     flags = ["-i", ct, "-o", out, "-m", models, "--config", config, "--quiet"]

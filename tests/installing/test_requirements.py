@@ -1,4 +1,4 @@
-"""The core's requirements, each extra and the lock, held against what the code imports."""
+"""The core's requirements, each extra and the lock, compared with what the code imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What JSON of others must not do: lose a key in silence, or end in a traceback."""
+"""What JSON of others must not do: lose a key without a message, or end in a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What YAML of people's own must not do: lose a key in silence, or end in a traceback."""
+"""What YAML of people's own must not do: lose a key without a message, or end in a traceback."""
 
 from __future__ import annotations
 

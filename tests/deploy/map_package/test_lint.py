@@ -69,7 +69,7 @@ def gone(path: str) -> Change:
 
 
 def states(root: Path, document: dict[str, Any] | None = None) -> dict[str, Compliance]:
-    """What became of each rule, by id."""
+    """The finding of each rule, by id."""
     file = root.parent / "config.json"
     file.write_text(json.dumps([{"Config": document}]))
     with open_target(root, file if document is not None else None) as target:

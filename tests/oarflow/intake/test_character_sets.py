@@ -1,6 +1,6 @@
 """Texts in every character set of the standard: from the CT's files to what is written, as bytes.
 
-The walk over the bytes is held against Python's codecs.
+The walk over the bytes is compared with Python's codecs.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def test_a_truncated_slice(tmp_path, keep):
 
 @pytest.mark.parametrize("missing", [0, 2, 10, 64])
 def test_an_end_slice_cut_within_its_series_uid(tmp_path, missing):
-    """What is left of the UID must not pass for another series, of which nothing is lost."""
+    """The rest of the UID must not pass for another series that is complete."""
     series = make_series()
     path = write_series(tmp_path, series)[0]
     uid = series[0].SeriesInstanceUID.encode()

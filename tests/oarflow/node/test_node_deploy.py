@@ -1,4 +1,4 @@
-"""The files of deploy/node, held against the tools that read them."""
+"""The files of deploy/node, checked by the tools that read them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class LateTurns:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait for it, but not for ever."""
+    """Wait for it, with a limit."""
     end = time.monotonic() + LATE_SECONDS
     while not holds() and time.monotonic() < end:
         time.sleep(0.001)

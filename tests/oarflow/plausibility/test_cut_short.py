@@ -125,7 +125,7 @@ def spread(median: float, deviation: float) -> Spread:
 
 
 def test_signs_of_one_side_add_up() -> None:
-    """Scores of 3, 2 and 4: nine by the root of three. One sign alone is told by itself."""
+    """Scores of 3, 2 and 4: nine by the root of three. One sign alone has a flag of its own."""
     spreads = {
         "end_superior": spread(0.2, 0.1),
         "beyond_superior": spread(0.3, 0.1),

@@ -1,4 +1,4 @@
-"""Regions of another frame of reference: left out, named, and not held against the CT."""
+"""Regions of another frame of reference: left out, named, and not compared with the CT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A structure set of which one region was drawn on an MR with a frame of reference of its own."""
+"""A structure set with one region drawn on an MR that has its own frame of reference."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ GPU = "cuda NVIDIA A GPU"
 
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for a GPU of which a run took 20 GiB; the process itself took 2."""
+    """Stands in for a GPU: a run took 20 GiB of it, and 2 GiB in the process."""
     monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: 20 * GIB)
     for module in ("memory", "outcome"):
         monkeypatch.setattr(f"oarflow.run.{module}.peak_memory_mb", lambda: 2048.0)

@@ -22,7 +22,7 @@ FOR_EVER = 10_000
 
 
 def house(tmp_path: Path, **settings: Any) -> NodeContext:
-    """A node that has been running for ever."""
+    """A node that has been running for a very long time."""
     context = bench.make_context(
         tmp_path, housekeeping=settings, delivery=bench.to_folder(tmp_path / "share")
     )

@@ -156,7 +156,7 @@ def test_what_brings_no_association_takes_no_place(start: Start, way: str) -> No
 
 
 def test_silent_connections_give_way_to_newer_ones(start: Start) -> None:
-    """The oldest of an address is closed; whoever asks for an association is let in."""
+    """The oldest of an address is closed; a peer that asks for an association is let in."""
     listener = start(idle_seconds=60)
     peers = [connection(listener.port) for _ in range(4 * PLACES)]
     peers[0].settimeout(10)
@@ -390,7 +390,7 @@ def test_studies_get_through_a_minute_of_flood(tmp_path: Path) -> None:
 
 
 def test_a_place_is_free_before_its_sender_hears_of_the_release(start: Start) -> None:
-    """As many senders as places of an address, each of which comes again at once."""
+    """As many senders as places of an address; each comes again at once."""
     listener = start(max_associations=20, max_per_address=8)
 
     def come_again(_: int) -> list[bool]:

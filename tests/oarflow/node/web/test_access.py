@@ -102,7 +102,7 @@ def test_a_sign_in_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cookie", ["", "x", "x" * 3000, "known", "ended"])
 def test_a_cookie_is_looked_up_while_somebody_else_writes(tmp_path: Path, cookie: str) -> None:
-    """A write transaction is open all the while: whoever only reads does not wait for it."""
+    """A write transaction is open all the time: a reader does not wait for it."""
     context = ward.make_ward(tmp_path, database={"busy_seconds": 0.1})
     visitor = ward.signed_in(context)
     if cookie not in ("known", "ended"):
