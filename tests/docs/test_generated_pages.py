@@ -48,8 +48,8 @@ def test_every_key_of_the_settings_is_on_its_page(name: str, model: type[BaseMod
     for place, section in sections(model):
         assert not place or f"`{place}`" in page
         for row in rows(section):
-            assert f"| `{row.name}` |" in page
-            assert row.meaning in page
+            own = f"| `{row.name}` |" in page and row.meaning in page
+            assert own or (not place and f"## `{row.name}" in page), f"{place}.{row.name}"
 
 
 def test_every_flag_and_state_is_on_its_page_once() -> None:

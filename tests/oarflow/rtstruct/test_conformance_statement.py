@@ -41,7 +41,7 @@ def test_no_type_1_attribute_is_empty(dataset: Dataset) -> None:
 
 
 def test_attributes_within_sequences_are_those_stated(dataset: Dataset) -> None:
-    text = STATEMENT.read_text().split("### Within the sequences")[1]
+    text = STATEMENT.read_text().split("### Within the sequences")[1].split("\n## ")[0]
     stated = {
         name: {word for word in re.findall(r"\w+", attributes) if tag_for_keyword(word)}
         for name, attributes in re.findall(r"^\| (\w+Sequence) \| (.+) \|$", text, re.M)
