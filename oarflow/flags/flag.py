@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.definition import Value
@@ -68,9 +69,36 @@ def _rounded(value: float) -> float:
 
 
 def _filled(template: str, values: Mapping[str, object]) -> str:
-    """The template with the values; lists are joined by commas."""
+    """The template with the values; lists are joined by commas.
+
+    A figure and its limit that would read the same get more digits.
+    """
     shown = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else value
         for name, value in values.items()
     }
+    for _ in range(DECIMALS):
+        if not _reads_the_same(template, shown):
+            break
+        template = _FLOAT.sub(_finer, template)
     return template.format(**shown)
+
+
+_FLOAT = re.compile(r"\{(\w+):\.(\d)([f%])\}")
+"""A placeholder of a number with its digits."""
+
+
+def _finer(field: re.Match[str]) -> str:
+    name, digits, kind = field.groups()
+    return f"{{{name}:.{int(digits) + 1}{kind}}}"
+
+
+def _reads_the_same(template: str, values: Mapping[str, Any]) -> bool:
+    """Whether a figure of the template is not its limit, and is shown as if it were."""
+    shown = {
+        field[1]: (values[field[1]], field[0].format(**values))
+        for field in _FLOAT.finditer(template)
+    }
+    limits = [pair for name, pair in shown.items() if name.startswith("limit")]
+    figures = [pair for name, pair in shown.items() if not name.startswith("limit")]
+    return any(a[0] != b[0] and a[1] == b[1] for a in figures for b in limits)

@@ -63,10 +63,12 @@ def read_mr(intake: Intake, rule: SeriesRule) -> tuple[MrChoice, Intake]:
     every = _series(intake)
     fitting = preferred([one for one in every if rule.fits(one)], rule.prefer) if every else []
     if not fitting:
-        trouble = f"none of {len(every)} MR series fits the rule" if every else ""
+        trouble = f"none of {len(every)} MR series matches the MR selection rule" if every else ""
         return MrChoice(trouble=trouble), intake
     if len(fitting) > 1:
-        return MrChoice(trouble=f"{len(fitting)} MR series fit the rule"), intake
+        return MrChoice(
+            trouble=f"{len(fitting)} series match the MR selection rule, so none could be chosen"
+        ), intake
     chosen = fitting[0]
     trouble = _another_person(intake, chosen) or _unusable(chosen)
     if trouble:

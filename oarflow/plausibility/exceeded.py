@@ -174,6 +174,15 @@ def _mean_hu(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
     return FlagCode.MEAN_HU, {"mean_hu": one.value, "bound": one.bound, "limit_hu": one.limit}
 
 
+def _entropy(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
+    return FlagCode.BLURRED_BORDER, {
+        "entropy_bit_mm": one.value,
+        "usual_bit_mm": one.usual,
+        "limit_bit_mm": one.limit,
+        "times_limit": one.value / one.limit,
+    }
+
+
 def _as(code: FlagCode, value: str, limit: str, usual: str = "") -> Callable[..., Raised]:
     """A flag whose values are a figure, its limit and, where named, what is usual."""
 
@@ -198,6 +207,6 @@ _RAISES: Mapping[str, Callable[[Exceeded, Contour, Scene], Raised]] = {
     **{f"face_{side.value}": _face for side in Side},
     "sure": _as(FlagCode.LOW_CONFIDENCE, "probability", "limit_probability", "usual_probability"),
     "steady": _as(FlagCode.UNSTABLE, "dice", "limit_dice", "usual_dice"),
-    "entropy": _as(FlagCode.BLURRED_BORDER, "entropy_bit_mm", "limit_bit_mm", "usual_bit_mm"),
+    "entropy": _entropy,
 }
 """By sign. Those of the image concern the study (oarflow.plausibility.study)."""

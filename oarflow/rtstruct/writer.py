@@ -41,6 +41,7 @@ from oarflow.rtstruct.kept import NOTHING_KEPT, Kept
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.provenance import SOFTWARE, Origin, Provenance, ascii_text, run_uid
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.volume import Source
 
 OFF_PLANE_MM = 0.001
@@ -258,15 +259,24 @@ def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[byt
     """Everything of a structure set that a file of its own UID depends on."""
     yield structures.label.encode("ascii")
     for roi, parts in zip(structures.rois, texts, strict=True):
-        yield repr(
-            (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type, roi.code)
-        ).encode()
+        identity = (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type)
+        yield f"({', '.join(map(repr, identity))}, {_code_text(roi.code)})".encode()
         yield repr(roi.model).encode()
         if roi.algorithm in (Origin.SEMIAUTOMATIC, Origin.MANUAL):
             yield roi.algorithm.encode()
         for contour, text in zip(roi.contours, parts, strict=True):
             yield f"{contour.type} {contour.sop_instance_uid}".encode()
             yield text
+
+
+def _code_text(code: CodedConcept | None) -> str:
+    """A code as part of a UID's content: the same text whatever the program calls the class."""
+    if code is None:
+        return "None"
+    return (
+        f"Code(value={code.value!r}, scheme={code.scheme!r}, meaning={code.meaning!r}, "
+        f"modifier={_code_text(code.modifier)})"
+    )
 
 
 def _check(structures: StructureSet, source: Source, grid: Grid, kept: Kept) -> None:

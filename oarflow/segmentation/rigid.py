@@ -70,13 +70,19 @@ class Registration:
         if self.mr_to_ct.degrees > MOST_DEGREES:
             return f"the MR would have to be turned by {self.mr_to_ct.degrees:.0f} degrees"
         if self.overlap < LEAST_OVERLAP:
-            return f"only {self.overlap:.0%} of the MR's body lies within the CT"
+            return (
+                f"only {self.overlap:.0%} of the patient on the MR lies within the CT, "
+                f"required {LEAST_OVERLAP:.0%}"
+            )
         if self.information < LEAST_INFORMATION:
             return f"the images have too little in common ({self.information:.2f} nats)"
         if gained < LEAST_GAIN and self.moved_mm > AT_HOME_MM:
             return "the registration is no better than none"
         if self.body_dice < LEAST_BODY_DICE:
-            return f"the bodies' outlines do not agree (Dice {self.body_dice:.2f})"
+            return (
+                f"the patient's outlines on MR and CT do not agree (Dice {self.body_dice:.2f}, "
+                f"required {LEAST_BODY_DICE:.2f})"
+            )
         return ""
 
     @property

@@ -320,7 +320,7 @@ def _failures(result: OrganCheck, diagonal_mm: float) -> tuple[str, ...]:
     error = abs(result.filled_cc / result.volume_cc - 1)
     said = []
     if result.dice < min_dice:
-        said.append(f"Dice {result.dice:.4f} is under {min_dice}")
+        said.append(f"Dice {result.dice:.4f}, required {min_dice}")
     if error > max_error:
         said.append(f"volume off by {error:.1%}, limit {max_error:.0%}")
     if result.missing_planes:
