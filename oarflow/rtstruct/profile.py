@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import resources
@@ -175,13 +175,17 @@ class SiteNames:
 
 
 def site_specs(
-    specs: Mapping[str, RoiSpec], profile: Profile, site: SiteNames | None = None
+    specs: Mapping[str, RoiSpec],
+    profile: Profile,
+    site: SiteNames | None = None,
+    organs: Collection[str] | None = None,
 ) -> dict[str, RoiSpec]:
-    """Specs under a site's names and colours, all checked against the profile, in the same order.
+    """Specs under a site's names and colours, each checked against the profile, in the same order.
 
-    The prefix comes before mapped names too. Nothing is cut: a name that is too long, clashes with
-    another (letter case aside) or holds a character that is not allowed is an error, and so is a
-    mapping for an organ that there is not.
+    organs: the only ones that are needed and checked; None for all. The prefix comes before mapped
+    names too. Nothing is cut: a name is an error if it is too long, equals another (letter case
+    aside) or has a character that is not allowed. A mapping for an organ outside specs is an error
+    too.
 
     Raises ConfigurationError (ROI_NAMES).
     """
@@ -190,6 +194,8 @@ def site_specs(
     result: dict[str, RoiSpec] = {}
     seen: dict[str, str] = {}
     for organ, spec in specs.items():
+        if organs is not None and organ not in organs:
+            continue
         name = site.prefix + site.names.get(organ, spec.name)
         profile.check_name(name)
         try:

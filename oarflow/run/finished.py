@@ -89,5 +89,6 @@ def settings_of(result: ResultDocument) -> Settings:
 def _organs_by_name(result: ResultDocument, catalogue: Catalogue) -> Mapping[str, str]:
     settings = settings_of(result)
     site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-    specs = site_specs(catalogue_specs(catalogue), load_profile(settings.profile), site)
+    organs = [part.name for part in result.organs]
+    specs = site_specs(catalogue_specs(catalogue), load_profile(settings.profile), site, organs)
     return {spec.name: organ for organ, spec in specs.items()}

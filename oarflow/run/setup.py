@@ -48,8 +48,6 @@ class Setup:
             catalogue = load_catalogue(models)
         except CatalogueError as error:
             raise ConfigurationError("CATALOGUE", str(error)) from error
-        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-        specs = site_specs(catalogue_specs(catalogue), profile, site)
         trusted = settings.trusted_models
         store = ModelStore.open(
             models,
@@ -57,6 +55,9 @@ class Setup:
             settings.device,
             settings.threads,
         )
+        organs = requested_organs(settings, store.organs, catalogue)
+        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
+        specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
         provenance = Provenance(
             settings_digest(settings.model_dump(mode="json")),
@@ -74,7 +75,6 @@ class Setup:
             seg=settings.outputs.seg,
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
-        organs = requested_organs(settings, store.organs, catalogue)
         first = precedence(settings, catalogue)
         return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
 

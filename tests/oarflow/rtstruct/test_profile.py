@@ -145,6 +145,22 @@ def test_a_name_that_cannot_be_is_an_error_at_the_start(site: SiteNames, message
     assert caught.value.code == "ROI_NAMES"
 
 
+def test_only_the_organs_that_are_needed_must_have_names_that_fit() -> None:
+    specs = catalogue_specs(load_catalogue())
+    site = SiteNames(prefix="AI_")
+    with pytest.raises(ConfigurationError, match="AI_Glnd_Lacrimal_L"):
+        site_specs(specs, GENERIC, site)
+    mapped = site_specs(specs, GENERIC, site, ("Parotid_R", "Parotid_L"))
+    assert {organ: entry.name for organ, entry in mapped.items()} == {
+        "Parotid_L": "AI_Parotid_L",
+        "Parotid_R": "AI_Parotid_R",
+    }
+    with pytest.raises(ConfigurationError, match="AI_Glnd_Lacrimal_L"):
+        site_specs(specs, GENERIC, site, ("Parotid_L", "Glnd_Lacrimal_L"))
+    with pytest.raises(ConfigurationError, match="Parotis"):
+        site_specs(specs, GENERIC, SiteNames(names={"Parotis": "P"}), ("Parotid_L",))
+
+
 def test_an_interpreted_type_that_the_system_does_not_know_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="CAVITY"):
         site_specs({"A": spec("A", interpreted_type="CAVITY")}, GENERIC)
