@@ -80,7 +80,7 @@ def test_wrong_use_of_models(words: list[str], capsys: Capture) -> None:
 
 def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> None:
     text = said(capsys, "models", "verify", "-m", models)
-    assert text.count(": as its card says\n") == text.count("\n") == 3
+    assert text.count(": matches its card\n") == text.count("\n") == 3
     copy = tmp_path / "models"
     shutil.copytree(models, copy)
     with (copy / "Parotid_L" / "model.ts").open("ab") as file:
@@ -88,7 +88,7 @@ def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> N
     (copy / "Parotid_R" / "model.ts").unlink()
     assert main(["models", "verify", "-m", str(copy)]) == 1
     verdicts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
-    assert verdicts["localizer"] == "as its card says"
+    assert verdicts["localizer"] == "matches its card"
     assert verdicts["Parotid_L"].startswith("WRONG: MODEL_HASH: ")
     assert verdicts["Parotid_R"].startswith("WRONG: MODEL_MISSING: ")
 

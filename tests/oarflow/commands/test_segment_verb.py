@@ -164,7 +164,7 @@ def test_what_is_no_input(
         path.write_bytes(content)
     assert segment(path, "-o", tmp_path / "out", "-m", models) == 2
     said = capsys.readouterr().err
-    assert said == f"oarflow: NO_INPUT: input {path} is no folder and no zip archive\n"
+    assert said == f"oarflow: NO_INPUT: input {path} is neither a folder nor a zip archive\n"
     assert not (tmp_path / "out").exists()
 
 

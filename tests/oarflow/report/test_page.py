@@ -67,11 +67,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_overview_says_what_became_of_every_organ(page: str) -> None:
     table = page[page.index('id="overview"') : page.index('id="viewer"')]
     assert table.index("Larynx") < table.index("Parotid_L") < table.index("Brainstem")
-    for words in ("contoured, look first", "12.6 cc on 10 slices", "not in the scan"):
+    for words in ("contoured, check first", "12.6 cc on 10 slices", "not in the scan"):
         assert words in table
     assert "0.83 (n = 39)" in table
     assert "not measured" in table
-    assert "2 of 3 organs contoured, 1 of them to look at first." in page
+    assert "2 of 3 organs contoured. Check 1 of them first." in page
 
 
 def test_every_status_has_words_and_a_sign() -> None:
