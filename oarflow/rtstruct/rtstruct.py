@@ -307,7 +307,7 @@ class _Masks(Mapping[str, NDArray[np.bool_]]):
 def _folder(ct: PathLike) -> Path:
     folder = Path(ct).resolve()
     if not folder.is_dir():
-        raise ConfigurationError("NO_INPUT", f"CT {folder} is no folder")
+        raise ConfigurationError("NO_INPUT", f"CT {folder} is not a folder")
     return folder
 
 

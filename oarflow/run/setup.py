@@ -1,4 +1,4 @@
-"""What is the same for every study of a run, checked before anything is read."""
+"""The parts that all studies of a run share, checked before the input is read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Setup:
 
     @classmethod
     def of(cls, models: Path, settings: Settings, when: datetime, started: float) -> Setup:
-        """Check everything that does not depend on the input. Raises ConfigurationError."""
+        """Load and check all that does not depend on the input. Raises ConfigurationError."""
         profile = load_profile(settings.profile)
         profile.check_label(settings.label)
         try:
@@ -79,7 +79,7 @@ class Setup:
         return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
 
     def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
-        """One study's task. folder: for files that are being built."""
+        """The task of one study. folder: for unfinished files."""
         return Task(
             read=read,
             store=self.store,

@@ -133,5 +133,5 @@ def test_networks_are_looked_for_where_segment_does(
 
 def test_a_models_folder_that_is_named_must_be_there(tmp_path: Path) -> None:
     flags = parser("data").parse_args(["data", "report", "x", "-o", "y", "-m", str(tmp_path / "n")])
-    with pytest.raises(ConfigurationError, match="is no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         find_models(flags)

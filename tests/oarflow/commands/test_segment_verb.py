@@ -237,8 +237,8 @@ def test_flags_are_settings(
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--organs", "Parotis_L"], "'Parotis_L' is not known; did you mean Parotid_L"),
-        (["--organs", ""], "no organ is asked for"),
+        (["--organs", "Parotis_L"], "unknown organ 'Parotis_L'; did you mean Parotid_L"),
+        (["--organs", ""], "no organ is requested"),
         (["--profile", "elipse"], "profile 'elipse' is none of dicom, eclipse"),
         (["--set", "outputs.sge=true"], "--set: unknown key 'outputs.sge'; did you mean seg?"),
         (["--set", "run_seconds=soon"], "--set: run_seconds: "),

@@ -153,7 +153,7 @@ def test_a_figure_against_derived_labels_says_so(tmp_path: Path) -> None:
     (row,) = (row for row in rows if "Parotid_L</a>" in row)
     assert f"<td>0.83 (n = 39) {AGAINST_DERIVED}</td>" in row
     assert f"<li>{DERIVED_NOTE}</li>" in row
-    assert f"Parotid_L: {AGAINST_DERIVED}; nobody&#39;s contours." in page
+    assert f"Parotid_L: {AGAINST_DERIVED}, nobody&#39;s contours." in page
     assert not any(AGAINST_DERIVED in row for row in rows if "Larynx</a>" in row)
 
 
