@@ -23,10 +23,9 @@ PURPOSE = "For research use only. A physicist must review every contour."
 AGAINST_DERIVED = "with labels computed by rules"
 """Shown beside every Dice that was not measured with drawn contours."""
 
-DERIVED_NOTE = (
-    "The network learned from labels that a rule computed from CTs, not from drawn contours. Its "
-    "Dice does not show agreement with clinicians."
-)
+DERIVED_DICE = f"{AGAINST_DERIVED}, which does not show agreement with clinicians; "
+
+DERIVED_NOTE = "The network learned from labels computed by rules, not from drawn contours."
 
 STATUS_WORDS: Mapping[Status, str] = {
     Status.SEGMENTED: "contoured",
@@ -177,7 +176,7 @@ class Report:
             if figures and part.model:
                 organs.setdefault((figures.derived, figures.data), []).append(part.name)
         return tuple(
-            f"{', '.join(names)}: {AGAINST_DERIVED + ', ' if derived else ''}{data}"
+            f"{', '.join(names)}: {DERIVED_DICE if derived else ''}{data}"
             for (derived, data), names in organs.items()
         )
 
@@ -228,11 +227,15 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
         status=STATUS_WORDS[part.status],
         volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
         flags=flags,
-        details=(*flags, *part.notes, *([DERIVED_NOTE] if derived else [])),
+        details=(*flags, *map(_sentence, part.notes), *([DERIVED_NOTE] if derived else [])),
         network=f"{part.model.name} {part.model.version}" if part.model else "",
         dice=figures.words if figures else "not measured",
         strip=strip,
     )
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:]}" + ("" if note.endswith(".") else ".")
 
 
 def _provenance(result: ResultDocument) -> Iterable[Table]:

@@ -83,7 +83,7 @@ def _story(report: Report) -> Iterator[Flowable]:
     yield _paragraph("OARflow report", _TITLE)
     yield _paragraph(f"{report.headline}.", _HEADLINE)
     yield _paragraph(
-        f"Contoured {result.run.started} by {result.run.program} {result.run.version}.", _TEXT
+        f"Run on {result.run.started} with {result.run.program} {result.run.version}.", _TEXT
     )
     for reason in report.reasons:
         yield from _section(reason)
@@ -109,17 +109,17 @@ def _overview(rows: Iterable[Row]) -> Flowable:
         "Validation Dice",
         "Network",
     )
-    lines = [[_paragraph(word, _BOLD) for word in head]]
+    lines = [[[_paragraph(word, _BOLD)] for word in head]]
     for row in rows:
-        texts = (
-            row.part.name,
-            f"{row.sign} {row.status}",
-            row.volume,
-            " ".join(row.details),
-            row.dice if row.network else "",
-            row.network,
+        cells = (
+            (row.part.name,),
+            (f"{row.sign} {row.status}",),
+            (row.volume,),
+            row.details,
+            (row.dice if row.network else "",),
+            (row.network,),
         )
-        lines.append([_paragraph(text, _CELL) for text in texts])
+        lines.append([[_paragraph(text, _CELL) for text in texts] for texts in cells])
     shares = (0.16, 0.16, 0.13, 0.27, 0.14, 0.14)
     grid = Grid(lines, colWidths=[_WIDTH * share for share in shares], repeatRows=1)
     grid.setStyle(

@@ -17,6 +17,7 @@ from oarflow.networks.card import Validation
 from oarflow.networks.store import ModelStore
 from oarflow.report.content import (
     AGAINST_DERIVED,
+    DERIVED_DICE,
     DERIVED_NOTE,
     STATUS_SIGNS,
     STATUS_WORDS,
@@ -153,7 +154,7 @@ def test_a_figure_against_derived_labels_says_so(tmp_path: Path) -> None:
     (row,) = (row for row in rows if "Parotid_L</a>" in row)
     assert f"<td>0.83 (n = 39) {AGAINST_DERIVED}</td>" in row
     assert f"<li>{DERIVED_NOTE}</li>" in row
-    assert f"Parotid_L: {AGAINST_DERIVED}, nobody&#39;s contours." in page
+    assert f"Parotid_L: {DERIVED_DICE}nobody&#39;s contours." in page
     assert not any(AGAINST_DERIVED in row for row in rows if "Larynx</a>" in row)
 
 
