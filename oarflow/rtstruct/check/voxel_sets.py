@@ -15,7 +15,7 @@ from oarflow.rtstruct.scanline import Window
 
 SPECK_PIXELS = 3
 """Greatest size, in pixels, of a part on a slice that may be missing. Where the field hardly
-exceeds its threshold, the outline is too small to be written. Dice and volume still count such parts."""
+exceeds its threshold, the outline is too small to be written. Dice and volume count such parts."""
 
 _TOUCHING = np.ones((3, 3), dtype=bool)
 _CROSS = ndimage.generate_binary_structure(2, 1)
