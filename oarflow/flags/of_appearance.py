@@ -1,4 +1,4 @@
-"""Flags of a contour's shape and tissue, and of its network's doubt."""
+"""Flags about a contour's shape and tissue, and about the network's uncertainty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "Mean CT number inside the contour is {mean_hu:.0f} HU, usually {bound} {limit_hu:.0f} HU.",
         "mean {mean_hu:.0f} HU, usually {bound} {limit_hu:.0f} HU",
         "{mean_hu:.0f} HU",
-        meaning="Not the tissue that the organ has.",
+        meaning="The contour holds other tissue than the organ's.",
         check="Bone, air or metal inside the contour.",
         mean_hu=400.0,
         bound="at most",
@@ -59,7 +59,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "unstable when the input patch is shifted (Dice {dice:.2f})",
         "Dice {dice:.2f}",
         meaning="The network contours the organ twice, the second time on a patch of the CT that "
-        "lies a few voxels elsewhere. The two contours should be the same.",
+        "is shifted by a few voxels. The two contours should be equal.",
         check="The whole outline.",
         dice=0.83,
         usual_dice=0.97,
@@ -72,7 +72,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "network is unsure (mean probability {probability:.2f})",
         "{probability:.2f}",
         meaning="Mean of the network's probabilities above 0.3.",
-        check="The whole outline: this flag goes with a low Dice more than any other.",
+        check="The whole outline: this flag indicates a low Dice more reliably than any other.",
         probability=0.6,
         usual_probability=0.93,
         limit_probability=0.85,

@@ -1,4 +1,4 @@
-"""Flags of a contour's place, size and ends."""
+"""Flags about a contour's position, size and ends."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "volume {volume_cc:.1f} cc, usually at most {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
         meaning="Larger than the reference contours of this organ.",
-        check="A leak into a neighbouring structure; a patient who is so.",
+        check="A leak into a neighbouring structure; unusual anatomy.",
         volume_cc=62.0,
         limit_cc=45.0,
     ),
@@ -71,9 +71,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Volume is {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc.",
         "volume {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
-        meaning="Smaller than the reference contours of this organ; not asked of organs that the "
-        "field of view cuts.",
-        check="A missing part; surgery; a patient who is so.",
+        meaning="Smaller than the reference contours of this organ. Organs that the field of view "
+        "cuts do not get this flag.",
+        check="A missing part; surgery; unusual anatomy.",
         volume_cc=3.1,
         limit_cc=12.0,
     ),
@@ -83,7 +83,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "volume {ratio:.2f} times that of {partner}, usually {bound} {limit_ratio:.2f}",
         "ratio {ratio:.2f}",
         meaning="Left and right differ more than pairs usually do.",
-        check="A missing part of the smaller one, a leak of the larger one; surgery.",
+        check="A missing part of the smaller organ, a leak of the larger one; surgery.",
         ratio=2.1,
         partner="Parotid_R",
         bound="at most",
@@ -116,7 +116,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{share:.0%} of the volume overlaps with {other}, usually at most {limit_share:.0%}.",
         "{share:.0%} overlaps with {other}",
         "{share:.0%} {other}",
-        meaning="Two organs claim the same voxels.",
+        meaning="Both contours contain the same voxels.",
         check="Which of the two organs is there.",
         share=0.35,
         other="Glnd_Submand_L",
@@ -221,7 +221,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "CT ends within the organ ({sides}); only the visible part is contoured.",
         "cut by the field of view: {sides}",
         "{sides}",
-        meaning="The CT's field of view cuts the organ. By itself this makes it `truncated`, not "
+        meaning="The CT's field of view cuts the organ. Without other flags it is `truncated`, not "
         "`suspicious`.",
         check="Volume and mean dose are those of the visible part.",
         sides=("inferior",),

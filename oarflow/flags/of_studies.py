@@ -1,4 +1,4 @@
-"""Flags of a whole study: said once, and no reason to doubt one organ more than another."""
+"""Flags about the whole study. They concern all organs alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "{age_years} years",
         meaning="The networks have never seen a child. The age is Patient's Age in the header, or "
         "follows from the dates of birth and study, where these are credible.",
-        check="Every contour, whatever its own status.",
+        check="Every contour, with any status.",
         age_years=12,
         limit_years=18,
     ),
@@ -24,7 +24,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "{flagged} of {contours}",
         meaning="At least three contours, and more than half of all, carry a flag of their own. "
         "The CT may be damaged, or unlike any that the networks learned from.",
-        check="The CT first, then every contour, those without a flag too.",
+        check="The CT first, then every contour, also those without a flag.",
         flagged=5,
         contours=7,
     ),
@@ -81,7 +81,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "MR was not used, since its registration to the CT failed: {reason}.",
         "MR was not used, its registration failed",
         "",
-        meaning="The registration did not pass its check, so that nothing of the MR is trusted. "
+        meaning="The registration did not pass its check, so that the MR is not used. "
         "Organs with another network are contoured on the CT alone; the others fail.",
         check="Whether the MR shows the same region and position; the organs that it is for.",
         reason="only 41% of the MR's body lies within the CT",

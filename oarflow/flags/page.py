@@ -1,4 +1,4 @@
-"""docs/flags.md, from the table of flags."""
+"""The page of flags, from the table of flags."""
 
 from __future__ import annotations
 
@@ -12,52 +12,51 @@ from oarflow.flags.table import FLAGS
 _HEAD = """\
 # Flags
 
-Made by `oarflow codes --flags --markdown > docs/flags.md` from the program's own table;
-`oarflow codes --flags` prints it.
+Made by `oarflow codes --flags --markdown > docs/reference/flags.md`. `oarflow codes --flags` prints
+the same table.
 
-A flag says what speaks against a contour or a study. In `result.json` it has a `code`, a `scope`
-(`organ` or `study`), a `message` and `values`, which hold all the figures with their units in the
-names. The messages below are filled with an example's figures. Most limits were calibrated on
-training patients: "usually" is what nearly all good contours show
-([results/plausibility.md](results/plausibility.md)). A flagged contour can be right, and one
-without a flag can be wrong.
+A flag is a reason to doubt a contour or a study. In `result.json` it has a `code`, a `scope`
+(`organ` or `study`), a `message` and `values`: all figures, with their units in the names. The
+messages below contain the figures of an example. Most limits were calibrated on training patients:
+"usually" means nearly all good contours ([figures](../results/plausibility.md)). A flagged contour
+can be right, and a contour without a flag can be wrong.
 
-Two kinds of network work on a CT: the **localizer** looks at all of it and finds where each organ
-is; then the **network of each organ** contours it in a patch of the CT around that place. Sides and
-directions are the patient's: superior is toward the head, anterior toward the front.
+Two kinds of network read a CT: the **localizer** reads all of it and finds each organ; then the
+**network of each organ** contours it in a patch of the CT around that place. Sides and directions
+are the patient's: superior is toward the head, anterior toward the front.
 """
 
 _STUDY = """\
 ## The whole study
 
-Under `study_flags`, once. They make no organ `suspicious`, and concern all of them: they stand in
-the RTSTRUCT (Structure Set Description, and in short in each ROI Description), on the first line of
-the reports and above the table at the terminal. With `strict: true` the exit status is 4, and a
-node holds the study for a person.
+These flags are under `study_flags`. They make no organ `suspicious`, but concern all of them. They
+appear in the RTSTRUCT (Structure Set Description and, shorter, each ROI Description), in the first
+line of the reports and above the table at the terminal. With `strict: true` the exit status is 4,
+and a node holds the study for a person.
 """
 
 _SUSPICIOUS = """\
-## An organ that is contoured, and in doubt
+## A doubtful contour
 
-Each makes the organ `suspicious`. Look at the organ in all three planes first.
+Each of these flags makes the organ `suspicious`. First look at the organ in all three planes.
 """
 
 _CUT = """\
 ## An organ that the field of view cuts
 
-By itself, this flag makes the organ `truncated`.
+Without other flags, the organ is `truncated`.
 """
 
 _UNCONTOURED = """\
 ## An organ that is not contoured
 
-Why the organ is `failed` or `absent`. An organ that the localizer does not see is `absent` without
-a flag; one for which no network is installed is `no_model`.
+The reason why the organ is `failed` or `absent`. An organ that the localizer does not see is
+`absent` without a flag. An organ without an installed network is `no_model`.
 """
 
 
 def flags_page() -> str:
-    """docs/flags.md."""
+    """docs/reference/flags.md."""
     sections: tuple[tuple[str, Callable[[Definition], bool]], ...] = (
         (_STUDY, lambda row: row.scope is Scope.STUDY),
         (_SUSPICIOUS, lambda row: row.statuses == ("suspicious",)),

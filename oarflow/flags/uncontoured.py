@@ -1,4 +1,4 @@
-"""Flags of organs that were not contoured: why."""
+"""Flags of organs that were not contoured, with the reason."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Contouring took longer than the time limit for one organ (organ_seconds).",
         "longer than the time limit for one organ",
         "",
-        meaning="The organ was given up, so that the others are delivered in time.",
-        check="The load of the machine; the setting `organ_seconds`.",
+        meaning="The organ was skipped, so that the others are delivered in time.",
+        check="The load of the computer; the setting `organ_seconds`.",
     ),
     FlagCode.NOTHING_FOUND: of_organ(
         FAILED,
@@ -33,7 +33,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "localizer found it, its own network did not",
         "",
         meaning="Two networks disagree on whether the organ is there.",
-        check="The CT: contour the organ by hand where it is there.",
+        check="The CT: contour the organ by hand if it is there.",
     ),
     FlagCode.NO_SEARCH_REGION: of_organ(
         FAILED,
@@ -41,16 +41,17 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "its position.",
         "no search region",
         "",
-        meaning="The network needs a region to look at, and nothing gives one.",
-        check="Whether the organs beside it are asked for; else contour it by hand.",
+        meaning="The network needs a search region, and neither the localizer nor other organs "
+        "provide one.",
+        check="Whether neighbouring organs are requested; otherwise contour it by hand.",
     ),
     FlagCode.REGION_ORGAN_MISSING: of_organ(
         ("failed", "absent"),
         "This organ is searched around {organ}, which is {status}.",
         "searched around {organ}, which is {status}",
         "{organ}",
-        meaning="Its network looks around the contour of another organ, and there is none. It is "
-        "`absent` where the other one is, else `failed`.",
+        meaning="The network starts from the contour of another organ, which is missing. This "
+        "organ is `absent` if the other one is, else `failed`.",
         check="The other organ first.",
         organ="SpinalCord",
         status="absent",
@@ -70,7 +71,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Outline cannot be written: {reason}.",
         "outline cannot be written",
         "",
-        meaning="The network's mask gives no contour that an RTSTRUCT can hold.",
+        meaning="The network's mask gives no contour that can be written to an RTSTRUCT.",
         check="Contour the organ by hand.",
         reason="no outline is large enough to be written",
     ),
@@ -97,7 +98,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Network found only {volume_cc:.1f} cc, below the minimum volume of {limit_cc:.1f} cc.",
         "only {volume_cc:.1f} cc found",
         "{volume_cc:.1f} cc",
-        meaning="Such a crumb is more often an error than the organ.",
+        meaning="So small a volume is more often an error than the organ.",
         check="Whether the organ is in the scan.",
         volume_cc=0.8,
         limit_cc=2.0,

@@ -102,8 +102,8 @@ class Profile:
         if self.name_characters is NameCharacters.PLAIN and not _PLAIN_NAME.fullmatch(name):
             raise ConfigurationError(
                 "ROI_NAMES",
-                f"ROI name {name!r} must start with a letter and have only letters, digits and _ - + ~ ^ "
-                f"(profile {self.name})",
+                f"ROI name {name!r} must start with a letter and have only letters, digits and "
+                f"_ - + ~ ^ (profile {self.name})",
             )
         if len(name) > self.name_length:
             raise ConfigurationError(
@@ -224,5 +224,6 @@ def _check_mapping(specs: Mapping[str, RoiSpec], site: SiteNames) -> None:
     if not _PREFIX.fullmatch(site.prefix):
         raise ConfigurationError(
             "ROI_NAMES",
-            f"prefix {site.prefix!r} must start with a letter and have only letters, digits and _ - + ~ ^",
+            f"prefix {site.prefix!r} must start with a letter and have only letters, digits and "
+            "_ - + ~ ^",
         )
