@@ -1,4 +1,4 @@
-"""A flag: one thing that speaks against a contour or a study, for people and for programs."""
+"""A flag: one reason to doubt a contour or a study, for people and for programs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from oarflow.flags.definition import Value
 from oarflow.flags.table import FLAGS
 
 DECIMALS = 4
-"""Digits after the point that a flag's figures keep."""
+"""Number of decimals of a flag's figures."""
 
 
 @dataclass(frozen=True)
 class Flag:
     """One flag. `Flag.of` makes it from its code and figures.
 
-    message: one sentence for people, with the figure that matters. values: all figures, by name;
-    units are part of the names (volume_cc, limit_mm); shares and Dice are 0 to 1.
+    message: a sentence with the figure that matters most. values: all figures by name; the names
+    contain the units (volume_cc, limit_mm); shares and Dice are 0 to 1.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -32,30 +32,30 @@ class Flag:
 
     @classmethod
     def of(cls, code: FlagCode, **values: Value) -> Flag:
-        """The flag of a code with the values that the table names.
+        """The flag of a code with the values of its definition.
 
-        Raises ValueError where a value is missing or not in the table.
+        Raises ValueError where a value is missing or not in the definition.
         """
         definition = FLAGS[code]
         if values.keys() != definition.example.keys():
             expected = ", ".join(definition.example)
-            raise ValueError(f"{code} has the values {expected or 'none'}, not {', '.join(values)}")
+            raise ValueError(f"{code} has values {expected or 'none'}, not {', '.join(values)}")
         plain = {name: _plain(value) for name, value in values.items()}
         return cls(code, definition.scope, _filled(definition.message, plain), plain)
 
     @property
     def short(self) -> str:
-        """A clause, as a planning system shows it beside a region's name."""
+        """A clause for the region's description in a planning system."""
         return _filled(FLAGS[self.code].short, self.values)
 
     @property
     def brief(self) -> str:
-        """The code and the one figure that matters."""
+        """The code and the figure that matters most."""
         return f"{self.code} {_filled(FLAGS[self.code].figure, self.values)}".rstrip()
 
 
 def _plain(value: Value) -> str | int | float | list[str] | list[float]:
-    """The value as JSON holds it, numbers rounded."""
+    """The value for JSON, with rounded numbers."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Sequence):

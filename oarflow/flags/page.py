@@ -1,4 +1,4 @@
-"""docs/flags.md, from the table of flags."""
+"""docs/reference/flags.md, from the table of flags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A flag is a warning about one contour or about the whole study. In `result.json`
 `scope` (`organ` or `study`), a `message`, and `values`: the figures, each with its unit in its name
 (`volume_cc`). The messages below are filled with example figures. Most limits come from training
 patients: "usually at most 45 cc" means that nearly all good contours are no larger
-([figures](results/plausibility.md)). A flagged contour can be right, and a contour without a flag
+([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a flag
 can be wrong.
 
 Two kinds of neural network are used. The **localization network** (not the CT scout) finds each
@@ -32,7 +32,7 @@ position. Directions are the patient's: superior is toward the head, anterior to
 | `absent` | not contoured, because the scan does not show it |
 | `no_model` | not contoured, because no network for it is installed |
 
-This page is made by `oarflow codes --flags --markdown > docs/flags.md`.
+This page is made by `oarflow codes --flags --markdown > docs/reference/flags.md`.
 """
 
 _STUDY = """\
@@ -65,7 +65,7 @@ does not find is `absent` without a flag.
 
 
 def flags_page() -> str:
-    """docs/flags.md."""
+    """docs/reference/flags.md."""
     sections: tuple[tuple[str, Callable[[Definition], bool]], ...] = (
         (_STUDY, lambda row: row.scope is Scope.STUDY),
         (_SUSPICIOUS, lambda row: row.statuses == ("suspicious",)),

@@ -57,7 +57,7 @@ def test_the_page_is_the_table() -> None:
     "values", [{}, {"volume_cc": 1.0}, {"volume_cc": 1, "limit_cc": 2, "x": 3}]
 )
 def test_a_flag_holds_the_values_of_its_row(values: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="VOLUME_HIGH has the values volume_cc, limit_cc"):
+    with pytest.raises(ValueError, match="VOLUME_HIGH has values volume_cc, limit_cc"):
         Flag.of(FlagCode.VOLUME_HIGH, **values)
 
 
