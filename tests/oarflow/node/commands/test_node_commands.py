@@ -49,7 +49,10 @@ from tests.oarflow.node.node_bench import (
         ({"listener": {"ae_title": "A" * 17}}, "listener.ae_title"),
         ({"listener": {"allow": [{"addresses": ["10.0.0.300"]}]}}, "listener.allow.0.addresses.0"),
         ({"series": {"quiet_seconds": 60, "gap_seconds": 5}}, "gap_seconds must not be shorter"),
-        ({"execution": {"scheduler": "tls://host:8786"}}, "scheduler_tls goes with a scheduler"),
+        (
+            {"execution": {"scheduler": "tls://host:8786"}},
+            "a scheduler at tls:// needs scheduler_tls",
+        ),
         ({"execution": {"lease_seconds": 5}}, "at least three times heartbeat_seconds"),
         ({"pull": {"pacs": {}}}, "give either peer or dicomweb"),
     ],

@@ -122,10 +122,10 @@ def worker_pid(engine: Engine) -> int:
 @pytest.mark.parametrize(
     ("execution", "said"),
     [
-        ({"gpus": ["0"], "workers": 2}, "workers: 2, but gpus: 1; one study a GPU"),
-        ({"gpus": ["0", 0], "workers": 1}, "names a GPU twice"),
-        ({"gpus": ["0"], "scheduler": "tcp://host:8786"}, "gpus are for the node's own workers"),
-        ({"resources": {"GPU": 1}}, "resources are for a scheduler's workers"),
+        ({"gpus": ["0"], "workers": 2}, "2 workers, but 1 gpus: each worker needs one"),
+        ({"gpus": ["0", 0], "workers": 1}, "a GPU is listed twice in gpus"),
+        ({"gpus": ["0"], "scheduler": "tcp://host:8786"}, "gpus apply to the node's own workers"),
+        ({"resources": {"GPU": 1}}, "resources apply to a scheduler's workers"),
         ({"gpus": ["0,1"]}, "gpus"),
     ],
 )
