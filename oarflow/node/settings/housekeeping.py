@@ -14,7 +14,7 @@ class HousekeepingSettings(Section):
     """
 
     images_hours: float | None = Field(default=72, ge=0)
-    """Delete the images of a study this long after a destination has its contours."""
+    """Delete the images of a study this long after its delivery to all of its destinations."""
     results_days: float | None = Field(default=90, ge=0)
     """Delete the results of a study this long after their delivery."""
     ended_days: float | None = Field(default=30, ge=0)

@@ -92,7 +92,7 @@ def test_a_file_of_no_known_series_marks_its_folder(tmp_path: Path) -> None:
     (source / "one" / "x.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 3)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
     one, two, unknown = batch.lines()
-    assert "1 beside it, perhaps of it, refused: file 13 (C000)" in one.marked
+    assert "1 refused files in its folder may belong to it: file 13 (C000)" in one.marked
     assert not two.marked
     assert (unknown.state, unknown.series) == (State.REFUSED, "")
     assert _status(batch.lines(), batch.counts) == 1

@@ -106,7 +106,7 @@ def test_explain_names_every_problem_once() -> None:
 
 def test_a_second_node_does_not_get_into_the_folder(tmp_path: Path) -> None:
     held = lock(tmp_path)
-    with pytest.raises(ConfigurationError, match="another node works on"):
+    with pytest.raises(ConfigurationError, match="another node uses"):
         lock(tmp_path)
     assert held > 0
 

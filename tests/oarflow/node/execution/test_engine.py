@@ -67,7 +67,7 @@ def test_a_worker_that_hangs_is_told_and_replaced() -> None:
         first = worker_pid(engine)
         os.kill(first, signal.SIGSTOP)
         wait_for(lambda: engine.slots() == 0, 30, "its silence")
-        assert engine.trouble() == "workers that give no sign of life: 1"
+        assert engine.trouble() == "1 workers give no sign of life"
         wait_for(lambda: engine.slots() == 1, 60, "the next one")
         assert engine.trouble() is None
         assert worker_pid(engine) != first

@@ -119,7 +119,7 @@ def test_a_late_slice_after_delivery_makes_a_new_version(bench: Bench) -> None:
     first, second = bench.jobs()
     assert (first.state, first.version) == (State.DELIVERED, 1)
     assert (second.state, second.version) == (State.QUEUED, 2)
-    assert bench.reasons(2)[0] == "an instance came after version 1 was delivered"
+    assert bench.reasons(2)[0] == "an instance arrived after version 1 was delivered"
 
 
 def test_the_same_series_again_does_not_run_twice(bench: Bench) -> None:
