@@ -305,7 +305,7 @@ def test_a_worker_that_keeps_dying_fails_the_job_in_the_end(shop: Shop) -> None:
         shop.executor.tick()
         ticket.failed = True
     shop.executor.tick()
-    assert shop.bench.job().reason == "the worker was lost, 3 times"
+    assert shop.bench.job().reason == "the worker was lost; 3 attempts"
 
 
 def test_a_cancelled_run_is_stopped_and_its_result_is_not_taken(shop: Shop) -> None:

@@ -90,7 +90,7 @@ def test_a_count_that_is_never_reached_is_refused(tmp_path: Path) -> None:
     for k in range(11):
         bench.send(ct_slice("a", k, ImagesInAcquisition=12))
     bench.silence(601)
-    assert bench.job().reason == "11 of 12 instances are here"
+    assert bench.job().reason == "11 of 12 instances arrived"
     assert bench.job().refusal == "MISSING_SLICE"
 
 
