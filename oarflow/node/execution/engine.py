@@ -197,13 +197,13 @@ class Engine:
     def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
         """Give a silent worker no work, and replace it if its silence lasts."""
         limit = self._settings.lease_seconds
-        silence = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
-        self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
+        silent_for = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
+        self._silent = {name for name, seconds in silent_for.items() if seconds > limit / 2}
         self._live = [name for name in workers if name not in self._silent]
         self._restarted &= self._silent
         for name in self._silent:
-            if silence[name] > limit:
-                self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
+            if silent_for[name] > limit:
+                self._replace(name, f"gives no sign of life for {silent_for[name]:.0f} s")
 
     def _replace(self, address: str, why: str) -> None:
         if self._cluster is not None:
