@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 PICTURES = os.environ.get("OARFLOW_PICTURES")
-"""Folder for the screenshots of docs/node-connecting.md; none are made without it."""
+"""Folder for the screenshots of docs/how-to/web-page.md; none are made without it."""
 
 REPORT = """<!doctype html><title>report</title><p id="said">not run</p><script>
 let words = "ran";
