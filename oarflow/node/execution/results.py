@@ -90,7 +90,7 @@ def _doubts(result: ResultDocument) -> str:
     """Why a study is held: the codes of its study flags, and the number of doubtful organs."""
     said = [f"study flag {flag.code}" for flag in result.study_flags]
     if doubted := sum(organ.status in ("suspicious", "failed") for organ in result.organs):
-        said.append(f"{doubted} organs suspicious or failed")
+        said.append(f"organs suspicious or failed: {doubted}")
     return ", ".join(said) or "held by the application's settings"
 
 

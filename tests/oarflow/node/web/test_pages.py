@@ -53,7 +53,7 @@ def test_the_list_shows_studies_and_searches_them(tmp_path: Path) -> None:
         page = visitor.post("/search", term=term).text
         assert found in page, term
         assert ("Quux" in page) != ("Other" in page), term
-    assert "Nothing that fits" in visitor.post("/search", term="nobody").text
+    assert "No studies match" in visitor.post("/search", term="nobody").text
 
 
 def test_states_and_pages_of_the_list(tmp_path: Path) -> None:
