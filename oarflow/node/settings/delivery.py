@@ -18,53 +18,60 @@ from oarflow.node.settings.fields import (
 )
 
 ObjectKind = Literal["RTSTRUCT", "SEG", "ENCAPSULATED_PDF", "REPORT_PDF", "REPORT_HTML"]
-"""What a destination can take. The last two are no DICOM: folders alone take them."""
+"""Kinds of files that a destination can get. Only folders get the last two, which are not DICOM."""
 
 NO_DICOM: tuple[ObjectKind, ...] = ("REPORT_PDF", "REPORT_HTML")
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-"""Of a destination: it stands in logs and metrics."""
+"""Name of a destination, as in logs and metrics."""
 
 
 class _Destination(Section):
-    """objects: what is sent, in this order. refusals: send a refused study's reason, as a PDF.
-
-    timeout_seconds: how long the other side may be silent.
-    """
+    """Settings that all destinations have."""
 
     objects: tuple[ObjectKind, ...] = Field(default=("RTSTRUCT",), min_length=1)
+    """The kinds of files that the destination gets, in this order. Only folders take reports."""
     refusals: bool = False
+    """Whether the destination gets the reason of a refused study, as an Encapsulated PDF."""
     timeout_seconds: Seconds = 60
+    """How long the destination may be silent."""
 
 
 class DicomDestination(_Destination):
-    """A C-STORE SCP.
-
-    commitment: ask the peer to commit to what it stored, where it offers that.
-    commitment_seconds: how long its report may take before it is asked again.
-    """
+    """A destination that takes DICOM objects by C-STORE."""
 
     kind: Literal["dicom"]
+    """`dicom`."""
     ae_title: AeTitle
+    """The destination's AE title."""
     host: str = Field(min_length=1)
+    """The destination's name or address."""
     port: Port = 104
+    """The destination's DICOM port."""
     tls: ClientTls | None = None
+    """TLS of the connection; left out: no TLS."""
     commitment: bool = True
+    """Whether to ask for storage commitment if the destination offers it."""
     commitment_seconds: Seconds = 3600
+    """How long the node waits for a commitment report before it asks again."""
 
 
 class DicomWebDestination(_Destination, WebSignIn):
-    """A STOW-RS service. url: what `/studies` follows."""
+    """A destination that takes DICOM objects by STOW-RS."""
 
     kind: Literal["dicomweb"]
+    """`dicomweb`."""
     url: str = Field(pattern=r"^https?://[^@\s]+$")
+    """The URL of the service, before `/studies`."""
 
 
 class FolderDestination(_Destination):
     """A folder, such as a share that another system watches."""
 
     kind: Literal["folder"]
+    """`folder`."""
     path: Path
+    """The folder."""
 
 
 Destination = Annotated[
@@ -73,75 +80,92 @@ Destination = Annotated[
 
 
 class DeliveryRule(Section):
-    """Which studies go where; what is left out fits all.
+    """A rule that decides where studies go. The patterns use `*`, `?` and `[ab]` and ignore case.
 
-    Patterns are the shell's (`*`, `?`, `[ab]`), whatever the case, over the whole value.
+    A pattern must match the whole value. A key that is left out matches every value.
     """
 
     calling_ae: str = "*"
+    """Pattern of the sender's AE title."""
     station: str = "*"
+    """Pattern of Station Name (0008,1010)."""
     study_description: str = "*"
+    """Pattern of Study Description (0008,1030)."""
     series_description: str = "*"
+    """Pattern of Series Description (0008,103E)."""
     to: tuple[Name, ...]
+    """Names of destinations; an empty list sends the study nowhere."""
 
 
 class Retry(Section):
-    """first_seconds: the first pause; each further one is `factor` times longer, at most
-    longest_seconds. give_up_hours: the pauses' sum after which an object is a dead letter.
-    """
+    """Pauses between attempts of deliveries and alarms."""
 
     first_seconds: Seconds = 30
+    """The first pause."""
     factor: float = Field(default=2, ge=1, le=10)
+    """Each further pause is this many times longer."""
     longest_seconds: Seconds = 3600
+    """The longest pause."""
     give_up_hours: float = Field(default=24, gt=0)
+    """The sum of all pauses after which the node gives up: the delivery is a dead letter."""
 
 
 class Mail(Section):
-    """An SMTP server that takes alarms. password: a file that holds it."""
+    """An SMTP server that takes alarms."""
 
     host: str
+    """The server's name or address."""
     port: Port = 25
+    """The server's port."""
     encryption: Literal["none", "starttls", "tls"] = "starttls"
+    """`starttls`, `tls` from the first byte, or `none`."""
     user: str | None = None
+    """The user name, if the server asks for one."""
     password: Path | None = None
+    """A file with the password in one line."""
     sender: str
+    """The address that the mail comes from."""
     to: tuple[str, ...] = Field(min_length=1)
+    """The addresses that the mail goes to."""
 
 
 class AlarmSettings(Section):
-    """Who is told, besides log and metrics, that a job waits for a person. events: of what.
-
-    webhook: takes JSON by POST.
-    """
+    """Alarms for jobs that wait for a person. The log has every alarm."""
 
     events: tuple[Event, ...] = ("dead letter", "held", "failed")
+    """The states that raise an alarm."""
     webhook: str | None = Field(default=None, pattern=r"^https?://", repr=False)
+    """A URL that takes JSON by POST."""
     mail: Mail | None = None
+    """A mail server; left out: no mail."""
 
 
 class DeliverySettings(Section):
-    """The section `delivery`. The first rule that fits decides; where none fits, `otherwise`.
-
-    ae_title: how the node calls itself; None: the listener's title.
-    poll_seconds: how often the node looks for deliveries and alarms that are due.
-    """
+    """The section `delivery`: destinations, rules, retries and alarms."""
 
     ae_title: AeTitle | None = None
+    """The AE title by which the node calls; left out: the listener's."""
     destinations: dict[Name, Destination] = Field(default_factory=dict)
+    """The destinations, by names of your choice."""
     rules: tuple[DeliveryRule, ...] = ()
+    """Rules; the first one that matches a study decides."""
     otherwise: tuple[Name, ...] = ()
+    """Destinations of the studies that no rule matches."""
     retry: Retry = Retry()
+    """Pauses between attempts."""
     alarm: AlarmSettings = AlarmSettings()
+    """Alarms."""
     poll_seconds: Seconds = 2
+    """How often the node looks for deliveries and alarms that are due."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         named = {name for rule in self.rules for name in rule.to} | {*self.otherwise}
         if unknown := sorted(named - set(self.destinations)):
             known = ", ".join(self.destinations) or "none"
-            raise ValueError(f"no destination {unknown[0]!r}; there are: {known}")
+            raise ValueError(f"no destination {unknown[0]!r}; known are: {known}")
         for name, destination in self.destinations.items():
             files = set(destination.objects) & set(NO_DICOM)
             if files and destination.kind != "folder":
-                raise ValueError(f"{name}: {sorted(files)[0]} is no DICOM; a folder alone takes it")
+                raise ValueError(f"{name}: {sorted(files)[0]} is not DICOM: only folders take it")
         return self

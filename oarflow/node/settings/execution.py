@@ -1,4 +1,4 @@
-"""Settings of the section `execution`: the application, its workers and its limits."""
+"""Settings of the section `execution`."""
 
 from __future__ import annotations
 
@@ -15,40 +15,51 @@ Device = Annotated[str, BeforeValidator(str), Field(pattern=r"^[A-Za-z0-9/:-]+$"
 
 
 class SchedulerTls(Section):
-    """Certificates of a Dask cluster, as PEM files."""
+    """Certificates for a Dask cluster with TLS."""
 
     ca: Path
+    """Certificates of the authority that signs the cluster's certificates, a PEM file."""
     certificate: Path
+    """The node's certificate, a PEM file."""
     key: Path
+    """Its private key, a PEM file."""
 
 
 class ExecutionSettings(Section):
-    """How the application runs.
-
-    command: with {python}, {input}, {output}, {models} and {config}; by default
-    oarflow/node/execution/application.py's. config: the application's
-    settings, None for its own default. environment: set for the application besides the node's
-    PATH, HOME, LANG and what names threads and devices. scheduler: address of a Dask scheduler
-    whose workers see the storage folder under the same path; None for worker processes of the
-    node's own. gpus: those of this machine, as CUDA_VISIBLE_DEVICES names them, one for each of the
-    node's own workers: one study a GPU. resources: what one job takes of a scheduler's worker,
-    such as {GPU: 1}.
-    """
+    """The section `execution`: the application, its workers and its limits."""
 
     command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
+    """The application's command line, with {python}, {input}, {output}, {models} and {config}.
+    Default: `python -m app` in a checkout or image, otherwise `oarflow segment`."""
     models: Path = Path("models")
+    """The folder of the networks."""
     config: Path | None = None
+    """The application's settings file; left out: the application's defaults."""
     environment: dict[str, str] = Field(default={})
+    """Variables for the application, besides the node's PATH, HOME, LANG and those that name
+    threads and devices."""
     workers: int = Field(default=1, ge=1, le=64)
+    """Worker processes of the node; each contours one study at a time."""
     gpus: tuple[Device, ...] = ()
+    """GPUs of this machine, as CUDA_VISIBLE_DEVICES names them; each worker gets one."""
     scheduler: str | None = None
+    """The address of a Dask scheduler whose workers see the storage folder under the same path;
+    left out: the node starts its own workers."""
     scheduler_tls: SchedulerTls | None = None
+    """Certificates for a scheduler at tls://."""
     resources: dict[str, float] = Field(default={})
+    """The resources of a scheduler's worker that one study takes, such as {GPU: 1}."""
     time_limit_seconds: Seconds = 3600
+    """The longest that one run may take."""
     memory_limit_mb: Megabytes | None = 8192
+    """The most resident memory of all processes of one run; null: no limit."""
     attempts: int = Field(default=3, ge=1)
+    """How often a run that fails is started in all."""
     heartbeat_seconds: Seconds = 5
+    """How often a worker reports."""
     lease_seconds: Seconds = 60
+    """A run is given to another worker when its worker has not reported for this long. At least
+    three times `heartbeat_seconds`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -56,18 +67,20 @@ class ExecutionSettings(Section):
             raise ValueError("lease_seconds must be at least three times heartbeat_seconds")
         encrypted = self.scheduler is not None and self.scheduler.startswith("tls://")
         if encrypted != (self.scheduler_tls is not None):
-            raise ValueError("scheduler_tls goes with a scheduler of the form tls://host:port")
+            raise ValueError("a scheduler at tls:// needs scheduler_tls; others do not take it")
         self._check_devices()
         return self
 
     def _check_devices(self) -> None:
-        """One study a GPU. Raises ValueError."""
+        """Each worker of the node needs a GPU of its own. Raises ValueError."""
         if self.scheduler is not None and self.gpus:
-            raise ValueError("gpus are for the node's own workers; a scheduler's have --resources")
+            raise ValueError(
+                "gpus apply to the node's own workers; with a scheduler, use resources"
+            )
         if self.scheduler is None and self.resources:
-            raise ValueError("resources are for a scheduler's workers; the node's own have gpus")
+            raise ValueError("resources apply to a scheduler's workers; without one, use gpus")
         if len(set(self.gpus)) < len(self.gpus):
-            raise ValueError("gpus names a GPU twice")
+            raise ValueError("a GPU is listed twice in gpus")
         if self.gpus and self.workers > len(self.gpus):
             count = len(self.gpus)
-            raise ValueError(f"workers: {self.workers}, but gpus: {count}; one study a GPU")
+            raise ValueError(f"{self.workers} workers, but {count} gpus: each worker needs one")

@@ -1,4 +1,4 @@
-"""What the sections of the node's settings share."""
+"""Types and parts that several sections of the node's settings share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
-"""As PS3.5 has it: ASCII without backslash."""
+"""An AE title (PS3.5, 6.2): 1 to 16 ASCII characters without backslash."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -26,55 +26,70 @@ Network = Annotated[str, AfterValidator(_network)]
 """An address or a network in CIDR notation."""
 
 Event = Literal["dead letter", "held", "failed"]
-"""The states of a job in which it waits for a person, who is told."""
+"""The states of a job that raise an alarm, because a person must act."""
 
 
 class Section(BaseModel):
-    """A section: unknown keys are errors, values do not change."""
+    """A section of the settings. Unknown keys are errors. The text under a key describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ServerTls(Section):
-    """TLS of something that listens. ca: who signs the clients' certificates."""
+    """TLS of a port on which the node listens: version 1.2 or later, with forward secrecy."""
 
     certificate: Path
+    """The node's certificate, a PEM file."""
     key: Path
+    """The certificate's private key, a PEM file."""
     ca: Path | None = None
+    """Certificates of the authority that signs the clients' certificates, a PEM file."""
     client_certificates: Literal["required", "none"] = "required"
+    """`required`: clients must have a certificate that `ca` signed. `none`: they need none."""
 
 
 class ClientTls(Section):
-    """TLS towards a peer. ca: who signs its certificate; certificate and key: our own."""
+    """TLS of connections that the node opens: version 1.2 or later, with forward secrecy."""
 
     ca: Path
+    """Certificates of the authority that signs the peer's certificate, a PEM file."""
     certificate: Path | None = None
+    """The node's certificate, a PEM file, if the peer asks for one."""
     key: Path | None = None
+    """The private key of the node's certificate, a PEM file."""
     check_hostname: bool = True
+    """Whether the peer's certificate must name `host`. If false, any that `ca` signed will do."""
 
 
 class Peer(Section):
-    """A DICOM system that we call."""
+    """A DICOM system that the node calls."""
 
     ae_title: AeTitle
+    """The system's AE title."""
     host: str = Field(min_length=1)
+    """The system's name or address."""
     port: Port
+    """The system's DICOM port."""
     tls: ClientTls | None = None
+    """TLS of the connection; left out: no TLS."""
 
 
 class WebSignIn(Section):
-    """How a DICOMweb service is trusted, and told who we are.
-
-    ca: who signs its certificate; None: whom this machine trusts. certificate, key: our own.
-    token, password: files that hold them.
-    """
+    """Certificates and credentials for a DICOMweb service."""
 
     ca: Path | None = None
+    """Certificates of the authority that signs the service's certificate, a PEM file; left out: the
+    machine's own list."""
     certificate: Path | None = None
+    """The node's certificate, a PEM file, if the service asks for one."""
     key: Path | None = None
+    """The private key of the node's certificate, a PEM file."""
     token: Path | None = None
+    """A file with a bearer token in one line."""
     user: str | None = None
+    """The user name for basic authentication."""
     password: Path | None = None
+    """A file with the password in one line."""
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -85,9 +100,9 @@ class WebSignIn(Section):
         return self
 
     def authorization(self) -> str | None:
-        """The HTTP header Authorization, its secrets read now; None without a sign-in.
+        """Value of the HTTP header Authorization; None without token and user.
 
-        Raises OSError.
+        Reads the files with the secrets. Raises OSError.
         """
         if self.token is not None:
             return f"Bearer {self.token.read_text(encoding='ascii').strip()}"

@@ -8,21 +8,22 @@ from oarflow.node.settings.fields import Section
 
 
 class HousekeepingSettings(Section):
-    """The section `housekeeping`. What is deleted is files; the rows of the database stay.
+    """The section `housekeeping`: when files are deleted. The rows of the database stay.
 
-    images_hours: how long after delivery the received images stay. results_days: how long after
-    delivery the application's results stay. ended_days: how long images and results of what was
-    refused, failed or cancelled stay. undelivered_days: how long images stay of what was contoured
-    and has no destination. others_days: how long images stay that have no job, such as MR, after
-    the last of their series came. None: for ever. All of it is time in which the node ran.
-    quota_gb: with more images than this, those of studies that a destination has are deleted
-    before their time, the oldest first. every_minutes: how often it looks.
+    Only time in which the node ran counts. null: never.
     """
 
     images_hours: float | None = Field(default=72, ge=0)
+    """Delete the images of a study this long after its delivery to all of its destinations."""
     results_days: float | None = Field(default=90, ge=0)
+    """Delete the results of a study this long after their delivery."""
     ended_days: float | None = Field(default=30, ge=0)
+    """Delete images and results of refused, failed and cancelled jobs after this time."""
     undelivered_days: float | None = Field(default=None, ge=0)
+    """Delete the images of contoured studies without a destination after this time."""
     others_days: float | None = Field(default=30, ge=0)
+    """Delete images without a job, such as MR, this long after their series last grew."""
     quota_gb: float | None = Field(default=None, gt=0)
+    """Above this size of all images, delete images of delivered studies early, the oldest first."""
     every_minutes: float = Field(default=10, gt=0)
+    """How often the node looks for files to delete."""

@@ -1,4 +1,4 @@
-"""Settings of the section `listener`: who may call, and what the node accepts."""
+"""Settings of the section `listener`."""
 
 from __future__ import annotations
 
@@ -18,29 +18,38 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class Caller(Section):
-    """Who may call. ae_title: None for any; addresses: where it may call from."""
+    """A system that may call the node."""
 
     ae_title: AeTitle | None = None
+    """The system's AE title; left out: any."""
     addresses: tuple[Network, ...] = Field(default=LOOPBACK, min_length=1)
+    """Addresses or networks (CIDR) from which it may call."""
 
 
 class ListenerSettings(Section):
-    """What the node accepts from the network.
-
-    max_associations: of all senders together; max_per_address: of one of them, by its address.
-    processes: that receive, beside the node's own; 1: the node's own receives, and no other.
-    """
+    """The section `listener`: the DICOM port, the systems that may call, and limits."""
 
     ae_title: AeTitle = "OARFLOW"
+    """The node's AE title."""
     host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for all addresses of the machine."""
     port: Port = 11112
+    """The port to listen on."""
     check_called: bool = True
+    """Whether callers must call the node by its AE title."""
     allow: tuple[Caller, ...] = (Caller(),)
+    """The systems that may call. Default: any AE title, from the node's machine only."""
     tls: ServerTls | None = None
+    """TLS of the port; left out: no TLS."""
     max_associations: int = Field(default=20, ge=1)
+    """The most associations at once, of all senders together."""
     max_per_address: int = Field(default=10, ge=1)
-    processes: int = Field(default=2, ge=1, le=32)
+    """The most associations at once from one address."""
     max_pdu: int = Field(default=131072, ge=4096)
+    """The longest PDU that the node receives, in bytes."""
     idle_seconds: Seconds = 60
+    """How long a peer may be silent. A whole PDU must arrive within this time too."""
     max_instance_mb: Megabytes = 256
+    """The largest instance that the node stores."""
     max_inflated_mb: Megabytes = 512
+    """The largest size to which a deflated data set may grow."""

@@ -1,4 +1,4 @@
-"""Settings as they may be shown: passwords and the like are left out of what is printed."""
+"""Masks secrets in settings that are printed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 MASK = "***"
 
 _USERINFO = re.compile(r"(?<=://)[^\s]*@")
-"""To the last @: a password may hold one itself, and a slash too."""
+"""User and password in a URL, up to the last @: a password may contain an @ or a slash."""
 
 _NAMES = r"(?:password|passwd|passphrase|pwd|secret|token|credentials?|api[_-]?key|sig|signature)"
 _ASSIGNED = re.compile(rf"([\w.-]*{_NAMES}=)[^&;\s]+", re.IGNORECASE)
 _SECRET_NAME = re.compile(rf"{_NAMES}$", re.IGNORECASE)
 
 _FILES = frozenset({"password", "token"})
-"""Keys of the settings that name a file with a secret; the file's name is none."""
+"""Keys whose value is the name of a file with a secret; the name itself is shown."""
 
 
 def masked(value: Any, key: str = "") -> Any:
-    """The value without secrets, tables and lists all the way down.
+    """The value with its secrets masked, also within nested tables and lists.
 
-    Left out are who signs in within a URL, and what a name such as `password=` is given, in a URL,
-    a command or a program's environment.
+    Masked are user and password in a URL, and values after names such as `password=` in a URL, a
+    command or an environment.
     """
     if isinstance(value, dict):
         return {name: masked(one, str(name)) for name, one in value.items()}

@@ -1,4 +1,4 @@
-"""The node's settings (YAML): every key with its default, checked; errors name the key."""
+"""The node's settings: a YAML file in which every key has a default."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from oarflow.settings_files import checked, read_settings
 
 
 class SeriesSettings(Section):
-    """When a series is complete, and what becomes of it then.
-
-    modalities: those that are contoured; others are kept with the study and not worked on.
-    expect_images: take ImagesInAcquisition as the sender's count of slices.
-    resend_result: where the same series comes again, send its result again.
-    """
+    """The section `series`: when a series is complete, and which series are contoured."""
 
     modalities: tuple[Literal["CT", "MR"], ...] = ("CT",)
+    """Modalities that are contoured. Series of others are kept only."""
     quiet_seconds: Seconds = 30
+    """A series is judged when none of its instances has arrived for this long."""
     gap_seconds: Seconds = 600
+    """A series with a gap is refused when none of its instances has arrived for this long."""
     expect_images: bool = False
+    """Take Images in Acquisition (0020,1002) as the number of instances of the series."""
     resend_result: bool = False
+    """Deliver the result again if the same series arrives again."""
 
     @model_validator(mode="after")
     def _longer(self) -> Self:
@@ -42,26 +42,30 @@ class SeriesSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where the files lie. min_free_mb: with less free space than this nothing is accepted."""
+    """The section `storage`: the node's files."""
 
     folder: Path = Path("oarflow-node")
+    """The folder for images, results and SQLite's database. Only the node's user can read it."""
     min_free_mb: Megabytes = 2048
+    """The node accepts no instance that would leave less free space than this."""
 
     @property
     def root(self) -> Path:
-        """The folder; a service manager's STATE_DIRECTORY stands in for a relative one."""
+        """The folder. A relative one starts at systemd's STATE_DIRECTORY or the current folder."""
         return Path(os.environ.get("STATE_DIRECTORY", "")).absolute() / self.folder
 
 
 class DatabaseSettings(Section):
-    """url: SQLAlchemy's; None for SQLite in the storage folder."""
+    """The section `database`."""
 
     url: str | None = Field(default=None, repr=False)
+    """SQLAlchemy's URL of SQLite or PostgreSQL; left out: SQLite in the storage folder."""
     busy_seconds: Seconds = 10
+    """How long a transaction waits for the locks of others."""
 
 
 class NodeSettings(Section):
-    """The settings in force."""
+    """The settings of the node, by section."""
 
     listener: ListenerSettings = ListenerSettings()
     series: SeriesSettings = SeriesSettings()
@@ -75,18 +79,18 @@ class NodeSettings(Section):
 
     @property
     def database_url(self) -> str:
-        """The URL in force."""
+        """The URL of the database: by default, SQLite in the storage folder."""
         return self.database.url or f"sqlite:///{self.storage.root / 'node.db'}"
 
     def as_yaml(self) -> str:
-        """As a settings file has them, passwords left out."""
+        """The settings as YAML, with secrets masked."""
         return yaml.safe_dump(masked(self.model_dump(mode="json")), sort_keys=False)
 
 
 def load_settings(path: Path | None) -> NodeSettings:
-    """Read the file; without one, the defaults.
+    """Settings of a file, or the defaults without one.
 
-    Raises ConfigurationError (SETTINGS) naming the file, the key and what is wrong.
+    Raises ConfigurationError (SETTINGS) with the file, the key and the error.
     """
     if path is None:
         return NodeSettings()

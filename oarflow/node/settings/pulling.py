@@ -10,17 +10,21 @@ from oarflow.node.settings.fields import Peer, Section, WebSignIn
 
 
 class DicomWeb(WebSignIn):
-    """A DICOMweb service."""
+    """A PACS by DICOMweb."""
 
     url: str = Field(pattern=r"^https?://", repr=False)
+    """The URL of the service, before `/studies`."""
 
 
 class PullSource(Section):
-    """A PACS that `pull` asks: DIMSE by peer, or DICOMweb. method: how images come by DIMSE."""
+    """An entry of the section `pull`: a PACS that the node asks for studies, by name."""
 
     peer: Peer | None = None
+    """The PACS by DIMSE."""
     dicomweb: DicomWeb | None = None
+    """The PACS by DICOMweb. Give either `peer` or `dicomweb`."""
     method: Literal["move", "get"] = "get"
+    """How images are fetched by DIMSE: C-GET or C-MOVE."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:

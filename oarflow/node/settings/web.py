@@ -11,24 +11,28 @@ from oarflow.node.settings.fields import Network, Port, Section, ServerTls
 
 
 class WebSettings(Section):
-    """The section `web`.
-
-    plain_http: serve others than this machine without TLS, since a proxy before it has TLS.
-    hosts: names by which browsers call it; others are turned away. proxies: whose word on where a
-    request comes from (X-Forwarded-For) is believed. session_hours: how long a sign-in lasts.
-    idle_minutes: without a request for so long, it ends sooner. rows: on a page of the list.
-    """
+    """The section `web`: the web page."""
 
     enabled: bool = True
+    """Whether the page is served."""
     host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for all addresses of the machine."""
     port: Port = 8042
+    """The port to listen on."""
     tls: ServerTls | None = None
+    """TLS of the page; left out: no TLS."""
     plain_http: bool = False
+    """Serve other machines without TLS, because a proxy in front of the page has TLS."""
     hosts: tuple[str, ...] = Field(default=("localhost", "127.0.0.1", "[::1]"), min_length=1)
+    """The names by which browsers call the page. Requests under other names are refused."""
     proxies: tuple[Network, ...] = ()
+    """Addresses or networks (CIDR) of proxies whose X-Forwarded-For header is believed."""
     session_hours: float = Field(default=8, gt=0, le=24)
+    """How long a sign-in lasts at most."""
     idle_minutes: float = Field(default=30, gt=0)
+    """How long a sign-in lasts without a request."""
     rows: int = Field(default=50, ge=1, le=500)
+    """Rows on one page of the list of studies."""
 
     @property
     def secure(self) -> bool:
@@ -38,7 +42,7 @@ class WebSettings(Section):
     @model_validator(mode="after")
     def _no_passwords_in_the_clear(self) -> Self:
         if not _loopback(self.host) and not self.secure:
-            raise ValueError("beyond this machine it needs tls, or plain_http behind a TLS proxy")
+            raise ValueError("web.host beyond localhost needs tls, or plain_http behind a proxy")
         return self
 
 
