@@ -1,4 +1,4 @@
-"""Known vulnerabilities of the pinned packages, asked of a package index: `make audit`.
+"""Asks a package index for known vulnerabilities of the pinned packages: `make audit`.
 
     python deploy/audit.py [--index URL] PINS...      files of NAME==VERSION lines
 

@@ -1,4 +1,4 @@
-"""Hold the manifests against Kubernetes' own schemas and Argo's models: `make deploy-lint`.
+"""Check the manifests against Kubernetes' schemas and Argo's models: `make deploy-lint`.
 
 Needs kubernetes-validate and hera-workflows, which have an environment of their own.
 """

@@ -66,7 +66,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     sbom = commands.add_parser("sbom", help="reduce a CycloneDX document to the image's packages")
     sbom.add_argument("bom", type=Path, metavar="BOM", help="of this interpreter's environment")
     sbom.add_argument("--source", type=Path, default=ROOT, help="the source tree")
-    check = commands.add_parser("lint", help="hold a package against the specification")
+    check = commands.add_parser("lint", help="check a package against the specification")
     check.add_argument(
         "target",
         type=Path,

@@ -237,7 +237,7 @@ IMAGE_RULES: tuple[PackageRule, ...] = (
     PackageRule("R1", "must", "one image holds the whole package", _one_package),
     PackageRule("R2", "must", "prints its manifests", None, f"`show`; {_MAP_TEST}"),
     PackageRule("R3", "must", "copies its manifests to a folder", None, f"`extract`; {_MAP_TEST}"),
-    PackageRule("R4", "must", "the manifests are JSON that people can read", _readable),
+    PackageRule("R4", "must", "the manifests are indented JSON", _readable),
     PackageRule("R5", "should", "the description is easy to write", None, "app.yaml is its source"),
     PackageRule("R6", "must", "the manifests are root's and cannot be written", _immutable),
     PackageRule("R7", "must", "states its resources", _resources),

@@ -1,4 +1,4 @@
-"""The linter: every requirement of the specification 1.0.0 held against a package."""
+"""The linter: checks a package against every requirement of the specification 1.0.0."""
 
 from __future__ import annotations
 

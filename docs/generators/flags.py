@@ -16,32 +16,49 @@ HEAD = f"""# Flags
 `oarflow codes --flags` prints the same tables. [How flags work](../explanation/flags.md) explains
 limits and evidence.
 
-A flag in [result.json](result.md) has a `code`, a `scope` (`organ` or `study`), a `message` and
-`values`. The messages below are filled with example figures. "Usual" is what nearly all good
-contours of training patients show. Directions are the patient's: superior is toward the head,
-anterior toward the front.
+A flag is a warning about one contour or about the whole study. In `result.json` it has a `code`, a
+`scope` (`organ` or `study`), a `message`, and `values`: the figures, each with its unit in its name
+(`volume_cc`). The messages below are filled with example figures. Most limits come from training
+patients: "usually at most 45 cc" means that nearly all good contours are no larger
+([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a
+flag can be wrong.
+
+Two kinds of neural network are used. The **localization network** (not the CT scout) finds each
+organ on the whole CT. The organ's own network then contours it in a part of the CT around that
+position. Directions are the patient's: superior is toward the head, anterior toward the front.
+
+| status | meaning |
+| --- | --- |
+| `segmented` | contoured, no flag of its own |
+| `suspicious` | contoured, with a flag that doubts it |
+| `truncated` | contoured, and cut by the CT's field of view |
+| `failed` | not contoured, because of an error |
+| `absent` | not contoured, because the scan does not show it |
+| `no_model` | not contoured, because no network for it is installed |
 """
 
-STUDY = """## Flags of the whole study
+STUDY = """## The whole study
 
-They are listed once, under `study_flags`. They make no organ `suspicious`, because they concern all
-organs. With `strict: true` the exit status is 4.
+Each appears once, under `study_flags`. They apply to all contours and do not change any organ's
+status. They are shown in the RTSTRUCT (Structure Set Description, and in short in each ROI
+Description), at the top of the reports and above the table at the terminal. With `strict: true` the
+program ends with exit status 4, and the DICOM node holds the study until a person has reviewed it.
 """
 
-SUSPICIOUS = """## Flags of a doubtful contour
+SUSPICIOUS = """## An organ that is contoured, and in doubt
 
-Each makes the organ `suspicious`. First look at the organ in all three planes.
+Each makes the organ `suspicious`. Look at the organ in all three planes first.
 """
 
-CUT = """## Flag of an organ cut by the field of view
+CUT = """## An organ that the field of view cuts
 
-Without another flag, the organ is `truncated`.
+If this is its only flag, the organ is `truncated`.
 """
 
-UNCONTOURED = """## Flags of an organ without a contour
+UNCONTOURED = """## An organ that is not contoured
 
-They give the reason why an organ is `failed` or `absent`. An organ that the localizer does not find
-is `absent` without a flag. An organ without a network is `no_model`.
+The organ is `failed` or `absent`, and the flag says why. An organ that the localization network
+does not find is `absent` without a flag.
 """
 
 

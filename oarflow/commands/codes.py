@@ -11,7 +11,7 @@ from oarflow.errors import ExitStatus
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.add_argument(
-        "--flags", action="store_true", help="the flags of organs and studies, not reason codes"
+        "--flags", action="store_true", help="list the flags instead of the reason codes"
     )
 
 

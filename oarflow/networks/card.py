@@ -107,7 +107,7 @@ PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
 DERIVED_LABELS = (
     "derived by rules from the CTs (docs/explanation/derived-labels.md), no clinical contours"
 )
-"""Of networks whose labels no one drew; their ROIDescription says so, too."""
+"""Labels of networks without drawn contours; their ROIDescription has a remark too."""
 
 
 class Training(Strict):

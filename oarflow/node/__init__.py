@@ -1,4 +1,4 @@
-"""The DICOM node: receives planning CTs, has them contoured, sends the results, loses nothing.
+"""The DICOM node: receives planning CTs, contours them and delivers the results.
 
-It knows the application by its command line and result.json alone.
+It knows the application by its command line, its exit status and result.json only.
 """

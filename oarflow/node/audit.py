@@ -1,7 +1,7 @@
-"""The audit log: what persons do, and what of a patient they see. It only ever grows.
+"""The audit log: what persons do and which patients' data they see. Entries are only added.
 
-Each entry carries a digest over itself and the one before, so that a change or a gap shows. The
-digest has no key: whoever may rewrite the table can compute all of them anew.
+Each entry has a digest of itself and the entry before, so that a change or a gap shows. The digest
+has no key: a person who may rewrite the table can compute all digests again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from oarflow.node.database.models import AuditEntry, now
 
 
 class Action(StrEnum):
-    """What is written down."""
+    """The actions that the log records."""
 
     SIGN_IN = "sign in"
     SIGN_IN_FAILED = "sign in failed"
@@ -43,14 +43,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Who, and from where. name: the user's, or what was given as one."""
+    """Who acted, and from where. name: the user's name, or what was typed as one."""
 
     name: str
     address: str = ""
 
 
 def at_the_keyboard() -> Person:
-    """Who runs a command on the node's machine."""
+    """The person who runs a command on the node's machine."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user has no name
@@ -61,9 +61,9 @@ def at_the_keyboard() -> Person:
 def record(
     session: Session, person: Person, action: Action, subject: str = "", **detail: Any
 ) -> None:
-    """Add an entry in the transaction of what it tells. subject: a job's key, or a user's name."""
+    """Add an entry in the transaction of the action. subject: a job's key, or a user's name."""
     if session.get_bind().dialect.name == "postgresql":
-        # Two at once would otherwise both follow the same entry. SQLite has one writer anyway.
+        # Two entries must not follow the same one. SQLite has one writer anyway.
         session.execute(text("LOCK TABLE audit_log IN EXCLUSIVE MODE"))
     last = session.scalar(select(AuditEntry.chain).order_by(AuditEntry.id.desc()).limit(1))
     entry = AuditEntry(
@@ -93,9 +93,9 @@ def _digest(before: str, entry: AuditEntry) -> str:
 
 
 def first_broken(session: Session) -> int | None:
-    """Id of the first entry that does not follow from the one before; None where all do.
+    """ID of the first entry whose digest does not match the entry before; None if all match.
 
-    Entries cut off at the end leave no trace here: keep copies of the log elsewhere.
+    Entries that were cut off at the end leave no trace: keep copies of the log elsewhere.
     """
     before = ""
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id)).yield_per(500):

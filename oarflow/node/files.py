@@ -1,4 +1,4 @@
-"""Files that are safe: a temporary name, fsync of file and folder, then the name."""
+"""Writes files safely: a temporary name, fsync, the final name, fsync of the folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TEMPORARY = ".part-"
-"""How names of files begin that are not safe yet."""
+"""Prefix of the names of files that are not safe yet."""
 
 
 def write_safely(target: Path, *pieces: bytes) -> None:
-    """Write a file whole or not at all; a file of this name is replaced. Raises OSError."""
+    """Write a file completely or not at all, replacing an old one. Raises OSError."""
     temporary = target.parent / f"{TEMPORARY}{os.urandom(16).hex()}"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -42,7 +42,7 @@ def _write_all(descriptor: int, pieces: Iterable[bytes]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that survives a loss of power; it may exist. Raises OSError."""
+    """Make a folder that survives a loss of power, unless it exists. Raises OSError."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -52,9 +52,9 @@ def make_folder(folder: Path) -> None:
 
 
 def keep_from_others(path: Path, mode: int) -> None:
-    """Take rights beyond these away from a file or folder of ours. Raises no OSError.
+    """Remove rights beyond `mode` from a file or folder. Raises no OSError.
 
-    By its name, never by opening it: closing a descriptor would end SQLite's locks on the file.
+    It does not open the file: closing a descriptor would end SQLite's locks on it.
     """
     with contextlib.suppress(OSError):
         has = stat.S_IMODE(path.stat().st_mode)
@@ -63,7 +63,7 @@ def keep_from_others(path: Path, mode: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names in a folder safe. Raises OSError."""
+    """Sync the names in a folder to disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -72,13 +72,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Room left for us on the folder's disk."""
+    """Free bytes on the folder's disk for this user."""
     state = os.statvfs(folder)
     return state.f_bavail * state.f_frsize
 
 
 def snapshot(files: list[Path], folder: Path) -> None:
-    """The files under their names in a new folder: linked where the file system can, else copied.
+    """Put files into a new folder under their names, as links or, if impossible, as copies.
 
     Raises OSError.
     """

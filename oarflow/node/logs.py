@@ -1,4 +1,4 @@
-"""What the node says, to standard error."""
+"""The node's log, on standard error."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from multiprocessing.sharedctypes import RawArray
 from oarflow.shown import shown
 
 SPARING_SECONDS = 60.0
-"""Between two lines about the same."""
+"""Seconds between two lines about the same address."""
 
 _SLOTS = 4096
 
 
 class _OneLine(logging.Formatter):
-    """What others send ends no line of the log, and turns none round."""
+    """Escapes line breaks and bidirectional overrides in logged values."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = shown(record.message)
@@ -26,7 +26,7 @@ class _OneLine(logging.Formatter):
 
 
 def set_up(level: int) -> None:
-    """Libraries only warn: what they say at length may be of a patient. level: of our own."""
+    """Log the node at `level`, and libraries only from warnings: they may quote patient data."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -34,10 +34,10 @@ def set_up(level: int) -> None:
 
 
 class Sparing:
-    """Warnings that others can provoke: at most one a minute about the same address.
+    """Limits warnings that others can provoke to one a minute for each address.
 
-    Its memory has a fixed size and is shared by the processes that it is handed to. Addresses that
-    fall into the same of 4096 slots share the minute; what is left out is counted.
+    The memory has a fixed size: addresses in the same of 4096 slots share the minute. Warnings that
+    are left out are counted.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Sparing:
         *values: object,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Log a warning, unless there was one within the last minute. about: an address."""
+        """Log a warning, unless there was one within the last minute. about: the address."""
         slot = zlib.crc32(about.encode()) % _SLOTS
         with _LOCK:
             moment = clock()
@@ -61,9 +61,9 @@ class Sparing:
                 return
             left_out = self._left_out[slot]
             self._spoken[slot], self._left_out[slot] = moment, 0
-        more = f" ({left_out} more like it were not logged)" if left_out else ""
+        more = f" ({left_out} similar warnings were not logged)" if left_out else ""
         logger.warning(message + "%s", *values, more)
 
 
 _LOCK = threading.Lock()
-"""Of this process; two processes may both speak in the same instant."""
+"""Guards the slots."""

@@ -1,4 +1,4 @@
-"""What Prometheus reads: counts by state, destination and outcome; nothing of any patient."""
+"""Metrics for Prometheus, without patient data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def render(context: NodeContext) -> bytes:
-    """All metrics in Prometheus' text format, read from the database as it is now."""
+    """All current metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Node(context))
     return generate_latest(registry)
 
 
 class _Node(Collector):
-    """The node's figures. The database is the truth, so that they survive a restart."""
+    """Collects the metrics from the database, so that they survive a restart."""
 
     def __init__(self, context: NodeContext) -> None:
         self._database: Database = context.database
@@ -38,7 +38,7 @@ class _Node(Collector):
         self._destinations = sorted(context.settings.delivery.destinations)
 
     def describe(self) -> Iterator[Metric]:
-        # Without it, registering would read the database a first time.
+        # Otherwise, registering would read the database.
         return iter(())
 
     def collect(self) -> Iterator[Metric]:

@@ -1,10 +1,10 @@
-"""Associations that the node asks for: an answer reaches whoever waits for it.
+"""Associations that the node opens, without a race for answers in pynetdicom.
 
-An association of pynetdicom has a thread that serves requests of the peer. It must stand still
-while a request of our own is under way, but it may be late to do so: it then takes the answer for
-something that nobody asked for, and the caller waits for it until the time is up. The node's peers
-send no requests of their own on these associations but storage commitment reports, which pynetdicom
-serves in another way. So here that thread is given no message at all.
+A pynetdicom association has a thread that serves the peer's requests. It must pause while a
+request of the node is under way. If it pauses too late, it takes the answer as an unexpected
+message, and the caller waits until its time limit. Peers send no requests on these associations
+except storage commitment reports, which pynetdicom serves separately. So this module gives that
+thread no messages.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pynetdicom.dimse import DIMSEServiceProvider
 
 
 class AnswersOnly(DIMSEServiceProvider):
-    """Gives messages to those alone who wait for an answer."""
+    """Gives messages only to callers that wait for an answer."""
 
     def get_msg(self, block: bool = False) -> Any:
-        """The association's thread does not block; whoever waits for an answer does."""
+        """A message for a caller that blocks; nothing for the association's thread."""
         return super().get_msg(block) if block else (None, None)
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
-        """What came unasked must not pass for the answer to this request."""
+        """Send a request, after dropping unexpected messages, which could pass for its answer."""
         if primitive.MessageIDBeingRespondedTo is None:
             while self.peek_msg() != (None, None):
                 super().get_msg()
@@ -33,7 +33,7 @@ class AnswersOnly(DIMSEServiceProvider):
 
 
 def _connected(event: evt.Event) -> None:
-    """Before any message was sent."""
+    """Replace the message provider before any message is sent."""
     event.assoc.dimse = AnswersOnly(event.assoc)
 
 
@@ -46,7 +46,7 @@ def associate(
     handlers: Sequence[tuple[Any, ...]] = (),
     **options: Any,
 ) -> Association:
-    """Ask for an association. handlers, options: of pynetdicom's `AE.associate`."""
+    """Open an association. handlers, options: as of pynetdicom's `AE.associate`."""
     return entity.associate(
         host,
         port,

@@ -1,4 +1,4 @@
-"""Where a job can stand, and the one table of the ways between. The store obeys it."""
+"""The states of a job, and the table of allowed steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a job stands. A job is one version of one series that a sender sent."""
+    """The state of a job, which is one version of one series of one sender."""
 
     RECEIVED = "received"
     COMPLETE = "complete"
@@ -26,15 +26,15 @@ MEANINGS: dict[State, str] = {
     State.RECEIVED: "instances arrive; more may follow",
     State.COMPLETE: "the series is quiet and has no gap",
     State.QUEUED: "waits for a worker",
-    State.RUNNING: "the application works on it",
-    State.REFUSED: "the input is not processed, for the reason that is named",
-    State.FAILED: "the application ended wrongly, as often as is allowed",
-    State.HELD: "written, but an organ is doubtful: a person decides",
-    State.SEGMENTED: "written and proven; the delivery takes over",
+    State.RUNNING: "a worker contours it",
+    State.REFUSED: "the input was refused, with a reason code",
+    State.FAILED: "the application failed as often as execution.attempts allows",
+    State.HELD: "contoured and doubtful: a person must decide",
+    State.SEGMENTED: "contoured and checked; waits for delivery",
     State.DELIVERING: "on its way to at least one destination",
     State.DELIVERED: "every destination has it, or none is configured",
     State.DEAD_LETTER: "given up: a destination was not reached, or nothing was written for it",
-    State.CANCELLED: "a person stopped it",
+    State.CANCELLED: "stopped by a person",
 }
 
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -65,15 +65,15 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.DEAD_LETTER: frozenset({State.DELIVERING, State.CANCELLED}),
     State.CANCELLED: frozenset({State.QUEUED}),
 }
-"""From each state, those that may follow. RUNNING to QUEUED: the worker was lost, or a further
-attempt. Anything to RECEIVED: slices came late. To QUEUED from an end: a person asked again."""
+"""The allowed next states. RUNNING to QUEUED: a lost worker or a further attempt. To RECEIVED: late
+slices. From a final state to QUEUED: a person asked for it."""
 
 RESTARTABLE = frozenset(state for state, after in TRANSITIONS.items() if State.RECEIVED in after)
-"""States in which late slices restart the job; in all others but RECEIVED they make a version."""
+"""States in which late slices restart the job. In other states they make a new version."""
 
 
 class NotAllowed(Exception):
-    """A transition that the table does not have."""
+    """A step that the table does not allow."""
 
     def __init__(self, before: State, after: State) -> None:
         self.before, self.after = before, after
@@ -81,6 +81,6 @@ class NotAllowed(Exception):
 
 
 def check(before: State, after: State) -> None:
-    """Raises NotAllowed."""
+    """Raises NotAllowed if the table does not allow the step."""
     if after not in TRANSITIONS[before]:
         raise NotAllowed(before, after)

@@ -60,7 +60,7 @@ def test_strict_ends_with_status_4_and_a_node_holds_the_study(run: tuple[Path, A
     outcome = Outcome(1, "token", End.EXITED, str(out), exit_status=4)
     found = conclude(outcome, document["input"]["series_instance_uid"])
     assert found.state is State.HELD
-    assert "the study is flagged PATIENT_UNDER_18" in found.reason
+    assert "study flag PATIENT_UNDER_18" in found.reason
 
 
 def test_without_strict_it_is_delivered(child: Path, models: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "app --help": ("app", "--help"),
     "app --explain-codes": ("app", "--explain-codes"),
     "app --print-config": ("app", "--print-config"),
-    "codes": ("oarflow", "codes", "--markdown"),
+    "codes": ("oarflow", "codes"),
     "organs": ("oarflow", "organs"),
     "completion": ("oarflow", "completion", "bash"),
     "deploy.map_package lint": ("deploy.map_package", "lint", ".", "--all"),

@@ -1,1 +1,1 @@
-"""How the parts of the node are put together, started, watched and stopped."""
+"""Assembles, starts, watches and stops the parts of the node."""

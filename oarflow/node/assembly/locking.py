@@ -1,4 +1,4 @@
-"""One node on one storage folder."""
+"""A lock that keeps a second node out of a storage folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOCK = "node.lock"
 
 
 def lock(root: Path) -> int:
-    """Only one node works on a folder. Returns the descriptor that holds the lock.
+    """Lock a storage folder. Returns the descriptor that holds the lock.
 
     Raises ConfigurationError (IN_USE).
     """
@@ -21,5 +21,5 @@ def lock(root: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise ConfigurationError("IN_USE", f"another node works on {root}") from error
+        raise ConfigurationError("IN_USE", f"another node uses {root}") from error
     return descriptor

@@ -1,4 +1,4 @@
-"""The node: its parts in order, started after what a crash left was put right."""
+"""The node: opens its state, repairs what a crash left, and starts its parts in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Node:
-    """All parts. open() and close() frame what is between; start() needs open()."""
+    """All parts of the node. Call open() before start(), and close() at the end."""
 
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
@@ -46,7 +46,7 @@ class Node:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Folder, lock, database; then whatever was under way goes on where it was.
+        """Open folder, lock and database; then take up the work that a restart interrupted.
 
         Raises ConfigurationError (STORAGE, IN_USE, DATABASE).
         """
@@ -62,13 +62,15 @@ class Node:
         except OSError as error:
             raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
         if files or runs:
-            LOGGER.warning("after a restart: %d files journalled, %d runs taken up", files, runs)
+            LOGGER.warning(
+                "after a restart: %d files entered into the database, %d runs taken up", files, runs
+            )
 
     def start(self) -> None:
-        """Start every part. Raises ConfigurationError, all of it stopped.
+        """Start every part. Raises ConfigurationError, after all parts are stopped.
 
-        The listener comes after what works on what it receives, and before what counts silence:
-        nobody can break a silence that is kept for want of somebody who listens.
+        The listener starts before the series watcher: the watcher must not count the time in which
+        nothing could arrive.
         """
         context = NodeContext(self.settings, self.database, self.health)
         self._all = (
@@ -86,7 +88,7 @@ class Node:
             raise
 
     def close(self) -> None:
-        """Stop every part, the last one first; what is under way is put down safely."""
+        """Stop every part, the last one first, and leave the work under way in a safe state."""
         while self._parts:
             part = self._parts.pop()
             LOGGER.info("stopping %s", part.name)
@@ -97,25 +99,25 @@ class Node:
             self._lock = None
 
     def health(self) -> Mapping[str, str | None]:
-        """What is wrong with each part; None where nothing is."""
+        """The trouble of each part, by its name; None if it works."""
         state: dict[str, str | None] = {"database": None}
         try:
             self.database.check()
         except SQLAlchemyError as error:
             state["database"] = faults.in_words(error)
         for part in self._all:
-            state[part.name] = part.trouble() if part in self._parts else "it has not started"
+            state[part.name] = part.trouble() if part in self._parts else "not started"
         return state
 
     def stuck(self) -> str | None:
-        """The name of a part that hangs for good: its thread cannot be replaced alone."""
+        """The name of a part that hangs; only a restart of the node helps."""
         hanging = (one for one in self._parts if isinstance(one, Worker) and one.stuck())
         return next((one.name for one in hanging), None)
 
     def _refuse_to_forget(self) -> None:
-        """A database that has just been made knows nothing of a folder that is in use.
+        """Refuse a new database beside a storage folder that is in use.
 
-        All its studies would be contoured and sent once more, and the audit log would be gone.
+        All its studies would be contoured and delivered again, and the audit log would be lost.
         Raises ConfigurationError (DATABASE).
         """
         if not self.database.is_new():
@@ -130,7 +132,7 @@ class Node:
 
 
 def other_parts(context: NodeContext) -> list[Part]:
-    """The parts that need neither the listener nor the workers, in the order of their start."""
+    """The parts besides listener, watcher and executor, in the order of their start."""
     parts: list[Part] = [Sender(context), Notifier(context), Housekeeper(context)]
     if context.settings.web.enabled:
         parts.append(WebServer(context))

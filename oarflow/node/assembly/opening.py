@@ -1,4 +1,4 @@
-"""The node's database for commands beside the running node; its errors in words."""
+"""Opens the node's database for commands that run beside the node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oarflow.node.settings import NodeSettings
 
 @contextmanager
 def opened(settings: NodeSettings) -> Iterator[Database]:
-    """The database in this program's form. Raises ConfigurationError (STORAGE, DATABASE)."""
+    """The database, brought up to date. Raises ConfigurationError (STORAGE, DATABASE)."""
     root = settings.storage.root
     try:
         make_folder(root)

@@ -1,8 +1,4 @@
-"""What the node is made of: parts that start, stop, and say whether they work.
-
-`oarflow.node.delivery`, `oarflow.node.web` and `oarflow.node.housekeeping` each have a function
-`part(context: Context) -> Part`; the node starts what is there.
-"""
+"""The interface of the node's parts: they start, stop, and report their trouble."""
 
 from __future__ import annotations
 
@@ -15,24 +11,24 @@ from oarflow.node.settings import NodeSettings
 
 
 class Part(Protocol):
-    """One part. It works by the database alone: parts do not call each other."""
+    """A part of the node. Parts do not call each other; they meet in the database."""
 
     @property
     def name(self) -> str: ...
 
     def start(self) -> None:
-        """Begin, in threads of its own. Raises ConfigurationError where it cannot."""
+        """Start the part's threads. Raises ConfigurationError."""
 
     def stop(self) -> None:
-        """Stop; back when everything it had in hand is put down safely."""
+        """Stop, and return when the work under way is in a safe state."""
 
     def trouble(self) -> str | None:
-        """What is wrong, in words for a person; None while it works."""
+        """What is wrong, for a person; None while the part works."""
 
 
 @dataclass(frozen=True)
 class NodeContext:
-    """What every part is given. health: the trouble of every part of the node, by its name."""
+    """What every part gets. health: the trouble of every part of the node, by its name."""
 
     settings: NodeSettings
     database: Database

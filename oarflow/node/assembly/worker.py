@@ -1,4 +1,4 @@
-"""A part of the node that does something again and again, in a thread of its own."""
+"""A part of the node that repeats its work in a thread of its own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LOGGER = logging.getLogger(__name__)
 _STOP_SECONDS = 30.0
 
 STUCK_AFTER = 3
-"""Times a part's limit for one tick; beyond it only a restart of the node helps."""
+"""A tick that takes this many times its limit needs a restart of the node."""
 
 
 class Worker:
-    """Calls tick() every few seconds. What a tick meets is logged and tried again in the next."""
+    """Calls tick() every few seconds. Errors of a tick are logged; the next tick tries again."""
 
     name = "worker"
 
@@ -38,32 +38,32 @@ class Worker:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the tick in hand."""
+        """Stop after the current tick."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
     def trouble(self) -> str | None:
-        """What the last tick met, or that this one hangs; None if all is well."""
+        """The error of the last tick, or that the current one hangs; None if neither."""
         if self._thread is not None and not self._thread.is_alive() and not self._stop.is_set():
-            return "it is not running"
+            return "not running"
         lasted = self._lasted()
         if lasted > self.tick_limit_seconds:
-            return f"it gives no sign of life for {lasted:.0f} s"
+            return f"no sign of life for {lasted:.0f} s"
         return self._trouble
 
     def stuck(self) -> bool:
-        """Whether a tick takes so long that only a restart of the node helps."""
+        """Whether the current tick takes so long that only a restart of the node helps."""
         return self._lasted() > STUCK_AFTER * self.tick_limit_seconds
 
     def _lasted(self) -> float:
-        """Seconds since the tick in hand began."""
+        """Seconds since the current tick began."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -75,7 +75,7 @@ class Worker:
             self._stop.wait(self._every_seconds)
 
     def attempt(self) -> None:
-        """A tick whose errors become trouble."""
+        """One tick; its errors become the part's trouble."""
         try:
             self.tick()
             self._trouble = None

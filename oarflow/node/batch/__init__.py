@@ -1,1 +1,1 @@
-"""A folder of studies, contoured without the network."""
+"""Contours a folder of studies without a network."""

@@ -1,4 +1,4 @@
-"""A folder of studies through the same receiver, database and engine, without the network."""
+"""Contours a folder of studies with the node's receiver, database and engine."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from oarflow.node.storage.statuses import NotStored
 from oarflow.result import FILE_NAME
 
 STATE_FOLDER = ".oarflow-node"
-"""In the output folder: a batch that was interrupted goes on where it was."""
+"""Below the output folder: the state with which an interrupted batch continues."""
 
 CALLER = "BATCH"
 
 DONE = (State.SEGMENTED, State.HELD)
-"""Its results are handed over: it needs its images no more."""
+"""States of jobs whose results are in the output folder, so that their images may go."""
 
 AT_REST = (
     State.SEGMENTED,
@@ -52,9 +52,9 @@ AT_REST = (
 
 @dataclass(frozen=True)
 class SeriesLine:
-    """One series of the table. folder: of its results, below the output folder, empty if none.
+    """A row of the table. folder: its results, below the output folder; empty if there are none.
 
-    marked: what of its images was refused, in words. sources: folders that its files lie in.
+    marked: its refused files, in words. sources: the input folders of its files.
     """
 
     study: str
@@ -69,7 +69,7 @@ class SeriesLine:
 
 
 def own_settings(settings: NodeSettings, out: Path) -> NodeSettings:
-    """The settings with state of the batch's own."""
+    """The settings, with the state below the output folder."""
     storage = StorageSettings(
         folder=out.absolute() / STATE_FOLDER, min_free_mb=settings.storage.min_free_mb
     )
@@ -77,7 +77,7 @@ def own_settings(settings: NodeSettings, out: Path) -> NodeSettings:
 
 
 class BatchRun:
-    """Takes files, then runs what they make."""
+    """Receives files, then contours their series."""
 
     def __init__(self, settings: NodeSettings, database: Database, out: Path) -> None:
         self._settings = settings
@@ -89,7 +89,7 @@ class BatchRun:
         self.counts = FileCounts()
 
     def take(self, folder: Path, seen: Callable[[], None]) -> FileCounts:
-        """Receive every image below a folder. A series of which one is refused is not run."""
+        """Receive every image below a folder. Series with a refused image are not contoured."""
         self._receiver.recover()
         self.executor.recover()
         self.counts = FileCounts()
@@ -129,23 +129,23 @@ class BatchRun:
             self.counts.folders.setdefault(uid, set()).add(path.parent)
 
     def _judge(self, session: Session, job: Job) -> None:
-        """Refuse what lacks a file that was refused; queue what lacks it no more."""
+        """Refuse a series with refused files; queue one whose files are all accepted now."""
         ours = job.refusal == Code.UNREADABLE_FILE and job.exit_status is None
         refused = self.counts.of_series(job.series.series_uid)
         if refused and job.state is State.QUEUED:
             jobs.refuse(session, job, Code.UNREADABLE_FILE, _of_it(refused))
         elif not refused and ours and job.state is State.REFUSED:
-            jobs.retry(session, job, jobs.NODE, "none of its files is refused any more")
+            jobs.retry(session, job, jobs.NODE, "all of its files are accepted now")
 
     def lines(self) -> list[SeriesLine]:
-        """How every series stands, then what was refused of series that are not here."""
+        """A row for each series, then one for each series without an accepted file."""
         with self._database.read() as session:
             lines = [self._line(job) for job in session.scalars(select(Job).order_by(Job.id))]
         here = {line.series for line in lines} | set(self.counts.folders)
         for uid in dict.fromkeys(one.series_uid for one in self.counts.refused):
             if uid not in here:
                 refused = self.counts.of_series(uid)
-                words = _of_it(refused) if uid else f"of no known series: {refused[0]}"
+                words = _of_it(refused) if uid else f"series unknown: {refused[0]}"
                 sources = tuple(dict.fromkeys(one.folder for one in refused))
                 line = SeriesLine(
                     "", uid, len(refused), State.REFUSED, words, "", {}, sources=sources
@@ -159,7 +159,9 @@ class BatchRun:
         beside = self.counts.beside(series.series_uid)
         marked = [_of_it(refused)] if refused and job.refusal != Code.UNREADABLE_FILE else []
         if beside:
-            marked.append(f"{len(beside)} beside it, perhaps of it, refused: {beside[0]}")
+            marked.append(
+                f"{len(beside)} refused files in its folder may belong to it: {beside[0]}"
+            )
         return SeriesLine(
             study=series.study.study_uid,
             series=series.series_uid,
@@ -173,7 +175,7 @@ class BatchRun:
         )
 
     def remove_copies(self) -> int:
-        """Delete the copies of images that no series needs any more. Returns how many are left."""
+        """Delete the copies of images of contoured series. Returns how many copies are left."""
         root = self._settings.storage.root
         with self._database.read() as session:
             waiting = select(Job.series_id).where(Job.state.not_in(DONE))
@@ -183,11 +185,11 @@ class BatchRun:
         return self.images_left()
 
     def images_left(self) -> int:
-        """How many copies of images lie in the batch's own folder."""
+        """Number of copies of images in the batch's state folder."""
         return len(self._receiver.spool.stored())
 
     def hand_over(self) -> None:
-        """Put finished results under their names, result.json last."""
+        """Copy finished results to the output folder, result.json last."""
         with self._database.read() as session:
             done = [
                 (self._settings.storage.root / job.output, self._out / job.series.folder[:16])
@@ -200,7 +202,7 @@ class BatchRun:
 
 
 def _of_it(refused: list[RefusedFile]) -> str:
-    return f"{len(refused)} of its image files refused, first {refused[0]}"
+    return f"{len(refused)} of its image files refused; first: {refused[0]}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files of a batch: which are images, which are something else, and which are refused."""
+"""Sorts the files of a batch into images, refused images and other files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from oarflow.node.storage.statuses import NotStored, StoreStatus
 MODALITIES = ("CT", "MR")
 _TAGS = tuple(tag_of(name) for name in ("SOPClassUID", "Modality", "SeriesInstanceUID"))
 SHOWN = 20
-"""Refused files that are named one by one."""
+"""How many refused files are listed."""
 
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """An image file that was not taken, without anything of the patient.
+    """An image file that was refused, without patient data.
 
-    number: its place among all files by path, from 1. code: a C-STORE status or the system's name
-    of an error. series_uid: empty where it cannot be read. folder: that it lies in.
+    number: its place among all files by path, from 1. code: a C-STORE status or an errno name.
+    series_uid: empty if it cannot be read. folder: the folder of the file.
     """
 
     number: int
@@ -48,9 +48,9 @@ class RefusedFile:
 
 @dataclass
 class FileCounts:
-    """What became of a folder's files. other: no DICOM, or neither CT nor MR.
+    """Counts of a folder's files. other: no DICOM, or neither CT nor MR.
 
-    folders: where the images of each series lie.
+    folders: the folders of each series' images.
     """
 
     taken: int = 0
@@ -59,19 +59,19 @@ class FileCounts:
     folders: dict[str, set[Path]] = field(default_factory=dict)
 
     def of_series(self, series_uid: str) -> list[RefusedFile]:
-        """Refused files that are of this series."""
+        """Refused files of this series."""
         return [one for one in self.refused if one.series_uid == series_uid]
 
     def beside(self, series_uid: str) -> list[RefusedFile]:
-        """Refused files of no known series in the folders of this one: they may be of it."""
+        """Refused files of unknown series in the folders of this one."""
         folders = self.folders.get(series_uid, set())
         return [one for one in self.refused if not one.series_uid and one.folder in folders]
 
     def words(self) -> list[str]:
         """Lines for a person."""
-        said = [f"{self.taken} images are taken, {self.other} other files left out"]
+        said = [f"{self.taken} images accepted, {self.other} other files left out"]
         if self.refused:
-            said.append(f"{len(self.refused)} image files are REFUSED, counted by path:")
+            said.append(f"{len(self.refused)} image files REFUSED (number in the order of paths):")
             said += [f"  {one}" for one in self.refused[:SHOWN]]
         if len(self.refused) > SHOWN:
             said.append(f"  and {len(self.refused) - SHOWN} more")
@@ -87,14 +87,14 @@ def files(folder: Path, without: str) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class ImageHint:
-    """What can be read of a file, damaged or not. image: a CT or MR image, as far as it says."""
+    """What a file's header says, even if damaged. image: whether it says CT or MR image."""
 
     image: bool
     series_uid: str
 
 
 def read_hint(path: Path) -> ImageHint:
-    """Look at a file's header, within bounds and with all leniency. Raises OSError."""
+    """Read a file's header within bounds, without refusing damage. Raises OSError."""
     try:
         with opened(path) as file:
             header = _header(file)
@@ -111,7 +111,7 @@ def read_hint(path: Path) -> ImageHint:
 
 
 def _header(file: BoundedFile) -> Dataset:
-    """The header, in a private transfer syntax too. Raises NotDicomError, DamagedError."""
+    """The header, also of a private transfer syntax. Raises NotDicomError, DamagedError."""
     try:
         return parse_header(file, _TAGS).dataset
     except PrivateSyntaxError:
@@ -124,21 +124,21 @@ def _header(file: BoundedFile) -> Dataset:
 
 
 def _marked(path: Path) -> bool:
-    """Whether a file says that it is DICOM (PS3.10 7.1)."""
+    """Whether a file has the prefix DICM (PS3.10, 7.1)."""
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
 
 
 def read_content(path: Path, largest: int) -> bytes:
-    """A file's bytes. Raises OSError, and NotStored where they are more than `largest`."""
+    """A file's bytes. Raises OSError, and NotStored if there are more than `largest`."""
     if path.stat().st_size > largest:
-        reason = f"the file has more than max_instance_mb, {largest // 2**20} MB"
+        reason = f"larger than listener.max_instance_mb, {largest // 2**20} MB"
         raise NotStored(StoreStatus.CANNOT_UNDERSTAND, reason)
     return path.read_bytes()
 
 
 def refusal_reason(error: NotStored | OSError | ValueError) -> tuple[str, str]:
-    """Code and reason, nothing of the file's name or content."""
+    """Code and reason, without the file's name or content."""
     if isinstance(error, NotStored):
         return f"{error.status:04X}", str(error)
     if isinstance(error, OSError):

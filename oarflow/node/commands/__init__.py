@@ -1,4 +1,4 @@
-"""What the commands of `oarflow node` do: one module each, with main(flags, settings)."""
+"""The commands of `oarflow node`: one module each, with main(flags, settings)."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, NodeSettings], int]] = {
     "backup": backup.main,
     "restore": restore.main,
 }
-"""By name; each returns its exit status. oarflow/commands/node.py has their flags."""
+"""The commands by name; each returns its exit status. oarflow/commands/node.py has the flags."""

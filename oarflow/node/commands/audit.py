@@ -1,4 +1,4 @@
-"""Print the audit log as JSON lines, after checking that it is whole."""
+"""`oarflow node audit`: check the audit log, and print it as JSON lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oarflow.node.settings import NodeSettings
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Print it; that is an entry, too. Returns 1 where one does not follow from the one before."""
+    """Print the log, and record that. Returns 1 if an entry does not match the one before."""
     with opened(settings) as database:
         with database.write() as session:
             record(session, at_the_keyboard(), Action.AUDIT, after=flags.after)
@@ -26,7 +26,9 @@ def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
                 sys.stdout.write(json.dumps(_as_json(entry)) + "\n")
             broken = first_broken(session)
     if broken is not None:
-        sys.stderr.write(f"entry {broken} does not follow from the one before: it was changed\n")
+        sys.stderr.write(
+            f"entry {broken} was changed: its digest does not match the entry before\n"
+        )
         return ExitStatus.FAULT
     return ExitStatus.WRITTEN
 

@@ -1,4 +1,4 @@
-"""Write the node's state, database and files, into one archive; the node may be running."""
+"""`oarflow node backup`: write database and files into an archive while the node runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from oarflow.node.settings import NodeSettings
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Back up. Raises ConfigurationError (BACK_UP)."""
+    """Write the archive. Raises ConfigurationError (BACK_UP)."""
     target = flags.archive.absolute()
     root = settings.storage.root
     if target.is_relative_to(root.resolve()):
-        raise ConfigurationError("BACK_UP", "the archive must lie outside the storage folder")
+        raise ConfigurationError("BACK_UP", "the archive must be outside the storage folder")
     if target.exists():
-        raise ConfigurationError("BACK_UP", f"{target} exists")
+        raise ConfigurationError("BACK_UP", f"{target} exists already")
     with opened(settings) as database:
         with database.write() as session:
             record(session, at_the_keyboard(), Action.BACK_UP)

@@ -1,4 +1,4 @@
-"""Contour a whole folder of studies, as many at once as there are workers."""
+"""`oarflow node batch`: contour a folder of studies, as many at once as there are workers."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _ORDER = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FA
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Run it. Returns the worst status of all series; 1 where an image file was refused, 3 where
-    there is no series. Raises ConfigurationError.
+    """Contour all series. Returns the worst exit status of them, at least 1 if an image file was
+    refused, and 3 if there is no series. Raises ConfigurationError.
     """
     if not flags.folder.is_dir():
-        raise ConfigurationError("NO_INPUT", f"{flags.folder} is no folder")
+        raise ConfigurationError("NO_INPUT", f"{flags.folder} is not a folder")
     own = own_settings(settings, flags.output)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +58,7 @@ def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
         os.close(held)
     _print(lines, flags.folder)
     if left:
-        sys.stdout.write(f"copies of {left} images are kept in {own.storage.root}: {_why(stop)}\n")
+        sys.stdout.write(f"{left} copies of images stay in {own.storage.root}: {_why(stop)}\n")
     sys.stdout.write(f"results: {flags.output.absolute()}\n")
     return ExitStatus.INTERRUPTED if stop.is_set() else _status(lines, batch.counts)
 
@@ -111,13 +111,13 @@ def _status(lines: Sequence[SeriesLine], counts: FileCounts) -> ExitStatus:
 
 def _why(stop: threading.Event) -> str:
     if stop.is_set():
-        return "begin again with the same -o to go on"
-    return "of series that were not contoured"
+        return "run again with the same -o to continue"
+    return "their series were not contoured"
 
 
 def _print(lines: Sequence[SeriesLine], folder: Path) -> None:
     if not lines:
-        sys.stdout.write("there is no series to contour\n")
+        sys.stdout.write("no series to contour\n")
         return
     table = Table()
     for name in ("input folder", "results", "slices", "state", "reason"):
@@ -130,7 +130,7 @@ def _print(lines: Sequence[SeriesLine], folder: Path) -> None:
 
 
 def _sources(line: SeriesLine, folder: Path) -> str:
-    """The folders of a series below the batch's own."""
+    """The input folders of a series."""
     names = [str(one.relative_to(folder)) for one in line.sources]
     more = [f"and {len(names) - SOURCES_SHOWN} more"] if len(names) > SOURCES_SHOWN else []
     return ", ".join([*names[:SOURCES_SHOWN], *more]) or "-"

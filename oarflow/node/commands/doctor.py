@@ -1,4 +1,4 @@
-"""Check configuration, ports, disks, database, application and peers; explain what is wrong."""
+"""`oarflow node doctor`: check settings, ports, disk, database, application and peers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oarflow.shown import shown
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Print a line for each finding as it comes. Returns 1 where something will not work."""
+    """Print each finding with its remedy. Returns 1 if something does not work."""
     quiet_libraries()
     wrong = False
     for check in CHECKS:
@@ -33,4 +33,4 @@ def _look(check: Check, settings: NodeSettings) -> Iterator[CheckResult]:
     try:
         yield from check(settings)
     except Exception as error:  # the other checks still help
-        yield bad(check.__name__, f"the check itself failed ({type(error).__name__})", "")
+        yield bad(check.__name__, f"this check failed ({type(error).__name__})", "")

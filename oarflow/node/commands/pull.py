@@ -1,4 +1,4 @@
-"""Ask a PACS for studies. The running node takes what comes as if it had been sent."""
+"""`oarflow node pull`: fetch studies from a PACS. The running node contours them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from oarflow.node.storage.spool import INCOMING
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Find and fetch. Returns 1 where it fails, 3 where the PACS has no such series.
+    """Find and fetch. Returns 1 if that fails, 3 if the PACS has no such series.
 
     Raises ConfigurationError.
     """
     source = settings.pull.get(flags.source)
     if source is None:
         known = ", ".join(settings.pull) or "none"
-        raise ConfigurationError("SETTINGS", f"pull.{flags.source} is not set; known are {known}")
+        raise ConfigurationError(
+            "SETTINGS", f"no PACS pull.{flags.source} in the settings; known: {known}"
+        )
     try:
         query = Query(flags.accession, flags.date, flags.study, settings.series.modalities)
     except ValueError as error:
@@ -43,7 +45,7 @@ def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
 
 
 def pacs(name: str, source: PullSource, settings: NodeSettings) -> DimsePacs | WebPacs:
-    """The PACS of a name in the settings. Raises ConfigurationError."""
+    """The PACS of an entry of `pull` in the settings. Raises ConfigurationError."""
     if source.dicomweb is not None:
         return WebPacs(name, source.dicomweb, settings.listener.ae_title)
     assert source.peer is not None

@@ -1,4 +1,4 @@
-"""Fill an empty node from an archive of `backup`; it must not be running."""
+"""`oarflow node restore`: fill an empty, stopped node from an archive of `backup`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oarflow.node.settings import NodeSettings
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Restore. Raises ConfigurationError."""
+    """Restore the archive. Raises ConfigurationError."""
     root = settings.storage.root
     make_folder(root)
     held = lock(root)

@@ -1,4 +1,4 @@
-"""Run the node until it is told to stop."""
+"""`oarflow node run`: run the node until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from oarflow.node.settings import NodeSettings
 LOGGER = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
-"""How often the node looks for parts that hang."""
+"""How often (s) the node looks for parts that hang."""
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Run it. Raises ConfigurationError."""
+    """Run the node. Raises ConfigurationError."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -28,7 +28,7 @@ def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
     try:
         node.open()
         node.start()
-        # What is here now stays: no collection, of which pynetdicom orders many, looks through it.
+        # pynetdicom collects garbage often; objects that exist now need no further look.
         gc.collect()
         gc.freeze()
         LOGGER.info("the node is running")
@@ -41,9 +41,9 @@ def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
 
 
 def _end_if_stuck(node: Node) -> None:
-    """End at once, as by kill -9, which loses nothing: the service manager starts the node anew."""
+    """End at once, which loses nothing, so that the service manager starts the node again."""
     name = node.stuck()
     if name is not None:
-        LOGGER.critical("%s hangs and does not come back: the node ends, to be started anew", name)
+        LOGGER.critical("%s hangs: the node ends, for the service manager to restart it", name)
         logging.shutdown()
         os._exit(ExitStatus.FAULT)

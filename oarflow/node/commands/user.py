@@ -1,4 +1,4 @@
-"""Add, disable or enable users of the web page; passwords come from standard input or a prompt."""
+"""`oarflow node user`: add, disable, enable or list users of the web page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from oarflow.node.web import users
 
 
 def main(flags: argparse.Namespace, settings: NodeSettings) -> int:
-    """Do it, and print how the user stands then. Raises ConfigurationError (USER)."""
+    """Change the user, and print the result. Raises ConfigurationError (USER)."""
     by = at_the_keyboard()
     password = _password() if flags.action == "put" else ""
     try:
@@ -43,9 +43,10 @@ def _line(user: User) -> str:
 
 
 def _password() -> str:
+    """A password from standard input, or from two prompts on a terminal."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
+    if getpass.getpass("Repeat password: ") != first:
         raise ConfigurationError("USER", "the two passwords differ")
     return first

@@ -1,4 +1,4 @@
-"""One database is the truth: tables, migrations, and a function for each thing that happens."""
+"""The node's database: tables, migrations, and one function for each event."""
 
 from oarflow.node.database.engine import Database
 

@@ -1,4 +1,4 @@
-"""Log lines about what a transaction did: logged when it is committed, and never otherwise."""
+"""Log lines about a transaction, logged only when it is committed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _KEY = "oarflow_lines"
 
 
 def log_on_commit(session: Session, level: int, message: str, *values: object) -> None:
-    """Log this once the session's transaction is committed. session: of `Database.write`."""
+    """Log this when the transaction is committed. session: from `Database.write`."""
     session.info.setdefault(_KEY, []).append((level, message, values))
 
 
 class LoggingSession(Session):
-    """A session that logs what was to be said of its transaction."""
+    """A session that logs the lines of its transaction at the commit."""
 
 
 @event.listens_for(LoggingSession, "after_commit")

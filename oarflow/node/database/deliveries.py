@@ -1,4 +1,4 @@
-"""Deliveries: what each destination is to have of a job, claimed, tried, and never twice."""
+"""Deliveries as rows: what each destination is to get of a job, and how far it is."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from oarflow.node.states import NotAllowed, State
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands.
+    """The state of a delivery.
 
-    COMMITTING: stored; the peer's word that it keeps it is awaited.
+    COMMITTING: stored; the peer's storage commitment report is awaited.
     """
 
     WAITING = "waiting"
@@ -31,21 +31,21 @@ class DeliveryState(StrEnum):
 
 
 OPEN = (DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.COMMITTING)
-"""Not at an end."""
+"""States of deliveries that are not finished."""
 
-KEPT = "the peer has committed to keep it"
+KEPT = "stored, and the peer has committed to keep it"
 
 LEASES = "delivery:"
-"""What the names of leases on deliveries begin with."""
+"""Prefix of the names of leases on deliveries."""
 
 
 def resource(delivery_id: int) -> str:
-    """The name of the lease on sending one."""
+    """Name of the lease on sending a delivery."""
     return f"{LEASES}{delivery_id}"
 
 
 def newest(job: Job) -> list[JobDelivery]:
-    """Of each destination the last round."""
+    """The last round of each destination."""
     found: dict[str, JobDelivery] = {}
     for delivery in sorted(job.deliveries, key=lambda row: row.round):
         found[delivery.destination] = delivery
@@ -55,20 +55,20 @@ def newest(job: Job) -> list[JobDelivery]:
 def plan(
     session: Session, job: Job, wanted: Mapping[str, Sequence[str]], reason: str, actor: str
 ) -> None:
-    """Begin the delivery of a job: kinds of objects by destination. Raises NotAllowed.
+    """Begin the delivery of a job. kinds: of objects, by destination. Raises NotAllowed.
 
-    Where nothing is wanted anywhere, the job is delivered at once.
+    A job without a destination is delivered at once.
     """
     jobs.move(session, job, State.DELIVERING, reason, actor)
     _rounds(session, job, wanted, {})
     if not wanted:
-        jobs.move(session, job, State.DELIVERED, "no destination is configured for it", actor)
+        jobs.move(session, job, State.DELIVERED, "no rule names a destination for it", actor)
 
 
 def resend(session: Session, job: Job, actor: str, reason: str = "asked to send again") -> None:
-    """Send a delivered job once more, or what is left of a dead letter. Raises NotAllowed.
+    """Send a delivered job again, or the rest of a dead letter. Raises NotAllowed.
 
-    What a destination of a dead letter has already is not sent to it again.
+    Objects of a dead letter that a destination has are not sent to it again.
     """
     if job.state not in (State.DELIVERED, State.DEAD_LETTER):
         raise NotAllowed(job.state, State.DELIVERING)
@@ -104,7 +104,7 @@ def _rounds(
 
 
 def candidates(session: Session, *states: DeliveryState) -> Sequence[JobDelivery]:
-    """Deliveries that stand there, of jobs that are being delivered, the longest waiting first."""
+    """Deliveries in these states, of jobs under delivery, the longest waiting first."""
     chosen = select(JobDelivery).join(Job).where(Job.state == State.DELIVERING)
     return session.scalars(
         chosen.where(JobDelivery.state.in_(states)).order_by(JobDelivery.id)
@@ -112,7 +112,7 @@ def candidates(session: Session, *states: DeliveryState) -> Sequence[JobDelivery
 
 
 def claim(session: Session, delivery_id: int, owner: str) -> str | None:
-    """Take a waiting one to send it: its token; None where another was faster."""
+    """Claim a waiting delivery. Returns a token; None if it is claimed already."""
     delivery = session.get(JobDelivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.state != DeliveryState.WAITING:
         return None
@@ -121,7 +121,7 @@ def claim(session: Session, delivery_id: int, owner: str) -> str | None:
 
 
 def claimed(session: Session, delivery_id: int, token: str) -> JobDelivery | None:
-    """The delivery, if this claim still counts."""
+    """The delivery, if this claim is still valid."""
     delivery = session.get(JobDelivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.state != DeliveryState.SENDING:
         return None
@@ -129,7 +129,7 @@ def claimed(session: Session, delivery_id: int, token: str) -> JobDelivery | Non
 
 
 def give_up_claims(session: Session, lost: Iterable[Lease]) -> int:
-    """Whoever sent these is gone: they wait again. Returns how many."""
+    """Let deliveries wait again whose sender has stopped. Returns how many."""
     count = 0
     for lease in lost:
         delivery = session.get(
@@ -143,15 +143,15 @@ def give_up_claims(session: Session, lost: Iterable[Lease]) -> int:
 
 
 def stored(session: Session, delivery: JobDelivery, key: str, sha256: str) -> None:
-    """The destination has an object."""
+    """Record that the destination has stored an object."""
     delivery.sent = {**delivery.sent, key: sha256}
     session.flush()
 
 
 def settle(session: Session, delivery: JobDelivery, state: DeliveryState, reason: str) -> None:
-    """An attempt is over: the claim ends, and the job follows where all of it is at an end.
+    """Finish a delivery, and its job if all of its deliveries are finished.
 
-    A dead letter is told to whoever hears alarms.
+    A dead letter raises an alarm.
     """
     leases.drop(session, resource(delivery.id))
     delivery.state, delivery.reason = state, reason
@@ -166,7 +166,7 @@ def settle(session: Session, delivery: JobDelivery, state: DeliveryState, reason
 
 
 def wait(session: Session, delivery: JobDelivery, until: datetime, reason: str) -> None:
-    """The attempt failed; the next one is due then."""
+    """Record a failed attempt and when the next one is due."""
     at = until.isoformat(timespec="seconds")
     key, name = delivery.job.key, delivery.destination
     log_on_commit(session, logging.WARNING, "job %s to %s: %s; again at %s", key, name, reason, at)
@@ -175,9 +175,14 @@ def wait(session: Session, delivery: JobDelivery, until: datetime, reason: str) 
 
 
 def await_report(session: Session, delivery: JobDelivery, until: datetime) -> None:
-    """All is stored; the peer's commitment is awaited until then."""
+    """Record that all is stored, and wait for the peer's commitment report until then."""
     delivery.commitment, delivery.next_at = "asked", until
-    settle(session, delivery, DeliveryState.COMMITTING, "stored; the peer's commitment is awaited")
+    settle(
+        session,
+        delivery,
+        DeliveryState.COMMITTING,
+        "stored; waiting for the peer's storage commitment",
+    )
 
 
 def _follow(session: Session, job: Job) -> None:
@@ -196,7 +201,7 @@ def _follow(session: Session, job: Job) -> None:
 
 
 def cancel_all(session: Session, job: Job) -> None:
-    """The job was cancelled: what waits is not sent any more."""
+    """Cancel the unfinished deliveries of a cancelled job."""
     for delivery in job.deliveries:
         if delivery.state in OPEN:
             leases.drop(session, resource(delivery.id))
@@ -210,10 +215,10 @@ def committed(
     lacking: Iterable[str],
     pause_after: Callable[[int], timedelta | None],
 ) -> bool:
-    """A peer's storage commitment report, by SOP Instance UIDs. False: no such transaction.
+    """Record a peer's storage commitment report, by SOP Instance UIDs. False: unknown transaction.
 
-    What the peer lacks is sent again: at once after the first failed attempt, then after the pause
-    of each further one. pause_after: by failed attempts; None where the delivery is given up.
+    Objects that the peer does not keep are sent again: at once the first time, then after a pause.
+    pause_after: the pause by failed attempts; None to give up.
     """
     found = select(JobDelivery).where(JobDelivery.transaction_uid == transaction_uid)
     delivery = session.scalar(found.with_for_update())
@@ -231,7 +236,7 @@ def committed(
     delivery.sent = {key: sha for key, sha in delivery.sent.items() if key not in missing}
     delivery.commitment = "lacking"
     delivery.attempts += 1
-    reason = f"the peer does not keep {len(missing)} of the objects"
+    reason = f"the peer reports that it does not keep {len(missing)} of the objects"
     pause = pause_after(delivery.attempts)
     if pause is None:
         settle(session, delivery, DeliveryState.DEAD_LETTER, reason)

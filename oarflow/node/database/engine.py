@@ -1,4 +1,4 @@
-"""The database: one engine, transactions for reading and for writing, migrations."""
+"""The database's engine, with transactions for reading and for writing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from oarflow.node.files import keep_from_others
 
 
 class Database:
-    """The node's one truth.
+    """The node's database.
 
-    url: SQLAlchemy's. busy_seconds: how long a writer waits for others before OperationalError.
+    url: SQLAlchemy's. busy_seconds: how long a writer waits for locks before OperationalError.
     """
 
     def __init__(self, url: str, busy_seconds: float = 10) -> None:
@@ -38,9 +38,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: all of it is in the database when the block ends, or nothing.
+        """A transaction for writing: committed at the end of the block, or rolled back on an error.
 
-        What is to be said of it is logged then.
+        Lines of `log_on_commit` are logged after the commit.
         """
         with LoggingSession(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()
@@ -48,31 +48,31 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view. What is loaded in it can be looked at afterwards."""
+        """A consistent view for reading. Loaded rows stay usable after it."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to this program's form. Raises ConfigurationError, SQLAlchemyError."""
+        """Create or update the tables. Raises ConfigurationError, SQLAlchemyError."""
         with self._writer.begin() as connection:
             schema.upgrade(connection)
 
     def verify(self) -> None:
-        """Raises sqlalchemy.exc.SQLAlchemyError where it is damaged, or cannot be written."""
+        """Raises sqlalchemy.exc.SQLAlchemyError if the database is damaged or not writable."""
         with self._writer.connect() as connection:
             faults.verify(connection)
 
     def is_new(self) -> bool:
-        """Whether nothing was ever written into it. Raises sqlalchemy.exc.SQLAlchemyError."""
+        """Whether the database has no tables yet. Raises sqlalchemy.exc.SQLAlchemyError."""
         return not inspect(self.engine).get_table_names()
 
     def check(self) -> None:
-        """Raises sqlalchemy.exc.SQLAlchemyError where the database does not answer."""
+        """Raises sqlalchemy.exc.SQLAlchemyError if the database does not answer."""
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         self.engine.dispose()
 
 
@@ -80,7 +80,7 @@ def _engine(url: str, busy_seconds: float) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigurationError("SETTINGS", "database.url is no URL of a database") from error
+        raise ConfigurationError("SETTINGS", "database.url is not the URL of a database") from error
     if parsed.get_backend_name() == "postgresql":
         milliseconds = round(busy_seconds * 1000)
         return create_engine(
@@ -91,12 +91,12 @@ def _engine(url: str, busy_seconds: float) -> Engine:
             connect_args={"options": f"-c lock_timeout={milliseconds}", "connect_timeout": 10},
         )
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError("SETTINGS", "database.url must be of SQLite or PostgreSQL")
+        raise ConfigurationError("SETTINGS", "database.url must name SQLite or PostgreSQL")
     return _sqlite(parsed, busy_seconds)
 
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
-    """WAL. synchronous=FULL: what was committed survives a loss of power."""
+    """SQLite with WAL and synchronous=FULL: commits survive a loss of power."""
 
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
@@ -112,7 +112,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
 
 def _private(file: Path, *_: object) -> None:
-    """The database is its owner's alone: made so before SQLite makes it, and corrected."""
+    """Keep other users from SQLite's files, also before SQLite creates them."""
     with contextlib.suppress(OSError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     for suffix in ("", "-wal", "-shm"):
@@ -120,6 +120,6 @@ def _private(file: Path, *_: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Writers lock at once: a lock that is asked for later could find the view outdated."""
+    """Writers lock at the start: a later lock could find the view outdated."""
     writes = connection.get_execution_options().get("oarflow_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

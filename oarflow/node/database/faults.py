@@ -1,6 +1,6 @@
-"""What is wrong with the database, in words for a person, and what to do about it.
+"""Faults of the database, in words for a person, with remedies.
 
-The text of an error may quote values: only its kind is looked at.
+The text of an error may quote patient data: only its kind is used.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from oarflow.errors import ConfigurationError
 
 
 class DatabaseFault(StrEnum):
-    """Kinds of faults, as they are said."""
+    """Kinds of faults, as messages name them."""
 
     DAMAGED = "the database is damaged"
-    FULL = "the database's disk is full"
-    DISK = "the database's disk does not read or write"
+    FULL = "the disk of the database is full"
+    DISK = "the disk of the database has read or write errors"
     FORBIDDEN = "the node may not open or write the database"
-    BUSY = "another program keeps the database locked"
+    BUSY = "another program has locked the database"
     AWAY = "the database does not answer"
 
 
@@ -39,10 +39,10 @@ _OF_SQLITE = {
     sqlite3.SQLITE_BUSY: DatabaseFault.BUSY,
     sqlite3.SQLITE_LOCKED: DatabaseFault.BUSY,
 }
-"""By the primary result code: the low byte of what Python tells."""
+"""Faults by SQLite's primary result code, the low byte of sqlite_errorcode."""
 
 _NO_ROOM_FOR_WAL = sqlite3.SQLITE_IOERR_SHMSIZE
-"""What SQLite says where a full disk has no room for the index of its log."""
+"""SQLite's error if a full disk has no room for the index of its log."""
 
 _OF_POSTGRESQL = {
     "XX001": DatabaseFault.DAMAGED,
@@ -53,11 +53,11 @@ _OF_POSTGRESQL = {
     "25006": DatabaseFault.FORBIDDEN,
     "55P03": DatabaseFault.BUSY,
 }
-"""By SQLSTATE (PostgreSQL's documentation, appendix A)."""
+"""Faults by SQLSTATE (PostgreSQL's documentation, appendix A)."""
 
 
 def kind_of(error: SQLAlchemyError) -> DatabaseFault:
-    """Which fault it is; AWAY for all that have no other name."""
+    """The kind of fault; AWAY for errors of no other kind."""
     inner = getattr(error, "orig", None)
     code = getattr(inner, "sqlite_errorcode", None)
     if code == _NO_ROOM_FOR_WAL:
@@ -68,7 +68,7 @@ def kind_of(error: SQLAlchemyError) -> DatabaseFault:
 
 
 def in_words(error: SQLAlchemyError) -> str:
-    """The fault, and the kind of error."""
+    """The fault, with the name of the error."""
     inner = getattr(error, "orig", None) or error
     name = getattr(inner, "sqlite_errorname", None) or type(inner).__name__
     return f"{kind_of(error)} ({name})"
@@ -76,9 +76,9 @@ def in_words(error: SQLAlchemyError) -> str:
 
 @contextmanager
 def refused(url: str) -> Iterator[None]:
-    """Errors of the database at this URL, in words with their remedy.
+    """Turns SQLAlchemyError into ConfigurationError (DATABASE) with fault and remedy.
 
-    Raises ConfigurationError (DATABASE) in place of SQLAlchemyError.
+    url: of the database.
     """
     try:
         yield
@@ -88,7 +88,7 @@ def refused(url: str) -> Iterator[None]:
 
 
 def remedy(fault: DatabaseFault, url: str) -> str:
-    """What to do about it."""
+    """What to do about a fault."""
     file = make_url(url).database or ""
     of_sqlite = make_url(url).get_backend_name() == "sqlite"
     if fault is DatabaseFault.DAMAGED and of_sqlite:
@@ -98,26 +98,25 @@ def remedy(fault: DatabaseFault, url: str) -> str:
         )
     if fault is DatabaseFault.DAMAGED:
         return (
-            "restore it by PostgreSQL's means, or the last back-up into an empty database: "
+            "restore it with PostgreSQL's tools, or the last back-up into an empty database: "
             "oarflow node restore ARCHIVE"
         )
     if fault is DatabaseFault.FORBIDDEN and of_sqlite:
-        return f"give {file} and its folder to the node's user, and let it read and write both"
+        return f"give the node's user the right to read and write {file} and its folder"
     return {
-        DatabaseFault.FULL: "make room, then start the node again",
-        DatabaseFault.DISK: "look for errors of the disk in the system's log before anything else",
+        DatabaseFault.FULL: "free disk space, then start the node again",
+        DatabaseFault.DISK: "look for disk errors in the system's log first",
         DatabaseFault.FORBIDDEN: "give the database's user the right to write",
-        DatabaseFault.BUSY: "end the program that has it open, or raise database.busy_seconds",
-        DatabaseFault.AWAY: "check database.url, and that the server runs and lets the node in",
+        DatabaseFault.BUSY: "stop the program that uses it, or raise database.busy_seconds",
+        DatabaseFault.AWAY: "check database.url, and that the server runs and accepts the node",
     }[fault]
 
 
 def verify(connection: Connection) -> None:
-    """Read a whole SQLite database once, and see that it can be written.
+    """Read a whole SQLite database once, and check that it is writable.
 
-    A lost or zeroed page may otherwise go unnoticed until somebody needs it, and a file without
-    the right to write until something is received. connection: in a transaction, which is rolled
-    back. Raises SQLAlchemyError, as SQLite would.
+    Otherwise a damaged page or a missing right shows only when it is needed. connection: in a
+    transaction, which is rolled back. Raises SQLAlchemyError, as SQLite would.
     """
     if connection.dialect.name != "sqlite":
         return

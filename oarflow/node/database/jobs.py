@@ -1,4 +1,4 @@
-"""A job's way: every change of state with its step, and what a person can ask for."""
+"""Jobs as rows: every change of state with its step, and the actions of persons."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from oarflow.node.database.models import Job, Step, now
 from oarflow.node.states import NotAllowed, State, check
 
 _DOUBTFUL = frozenset({State.FAILED, State.HELD, State.DEAD_LETTER})
-"""States that somebody should look at."""
+"""States in which a job waits for a person."""
 
 NODE = "node"
-"""The actor of every step that no person asked for."""
+"""The actor of steps that the node takes alone."""
 
 
 def resource(job_id: int) -> str:
-    """The name of the lease on running a job."""
+    """Name of the lease on running a job."""
     return f"run:{job_id}"
 
 
 def load(session: Session, job_id: int) -> Job:
-    """The job, locked until the transaction ends where the database can. Raises LookupError."""
+    """The job, locked until the transaction ends (PostgreSQL). Raises LookupError."""
     job = session.get(Job, job_id, with_for_update=True)
     if job is None:
         raise LookupError(f"there is no job {job_id}")
@@ -35,19 +35,19 @@ def load(session: Session, job_id: int) -> Job:
 
 
 def by_key(session: Session, key: str) -> Job | None:
-    """The job of a URL."""
+    """The job with this key, as in the page's addresses."""
     return session.scalar(select(Job).where(Job.key == key))
 
 
 def in_state(session: Session, *states: State) -> Sequence[Job]:
-    """Jobs that stand there, the longest waiting first."""
+    """Jobs in these states, the longest waiting first."""
     return session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.id)).all()
 
 
 def move(session: Session, job: Job, after: State, reason: str, actor: str = NODE) -> None:
-    """Take a step and write it down. Raises NotAllowed.
+    """Change a job's state, and record the step. Raises NotAllowed.
 
-    reason: in words, without patient data. Whoever ran the job loses the lease.
+    reason: in words, without patient data. A run of the job loses its lease.
     """
     check(job.state, after)
     session.add(Step(job=job, before=job.state, after=after, reason=reason, actor=actor))
@@ -63,9 +63,9 @@ def move(session: Session, job: Job, after: State, reason: str, actor: str = NOD
 
 
 def _tell(session: Session, job: Job, after: State, reason: str) -> None:
-    """A line for each step, under the name that the page has for the job.
+    """Log a line for the step, with the job's key.
 
-    What is delivered somewhere has a line for each destination already.
+    A delivered job has a line for each destination already.
     """
     if after is State.DELIVERED and job.deliveries:
         return
@@ -75,7 +75,7 @@ def _tell(session: Session, job: Job, after: State, reason: str) -> None:
 
 
 def create(session: Session, series_id: int, version: int, reason: str, actor: str = NODE) -> Job:
-    """A new version's job; its first step."""
+    """The job of a new version, with its first step."""
     job = Job(series_id=series_id, version=version, state=State.RECEIVED, reason=reason)
     session.add(job)
     session.add(Step(job=job, before=None, after=State.RECEIVED, reason=reason, actor=actor))
@@ -85,7 +85,7 @@ def create(session: Session, series_id: int, version: int, reason: str, actor: s
 
 
 def complete(session: Session, job: Job, digest: str, epoch: int, reason: str) -> None:
-    """The series is complete: fix what makes a repeat the same, and queue it."""
+    """Queue the job of a complete series. digest and epoch make a repeated run write the same."""
     job.digest, job.epoch = digest, epoch
     job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
     move(session, job, State.COMPLETE, reason)
@@ -93,20 +93,20 @@ def complete(session: Session, job: Job, digest: str, epoch: int, reason: str) -
 
 
 def refuse(session: Session, job: Job, code: str, reason: str) -> None:
-    """Refused before any run. code: a reason code."""
+    """Refuse a job before any run. code: a reason code."""
     job.refusal = code
     move(session, job, State.REFUSED, reason)
 
 
 def begin(session: Session, job: Job, owner: str) -> str:
-    """A run starts. Returns its token: only who has it may say how the run ended."""
+    """Record the start of a run. Returns the token that the run's outcome needs."""
     move(session, job, State.RUNNING, f"attempt {job.attempts + 1}")
     job.attempts += 1
     return leases.take(session, resource(job.id), owner)
 
 
 def running(session: Session, job_id: int, token: str) -> Job | None:
-    """The job, if this run is still the one that counts."""
+    """The job, if this run is still valid."""
     job = session.get(Job, job_id, with_for_update=True)
     if job is None or job.state is not State.RUNNING:
         return None
@@ -114,7 +114,7 @@ def running(session: Session, job_id: int, token: str) -> Job | None:
 
 
 def progressed(session: Session, job_id: int, token: str, progress: dict[str, Any]) -> bool:
-    """A sign of life from a run, with what it is at. False: the run no longer counts."""
+    """Record a run's heartbeat and progress. False: the run is no longer valid."""
     if not leases.beat(session, resource(job_id), token):
         return False
     job = session.get(Job, job_id)
@@ -127,21 +127,21 @@ _RETRY = (State.REFUSED, State.FAILED, State.HELD, State.SEGMENTED, State.CANCEL
 
 
 def can_retry(job: Job) -> bool:
-    """Whether it may be run again: nothing of its contours was delivered."""
+    """Whether the job may run again, because none of its contours were delivered."""
     return job.state in _RETRY or _told(job)
 
 
 def _told(job: Job) -> bool:
-    """Refused, and all that was delivered is why; no later version has replaced it."""
+    """Whether only the reason of a refusal was delivered, and no later version exists."""
     newest = job.version == max(one.version for one in job.series.jobs)
     return job.state is State.DELIVERED and bool(job.refusal) and newest
 
 
 def retry(session: Session, job: Job, actor: str, reason: str = "asked to run again") -> None:
-    """Run it again. Raises NotAllowed.
+    """Run a job again. Raises NotAllowed.
 
-    What was delivered is never restarted: where that was a refusal's reason, a new version is
-    judged and run in its place.
+    A delivered job never restarts. If only the reason of its refusal was delivered, a new version
+    is judged and run.
     """
     if not can_retry(job):
         raise NotAllowed(job.state, State.QUEUED)
@@ -154,5 +154,5 @@ def retry(session: Session, job: Job, actor: str, reason: str = "asked to run ag
 
 
 def cancel(session: Session, job: Job, actor: str) -> None:
-    """Stop it for good. Raises NotAllowed."""
+    """Cancel a job. Raises NotAllowed."""
     move(session, job, State.CANCELLED, "cancelled", actor)

@@ -1,7 +1,7 @@
-"""Who works on what. A lease that no longer beats is lost to its owner.
+"""Leases: the right to work on a job or delivery, kept by heartbeats.
 
-Whoever watches counts the beats against its own monotonic clock: see Watch. Clocks that jump, or
-differ between machines, then do no harm.
+Watch measures silence with its own monotonic clock, so that clocks that jump or differ between
+machines do no harm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from oarflow.node.database.models import Lease, new_key, now
 
 
 def take(session: Session, resource: str, owner: str) -> str:
-    """Take a lease, from whoever had it. Returns the new token; the old one is worth nothing."""
+    """Take a lease, also from another owner. Returns the new token; the old one is invalid."""
     drop(session, resource)
     token = new_key()
     session.add(Lease(resource=resource, owner=owner, token=token))
@@ -25,13 +25,13 @@ def take(session: Session, resource: str, owner: str) -> str:
 
 
 def held(session: Session, resource: str, token: str) -> bool:
-    """Whether this token's lease still stands."""
+    """Whether this token still holds the lease."""
     lease = session.get(Lease, resource, with_for_update=True)
     return lease is not None and lease.token == token
 
 
 def beat(session: Session, resource: str, token: str) -> bool:
-    """A sign of life. False: the lease is lost."""
+    """Record a heartbeat. False: the lease is lost."""
     lease = session.get(Lease, resource, with_for_update=True)
     if lease is None or lease.token != token:
         return False
@@ -41,7 +41,7 @@ def beat(session: Session, resource: str, token: str) -> bool:
 
 
 def drop(session: Session, resource: str) -> None:
-    """End a lease, whoever has it."""
+    """End a lease of any owner."""
     lease = session.get(Lease, resource, with_for_update=True)
     if lease is not None:
         session.delete(lease)
@@ -49,13 +49,13 @@ def drop(session: Session, resource: str) -> None:
 
 
 def all_leases(session: Session, prefix: str) -> list[Lease]:
-    """Leases on resources whose name begins so."""
+    """Leases on resources whose names have this prefix."""
     rows = session.scalars(select(Lease).where(Lease.resource.startswith(prefix, autoescape=True)))
     return list(rows)
 
 
 class Watch:
-    """Tells which leases have not beaten for too long, by this process's monotonic clock."""
+    """Finds leases without a heartbeat for too long, by this process's monotonic clock."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -63,7 +63,7 @@ class Watch:
         self._seen: dict[str, tuple[str, int, float]] = {}
 
     def lost(self, leases: Iterable[Lease]) -> list[Lease]:
-        """Those that look as they did when first seen so, long enough ago."""
+        """Leases whose heartbeat count has not changed for too long."""
         moment = self._clock()
         seen = {}
         found = []

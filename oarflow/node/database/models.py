@@ -1,4 +1,4 @@
-"""The tables. Times are UTC and for people; what must not depend on the clock counts instead."""
+"""The tables. Times are UTC and for people; decisions use counts, not the clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMING = {
 
 
 class Utc(TypeDecorator[datetime]):
-    """A time with its zone, kept as UTC in databases that know zones and in those that do not."""
+    """A time with zone, stored as UTC in every database."""
 
     impl = DateTime(timezone=False)
     cache_ok = True
@@ -46,17 +46,17 @@ class Utc(TypeDecorator[datetime]):
 
 
 def now() -> datetime:
-    """The time, as the tables have it."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def new_key() -> str:
-    """A name for URLs and folders that says nothing."""
+    """A random name for URLs and folders."""
     return uuid.uuid4().hex
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """Base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
 
@@ -71,7 +71,7 @@ StateColumn = Enum(
 
 
 class ReceivedStudy(Base):
-    """A study as one sender names it. The patient's identifiers stand here and nowhere else."""
+    """A study of one sender, and the only table with identifiers of the patient."""
 
     __tablename__ = "studies"
 
@@ -95,7 +95,7 @@ class ReceivedStudy(Base):
 class Series(Base):
     """A series of a study.
 
-    expected: count of instances that the sender announced. resent: instances that came again,
+    expected: number of instances that the sender announced. resent: instances that arrived again,
     unchanged, since the series was last complete.
     """
 
@@ -123,11 +123,10 @@ class Series(Base):
 
 
 class Instance(Base):
-    """A file that was received and is safe.
+    """A received file that is safe on disk.
 
-    path: below the storage folder. sha256: of the data set as it was sent. conflict: another
-    instance of the same UID, but with other content, was there before. deleted_at: when the file
-    was removed; the row stays.
+    path: below the storage folder. sha256: of the data set as sent. conflict: an instance with the
+    same UID and other content arrived before. deleted_at: when the file was deleted; the row stays.
     """
 
     __tablename__ = "instances"
@@ -150,12 +149,12 @@ class Instance(Base):
 
 
 class Job(Base):
-    """One version of one series, on its way.
+    """One version of one series, from its first instance to delivery.
 
     key: for URLs. digest: of the instances' UIDs and contents once complete. epoch: the job's
-    SOURCE_DATE_EPOCH. attempts: runs that were begun. progress: what the application said last, as
-    {stage, organ, number, total}. output: the folder of the adopted attempt, below the storage
-    folder. refusal: a reason code.
+    SOURCE_DATE_EPOCH. attempts: number of runs. progress: the application's last report, as
+    {stage, organ, number, total}. output: the folder of the accepted run, below the storage folder.
+    refusal: a reason code.
     """
 
     __tablename__ = "jobs"
@@ -186,7 +185,7 @@ class Job(Base):
 
 
 class Step(Base):
-    """One step of a job's way. before: None for the first. actor: "node", or a user's name."""
+    """A change of a job's state. before: None for the first. actor: "node", or a user's name."""
 
     __tablename__ = "steps"
 
@@ -202,7 +201,7 @@ class Step(Base):
 
 
 class JobDelivery(Base):
-    """What one destination is to have of one job; the delivery's own table of states.
+    """The delivery of one job to one destination.
 
     round: 1 for the first, one more each time it is sent again. kinds: output kinds, as
     result.json names them. sent: what the peer has confirmed, {path: sha256}. commitment: state
@@ -232,10 +231,10 @@ class JobDelivery(Base):
 
 
 class AlarmEntry(Base):
-    """Somebody is to be told that a job waits for a person.
+    """An alarm: a job waits for a person.
 
-    event: the job's state, as the settings name it. destination: of a dead letter. told: the means
-    that have taken it.
+    event: the job's state, as in the settings. destination: of a dead letter. told: the channels
+    that have sent it.
     """
 
     __tablename__ = "alarms"
@@ -256,7 +255,7 @@ class AlarmEntry(Base):
 
 
 class Lease(Base):
-    """Who works on something. beats grows while the owner lives: judged by growing, not by time."""
+    """A right to work on something. beats: grows with each heartbeat of the owner."""
 
     __tablename__ = "leases"
 
@@ -269,7 +268,7 @@ class Lease(Base):
 
 
 class Period(Base):
-    """A time in which housekeeping saw the clock go on steadily: only such time makes files old."""
+    """A time in which the node ran and its clock did not jump. Only such time ages files."""
 
     __tablename__ = "periods"
 
@@ -279,7 +278,7 @@ class Period(Base):
 
 
 class User(Base):
-    """Somebody who may sign in. role: viewer or operator."""
+    """A user of the web page. role: viewer or operator."""
 
     __tablename__ = "users"
 
@@ -306,9 +305,9 @@ class WebSession(Base):
 
 
 class AuditEntry(Base):
-    """What a person did or saw of a patient. Rows are only added: triggers forbid the rest.
+    """What a person did or saw. Triggers allow only new rows.
 
-    chain: SHA-256 over the row and the chain before, so that a gap shows.
+    chain: SHA-256 of the row and of the chain before, so that a gap shows.
     """
 
     __tablename__ = "audit_log"

@@ -1,4 +1,4 @@
-"""Instances arrive: studies, series, instances and the jobs that they start, restart or renew."""
+"""Received instances as rows, and the jobs that they start or restart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oarflow.node.states import RESTARTABLE, State
 
 
 class Standing(StrEnum):
-    """What an instance is to its series."""
+    """How an instance relates to what its series has."""
 
     NEW = "new"
     IDENTICAL = "identical"
@@ -24,7 +24,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Who sent an instance, from where, to which of our titles."""
+    """Who sent an instance, from where, and to which AE title of the node."""
 
     calling_ae: str
     called_ae: str = ""
@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Texts:
-    """Values of those columns of a study and a series that are for people."""
+    """Texts of a study and a series for people."""
 
     study: dict[str, str]
     series: dict[str, str]
@@ -43,8 +43,8 @@ class Texts:
 class Arrival:
     """An instance that is on disk, and what its data set says.
 
-    texts: reads what a new study or series needs. sha256: of the data set as it was sent. path:
-    below the storage folder. expected: count of the series's instances, if the sender tells.
+    texts: reads the texts of a new study or series. sha256: of the data set as sent. path: below
+    the storage folder. expected: number of the series' instances, if the sender announces it.
     """
 
     origin: Origin
@@ -70,11 +70,11 @@ _AS_ARRIVED = (
     "size",
     "path",
 )
-"""Columns of an instance that an arrival has as they are."""
+"""Columns of an instance that are copied from its arrival."""
 
 
 def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Instance]:
-    """What came before under this UID in the series of this folder, the accepted one first."""
+    """Instances with this UID in the series of this folder, the accepted one first."""
     query = (
         select(Instance)
         .join(Series)
@@ -85,7 +85,7 @@ def known(session: Session, folder: str, sop_instance_uid: str) -> Sequence[Inst
 
 
 def came_again(session: Session, series_id: int) -> Standing:
-    """An instance of the series, unchanged, is here once more."""
+    """Record that an instance of the series arrived again, unchanged."""
     series = session.get_one(Series, series_id, with_for_update=True)
     series.resent += 1
     series.last_received_at = now()
@@ -93,10 +93,10 @@ def came_again(session: Session, series_id: int) -> Standing:
 
 
 def journal(session: Session, arrival: Arrival, contoured: bool) -> tuple[Standing, int]:
-    """Write an instance down, and what follows for its series's job.
+    """Record an instance, and start or restart the job of its series.
 
-    contoured: whether series of this modality have jobs. Returns what the instance is, and the
-    series's id.
+    contoured: whether series of this modality have jobs. Returns how the instance relates to its
+    series, and the series' ID.
     """
     series = _series(session, arrival)
     same_uid = session.scalars(
@@ -158,33 +158,33 @@ def _series(session: Session, arrival: Arrival) -> Series:
 
 
 def newest_job(session: Session, series_id: int) -> Job | None:
-    """The job of a series's latest version."""
+    """The job of a series' latest version."""
     query = select(Job).where(Job.series_id == series_id).order_by(Job.version.desc()).limit(1)
     return session.scalar(query.with_for_update())
 
 
 def _job(session: Session, series: Series, standing: Standing) -> None:
-    """A first job, a restart of what is not delivered, or a new version of what is."""
+    """Create a series' first job, restart an undelivered one, or make a new version."""
     job = newest_job(session, series.id)
     if job is None:
         jobs.create(session, series.id, 1, "the first instance arrived")
         return
     what = "an instance with other content" if standing is Standing.CONFLICT else "an instance"
     if job.state in RESTARTABLE:
-        jobs.move(session, job, State.RECEIVED, f"{what} came late")
+        jobs.move(session, job, State.RECEIVED, f"{what} arrived late")
     elif job.state is not State.RECEIVED:
-        reason = f"{what} came after version {job.version} was {job.state}"
+        reason = f"{what} arrived after version {job.version} was {job.state}"
         jobs.create(session, series.id, job.version + 1, reason)
     series.resent = 0
 
 
 def paths(session: Session) -> set[str]:
-    """Every file that is journalled and not deleted since."""
+    """Every file in the database that is not deleted."""
     return set(session.scalars(select(Instance.path).where(Instance.deleted_at.is_(None))))
 
 
 def announce(session: Session, study_uid: str, series_uid: str, count: int) -> None:
-    """The sender tells how many instances a series has. For what is here of it already."""
+    """Record how many instances a series has, as its sender announces."""
     query = (
         select(Series)
         .join(ReceivedStudy)

@@ -1,4 +1,4 @@
-"""The form of the tables: made, brought up to date, or refused where it is another version's."""
+"""Creates and updates the tables, and refuses those of another version."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from oarflow.errors import ConfigurationError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 BEFORE_RELEASE = frozenset({"0001", "0002", "0003"})
-"""Revisions of development versions. The migrations from them are not kept."""
+"""Revisions of development versions, which this version cannot update."""
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the tables to this program's form.
+    """Create or update the tables.
 
-    Raises ConfigurationError (DATABASE) where another version of the program made them.
+    Raises ConfigurationError (DATABASE) if another version of the program made them.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -37,10 +37,9 @@ def _refuse_other_versions(connection: Connection, scripts: ScriptDirectory) -> 
         return
     if found in BEFORE_RELEASE:
         words = (
-            f"a development version of OARflow made this database (revision {found}), and this "
-            "version does not read it. Back it up with the version that made it (oarflow node "
-            "backup ARCHIVE), move the storage folder elsewhere, or choose an empty database, and "
-            "restore the archive with this version (oarflow node restore ARCHIVE)"
+            f"a development version of OARflow made this database (revision {found}). Back it up "
+            "with that version (oarflow node backup ARCHIVE), and restore the archive with this "
+            "version into an empty folder or database (oarflow node restore ARCHIVE)"
         )
     else:
         words = (

@@ -1,1 +1,1 @@
-"""From a finished job to its destinations: by rules, again and again, each object once."""
+"""Delivers finished jobs to their destinations, and raises alarms."""

@@ -1,4 +1,4 @@
-"""The channels by which alarms reach people: the log and, by setting, a webhook and mail."""
+"""Channels for alarms: the log and, if set, a webhook and mail."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WEBHOOK, MAIL = "webhook", "mail"
 
 @dataclass(frozen=True)
 class Alarm:
-    """Nothing of the patient.
+    """An alarm, without patient data.
 
-    job: the key, as in the page's address. destination: of a dead letter. at: when it came about.
+    job: the key, as in the page's address. destination: of a dead letter. at: time of the cause.
     """
 
     job: str
@@ -35,7 +35,7 @@ class Alarm:
 
     @property
     def subject(self) -> str:
-        """In a line."""
+        """The alarm in one line."""
         return f"{self.event} at {self.destination}" if self.destination else self.event
 
 
@@ -46,21 +46,21 @@ def channels(settings: AlarmSettings) -> tuple[str, ...]:
 
 
 def log_alarm(alarm: Alarm) -> None:
-    """Write an alarm into the log."""
+    """Log an alarm."""
     logger.error("%s: job %s: %s", alarm.subject, alarm.job, alarm.reason)
 
 
 def notify(
     settings: AlarmSettings, alarm: Alarm, by: tuple[str, ...] = (WEBHOOK, MAIL)
 ) -> tuple[str, ...]:
-    """Send an alarm by these channels. Returns those that failed: an alarm is no step."""
+    """Send an alarm by these channels. Returns those that failed."""
     failed = []
     if settings.webhook is not None and WEBHOOK in by and not _post(settings.webhook, alarm):
         failed.append(WEBHOOK)
     if settings.mail is not None and MAIL in by and not _mail(settings.mail, alarm):
         failed.append(MAIL)
     for one in failed:
-        logger.error("the alarm could not be given by %s", one)
+        logger.error("the alarm could not be sent by %s", one)
     return tuple(failed)
 
 

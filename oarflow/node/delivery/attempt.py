@@ -1,4 +1,4 @@
-"""One attempt at one delivery: from its row to the network and back into the row."""
+"""One attempt at one delivery."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from oarflow.node.states import State
 LOGGER = logging.getLogger(__name__)
 
 REFUSALS = "refusals"
-"""Folder below the storage folder with the objects that tell of refusals."""
+"""Folder below the storage folder for the PDFs with reasons of refusals."""
 
 
 @dataclass(frozen=True)
 class _Pending:
-    """What is to be sent now, and what the destination has already."""
+    """open: objects to send now. there: objects that the destination has already."""
 
     open: tuple[OutgoingFile, ...]
     there: tuple[OutgoingFile, ...]
 
 
 class Attempt:
-    """Sends what one claimed delivery still lacks."""
+    """Sends the objects that a claimed delivery still lacks."""
 
     def __init__(self, context: NodeContext, delivery_id: int, token: str) -> None:
         self._context = context
@@ -61,7 +61,7 @@ class Attempt:
         self._token = token
 
     def make(self) -> None:
-        """Send, and write down how it ended. Database errors pass through: the claim runs out."""
+        """Send, and record the outcome. Database errors pass through; the claim then expires."""
         prepared = self._prepare()
         if prepared is not None:
             destination, load, transaction = prepared
@@ -74,7 +74,7 @@ class Attempt:
             self._conclude(outcomes, transport, destination)
 
     def _prepare(self) -> tuple[Destination, _Pending, str] | None:
-        """What is to be sent, and the UID of a commitment, written down before anybody knows it."""
+        """The objects to send, and the transaction UID of the commitment, recorded beforehand."""
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
             if delivery is None:
@@ -85,7 +85,7 @@ class Attempt:
                     session,
                     delivery,
                     DeliveryState.DEAD_LETTER,
-                    "it is no longer among the destinations",
+                    "the settings no longer have this destination",
                 )
                 return None
             try:
@@ -98,7 +98,7 @@ class Attempt:
             return destination, load, transaction
 
     def _load(self, delivery: JobDelivery, destination: Destination) -> _Pending:
-        """Raises Altered; also where nothing of what is wanted was written."""
+        """The objects to send. Raises Altered, also if the application wrote none of them."""
         job = delivery.job
         root = self._context.settings.storage.root
         if delivery.kinds == [REFUSAL]:
@@ -107,7 +107,7 @@ class Attempt:
             items = outgoing_files(root / job.output, read_result(root, job))
             found = _of_kinds(items, delivery.kinds)
             if not found:
-                # What it takes may have been changed since.
+                # The settings may have changed since.
                 found = _of_kinds(items, destination.objects)
                 delivery.kinds = [item.kind for item in found] or [*destination.objects]
             if not found:
@@ -142,7 +142,7 @@ class Attempt:
             )
 
     def _note(self, items: tuple[OutgoingFile, ...], outcome: SendResult) -> None:
-        """At once, so that a crash right after does not send it twice."""
+        """Record a stored object at once, so that it is not sent again after a crash."""
         if outcome.verdict is not SendVerdict.STORED:
             return
         if outcome.warned:
@@ -154,7 +154,7 @@ class Attempt:
                 deliveries.stored(session, delivery, outcome.key, sha256)
 
     def _warn(self, items: tuple[OutgoingFile, ...], outcome: SendResult) -> None:
-        """The peer has the object otherwise than as it was sent: a step of the job says so."""
+        """Record a step and a log line for an object that the peer stored with a warning."""
         kind = next(item.kind for item in items if item.key == outcome.key)
         with self._database.write() as session:
             delivery = deliveries.claimed(session, self._id, self._token)
@@ -207,7 +207,7 @@ def _of_kinds(items: Iterable[OutgoingFile], kinds: Iterable[str]) -> tuple[Outg
 
 
 def refusal_file(root: Path, job: Job) -> OutgoingFile:
-    """The object that tells of a refusal, made once. Raises Altered."""
+    """The PDF with the reason of a refusal, made once. Raises Altered."""
     target = root / REFUSALS / f"{job.key}-{job.version}.dcm"
     if not target.exists():
         _make_refusal(root, job, target)
@@ -220,7 +220,7 @@ def _make_refusal(root: Path, job: Job, target: Path) -> None:
     images = (root / instance.path for instance in job.series.instances if not instance.deleted_at)
     image = next((path for path in images if path.exists()), None)
     if image is None:
-        raise Altered("the images are gone, and with them patient and study")
+        raise Altered("the images are deleted, so the PDF has no patient and study")
     epoch = job.epoch or int(job.created_at.timestamp())
     reasons = [step.reason for step in job.steps if step.after is State.REFUSED] or [job.reason]
     study = refusal.RefusedStudy(job.key, epoch, job.refusal or None, reasons[-1], image)
@@ -231,5 +231,5 @@ def _make_refusal(root: Path, job: Job, target: Path) -> None:
     try:
         refusal.encapsulate(study, pdf, hidden)
     except (OSError, InvalidDicomError, ValueError) as error:
-        raise Altered("no PDF could be made of the images' patient and study") from error
+        raise Altered("the PDF with the reason could not be written") from error
     hidden.rename(target)

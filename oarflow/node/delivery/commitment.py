@@ -27,7 +27,7 @@ NO_SUCH_EVENT, MISSING_ATTRIBUTE, PROCESSING_FAILURE = 0x0113, 0x0120, 0x0110
 
 @dataclass(frozen=True)
 class CommitmentReport:
-    """What the peer says of a transaction: SOP Instance UIDs that it keeps, and that it lacks."""
+    """A peer's report of a transaction: SOP Instance UIDs that it keeps and that it lacks."""
 
     transaction_uid: str
     kept: tuple[str, ...]
@@ -35,7 +35,7 @@ class CommitmentReport:
 
 
 def request(association: Association, items: Sequence[OutgoingFile], transaction_uid: str) -> str:
-    """Ask on an association that has the context. Returns why the request failed, or nothing."""
+    """Request commitment. Returns why the request failed; empty if the peer accepted it."""
     information = Dataset()
     information.TransactionUID = transaction_uid
     information.ReferencedSOPSequence = [_reference(item) for item in items]
@@ -59,7 +59,7 @@ def _reference(item: OutgoingFile) -> Dataset:
 
 
 def offer(ae: AE) -> None:
-    """Let a listener take reports: the peer calls, and is the SCP on its own association."""
+    """Let a listener accept reports on associations of the peer, which stays the SCP."""
     ae.add_supported_context(
         StorageCommitmentPushModel,
         [ImplicitVRLittleEndian, ExplicitVRLittleEndian],
@@ -71,9 +71,9 @@ def offer(ae: AE) -> None:
 def answer_report(
     event: evt.Event, reported: Callable[[CommitmentReport], None]
 ) -> tuple[int, None]:
-    """Take an N-EVENT-REPORT: the status for the peer, once `reported` has written it down.
+    """Answer an N-EVENT-REPORT: the status for the peer, after `reported` has recorded it.
 
-    Where `reported` raises, the peer is told of a failure, so that it reports again.
+    If `reported` raises, the status is a failure, so that the peer reports again.
     """
     if event.event_type not in (SUCCESS, FAILURES):
         return NO_SUCH_EVENT, None
@@ -88,7 +88,7 @@ def answer_report(
 
 
 def read_report(information: Dataset) -> CommitmentReport | None:
-    """A report as received; None where it names no transaction."""
+    """A received report; None if it names no transaction."""
     transaction = information.get("TransactionUID")
     if not transaction:
         return None

@@ -1,4 +1,4 @@
-"""Delivery by C-STORE, with or without TLS; asks for storage commitment where it is offered."""
+"""Delivery by C-STORE, with storage commitment if the peer offers it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from oarflow.node.settings.delivery import DicomDestination
 from oarflow.node.settings.fields import ClientTls
 
 MAX_PDU = 131072
-"""Bytes; what Orthanc and dcmtk take at most."""
+"""The longest PDU sent, in bytes: the most that Orthanc and dcmtk accept."""
 
 REPORT_WAIT_SECONDS = 2.0
-"""How long an association stays open for a report; most peers report on one of their own."""
+"""How long (s) an association stays open for a report; most peers report on their own."""
 
 Reported = Callable[[commitment.CommitmentReport], None]
 
@@ -38,9 +38,9 @@ class _Reply:
 
 
 def client_context(tls: ClientTls) -> ssl.SSLContext:
-    """TLS 1.2 or later with the peer's certificate checked, as BCP 195 has it.
+    """TLS 1.2 or later by BCP 195, with a check of the peer's certificate.
 
-    Raises OSError and ssl.SSLError where a file is missing or damaged.
+    Raises OSError and ssl.SSLError for missing and damaged files.
     """
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -52,11 +52,10 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class CommitmentRequest:
-    """How commitment is asked for.
+    """A request for storage commitment.
 
-    transaction_uid: written down before, since the report may be faster than we are.
-    earlier: objects that the peer got in other attempts. reported: takes a report that comes on
-    the same association.
+    transaction_uid: recorded beforehand, since the report may arrive early. earlier: objects that
+    the peer got in other attempts. reported: records a report on the same association.
     """
 
     transaction_uid: str
@@ -70,14 +69,14 @@ class DicomTransport:
     def __init__(
         self, destination: DicomDestination, ae_title: str, asking: CommitmentRequest | None = None
     ) -> None:
-        """asking: None where no commitment is wanted."""
+        """asking: None for no commitment."""
         self._to = destination
         self._ae_title = ae_title
         self._asking = asking
         self.asked, self.not_asked = False, ""
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
-        """Store all; then ask for commitment to all that the peer has."""
+        """Store all objects, then request commitment to all that the peer has."""
         asking = self._asking
         call = _PeerAssociation(self._to, self._ae_title, asking.reported if asking else None)
         failure = call.open(_contexts(items, commitment=asking is not None))
@@ -112,7 +111,7 @@ def _contexts(items: tuple[OutgoingFile, ...], *, commitment: bool) -> list[tupl
 
 
 class _PeerAssociation:
-    """An association with the peer, and the peer's words in ours."""
+    """An association with the peer, with the peer's answers as results."""
 
     def __init__(
         self, destination: DicomDestination, ae_title: str, reported: Reported | None
@@ -137,13 +136,13 @@ class _PeerAssociation:
         return StorageCommitmentPushModel in accepted
 
     def open(self, contexts: list[tuple[str, list[str]]]) -> _Reply | None:
-        """Associate. Returns why it did not come about."""
+        """Open the association. Returns why that failed, or None."""
         for abstract, syntaxes in contexts:
             self._ae.add_requested_context(abstract, syntaxes)
         try:
             tls = self._tls()
         except (OSError, ssl.SSLError):
-            return _Reply(SendVerdict.REFUSED, "our own certificates for TLS cannot be read")
+            return _Reply(SendVerdict.REFUSED, "a certificate or key of the node cannot be read")
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._note_connection)]
         if self._reported is not None:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._handle_report))
@@ -158,7 +157,7 @@ class _PeerAssociation:
                 tls_args=tls,
             )
         except OSError:
-            return _Reply(SendVerdict.UNREACHABLE, f"the name {self._to.host} is not known here")
+            return _Reply(SendVerdict.UNREACHABLE, f"the name {self._to.host} cannot be resolved")
         if association.is_established:
             self._association = association
             return None
@@ -167,7 +166,7 @@ class _PeerAssociation:
     def _tls(self) -> Any:
         if self._to.tls is None:
             return None
-        # No name where it is not checked: pynetdicom's hint knows strings alone.
+        # None for no check of the name; pynetdicom's annotation allows only strings.
         name = self._to.host if self._to.tls.check_hostname else None
         return client_context(self._to.tls), name
 
@@ -191,7 +190,7 @@ class _PeerAssociation:
             means = "by TCP and TLS" if self._to.tls else "by TCP"
             return _Reply(SendVerdict.UNREACHABLE, f"the peer cannot be reached {means}")
         if not association.accepted_contexts and association.rejected_contexts:
-            return _Reply(SendVerdict.REFUSED, "the peer takes none of the objects' SOP classes")
+            return _Reply(SendVerdict.REFUSED, "the peer accepts none of the objects' SOP classes")
         return _Reply(SendVerdict.UNREACHABLE, "the peer does not answer the association request")
 
     def store(self, item: OutgoingFile) -> _Reply:
@@ -205,23 +204,23 @@ class _PeerAssociation:
         accepted = {context.abstract_syntax for context in association.accepted_contexts}
         if item.sop_class_uid not in accepted:
             return _Reply(
-                SendVerdict.REFUSED, f"the peer does not take the SOP class of a {item.kind}"
+                SendVerdict.REFUSED, f"the peer does not accept the SOP class of the {item.kind}"
             )
         try:
             status = association.send_c_store(item.path)
         except ValueError:
             return _Reply(
                 SendVerdict.REFUSED,
-                f"the peer does not take the transfer syntax of the {item.kind}",
+                f"the peer does not accept the transfer syntax of the {item.kind}",
             )
         except (OSError, RuntimeError):
             return _Reply(SendVerdict.UNREACHABLE, "the association ended while sending")
         return _answer_of(status)
 
     def commit(self, items: list[OutgoingFile], transaction_uid: str) -> str:
-        """Request storage commitment, and wait a little for a report on this association.
+        """Request storage commitment, and wait shortly for a report on this association.
 
-        Returns why the request failed; empty where the peer took it.
+        Returns why the request failed; empty if the peer accepted it.
         """
         association = self._association
         assert association is not None
@@ -233,7 +232,7 @@ class _PeerAssociation:
         return refusal
 
     def close(self) -> None:
-        """Release, or abort what cannot be released."""
+        """Release the association."""
         association = self._association
         if association is not None and association.is_established:
             association.release()
@@ -242,6 +241,8 @@ class _PeerAssociation:
 def _answer_of(status: Dataset) -> _Reply:
     code = status.get("Status")
     if code is None:
-        return _Reply(SendVerdict.UNREACHABLE, "the peer fell silent or dropped the association")
+        return _Reply(
+            SendVerdict.UNREACHABLE, "the peer stopped answering or dropped the association"
+        )
     meaning = of_status(int(code))
     return _Reply(meaning.verdict, meaning.words, meaning.warned)

@@ -1,4 +1,4 @@
-"""Delivery into a folder: a file appears there whole, under its name, or not at all."""
+"""Delivery into a folder, where a file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FolderTransport:
         self._folder = destination.path
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
-        """A file of the same name and content is there already: it counts as stored."""
+        """Write all files. A file of the same name and content counts as stored."""
         for item in items:
             yield self._send(item)
 
@@ -33,7 +33,7 @@ class FolderTransport:
                 return _present(target, item)
             place(item.path, target)
         except OSError as error:
-            reason = f"the folder cannot be written: {os.strerror(error.errno or 0)}"
+            reason = f"the folder is not writable: {os.strerror(error.errno or 0)}"
             return SendResult(item.key, SendVerdict.UNREACHABLE, reason)
         return SendResult(item.key, SendVerdict.STORED, "written")
 
@@ -43,14 +43,14 @@ def _present(target: Path, item: OutgoingFile) -> SendResult:
         same = hashlib.file_digest(file, "sha256").hexdigest() == item.sha256
     if same:
         return SendResult(item.key, SendVerdict.STORED, "was there already")
-    reason = "a file of this name and other content lies in the folder; it is left as it is"
+    reason = "the folder has a file of this name with other content; it is not overwritten"
     return SendResult(item.key, SendVerdict.REFUSED, reason)
 
 
 def place(source: Path, target: Path) -> None:
-    """Copy a file to a name that is free, durably. Raises OSError.
+    """Copy a file to a new name, safely on disk. Raises OSError.
 
-    A hidden rest of an attempt that was cut off is overwritten.
+    The hidden file of an interrupted attempt is overwritten.
     """
     hidden = target.with_name(f".{target.name}.part")
     with source.open("rb") as reading, hidden.open("wb") as writing:

@@ -1,4 +1,4 @@
-"""The notifier: gives the alarms of the database until every channel has taken them."""
+"""The notifier: sends alarms until every channel has sent them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 def part(context: NodeContext) -> Part:
-    """The part that gives alarms."""
+    """The part that sends alarms."""
     return Notifier(context)
 
 
 class Notifier(Worker):
-    """Apart from the sender: a mail server that does not answer holds up no delivery."""
+    """Sends alarms apart from the sender, so that a slow mail server delays no delivery."""
 
     name = "alarms"
 
@@ -32,17 +32,17 @@ class Notifier(Worker):
         self._failing: tuple[str, ...] = ()
 
     def trouble(self) -> str | None:
-        failing = f"alarms cannot be given by {' and '.join(self._failing)}"
+        failing = f"alarms cannot be sent by {' and '.join(self._failing)}"
         return super().trouble() or (failing if self._failing else None)
 
     def tick(self) -> None:
-        """Give what is due."""
+        """Send the alarms that are due."""
         with self._database.read() as session:
             found = [(entry, _alarm(entry)) for entry in alarms.waiting(session)]
         for entry, alarm in found:
             if not due(entry.next_at, now(), self._retry):
                 continue
-            # After one that fails the others wait for the next round: each may take long.
+            # After a failure, the other alarms wait for the next tick: each may take long.
             if self._stop.is_set() or not self._give(entry, alarm):
                 break
 
@@ -61,7 +61,7 @@ class Notifier(Worker):
         if not failed:
             self._settle(entry, alarms.GIVEN, told)
         elif pause is None:
-            logger.error("the alarm of job %s is given up", alarm.job)
+            logger.error("the alarm of job %s is given up after the last pause", alarm.job)
             self._settle(entry, alarms.GIVEN_UP, told)
         else:
             with self._database.write() as session:

@@ -1,4 +1,4 @@
-"""What is sent: an object of a job's results, proven to be the one that result.json names."""
+"""Files to send, checked against the SHA-256 of result.json."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from oarflow.result import ResultDocument
 class OutgoingFile:
     """One file to send.
 
-    name: its name at a destination that is a folder: the SOP Instance UID, or a digest, and the
-    kind's ending. sop_class_uid, sop_instance_uid, transfer_syntax_uid: None where it is no DICOM.
+    name: its name in a destination of kind folder: the SOP Instance UID or a digest, with the
+    kind's ending. sop_class_uid, sop_instance_uid, transfer_syntax_uid: None if not DICOM.
     """
 
     path: Path
@@ -34,14 +34,14 @@ class OutgoingFile:
 
     @property
     def key(self) -> str:
-        """What tells it from every other object: the SOP Instance UID, or the digest."""
+        """The file's identity: the SOP Instance UID, or the digest if not DICOM."""
         return self.sop_instance_uid or self.sha256
 
 
 class SendVerdict(StrEnum):
     """How an attempt ended.
 
-    REFUSED: the other side does not want it as it is, and a person must change something there.
+    REFUSED: the destination refuses the object until a person changes something there.
     """
 
     STORED = "stored"
@@ -51,9 +51,9 @@ class SendVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class SendResult:
-    """How the attempt at one object ended. reason: in words, nothing of the patient.
+    """The outcome for one object. reason: in words, without patient data.
 
-    warned: it is stored, but the reason is one that a person must know.
+    warned: stored with a warning, which a person must know.
     """
 
     key: str
@@ -63,10 +63,10 @@ class SendResult:
 
 
 class Transport(Protocol):
-    """A way to a destination, for one attempt.
+    """Sends to one destination, for one attempt.
 
-    asked: after sending, whether the peer was asked to commit to what it has, and took the request.
-    not_asked: why it did not, where it offers commitment and the request failed; else empty.
+    asked: after sending, whether the peer accepted a request for storage commitment. not_asked: why
+    the request failed, if the peer offers commitment; otherwise empty.
     """
 
     @property
@@ -76,12 +76,12 @@ class Transport(Protocol):
     def not_asked(self) -> str: ...
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterable[SendResult]:
-        """Send all; an outcome for each, as soon as it is known. Raises nothing of the network."""
+        """Send all files. Yields each outcome at once. Raises no network errors."""
         ...
 
 
 class Altered(Exception):
-    """A file is not what result.json says. The message is a reason in words."""
+    """A file differs from result.json. The message is a reason in words."""
 
 
 _ENDINGS: dict[ObjectKind, str] = {"REPORT_PDF": ".pdf", "REPORT_HTML": ".html"}
@@ -99,14 +99,14 @@ def outgoing_files(folder: Path, result: ResultDocument) -> tuple[OutgoingFile, 
 
 
 def outgoing_file(path: Path, kind: ObjectKind, sha256: str) -> OutgoingFile:
-    """A file, if it is the one with this digest. Raises Altered."""
+    """A file with this digest. Raises Altered if it differs."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Altered(f"the {kind} is missing from the job's folder") from error
     if digest != sha256:
-        raise Altered(f"the {kind} in the job's folder is not the one that was written")
+        raise Altered(f"the {kind} in the job's folder has changed since it was written")
     if kind in _ENDINGS:
         return OutgoingFile(path, kind, sha256, name=f"{sha256[:32]}{_ENDINGS[kind]}")
     try:
@@ -123,4 +123,4 @@ def outgoing_file(path: Path, kind: ObjectKind, sha256: str) -> OutgoingFile:
             transfer_syntax_uid=str(meta.TransferSyntaxUID),
         )
     except (InvalidDicomError, AttributeError) as error:
-        raise Altered(f"the {kind} in the job's folder is no DICOM file") from error
+        raise Altered(f"the {kind} in the job's folder is not a DICOM file") from error

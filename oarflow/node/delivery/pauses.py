@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: counted in attempts, so that no clock can jump it."""
+"""The pause before the next attempt, from the number of attempts and not the clock."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from oarflow.node.settings.delivery import Retry
 
 
 def pause_after(attempts: int, retry: Retry, *, longest: bool = False) -> timedelta | None:
-    """The pause after so many failed attempts (from 1); None: give up.
+    """The pause after this many failed attempts (from 1); None to give up.
 
-    longest: wait as long as is ever waited, since only a person can mend the cause.
-    The pauses' sum decides when to give up: neither a night of the node's own nor a clock that
-    jumps brings a dead letter about.
+    longest: use the longest pause, since only a person can remove the cause. The sum of the pauses
+    decides when to give up, so that a stopped node or a clock that jumps makes no dead letter.
     """
     lengths = [_length(number, retry) for number in range(1, attempts + 1)]
     if sum(lengths) > retry.give_up_hours * 3600:
@@ -21,12 +20,12 @@ def pause_after(attempts: int, retry: Retry, *, longest: bool = False) -> timede
 
 
 def _length(number: int, retry: Retry) -> float:
-    # An exponent that grows for a day would overflow a float.
+    # A large exponent would overflow a float.
     return float(
         min(retry.longest_seconds, retry.first_seconds * retry.factor ** min(number - 1, 64))
     )
 
 
 def due(next_attempt: datetime, now: datetime, retry: Retry) -> bool:
-    """Whether its time has come, or it lies further ahead than any pause: the clock went back."""
+    """Whether an attempt is due, or further ahead than any pause, because the clock went back."""
     return next_attempt <= now or next_attempt - now > timedelta(seconds=2 * retry.longest_seconds)

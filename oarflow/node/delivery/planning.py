@@ -1,4 +1,4 @@
-"""What of a finished job goes where: read from its results, by the rules."""
+"""Plans the delivery of a finished job from its results and the rules."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from oarflow.node.settings import NodeSettings
 from oarflow.node.states import State
 
 REFUSAL = "REFUSAL"
-"""Stands among a delivery's kinds for a refused study's reason."""
+"""The kind of a PDF with the reason of a refused study."""
 
 
 def routing_attributes(job: Job) -> RoutingAttributes:
-    """What the rules look at."""
+    """The attributes of a job that rules match."""
     series = job.series
     return RoutingAttributes(
         calling_ae=series.study.calling_ae,
@@ -44,10 +44,10 @@ def read_result(root: Path, job: Job) -> result.ResultDocument:
 
 
 def wanted(settings: NodeSettings, job: Job) -> dict[str, list[str]]:
-    """Kinds of objects by destination, of those that were written.
+    """Kinds of written objects, by destination.
 
-    Where none of them was, or the results cannot be read, all that the destination takes: the
-    attempt finds none, and says so in a dead letter.
+    If none was written, or the results cannot be read, all kinds that the destination gets: the
+    attempt then ends in a dead letter with that reason.
     """
     names = destinations(settings.delivery, routing_attributes(job))
     known = settings.delivery.destinations
@@ -65,18 +65,18 @@ def wanted(settings: NodeSettings, job: Job) -> dict[str, list[str]]:
 
 
 def lacking(settings: NodeSettings, kinds: Mapping[str, Sequence[str]]) -> list[str]:
-    """In words, what destinations want and do not get of a job's contours."""
+    """For each destination in words, the kinds that it should get and that were not written."""
     known = settings.delivery.destinations
     said = []
     for name, chosen in kinds.items():
         missing = [kind for kind in known[name].objects if kind not in chosen]
         if missing and list(chosen) != [REFUSAL]:
-            said.append(f"{name} goes without {', '.join(missing)}, not written")
+            said.append(f"{name} gets no {', '.join(missing)}: not written")
     return said
 
 
 def begin(session: Session, settings: NodeSettings, job: Job, reason: str, actor: str) -> None:
-    """Begin a job's delivery; also a person's release of one that is held. Raises NotAllowed."""
+    """Begin a job's delivery, also when a person releases a held job. Raises NotAllowed."""
     kinds = wanted(settings, job)
     missing = lacking(settings, kinds)
     deliveries.plan(session, job, kinds, "; ".join([reason, *missing]), actor)
@@ -85,7 +85,7 @@ def begin(session: Session, settings: NodeSettings, job: Job, reason: str, actor
 
 
 def begin_all(session: Session, settings: NodeSettings) -> int:
-    """Begin every delivery that needs no person. Returns how many."""
+    """Begin every delivery that waits for no person. Returns how many."""
     begun = 0
     for job in jobs.in_state(session, State.SEGMENTED):
         begin(session, settings, job, "the delivery begins", jobs.NODE)
@@ -93,6 +93,6 @@ def begin_all(session: Session, settings: NodeSettings) -> int:
     if any(destination.refusals for destination in settings.delivery.destinations.values()):
         for job in jobs.in_state(session, State.REFUSED):
             if wanted(settings, job):
-                begin(session, settings, job, "the reason is sent", jobs.NODE)
+                begin(session, settings, job, "the delivery of the reason begins", jobs.NODE)
                 begun += 1
     return begun

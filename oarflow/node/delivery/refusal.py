@@ -39,7 +39,7 @@ COPIED = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Of the patient and the study, byte for byte; written empty where the images lack them."""
+"""Attributes of patient and study, copied byte for byte; empty if the images lack them."""
 
 _ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
@@ -48,8 +48,9 @@ TITLE = "OARflow: not contoured. Research use only"
 
 @dataclass(frozen=True)
 class RefusedStudy:
-    """key: the job's. epoch: the job's fixed time (s since 1970). code: None where none is known.
+    """A refused study.
 
+    key: of the job. epoch: the job's fixed time (s since 1970). code: None if not known.
     reason: in words. image: any file of the series, for patient and study.
     """
 
@@ -61,9 +62,9 @@ class RefusedStudy:
 
 
 def encapsulate(study: RefusedStudy, pdf: bytes, target: Path) -> str:
-    """Write the object; returns its SOP Instance UID, the same for the same job and document.
+    """Write the object. Returns its SOP Instance UID, the same for the same job and document.
 
-    Raises OSError and pydicom's errors where the image cannot be read.
+    Raises OSError and pydicom's errors if the image cannot be read.
     """
     source = dcmread(study.image, stop_before_pixels=True, specific_tags=list(COPIED), force=True)
     dataset = _dataset(study, pdf, source)
@@ -78,7 +79,9 @@ def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
         if value is not None or keyword not in _ONLY_WHERE_PRESENT:
             dataset[tag_of(keyword)] = _as_written(keyword, value or b"")
     encodings = convert_encodings(source.get("SpecificCharacterSet") or "")
-    dataset.set_original_encoding(True, True, encodings)  # else pydicom encodes the texts anew
+    dataset.set_original_encoding(
+        True, True, encodings
+    )  # otherwise pydicom encodes the texts again
     when = datetime.fromtimestamp(study.epoch, UTC)
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     entropy = [study.key, str(study.epoch), hashlib.sha256(pdf).hexdigest()]
@@ -109,14 +112,14 @@ def _dataset(study: RefusedStudy, pdf: bytes, source: Dataset) -> Dataset:
 
 
 def _as_written(keyword: str, value: bytes) -> RawDataElement:
-    """An element with the bytes as they are, of even length."""
+    """An element with these bytes, padded to even length."""
     vr = dictionary_VR(keyword)
     value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
     return RawDataElement(Tag(keyword), vr, len(value), value, 0, True, True)
 
 
 def reason_page(study: RefusedStudy) -> bytes:
-    """A page for a study that was refused before the application ran; nothing of the patient."""
+    """A PDF page for a study that was refused before any run, without patient data."""
     styles = getSampleStyleSheet()
     story = [Paragraph(TITLE, styles["Title"]), Spacer(1, 12)]
     if study.code in {code.value for code in Code}:

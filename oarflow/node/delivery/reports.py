@@ -1,4 +1,4 @@
-"""What the listener takes beside images: peers report what they keep (storage commitment)."""
+"""Lets the listener accept storage commitment reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oarflow.node.settings.delivery import Retry
 
 
 def commitment(database: Database, retry: Retry) -> Extension:
-    """Write down what a peer reports. retry: when what it does not keep is sent again."""
+    """Record the reports of peers. retry: pauses before objects are sent again."""
 
     def reported(report: CommitmentReport) -> None:
         with database.write() as session:

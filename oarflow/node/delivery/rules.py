@@ -1,4 +1,4 @@
-"""Which destinations a study has: the first rule that fits decides."""
+"""The rules that choose the destinations of a study; the first that matches decides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oarflow.node.settings.delivery import DeliveryRule, DeliverySettings
 
 @dataclass(frozen=True)
 class RoutingAttributes:
-    """What rules look at; empty where the images do not say."""
+    """The attributes that rules match; empty if the images lack them."""
 
     calling_ae: str = ""
     station: str = ""
@@ -27,7 +27,7 @@ def destinations(settings: DeliverySettings, study: RoutingAttributes) -> tuple[
 
 
 def fits(rule: DeliveryRule, study: RoutingAttributes) -> bool:
-    """Whether every pattern fits."""
+    """Whether every pattern of a rule matches."""
     return (
         _fits(rule.calling_ae, study.calling_ae)
         and _fits(rule.station, study.station)

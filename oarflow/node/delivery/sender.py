@@ -1,4 +1,4 @@
-"""The sender: looks for what is due, sends it, one delivery at a time to each destination."""
+"""The sender: sends what is due, one delivery at a time to each destination."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oarflow.node.delivery.pauses import due, pause_after
 logger = logging.getLogger(__name__)
 
 MAX_SENDERS = 8
-"""Destinations that are served at the same time."""
+"""The most destinations that are served at the same time."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _InHand:
 
 
 class Sender(Worker):
-    """The node's part that delivers. All it knows is in the database: it can die at any time."""
+    """The part that delivers. All of its state is in the database."""
 
     name = "delivery"
 
@@ -46,12 +46,12 @@ class Sender(Worker):
         self._fresh = True
 
     def stop(self) -> None:
-        """Stop; objects on the wire are sent to their end."""
+        """Stop after the objects that are being sent."""
         super().stop()
         self._senders.shutdown(wait=True, cancel_futures=True)
 
     def tick(self) -> None:
-        """Look once: take up what was left, begin, send, ask again."""
+        """Take up interrupted deliveries, begin new ones, send, and ask again for reports."""
         if self._fresh:
             self._take_up()
             self._fresh = False
@@ -64,7 +64,7 @@ class Sender(Worker):
         self._send()
 
     def _take_up(self) -> None:
-        """What this node had in hand when it died."""
+        """Let deliveries wait again that this node was sending when it ended."""
         with self._database.write() as session:
             mine = [
                 lease
@@ -78,7 +78,7 @@ class Sender(Worker):
             if held.future.done():
                 del self._in_hand[name]
                 if (error := held.future.exception()) is not None:
-                    logger.error("delivery to %s broke off: %s", name, type(error).__name__)
+                    logger.error("the delivery to %s failed: %s", name, type(error).__name__)
             else:
                 with self._database.write() as session:
                     leases.beat(session, deliveries.resource(held.delivery_id), held.token)
@@ -98,14 +98,14 @@ class Sender(Worker):
                 self._in_hand[name] = _InHand(delivery.id, token, future)
 
     def _ask_again(self) -> None:
-        """The peer has stored, and said nothing since: ask it again, or give up."""
+        """Ask again for commitment reports that are overdue, or give up."""
         with self._database.write() as session:
             for delivery in deliveries.candidates(session, DeliveryState.COMMITTING):
                 if delivery.next_at > now():
                     continue
                 delivery.attempts += 1
                 pause = pause_after(delivery.attempts, self._settings.retry)
-                reason = "stored, but the peer has not said that it keeps it"
+                reason = "stored, but the peer has not reported storage commitment"
                 if pause is None:
                     deliveries.settle(session, delivery, DeliveryState.DEAD_LETTER, reason)
                 else:

@@ -1,4 +1,4 @@
-"""What a peer's status means for the object that was sent (PS3.4 B.2.3, PS3.7 C, PS3.18 I.2.2).
+"""The meaning of a peer's status for a sent object (PS3.4 B.2.3, PS3.7 C, PS3.18 I.2.2).
 
 C-STORE's statuses and STOW-RS's failure and warning reasons are the same codes.
 """
@@ -14,7 +14,7 @@ SUCCESS, DUPLICATE = 0x0000, 0x0111
 
 @dataclass(frozen=True)
 class Meaning:
-    """words: in a phrase that ends with the code. warned: stored, and not as it was sent."""
+    """words: a phrase that ends with the code. warned: stored, but perhaps changed."""
 
     verdict: SendVerdict
     words: str
@@ -23,7 +23,7 @@ class Meaning:
 
 _STORED = {
     SUCCESS: "stored",
-    # The UID follows from the content: what is there already is the same object.
+    # The UID follows from the content, so the duplicate is the same object.
     DUPLICATE: "was there already (duplicate SOP instance, 0111)",
 }
 _WARNINGS = {
@@ -54,7 +54,7 @@ _REFUSING_FAMILIES = {0xA9: "the data set does not match its SOP class"}
 
 
 def of_status(code: int) -> Meaning:
-    """What the status of a C-STORE response means. code: (0000,0900)."""
+    """The meaning of the status (0000,0900) of a C-STORE response."""
     name = f"{code:04X}"
     if code in _STORED:
         return Meaning(SendVerdict.STORED, _STORED[code])
@@ -66,32 +66,32 @@ def of_status(code: int) -> Meaning:
         return Meaning(SendVerdict.UNREACHABLE, f"{words} ({name})")
     words = _REFUSALS.get(code) or _REFUSING_FAMILIES.get(code >> 8, "")
     if not words and code >> 12 == 0xC:
-        words = "the data set is not understood"
+        words = "it cannot understand the data set"
     detail = f"{words}, {name}" if words else name
     return Meaning(SendVerdict.REFUSED, f"the peer refuses the object ({detail})")
 
 
 def of_failure(code: int | None) -> Meaning:
-    """What the reason means with which a peer lists an object among its failures.
+    """The meaning of a reason in a STOW-RS list of failed objects.
 
-    code: FailureReason (0008,1197), None where it names none. Only a code that the standard
-    defines as stored outweighs the list.
+    code: FailureReason (0008,1197), None if absent. Only a code that the standard defines as stored
+    counts as stored.
     """
     if code is None:
-        return Meaning(SendVerdict.REFUSED, "the peer did not store it, and names no reason")
+        return Meaning(SendVerdict.REFUSED, "the peer did not store it, without a reason")
     meaning = of_status(code)
     defined = code == DUPLICATE or code in _WARNINGS
     if meaning.verdict is SendVerdict.STORED and not defined:
         return Meaning(
-            SendVerdict.REFUSED, f"the peer did not store it, for no known reason ({code:04X})"
+            SendVerdict.REFUSED, f"the peer did not store it, for an unknown reason ({code:04X})"
         )
     return meaning
 
 
 def of_warning(code: int | None) -> Meaning:
-    """What the reason means with which a peer lists an object among those that it stored.
+    """The meaning of a reason in a STOW-RS list of stored objects.
 
-    code: WarningReason (0008,1196), None where it names none.
+    code: WarningReason (0008,1196), None if absent.
     """
     meaning = of_status(code or SUCCESS)
     if meaning.verdict is SendVerdict.STORED:

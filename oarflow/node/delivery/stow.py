@@ -1,4 +1,4 @@
-"""Delivery by DICOMweb STOW-RS (PS3.18 10.5): the files' bytes as they are."""
+"""Delivery by DICOMweb STOW-RS (PS3.18 10.5)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from oarflow.node.delivery.statuses import Meaning, of_failure, of_warning
 from oarflow.node.settings.delivery import DicomWebDestination
 
 REFERENCED, FAILED = "00081199", "00081198"
-"""Sequences of the response: what was stored, and what was not."""
+"""Sequences of the response: stored objects, and failed objects."""
 SOP_INSTANCE, FAILURE_REASON, WARNING_REASON = "00081155", "00081197", "00081196"
 MAX_ANSWER = 1 << 20
-"""Bytes of a response that are read."""
+"""The most bytes of a response that are read."""
 LASTING = {400, 401, 403, 404, 405, 406, 413, 415, 422}
-"""HTTP statuses that somebody must mend."""
+"""HTTP statuses whose cause a person must remove."""
 
 
 class StowTransport:
@@ -32,7 +32,7 @@ class StowTransport:
         self._to = destination
 
     def send(self, items: tuple[OutgoingFile, ...]) -> Iterator[SendResult]:
-        """Store all; the response says which were stored."""
+        """Store all objects; the response lists those that were stored."""
         boundary = secrets.token_hex(16)
         try:
             with (
@@ -49,7 +49,7 @@ class StowTransport:
             yield from _all(items, SendVerdict.UNREACHABLE, _words(error))
         except (OSError, ssl.SSLError):
             yield from _all(
-                items, SendVerdict.REFUSED, "our certificates or secrets cannot be read"
+                items, SendVerdict.REFUSED, "a file with a certificate or secret cannot be read"
             )
         else:
             yield from judge(items, status, answer)
@@ -78,7 +78,7 @@ class StowTransport:
 
     def _headers(self, boundary: str, length: int) -> dict[str, str]:
         headers = {
-            # With its length known the body goes in one piece, which every proxy understands.
+            # With a known length the body is not chunked; some proxies refuse chunks.
             "Content-Length": str(length),
             "Accept": "application/dicom+json",
             "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
@@ -126,10 +126,10 @@ def _read(response: httpx.Response) -> Any:
 
 
 def judge(items: tuple[OutgoingFile, ...], status: int, answer: Any) -> Iterator[SendResult]:
-    """What the response means for each object; a response that does not name it: not stored."""
+    """The outcome of each object. An object that the response does not name is not stored."""
     words = f"HTTP status {status}"
     if status >= 500 or status in (408, 429):
-        yield from _all(items, SendVerdict.UNREACHABLE, f"the service is not able to ({words})")
+        yield from _all(items, SendVerdict.UNREACHABLE, f"the service cannot store now ({words})")
         return
     if status in LASTING or not (200 <= status < 300 or status == 409):
         yield from _all(items, SendVerdict.REFUSED, f"the service refuses the request ({words})")
@@ -143,13 +143,13 @@ def judge(items: tuple[OutgoingFile, ...], status: int, answer: Any) -> Iterator
         elif uid in stored:
             meaning = of_warning(stored[uid])
         else:
-            reason = "the service's answer does not say that it was stored"
+            reason = "the service's answer does not list the object"
             meaning = Meaning(SendVerdict.UNREACHABLE, reason)
         yield SendResult(item.key, meaning.verdict, f"{meaning.words}, {words}", meaning.warned)
 
 
 def _uids(answer: Any, sequence: str, reason: str) -> dict[str, int | None]:
-    """SOP Instance UIDs of a sequence with their reasons, of DICOM JSON not trusted."""
+    """SOP Instance UIDs of a sequence with their reasons, from untrusted DICOM JSON."""
     found: dict[str, int | None] = {}
     if not isinstance(answer, Mapping):
         return found
@@ -164,7 +164,7 @@ def _uids(answer: Any, sequence: str, reason: str) -> dict[str, int | None]:
 
 
 def _code(value: Any) -> int | None:
-    """A reason as a number: some services write it as text."""
+    """A reason as a number; some services write it as text."""
     try:
         code = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -189,4 +189,4 @@ def _words(error: httpx.HTTPError) -> str:
         return "the service does not answer in time"
     if isinstance(error, httpx.ConnectError):
         return "the service cannot be reached, or its certificate is not trusted"
-    return "the connection to the service broke"
+    return "the connection to the service was lost"

@@ -1,1 +1,1 @@
-"""What `oarflow node doctor` checks, each check with its remedy."""
+"""The checks of `oarflow node doctor`. Each finding that needs action has a remedy."""

@@ -21,11 +21,11 @@ WRITTEN_BY = {
     "REPORT_PDF": "report_pdf",
     "REPORT_HTML": "report_html",
 }
-"""Kinds of objects, and the key of `outputs` in the application's settings that asks for each."""
+"""The key of `outputs` in the application's settings for each kind of object."""
 
 
 def application(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The command exists and names its folders; the models are there; a scheduler answers."""
+    """The command exists and names its folders; the networks exist; the scheduler answers."""
     execution = settings.execution
     parts = command(execution, Path("in"))
     if shutil.which(parts[0]) is None:
@@ -38,7 +38,7 @@ def application(settings: NodeSettings) -> Iterator[CheckResult]:
     else:
         yield _asked_for_version(asking)
     if not execution.models.is_dir():
-        yield bad("models", f"{execution.models} is no folder", "correct execution.models")
+        yield bad("models", f"{execution.models} is not a folder", "correct execution.models")
     else:
         yield good("models", f"{execution.models.absolute()}")
     if execution.scheduler is not None:
@@ -46,16 +46,16 @@ def application(settings: NodeSettings) -> Iterator[CheckResult]:
 
 
 def _own_command(settings: NodeSettings) -> Iterator[CheckResult]:
-    """A command of the site's own: nobody knows how to ask it for its version."""
+    """Checks of a command that the site wrote: doctor cannot ask it for its version."""
     said = " ".join(settings.execution.command)
     for word in ("{input}", "{output}"):
         if word not in said:
-            yield bad("application", f"execution.command does not have {word}", "add it")
+            yield bad("application", f"execution.command lacks {word}", f"add {word}")
     yield CheckResult(
         "application",
         CheckStatus.DOUBTFUL,
-        "its command is the site's own, and is not started here",
-        "try it with one study: oarflow node batch DIR -o OUT",
+        "execution.command is not OARflow's own, so doctor does not start it",
+        "test it with one study: oarflow node batch DIR -o OUT",
     )
 
 
@@ -66,8 +66,8 @@ def _asked_for_version(asking: tuple[str, ...]) -> CheckResult:
     except (OSError, subprocess.SubprocessError):
         return bad(
             "application",
-            "it does not start",
-            f"run `{' '.join(asking)}` by hand and read what it says",
+            "does not start",
+            f"run `{' '.join(asking)}` and read its message",
         )
 
 
@@ -82,23 +82,23 @@ def _scheduler(settings: NodeSettings) -> Iterator[CheckResult]:
     finally:
         engine.close()
     if slots:
-        yield good("scheduler", f"it answers; its workers take {slots} jobs at once")
+        yield good("scheduler", f"answers; its workers take {slots} jobs at once")
     else:
         yield bad(
             "scheduler",
-            "it answers, but none of its workers has the resources of a job",
-            "start workers, with what execution.resources names (--resources)",
+            "answers, but no worker has the resources that a job takes",
+            "start workers with --resources as in execution.resources",
         )
 
 
 def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The application's settings can be read, and ask for what the destinations want."""
+    """The application's settings are valid, and write the objects that the destinations get."""
     path = settings.execution.config
     if path is not None:
         try:
             document = read_yaml(path)
             if not isinstance(document, dict | None):
-                raise ValueError("it holds no keys and values")
+                raise ValueError("not a table of keys and values")
         except (OSError, ValueError) as error:
             said = getattr(error, "strerror", None) or str(error)
             yield bad("application", f"{path}: {said}", "correct execution.config")
@@ -109,8 +109,8 @@ def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
         if document is None:
             yield bad(
                 "application",
-                "it does not take its settings",
-                f"run `{' '.join(asking)}` and read what it says",
+                "does not accept its settings",
+                f"run `{' '.join(asking)}` and read its message",
             )
             return
     elif path is None:
@@ -119,7 +119,7 @@ def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
 
 
 def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
-    """What the application itself says of its settings; None where it takes them not."""
+    """The settings in force, as the application prints them; None if it refuses its settings."""
     try:
         answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
         document = parse_yaml(answer.stdout.decode("utf-8"))
@@ -137,10 +137,10 @@ def _lacking(settings: NodeSettings, document: dict[str, object]) -> Iterator[Ch
         if not missing:
             continue
         subject = f"destination {name}"
-        text = f"it wants {', '.join(missing)}, which the application is not asked to write"
+        text = f"gets {', '.join(missing)}, which the application does not write"
         keys = ", ".join(f"{WRITTEN_BY[kind]}: true" for kind in missing)
-        remedy = f"in execution.config: outputs: {{{keys}}}, or take it from the objects"
+        remedy = f"set outputs: {{{keys}}} in execution.config, or remove it from `objects`"
         if len(missing) == len(destination.objects):
-            yield bad(subject, f"{text}: every study would be a dead letter", remedy)
+            yield bad(subject, f"{text}: every study would become a dead letter", remedy)
         else:
             yield CheckResult(subject, CheckStatus.DOUBTFUL, text, remedy)

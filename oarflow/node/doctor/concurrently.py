@@ -1,4 +1,4 @@
-"""What waits for others, done side by side, and none of it for longer than a limit."""
+"""Runs tasks that wait for other systems at the same time, with a time limit."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 def run_concurrently(
     tasks: Sequence[Callable[[], T]], seconds: float, late: Callable[[int], T]
 ) -> list[T]:
-    """The tasks' results in their order, after at most so many seconds.
+    """Results of the tasks, in their order, after at most `seconds`.
 
-    late: the result of a task, by its index, that is not done by then or that raised. What still
-    runs is left to itself, and keeps no program from ending.
+    late: makes the result of a task, by its index, that has raised or is not done by then. Its
+    thread goes on, and does not keep the program from ending.
     """
     found: dict[int, T] = {}
 

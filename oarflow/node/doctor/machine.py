@@ -18,7 +18,7 @@ from oarflow.node.storage.receiver import MEGABYTE
 
 
 def storage(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The folder can be written, safely, by us alone, and has room."""
+    """The storage folder is writable, private, and has free space."""
     root = settings.storage.root
     try:
         make_folder(root)
@@ -26,30 +26,32 @@ def storage(settings: NodeSettings) -> Iterator[CheckResult]:
             write_safely(Path(folder) / "file", b"x")
     except OSError as error:
         yield bad(
-            "storage", f"{root}: {error.strerror}", "give the node's user a folder it may write to"
+            "storage",
+            f"{root}: {error.strerror}",
+            "set storage.folder to a folder that the node may write to",
         )
         return
-    yield good("storage", f"{root} can be written")
+    yield good("storage", f"{root} is writable")
     if root.stat().st_mode & stat.S_IROTH:
         yield CheckResult(
             "storage",
             CheckStatus.DOUBTFUL,
-            "others on this machine may read it",
+            "other users of this machine can read the folder",
             f"chmod o= {root}",
         )
     free, least = free_bytes(root) >> 20, settings.storage.min_free_mb
     if free < least:
         yield bad(
             "disk",
-            f"{free} MB are free, {least} MB must stay: every instance is answered with A700",
-            "make room, or lower storage.min_free_mb knowingly",
+            f"{free} MB free, {least} MB needed: the node refuses every instance (A700)",
+            "free disk space, or lower storage.min_free_mb",
         )
     else:
-        yield good("disk", f"{free} MB are free, {least} MB must stay")
+        yield good("disk", f"{free} MB free, {least} MB needed")
 
 
 def database(settings: NodeSettings) -> Iterator[CheckResult]:
-    """It answers, and can be brought to this program's form."""
+    """The database answers."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:
         store.check()
@@ -62,7 +64,7 @@ def database(settings: NodeSettings) -> Iterator[CheckResult]:
 
 
 def memory(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The jobs that run at once fit into memory."""
+    """The memory limits of all workers together fit into the machine's memory."""
     limit = settings.execution.memory_limit_mb
     if limit is None or settings.execution.scheduler is not None:
         return
@@ -72,8 +74,8 @@ def memory(settings: NodeSettings) -> Iterator[CheckResult]:
         yield CheckResult(
             "memory",
             CheckStatus.DOUBTFUL,
-            f"{settings.execution.workers} jobs may use {needs} MB, the machine has {has} MB",
+            f"{settings.execution.workers} jobs may use {needs} MB; the machine has {has} MB",
             "lower execution.workers or execution.memory_limit_mb",
         )
     else:
-        yield good("memory", f"{needs} of {has} MB may be used by jobs")
+        yield good("memory", f"jobs may use {needs} of {has} MB")

@@ -1,6 +1,6 @@
-"""Checks away from this machine: PACS, destinations, webhook and mail server.
+"""Checks of other systems: PACS, destinations, webhook and mail server.
 
-All of a kind are asked at the same time, and none for longer than PEER_SECONDS.
+All systems of a kind are asked at the same time, each for at most PEER_SECONDS.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from oarflow.node.settings.fields import Peer
 
 PEER_SECONDS = 5.0
 GRACE_SECONDS = 0.5
-"""So much later a peer's own message, which is better than ours, is still waited for."""
+"""Added to the limit (s), so that a check's own time-out, with a better message, comes first."""
 
 PeerCheck = Callable[[], CheckResult]
 
@@ -65,7 +65,7 @@ def _ask(asked: dict[str, PeerCheck]) -> list[CheckResult]:
         return bad(
             subjects[index],
             f"no answer within {PEER_SECONDS:.0f} s",
-            "check its address, the name service and the firewalls between",
+            "check its address, the name service and firewalls",
         )
 
     looks = [partial(_guarded, subject, look) for subject, look in asked.items()]
@@ -76,11 +76,11 @@ def _guarded(subject: str, look: PeerCheck) -> CheckResult:
     try:
         return look()
     except Exception as error:  # the other peers' findings still help
-        return bad(subject, f"the check itself failed ({type(error).__name__})", "")
+        return bad(subject, f"this check failed ({type(error).__name__})", "")
 
 
 def _own_side(settings: NodeSettings) -> Iterator[CheckResult]:
-    """Our certificates towards each destination."""
+    """Certificates of the node for each destination."""
     for name, destination in settings.delivery.destinations.items():
         if isinstance(destination, DicomDestination) and destination.tls is not None:
             load = partial(client_context, destination.tls)
@@ -127,10 +127,10 @@ def _web(subject: str, place: WebPacs) -> CheckResult:
 
 
 def _folder(subject: str, destination: FolderDestination) -> CheckResult:
-    """Asked like a peer: a share whose server is gone answers as late."""
+    """The folder is writable. A share whose server is gone may block, so this runs like a peer."""
     if destination.path.is_dir() and os.access(destination.path, os.W_OK):
-        return good(subject, f"{destination.path} can be written")
-    return bad(subject, f"{destination.path} cannot be written", "mount it; check rights")
+        return good(subject, f"{destination.path} is writable")
+    return bad(subject, f"{destination.path} is not writable", "mount it, or correct its rights")
 
 
 def _service(subject: str, destination: DicomWebDestination) -> CheckResult:
@@ -139,28 +139,28 @@ def _service(subject: str, destination: DicomWebDestination) -> CheckResult:
         status = StowTransport(hurried).ask()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         kind = type(error).__name__
-        return bad(subject, f"the service does not answer ({kind})", "check url, ca and the way")
+        return bad(subject, f"the service does not answer ({kind})", "check url, ca and firewalls")
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or type(error).__name__
         return bad(
             subject,
-            f"our certificates or secrets cannot be read: {said}",
-            "check the files of ca, certificate, key, token and password, and the rights to them",
+            f"a file with a certificate or secret cannot be read: {said}",
+            "check the files of ca, certificate, key, token and password, and their rights",
         )
     if status in (401, 403):
-        return bad(subject, f"the service turns us away ({status})", "check token, or user")
+        return bad(subject, f"the service refuses the sign-in ({status})", "check token, or user")
     if status >= 500 and status != 501:
         return bad(subject, f"the service answers {status}", "ask its administrator")
     if status >= 300:
-        text = f"it answers {status} to a search: it may take objects all the same"
+        text = f"the service answers {status} to a search; it may store objects nevertheless"
         return CheckResult(
-            subject, CheckStatus.DOUBTFUL, text, "check that `/studies` follows the url"
+            subject, CheckStatus.DOUBTFUL, text, "check that url is the part before `/studies`"
         )
     return good(subject, "the DICOMweb service answers")
 
 
 def alarm(settings: NodeSettings) -> Iterator[CheckResult]:
-    """Whom a dead letter is told: webhook and mail server answer. Nothing is sent."""
+    """Webhook and mail server answer. No alarm is sent."""
     own = settings.delivery.alarm
     looks: list[PeerCheck] = []
     if own.webhook is not None:
@@ -170,7 +170,7 @@ def alarm(settings: NodeSettings) -> Iterator[CheckResult]:
 
     def late(_: int) -> CheckResult:
         text = f"the webhook or the mail server gives no answer within {PEER_SECONDS:.0f} s"
-        return bad("alarm", text, "check their addresses and the firewalls between")
+        return bad("alarm", text, "check their addresses and firewalls")
 
     guarded = [partial(_guarded, "alarm", look) for look in looks]
     yield from run_concurrently(guarded, PEER_SECONDS + GRACE_SECONDS, late)
@@ -178,13 +178,13 @@ def alarm(settings: NodeSettings) -> Iterator[CheckResult]:
         yield CheckResult(
             "alarm",
             CheckStatus.DOUBTFUL,
-            "a dead letter is told by log, page and metrics alone",
-            "set delivery.alarm: a webhook, or mail",
+            "no webhook or mail: alarms are in the log only",
+            "set delivery.alarm.webhook or delivery.alarm.mail",
         )
 
 
 def _webhook(url: str) -> CheckResult:
-    """A look with HEAD: a POST would ring."""
+    """The webhook answers to HEAD; a POST would raise an alarm."""
     where = urlsplit(url).hostname
     try:
         answer = httpx.head(url, timeout=PEER_SECONDS, trust_env=False)
@@ -195,7 +195,7 @@ def _webhook(url: str) -> CheckResult:
         )
     if answer.status_code in (401, 403, 404, 410) or answer.status_code >= 500:
         text = f"the webhook at {where} answers {answer.status_code} to HEAD"
-        return CheckResult("alarm", CheckStatus.DOUBTFUL, text, "see that it takes a POST")
+        return CheckResult("alarm", CheckStatus.DOUBTFUL, text, "check that it accepts a POST")
     return good("alarm", f"the webhook at {where} answers")
 
 
@@ -209,6 +209,6 @@ def _mail(mail: Mail) -> CheckResult:
         return bad(
             "alarm",
             f"the mail server at {where}: {said or type(error).__name__}",
-            "check host, port, encryption, user and the password's file under delivery.alarm.mail",
+            "check host, port, encryption, user and password under delivery.alarm.mail",
         )
-    return good("alarm", f"the mail server at {where} lets the node in")
+    return good("alarm", f"the mail server at {where} accepts the node")

@@ -1,4 +1,4 @@
-"""Checks of what the node listens with: the DICOM port, the web page, their certificates."""
+"""Checks of the DICOM port, the web page and their certificates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXPIRES_SOON = timedelta(days=30)
 
 
 def listener(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The port can be had, or our own node has it; who may call."""
+    """The DICOM port is free or the node's own; the list of callers is not too wide."""
     own = settings.listener
     family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -50,8 +50,8 @@ def listener(settings: NodeSettings) -> Iterator[CheckResult]:
         yield CheckResult(
             "listener",
             CheckStatus.DOUBTFUL,
-            f"whole networks may call without TLS ({', '.join(wide)})",
-            "name the senders' own addresses under listener.allow",
+            f"large networks may call without TLS ({', '.join(wide)})",
+            "list the senders' own addresses in listener.allow",
         )
     if own.tls is not None:
         load = partial(server_context, own.tls)
@@ -71,23 +71,23 @@ def _taken(settings: NodeSettings, error: OSError) -> CheckResult:
 
 
 def not_had(section: str, host: str, port: int, error: OSError) -> CheckResult:
-    """A port that cannot be listened at, and what to do about just that."""
+    """A finding for a port on which the node cannot listen."""
     remedies = {
-        errno.EADDRINUSE: "end what uses the port (ss -ltnp names it), or choose another under "
+        errno.EADDRINUSE: "stop the program that uses the port (see ss -ltnp), or choose another "
         f"{section}.port",
-        errno.EADDRNOTAVAIL: f"{section}.host must be an address of this machine (ip address "
-        "lists them), or 0.0.0.0 for all",
-        errno.EACCES: f"give the node the right to a port below 1024 (CAP_NET_BIND_SERVICE), or "
-        f"choose a higher one under {section}.port",
+        errno.EADDRNOTAVAIL: f"set {section}.host to an address of this machine (see ip address), "
+        "or to 0.0.0.0 for all",
+        errno.EACCES: f"give the node the right to ports below 1024 (CAP_NET_BIND_SERVICE), or "
+        f"choose a higher {section}.port",
     }
-    named = f"correct {section}.host: it is no name or address that is known here"
+    named = f"correct {section}.host: the name cannot be resolved"
     resolved = isinstance(error, socket.gaierror)
     remedy = named if resolved else remedies.get(error.errno or 0, f"correct {section}.host")
-    return bad(section, f"{host}:{port} cannot be had: {error.strerror}", remedy)
+    return bad(section, f"cannot listen on {host}:{port}: {error.strerror}", remedy)
 
 
 def web(settings: NodeSettings) -> Iterator[CheckResult]:
-    """The page's port can be had or the page answers; its certificate; somebody may sign in."""
+    """The page's port is free or the page answers; its certificate; at least one user."""
     own = settings.web
     if not own.enabled:
         return
@@ -104,12 +104,12 @@ def web(settings: NodeSettings) -> Iterator[CheckResult]:
 
 
 def _page(settings: NodeSettings) -> CheckResult | None:
-    """Whether it is our own page that has the port."""
+    """A good finding if the node's own page uses the port."""
     own = settings.web
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(own.host, own.host)
     url = f"{'https' if own.tls else 'http'}://{host}:{own.port}/healthz"
     try:
-        # Nothing but its name is believed: the certificate is looked at by itself.
+        # Only the name of a part is read here; another check looks at the certificate.
         answer = httpx.get(
             url, headers={"Host": own.hosts[0]}, verify=False, timeout=5, trust_env=False
         )
@@ -120,7 +120,7 @@ def _page(settings: NodeSettings) -> CheckResult | None:
 
 
 def _users(settings: NodeSettings) -> Iterator[CheckResult]:
-    """Says nothing of a database that does not answer, or is not made yet: another check does."""
+    """At least one user may sign in. The check of the database reports its faults."""
     store = Database(settings.database_url, settings.database.busy_seconds)
     try:
         with store.read() as session:
@@ -130,12 +130,12 @@ def _users(settings: NodeSettings) -> Iterator[CheckResult]:
     finally:
         store.close()
     if count:
-        yield good("users", f"{count} may sign in")
+        yield good("users", f"{count} may sign in to the page")
     else:
         yield CheckResult(
             "users",
             CheckStatus.DOUBTFUL,
-            "nobody may sign in to the page",
+            "no user may sign in to the page",
             "oarflow node user put NAME --role operator",
         )
 
@@ -146,17 +146,20 @@ def certificates(
     try:
         load()
     except ConfigurationError as error:
-        yield bad(subject, f"TLS: {error}", "check the files and that certificate and key match")
+        yield bad(subject, f"TLS: {error}", "check the files, and that certificate and key match")
         return
     if certificate is None:
         return
     until = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
     left = until - datetime.now(UTC)
     if left < timedelta():
-        yield bad(subject, f"its certificate ended on {until:%Y-%m-%d}", "renew it")
+        yield bad(subject, f"the certificate expired on {until:%Y-%m-%d}", "renew it")
     elif left < EXPIRES_SOON:
         yield CheckResult(
-            subject, CheckStatus.DOUBTFUL, f"its certificate ends in {left.days} days", "renew"
+            subject,
+            CheckStatus.DOUBTFUL,
+            f"the certificate expires in {left.days} days",
+            "renew it",
         )
     else:
-        yield good(subject, f"TLS; the certificate holds until {until:%Y-%m-%d}")
+        yield good(subject, f"TLS; the certificate is valid until {until:%Y-%m-%d}")

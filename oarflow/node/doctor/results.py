@@ -1,4 +1,4 @@
-"""What a check of `doctor` finds, and how it is marked."""
+"""Findings of `doctor`'s checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oarflow.node.settings import NodeSettings
 
 
 class CheckStatus(StrEnum):
-    """How a check came out."""
+    """The severity of a finding."""
 
     GOOD = "ok"
     DOUBTFUL = "doubtful"
@@ -19,7 +19,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found. remedy: what to do, empty where nothing is to be done."""
+    """A finding. remedy: what to do; empty if nothing."""
 
     subject: str
     status: CheckStatus
@@ -31,10 +31,10 @@ Check = Callable[[NodeSettings], Iterator[CheckResult]]
 
 
 def good(subject: str, text: str) -> CheckResult:
-    """Nothing to do."""
+    """A finding without a problem."""
     return CheckResult(subject, CheckStatus.GOOD, text)
 
 
 def bad(subject: str, text: str, remedy: str) -> CheckResult:
-    """It will not work."""
+    """A finding of a problem that keeps the node from working."""
     return CheckResult(subject, CheckStatus.BAD, text, remedy)

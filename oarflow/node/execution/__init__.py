@@ -1,1 +1,1 @@
-"""Jobs on workers: an existing engine (Dask) carries them, the database says what is unfinished."""
+"""Runs jobs on Dask workers. The database records which jobs are unfinished."""

@@ -1,4 +1,4 @@
-"""The application as the node starts it, and how to ask it for its version and its settings."""
+"""Command lines of the application: to contour, for its version and for its settings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from oarflow.locations import ROOT, has_application
 
 IN_GRAPH = ("{python}", "-m", "app")
-"""The MONAI Deploy application of a checkout and of the image."""
+"""The MONAI Deploy application, in a checkout and in the image."""
 
 BY_VERB = ("{python}", "-m", "oarflow", "segment")
-"""The same without MONAI Deploy, as the wheel has it."""
+"""The application without MONAI Deploy, in the wheel."""
 
 _SHOWN = ("--progress", "json", "--quiet")
 
 
 def default_command(root: Path = ROOT) -> tuple[str, ...]:
-    """What contours one study, with placeholders. root: the folder that holds the package."""
+    """The command that contours one study, with placeholders. root: the package's parent folder."""
     output = ("-o", "{output}", "-m", "{models}", *_SHOWN)
     if has_application(root):
         return (*IN_GRAPH, "-i", "{input}", *output)
@@ -25,18 +25,18 @@ def default_command(root: Path = ROOT) -> tuple[str, ...]:
 
 
 def interpreter() -> str:
-    """What {python} stands for."""
+    """The Python that {python} stands for."""
     return sys.executable
 
 
 def asks_version(command: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The command that prints the version; None where the command is the site's own."""
+    """The command that prints the version; None for a command of the site."""
     module = _module(command)
     return None if module is None else (interpreter(), "-m", module, "--version")
 
 
 def asks_settings(command: tuple[str, ...], config: Path | None) -> tuple[str, ...] | None:
-    """The command that prints the settings in force; None where the command is the site's own."""
+    """The command that prints the settings in force; None for a command of the site."""
     module = _module(command)
     if module is None:
         return None
@@ -46,7 +46,7 @@ def asks_settings(command: tuple[str, ...], config: Path | None) -> tuple[str, .
 
 
 def _module(command: tuple[str, ...]) -> str | None:
-    """`app` or `oarflow`, whichever is started."""
+    """The module that the command starts: `app` or `oarflow`; None for a command of the site."""
     for known in (IN_GRAPH, BY_VERB):
         if command[: len(known)] == known:
             return known[2]

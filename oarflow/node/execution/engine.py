@@ -1,4 +1,4 @@
-"""Dask distributed: worker processes of the node's own, or those of a scheduler elsewhere."""
+"""Runs on Dask: on the node's own worker processes or those of a scheduler."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ LOGGER = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 START_SECONDS = 20.0
-"""What a worker process of the node's own may take to start."""
+"""How long (s) a worker process of the node may take to start."""
 RESTART_SECONDS = 60.0
-"""How long a worker process may be away while it is replaced."""
+"""How long (s) a worker process may be missing while it is replaced."""
 
 
 class EngineLost(Exception):
-    """The scheduler does not answer, or is another one: everything that was under way is lost."""
+    """The scheduler does not answer or was restarted: all runs are lost."""
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A run is alive; what it is at."""
+    """A run is alive. progress: its last report."""
 
     job_id: int
     token: str
@@ -46,23 +46,23 @@ class Heartbeat:
 
 
 class Ticket:
-    """A run that was submitted."""
+    """A submitted run."""
 
     def __init__(self, future: Future[RunOutcome]) -> None:
         self._future = future
 
     @property
     def lost(self) -> bool:
-        """The engine no longer knows of it."""
+        """Whether the engine no longer knows the run."""
         return self._future.status in ("cancelled", "lost")
 
     @property
     def over(self) -> bool:
-        """Its outcome, or the engine's error, can be had."""
+        """Whether the run has ended, with an outcome or an error of the engine."""
         return self._future.status in ("finished", "error")
 
     def outcome(self) -> RunOutcome:
-        """Of one that is over. Raises EngineLost where the engine gave up on it."""
+        """The outcome of a run that is over. Raises EngineLost if the engine gave up on it."""
         try:
             return self._future.result(timeout=CONNECT_SECONDS)
         except (Exception, CancelledError) as error:
@@ -70,17 +70,17 @@ class Ticket:
 
     @property
     def key(self) -> str:
-        """Its name in the engine."""
+        """The run's name in the engine."""
         return str(self._future.key)
 
     def release(self) -> None:
-        """Let the engine forget it."""
+        """Let the engine forget the run."""
         with contextlib.suppress(Exception):
             self._future.cancel()
 
 
 class OwnWorkers(LocalCluster):
-    """Worker processes, each with a GPU of its own where there are any; also after a restart."""
+    """Worker processes of the node. Each keeps its own GPU, also after a restart."""
 
     def __init__(self, gpus: Sequence[str], **options: Any) -> None:
         self._gpus = gpus
@@ -95,17 +95,19 @@ class OwnWorkers(LocalCluster):
         return {name: {**spec, "options": {**spec["options"], "env": device}}}
 
     def replace(self, address: str) -> bool:
-        """End the process of a worker; Dask's nanny starts the next. Whether there was one."""
+        """Kill a worker's process; Dask's nanny starts a new one. Returns whether there was one."""
         for nanny in self.workers.values():
             if nanny.worker_address == address and nanny.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(nanny.pid, signal.SIGKILL)  # one that hangs hears nothing else
+                    os.kill(
+                        nanny.pid, signal.SIGKILL
+                    )  # a process that hangs reacts to nothing else
                 return True
         return False
 
 
 class Engine:
-    """The connection to the workers; made on demand, made anew after close()."""
+    """The connection to the workers. open() makes it, also after close()."""
 
     def __init__(self, settings: ExecutionSettings) -> None:
         self._settings = settings
@@ -120,7 +122,7 @@ class Engine:
         self._heartbeats: queue.SimpleQueue[Heartbeat] = queue.SimpleQueue()
 
     def open(self) -> None:
-        """Connect, if that is not so already. Raises EngineLost."""
+        """Connect, if not connected. Raises EngineLost."""
         if self._client is not None:
             return
         with dask.config.set(_DASK):
@@ -140,7 +142,7 @@ class Engine:
                 raise EngineLost(f"no scheduler ({type(error).__name__})") from error
 
     def _start_cluster(self) -> OwnWorkers:
-        """Encrypted, by certificates of the moment: others on this machine cannot use it."""
+        """Start the node's own workers, with temporary certificates that keep other users out."""
         self._cluster = OwnWorkers(
             self._settings.gpus,
             threads_per_worker=1,
@@ -167,7 +169,7 @@ class Engine:
         )
 
     def close(self) -> None:
-        """End the connection, and the workers that are the node's own."""
+        """Close the connection, and end the node's own workers."""
         for part in (self._client, self._cluster):
             if part is not None:
                 with contextlib.suppress(Exception):
@@ -177,67 +179,69 @@ class Engine:
         self._silent, self._restarted, self._live = set(), set(), []
 
     def slots(self) -> int:
-        """How many runs there is room for at once, without workers that hang. Raises EngineLost."""
+        """How many runs fit at once on the workers that do not hang. Raises EngineLost."""
         workers = self._info()["workers"]
         self._check_own(len(workers))
         self._look_for_hanging(workers)
         return sum(self._room(workers[address]) for address in self._live)
 
     def trouble(self) -> str | None:
-        """What is wrong with the workers, in words for a person."""
+        """What is wrong with the workers, for a person; None if nothing."""
         if self._silent:
-            return f"workers that give no sign of life: {len(self._silent)}"
+            return f"{len(self._silent)} workers give no sign of life"
         since = self._lacking_since
         if since is not None and time.monotonic() - since > START_SECONDS:
             return "a worker process is not running"
         return None
 
     def _look_for_hanging(self, workers: Mapping[str, Any]) -> None:
-        """A worker without a heartbeat gets no work, and is replaced if its silence lasts."""
+        """Give a silent worker no work, and replace it if its silence lasts."""
         limit = self._settings.lease_seconds
-        silence = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
-        self._silent = {name for name, seconds in silence.items() if seconds > limit / 2}
+        silent_for = self._monitor.look({name: one["last_seen"] for name, one in workers.items()})
+        self._silent = {name for name, seconds in silent_for.items() if seconds > limit / 2}
         self._live = [name for name in workers if name not in self._silent]
         self._restarted &= self._silent
         for name in self._silent:
-            if silence[name] > limit:
-                self._replace(name, f"gives no sign of life for {silence[name]:.0f} s")
+            if silent_for[name] > limit:
+                self._replace(name, f"gives no sign of life for {silent_for[name]:.0f} s")
 
     def _replace(self, address: str, why: str) -> None:
         if self._cluster is not None:
             if self._cluster.replace(address):
                 LOGGER.error("a worker process %s; it is replaced", why)
         elif address not in self._restarted:
-            # Its host may not answer either: the node does not wait for it.
+            # Its host may not answer, so the node does not wait.
             self._restarted.add(address)
             LOGGER.error("the worker %s %s; its nanny is asked to restart it", address, why)
             threading.Thread(target=self._restart, args=(address,), daemon=True).start()
 
     def _restart(self, address: str) -> None:
-        """Ask the scheduler to restart a worker of elsewhere."""
+        """Ask the scheduler to restart a worker on another machine."""
         client = self._client
         try:
             if client is not None:
                 client.restart_workers([address], timeout=RESTART_SECONDS)
         except Exception as error:
-            message = "the worker %s cannot be restarted from here (%s): restart it on its host"
+            message = "the worker %s cannot be restarted by the node (%s): restart it on its host"
             LOGGER.error(message, address, type(error).__name__)
 
     def give_up(self, ticket: Ticket) -> None:
-        """A run gave no heartbeat: if a worker of the node's own is still at it, it hangs."""
+        """Replace the node's own worker that is still busy with a run without heartbeat."""
         if self._cluster is None or self._client is None:
             return
         try:
             processing = self._client.processing()
         except Exception as error:
-            LOGGER.debug("the scheduler does not say who works on what: %s", type(error).__name__)
+            LOGGER.debug(
+                "the scheduler does not name the worker of a run: %s", type(error).__name__
+            )
             return
         for address, keys in processing.items():
             if ticket.key in keys:
                 self._replace(address, "hangs in a run")
 
     def _check_own(self, count: int) -> None:
-        """Dask starts a worker process of ours again once; if that fails, all of it starts anew."""
+        """Start all workers again if Dask could not replace one of the node's own."""
         if self._cluster is None or count >= self._settings.workers:
             self._lacking_since = None
             return
@@ -257,7 +261,7 @@ class Engine:
         except Exception as error:
             raise EngineLost("the scheduler does not answer") from error
         if info["id"] != self._scheduler_id:
-            raise EngineLost("the scheduler was started anew")
+            raise EngineLost("the scheduler was restarted")
         return info
 
     def _room(self, worker: dict[str, Any]) -> int:
@@ -283,7 +287,7 @@ class Engine:
         return Ticket(future)
 
     def heartbeats(self) -> list[Heartbeat]:
-        """Heartbeats since last asked."""
+        """Heartbeats since the last call."""
         found = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -300,14 +304,14 @@ class Engine:
 
 
 _DASK = {
-    # Nobody looks at its curves of processor and memory.
+    # Dask's monitoring of processor and memory is not used.
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.allowed-failures": 1,
     "distributed.comm.timeouts.connect": "10s",
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": {},
-    # Their HTTP servers have nothing to say: the node's own page and metrics do.
+    # Dask's HTTP servers are not used: the node has its own page and metrics.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }

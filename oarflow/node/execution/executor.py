@@ -1,6 +1,6 @@
-"""Queued jobs go to workers; what comes back decides their state. The database is the truth.
+"""Hands queued jobs to workers, and sets their state by the outcome.
 
-The engine may lose a run or repeat it: a run counts only while its token holds the job's lease.
+The engine may lose or repeat a run. A run counts only while its token holds the job's lease.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TICK_SECONDS = 0.5
 
 @dataclass
 class _ActiveRun:
-    """A run under way. heartbeats: whether any came."""
+    """A run under way. heartbeats: whether any arrived."""
 
     job_id: int
     token: str
@@ -41,7 +41,7 @@ class _ActiveRun:
 
 
 class Executor(Worker):
-    """Runs jobs. A part of the node."""
+    """The part of the node that runs jobs."""
 
     name = "execution"
 
@@ -62,9 +62,9 @@ class Executor(Worker):
         self._owner = f"{socket.gethostname()[:100]}"
 
     def recover(self) -> int:
-        """What was running when the node ended is adopted if finished, else queued again.
+        """Accept runs that ended while the node was stopped, and queue the others again.
 
-        Call it before start. Returns how many there were.
+        Call it before start. Returns the number of runs.
         """
         with self._database.read() as session:
             held = {lease.resource: lease.token for lease in leases.all_leases(session, "run:")}
@@ -82,7 +82,7 @@ class Executor(Worker):
         return len(unfinished)
 
     def _finished(self, job_id: int, token: str) -> RunOutcome | None:
-        """The outcome of a run that ended without being asked for it: result.json comes last."""
+        """The outcome of a run that ended while the node was stopped; None if it did not end."""
         folder = workspace.job_folder(self._root, job_id) / token
         for output in folder.glob(f"out-*/{FILE_NAME}") if token else ():
             try:
@@ -93,7 +93,7 @@ class Executor(Worker):
         return None
 
     def stop(self) -> None:
-        """Stop; what runs is queued for the next start."""
+        """Stop, and queue the jobs under way for the next start."""
         super().stop()
         for run in list(self._runs.values()):
             workspace.stop(self._root, run.job_id)
@@ -101,7 +101,7 @@ class Executor(Worker):
         self._engine.close()
 
     def tick(self) -> None:
-        """Collect, look for what is lost, hand out."""
+        """Collect outcomes, give up lost runs, and hand out queued jobs."""
         try:
             self._engine.open()
             slots = self._engine.slots()
@@ -114,7 +114,7 @@ class Executor(Worker):
         self._hand_out(slots)
 
     def attempt(self) -> None:
-        """A scheduler that is away is trouble, not a fault."""
+        """A tick. A scheduler that does not answer is trouble, not a fault."""
         try:
             self.tick()
             self._trouble = None
@@ -127,7 +127,7 @@ class Executor(Worker):
         return super().trouble() or self._engine.trouble()
 
     def _engine_lost(self, error: EngineLost) -> None:
-        """Everything under way is queued again; the connection is made anew."""
+        """Queue all runs under way again, and close the connection for a new one."""
         for run in list(self._runs.values()):
             workspace.stop(self._root, run.job_id)
             self._requeue(run.job_id, run.token, f"{error}", counts=False)
@@ -135,7 +135,7 @@ class Executor(Worker):
         self._engine.close()
 
     def _record_heartbeats(self) -> None:
-        """Heartbeats of the runs renew their leases."""
+        """Renew the leases of runs by their heartbeats."""
         latest = {beat.token: beat for beat in self._engine.heartbeats()}
         for beat in latest.values():
             run = self._runs.get(beat.job_id)
@@ -144,11 +144,11 @@ class Executor(Worker):
             run.heartbeats = True
             with self._database.write() as session:
                 counts = jobs.progressed(session, beat.job_id, beat.token, beat.progress)
-            if not counts:  # cancelled, or slices came late
+            if not counts:  # cancelled, or more slices arrived
                 workspace.stop(self._root, beat.job_id)
 
     def _collect(self) -> None:
-        """Runs that are over, and runs that no longer count."""
+        """Settle runs that are over, and drop runs that no longer count."""
         for run in list(self._runs.values()):
             if run.ticket.over:
                 try:
@@ -161,7 +161,7 @@ class Executor(Worker):
                     self._settle(outcome)
                 self._forget(run)
             elif run.ticket.lost:
-                self._requeue(run.job_id, run.token, "the engine lost it", counts=False)
+                self._requeue(run.job_id, run.token, "the engine lost the run", counts=False)
                 self._forget(run)
             elif not self._counts(run):
                 workspace.stop(self._root, run.job_id)
@@ -175,7 +175,7 @@ class Executor(Worker):
         self._runs.pop(run.job_id, None)
 
     def _look_for_lost(self) -> None:
-        """Leases that no longer beat: the run is given up, whoever has it."""
+        """Give up every run whose lease has no heartbeat for too long."""
         with self._database.read() as session:
             held = leases.all_leases(session, "run:")
         for lease in self._watch.lost(held):
@@ -213,10 +213,15 @@ class Executor(Worker):
             self._runs[job_id] = _ActiveRun(job_id, token, self._engine.submit(order))
         except OSError as error:
             LOGGER.error("job %s cannot be prepared: %s", key, error.strerror)
-            self._requeue(job_id, token, "its images cannot be put in place", counts=True)
+            self._requeue(
+                job_id,
+                token,
+                "its images cannot be linked or copied into the run's folder",
+                counts=True,
+            )
 
     def _settle(self, outcome: RunOutcome) -> None:
-        """A run is over: if it still counts, it decides."""
+        """Set the job's state by the outcome of a run, if the run still counts."""
         with self._database.read() as session:
             job = jobs.running(session, outcome.job_id, outcome.token)
             series_uid = job.series.series_uid if job is not None else ""
@@ -242,14 +247,14 @@ class Executor(Worker):
     def _again_or_fail(self, session: Session, job: Job, reason: str, again: bool) -> None:
         attempts = self._settings.execution.attempts
         if again and job.attempts < attempts:
-            jobs.move(session, job, State.QUEUED, f"{reason}; it is tried again")
+            jobs.move(session, job, State.QUEUED, f"{reason}; the job runs again")
         elif again:
-            jobs.move(session, job, State.FAILED, f"{reason}, {job.attempts} times")
+            jobs.move(session, job, State.FAILED, f"{reason}; {job.attempts} attempts")
         else:
             jobs.move(session, job, State.FAILED, reason)
 
     def _requeue(self, job_id: int, token: str, reason: str, counts: bool) -> None:
-        """A run is given up. counts: whether it used up an attempt."""
+        """Queue the job of a lost run again. counts: whether the run used up an attempt."""
         with self._database.write() as session:
             job = jobs.load(session, job_id)
             if job.state is not State.RUNNING:

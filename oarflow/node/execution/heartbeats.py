@@ -1,4 +1,4 @@
-"""How long a worker or a process has been silent: its heartbeat has not changed."""
+"""Measures how long a worker or process has given no heartbeat."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
 MAX_ADDED_SECONDS = 5.0
-"""What one look adds at most: while this process itself was stopped, it saw no heartbeat."""
+"""The most silence (s) that one look adds, in case this process itself was stopped."""
 
 K = TypeVar("K", bound=Hashable)
 
 
 class SilenceMonitor(Generic[K]):
-    """Counts silence by this process's monotonic clock, whatever the senders' clocks are."""
+    """Measures silence with this process's monotonic clock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

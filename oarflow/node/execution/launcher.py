@@ -1,7 +1,7 @@
 """Run as a script between a worker and the application: `launcher.py PARENT COMMAND...`.
 
-The application ends with its worker, whatever ends that; and where memory runs out, the kernel is
-told to take the application rather than the node. It imports nothing of ours, to start at once.
+The kernel ends the application with its worker, and prefers to end the application rather than the
+node if memory runs out. The script imports nothing of OARflow, to start fast.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ OOM_SCORE = "500"
 
 
 def main() -> None:
-    """Become the command."""
+    """Set both rules for this process, then become the command."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

@@ -1,4 +1,4 @@
-"""What goes to a worker, and what comes back. Plain values: they travel between machines."""
+"""The order for a worker and the outcome of a run, as plain values for transport."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 STOP = "stop"
-"""A file of this name in the workspace ends the run."""
+"""Name of the file whose presence in the workspace ends the run."""
 
 
 @dataclass(frozen=True)
 class RunOrder:
-    """One run of the application.
+    """An order for one run of the application.
 
-    token: names the run. workspace: its folder. command: with {output} still open, since an engine
-    that repeats a run gives each its own. memory_bytes: None for no limit.
+    token: names the run. workspace: its folder. command: with the placeholder {output}, since a
+    repeated run needs an output folder of its own. memory_bytes: None for no limit.
     """
 
     job_id: int
@@ -40,9 +40,9 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """A run is over. exit_status: of the process where it exited; the signal where it was killed.
+    """The outcome of a run. exit_status: of the process, or the signal that killed it.
 
-    output: the folder with the results. peak_bytes: resident memory of all its processes.
+    output: the folder with the results. peak_bytes: resident memory of all processes of the run.
     """
 
     job_id: int

@@ -1,7 +1,7 @@
 """The application's own reason for a run that failed, in one line.
 
-Two sources hold no patient data by the application's contract: `fault` in result.json, and the line
-`oarflow: CODE: words` on standard error. Nothing else that it wrote is quoted.
+Two sources hold no patient data: `fault` in result.json, and the line `oarflow: CODE: words` on
+standard error. Nothing else of the output is quoted.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from oarflow.result import FILE_NAME, ResultError, read_document
 from oarflow.shown import shown
 
 RESULT_BYTES = 16 << 20
-"""More than any result.json has."""
+"""The most bytes of result.json that are read."""
 MAX_CHARACTERS = 300
-"""Of a reason, as a page and a mail show it."""
+"""The longest reason on the page and in a mail."""
 
 _CODED = re.compile(rb"^oarflow: ([A-Z][A-Z0-9_]{1,63}): (.+)$", re.MULTILINE)
 
 
 def reason_of(output: Path) -> str:
-    """Why the run that wrote to `output` failed; empty where the application does not say."""
+    """The reason of the failed run that wrote to `output`; empty if there is none."""
     return _fault(output / FILE_NAME) or _coded(output.parent / LOG_NAME)
 
 

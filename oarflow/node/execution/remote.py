@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker."""
+"""The function that a Dask worker runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.runner import run
 
 TOPIC = "oarflow"
-"""Of the events that signs of life travel by."""
+"""Topic of Dask events with heartbeats."""
 
 
 def perform(order: RunOrder) -> RunOutcome:
-    """Run the application; tell the node now and then that it lives."""
+    """Run the application, and send heartbeats to the node."""
     worker = get_worker()
 
     def report(progress: dict[str, Any]) -> None:

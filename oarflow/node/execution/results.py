@@ -1,4 +1,4 @@
-"""What a run left behind, and what that makes of its job."""
+"""Checks the results of a run, and derives the job's next state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oarflow.result import FILE_NAME, ResultDocument, ResultError, read_document
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What becomes of the job. again: the run may be repeated, as often as is allowed."""
+    """The job's next state, with the reason. again: whether the run may be repeated."""
 
     state: State
     reason: str
@@ -26,14 +26,14 @@ class Conclusion:
 
 
 class NotProven(Exception):
-    """The results are not what the application's contract says."""
+    """The results break the application's contract."""
 
 
 def conclude(outcome: RunOutcome, series_uid: str) -> Conclusion:
-    """Judge a run that is over, by how it ended and what it wrote.
+    """Judge a run by its end and its results.
 
-    series_uid: of the job. Results are only taken if they are of this series and every file is
-    what result.json says.
+    series_uid: of the job. Results count only if they are of this series, and every file has the
+    SHA-256 of result.json.
     """
     if outcome.end is not End.EXITED:
         return _not_exited(outcome)
@@ -43,7 +43,7 @@ def conclude(outcome: RunOutcome, series_uid: str) -> Conclusion:
     try:
         result = prove(Path(outcome.output), series_uid)
         if result.exit_status != status:
-            raise NotProven(f"result.json says exit status {result.exit_status}")
+            raise NotProven(f"result.json has exit status {result.exit_status}")
     except NotProven as error:
         reason = f"exit status {status}, but its results cannot be used: {error}"
         return Conclusion(State.FAILED, reason, status, again=True)
@@ -51,10 +51,10 @@ def conclude(outcome: RunOutcome, series_uid: str) -> Conclusion:
 
 
 def _failed(status: int | None, said: str) -> Conclusion:
-    """said: the application's own reason, empty where it gives none."""
-    before = f"the application says {said}; it" if said else "the application"
+    """The job's state after a failed run. said: the application's reason, empty if none."""
+    before = f"{said}; the application" if said else "the application"
     if status == ExitStatus.USAGE:
-        words = f"{before} was stopped by a wrong command or settings (exit status 2)"
+        words = f"{before} ended because of a wrong command or setting (exit status 2)"
         return Conclusion(State.FAILED, words, status)
     return Conclusion(State.FAILED, f"{before} failed (exit status {status})", status, again=True)
 
@@ -63,8 +63,8 @@ def _not_exited(outcome: RunOutcome) -> Conclusion:
     megabytes = outcome.peak_bytes >> 20
     said = {
         End.SIGNALLED: (f"the application was killed (signal {outcome.exit_status})", True),
-        End.TIME_LIMIT: (f"stopped at the time limit, after {outcome.seconds:.0f} s", False),
-        End.MEMORY_LIMIT: (f"stopped at the memory limit, with {megabytes} MB", False),
+        End.TIME_LIMIT: (f"stopped at the time limit after {outcome.seconds:.0f} s", False),
+        End.MEMORY_LIMIT: (f"stopped at the memory limit with {megabytes} MB", False),
         End.STOPPED: ("the run was stopped", True),
         End.NOT_STARTED: ("the application could not be started", True),
     }
@@ -80,22 +80,22 @@ def _of_result(result: ResultDocument) -> Conclusion:
         reason = f"{code}: {refusal.meaning} {refusal.remedy} ({refusal.detail})"
         return Conclusion(State.REFUSED, reason, status, code)
     written = sum(organ.status.written for organ in result.organs)
-    reason = f"{written} of {len(result.organs)} organs are written"
+    reason = f"{written} of {len(result.organs)} organs contoured"
     if status == ExitStatus.HELD:
-        return Conclusion(State.HELD, f"{reason}; {_doubts(result)}: a person decides", status)
+        return Conclusion(State.HELD, f"{reason}; {_doubts(result)}: a person must decide", status)
     return Conclusion(State.SEGMENTED, reason, status)
 
 
 def _doubts(result: ResultDocument) -> str:
-    """Why a study is held: the codes of its own flags, and its organs in doubt."""
-    said = [f"the study is flagged {flag.code}" for flag in result.study_flags]
+    """Why a study is held: the codes of its study flags, and the number of doubtful organs."""
+    said = [f"study flag {flag.code}" for flag in result.study_flags]
     if doubted := sum(organ.status in ("suspicious", "failed") for organ in result.organs):
-        said.append(f"{doubted} suspicious or failed")
-    return ", ".join(said) or "held by the settings"
+        said.append(f"organs suspicious or failed: {doubted}")
+    return ", ".join(said) or "held by the application's settings"
 
 
 def read_result(folder: Path) -> ResultDocument:
-    """result.json of a folder. Raises NotProven."""
+    """The result.json of a folder. Raises NotProven."""
     path = folder / FILE_NAME
     try:
         if path.stat().st_size > RESULT_BYTES:
@@ -108,15 +108,15 @@ def read_result(folder: Path) -> ResultDocument:
 
 
 def prove(folder: Path, series_uid: str) -> ResultDocument:
-    """The result, its files compared with it and made safe on disk. Raises NotProven."""
+    """The result, after its files are checked and synced to disk. Raises NotProven."""
     result = read_result(folder)
     if result.exit_status == ExitStatus.REFUSED:
         if result.refusal is None:
             raise NotProven("refused without a reason")
     elif result.input is None or result.input.series_instance_uid != series_uid:
-        raise NotProven("they are of another series")
+        raise NotProven("result.json names another series")
     elif not result.outputs:
-        raise NotProven("nothing was written")
+        raise NotProven("result.json names no file")
     named = {FILE_NAME}
     for output in result.outputs:
         _check_file(folder, output.path, output.sha256)
@@ -141,7 +141,7 @@ def _check_file(folder: Path, name: str, sha256: str) -> None:
     except OSError as error:
         raise NotProven("a file is missing") from error
     if found != sha256:
-        raise NotProven("a file is not what result.json says")
+        raise NotProven("a file does not have the SHA-256 of result.json")
 
 
 def _sync(path: Path) -> None:

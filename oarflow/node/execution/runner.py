@@ -1,4 +1,4 @@
-"""One run of the application, as a process group of its own, within its limits."""
+"""Runs the application as a process group, within its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from oarflow.node.execution.order import STOP, End, RunOrder, RunOutcome
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 LOG_NAME = "application.log"
 LOG_BYTES = 1 << 20
@@ -45,7 +45,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 def run(order: RunOrder, report: Report) -> RunOutcome:
-    """Run the application to its end. report: is given what it is at, as a sign of life."""
+    """Run the application to its end. report: called with its progress, as a heartbeat."""
     workspace = Path(order.workspace)
     output = workspace / f"out-{uuid.uuid4().hex[:12]}"
     try:
@@ -89,7 +89,7 @@ def _start(order: RunOrder, output: Path) -> subprocess.Popen[bytes]:
 
 
 class _ProgressReader:
-    """Reads the application's standard error: progress is kept, all else goes to a bounded log."""
+    """Reads the application's standard error: keeps progress, and logs the rest up to a limit."""
 
     def __init__(self, stream: IO[bytes] | None, log: Path) -> None:
         assert stream is not None
@@ -100,7 +100,7 @@ class _ProgressReader:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the rest; processes that escaped the group may hold the pipe open."""
+        """Wait for the end, not forever: processes outside the group may hold the pipe open."""
         self._thread.join(1.0)
 
     def _read(self) -> None:
@@ -143,7 +143,7 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 class _Watch:
-    """Looks after a running process."""
+    """Watches the limits of a running process."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Watch:
         self.peak_bytes = 0
 
     def until_over(self) -> End:
-        """How it ended. The process may have to be reaped, and its group to be killed."""
+        """Wait for the end of the process, or end it at a limit. It is not reaped yet."""
         reported, said = -self._order.heartbeat_seconds, {"": None}
         while not _over(self._process.pid):
             seconds = time.monotonic() - self.started
@@ -195,7 +195,7 @@ class _Watch:
 
 
 def _over(pid: int) -> bool:
-    """Whether it has ended. It is not reaped, so that its group's number stays its own."""
+    """Whether the process has ended. It is not reaped, so that its group ID stays reserved."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -208,7 +208,7 @@ def _kill_group(process: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and all below it."""
+    """Resident memory of a process and its descendants, in bytes."""
     try:
         top = psutil.Process(pid)
         family = [top, *top.children(recursive=True)]

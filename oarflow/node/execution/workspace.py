@@ -1,4 +1,4 @@
-"""The folders of a job's runs: jobs/<job>/<token>/ with the images in `in`, results in `out-*`."""
+"""Folders of a job's runs: jobs/<job>/<token>/ with images in `in` and results in `out-*`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ INPUT = "in"
 
 
 def job_folder(root: Path, job_id: int) -> Path:
-    """Everything of a job's runs."""
+    """The folder of all runs of a job."""
     return root / JOBS / str(job_id)
 
 
 def prepare(root: Path, job_id: int, token: str, instances: Iterable[Instance]) -> Path:
-    """A new run's folder with the images as they are now. Raises OSError."""
+    """Make the folder of a new run, with links to the current images. Raises OSError."""
     folder = job_folder(root, job_id) / token
     snapshot([root / one.path for one in instances], folder / INPUT)
     return folder
 
 
 def order(settings: NodeSettings, job_id: int, token: str, workspace: Path, epoch: int) -> RunOrder:
-    """What a worker is to do."""
+    """The order for a worker."""
     execution = settings.execution
     return RunOrder(
         job_id=job_id,
@@ -45,7 +45,7 @@ def order(settings: NodeSettings, job_id: int, token: str, workspace: Path, epoc
 
 
 def command(execution: ExecutionSettings, images: Path) -> tuple[str, ...]:
-    """The command, {output} left open. A part of which {config} is not set is left out."""
+    """The command with all placeholders filled but {output}."""
     words = {
         "{python}": interpreter(),
         "{input}": str(images),
@@ -64,7 +64,7 @@ def command(execution: ExecutionSettings, images: Path) -> tuple[str, ...]:
 
 
 def stop(root: Path, job_id: int) -> None:
-    """Whatever still runs for this job, wherever, is to stop."""
+    """Let all runs of a job stop, on every machine."""
     folder = job_folder(root, job_id)
     for workspace in folder.glob("*/"):
         with contextlib.suppress(OSError):
@@ -72,9 +72,9 @@ def stop(root: Path, job_id: int) -> None:
 
 
 def tidy(root: Path, job_id: int, keep: Path | None) -> None:
-    """Remove what runs left, but the adopted output and the last log.
+    """Remove the folders of a job's runs, except the accepted output and the last log.
 
-    A folder in which something may still run is marked to stop, and goes with the next tidying.
+    A folder in which a run may be under way is marked to stop, and removed the next time.
     """
     for workspace in job_folder(root, job_id).glob("*/"):
         if keep is not None and keep.is_relative_to(workspace):

@@ -1,1 +1,1 @@
-"""Deletes what has served its time, never before it was delivered; backs the state up."""
+"""Deletes old files of delivered and ended jobs, and backs up the state."""

@@ -1,8 +1,7 @@
-"""How old something is, counted in time that the node has lived through.
+"""Ages in time in which the node ran.
 
-A clock that jumps by a month makes nothing a month older: housekeeping notes the periods in which
-it saw the clock go on as it should, and only those count. What lies between them (a jump, a node
-that was off) makes files stay longer, never shorter.
+Housekeeping records the periods in which the node ran and the clock did not jump. Only these
+periods count: a jump or a stopped node makes files stay longer, never shorter.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from oarflow.node.database import Database
 from oarflow.node.database.models import Period, Series, now
 
 TOLERANCE = timedelta(hours=1)
-"""A clock that is off by more than this has jumped; a node may be away for so long."""
+"""A clock that differs by more than this has jumped; a shorter stop of the node counts."""
 
 
 class Ages:
-    """wall: the clock of the rows. steady: one that cannot be set, in seconds."""
+    """Ages of rows. wall: the clock of the rows. steady: a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -35,9 +34,9 @@ class Ages:
         self.moment = wall()
 
     def look(self) -> bool:
-        """Look at the clock, and write down that it was seen. False: it has jumped.
+        """Extend the current period. False: the clock has jumped.
 
-        A node without images writes nothing: into such a one a back-up is restored.
+        A node without images records nothing, so that a back-up can be restored into it.
         """
         moment, steady = self._wall(), self._steady()
         passed = timedelta() if self._seen is None else timedelta(seconds=steady - self._seen)
@@ -58,13 +57,13 @@ class Ages:
         return goes_on or last is None
 
     def of(self, since: datetime) -> timedelta:
-        """The age of what happened then."""
+        """The age of an event at this time."""
         lived = (min(end, self.moment) - max(begin, since) for begin, end in self._periods)
         return sum((one for one in lived if one > timedelta()), timedelta())
 
 
 def _union(periods: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Without what overlaps: a clock that was set back lives through some time twice."""
+    """The periods without overlap; a clock that was set back passes some time twice."""
     joined: list[tuple[datetime, datetime]] = []
     for begin, end in sorted(periods):
         if joined and begin <= joined[-1][1]:

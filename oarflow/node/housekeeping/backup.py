@@ -1,7 +1,7 @@
-"""Back-up of the state into one archive while the node runs, and restoring it elsewhere.
+"""Backs up the state into one archive while the node runs, and restores it.
 
-The archive holds the database's rows in a form that SQLite and PostgreSQL share, and the files
-that they speak of. It holds patients' data: keep it as you keep those.
+The archive holds the rows of the database, in a form for SQLite and PostgreSQL, and the files that
+they name. It holds patient data.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from oarflow.version import __version__
 MANIFEST, ROWS, FILES = "manifest.json", "rows.jsonl", "files"
 FORMAT = 1
 NOT_KEPT = ("node.db", "node.db-wal", "node.db-shm", "node.lock")
-"""Files of the storage folder that are not copied: the database comes as rows."""
+"""Files of the storage folder that are not copied; the archive has the database as rows."""
 BATCH = 500
 
 
 @dataclass(frozen=True)
 class BackupSummary:
-    """What an archive holds: rows of the database, files, and instances whose file is gone."""
+    """Counts of an archive: rows, files, and instances whose file is missing."""
 
     rows: int
     files: int
@@ -41,10 +41,10 @@ class BackupSummary:
 
 
 def back_up(database: Database, root: Path, target: Path) -> BackupSummary:
-    """Write the archive; it has its name once it is complete. Raises OSError.
+    """Write the archive, which gets its name when it is complete. Raises OSError.
 
-    The rows are read at one moment, and the files after it: a file that is deleted meanwhile was
-    delivered, one that arrives meanwhile is journalled when the restored node starts.
+    The rows are read at one moment, the files after it. A file that is deleted meanwhile was
+    delivered; one that arrives meanwhile gets its row when the restored node starts.
     """
     hidden = target.with_name(f".{target.name}.part")
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -71,7 +71,7 @@ def _rows(database: Database) -> tuple[bytes, int]:
     lines = []
     engine = database.engine
     if not database.sqlite:
-        # SQLite reads one moment anyway.
+        # SQLite has consistent views anyway.
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.begin() as connection:
         for table in _tables():
@@ -82,7 +82,7 @@ def _rows(database: Database) -> tuple[bytes, int]:
 
 
 def _tables() -> Iterator[Table]:
-    """All tables, those that others refer to first; sign-ins are not kept."""
+    """All tables but the sign-ins, in the order of their references."""
     return (t for t in Base.metadata.sorted_tables if t.name != WebSession.__tablename__)
 
 
@@ -110,15 +110,15 @@ def _add_files(archive: tarfile.TarFile, root: Path) -> int:
                 archive.add(path, f"{FILES}/{relative}", recursive=False)
                 count += 1
             except FileNotFoundError:
-                # Housekeeping was faster: it had been delivered.
+                # Housekeeping has deleted it since: it was delivered.
                 continue
     return count
 
 
 def restore(archive_path: Path, database: Database, root: Path) -> BackupSummary:
-    """Fill an empty node from an archive. The node must not be running.
+    """Fill an empty, stopped node from an archive.
 
-    Raises ConfigurationError (RESTORE) where the archive is damaged or the node is not empty.
+    Raises ConfigurationError (RESTORE) if the archive is damaged or the node is not empty.
     """
     _refuse_unless_empty(database)
     try:
@@ -133,7 +133,7 @@ def restore(archive_path: Path, database: Database, root: Path) -> BackupSummary
 
 
 def _refuse_unless_empty(database: Database) -> None:
-    """Before a file is unpacked. Raises ConfigurationError (RESTORE)."""
+    """Raises ConfigurationError (RESTORE) if the database has studies or audit entries."""
     with database.read() as session:
         counted = {
             table.name: session.scalar(select(func.count()).select_from(table))
@@ -143,17 +143,19 @@ def _refuse_unless_empty(database: Database) -> None:
     if used == {AuditEntry.__tablename__}:
         raise ConfigurationError(
             "RESTORE",
-            "the node has no studies, but its audit log has entries, which nothing may replace: "
-            "restore into an empty folder, or an empty database",
+            "the audit log has entries, which a restore must not replace: restore into an empty "
+            "folder or database",
         )
     if used:
-        raise ConfigurationError("RESTORE", "the node is not empty: its database has rows")
+        raise ConfigurationError(
+            "RESTORE", "the node's database is not empty: restore into an empty folder or database"
+        )
 
 
 def _checked_rows(archive: tarfile.TarFile) -> bytes:
     manifest = json.loads(_content(archive, MANIFEST))
     if manifest.get("format") != FORMAT:
-        raise ValueError("it is of another program version, or no back-up of a node")
+        raise ValueError("not a back-up of a node, or of another version")
     rows = _content(archive, ROWS)
     if hashlib.sha256(rows).hexdigest() != manifest["rows_sha256"]:
         raise ValueError("its rows are damaged")
@@ -163,7 +165,7 @@ def _checked_rows(archive: tarfile.TarFile) -> bytes:
 def _content(archive: tarfile.TarFile, name: str) -> bytes:
     file = archive.extractfile(name)
     if file is None:
-        raise ValueError("it is no back-up of a node")
+        raise ValueError("not a back-up of a node")
     return file.read()
 
 
@@ -209,7 +211,7 @@ def _of_type(kind: Any, value: Any) -> Any:
 
 
 def _renumber(connection: Connection, table: Table) -> None:
-    """PostgreSQL counts ids apart from the rows."""
+    """Let PostgreSQL number new rows after the restored ones."""
     if "id" in table.columns:
         connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""The housekeeper: deletes files whose time is over, in one transaction with their rows."""
+"""The housekeeper: deletes files whose time is over, and records that in their rows."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LOGGER = logging.getLogger(__name__)
 GIGABYTE = 1 << 30
 
 ENDED = frozenset({State.REFUSED, State.FAILED, State.CANCELLED})
-"""At an end without delivery. A dead letter is not among them: it may still have to be sent."""
+"""States that end a job without delivery. A dead letter may still be sent."""
 
 
 class Housekeeper(Worker):
-    """A part of the node."""
+    """The part of the node that deletes files."""
 
     name = "housekeeping"
 
     tick_limit_seconds = 3600.0
-    """Many files are deleted in one tick."""
+    """One tick (s) may delete many files."""
 
     def __init__(self, context: NodeContext, ages: Ages | None = None) -> None:
         self._settings = context.settings.housekeeping
@@ -44,13 +44,15 @@ class Housekeeper(Worker):
         self._ages = ages or Ages(self._database)
 
     def trouble(self) -> str | None:
-        over = "the images take more than the quota, and none of them may be deleted"
+        over = "the images exceed housekeeping.quota_gb, and none of them may be deleted yet"
         return super().trouble() or (over if self._over else None)
 
     def tick(self) -> None:
-        """Delete what is due; then, over the quota, what was delivered longest ago."""
+        """Delete files that are due; above the quota, also the images delivered longest ago."""
         if not self._ages.look():
-            LOGGER.warning("the clock jumped, or the node was off: that time does not count")
+            LOGGER.warning(
+                "the clock jumped, or the node was stopped: that time does not age files"
+            )
         for series_id in self._with_images():
             self._clear(series_id, early=False)
         self._results()
@@ -62,7 +64,7 @@ class Housekeeper(Worker):
                 break
 
     def _with_images(self) -> list[int]:
-        """Series with images, the one that came to rest first before."""
+        """Series with images, ordered by the time of their jobs' last step."""
         with self._database.read() as session:
             rows = session.execute(
                 select(Series.id)
@@ -78,9 +80,9 @@ class Housekeeper(Worker):
             return [row[0] for row in rows]
 
     def _clear(self, series_id: int, *, early: bool) -> None:
-        """Delete a series' images. early: over the quota, though their time is not over yet."""
+        """Delete a series' images. early: above the quota, before their time is over."""
         with self._database.write() as session:
-            # Whoever receives a further instance of it takes the same lock.
+            # The receiver takes the same lock for a further instance of the series.
             series = session.get_one(Series, series_id, with_for_update=True)
             if not self._may_go(series, early=early):
                 return
@@ -92,7 +94,7 @@ class Housekeeper(Worker):
                 for images in job_folder(self._root, job.id).glob(f"*/{INPUT}"):
                     shutil.rmtree(images, ignore_errors=True)
             whose = f"job {series.jobs[-1].key}" if series.jobs else f"series {series.id}"
-        LOGGER.info("the images of %s are deleted%s", whose, ": quota" if early else "")
+        LOGGER.info("the images of %s are deleted%s", whose, " (quota)" if early else "")
 
     def _may_go(self, series: Series, *, early: bool) -> bool:
         listed = list(series.jobs)
@@ -104,7 +106,7 @@ class Housekeeper(Worker):
         return all(self._over_for(job) for job in listed)
 
     def _over_for(self, job: Job) -> bool:
-        """Whether a job needs its images no more."""
+        """Whether a job no longer needs its images."""
         if _arrived(job):
             hours = self._settings.images_hours
             return hours is not None and self._older(job.state_at, hours / 24)
@@ -135,7 +137,7 @@ class Housekeeper(Worker):
             LOGGER.info("the results of job %s are deleted", job.key)
 
     def _old(self, job: Job) -> bool:
-        """Whether its results may go: a result that was sent nowhere is the only copy."""
+        """Whether a job's results may be deleted. Results that were not delivered stay."""
         days = self._settings.results_days
         if _arrived(job) and days is not None:
             return self._older(job.state_at, days)
@@ -150,7 +152,7 @@ class Housekeeper(Worker):
 
 
 def _arrived(job: Job) -> bool:
-    """Whether every destination has something of it: delivered to nobody is not delivered."""
+    """Whether the job was delivered to at least one destination, and to all of its own."""
     last = deliveries.newest(job)
     return job.state is State.DELIVERED and bool(last) and all(row.sent for row in last)
 
@@ -161,7 +163,7 @@ def _kept_bytes(session: Session) -> int:
 
 
 def images_there(job: Job, root: Path) -> bool:
-    """Whether the job can be run again."""
+    """Whether the job's images are on disk, so that it can run again."""
     instances = job.series.instances
     return bool(instances) and all(
         one.deleted_at is None and (root / one.path).is_file() for one in instances

@@ -1,1 +1,1 @@
-"""What the node receives over DICOM, and how it comes safely to disk and database."""
+"""The DICOM port: accepts associations and stores instances."""

@@ -1,4 +1,4 @@
-"""Who may call: by AE title and address."""
+"""Which systems may call, by AE title and address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Entry:
 
 
 class Admission:
-    """The list of those who may call."""
+    """The list of systems that may call."""
 
     def __init__(self, callers: Iterable[Caller]) -> None:
         self._entries = tuple(
@@ -34,12 +34,12 @@ class Admission:
         )
 
     def address_known(self, address: str) -> bool:
-        """Whether anybody may call from there: asked before a byte is read."""
+        """Whether any system may call from this address; checked before a byte is read."""
         place = _parse(address)
         return place is not None and any(entry.covers(place) for entry in self._entries)
 
     def admits(self, ae_title: str, address: str) -> bool:
-        """Whether this title may call from there."""
+        """Whether this AE title may call from this address."""
         place = _parse(address)
         return place is not None and any(
             entry.ae_title in (None, ae_title.strip()) and entry.covers(place)
@@ -48,7 +48,7 @@ class Admission:
 
 
 def _parse(address: str) -> Address | None:
-    """An IPv4 address that comes as IPv6 is IPv4."""
+    """The address; an IPv4 address that is mapped into IPv6 becomes IPv4."""
     try:
         place = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     except ValueError:

@@ -1,8 +1,8 @@
-"""The listener's port: who may connect, how many at once, and how soon they must ask.
+"""The listener's port: which connections become associations, and how many at once.
 
-A connection takes a place among the associations only with a whole, valid A-ASSOCIATE-RQ. Port
-scanners, load balancers' checks and slow or silent peers therefore keep nobody out: they are
-only pending here, and the oldest gives way to the newest. pynetdicom sees none of them.
+A connection counts as an association only after a complete, valid A-ASSOCIATE-RQ. Until then it is
+pending, and the oldest pending connection is closed for a new one. Port scanners, checks of load
+balancers and slow peers therefore take no place of a sender.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from oarflow.node.settings import ListenerSettings
 LOGGER = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 30.0
-"""From the connection to the last byte of the association request, TLS included; the idle time,
-where that is shorter."""
+"""The longest time (s) from the connection to the end of the association request, with TLS.
+The idle time applies if it is shorter."""
 
 BEAT_SECONDS = 1.0
 STOP_SECONDS = 10.0
 _BACKLOG = 128
 
 _CALLING, _CALLED, _VERSION, _LIMIT = (1, 1, 3), (1, 1, 7), (1, 2, 2), (2, 3, 2)
-"""Permanently, a title or the protocol is not known; for now, too many associations."""
+"""Rejections: permanent for an unknown title or protocol, transient for too many associations."""
 
 Serve = Callable[[socket.socket, Any], None]
-"""Is given one end of a pair of sockets, and the address of the peer at the other."""
+"""Gets one end of a pair of sockets, and the address of the peer at the other end."""
 
 
 class PendingConnections:
     """Connections without an association request, oldest first.
 
-    most: of all addresses together. per_address: of one.
+    most: limit for all addresses together. per_address: limit for one address.
     """
 
     def __init__(self, most: int, per_address: int) -> None:
@@ -51,7 +51,7 @@ class PendingConnections:
         self._pending: dict[object, tuple[str, Callable[[], object]]] = {}
 
     def add(self, address: str, close: Callable[[], object]) -> object:
-        """Add one, by its key; where there are too many, close the oldest of the address or of all.
+        """Add a connection and return its key. Above a limit, close the oldest one.
 
         close: ends the connection.
         """
@@ -65,12 +65,12 @@ class PendingConnections:
         return key
 
     def remove(self, key: object) -> None:
-        """It has asked for an association, or ended."""
+        """Remove a connection that has requested an association or ended."""
         self._pending.pop(key, None)
 
 
 class Gateway:
-    """Accepts connections, in a thread of its own, and relays those that become associations."""
+    """Accepts connections in a thread of its own, and relays associations to pynetdicom."""
 
     def __init__(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None, sparing: Sparing
@@ -88,7 +88,7 @@ class Gateway:
         self._beat = time.monotonic()
 
     def listen(self) -> Any:
-        """Take the port: its address, as its socket has it. Raises OSError."""
+        """Bind the port. Returns the address of the socket. Raises OSError."""
         settings = self._settings
         found = socket.getaddrinfo(
             settings.host or None,
@@ -96,7 +96,7 @@ class Gateway:
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,
         )
-        family, _, _, _, address = min(found, key=lambda one: one[0])  # IPv4, where there is both
+        family, _, _, _, address = min(found, key=lambda one: one[0])  # prefers IPv4
         self._listening = socket.socket(family)
         try:
             self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,7 +109,7 @@ class Gateway:
         return self._listening.getsockname()
 
     def start(self, serve: Serve) -> None:
-        """Let peers in."""
+        """Accept connections."""
         self._serve = serve
         begun = threading.Event()
         self._thread = threading.Thread(
@@ -119,7 +119,7 @@ class Gateway:
         begun.wait()
 
     def stop(self) -> None:
-        """End every connection, and free the port."""
+        """Close every connection and the port."""
         if self._thread is not None and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended
                 self._loop.call_soon_threadsafe(self._end.set)
@@ -127,13 +127,13 @@ class Gateway:
         self._listening.close()
 
     def silent_seconds(self) -> float | None:
-        """Since the last sign of life; None where it does not run."""
+        """Seconds since the last sign of life; None if the gateway does not run."""
         if self._thread is None or not self._thread.is_alive():
             return None
         return time.monotonic() - self._beat
 
     async def _run(self, begun: threading.Event) -> None:
-        """Until stop(); asyncio.run then cancels the other tasks, and waits for their end."""
+        """Accept until stop(); asyncio.run then cancels the other tasks and waits for them."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_report)
         accepting = self._loop.create_task(self._accept())
@@ -157,11 +157,11 @@ class Gateway:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:  # before a byte is read
-                self._warn(address[0], "its address is not on the list")
+                self._warn(address[0], "its address is not in listener.allow")
                 connection.close()
 
     async def _attend(self, connection: socket.socket, address: Any) -> None:
-        """A connection, from its first byte to its last."""
+        """Serve a connection to its end."""
         peer: Streams | None = None
         last = b""
         try:
@@ -171,7 +171,7 @@ class Gateway:
                     peer.reader, (pdus.ASSOCIATE_RQ,), pdus.REQUEST_BYTES, REQUEST_SECONDS
                 )
                 titles = await asyncio.to_thread(pdus.AssociationRequest.read, request)
-            last = pdus.abort()  # where it is cut off
+            last = pdus.abort()  # if the connection is cut off
             last = await self._associate(peer, request, titles, address)
         except pdus.PduError as error:
             self._warn(address[0], str(error))
@@ -179,11 +179,11 @@ class Gateway:
         except TimeoutError:
             self._warn(address[0], f"no association request within {self._request_seconds:g} s")
         except (EOFError, ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
-            # The peer closed it: so does every check whether the port is open.
+            # The peer closed it, as port checks do.
             LOGGER.debug("a connection from %s ended", address[0])
         except OSError as error:
             reason = getattr(error, "reason", None) or type(error).__name__
-            self._warn(address[0], f"no TLS or no association with it ({reason})")
+            self._warn(address[0], f"TLS or association failed ({reason})")
         finally:
             if peer is None:
                 connection.close()
@@ -192,12 +192,12 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def _request_time(self, address: str) -> AsyncIterator[None]:
-        """The connection is pending, for so long as a request may take. Raises TimeoutError."""
+        """Keep the connection pending until its request must be complete. Raises TimeoutError."""
         task = asyncio.current_task()
         assert task is not None
 
         def close() -> None:
-            self._warn(address, "newer ones took its place")
+            self._warn(address, "newer connections took its place")
             task.cancel()
 
         key = self._pending.add(address, close)
@@ -210,11 +210,11 @@ class Gateway:
     async def _associate(
         self, peer: Streams, request: bytes, titles: pdus.AssociationRequest, address: Any
     ) -> bytes:
-        """Relay the association, or reject it: the PDU that is to be sent last, if any."""
+        """Relay the association, or reject it. Returns the last PDU to send; empty for none."""
         refusal = self._refusal(titles, address[0])
         if refusal is not None:
             answer, reason = refusal
-            message = "an association of %a at %s, calling %a, is rejected: %s"
+            message = "rejected the association of %a at %s, calling %a: %s"
             self._sparing.warn(
                 LOGGER, address[0], message, titles.calling, address[0], titles.called, reason
             )
@@ -237,36 +237,42 @@ class Gateway:
     ) -> tuple[pdus.Rejection, str] | None:
         own = self._settings
         if titles.version != 1:
-            return _VERSION, "it is of another version of the protocol"
+            return _VERSION, "another version of the protocol"
         if not self._admission.admits(titles.calling, address):
-            return _CALLING, "the calling AE title is not accepted"
+            return _CALLING, "the calling AE title is not in listener.allow for this address"
         if own.check_called and titles.called != own.ae_title.strip():
-            return _CALLED, "the called AE title is not accepted"
+            return _CALLED, "the called AE title is not the node's"
         if self._places.count(address) >= own.max_per_address:
-            return _LIMIT, f"its address has {own.max_per_address} associations already"
+            return (
+                _LIMIT,
+                f"its address has {own.max_per_address} associations (listener.max_per_address)",
+            )
         if len(self._places) >= own.max_associations:
-            return _LIMIT, f"there are {own.max_associations} associations already"
+            return (
+                _LIMIT,
+                f"the node has {own.max_associations} associations (listener.max_associations)",
+            )
         return None
 
     def _warn(self, address: str, reason: str) -> None:
-        self._sparing.warn(LOGGER, address, "a connection from %s is closed: %s", address, reason)
+        self._sparing.warn(LOGGER, address, "closed a connection from %s: %s", address, reason)
 
 
 class _Place:
-    """One of the places for associations, until it is given back."""
+    """One of the places for associations."""
 
     def __init__(self, places: list[str], address: str) -> None:
         self._places, self._address = places, address
         places.append(address)
 
     def give_back(self) -> None:
-        """Once is enough."""
+        """Free the place; further calls do nothing."""
         if self._address:
             self._places.remove(self._address)
             self._address = ""
 
 
 def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What no connection took for its own, without what it may quote."""
+    """Log an unexpected error of the event loop without its text."""
     error = context.get("exception")
     LOGGER.error("a fault in the listener (%s)", type(error).__name__ if error else "none")

@@ -1,4 +1,4 @@
-"""The upper layer's PDUs (PS3.8, 9.3), as far as they are looked at before pynetdicom has them."""
+"""The parts of upper layer PDUs (PS3.8, 9.3) that the gateway checks before pynetdicom."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ASSOCIATE_RQ, ASSOCIATE_RJ, P_DATA, RELEASE_RP, ABORT = 1, 3, 4, 6, 7
 ANY_KIND = range(1, 8)
 
 REQUEST_BYTES = 1 << 17
-"""The longest A-ASSOCIATE-RQ: more than 128 presentation contexts need."""
+"""The longest A-ASSOCIATE-RQ in bytes, enough for 128 presentation contexts."""
 
 _SLOWEST = 1024.0
-"""Bytes a second at which a message must come in, once it takes longer than the idle time."""
+"""The slowest pace (bytes/s) of a message that takes longer than the idle time."""
 
 _COMMAND, _LAST = 1, 2
 """Bits of a fragment's control header (PS3.8, annex E.2)."""
@@ -27,19 +27,20 @@ Rejection = tuple[int, int, int]
 
 
 class PduError(Exception):
-    """What came breaks the protocol or exceeds a limit; the message says how, in words."""
+    """A PDU breaks the protocol or exceeds a limit. The message is the reason in words."""
 
 
 async def read_pdu(
     reader: asyncio.StreamReader, kinds: Container[int], longest: int, seconds: float
 ) -> bytes:
-    """The next PDU. Raises PduError, TimeoutError, and IncompleteReadError where there is none.
+    """Read a PDU. Raises PduError, TimeoutError, and IncompleteReadError at the end.
 
-    kinds: that may come. longest: of its body, in bytes. seconds: from its first byte to its last.
+    kinds: allowed PDU types. longest: limit of the body in bytes. seconds: limit from the first
+    byte to the last.
     """
     first = await reader.readexactly(1)
     if first[0] not in kinds:
-        raise PduError("it sent a PDU that is not expected, or none at all")
+        raise PduError("unexpected PDU type")
     async with asyncio.timeout(seconds):
         rest = await reader.readexactly(5)
         (length,) = struct.unpack(">xL", rest)
@@ -50,7 +51,7 @@ async def read_pdu(
 
 @dataclass(frozen=True)
 class AssociationRequest:
-    """What an A-ASSOCIATE-RQ says of itself: both titles, and the version of the protocol."""
+    """The AE titles and the protocol version of an A-ASSOCIATE-RQ."""
 
     calling: str
     called: str
@@ -58,13 +59,13 @@ class AssociationRequest:
 
     @classmethod
     def read(cls, pdu: bytes) -> AssociationRequest:
-        """Raises PduError where pynetdicom could not make an association of it."""
+        """Parse an A-ASSOCIATE-RQ. Raises PduError if pynetdicom cannot parse it."""
         request = A_ASSOCIATE_RQ()
         try:
             request.decode(pdu)
             primitive = request.to_primitive()
-        except Exception as error:  # the parser meets hostile bytes with any exception there is
-            raise PduError("its association request is invalid") from error
+        except Exception as error:  # the parser raises any exception on hostile bytes
+            raise PduError("invalid association request") from error
         calling, called = primitive.calling_ae_title, primitive.called_ae_title
         return cls(str(calling).strip(), str(called).strip(), request.protocol_version)
 
@@ -84,9 +85,9 @@ def abort() -> bytes:
 
 
 class MessageLimits:
-    """Follows the messages in a peer's P-DATA PDUs; each command and data set has its limits.
+    """Checks size, pace and order of the messages in a peer's P-DATA PDUs.
 
-    most: bytes of one. seconds: that one may take; more where it comes at a fair pace.
+    most: bytes of a command or data set. seconds: time for one, more at a sufficient pace.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -106,11 +107,11 @@ class MessageLimits:
             raise PduError("a message came too slowly")
         begins = [self._begins(*fragment) for fragment in fragments(pdu)]
         if not begins or any(begins[1:]):
-            raise PduError("a PDU has no fragment, or those of several messages")
+            raise PduError("a PDU without a fragment, or with fragments of several messages")
         return begins[0]
 
     def _begins(self, context: int, control: int) -> bool:
-        """Whether a message begins with this fragment, which must fit to those before it."""
+        """Whether a message begins with this fragment. Raises PduError if it does not fit."""
         kind, last = control & _COMMAND, bool(control & _LAST)
         begins = kind == _COMMAND and self._within is None
         if begins:
@@ -125,7 +126,7 @@ class MessageLimits:
 
 
 def fragments(pdu: bytes) -> Iterator[tuple[int, int]]:
-    """Presentation context and control header of each in a P-DATA-TF. Raises PduError."""
+    """Presentation context and control header of each fragment. Raises PduError."""
     position = 6
     while position < len(pdu):
         if len(pdu) - position < 6:
@@ -138,5 +139,5 @@ def fragments(pdu: bytes) -> Iterator[tuple[int, int]]:
 
 
 def ends_command(pdu: bytes) -> bool:
-    """Whether a P-DATA-TF of pynetdicom has the end of a command: an answer is whole."""
+    """Whether a P-DATA-TF of pynetdicom ends a command, so that an answer is complete."""
     return any(control & (_COMMAND | _LAST) == _COMMAND | _LAST for _, control in fragments(pdu))

@@ -1,7 +1,7 @@
-"""An association's PDUs on their way between the peer and pynetdicom, within limits.
+"""Relays an association's PDUs between the peer and pynetdicom, within limits.
 
-pynetdicom itself reads a PDU of any length, waits for its last byte for ever, and keeps every
-message that a peer sends without waiting for answers.
+pynetdicom alone reads PDUs of any length, waits without limit for the last byte, and keeps every
+message of a peer that does not wait for answers.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from oarflow.node.listener import pdus
 from oarflow.node.settings import ListenerSettings
 
 CLOSE_SECONDS = 2.0
-"""How long what was written last may take to leave, when a connection is closed."""
+"""How long (s) the last bytes may take when a connection is closed."""
 
 _PDU_SLACK = 4096
-"""What a PDU may exceed the negotiated length by."""
+"""Bytes by which a PDU may exceed the negotiated length."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Streams:
 
     @classmethod
     async def of(cls, connection: socket.socket, tls: ssl.SSLContext | None = None) -> Streams:
-        """Of a connected socket, after the handshake. Raises OSError."""
+        """Streams of a connected socket, after the TLS handshake. Raises OSError."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
@@ -40,13 +40,13 @@ class Streams:
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def send(self, data: bytes, seconds: float) -> None:
-        """Raises OSError, and TimeoutError where the other side does not take it."""
+        """Send bytes. Raises OSError, and TimeoutError if the other side does not read them."""
         self.writer.write(data)
         async with asyncio.timeout(seconds):
             await self.writer.drain()
 
     async def close(self, last: bytes = b"") -> None:
-        """Close it, if need be without what was not yet sent. Raises no OSError."""
+        """Send the last bytes if possible, and close. Raises no OSError."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 self.writer.write(last)
@@ -59,7 +59,7 @@ class Streams:
 
 
 class Relay:
-    """One association. over: is called before the peer hears that the association is over."""
+    """The relay of one association. over: called before the peer learns of the end."""
 
     def __init__(
         self, peer: Streams, inner: Streams, settings: ListenerSettings, over: Callable[[], None]
@@ -73,9 +73,9 @@ class Relay:
         self._answered.set()
 
     async def run(self, request: bytes) -> None:
-        """Until one side closes. request: the PDU that asked for the association.
+        """Relay until one side closes. request: the A-ASSOCIATE-RQ.
 
-        Raises PduError, OSError, TimeoutError, and IncompleteReadError where the peer closed.
+        Raises PduError, OSError, TimeoutError, and IncompleteReadError if the peer closed.
         """
         await self._inner.send(request, self._seconds)
         ways = [asyncio.create_task(self._inward()), asyncio.create_task(self._outward())]
@@ -92,7 +92,7 @@ class Relay:
         return await pdus.read_pdu(reader, pdus.ANY_KIND, self._longest, self._seconds)
 
     async def _inward(self) -> None:
-        """How long the peer may be silent is pynetdicom's to say."""
+        """Relay from the peer. pynetdicom limits how long the peer may be silent."""
         while True:
             pdu = await self._next(self._peer.reader)
             acknowledge(self._peer.writer)
@@ -107,7 +107,7 @@ class Relay:
             try:
                 pdu = await self._next(self._inner.reader)
             except asyncio.IncompleteReadError as error:
-                raise pdus.PduError("a message that it sent cannot be understood") from error
+                raise pdus.PduError("pynetdicom cannot parse a message") from error
             if pdu[0] == pdus.P_DATA and pdus.ends_command(pdu):
                 self._answered.set()
             over = pdu[0] in (pdus.ASSOCIATE_RJ, pdus.RELEASE_RP, pdus.ABORT)
@@ -117,7 +117,7 @@ class Relay:
 
 
 def acknowledge(writer: asyncio.StreamWriter) -> None:
-    """Many senders wait for TCP's acknowledgement of a command before they send its data."""
+    """Acknowledge at once: many senders wait for that before they send a command's data."""
     connection = writer.get_extra_info("socket")
     if connection is not None:
         with contextlib.suppress(OSError):

@@ -61,17 +61,17 @@ TRANSFER_SYNTAXES = (
     *JPEGLSTransferSyntaxes,
     *JPEG2000TransferSyntaxes,
 )
-"""All are stored as they come; whether their pixels can be read is the application's to say."""
+"""Accepted transfer syntaxes. Instances are stored as sent; the application reads the pixels."""
 
 SILENT_SECONDS = 10.0
-"""The gateway gives a sign of life every second; a pause longer than this is trouble."""
+"""A gateway without a sign of life for this long (s) is reported as trouble."""
 
 STOP_SECONDS = 20.0
-"""How long an instance in hand may take when the listener stops."""
+"""How long (s) the current instance may take when the listener stops."""
 
 
 def quiet_libraries() -> None:
-    """Their messages quote data sets, and with them patients."""
+    """Silence log messages of libraries, which quote patient data."""
     _config.LOG_HANDLER_LEVEL = "none"
     pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
     for name in ("pynetdicom", "pydicom"):
@@ -81,7 +81,7 @@ def quiet_libraries() -> None:
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
-    """Bytes that pynetdicom does not understand end one of its threads, and the association."""
+    """Log the end of a pynetdicom thread by an unexpected error, without the error's text."""
     if isinstance(ended.thread, Association | DULServiceProvider):
         LOGGER.debug("an association ended by an error (%s)", ended.exc_type.__name__)
     else:
@@ -90,7 +90,7 @@ def _thread_ended(ended: threading.ExceptHookArgs) -> None:
 
 @dataclass(frozen=True)
 class Extension:
-    """A further service that the listener offers. offer: adds its contexts."""
+    """A further service of the listener. offer: adds its presentation contexts."""
 
     offer: Callable[[AE], None]
     event: Any
@@ -98,7 +98,7 @@ class Extension:
 
 
 class PortlessServer(AssociationServer):
-    """pynetdicom's server without a port of its own: the gateway hands it what it let in."""
+    """pynetdicom's server without a port; the gateway gives it its connections."""
 
     def server_bind(self) -> None:
         """The gateway has the port."""
@@ -108,7 +108,7 @@ class PortlessServer(AssociationServer):
 
 
 class Listener:
-    """Receives. A part of the node."""
+    """The part of the node that receives instances."""
 
     name = "listener"
 
@@ -127,7 +127,7 @@ class Listener:
         self.port = settings.port
 
     def start(self) -> None:
-        """Listen. Raises ConfigurationError (LISTENER, TLS)."""
+        """Start to listen. Raises ConfigurationError (LISTENER, TLS)."""
         quiet_libraries()
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
@@ -157,7 +157,7 @@ class Listener:
         settings = self._settings
         entity = AE(ae_title=settings.ae_title)
         entity.maximum_pdu_size = settings.max_pdu
-        # The gateway keeps to the limit; one whose connection ended may still store what it sent.
+        # The gateway keeps the limit; closed associations may still be storing their last instance.
         entity.maximum_associations = 2 * settings.max_associations
         entity.network_timeout = entity.acse_timeout = settings.idle_seconds
         entity.dimse_timeout = settings.idle_seconds
@@ -169,7 +169,7 @@ class Listener:
         return entity
 
     def stop(self) -> None:
-        """Stop; an instance in hand is finished or unanswered."""
+        """Stop. The current instance is either stored or not answered."""
         if self._gateway is None or self._entity is None:
             return
         self._gateway.stop()
@@ -187,16 +187,16 @@ class Listener:
         try:
             self._receiver.spool.check_room(0)
         except (NotStored, OSError):
-            return "the disk has no room: instances are not accepted"
+            return "free disk space is below storage.min_free_mb: instances are refused"
         return None
 
     def _rejected(self, event: Any) -> None:
         address = event.assoc.requestor.address
-        message = "an association of %s is rejected: too many are still storing what they sent"
+        message = "rejected an association of %s: too many closed ones are still storing instances"
         self._sparing.warn(LOGGER, address, message, address)
 
     def _store(self, event: Any) -> int | Dataset:
-        """C-STORE: answered with success when the instance is safe."""
+        """C-STORE: success means that the instance is on disk and in the database."""
         request, peer = event.request, event.assoc.requestor
         called = str(peer.primitive.called_ae_title).strip()
         origin = Origin(str(peer.ae_title).strip(), called, peer.address)
@@ -218,7 +218,7 @@ class Listener:
         return int(StoreStatus.SUCCESS)
 
     def _refused(self, origin: Origin, status: StoreStatus, reason: str, comment: str) -> Dataset:
-        message = "an instance of %a at %s is not stored (%04X): %s"
+        message = "refused an instance of %a at %s (%04X): %s"
         about = f"{origin.address} {status}"
         self._sparing.warn(
             LOGGER, about, message, origin.calling_ae, origin.address, status, reason
@@ -230,5 +230,5 @@ class Listener:
 
 
 def _forget_message(event: Any) -> None:
-    """Half a message of an association that ended would stay until the garbage is collected."""
+    """Free an incomplete message of an ended association at once."""
     event.assoc.dimse.message = None

@@ -1,4 +1,4 @@
-"""TLS by the profile of BCP 195 (PS3.15 B.9 to B.11): version 1.2 at least, forward secrecy."""
+"""TLS by BCP 195 (PS3.15, B.9 to B.11): version 1.2 or later, with forward secrecy."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from oarflow.errors import ConfigurationError
 from oarflow.node.settings.fields import ClientTls, ServerTls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""For TLS 1.2; TLS 1.3 has good ones only."""
+"""Cipher suites for TLS 1.2; those of TLS 1.3 need no choice."""
 
 
 def server_context(settings: ServerTls) -> ssl.SSLContext:
-    """For what listens. Raises ConfigurationError (TLS)."""
+    """TLS for a port of the node. Raises ConfigurationError (TLS)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _profile(context)
     try:
         context.load_cert_chain(settings.certificate, settings.key)
         if settings.client_certificates == "required":
             if settings.ca is None:
-                raise ConfigurationError("TLS", "client_certificates: required needs ca")
+                raise ConfigurationError("TLS", "client_certificates: required needs tls.ca")
             context.load_verify_locations(settings.ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ssl.SSLError) as error:
@@ -28,7 +28,7 @@ def server_context(settings: ServerTls) -> ssl.SSLContext:
 
 
 def client_context(settings: ClientTls) -> ssl.SSLContext:
-    """For calling a peer. Raises ConfigurationError (TLS)."""
+    """TLS for a connection to a peer. Raises ConfigurationError (TLS)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _profile(context)
     context.check_hostname = settings.check_hostname

@@ -1,1 +1,1 @@
-"""Studies that the node asks a PACS for; what comes takes the same way as what is sent."""
+"""Fetches studies from a PACS and stores them as if a sender had sent them."""

@@ -35,19 +35,19 @@ TIMEOUT_SECONDS, CONNECT_SECONDS = 60.0, 10.0
 
 
 _WHY_NOT_SENT = {
-    0xA701: "it cannot count what matches",
-    0xA702: "it cannot make the transfers",
-    0xA801: "it does not know our AE title as a destination of C-MOVE",
-    0xA900: "it does not take the request's identifier",
+    0xA701: "the PACS cannot count the matches",
+    0xA702: "the PACS cannot transfer the images",
+    0xA801: "the PACS does not know the node's AE title as a C-MOVE destination",
+    0xA900: "the PACS does not accept the identifier",
     0xFE00: "the transfer was cancelled",
 }
 """Statuses of C-GET and C-MOVE (PS3.4 C.4.2 and C.4.3)."""
 
 
 def echo(ae_title: str, peer: Peer, seconds: float = 5.0) -> None:
-    """C-ECHO, all of it within so many seconds.
+    """C-ECHO within a time limit.
 
-    Raises Unreached with what is wrong, ConfigurationError for TLS.
+    Raises Unreached with the reason, and ConfigurationError for TLS.
     """
     begun = time.monotonic()
 
@@ -76,14 +76,14 @@ def echo(ae_title: str, peer: Peer, seconds: float = 5.0) -> None:
 
 
 class DimsePacs:
-    """A PACS by DIMSE. ae_title: ours; the PACS must know it."""
+    """A PACS by DIMSE. ae_title: the node's, which the PACS must know."""
 
     def __init__(self, ae_title: str, peer: Peer, method: str) -> None:
         quiet_libraries()
         self._ae_title, self._peer, self._method = ae_title, peer, method
 
     def find(self, query: Query) -> list[FoundSeries]:
-        """Series of the modalities asked for. Raises PullFailed."""
+        """Find series of the query's modalities. Raises PullFailed."""
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
         with _association(entity, self._peer) as association:
@@ -96,13 +96,13 @@ class DimsePacs:
             ]
 
     def fetch(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
-        """Have a series sent. Raises PullFailed."""
+        """Fetch a series. Raises PullFailed."""
         if self._method == "move":
             return self._move(found)
         return self._get(found, take)
 
     def _move(self, found: FoundSeries) -> PullCounts:
-        """To our listener, which takes it as anything that is sent."""
+        """Let the PACS send a series to the node's listener."""
         entity = _entity(self._ae_title)
         entity.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
         with _association(entity, self._peer) as association:
@@ -134,7 +134,7 @@ class DimsePacs:
                     str(request.AffectedSOPInstanceUID),
                 )
             except NotStored as refusal:
-                LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
+                LOGGER.warning("refused an instance (%04X): %s", refusal.status, refusal)
                 return int(refusal.status)
             return 0
 
@@ -174,11 +174,11 @@ def _associate(
 def _association(
     entity: AE, peer: Peer, roles: list[Any] | None = None, handlers: Sequence[Any] = ()
 ) -> Iterator[Association]:
-    """Raises Unreached where it does not come about."""
+    """Open an association. Raises Unreached."""
     begun = time.monotonic()
     try:
         association = _associate(entity, peer, roles, handlers)
-    except OSError:  # a name that nobody knows
+    except OSError:  # a name that cannot be resolved
         probe(peer, CONNECT_SECONDS)
         raise
     if not association.is_established:
@@ -241,6 +241,6 @@ def _counted(responses: Iterator[tuple[Dataset, Dataset | None]]) -> PullCounts:
             taken.instances = completed + int(status.get("NumberOfWarningSuboperations", 0) or 0)
         taken.refused = int(status.get("NumberOfFailedSuboperations", taken.refused) or 0)
         if status.Status not in (0, 0xB000, *PENDING):
-            words = _WHY_NOT_SENT.get(status.Status, "it gives no known reason")
-            raise PullFailed(f"the PACS does not send: {words} (status {status.Status:04X})")
+            words = _WHY_NOT_SENT.get(status.Status, "reason unknown")
+            raise PullFailed(f"the PACS sends nothing: {words} (status {status.Status:04X})")
     return taken

@@ -1,4 +1,4 @@
-"""Why a DICOM peer cannot be reached: no TCP, TLS, a rejection, or silence."""
+"""Why a DICOM peer cannot be reached: no TCP, no TLS, a rejection, or no answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from oarflow.node.pulling.query import PullFailed
 from oarflow.node.settings.fields import Peer
 
 ENDED_SHARE = 0.8
-"""Who failed sooner than in this share of the time was not silent: it ended the connection."""
+"""A failure within this share of the time limit means that the peer closed the connection."""
 
 
 class Trouble(StrEnum):
-    """The kinds, each with a remedy of its own."""
+    """Kinds of failures, each with a remedy."""
 
     NO_TCP = "no TCP connection"
     NO_TLS = "no TLS"
@@ -27,18 +27,18 @@ class Trouble(StrEnum):
 
 
 REMEDIES: dict[Trouble, str] = {
-    Trouble.NO_TCP: "check host and port, that the peer runs, and the firewalls between",
+    Trouble.NO_TCP: "check host and port, that the peer runs, and firewalls",
     Trouble.NO_TLS: "check ca, certificate and key on both sides, and that this port speaks TLS",
-    Trouble.REJECTED: "ask its administrator to enter our AE title {title} with this machine's "
-    "address, and check its own AE title in the settings",
+    Trouble.REJECTED: "ask its administrator to add the node's AE title {title} and this machine's "
+    "address, and check the peer's AE title in the settings",
     Trouble.SILENT: "check that this port speaks DICOM (without TLS, unless it is set), and ask "
     "its administrator whether it hangs",
-    Trouble.DECLINED: "ask its administrator what our AE title {title} is allowed there",
+    Trouble.DECLINED: "ask its administrator which services the node's AE title {title} may use",
 }
 
 
 class Unreached(PullFailed):
-    """trouble: of which kind."""
+    """A peer that cannot be reached. trouble: the kind of failure."""
 
     def __init__(self, trouble: Trouble, words: str) -> None:
         self.trouble = trouble
@@ -46,7 +46,7 @@ class Unreached(PullFailed):
 
 
 def probe(peer: Peer, seconds: float) -> None:
-    """Connect by TCP, and by TLS where it is set, and close.
+    """Connect by TCP and, if set, by TLS, and close.
 
     Raises Unreached, ConfigurationError (TLS).
     """
@@ -76,16 +76,16 @@ def _greet(context: ssl.SSLContext, connection: socket.socket, peer: Peer) -> No
 
 def _why(error: OSError, seconds: float) -> str:
     if isinstance(error, socket.gaierror):
-        return f"the name is not known here ({error.strerror})"
+        return f"the name cannot be resolved ({error.strerror})"
     if isinstance(error, TimeoutError):
         return f"no answer within {seconds:.0f} s"
     return error.strerror or type(error).__name__
 
 
 def why_not(association: Association, peer: Peer, waited: float, seconds: float) -> Unreached:
-    """What is wrong with an association that did not come about, although TCP and TLS do.
+    """Why an association failed although TCP and TLS work.
 
-    waited: how long it took to fail, of so many seconds.
+    waited: seconds until the failure. seconds: the time limit.
     """
     if association.is_rejected:
         answer = association.acceptor.primitive
@@ -93,16 +93,16 @@ def why_not(association: Association, peer: Peer, waited: float, seconds: float)
         said = f"{peer.ae_title} rejects the association: {words}"
         return Unreached(Trouble.REJECTED, said)
     if association.rejected_contexts and not association.accepted_contexts:
-        said = f"{peer.ae_title} takes the association, and not what we ask of it"
+        said = f"{peer.ae_title} accepts the association, but none of the requested services"
         return Unreached(Trouble.DECLINED, said)
     return silent(peer, "the association request", waited, seconds)
 
 
 def silent(peer: Peer, asked: str, waited: float, seconds: float) -> Unreached:
-    """A peer that takes connections, and no more."""
-    took = f"{peer.host}:{peer.port} takes the connection"
+    """The failure of a peer that accepts connections and does not answer."""
+    took = f"{peer.host}:{peer.port} accepts the connection"
     if waited < ENDED_SHARE * seconds:
-        return Unreached(Trouble.SILENT, f"{took} and ends it without an answer to {asked}")
+        return Unreached(Trouble.SILENT, f"{took} and closes it without an answer to {asked}")
     return Unreached(
         Trouble.SILENT, f"{took} and gives no answer to {asked} within {seconds:.0f} s"
     )

@@ -28,8 +28,7 @@ TIMEOUT_SECONDS = 60.0
 class WebPacs:
     """A PACS by DICOMweb.
 
-    name: what its instances are filed under, as a calling title. seconds: how long it may be
-    silent.
+    name: stands for the calling AE title of its instances. seconds: how long it may be silent.
     """
 
     def __init__(
@@ -46,14 +45,14 @@ class WebPacs:
         self._client: Any = DICOMwebClient(settings.url, session=session, timeout=seconds)
 
     def echo(self) -> None:
-        """Whether it answers a search. Raises PullFailed."""
+        """Search for one study. Raises PullFailed."""
         try:
             self._client.search_for_studies(limit=1)
         except (requests.RequestException, ValueError) as error:
             raise PullFailed(_why(error)) from error
 
     def find(self, query: Query) -> list[FoundSeries]:
-        """Series of the modalities asked for. Raises PullFailed."""
+        """Find series of the query's modalities. Raises PullFailed."""
         try:
             studies = [query.study_uid] if query.names_one else self._studies(query)
             return [
@@ -90,7 +89,7 @@ class WebPacs:
                 )
 
     def fetch(self, found: FoundSeries, take: StoreInstance) -> PullCounts:
-        """Have a series sent. Raises PullFailed."""
+        """Fetch a series. Raises PullFailed."""
         taken = PullCounts()
         try:
             for dataset in self._client.iter_series(
@@ -109,12 +108,12 @@ class WebPacs:
             take(self._origin, data, syntax, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID))
             taken.instances += 1
         except NotStored as refusal:
-            LOGGER.warning("an instance is not stored (%04X): %s", refusal.status, refusal)
+            LOGGER.warning("refused an instance (%04X): %s", refusal.status, refusal)
             taken.refused += 1
 
 
 class _HeaderAuth(AuthBase):
-    """As a header of our own: requests would put what .netrc says in the place of a plain one."""
+    """Sets the Authorization header, which requests would otherwise replace from .netrc."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -125,7 +124,7 @@ class _HeaderAuth(AuthBase):
 
 
 def _authorization(settings: DicomWeb) -> str | None:
-    """By token, or by user and password. Raises ConfigurationError (TOKEN, PASSWORD)."""
+    """The Authorization header. Raises ConfigurationError (TOKEN, PASSWORD)."""
     try:
         return settings.authorization()
     except OSError as error:
@@ -138,7 +137,7 @@ def _dataset(answer: dict[str, Any]) -> Dataset:
 
 
 def _why(error: Exception) -> str:
-    """Without the URL of the query, in which identifiers may stand."""
+    """The error without the query's URL, which may hold identifiers."""
     response = getattr(error, "response", None)
     if response is not None:
         return f"the DICOMweb service answers {response.status_code}"

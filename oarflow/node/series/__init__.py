@@ -1,1 +1,1 @@
-"""When a series is complete, and what follows."""
+"""Decides when a series is complete."""

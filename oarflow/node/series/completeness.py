@@ -1,4 +1,4 @@
-"""Is a quiet series complete? Judged from the headers and counts; nothing here waits."""
+"""Judges from headers and counts whether a series is complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oarflow.intake.headers import InstanceHeader, gaps
 
 
 class Completeness(Enum):
-    """LACKING: more may come; if nothing does, it is refused."""
+    """The verdict. LACKING: more may arrive; if nothing does, the series is refused."""
 
     COMPLETE = "complete"
     LACKING = "lacking"
@@ -21,7 +21,7 @@ class Completeness(Enum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its reason in words. code: why it is, or would be, refused."""
+    """A verdict with its reason in words. code: the reason code of a refusal."""
 
     verdict: Completeness
     reason: str
@@ -30,7 +30,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class SeriesContent:
-    """What is here of a series: counts of instances. expected: as the sender counts."""
+    """The received part of a series, as counts. expected: the count that the sender announced."""
 
     headers: Sequence[InstanceHeader]
     count: int
@@ -40,11 +40,11 @@ class SeriesContent:
 
 
 def judge(holding: SeriesContent) -> Judgement:
-    """Whether it can be worked on."""
+    """Judge a series."""
     if holding.conflicts:
         return Judgement(
             Completeness.REFUSED,
-            f"{holding.conflicts} instance UIDs came more than once, with different content",
+            f"{holding.conflicts} SOP Instance UIDs arrived more than once with different content",
             Code.DUPLICATE_CONFLICT,
         )
     if holding.deleted:
@@ -56,7 +56,7 @@ def judge(holding: SeriesContent) -> Judgement:
     if holding.expected is not None and holding.count < holding.expected:
         return Judgement(
             Completeness.LACKING,
-            f"{holding.count} of {holding.expected} instances are here",
+            f"{holding.count} of {holding.expected} instances arrived",
             Code.MISSING_SLICE,
         )
     found = gaps(_stack(holding.headers))
@@ -72,7 +72,7 @@ def judge(holding: SeriesContent) -> Judgement:
 
 
 def _stack(headers: Iterable[InstanceHeader]) -> list[InstanceHeader]:
-    """The slices of the most common orientation: a localizer among them makes no gap."""
+    """The slices of the most common orientation, so that a localizer image makes no gap."""
     stacks: dict[tuple[float, ...], list[InstanceHeader]] = defaultdict(list)
     for header in headers:
         if header.orientation is not None:

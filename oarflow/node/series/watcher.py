@@ -1,7 +1,7 @@
-"""From instances to jobs: a series that has been quiet for long enough is judged and queued.
+"""Judges series that have been quiet for long enough, and queues complete ones.
 
-Quiet is counted by the monotonic clock from when this process saw the series change, so that a
-clock that jumps, or a restart, at worst lets it wait once more.
+Quiet time is measured with the monotonic clock since this process last saw the series change. A
+clock that jumps or a restart at worst makes the series wait again.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from oarflow.node.states import State
 LOGGER = logging.getLogger(__name__)
 
 SETTLED_SECONDS = 5.0
-"""How long a series is quiet at least of which as many instances came as the sender announced."""
+"""The shortest quiet time (s) of a series that has all announced instances."""
 
 Signature = tuple[int, int, int]
-"""Of a series: instances, the newest one's id, and how many came again."""
+"""A series' number of instances, ID of the newest one, and number that arrived again."""
 
 
 class SeriesWatcher(Worker):
-    """Watches series and moves their jobs on. A part of the node."""
+    """The part of the node that judges series and queues their jobs."""
 
     name = "series"
 
@@ -55,7 +55,7 @@ class SeriesWatcher(Worker):
         self._judged: dict[int, tuple[Signature, Judgement]] = {}
 
     def tick(self) -> None:
-        """Look at every series that is not at rest once."""
+        """Look at every open series once."""
         with self._database.read() as session:
             open_jobs = {job.series_id: job.id for job in jobs.in_state(session, State.RECEIVED)}
             resent = set(session.scalars(select(Series.id).where(Series.resent > 0)))
@@ -68,7 +68,7 @@ class SeriesWatcher(Worker):
                 self._came_again(series_id)
 
     def settle_all(self) -> None:
-        """Judge every open series now: no more will come."""
+        """Judge every open series now, because no more instances will arrive."""
         with self._database.read() as session:
             open_jobs = {job.series_id: job.id for job in jobs.in_state(session, State.RECEIVED)}
             signatures = _signatures(session, open_jobs)
@@ -88,7 +88,7 @@ class SeriesWatcher(Worker):
         return {series_id: moment - start for series_id, (_, start) in since.items()}
 
     def _consider(self, series_id: int, job_id: int, signature: Signature, quiet: float) -> None:
-        """Complete, refuse, or wait on."""
+        """Queue a series, refuse it, or go on waiting."""
         settled = min(self._settings.quiet_seconds, SETTLED_SECONDS)
         if quiet < settled:
             return
@@ -112,7 +112,7 @@ class SeriesWatcher(Worker):
     def _judgement(
         self, key: str, series: Series, instances: Sequence[Instance], signature: Signature
     ) -> Judgement:
-        """What is to be done now. key: of the job."""
+        """The verdict on a series; None to go on waiting. key: of the job."""
         before = self._judged.get(series.id)
         if before is not None and before[0] == signature:
             return before[1]
@@ -142,7 +142,7 @@ class SeriesWatcher(Worker):
         job.series.resent = 0
 
     def _came_again(self, series_id: int) -> None:
-        """The series was sent again, unchanged: its result may be, too; a failure is tried anew."""
+        """A series arrived again, unchanged: run a failed job again, or send its result again."""
         with self._database.write() as session:
             series = session.get_one(Series, series_id, with_for_update=True)
             whole = series.resent >= len(series.instances)
@@ -167,13 +167,13 @@ def _signatures(session: Session, series_ids: Iterable[int]) -> dict[int, Signat
 
 
 def content_digest(instances: Iterable[Instance]) -> str:
-    """Of all instances' UIDs and contents, whatever their order."""
+    """SHA-256 of all instances' UIDs and contents, independent of their order."""
     lines = sorted(f"{one.sop_instance_uid} {one.sha256}" for one in instances)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read_headers(root: Path, instances: Iterable[Instance]) -> list[InstanceHeader]:
-    """Headers of what is on disk; a file that cannot be read is the application's to refuse."""
+    """Headers of the files; the application later refuses a file that cannot be read."""
     headers = []
     for instance in instances:
         try:

@@ -1,1 +1,1 @@
-"""Instances that arrive, by whatever way: checked, on disk, in the database."""
+"""Checks received instances, and stores them on disk and in the database."""

@@ -1,4 +1,4 @@
-"""Is what arrived a whole, well-formed instance, and which? Untrusted bytes, bounded work."""
+"""Checks that received bytes are a complete instance, and reads its identity, within limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHORT = {"birth_date": 16, "sex": 16, "study_date": 16}
 
 @dataclass(frozen=True)
 class Header:
-    """Which instance it is; what else its header says is read when the series is judged."""
+    """The identity of an instance."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -51,21 +51,21 @@ class Header:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a data set is. sha256: of its bytes as they came. dataset: without the pixels."""
+    """A parsed data set. sha256: of its bytes as received. dataset: without the pixels."""
 
     header: Header
     sha256: str
     dataset: Dataset = field(repr=False, compare=False)
 
     def texts(self) -> Texts:
-        """Only a new study or series needs them. What cannot be read is empty."""
+        """Texts for a new study or series. A text that cannot be read is empty."""
         return Texts(_texts(self.dataset, STUDY_TEXTS), _texts(self.dataset, SERIES_TEXTS))
 
 
 def inspect(data: bytes, transfer_syntax_uid: str, max_inflated: int) -> Contents:
-    """Read a data set as it was sent. Raises NotStored.
+    """Read a data set as sent. Raises NotStored.
 
-    max_inflated: bytes that a deflated one may grow to.
+    max_inflated: the most bytes of an inflated data set.
     """
     raw = data
     if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
@@ -97,7 +97,7 @@ def _header(dataset: Dataset, transfer_syntax_uid: str) -> Header:
 
 
 def _inflate(data: bytes, limit: int) -> bytes:
-    """As PS3.5 annex A.5 has it: no header."""
+    """Inflate a raw deflate stream (PS3.5, A.5). Raises NotStored."""
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         raw = machine.decompress(data, limit)
@@ -115,7 +115,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
 
 
 def _parse(raw: bytes, transfer_syntax_uid: str) -> Dataset:
-    """The elements before the pixels; the pixels are there, whole. Raises NotStored."""
+    """The elements before the pixels. Raises NotStored, also if the pixels are incomplete."""
     implicit = transfer_syntax_uid == ImplicitVRLittleEndian
     little = transfer_syntax_uid != ExplicitVRBigEndian
     stream = BytesIO(raw)
@@ -125,7 +125,7 @@ def _parse(raw: bytes, transfer_syntax_uid: str) -> Dataset:
         )
         pixels = next(data_element_generator(stream, implicit, little), None)
         whole = all(_whole(element) for element in (*dataset.elements(), pixels))
-    except Exception as error:  # the parser meets hostile bytes with any exception there is
+    except Exception as error:  # the parser raises any exception on hostile bytes
         raise NotStored(StoreStatus.CANNOT_UNDERSTAND, "the data set cannot be parsed") from error
     if not whole or pixels is None or not pixels.value:
         raise NotStored(StoreStatus.CANNOT_UNDERSTAND, "the data set is cut short or has no pixels")
@@ -133,20 +133,22 @@ def _parse(raw: bytes, transfer_syntax_uid: str) -> Dataset:
 
 
 def _whole(element: DataElement | RawDataElement | None) -> bool:
-    """Whether all of an element's value is there; the parser sees to sequences itself."""
+    """Whether an element's value is complete; the parser checks sequences."""
     if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
         return element is not None
     return len(element.value or b"") == element.length
 
 
 def _texts(dataset: Dataset, keywords: dict[str, str]) -> dict[str, str]:
-    """Texts for people; what cannot be read is left empty."""
+    """Texts by attribute; a text that cannot be read is empty."""
     found = {}
     for column, keyword in keywords.items():
         try:
             value = str(dataset.get(keyword, "") or "")
         except Exception:  # a text that breaks its VR or character set
             value = ""
-        value = _ESCAPES.sub("", value.replace("\0", ""))  # pydicom leaves those of ISO-IR 58
+        value = _ESCAPES.sub(
+            "", value.replace("\0", "")
+        )  # pydicom leaves escape sequences of ISO-IR 58
         found[column] = value[: _SHORT.get(column, 256)]
     return found

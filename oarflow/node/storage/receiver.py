@@ -1,4 +1,4 @@
-"""One instance: checked, on disk, in the database. Only then may the sender hear of success."""
+"""Stores an instance on disk and in the database, before the sender gets success."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEGABYTE = 1 << 20
 
 
 class Receiver:
-    """Takes instances, from the network or from a pull. It may be called from many threads."""
+    """Stores instances from senders and pulls. It may be called from many threads."""
 
     def __init__(self, settings: NodeSettings, database: Database) -> None:
         self._series = settings.series
@@ -39,7 +39,7 @@ class Receiver:
         sop_class_uid: str,
         sop_instance_uid: str,
     ) -> Standing:
-        """Take an instance; safe on disk and journalled on return. Raises NotStored.
+        """Store an instance safely on disk and in the database. Raises NotStored.
 
         data: the data set as sent. The UIDs are those of the request.
         """
@@ -66,9 +66,9 @@ class Receiver:
             raise NotStored(StoreStatus.OUT_OF_RESOURCES, "the disk does not answer") from error
 
     def _again(self, origin: Origin, contents: Contents, path: Path, data: bytes) -> bool:
-        """Whether the same content is here already. Then that it came again is written down.
+        """Whether the node has the same content already. If so, record that it arrived again.
 
-        path: where it lies, or would lie; what is there already in another encoding stays alone.
+        path: the place of the instance. A stored file in another encoding is kept.
         """
         header = contents.header
         folder = series_folder(origin.calling_ae, contents)
@@ -89,22 +89,22 @@ class Receiver:
         return False
 
     def _journal(self, origin: Origin, contents: Contents, path: Path, data: bytes) -> Standing:
-        """What is on disk comes into the database."""
+        """Enter a file on disk into the database."""
         arrival = self._arrival(origin, contents, path, len(data))
         contoured = contents.header.modality in self._series.modalities
         if self._again(origin, contents, path, data):
             return Standing.IDENTICAL
         for last in (False, True):
             try:
-                # In turn: SQLite's writers wait for each other by sleeping.
+                # One at a time: SQLite's writers wait for each other by sleeping.
                 with self._turn, self._database.write() as session:
                     standing, series_id = receiving.journal(session, arrival, contoured)
                 break
-            except IntegrityError:  # another process made the study or series meanwhile
+            except IntegrityError:  # another process added the study or series meanwhile
                 if last:
                     raise
         if standing is Standing.CONFLICT:
-            LOGGER.warning("series %d: an instance UID came with other content", series_id)
+            LOGGER.warning("series %d: a SOP Instance UID arrived with other content", series_id)
         return standing
 
     def _arrival(self, origin: Origin, contents: Contents, path: Path, size: int) -> Arrival:
@@ -126,7 +126,7 @@ class Receiver:
         )
 
     def recover(self) -> int:
-        """Journal what was on disk before a crash, but not in the database. Returns how many.
+        """Enter files into the database that a crash left without a row. Returns how many.
 
         Call it before anything is received. Raises OSError, SQLAlchemyError.
         """
@@ -143,7 +143,7 @@ class Receiver:
             origin, transfer_syntax_uid, data = split(path)
             contents = inspect(data, transfer_syntax_uid, self._max_inflated)
         except (NotStored, OSError, ValueError):
-            LOGGER.error("a file in the spool is no instance; it is set aside")
+            LOGGER.error("a file in the spool is not an instance; it is set aside")
             with contextlib.suppress(OSError):
                 path.rename(path.with_suffix(".damaged"))
             return

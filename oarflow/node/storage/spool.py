@@ -1,4 +1,4 @@
-"""Received instances on disk, under names that say nothing of the patient."""
+"""Received instances on disk, under names without patient data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PREAMBLE = b"\0" * 128 + b"DICM"
 
 
 class Spool:
-    """The folder of received instances. root: the storage folder; min_free: bytes to be left."""
+    """The folder of received instances. root: the storage folder. min_free: bytes to leave free."""
 
     def __init__(self, root: Path, min_free: int) -> None:
         self.root = root
@@ -32,22 +32,22 @@ class Spool:
         self._min_free = min_free
 
     def open(self) -> None:
-        """Make the folder; remove what was never answered with success. Raises OSError."""
+        """Make the folder; remove files that were not answered with success. Raises OSError."""
         make_folder(self.folder)
         for leftover in self.folder.glob(f"*/{TEMPORARY}*"):
             leftover.unlink()
 
     def check_room(self, size: int) -> None:
-        """Raises NotStored while there is still room, so that the node itself can go on."""
+        """Raises NotStored if the instance would leave less than `min_free` bytes."""
         if free_bytes(self.folder) - size < self._min_free:
-            raise NotStored(StoreStatus.OUT_OF_RESOURCES, "the disk has no room")
+            raise NotStored(StoreStatus.OUT_OF_RESOURCES, "not enough free disk space")
 
     def place(self, origin: Origin, contents: Contents) -> Path:
-        """Where the instance belongs, whether it is there or not."""
+        """The path of an instance, which need not exist."""
         return self.folder / series_folder(origin.calling_ae, contents) / _file_name(contents)
 
     def keep(self, target: Path, origin: Origin, contents: Contents, data: bytes) -> None:
-        """Write the instance safely to its place. Raises NotStored."""
+        """Write an instance safely to disk. Raises NotStored."""
         try:
             try:
                 write_safely(target, _preface(origin, contents), data)
@@ -57,26 +57,26 @@ class Spool:
         except OSError as error:
             kind = errno.errorcode.get(error.errno or 0)
             full = error.errno in _NO_ROOM
-            reason = "the disk is full" if full else f"the disk does not take it ({kind})"
+            reason = "the disk is full" if full else f"the disk has an error ({kind})"
             raise NotStored(StoreStatus.OUT_OF_RESOURCES, reason) from error
 
     def relative(self, path: Path) -> str:
-        """As the database has it. path: of this spool."""
+        """A path of the spool as the database stores it."""
         return f"{INCOMING}/{path.parent.name}/{path.name}"
 
     def stored(self) -> list[Path]:
-        """Every instance on disk."""
+        """The paths of all instances on disk."""
         return sorted(self.folder.glob("*/*.dcm"))
 
 
 def series_folder(calling_ae: str, contents: Contents) -> str:
-    """Name of a series's folder: the same series of another sender has another."""
+    """Name of a series' folder, different for each sender."""
     header = contents.header
     return _digest(calling_ae, header.study_uid, header.series_uid)
 
 
 def _file_name(contents: Contents) -> str:
-    """Other content under the same UID has another name, so that nothing is overwritten."""
+    """Name of an instance's file, different for other content under the same UID."""
     return _digest(contents.header.sop_instance_uid, contents.sha256) + ".dcm"
 
 
@@ -85,7 +85,7 @@ def _digest(*parts: str) -> str:
 
 
 def _preface(origin: Origin, contents: Contents) -> bytes:
-    """Preamble and file meta group (PS3.10, 7.1), with the sender's title, for after a crash."""
+    """Preamble and file meta group (PS3.10, 7.1), with the sender's AE title for recovery."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(contents.header.sop_class_uid)
     meta.MediaStorageSOPInstanceUID = UID(contents.header.sop_instance_uid)
@@ -109,7 +109,7 @@ def split(path: Path) -> tuple[Origin, str, bytes]:
 
 
 def split_bytes(whole: bytes) -> tuple[Origin, str, bytes]:
-    """The same, of a file's bytes. Raises ValueError."""
+    """Sender, transfer syntax and data set of a file's bytes. Raises ValueError."""
     try:
         meta = dcmread(BytesIO(whole), stop_before_pixels=True, specific_tags=[]).file_meta
     except Exception as error:  # whatever the parser meets
@@ -125,9 +125,9 @@ def split_bytes(whole: bytes) -> tuple[Origin, str, bytes]:
 
 
 def same_content(path: Path, data: bytes, transfer_syntax_uid: str) -> bool:
-    """Whether a stored file and a data set are equal element by element, however encoded.
+    """Whether a stored file and a data set have equal elements, in any encoding.
 
-    Pixels are compared as they are stored: what was compressed otherwise counts as different.
+    Pixels are compared as stored: another compression counts as different.
     """
     try:
         stored = dcmread(path)
@@ -135,7 +135,7 @@ def same_content(path: Path, data: bytes, transfer_syntax_uid: str) -> bool:
         meta.TransferSyntaxUID = UID(transfer_syntax_uid)
         other = dcmread(BytesIO(_encoded(meta) + data))
         return bool(_plain(stored) == _plain(other))
-    except Exception:  # what cannot be compared is not the same
+    except Exception:  # an error means different content
         return False
 
 

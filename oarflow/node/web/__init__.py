@@ -1,1 +1,1 @@
-"""The web page: studies with live state, search, the report inside, and what a person can do."""
+"""The web page: the list of studies, each study with its report, and the actions of users."""

@@ -1,4 +1,4 @@
-"""Who asks: what every page needs to know before it answers."""
+"""Who makes a request, and what that person may do."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def context_of(request: Request) -> NodeContext:
-    """The node."""
+    """The node's context."""
     context = request.app.state.context
     assert isinstance(context, NodeContext)
     return context
 
 
 def cookie_name(context: NodeContext) -> str:
-    """With TLS the name itself forbids that another host or path sets it."""
+    """The cookie's name. With TLS its prefix forbids other hosts and paths to set it."""
     return "__Host-oarflow" if context.settings.web.secure else "oarflow"
 
 
 def visitor(request: Request, *, extend: bool = True) -> SignedIn | None:
-    """Who it is; None where nobody is signed in."""
+    """The signed-in user; None without a sign-in."""
     context = context_of(request)
     token = request.cookies.get(cookie_name(context), "")
     if not token:
@@ -43,7 +43,7 @@ def visitor(request: Request, *, extend: bool = True) -> SignedIn | None:
 
 
 def signed_in(request: Request) -> SignedIn:
-    """Somebody. Raises HTTPException 401."""
+    """The signed-in user. Raises HTTPException 401."""
     who = visitor(request)
     if who is None:
         raise HTTPException(401, "Please sign in.")
@@ -51,7 +51,7 @@ def signed_in(request: Request) -> SignedIn:
 
 
 def polling(request: Request) -> SignedIn:
-    """Somebody whose page asks by itself: that keeps no sign-in alive. Raises HTTPException 401."""
+    """The user whose page polls, which does not extend the sign-in. Raises HTTPException 401."""
     who = visitor(request, extend=False)
     if who is None:
         raise HTTPException(401, "Please sign in.")
@@ -59,36 +59,36 @@ def polling(request: Request) -> SignedIn:
 
 
 def operator_only(who: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
-    """An operator. Raises HTTPException 403."""
+    """The user, who is an operator. Raises HTTPException 403."""
     if not who.acts:
-        raise HTTPException(403, "Your role is to look, not to act.")
+        raise HTTPException(403, "Only operators may do this.")
     return who
 
 
 def csrf_checked(
     who: Annotated[SignedIn, Depends(signed_in)], csrf: Annotated[str, Form()] = ""
 ) -> SignedIn:
-    """Somebody who sent a form of ours. Raises HTTPException 403."""
+    """The user who sent a form of the page. Raises HTTPException 403."""
     if not secrets.compare_digest(csrf.encode(), who.csrf.encode()):
-        raise HTTPException(403, "This form is not of your page. Load the page again.")
+        raise HTTPException(403, "The form has expired. Load the page again.")
     return who
 
 
 def person(request: Request, who: SignedIn) -> Person:
-    """Who, for the audit log."""
+    """The user, for the audit log."""
     return Person(who.user, address_of(request))
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from: for the audit log, and for the limit on wrong sign-ins."""
+    """The client's address, for the audit log and the limit on wrong passwords."""
     return request.client.host if request.client else ""
 
 
 def job_of(session: Session, key: str) -> Job:
-    """The job of an address. Raises HTTPException 404."""
+    """The job with this key. Raises HTTPException 404."""
     job = jobs.by_key(session, key) if key.isalnum() else None
     if job is None:
-        raise HTTPException(404, "There is no such study.")
+        raise HTTPException(404, "This study does not exist.")
     return job
 
 
@@ -103,6 +103,6 @@ _ENVIRONMENT = Environment(
 
 
 def page(name: str, who: SignedIn | None, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A rendered template. who: None where nobody is signed in."""
+    """A rendered template. who: None without a sign-in."""
     text = _ENVIRONMENT.get_template(f"{name}.html.j2").render(who=who, **values)
     return HTMLResponse(text, status)

@@ -1,4 +1,4 @@
-"""What an operator can do with a study."""
+"""The actions of operators on a study."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _resend(session: Session, _: NodeSettings, job: Job, actor: str) -> None:
 
 def _retry(session: Session, settings: NodeSettings, job: Job, actor: str) -> None:
     if not images_there(job, settings.storage.root):
-        raise LookupError("its images have been deleted; send the series again")
+        raise LookupError("its images are deleted; send the series again")
     jobs.retry(session, job, actor)
 
 
@@ -57,9 +57,9 @@ def act(
     who: Annotated[SignedIn, Depends(operator_only)],
     _: Annotated[SignedIn, Depends(csrf_checked)],
 ) -> Response:
-    """Do it, and show the study."""
+    """Do an action, and show the study."""
     if action not in {known.value for known in ACTIONS}:
-        raise HTTPException(404, "There is no such action.")
+        raise HTTPException(404, "This action does not exist.")
     context = context_of(request)
     chosen = Action(action)
     try:
@@ -69,5 +69,5 @@ def act(
             patient = {"patient_id": job.series.study.patient_id}
             record(session, person(request, who), chosen, key, **patient)
     except (NotAllowed, LookupError) as refusal:
-        raise HTTPException(409, f"That is not possible: {refusal}.") from refusal
+        raise HTTPException(409, f"Not possible: {refusal}.") from refusal
     return RedirectResponse(f"/studies/{key}", 303)

@@ -1,4 +1,4 @@
-"""The FastAPI application: its addresses, and what is open to all."""
+"""The FastAPI application with its addresses and error pages."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-"""FastAPI would hand errors with their texts, and with them patients' data, to an exporter that
-the environment names."""
+"""FastAPI must not send errors, whose texts may hold patient data, to an exporter of the
+environment."""
 
 router = APIRouter()
 
 
 def make_application(context: NodeContext) -> Protection:
-    """The application with its guards around it."""
+    """The application within its protection."""
     app = FastAPI(
         title="OARflow", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY
     )
@@ -52,14 +52,14 @@ def make_application(context: NodeContext) -> Protection:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(SQLAlchemyError, _no_database)
     app.add_exception_handler(Exception, _fault)
-    # Only a named proxy may say by X-Forwarded-For who calls; by default nobody may.
+    # X-Forwarded-For is believed only from proxies of the settings; by default from none.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(context.settings.web.proxies))
     return Protection(app, context.settings.web)
 
 
 @router.get("/healthz")
 def health(request: Request) -> JSONResponse:
-    """200 while every part works; else 503 and what is wrong."""
+    """200 if every part works, otherwise 503 and what is wrong."""
     trouble = dict(context_of(request).health())
     well = all(one is None for one in trouble.values())
     body = {"status": "ok" if well else "trouble", "parts": trouble}
@@ -68,7 +68,7 @@ def health(request: Request) -> JSONResponse:
 
 @router.get("/metrics")
 def show_metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """Metrics for Prometheus."""
     return Response(metrics.render(context_of(request)), media_type=metrics.CONTENT_TYPE)
 
 
@@ -78,21 +78,21 @@ def _explain(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": error.detail}, error.status_code)
     if error.status_code == 401:
         return RedirectResponse("/sign-in", 303)
-    words = error.detail if error.status_code != 404 else "There is nothing at this address."
+    words = error.detail if error.status_code != 404 else "This address does not exist."
     return page("error", visitor(request), status=error.status_code, words=words)
 
 
 def _not_understood(request: Request, _: Exception) -> Response:
-    return page("error", visitor(request), status=422, words="The request is not understood.")
+    return page("error", visitor(request), status=422, words="The request is not valid.")
 
 
 def _no_database(_: Request, error: Exception) -> Response:
     assert isinstance(error, SQLAlchemyError)
     LOGGER.error("web: %s (%s)", faults.in_words(error), type(error).__name__)
     fault = str(faults.kind_of(error)).capitalize()
-    return page("error", None, status=503, words=f"{fault}. The log says more.")
+    return page("error", None, status=503, words=f"{fault}. See the node's log.")
 
 
 def _fault(_: Request, __: Exception) -> Response:
-    # Starlette raises it again after this page; the guard around all of it has it in the log.
-    return page("error", None, status=500, words="A fault of the node. It is in the log.")
+    # Starlette raises the error again after this page; Protection logs it.
+    return page("error", None, status=500, words="The node has a fault. See its log.")

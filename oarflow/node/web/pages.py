@@ -1,4 +1,4 @@
-"""The pages that show studies. Every look at a patient's data goes into the audit log."""
+"""The pages that show studies. The audit log records every view of patient data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from oarflow.shown import escaped, hidden
 MAX_WATCHED = 500
 AUDIT_ROWS = 200
 LARGEST = (1 << 31) - 1
-"""Of an id, in either database."""
+"""The greatest ID in both databases."""
 
 router = APIRouter()
 
@@ -54,15 +54,17 @@ def search(
     state: Annotated[str, Form(max_length=16)] = "",
     number: Annotated[int, Form()] = 1,
 ) -> Response:
-    """What fits. Posted, since what one looks for is a patient's and stays out of addresses."""
+    """Studies that match. A POST, so that patient data stay out of addresses."""
     return _list(request, who, state=_state(state), number=number, term=_term(term))
 
 
 def _term(text: str) -> str:
-    """What is looked for. Raises HTTPException for what a database would cut or never find."""
+    """The search term. Raises HTTPException if it holds characters that cannot match."""
     found = hidden(text.strip())
     if found:
-        words = f"The search holds an invisible character ({escaped(found[0])}): type it again."
+        words = (
+            f"The search term holds an invisible character ({escaped(found[0])}). Type it again."
+        )
         raise HTTPException(422, words)
     return text.strip()
 
@@ -71,7 +73,7 @@ def _state(text: str) -> State | None:
     try:
         return State(text) if text else None
     except ValueError:
-        raise HTTPException(404, "There is no such state.") from None
+        raise HTTPException(404, "This state does not exist.") from None
 
 
 def _list(
@@ -94,7 +96,7 @@ def _list(
 def live(
     request: Request, _: Annotated[SignedIn, Depends(polling)], keys: str = ""
 ) -> JSONResponse:
-    """States of jobs that a page shows already; nothing of any patient."""
+    """Current states of the jobs on a page, without patient data."""
     wanted = [key for key in keys.split(",")[:MAX_WATCHED] if key.isalnum()]
     context = context_of(request)
     with context.database.read() as session:
@@ -107,7 +109,7 @@ def live(
 def show_study(
     request: Request, key: str, who: Annotated[SignedIn, Depends(signed_in)]
 ) -> Response:
-    """One study."""
+    """The page of a study."""
     context = context_of(request)
     with context.database.write() as session:
         job = job_of(session, key)
@@ -126,7 +128,7 @@ def show_report(
     with context.database.read() as session:
         job = job_of(session, key)
         if views.report_file(job, context.settings.storage.root, "html") is None:
-            raise HTTPException(404, "There is no report.")
+            raise HTTPException(404, "The study has no report.")
         return page("report", who, key=key, sandbox=REPORT_SANDBOX)
 
 
@@ -134,12 +136,12 @@ def show_report(
 def report_file(
     request: Request, key: str, kind: str, who: Annotated[SignedIn, Depends(signed_in)]
 ) -> Response:
-    """The report itself, in an origin of its own."""
+    """The report's file, sandboxed in an origin of its own."""
     context = context_of(request)
     with context.database.write() as session:
         path = views.report_file(job_of(session, key), context.settings.storage.root, kind)
         if path is None:
-            raise HTTPException(404, "There is no such report.")
+            raise HTTPException(404, "The study has no such report.")
         record(session, person(request, who), Action.REPORT, key, kind=kind)
     if kind == "pdf":
         return FileResponse(path, media_type="application/pdf", filename=f"report-{key[:8]}.pdf")
@@ -154,7 +156,7 @@ def show_audit(
     who: Annotated[SignedIn, Depends(operator_only)],
     before: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
-    """The audit log, the newest first."""
+    """The audit log, newest entries first."""
     with context_of(request).database.write() as session:
         chosen = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(AUDIT_ROWS)
         if before > 0:

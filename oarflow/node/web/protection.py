@@ -1,4 +1,4 @@
-"""What guards every request: known hosts, small bodies, own origin, headers for browsers."""
+"""Checks of every request: host name, size and origin; security headers of every answer."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from oarflow.node.settings.web import WebSettings
 LOGGER = logging.getLogger(__name__)
 
 FOR_PROGRAMS = ("/healthz", "/metrics")
-"""Asked by the pod's or container's address, which nobody knows beforehand: whatever host they are
-asked as, they answer. They hold states and counts, and nothing of a patient."""
+"""Paths that answer under every host name, since probes use addresses of pods and containers. They
+show states and counts, and no patient data."""
 
 MAX_BODY = 16384
-"""Bytes of a form."""
+"""The longest form in bytes."""
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 REPORT_SANDBOX = "allow-scripts allow-forms allow-downloads allow-modals"
-"""What the report may do in its frame. Saving a review takes forms and downloads, although the form
-is sent nowhere (`form-action 'none'`); asking who leaves an unsaved one takes modals."""
+"""Rights of the report in its frame. Saving a review needs forms and downloads, although the form
+is not sent (`form-action 'none'`). The question about an unsaved review needs modals."""
 
 REPORT_POLICY = (
     f"sandbox {REPORT_SANDBOX}; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )
-"""For the application's report: it keeps to itself, in an origin that has no cookie. The report's
-own policy, which names its scripts by digest, holds besides."""
+"""The policy of the report: an origin of its own, without the page's cookie. The report's own
+policy, which allows its scripts by digest, applies too."""
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
-    # With no-referrer browsers would hide the origin of our own forms.
+    # With no-referrer, browsers would hide the origin of the page's own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -51,7 +51,7 @@ _ALWAYS = {
 
 
 class Protection:
-    """Wraps the application."""
+    """The application with checks of requests and security headers."""
 
     def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
         self._app = app
@@ -70,10 +70,10 @@ class Protection:
 
         try:
             await self._answer(scope, receive, self._with_headers(watched))
-        except Exception as error:  # whatever passes here, the server would log with its text
+        except Exception as error:  # the server would log the error with its text
             LOGGER.error("web: a fault (%s)", type(error).__name__)
             if not begun:
-                answer = PlainTextResponse("A fault of the node. It is in the log.", 500)
+                answer = PlainTextResponse("The node has a fault. See its log.", 500)
                 await answer(scope, receive, self._with_headers(send))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,14 +87,14 @@ class Protection:
     def _complaint(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "").lower()
         if _without_port(host) not in self._hosts and path not in FOR_PROGRAMS:
-            return 421, "This name is not among `web.hosts`."
+            return 421, "The settings do not allow this host name: add it to web.hosts."
         if method not in ("GET", "HEAD", "POST"):
-            return 405, "Not allowed."
+            return 405, "This method is not allowed."
         if method == "POST":
             if not headers.get("content-length", "").isdigit():
-                return 411, "The length is missing."
+                return 411, "The request has no Content-Length."
             if int(headers["content-length"]) > MAX_BODY:
-                return 413, "Too large."
+                return 413, "The request is too large."
             if not _own_origin(headers, host):
                 return 403, "This request comes from another page."
         return None
@@ -117,7 +117,7 @@ class Protection:
 
 
 class WithoutText(logging.Filter):
-    """Takes from a record of the server what may quote a patient's data: texts of exceptions."""
+    """Removes texts of exceptions, which may quote patient data, from the server's log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None
@@ -139,7 +139,7 @@ def _without_port(host: str) -> str:
 
 
 def _own_origin(headers: Headers, host: str) -> bool:
-    """Browsers say where a form comes from; programs that say nothing need the form's token."""
+    """Whether a form comes from the page, as far as the browser states its origin."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
@@ -147,7 +147,7 @@ def _own_origin(headers: Headers, host: str) -> bool:
 
 
 class Throttle:
-    """At most so many events of a kind within a time, by address."""
+    """A limit on the number of events within a time, by address."""
 
     def __init__(
         self, limit: int, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -157,12 +157,12 @@ class Throttle:
         self._lock = threading.Lock()
 
     def full(self, address: str) -> bool:
-        """Whether no more are allowed now."""
+        """Whether the address has reached the limit."""
         with self._lock:
             return len(self._recent(address)) >= self._limit
 
     def count(self, address: str) -> None:
-        """One more."""
+        """Count an event."""
         with self._lock:
             if len(self._events) > 10000:
                 self._events = {name: e for name, e in self._events.items() if self._recent(name)}

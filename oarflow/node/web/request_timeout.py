@@ -1,4 +1,4 @@
-"""HTTP connections that bring nothing are closed: they would take the places of those that do."""
+"""Closes HTTP connections that send no complete request in time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0
-"""From the connection, or the first byte of a further request, to the request's last byte. Bodies
-are small here; between requests uvicorn's own limit holds."""
+"""The longest time (s) from the connection, or from the first byte of a further request, to the
+request's end. Between requests, uvicorn's own limit applies."""
 
 
 class RequestTimeoutProtocol(H11Protocol):
-    """uvicorn's protocol with a limit on the time in which a request must have come."""
+    """uvicorn's protocol with a time limit for a complete request."""
 
     _expected: asyncio.TimerHandle | None = None
 
@@ -33,7 +33,7 @@ class RequestTimeoutProtocol(H11Protocol):
             self._came()
 
     def _expect(self) -> None:
-        """A byte now and then does not win time."""
+        """Start the time limit, which further bytes do not extend."""
         if self._expected is None:
             self._expected = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
 

@@ -29,7 +29,7 @@ _WITHOUT_TEXT = WithoutText()
 
 
 class WebServer:
-    """uvicorn in a thread of its own."""
+    """The part of the node that serves the page, with uvicorn in a thread of its own."""
 
     name = "web"
 
@@ -47,7 +47,7 @@ class WebServer:
         return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
-        """Serve. Raises ConfigurationError (WEB, TLS)."""
+        """Start to serve. Raises ConfigurationError (WEB, TLS)."""
         config = self._config()
         try:
             family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
@@ -67,18 +67,18 @@ class WebServer:
         while not self._server.started and self._thread.is_alive() and time.monotonic() < end:
             time.sleep(0.02)
         if self._settings.plain_http and not self._settings.proxies:
-            LOGGER.warning("without web.proxies all who come through a proxy count as one address")
+            LOGGER.warning("web.proxies is empty: all users behind a proxy count as one address")
         scheme = "https" if self._settings.tls else "http"
         LOGGER.info("the page is at %s://%s:%d", scheme, self._settings.host, self.port)
 
     def _config(self) -> uvicorn.Config:
         config = uvicorn.Config(
             make_application(self._context),
-            # Addresses of pages hold no patient data, but who looked when is the audit log's.
+            # The audit log has who looked at what; the access log is not needed.
             access_log=False,
             log_config=None,
             server_header=False,
-            # make_application believes the proxies that the settings name.
+            # make_application handles the proxies of the settings.
             proxy_headers=False,
             lifespan="off",
             timeout_keep_alive=15,
@@ -93,7 +93,7 @@ class WebServer:
         return config
 
     def stop(self) -> None:
-        """Stop; open pages look again and find nothing."""
+        """Stop to serve."""
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
@@ -103,12 +103,12 @@ class WebServer:
 
     def trouble(self) -> str | None:
         if self._thread is None or not self._thread.is_alive():
-            return "the page is not served"
+            return "the page does not run"
         return None
 
 
 def _context_factory(tls: ServerTls | None) -> Callable[..., ssl.SSLContext] | None:
-    """What uvicorn asks for a context. Raises ConfigurationError (TLS)."""
+    """The function that gives uvicorn its TLS context. Raises ConfigurationError (TLS)."""
     if tls is None:
         return None
     context = server_context(tls)

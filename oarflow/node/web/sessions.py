@@ -1,4 +1,4 @@
-"""Sign-ins: a random token in a cookie, of which the database has only the digest."""
+"""Sign-ins: a random token in a cookie, whose digest is in the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from oarflow.node.web.users import UserRole
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who makes the request. csrf: what the forms of the page carry."""
+    """The signed-in user. csrf: the token of the page's forms."""
 
     user: str
     role: UserRole
@@ -26,7 +26,7 @@ class SignedIn:
 
     @property
     def acts(self) -> bool:
-        """Whether the role may do more than look."""
+        """Whether the user is an operator."""
         return self.role is UserRole.OPERATOR
 
 
@@ -35,7 +35,7 @@ def digest(token: str) -> bytes:
 
 
 def open_session(session: Session, user: User, settings: WebSettings) -> str:
-    """Sign a user in: the token for the cookie. Those that have run out are removed."""
+    """Sign a user in. Returns the token for the cookie. Expired sign-ins are deleted."""
     session.execute(delete(WebSession).where(WebSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
     session.add(
@@ -52,10 +52,9 @@ def open_session(session: Session, user: User, settings: WebSettings) -> str:
 def find_session(
     database: Database, token: str, settings: WebSettings, *, extend: bool = True
 ) -> SignedIn | None:
-    """Who has this token. extend: the sign-in goes on for another while of rest.
+    """The user with this token; None without one. extend: restart the idle time.
 
-    Only reads, unless a sign-in that is there has to be changed: whatever somebody sends as a
-    cookie keeps no sender from storing.
+    Writes only to change an existing sign-in, so that a flood of cookies does not block senders.
     """
     with database.read() as session:
         found = _look_up(session, token, settings)
@@ -74,7 +73,7 @@ def find_session(
 
 @dataclass(frozen=True)
 class _Found:
-    """A sign-in. who: None where it has ended. due: it is time to extend it."""
+    """A sign-in. who: None if it has ended. due: whether to extend it now."""
 
     row: WebSession
     who: SignedIn | None

@@ -26,22 +26,22 @@ from oarflow.node.web.protection import Throttle
 from oarflow.node.web.sessions import SignedIn, close_session, open_session
 
 FAILURES, WITHIN_SECONDS = 20, 900.0
-"""Wrong sign-ins of one address before it has to wait."""
+"""Wrong passwords from one address before it must wait."""
 
 FORM_COOKIE = "oarflow-form"
-"""Goes with the form, so that no other page can sign somebody in as somebody else."""
+"""A cookie that must match the form, so that no other page can sign a user in."""
 
 router = APIRouter()
 
 
 def throttle() -> Throttle:
-    """What counts wrong sign-ins."""
+    """The limit on wrong passwords."""
     return Throttle(FAILURES, WITHIN_SECONDS)
 
 
 @router.get("/sign-in")
 def show_form(request: Request) -> Response:
-    """The form."""
+    """Show the form."""
     if visitor(request) is not None:
         return RedirectResponse("/", 303)
     return _form(request, "")
@@ -68,7 +68,7 @@ def take_form(
     context = context_of(request)
     expected = request.cookies.get(FORM_COOKIE, "")
     if not expected or not secrets.compare_digest(token.encode(), expected.encode()):
-        return _form(request, "Please try again.", 403)
+        return _form(request, "The form has expired. Please try again.", 403)
     address = address_of(request)
     counter: Throttle = request.app.state.throttle
     if counter.full(address):
@@ -98,7 +98,7 @@ def _check(context: NodeContext, name: str, password: str, address: str) -> User
     proven = kept if verify_password(password, kept) else None
     with context.database.write() as session:
         found = users.check(session, name, proven)
-        # What is typed into the field of the name may be a password.
+        # A user may type the password into the field for the name.
         known = name if users.find(session, name) is not None else "(unknown)"
         action = Action.SIGN_IN_FAILED if found is None else Action.SIGN_IN
         record(session, Person(known, address), action)

@@ -1,4 +1,4 @@
-"""Who may sign in, and what each role may do."""
+"""The users of the page, and their roles."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ LONGEST_LOCK = timedelta(minutes=15)
 
 
 class UserRole(StrEnum):
-    """VIEWER sees studies; OPERATOR also acts on them, and sees the audit log."""
+    """VIEWER sees studies. OPERATOR also acts on them and sees the audit log."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
 
 
 def find(session: Session, name: str) -> User | None:
-    """A user by name; a name that no user can have (with a NUL, say) never reaches the database."""
+    """A user by name. A name that no user can have is not looked up."""
     if not NAME.fullmatch(name):
         return None
     return session.scalar(select(User).where(User.name == name))
 
 
 def put(session: Session, name: str, password: str, role: UserRole | None, by: Person) -> User:
-    """Add a user, or give one a new password. Sign-ins with the old one end.
+    """Add a user, or set a new password. Sign-ins with the old password end.
 
-    role: None: a user that is known keeps theirs, a new one is a viewer. Who is disabled stays so.
-    Raises ValueError where the name or the password is not accepted.
+    role: None to keep a known user's role; a new user is then a viewer. A disabled user stays
+    disabled. Raises ValueError for a name or password that is not accepted.
     """
     if not NAME.fullmatch(name):
-        raise ValueError("a user's name has small letters, digits, dots, _ and - only")
+        raise ValueError("a user name may hold only small letters, digits and . _ -")
     user = find(session, name)
     if user is None:
         user = User(name=name, password_hash="", role=UserRole.VIEWER.value, disabled=False)
@@ -59,12 +59,12 @@ def put(session: Session, name: str, password: str, role: UserRole | None, by: P
 
 
 def disable(session: Session, name: str, by: Person) -> User:
-    """Let a user sign in no more; sign-ins end at once. Raises LookupError."""
+    """Forbid a user to sign in, and end all sign-ins. Raises LookupError."""
     return _let_in(session, name, by, disabled=True)
 
 
 def enable(session: Session, name: str, by: Person) -> User:
-    """Let a user that was disabled sign in again. Raises LookupError."""
+    """Allow a disabled user to sign in again. Raises LookupError."""
     return _let_in(session, name, by, disabled=False)
 
 
@@ -84,7 +84,7 @@ def end_sessions(session: Session, user: User) -> None:
 
 
 def hash_of(session: Session, name: str) -> str | None:
-    """What the user's password is compared with; None for no user, or one who is disabled."""
+    """The hash of a user's password; None for unknown and disabled users."""
     user = find(session, name)
     return None if user is None or user.disabled else user.password_hash
 
@@ -92,8 +92,8 @@ def hash_of(session: Session, name: str) -> str | None:
 def check(session: Session, name: str, proven: str | None) -> User | None:
     """The user, if the password is right and the user is neither disabled nor locked out.
 
-    proven: the hash that the password was found to fit, None where it did not: comparing takes too
-    long for a transaction. Counts: wrong passwords in a row lock a user out for a growing time.
+    proven: the hash that the password matched, None if it matched none; the comparison takes too
+    long for a transaction. Wrong passwords in a row lock a user out for a growing time.
     """
     user = find(session, name)
     if user is None or user.disabled:

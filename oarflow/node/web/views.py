@@ -1,4 +1,4 @@
-"""What the pages show, read from the database and the results."""
+"""The content of the pages, from the database and the results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SENT_AGAIN = (State.DELIVERED, State.DEAD_LETTER)
 
 @dataclass(frozen=True)
 class LiveState:
-    """What of a job changes while one looks; nothing of the patient.
+    """The parts of a job that change on an open page, without patient data.
 
-    share: of the organs that are done, in percent; None where it is not running.
-    since: when it came to its state; it may have come back to the same one.
+    share: finished organs in percent; None if the job is not running. since: time of the last
+    step, also if it led to the same state.
     """
 
     key: str
@@ -44,7 +44,7 @@ class LiveState:
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A line of the list."""
+    """A row of the list."""
 
     live: LiveState
     patient: str
@@ -59,7 +59,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of the list. total: of all rows found."""
+    """A page of the list. total: number of all rows found."""
 
     rows: tuple[StudyRow, ...]
     total: int
@@ -69,10 +69,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page:
-    """All of one job.
+    """The content of a study's page.
 
-    study_flags: what speaks against the whole study, or why its result cannot be shown. actions:
-    what may be asked of it now.
+    study_flags: messages of the study's flags, or why the result cannot be shown. actions: allowed
+    now.
     """
 
     row: StudyRow
@@ -91,13 +91,13 @@ class Page:
 
 
 def live(job: Job) -> LiveState:
-    """A job's state as it is now."""
+    """The current state of a job."""
     share, doing = None, ""
     if job.state is State.RUNNING:
         share, doing = _progress(job.progress)
     state = job.state.value
     if job.refusal and job.state is not State.REFUSED:
-        # What is delivered is the reason: nobody must take it for contours.
+        # Only the reason is delivered, which must not look like contours.
         state = f"refused, reason {state}"
     return LiveState(
         job.key,
@@ -119,7 +119,7 @@ def _progress(said: dict[str, Any]) -> tuple[int, str]:
 
 
 def row_of(job: Job) -> StudyRow:
-    """A job as a line."""
+    """The row of a job."""
     study = job.series.study
     return StudyRow(
         live=live(job),
@@ -137,7 +137,7 @@ def row_of(job: Job) -> StudyRow:
 def listing(
     session: Session, *, page: int, rows: int, state: State | None, term: str = ""
 ) -> Listing:
-    """Jobs, the newest first. term: part of a name, an ID, an accession number, date or text."""
+    """Jobs, newest first. term: part of a name, ID, accession number, date or description."""
     chosen = select(Job).join(Job.series).join(Series.study)
     if state is State.REFUSED:
         chosen = chosen.where(or_(Job.state == state, Job.refusal != ""))
@@ -166,12 +166,12 @@ def listing(
 
 
 def newest_id(session: Session) -> int:
-    """Grows with every job."""
+    """The ID of the newest job."""
     return session.scalar(select(func.max(Job.id))) or 0
 
 
 def page_of(job: Job, root: Path, *, acts: bool) -> Page:
-    """All of a job. acts: whether the reader may act on it."""
+    """The page of a job. acts: whether the user is an operator."""
     study, series = job.series.study, job.series
     found: result.ResultDocument | None = None
     warnings: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ def page_of(job: Job, root: Path, *, acts: bool) -> Page:
 
 
 def actions(job: Job) -> tuple[str, ...]:
-    """What may be asked of a job, in the order of the buttons."""
+    """Allowed actions on a job, in the order of the buttons."""
     found = []
     if job.state is State.HELD:
         found.append("release")
@@ -222,7 +222,7 @@ def _refusal(job: Job) -> tuple[str, str, str] | None:
 
 
 def read_result(job: Job, root: Path) -> result.ResultDocument | None:
-    """The job's result.json, where there is one. Raises ResultError."""
+    """The job's result.json; None without one. Raises ResultError."""
     if not job.output:
         return None
     try:
@@ -236,7 +236,7 @@ REPORTS = {"html": "report.html", "pdf": "report.pdf"}
 
 
 def report_file(job: Job, root: Path, kind: str) -> Path | None:
-    """The application's report of this kind."""
+    """The application's report of this kind; None without one."""
     if not job.output or kind not in REPORTS:
         return None
     path = root / job.output / REPORTS[kind]

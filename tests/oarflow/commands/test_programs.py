@@ -111,10 +111,7 @@ def test_what_is_not_installed_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     assert main(verb) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert (
-        line
-        == f"oarflow: EXTRA: {module} is not installed; pip install 'oarflow[{extra}]' brings it"
-    )
+    assert line == f"oarflow: EXTRA: {module} is not installed: run pip install 'oarflow[{extra}]'"
 
 
 @pytest.fixture
@@ -185,7 +182,9 @@ def test_there_is_no_other_way_in() -> None:
 
 def shown() -> Iterator[tuple[Path, str, str, str]]:
     """Every command on the pages: page, verb, its command or "", the rest up to where it ends."""
-    pattern = re.compile(rf"\boarflow ({'|'.join(VERBS)})\b *([a-z][a-z-]*)?([^`\n#|]*)")
+    pattern = re.compile(
+        rf"\boarflow ({'|'.join(VERBS)})\b(?: -c \S+)? *([a-z][a-z-]*)?([^`\n#|]*)"
+    )
     for page in PAGES:
         for verb, name, rest in pattern.findall(page.read_text(encoding="utf-8")):
             yield page, verb, name, rest

@@ -239,7 +239,7 @@ def test_flags_are_settings(
     [
         (["--organs", "Parotis_L"], "unknown organ 'Parotis_L'; did you mean Parotid_L"),
         (["--organs", ""], "no organ is requested"),
-        (["--profile", "elipse"], "profile 'elipse' is none of dicom, eclipse"),
+        (["--profile", "elipse"], "unknown profile 'elipse': use one of dicom, eclipse"),
         (["--set", "outputs.sge=true"], "--set: unknown key 'outputs.sge'; did you mean seg?"),
         (["--set", "run_seconds=soon"], "--set: run_seconds: "),
         (["--set", "strict"], "write key=value"),

@@ -8,7 +8,7 @@
   const news = document.querySelector("[data-newest]");
   if (!places.size && !news) return;
 
-  // Every form leads to another page. What is asked after a sign-out would be answered with 401.
+  // Every form leads to another page; a request after a sign-out would get 401.
   const leaving = new AbortController();
   addEventListener("submit", () => leaving.abort());
 
@@ -24,7 +24,7 @@
     bar.value = job.share ?? 0;
     place.querySelector("[data-doing]").textContent = job.doing;
     place.querySelector("[data-reason]").textContent = job.reason;
-    // The study's page has tables that follow from the state, and from each way back to it.
+    // The tables of a study's page depend on the state and on every step.
     if (moved && "reload" in place.dataset) location.reload();
   };
 

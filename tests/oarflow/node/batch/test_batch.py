@@ -92,7 +92,7 @@ def test_a_file_of_no_known_series_marks_its_folder(tmp_path: Path) -> None:
     (source / "one" / "x.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 3)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
     one, two, unknown = batch.lines()
-    assert "1 beside it, perhaps of it, refused: file 13 (C000)" in one.marked
+    assert "1 refused files in its folder may belong to it: file 13 (C000)" in one.marked
     assert not two.marked
     assert (unknown.state, unknown.series) == (State.REFUSED, "")
     assert _status(batch.lines(), batch.counts) == 1
@@ -147,7 +147,7 @@ def test_the_command_ends_with_what_was_refused(
     empty.mkdir()
     (empty / "notes.txt").write_text("no image")
     assert main(["node", "-c", str(file), "batch", str(empty), "-o", str(tmp_path / "a")]) == 3
-    assert "there is no series to contour" in capsys.readouterr().out
+    assert "no series to contour" in capsys.readouterr().out
     damaged = write_series(source, "a", range(12))[0]
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert main(["node", "-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
@@ -172,7 +172,7 @@ def test_the_table_names_the_input_and_copies_of_images_go(
     assert "ward [a]/ct" in said
     assert "ward\\u001b[2J" in said
     spool = out / batch.STATE_FOLDER / "incoming"
-    assert f"copies of 11 images are kept in {spool.parent}: of series that were not" in said
+    assert f"11 copies of images stay in {spool.parent}: their series were not" in said
     assert len(list(spool.rglob("*.dcm"))) == 11
     assert said.splitlines()[-1] == f"results: {out}"
     damaged.write_bytes(whole)

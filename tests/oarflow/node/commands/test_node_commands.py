@@ -47,7 +47,10 @@ from tests.oarflow.node.node_bench import (
         ({"listener": {"ae_title": "A" * 17}}, "listener.ae_title"),
         ({"listener": {"allow": [{"addresses": ["10.0.0.300"]}]}}, "listener.allow.0.addresses.0"),
         ({"series": {"quiet_seconds": 60, "gap_seconds": 5}}, "gap_seconds must not be shorter"),
-        ({"execution": {"scheduler": "tls://host:8786"}}, "scheduler_tls goes with a scheduler"),
+        (
+            {"execution": {"scheduler": "tls://host:8786"}},
+            "a scheduler at tls:// needs scheduler_tls",
+        ),
         ({"execution": {"lease_seconds": 5}}, "at least three times heartbeat_seconds"),
         ({"pull": {"pacs": {}}}, "give either peer or dicomweb"),
     ],
@@ -93,7 +96,7 @@ def test_explain_names_every_problem_once() -> None:
 
 def test_a_second_node_does_not_get_into_the_folder(tmp_path: Path) -> None:
     held = lock(tmp_path)
-    with pytest.raises(ConfigurationError, match="another node works on"):
+    with pytest.raises(ConfigurationError, match="another node uses"):
         lock(tmp_path)
     assert held > 0
 

@@ -103,4 +103,4 @@ def test_a_delivery_to_nobody_has_a_line_too(
     with shop.bench.database.write() as session:
         deliveries.plan(session, jobs.load(session, 1), {}, "the delivery begins", jobs.NODE)
     (line,) = lines(caplog, "delivered")
-    assert line == f"job {shop.bench.job().key} is delivered: no destination is configured for it"
+    assert line == f"job {shop.bench.job().key} is delivered: no rule names a destination for it"

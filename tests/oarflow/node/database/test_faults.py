@@ -219,7 +219,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
         bench = used(tmp_path)
         with contextlib.suppress(OSError):
             (tmp_path / "filler").write_bytes(bytes(8 << 20))
-        assert "the database's disk is full" in refusal(bench)
+        assert "the disk of the database is full" in refusal(bench)
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=False)
 

@@ -239,7 +239,7 @@ def test_an_alarm_that_fails_is_given_again_by_what_failed_alone(tmp_path: Path)
         notifier = Notifier(context)
         notifier.tick()
         assert (len(heard), server.mails) == (1, [])
-        assert notifier.trouble() == "alarms cannot be given by mail"
+        assert notifier.trouble() == "alarms cannot be sent by mail"
         alarm["mail"]["port"] = server.port
         mended = replace(context, settings=node(tmp_path, alarm).settings)
         again = Notifier(mended)

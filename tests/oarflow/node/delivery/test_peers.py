@@ -155,7 +155,7 @@ def test_a_name_that_nobody_knows_is_an_attempt(tmp_path: Path) -> None:
         bench.until(lambda: bench.look(context, job_id).deliveries)
         bench.until(lambda: bench.look(context, job_id).deliveries[0].attempts >= 2)
     row = bench.look(context, job_id).deliveries[0]
-    assert row.reason == "the name peer.invalid is not known here"
+    assert row.reason == "the name peer.invalid cannot be resolved"
 
 
 def _busy(_: evt.Event) -> int:
@@ -180,9 +180,9 @@ def _drop(event: evt.Event) -> int:
     ("first", "reason"),
     [
         (_busy, "the peer is out of resources (A700)"),
-        (_not_understood, "the peer refuses the object (the data set is not understood, C000)"),
-        (_slow, "the peer fell silent or dropped the association"),
-        (_drop, "the peer fell silent or dropped the association"),
+        (_not_understood, "the peer refuses the object (it cannot understand the data set, C000)"),
+        (_slow, "the peer stopped answering or dropped the association"),
+        (_drop, "the peer stopped answering or dropped the association"),
     ],
 )
 def test_a_peer_that_fails_once_gets_it_once(
@@ -224,7 +224,7 @@ def test_a_peer_that_does_not_take_structure_sets(tmp_path: Path) -> None:
             bench.until(lambda: bench.look(context, job_id).deliveries)
             bench.until(lambda: bench.look(context, job_id).deliveries[0].attempts)
     row = bench.look(context, job_id).deliveries[0]
-    assert row.reason == "the peer takes none of the objects' SOP classes"
+    assert row.reason == "the peer accepts none of the objects' SOP classes"
     assert (row.state, keeper.attempts) == ("waiting", 0)
 
 
@@ -298,7 +298,7 @@ def test_orthancs_commitment_ends_the_delivery(tmp_path: Path) -> None:
         with reports_taken(context, reporting) as taken:
             job = deliver(context)
     assert [report.kept for report in taken] == [(UID,)]
-    assert job.deliveries[0].reason == "the peer has committed to keep it"
+    assert job.deliveries[0].reason == "stored, and the peer has committed to keep it"
 
 
 class Committer(Keeper):
@@ -360,7 +360,7 @@ def test_a_peer_that_never_keeps_what_it_stores_is_given_up(
         with bench.Running(context) as running:
             job = running.reaches(job_id, State.DEAD_LETTER)
     assert peer.uids == [UID] * 3
-    assert job.deliveries[0].reason == "the peer does not keep 1 of the objects"
+    assert job.deliveries[0].reason == "the peer reports that it does not keep 1 of the objects"
 
 
 def test_a_peer_that_declines_commitment_is_said(
@@ -478,14 +478,14 @@ def _stored(sequence: str, reason: int | None = None) -> bytes:
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (503, b"", "the service is not able to (HTTP status 503)"),
+        (503, b"", "the service cannot store now (HTTP status 503)"),
         (
             409,
             _stored("00081198", 0xA900),
             "(the data set does not match its SOP class, A900), HTTP status 409",
         ),
-        (200, b"not json", "the service's answer does not say that it was stored"),
-        (200, b'{"00081199": [7]}', "the service's answer does not say that it was stored"),
+        (200, b"not json", "the service's answer does not list the object"),
+        (200, b'{"00081199": [7]}', "the service's answer does not list the object"),
         (302, b"", "the service refuses the request (HTTP status 302)"),
     ],
 )

@@ -54,7 +54,7 @@ def test_the_first_rule_that_fits_decides(
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"otherwise": ["nowhere"]}, "no destination 'nowhere'; there are: eclipse, monaco, pacs"),
+        ({"otherwise": ["nowhere"]}, "no destination 'nowhere'; known are: eclipse, monaco, pacs"),
         ({"destinations": {"Jane Doe": FOLDER}}, "String should match pattern"),
         (
             {
@@ -62,7 +62,7 @@ def test_the_first_rule_that_fits_decides(
                     "pacs": {"kind": "dicomweb", "url": "http://a", "objects": ["REPORT_PDF"]}
                 }
             },
-            "REPORT_PDF is no DICOM; a folder alone takes it",
+            "REPORT_PDF is not DICOM: only folders take it",
         ),
         (
             {"destinations": {"pacs": {"kind": "dicomweb", "url": "http://u:p@a"}}},

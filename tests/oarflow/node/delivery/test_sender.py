@@ -38,7 +38,7 @@ def test_no_rule_no_destination(tmp_path: Path) -> None:
     job_id = bench.add_job(context)
     with bench.Running(context) as running:
         job = running.reaches(job_id, State.DELIVERED)
-    assert job.reason == "no destination is configured for it"
+    assert job.reason == "no rule names a destination for it"
 
 
 def test_a_destination_gets_the_kinds_it_wants_in_its_order(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_was_not_written_is_told_in_the_step_and_the_log(
     job_id = bench.add_job(context)
     with bench.Running(context) as running:
         job = running.reaches(job_id, State.DELIVERED)
-    words = "share goes without SEG, not written"
+    words = "share gets no SEG: not written"
     assert [s.reason for s in job.steps if s.after is State.DELIVERING] == [
         f"the delivery begins; {words}"
     ]
@@ -103,7 +103,7 @@ def test_a_folder_that_is_away_is_tried_until_it_is_back(tmp_path: Path) -> None
         reason = bench.look(context, job_id).deliveries[0].reason
         share.mkdir()
         running.reaches(job_id, State.DELIVERED)
-    assert reason == "the folder cannot be written: No such file or directory"
+    assert reason == "the folder is not writable: No such file or directory"
 
 
 def test_a_rest_of_a_copy_that_was_cut_off_is_no_file(tmp_path: Path) -> None:

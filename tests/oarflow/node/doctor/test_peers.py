@@ -111,7 +111,7 @@ def test_a_title_that_is_rejected(tmp_path: Path, strict: str) -> None:
 def test_a_silent_peer(tmp_path: Path) -> None:
     with mute() as port:
         finding = asked(tmp_path, port)
-    said = "takes the connection and gives no answer to the association request within 5 s"
+    said = "accepts the connection and gives no answer to the association request within 5 s"
     assert finding.text == f"127.0.0.1:{port} {said}"
     assert "speaks DICOM" in finding.remedy
 
@@ -133,7 +133,7 @@ def test_a_peer_that_is_silent_only_to_c_echo(tmp_path: Path) -> None:
 def test_a_peer_that_hangs_up(tmp_path: Path) -> None:
     with curt() as port:
         finding = asked(tmp_path, port)
-    assert "takes the connection and ends it without an answer" in finding.text
+    assert "accepts the connection and closes it without an answer" in finding.text
 
 
 def test_a_peer_that_declines(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_worker_that_hangs_is_told_and_replaced() -> None:
         first = worker_pid(engine)
         os.kill(first, signal.SIGSTOP)
         wait_for(lambda: engine.slots() == 0, 30, "its silence")
-        assert engine.trouble() == "workers that give no sign of life: 1"
+        assert engine.trouble() == "1 workers give no sign of life"
         wait_for(lambda: engine.slots() == 1, 60, "the next one")
         assert engine.trouble() is None
         assert worker_pid(engine) != first
@@ -122,10 +122,10 @@ def worker_pid(engine: Engine) -> int:
 @pytest.mark.parametrize(
     ("execution", "said"),
     [
-        ({"gpus": ["0"], "workers": 2}, "workers: 2, but gpus: 1; one study a GPU"),
-        ({"gpus": ["0", 0], "workers": 1}, "names a GPU twice"),
-        ({"gpus": ["0"], "scheduler": "tcp://host:8786"}, "gpus are for the node's own workers"),
-        ({"resources": {"GPU": 1}}, "resources are for a scheduler's workers"),
+        ({"gpus": ["0"], "workers": 2}, "2 workers, but 1 gpus: each worker needs one"),
+        ({"gpus": ["0", 0], "workers": 1}, "a GPU is listed twice in gpus"),
+        ({"gpus": ["0"], "scheduler": "tcp://host:8786"}, "gpus apply to the node's own workers"),
+        ({"resources": {"GPU": 1}}, "resources apply to a scheduler's workers"),
         ({"gpus": ["0,1"]}, "gpus"),
     ],
 )

@@ -90,26 +90,26 @@ def test_a_run_is_written_and_taken_over(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "state", "runs", "reason"),
     [
-        ("fault", State.FAILED, 3, "the application failed (exit status 1), 3 times"),
+        ("fault", State.FAILED, 3, "the application failed (exit status 1); 3 attempts"),
         (
             "fault that is told",
             State.FAILED,
             3,
-            "the application says FAULT: the self-check found: Larynx: contours\\u202e shifted; "
-            "it failed (exit status 1), 3 times",
+            "FAULT: the self-check found: Larynx: contours\\u202e shifted; "
+            "the application failed (exit status 1); 3 attempts",
         ),
         (
             "usage",
             State.FAILED,
             1,
-            "the application says NO_MODELS: models x is no folder (-m); "
-            "it was stopped by a wrong command or settings (exit status 2)",
+            "NO_MODELS: models x is no folder (-m); "
+            "the application ended because of a wrong command or setting (exit status 2)",
         ),
         ("refuse", State.REFUSED, 1, "no head in it"),
         ("refuse", State.REFUSED, 1, "WRONG_ANATOMY: Head and neck were not found in the scan"),
-        ("hold", State.HELD, 1, "1 of 1 organs are written; one is doubtful"),
-        ("crash", State.FAILED, 3, "the application was killed (signal 11), 3 times"),
-        ("forge", State.FAILED, 3, "a file is not what result.json says"),
+        ("hold", State.HELD, 1, "1 of 1 organs contoured; one is doubtful"),
+        ("crash", State.FAILED, 3, "the application was killed (signal 11); 3 attempts"),
+        ("forge", State.FAILED, 3, "a file does not have the SHA-256 of result.json"),
     ],
 )
 def test_exit_statuses_decide_the_state(
@@ -255,7 +255,7 @@ def test_a_lost_worker_is_replaced_and_a_late_result_does_not_count(shop: Shop) 
     shop.clock.seconds += 6
     shop.executor.tick()
     assert len(shop.engine.submitted) == 2
-    assert shop.bench.reasons()[-2] == "the worker gave no sign of life; it is tried again"
+    assert shop.bench.reasons()[-2] == "the worker gave no sign of life; the job runs again"
     assert shop.engine.given_up == [first]
     assert (Path(first_order.workspace) / STOP).exists()
     shop.engine.run_last()
@@ -305,7 +305,7 @@ def test_a_worker_that_keeps_dying_fails_the_job_in_the_end(shop: Shop) -> None:
         shop.executor.tick()
         ticket.failed = True
     shop.executor.tick()
-    assert shop.bench.job().reason == "the worker was lost, 3 times"
+    assert shop.bench.job().reason == "the worker was lost; 3 attempts"
 
 
 def test_a_cancelled_run_is_stopped_and_its_result_is_not_taken(shop: Shop) -> None:
@@ -342,7 +342,7 @@ def test_after_a_restart_what_ran_is_queued_again(shop: Shop) -> None:
     assert restarted.recover() == 1
     assert shop.state is State.QUEUED
     assert shop.bench.job().attempts == 0
-    assert shop.bench.reasons()[-1] == "the node was restarted; it is tried again"
+    assert shop.bench.reasons()[-1] == "the node was restarted; the job runs again"
 
 
 def test_after_a_restart_what_was_finished_is_taken_over(shop: Shop) -> None:

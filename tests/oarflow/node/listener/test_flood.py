@@ -310,7 +310,7 @@ def test_a_line_a_minute_about_an_address(caplog: pytest.LogCaptureFixture) -> N
     assert [record.getMessage() for record in caplog.records] == [
         "no 10.0.0.1",
         "no 10.0.0.2",
-        "no 10.0.0.1 (4 more like it were not logged)",
+        "no 10.0.0.1 (4 similar warnings were not logged)",
     ]
 
 

@@ -555,7 +555,7 @@ def test_the_node_is_not_well_until_it_listens(
     try:
         node.start()
         assert early[0].status_code == 503
-        assert early[0].json()["parts"]["listener"] == "it has not started"
+        assert early[0].json()["parts"]["listener"] == "not started"
         assert httpx.get(url).status_code == 200
     finally:
         node.close()

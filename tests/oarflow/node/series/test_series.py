@@ -90,7 +90,7 @@ def test_a_count_that_is_never_reached_is_refused(tmp_path: Path) -> None:
     for k in range(11):
         bench.send(ct_slice("a", k, ImagesInAcquisition=12))
     bench.silence(601)
-    assert bench.job().reason == "11 of 12 instances are here"
+    assert bench.job().reason == "11 of 12 instances arrived"
     assert bench.job().refusal == "MISSING_SLICE"
 
 
@@ -119,7 +119,7 @@ def test_a_late_slice_after_delivery_makes_a_new_version(bench: Bench) -> None:
     first, second = bench.jobs()
     assert (first.state, first.version) == (State.DELIVERED, 1)
     assert (second.state, second.version) == (State.QUEUED, 2)
-    assert bench.reasons(2)[0] == "an instance came after version 1 was delivered"
+    assert bench.reasons(2)[0] == "an instance arrived after version 1 was delivered"
 
 
 def test_the_same_series_again_does_not_run_twice(bench: Bench) -> None:

@@ -103,5 +103,5 @@ def test_a_page_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(views, "listing", fail)
     answer = visitor.get("/")
     assert answer.status_code == 500
-    assert "A fault of the node" in answer.text
+    assert "The node has a fault" in answer.text
     assert bench.NAME not in answer.text

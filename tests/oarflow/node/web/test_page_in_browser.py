@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 PICTURES = os.environ.get("OARFLOW_PICTURES")
-"""Folder for the screenshots of docs/node-connecting.md; none are made without it."""
+"""Folder for the screenshots of docs/how-to/web-page.md; none are made without it."""
 
 REPORT = """<!doctype html><title>report</title><p id="said">not run</p><script>
 let words = "ran";
@@ -81,7 +81,7 @@ class Reader:
 
     def picture(self, name: str) -> None:
         if PICTURES:
-            self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+            self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
     def close(self) -> None:
         assert self.complaints == []
@@ -94,12 +94,13 @@ def node(root: Path, **sections: Any) -> NodeContext:
 
 def test_progress_is_seen_while_it_happens(tmp_path: Path, browser: Any) -> None:
     context = node(tmp_path)
-    for name, state in [
-        ("Phantom^Anna", State.DELIVERED),
-        ("Phantom^Bert", State.REFUSED),
-        ("Phantom^Cleo", State.HELD),
+    for name, state, reason in [
+        ("Phantom^Anna", State.DELIVERED, "delivered to tps"),
+        ("Phantom^Bert", State.REFUSED, "1 gap in 113 slices (6 mm)"),
+        ("Phantom^Cleo", State.HELD, "organs suspicious or failed: 1"),
     ]:
-        put(context, bench.add_job(context, patient_name=name, patient_id="P-1"), state)
+        job = bench.add_job(context, patient_name=name, patient_id="P-1")
+        put(context, job, state, reason=reason)
     job_id = bench.add_job(context, patient_name="Phantom^Dora", patient_id="P-2")
     put(context, job_id, State.RUNNING, progress={"stage": "localize"}, reason="attempt 1")
     with served(context) as address:
@@ -115,7 +116,7 @@ def test_progress_is_seen_while_it_happens(tmp_path: Path, browser: Any) -> None
         reader.page.wait_for_selector("tr:has-text('Dora') .state.delivered")
         assert not row.locator("progress").is_visible()
         bench.add_job(context)
-        reader.page.wait_for_selector("text=There are new studies")
+        reader.page.wait_for_selector("text=New studies arrived")
         reader.close()
 
 

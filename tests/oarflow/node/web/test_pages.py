@@ -7,13 +7,13 @@ import logging
 from pathlib import Path
 
 import pytest
-from oarflow.node.delivery.parcel import Altered
 
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.node.database import jobs
 from oarflow.node.database.models import AuditEntry
 from oarflow.node.delivery import planning
+from oarflow.node.delivery.outgoing import Altered
 from oarflow.node.execution import results
 from oarflow.node.execution.results import NotProven
 from oarflow.node.states import State
@@ -53,7 +53,7 @@ def test_the_list_shows_studies_and_searches_them(tmp_path: Path) -> None:
         page = visitor.post("/search", term=term).text
         assert found in page, term
         assert ("Quux" in page) != ("Other" in page), term
-    assert "Nothing that fits" in visitor.post("/search", term="nobody").text
+    assert "No studies match" in visitor.post("/search", term="nobody").text
 
 
 def test_states_and_pages_of_the_list(tmp_path: Path) -> None:
