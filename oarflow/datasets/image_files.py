@@ -202,7 +202,7 @@ LAYOUTS: Mapping[str, Callable[[Path], FoundPatients]] = {
     "HaN-Seg": hanseg,
     "a file per organ": organ_folders,
 }
-"""Layouts that are told by the files' names alone."""
+"""Layouts that OARflow recognizes by file names alone."""
 
 
 def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> FoundPatients:

@@ -168,12 +168,12 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
         "",
         f"storescu sends the sample, {count} CT slices, {size:.0f} MB, over one association; then "
         f"{SENDERS} of them send as many studies at once. Each receiver starts with an empty "
-        "folder every time, and is at rest before; what it was sent stays until the end, since "
-        "deleting it burdens whoever is next. The receivers were measured in turn, "
-        "interleaved in one run, after one round that is not counted: other work on the machine "
-        "meets all alike. Load at the end: "
+        "folder every time, and is at rest before. The files stay until the end, because deleting "
+        "them would slow down the next receiver. The receivers were measured in turn, "
+        "interleaved in one run, after one round that is not counted, so that other work on the "
+        "machine affects all alike. Load at the end: "
         f"{os.getloadavg()[1]:.1f} (mean of five minutes), on {os.cpu_count()} processors. "
-        "`TCP_NODELAY=1` is set for all: without it dcmtk, and what is built on it, waits for "
+        "`TCP_NODELAY=1` is set for all. Without it dcmtk, and Orthanc, which uses it, wait for "
         "acknowledgements, and all receivers look alike.",
         "",
         markdown_table(

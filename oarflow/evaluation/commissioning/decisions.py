@@ -67,7 +67,7 @@ WORDS: Mapping[str, str] = {
     "mean_surface_dice": "mean surface Dice",
     "mean_volume_error": "mean volume error",
     "missed": "missed",
-    "silent_failures": "failed in silence",
+    "silent_failures": "failed without a flag",
     "swapped": "sides swapped",
 }
 """Limits in words."""
