@@ -202,7 +202,7 @@ def _seconds(name: str, senders: int, transfers: Sequence[Transfer]) -> list[flo
 _HEAD = (
     "senders",
     "receiver",
-    "success says",
+    "at success",
     "n",
     "seconds, median (least to most)",
     "instances per second, median (least to most)",
@@ -249,11 +249,11 @@ def _rest(transfers: Sequence[Transfer]) -> str:
 
     return (
         f"Of the {milliseconds(NODE.name):.1f} ms that the node takes for an instance of one "
-        f"sender, its three syncs alone take {milliseconds(SYNCS):.1f} ms: the file, its folder "
-        "and the row are on disk, one after the other, before success is said, where Orthanc "
-        f"syncs the file. pynetdicom alone takes {milliseconds(FLOOR.name):.1f} ms to receive an "
+        f"sender, its three syncs take {milliseconds(SYNCS):.1f} ms: the node syncs the file, its "
+        "folder and the row, one after the other, before it reports success. Orthanc syncs the "
+        f"file only. pynetdicom alone takes {milliseconds(FLOOR.name):.1f} ms to receive an "
         f"instance and do nothing; Orthanc takes {milliseconds(ORTHANC.name):.1f} ms for "
-        "everything. On a machine whose processors are busy each sync also waits for its turn."
+        "everything. On a busy machine each sync also waits for a processor."
     )
 
 
