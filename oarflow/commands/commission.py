@@ -10,16 +10,21 @@ from oarflow.commands.menu import carry_out, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Patients, limits and record; or a record that is checked."""
+    """Arguments to measure, or to verify a record."""
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folders, one a patient: CT and RTSTRUCT")
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="one folder per patient: CT and RTSTRUCT",
+    )
     add(
         "--thresholds",
         type=Path,
         metavar="FILE",
-        help="the clinic's limits; oarflow/evaluation/commissioning/thresholds.yaml shows how",
+        help="the clinic's limits (example: oarflow/evaluation/commissioning/thresholds.yaml)",
     )
-    add("--clinic", default="", metavar="NAME", help="what the record calls the clinic")
+    add("--clinic", default="", metavar="NAME", help="name of the clinic in the record")
     add(
         "--work",
         type=Path,
@@ -27,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("out/commissioning"),
         help="runs already done (default: out/commissioning)",
     )
-    add("--verify", type=Path, metavar="RECORD", help="hold a record against --models instead")
+    add("--verify", type=Path, metavar="RECORD", help="check a record and the networks in --models")
     add_config(parser, "settings for contouring (app.yaml)")
     add_models(parser)
     add_output(parser, "folder for the record")
