@@ -120,7 +120,7 @@ class Configuration(BaseModel):
     def _unites_its_own(self) -> Configuration:
         parts = {part for some in self.unions.values() for part in some}
         if not parts <= set(self.organs) or set(self.unions) & set(self.organs):
-            raise ValueError("unions are of the network's organs, and none of them")
+            raise ValueError("a union needs organs of the network as parts, and another name")
         if self.unions and (self.activation != "sigmoid" or "side" in self.images):
             raise ValueError("unions need `activation: sigmoid` and no image `side`")
         return self
@@ -155,7 +155,7 @@ class Configuration(BaseModel):
         return tuple(self.labels.get(organ, organ) for organ in self.organs)
 
     def lasting(self, samples: int) -> Configuration:
-        """With epochs of so many samples turned into steps; what is told in steps stays."""
+        """A copy with epochs of so many samples turned into steps. Keys in steps stay."""
         epoch = -(-samples // self.batch)
         changes: dict[str, int] = {}
         if not self.steps:
@@ -228,7 +228,7 @@ def _from_table(name: str) -> dict[str, Any]:
 
 
 def _organs(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a table says of each organ; with `from_catalogue`, what the catalogue says before it.
+    """The values of each organ in a table; with `from_catalogue`, on top of the catalogue's.
 
     from_catalogue lists keys: backbone, and patch_mm, the larger one where there are two.
     """

@@ -16,7 +16,7 @@ DICE = "Dice"
 
 
 class MethodScore(NamedTuple):
-    """What one measure says of one organ of one patient, by one method."""
+    """The value of one measure of one organ of one patient, by one method."""
 
     case: str
     organ: str
