@@ -101,10 +101,10 @@ class InputRegion(Strict):
 
 CLINICAL_LABELS = "clinical contours"
 
-PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
+PROPOSED_LABELS = "clinical contours; proposals of networks for patients without one"
 """Of networks that also learned from what others proposed (oarflow train propose)."""
 
-DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
+DERIVED_LABELS = "derived by rules (docs/explanation/derived-labels.md), no clinical contours"
 """Of networks whose labels no one drew; their ROIDescription says so, too."""
 
 

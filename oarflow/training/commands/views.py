@@ -30,7 +30,7 @@ def run(options: Options) -> None:
     write_comparison(
         {DICE: list(view_scores(tuning, store, thresholds))},
         options.output,
-        title="C2F: each view against their fusion (the paper's table 1)",
+        title="C2F: each view and their fusion (the paper's table 1)",
         command=f"oarflow train views --models C2F{patients_flag(options)} --data DATA",
         about=ABOUT,
     )

@@ -14,7 +14,7 @@ from oarflow.training.papers.slice.unit import UNIT_NAME, read_unit
 PAGE_NAME = "slice-experiment.md"
 PAPER_PIXEL_MM = 0.9765625
 
-HEAD = """# SLICE's experiment: networks on crops against networks on full slices
+HEAD = """# SLICE's experiment: networks on crops and on full slices
 
 Made by `{command}`.
 
