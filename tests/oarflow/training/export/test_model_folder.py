@@ -58,7 +58,7 @@ def test_a_union_is_what_its_parts_are_together(tmp_path: Path) -> None:
     assert left.any()
     assert right.any()
     assert np.array_equal(union, left | right)
-    with pytest.raises(ValidationError, match="unions are of the network's organs"):
+    with pytest.raises(ValidationError, match="a union needs organs of the network"):
         small(unions={"Lungs": ["Lung_L"]})
 
 
