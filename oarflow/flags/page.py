@@ -16,8 +16,8 @@ A flag is a warning about one contour or about the whole study. In `result.json`
 `scope` (`organ` or `study`), a `message`, and `values`: the figures, each with its unit in its name
 (`volume_cc`). The messages below are filled with example figures. Most limits come from training
 patients: "usually at most 45 cc" means that nearly all good contours are no larger
-([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a flag
-can be wrong.
+([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a
+flag can be wrong.
 
 Two kinds of neural network are used. The **localization network** (not the CT scout) finds each
 organ on the whole CT. The organ's own network then contours it in a part of the CT around that
