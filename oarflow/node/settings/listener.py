@@ -28,7 +28,6 @@ class ListenerSettings(Section):
     """What the node accepts from the network.
 
     max_associations: of all senders together; max_per_address: of one of them, by its address.
-    processes: that receive, beside the node's own; 1: the node's own receives, and no other.
     """
 
     ae_title: AeTitle = "OARFLOW"
@@ -39,7 +38,6 @@ class ListenerSettings(Section):
     tls: ServerTls | None = None
     max_associations: int = Field(default=20, ge=1)
     max_per_address: int = Field(default=10, ge=1)
-    processes: int = Field(default=2, ge=1, le=32)
     max_pdu: int = Field(default=131072, ge=4096)
     idle_seconds: Seconds = 60
     max_instance_mb: Megabytes = 256

@@ -7,13 +7,13 @@ import logging
 from pathlib import Path
 
 import pytest
-from oarflow.node.delivery.parcel import Altered
 
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.node.database import jobs
 from oarflow.node.database.models import AuditEntry
 from oarflow.node.delivery import planning
+from oarflow.node.delivery.outgoing import Altered
 from oarflow.node.execution import results
 from oarflow.node.execution.results import NotProven
 from oarflow.node.states import State
