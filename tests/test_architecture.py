@@ -19,8 +19,8 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors flags types geometry masks structures faces organs reason_codes priors console "
-        "shown locations runtime version yaml_files json_files settings_files tables",
+        "errors flags types geometry masks structures faces organs reason_codes priors clock "
+        "console shown locations runtime version yaml_files json_files settings_files tables",
     ),
     "values": ("ground", "volume result sitk"),
     "steps": (
