@@ -80,7 +80,7 @@ def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
         raise ConfigurationError("USAGE", "--table needs --ct, the CT of another study")
     shown = " ".join(f"$OARFLOW_DATA/{folder.name}" for folder in folders)
     study = f"$OARFLOW_DATA/{ct.parent.name}/{ct.name}"
-    command = f"oarflow lint {shown} --ct {study} --table docs/{output.name}"
+    command = f"oarflow lint {shown} --ct {study} --table docs/reference/{output.name}"
     output.write_text(findings_page(folders, ct, command), encoding="utf-8")
     return ExitStatus.WRITTEN
 
