@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the application. argv: flags without the program's name. Returns the exit status."""
+    """Run the application. argv: options without the program's name. Returns the exit status."""
     started = time.monotonic()
     ignore_closed_pipes()
     flags = parse(argv)
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _act(flags: argparse.Namespace, started: float) -> int:
-    """Do what the flags say. What each way does not need is not imported."""
+    """Carry out the options. Each branch imports only what it needs."""
     if flags.explain_codes:
         from oarflow.run.table import print_codes
 
@@ -47,7 +47,7 @@ def _act(flags: argparse.Namespace, started: float) -> int:
         settings = load_settings(config_path(flags.config, os.environ))
         sys.stdout.write(settings.as_yaml())
         return ExitStatus.WRITTEN
-    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    # Before numpy is imported: its threads must have the signals blocked too.
     with StopOnSignal() as stop:
         if flags.self_test:
             from oarflow.run.self_test import run_self_test

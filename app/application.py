@@ -22,8 +22,8 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
 
     intake -> localize -> (register ->) segment -> assess -> write (and self-check) -> deliver
 
-    One study goes from operator to operator. A refused or failed one goes on to `deliver`, which
-    says so in result.json. `run` raises ConfigurationError.
+    One study passes from operator to operator. `deliver` also receives refused and failed studies
+    and records them in result.json. `run` raises ConfigurationError.
     """
 
     def __init__(
@@ -61,5 +61,5 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
 def in_graph(
     study: Study, task: Task, observer: Observer, deliver: Callable[[Study], None]
 ) -> None:
-    """The chain as a graph of MONAI Deploy."""
+    """Run the chain as a graph of MONAI Deploy."""
     OARflow(study, task, observer, deliver).run()

@@ -1,4 +1,4 @@
-"""The command line's flags."""
+"""The options of the container's command line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ PROGRESS = ("auto", "bar", "json", "none")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags. Raises SystemExit: 2 for an unknown flag, 0 after help or version."""
+    """The parsed options. Raises SystemExit: 2 for an unknown option, 0 after help or version."""
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Contour the organs at risk on a planning CT of the head and neck. "
         "For research use only.",
-        epilog="Without flags, HOLOSCAN_INPUT_PATH and its like decide.\n\n" + exit_statuses(),
+        epilog="The HOLOSCAN_ variables, such as HOLOSCAN_INPUT_PATH, replace missing options.\n\n"
+        + exit_statuses(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("-i", "--input", type=Path, metavar="IN", help="folder with the CT's DICOM files")
-    add("-o", "--output", type=Path, metavar="OUT", help="folder for the results, empty or new")
+    add("-o", "--output", type=Path, metavar="OUT", help="output folder, empty or new")
     add(
         "-m",
         "--model",
@@ -32,35 +33,39 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         dest="models",
         type=Path,
         metavar="MODELS",
-        help="folder with one folder per model",
+        help="folder with one folder per network",
     )
     add("-c", "--config", type=Path, metavar="FILE", help="settings (app.yaml)")
-    add("--each-study", action="store_true", help="contour every study, one folder in OUT each")
+    add(
+        "--each-study",
+        action="store_true",
+        help="contour every study, each into its own folder in OUT",
+    )
     add(
         "--progress",
         choices=PROGRESS,
         default="auto",
-        help="on standard error: a bar, JSON lines, or nothing; auto: a bar on a terminal",
+        help="progress on standard error: a bar, JSON lines, or none; auto: a bar at a terminal",
     )
     add(
         "--quiet",
         action="store_true",
-        help="no table at the end; a refusal or a fault has one line on standard error, unless "
-        "--progress json or none",
+        help="print no table at the end; a refusal or a fault is one line on standard error, "
+        "except with --progress json or none",
     )
     add(
         "--debug",
         action="store_true",
-        help="for developers: whole tracebacks, by place, and where libraries warn; texts that may "
-        "quote a header are left out here, too",
+        help="for developers: log full tracebacks and the places of library warnings, without "
+        "texts that may quote a header",
     )
     add(
         "--self-test",
         action="store_true",
-        help="contour the bundled sample, compare with what is expected, and end: 0 if it passed, "
-        "1 if not; with -o, self-test.json in OUT is the record",
+        help="contour the bundled sample, compare with the expected result and exit: 0 passed, "
+        "1 failed; with -o, the record is self-test.json in OUT",
     )
-    add("--print-config", action="store_true", help="print the settings in force and end")
-    add("--explain-codes", action="store_true", help="print all reason codes and end")
+    add("--print-config", action="store_true", help="print the settings in use and exit")
+    add("--explain-codes", action="store_true", help="print all reason codes and exit")
     add("--version", action="version", version=BOTH)
     return parser.parse_args(argv)

@@ -44,9 +44,9 @@ def contour(
 ) -> Result:
     """Contour the planning CT in a folder of DICOM files.
 
-    organs: catalogue names or aliases; None for every organ that the networks can do. models:
-    folder of networks; None for those of the installation. settings: of app.yaml, as a mapping, a
-    file or Settings; None for the defaults. progress: sees each stage and organ.
+    organs: catalogue names or aliases; None for every organ that has a network. models: folder of
+    networks; None for those of the installation. settings: as in app.yaml: a mapping, a file or
+    Settings; None for the defaults. progress: an observer that is called for each stage and organ.
 
     Raises Refusal (with its `code`) where the input cannot be contoured safely, ConfigurationError
     where models or settings are wrong, Fault where the program failed its own check.
@@ -64,7 +64,7 @@ def contour(
     )
     source = Path(folder).resolve()
     if not source.is_dir():
-        raise ConfigurationError("NO_INPUT", f"input {source} is no folder")
+        raise ConfigurationError("NO_INPUT", f"input {source} is not a folder")
     with tempfile.TemporaryDirectory(prefix="oarflow-") as room:
         task = setup.task(partial(read_volume, source, chosen.rules), Path(room))
         before = Study(seconds={"start": time.monotonic() - started})
@@ -91,9 +91,9 @@ class ContouredOrgan:
 
 
 class Result(Mapping[str, ContouredOrgan]):
-    """The organs of one study by name, and the files that were proven.
+    """The organs of one study by name, and the files that passed the self-check.
 
-    document: what result.json will hold. hu: the CT, float32 HU (z, y, x). grid: where its voxels
+    document: the content of result.json. hu: the CT, float32 HU (z, y, x). grid: where its voxels
     lie in patient space (LPS, mm).
     """
 
@@ -123,7 +123,7 @@ class Result(Mapping[str, ContouredOrgan]):
 
     @property
     def study_flags(self) -> tuple[Flag, ...]:
-        """What speaks against the whole study, such as the patient's age, and so all organs."""
+        """Flags of the whole study, such as the patient's age. They concern all organs."""
         return self.document.study_flags
 
     @property
@@ -134,7 +134,7 @@ class Result(Mapping[str, ContouredOrgan]):
     def to_sitk(self, organ: str) -> SimpleITK.Image:
         """An organ's mask as a SimpleITK image (uint8, 0 and 1) in patient space (LPS, mm).
 
-        Raises KeyError for an organ that was not asked for, ValueError where the CT's slices are
+        Raises KeyError for an organ that was not requested, ValueError where the CT's slices are
         unevenly spaced, ImportError without the extra `sitk`.
         """
         from oarflow.sitk import sitk_image
@@ -142,10 +142,10 @@ class Result(Mapping[str, ContouredOrgan]):
         return sitk_image(self[organ].mask, self.grid)
 
     def save(self, folder: str | Path) -> tuple[Path, ...]:
-        """Write the proven files and result.json into a folder. Returns their paths.
+        """Write the checked files and result.json into a folder. Returns their paths.
 
-        The folder is made; it must hold no result.json and no .dcm files. SEG and reports are
-        among the files where the settings ask for them. Raises ConfigurationError
+        The folder is created if it does not exist; it must hold no result.json and no .dcm files.
+        SEG and reports are written if the settings ask for them. Raises ConfigurationError
         (OUTPUT_IN_USE, OUTPUT_NOT_WRITABLE, OUTPUT_OVERLAPS_INPUT).
         """
         out = Path(folder).resolve()

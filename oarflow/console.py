@@ -1,4 +1,4 @@
-"""Standard output and error whose reader may leave first, as in `oarflow node audit | head`."""
+"""Standard output and error when their reader exits early, as in `oarflow node audit | head`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _PipeWriter(io.RawIOBase):
-    """A stream's file; what is written once its reader has gone is dropped."""
+    """A stream's file. Text is dropped once the reader has closed the pipe."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self._raw = raw
@@ -36,10 +36,10 @@ class _PipeWriter(io.RawIOBase):
 
 
 def ignore_closed_pipes() -> None:
-    """Let the program end by itself, with its own exit status, where the reader has left.
+    """Let the program finish with its own exit status although a reader has closed the pipe.
 
-    Called before anything is printed or logged. Streams that a test or a notebook put in place
-    stay; one that is closed (`>&-`) is opened to nowhere.
+    Call it before anything is printed or logged. Streams that a test or a notebook replaced stay
+    as they are; a closed stream (`>&-`) is redirected to /dev/null.
     """
     sys.stdout, sys.stderr = _writing_on(sys.stdout), _writing_on(sys.stderr)
 

@@ -1,6 +1,6 @@
-"""Refusals, wrong configurations and faults, and the exit statuses that a run ends with.
+"""Refusals, wrong configurations, faults, and the exit statuses of a run.
 
-What each code means stands in one table, oarflow.reason_codes.
+The table in oarflow.reason_codes explains each code.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ class ExitStatus(IntEnum):
 
 RUN_STATUSES = {
     ExitStatus.WRITTEN: "the RTSTRUCT was written and passed its self-check",
-    ExitStatus.FAULT: "a fault of the program; nothing but result.json is written",
-    ExitStatus.USAGE: "usage or configuration; nothing is written",
+    ExitStatus.FAULT: "the program failed; only result.json is written",
+    ExitStatus.USAGE: "wrong usage or configuration; nothing is written",
     ExitStatus.REFUSED: "the input is refused; result.json has the reason",
     ExitStatus.HELD: "strict: written, but the study is flagged, or an organ failed or suspicious",
-    ExitStatus.INTERRUPTED: "interrupted; OUT is left as it was",
-    ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is left as it was",
+    ExitStatus.INTERRUPTED: "interrupted; OUT is unchanged",
+    ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is unchanged",
 }
-"""What each exit status says of a run."""
+"""The meaning of each exit status of a run."""
 
 
 def exit_statuses() -> str:
-    """A run's exit statuses for a help text, one a line."""
+    """A run's exit statuses for a help text, one per line."""
     lines = (f"  {status.value:>3}  {text}" for status, text in RUN_STATUSES.items())
     return "exit status:\n" + "\n".join(lines)
 
 
 class Code(StrEnum):
-    """Reason codes, most fundamental first: of several, the first here is the refusal."""
+    """Reason codes, most fundamental first. Of several findings, the first here is the refusal."""
 
     NO_FILES = "NO_FILES"
     ARCHIVE_UNREADABLE = "ARCHIVE_UNREADABLE"
@@ -94,7 +94,8 @@ class Finding:
 class Refusal(Exception):
     """The input will not be processed. The first finding (in table order) is the refusal.
 
-    account: the input's files by class as plain values for result.json, None before they are known.
+    account: the input's files by class, as plain values for result.json; None before they are
+    known.
     """
 
     account: dict[str, object] | None = None
@@ -120,7 +121,7 @@ class Refusal(Exception):
 class ConfigurationError(Exception):
     """Settings, models or folders are wrong: exit status 2.
 
-    code: of oarflow.reason_codes, such as MODEL_HASH or OUTPUT_IN_USE; offline tools have others.
+    code: a key of oarflow.reason_codes, such as MODEL_HASH; offline tools have codes of their own.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -129,4 +130,4 @@ class ConfigurationError(Exception):
 
 
 class Fault(Exception):
-    """The program itself is wrong (self-check failed): exit status 1, nothing leaves."""
+    """The program failed, such as in its self-check: exit status 1, no contours are delivered."""

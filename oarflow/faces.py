@@ -14,7 +14,7 @@ FACES = (
 """Low and high face along each axis (z, y, x) of an axial volume."""
 
 NEAR_FACE_MM = 9.0
-"""A contour that ends this close to a face that the localizer saw it cross is cut by it."""
+"""A face that the localizer saw the organ cross cuts the contour if it ends this close to it."""
 
 
 def reached_faces(
@@ -39,8 +39,9 @@ def cut_sides(
 ) -> frozenset[Side]:
     """Faces of the CT that cut an organ.
 
-    The mask touches the face with its outermost voxels, or it ends within `NEAR_FACE_MM` of a face
-    that the localizer saw the organ cross (localized): near a scan's end a network stops short.
+    A face counts if the mask's outermost voxels touch it, or if the mask ends within `NEAR_FACE_MM`
+    of a face that the localizer saw the organ cross (localized): networks stop short near the end
+    of a scan.
 
     Raises ValueError where the mask is empty.
     """

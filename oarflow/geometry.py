@@ -18,9 +18,8 @@ DIRECTION_TOLERANCE = 1e-4
 """Greatest deviation of a direction cosine's length or of a right angle's cosine."""
 
 STACK_TOLERANCE_MM = 0.1
-"""Greatest distance of a slice's first voxel from the line through the first slice's along the
-normal: what rounded headers and turns of 0.01 degrees make of a long stack stays below it, a tilted
-gantry does not."""
+"""Greatest distance, in mm, of a slice's first voxel from the line along the normal through the
+first slice's. Rounded headers and turns of 0.01 degrees stay below it; a tilted gantry does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,7 @@ class Grid:
 
     @cached_property
     def slice_thickness_mm(self) -> FloatArray:
-        """(n,) length along the normal that each slice stands for: half-way to its neighbours."""
+        """(n,) thickness of each slice along the normal in mm: half-way to its neighbours."""
         if self.shape[0] == 1:
             return np.ones(1)
         steps = np.diff(self.offsets_mm)
@@ -112,7 +111,7 @@ class Grid:
     def patient_to_index(self, points_lps: ArrayLike) -> FloatArray:
         """Map (..., 3) points (x, y, z) LPS to (..., 3) fractional indices (z, y, x).
 
-        Beyond the first and last slice the index goes on by the step there.
+        Beyond the first and last slice the index continues linearly.
         """
         axes = self.patient_to_axes(points_lps)
         z = extrapolated(axes[..., 0], self.offsets_mm)
@@ -144,7 +143,7 @@ class Grid:
 
 
 def extrapolated(positions_mm: ArrayLike, knots_mm: FloatArray) -> FloatArray:
-    """Fractional index of positions among ascending knots, going on linearly beyond both ends."""
+    """Fractional index of positions among ascending knots, extrapolated linearly at both ends."""
     positions = np.asarray(positions_mm, dtype=np.float64)
     index = np.interp(positions, knots_mm, np.arange(len(knots_mm)))
     if len(knots_mm) < 2:

@@ -1,4 +1,4 @@
-"""JSON that others write: every key once, and no error but JsonError."""
+"""JSON from outside the program: duplicate keys are refused, every defect raises JsonError."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuses a key that stands twice in its object."""
+    """Refuse a key that occurs twice in its object."""
     counts = Counter(name for name, _ in pairs)
     if twice := [name for name, count in counts.items() if count > 1]:
-        raise JsonError(f"{twice[0]!r:.60} stands there twice")
+        raise JsonError(f"the key {twice[0]!r:.60} occurs twice")
     return dict(pairs)

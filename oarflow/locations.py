@@ -1,4 +1,4 @@
-"""Where the files that belong to the program lie: in a checkout, in the image, or in the wheel."""
+"""Where the program's own files are: in a checkout, in the image, or in the wheel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = PACKAGE.parent
 """The folder that holds the package: a checkout, `/opt/holoscan/app`, or `site-packages`."""
 
 DATA = PACKAGE / "data"
-"""The wheel's copy of what a checkout keeps beside the package."""
+"""The wheel's copy of the files that a checkout keeps beside the package."""
 
 SAMPLE = Path("samples") / "openkbp_validation"
 
@@ -21,9 +21,9 @@ def has_application(root: Path = ROOT) -> bool:
 
 
 def places(name: Path | str, root: Path = ROOT) -> tuple[Path, ...]:
-    """Where a file or folder of the program may lie, such as `models`: the first place first.
+    """Where a file or folder of the program, such as `models`, may be; the first place first.
 
-    `site-packages` is no checkout: what another package keeps there under that name is not ours.
+    `site-packages` is no checkout: a folder of that name there belongs to another package.
     """
     return (root / name, DATA / name) if has_application(root) else (DATA / name,)
 

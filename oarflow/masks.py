@@ -1,4 +1,4 @@
-"""What is measured of masks: bounding box, volume, Dice."""
+"""Measurements of masks: bounding box, volume, Dice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oarflow.types import Box, Mask, Spacing
 def bounding_box(mask: Mask, margin_voxels: Sequence[int] = (0, 0, 0)) -> Box:
     """The smallest box (z, y, x) around a mask, wider by a margin on each side.
 
-    The box ends with the array. Raises ValueError where the mask is empty.
+    The box is cut at the array's edges. Raises ValueError where the mask is empty.
     """
     found = ndimage.find_objects(mask.view(np.uint8))
     if not found:
@@ -26,12 +26,12 @@ def bounding_box(mask: Mask, margin_voxels: Sequence[int] = (0, 0, 0)) -> Box:
 
 
 def volume_cc(mask: Mask, spacing_zyx: Spacing) -> float:
-    """Volume in cm3 of a mask with voxels of that spacing in mm."""
+    """Volume of a mask in cm3. spacing_zyx: of its voxels, in mm."""
     return float(np.count_nonzero(mask)) * float(np.prod(spacing_zyx)) / 1000
 
 
 def dice_of_sizes(both: float, one: float, other: float) -> float:
-    """Dice by the size of what two regions share and of each, in voxels or cm3; 1 of two empty."""
+    """Dice from the sizes of the common part and of both regions; 1 for two empty regions."""
     return float(2 * both / (one + other)) if one + other else 1.0
 
 

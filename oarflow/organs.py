@@ -1,7 +1,7 @@
-"""The catalogue of organs at risk: names, codes, colours and what else belongs to an organ.
+"""The catalogue of organs at risk: names, codes, colours, volumes and patch sizes.
 
-The data stand in `models/organs.yaml`, whose head explains each field. Nothing here knows of
-images, files of patients or networks.
+The data are in `models/organs.yaml`; the comment at its top explains each field. This module does
+not depend on images, patient files or networks.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ class Organ(_Strict):
     name: TG-263 primary name, or built by its rules where `tg263` is false.
     laterality: side, "midline", or "both" for a pair contoured as one.
     partner: name of the same organ on the other side.
-    part_of: organs that hold this one; they overlap rightly.
-    stems: names without a side; aliases: other names. `names` has all that it answers to.
-    sources: the paper's own name of it, by paper.
-    patch_mm: edges of the square patches SLICE gives it, ascending, in mm.
+    part_of: organs that contain this one; they may overlap with it.
+    stems: names without a side; aliases: other names. `names` lists every accepted name.
+    sources: the organ's name in each paper.
+    patch_mm: edges of the square patches that SLICE uses for it, ascending, in mm.
     backbone: SLICE's encoder; None where SLICE lacks the organ.
     colour: red, green, blue, 0 to 255.
-    code: the anatomic structure, without side; None where no code means just this part.
-    volume_cc: least and greatest plausible volume, in cm3; volume_source: where that comes from.
+    code: the anatomic structure, without side; None where no code means exactly this part.
+    volume_cc: least and greatest plausible volume, in cm3; volume_source: its origin.
     minimum_island_cc: components smaller than this are not contoured, in cm3.
     """
 
@@ -127,14 +127,14 @@ class Organ(_Strict):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every name it answers to: its own, its aliases, its stems with the side, the papers'."""
+        """Every accepted name: its own, its aliases, its stems with the side, the papers' names."""
         sided = (
             form
             for stem in self.stems
             for side in _SIDES[self.laterality]
             for form in (f"{stem}_{side}", f"{side} {stem}")
         )
-        # A paper that draws one side only names both alike: no name to tell them by.
+        # A paper that contours one side only gives no name for a side.
         spelled = (name for paper, name in self.sources.items() if not self._one_sided(paper))
         return tuple(dict.fromkeys((self.name, *self.aliases, *sided, *spelled)))
 
@@ -157,8 +157,8 @@ def normalised(name: str) -> str:
 def is_plain(name: str) -> bool:
     """Whether a name consists of words and their separators only.
 
-    Other marks qualify a name: "?" doubts it, TG-263 puts "~" before a part of an organ and "_"
-    before a structure that only helps the planning, "+" and "/" join or enlarge organs.
+    Other characters change the meaning: "?" marks doubt, TG-263 puts "~" before a part of an organ
+    and "_" before a planning structure, "+" and "/" join or enlarge organs.
     """
     text = name.strip()
     wrapped = text.startswith("(") and text.endswith(")")
@@ -231,7 +231,7 @@ class Catalogue:
         return tuple(self._by_name)
 
     def organ(self, name: str) -> Organ:
-        """The organ of exactly this catalogue name. Raises KeyError, saying what comes close."""
+        """The organ of exactly this catalogue name. Raises KeyError with the nearest name."""
         found = self._by_name.get(name)
         if found is None:
             near = self.nearest(name)
@@ -240,16 +240,16 @@ class Catalogue:
         return found
 
     def resolve(self, alias: str) -> Organ | None:
-        """The organ that a name means, whatever its case, separators and spaces.
+        """The organ that a name means; case, separators and spaces do not matter.
 
-        None where no organ answers to it, where it does not say which side, and where it is in
-        doubt: it holds other marks than separators ("Parotid_L?"), or joins two organs
-        ("Eye-Lens_L").
+        None for an unknown name, for a paired organ without a side, and for a doubtful name: one
+        with other characters than letters, digits and separators ("Parotid_L?"), or one that joins
+        two organs ("Eye-Lens_L").
         """
         return self.nearest(alias) if is_plain(alias) and not self._joins_organs(alias) else None
 
     def nearest(self, alias: str) -> Organ | None:
-        """The organ that a name may mean, doubtful or not: for a question to a person only."""
+        """The organ that a name may mean, even a doubtful one: only for suggestions to a person."""
         return self._by_alias.get(normalised(alias))
 
     def _joins_organs(self, name: str) -> bool:
@@ -271,9 +271,9 @@ class Catalogue:
 
 
 def catalogue_path(models: Path | None = None) -> Path:
-    """Where the catalogue lies: in the models folder, else with the program itself.
+    """The path of the catalogue: in the models folder, else the program's own.
 
-    models: a folder that may hold `organs.yaml`. Raises CatalogueError where there is none.
+    models: a folder that may hold `organs.yaml`. Raises CatalogueError where neither exists.
     """
     places = [shipped("models") / FILE_NAME, PACKAGE / FILE_NAME]
     if models is not None:

@@ -1,7 +1,7 @@
-"""The whole chain: a folder of files to proven contours, one step after the other.
+"""The whole chain, from a folder of files to checked contours, step by step.
 
-Each step takes what is known of a study and returns more. `run` carries the steps out in one
-process; the MONAI Deploy application makes an operator of each.
+Each step takes a Study and returns one with its own results added. `run` executes the steps in one
+process; the MONAI Deploy application wraps each step in an operator.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from oarflow.structures import Localization, Segmentation
 from oarflow.writing.proven import WritePlan, Written, write_proved
 
 Progress = Callable[[int, int], None]
-"""Slices read, slices in all."""
+"""Called with the number of slices read and the number of all slices."""
 
 
 class Observer(Protocol):
-    """Sees how far a run has come."""
+    """Receives the progress of a run."""
 
     def stage_started(self, stage: str) -> None: ...
 
@@ -46,12 +46,13 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One study to contour, and everything that decides how.
+    """One study to contour, with networks, catalogue and settings.
 
     read: reads the study; takes the progress callback, raises Refusal. organs: catalogue names, in
     the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
-    shifts: whether each network is asked twice, to measure how steady its contour is. precedence:
-    organs that keep what they share with later ones. mr: which MR series a network reads.
+    shifts: whether each network runs a second time on a shifted patch, to measure how stable its
+    contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
+    the networks read.
     """
 
     read: Callable[[Progress], Intake]
@@ -67,11 +68,11 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What is known of a study so far.
+    """The results for a study so far.
 
-    seconds: by stage. networks: cards of those that contributed, in the order of their first run.
-    segmentations: in the order of the task's organs. flags: of the whole study. error: what ended
-    the chain; the steps after it are left out.
+    seconds: by stage. networks: cards of the networks that ran, in the order of their first run.
+    segmentations: in the order of the task's organs. flags: of the whole study. error: the error
+    that ended the chain; the later steps are skipped.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -98,7 +99,7 @@ class Study:
 
 
 class StepError(Exception):
-    """A step ended early. study: what it had found. reason: the error that ended it."""
+    """A step ended early. study: its results until then. reason: the error that ended it."""
 
     def __init__(self, study: Study, reason: Exception) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ Step = Callable[[Study, Task, Observer], Study]
 
 
 def run(study: Study, task: Task, observer: Observer) -> Study:
-    """Every step of a task. An error ends up in the study. Raises ConfigurationError."""
+    """Run every step of a task. Errors are stored in the study. Raises ConfigurationError."""
     for stage in STEPS:
         if stage != "register" or task.store.reads_mr:
             study = carry_out(stage, study, task, observer)
@@ -118,7 +119,7 @@ def run(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study:
-    """One of STEPS, measured. An error is kept in the study. Raises ConfigurationError."""
+    """Run one of STEPS and time it. Errors are stored in the study. Raises ConfigurationError."""
     if study.error is not None:
         return study
     observer.stage_started(stage)
@@ -137,12 +138,12 @@ def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study
 
 
 def intake(study: Study, task: Task, observer: Observer) -> Study:
-    """Files to one CT. Raises Refusal."""
+    """Read the files as one CT. Raises Refusal."""
     return replace(study, intake=task.read(observer.slices_read))
 
 
 def localize(study: Study, task: Task, observer: Observer) -> Study:
-    """One look at the whole CT for every organ. Raises Refusal."""
+    """Find every organ in the whole CT. Raises Refusal where it is no head and neck."""
     volume, store = study.read.volume, task.store
     found = find_organs(volume, store)
     study = replace(study, networks=store.localizing_cards)
@@ -156,13 +157,13 @@ def localize(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def register(study: Study, task: Task, observer: Observer) -> Study:
-    """The study's MR, if there is one that fits: chosen, registered to the CT, checked."""
+    """Choose the study's MR, register it to the CT and check the registration."""
     before = study.read
     choice, after = read_mr(before, task.mr)
     mr, remark = RegisteredMr(None, choice.trouble), choice.trouble
     if choice.volume is not None:
         mr, remark = registered(after.volume, choice.volume)
-    if mr.values is None:  # no network reads the MR's files: they stay unused in the account
+    if mr.values is None:  # no network reads the MR: its files count as unused
         after = before
     if remark:
         after = replace(after, notes=(*after.notes, remark))
@@ -170,7 +171,7 @@ def register(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def segment(study: Study, task: Task, observer: Observer) -> Study:
-    """Organ by organ: its network, its probability field, its status."""
+    """Contour each organ: run its network, keep its probability field, set its status."""
     segmenter = Segmenter(
         study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
     )
@@ -190,14 +191,14 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
-    """Overlaps are settled, and plausibility rules flag what they doubt."""
+    """Settle overlaps, and flag implausible contours."""
     found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
     flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
     return replace(study.updated(found.segmentations), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:
-    """Segmentations to DICOM files that were read back and compared. Raises Refusal and Fault."""
+    """Write the DICOM files, read them back and compare. Raises Refusal, Fault."""
     lost: list[Segmentation] = []
     before = study.read
     try:

@@ -1,4 +1,4 @@
-"""What contours of real patients look like, and where organs lie to each other: measured tables.
+"""Measured tables: how contours of real patients look, and how organs lie relative to each other.
 
 `priors.json` beside this module holds them, with their sources and the command that measured them
 (`oarflow evaluate priors`). Lengths are along the axes of an axial volume (z, y, x): toward the
@@ -21,20 +21,20 @@ from oarflow.types import Triple
 FILE = Path(__file__).with_name("priors.json")
 
 TAIL_PERCENT = 5.0
-"""Spreads are taken from these percentiles on both sides: a few wrong labels do not move them."""
+"""Spreads come from these percentiles on both sides, so that a few wrong labels do not matter."""
 
 TAIL_SD = 1.645
 """Standard deviations from the middle of a normal distribution to that percentile."""
 
 REGION_SD = 2.5
-"""A search region reaches so many standard deviations of the offset beyond the organ."""
+"""A search region reaches this many standard deviations of the offset beyond the organ."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How a measured value spreads over n contours.
+    """The spread of a measured value over n contours.
 
-    median; low, high: one standard deviation's worth below and above it, never 0.
+    low, high: one standard deviation below and above the median, never 0.
     """
 
     n: int
@@ -66,7 +66,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float], least: float) -> Spread:
-        """Measured from values, at least one. least: the smallest deviation that means anything."""
+        """The spread of at least one value. least: the smallest standard deviation to assume."""
         low, median, high = (
             float(v) for v in np.percentile(values, (TAIL_PERCENT, 50, 100 - TAIL_PERCENT))
         )
@@ -80,7 +80,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class SearchRegion:
-    """Where an organ is to be searched: a box about a centre, (z, y, x) in mm."""
+    """The box in which to search an organ: centre and size, (z, y, x) in mm."""
 
     centre_mm: Triple
     half_mm: Triple
@@ -88,10 +88,11 @@ class SearchRegion:
 
 @dataclass(frozen=True, eq=False)
 class Priors:
-    """signs: spreads of what was measured, by organ and sign (see `plausibility.signs`).
+    """Spreads measured on reference contours.
 
-    offsets: by organ and other organ, the organ's centre minus the other's along (z, y, x).
-    sources: what was measured, in words. command: what measured it.
+    signs: by organ and sign (see `plausibility.signs`). offsets: by organ and other organ, the
+    organ's centre minus the other's along (z, y, x), in mm. sources: the measured data sets, in
+    words. command: the command that measured them.
     """
 
     signs: Mapping[str, Mapping[str, Spread]]
@@ -115,8 +116,8 @@ class Priors:
     def search_region(self, organ: str, places: Mapping[str, Triple]) -> SearchRegion | None:
         """Where to look for an organ, given the centres (z, y, x) in mm of others.
 
-        Along each axis the organ is placed by the neighbour whose offset varies least. None where
-        the organ or all its neighbours are unknown.
+        Along each axis, the neighbour whose offset varies least places the organ. None where the
+        organ or all its neighbours are unknown.
         """
         sizes = [self.sign(organ, f"extent_{axis}") for axis in "zyx"]
         known = {
@@ -137,7 +138,7 @@ class Priors:
         return SearchRegion((centre[0], centre[1], centre[2]), (half[0], half[1], half[2]))
 
     def as_json(self) -> str:
-        """As `priors.json` holds it: one organ or pair a line."""
+        """The text of `priors.json`: one organ or pair per line."""
         signs = {
             organ: {name: spread.stored() for name, spread in named.items()}
             for organ, named in self.signs.items()

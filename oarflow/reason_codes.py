@@ -1,4 +1,4 @@
-"""Every code that a run can end with: what it means, and what to do. The single table."""
+"""The table of reason codes: the meaning of each code, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oarflow.errors import Code, ExitStatus
 
 @dataclass(frozen=True)
 class Reason:
-    """One row: what a code means, what the reader can do, and the exit status that it ends in."""
+    """One row: the meaning of a code, what to do, and the exit status."""
 
     meaning: str
     remedy: str
@@ -27,29 +27,29 @@ REASONS: Mapping[str, Reason] = {
         "Check the path, and that the transfer into the folder has ended.",
     ),
     Code.ARCHIVE_UNREADABLE: _refusal(
-        "The zip archive is damaged, encrypted, or packed by a method that is not supported.",
-        "Pack the CT again as a plain zip without a password, or give the unpacked folder.",
+        "The zip archive is damaged, encrypted, or compressed by an unsupported method.",
+        "Pack the CT again as a plain zip without a password, or pass the unpacked folder.",
     ),
     Code.ARCHIVE_UNSAFE: _refusal(
-        "The zip archive holds what no export of a CT needs: other archives, links, paths that "
-        "lead outside, or more than the limits allow.",
-        "Find out where it comes from. Unpack it with care, and give the folder with the CT.",
+        "The zip archive holds something that no CT export needs: another archive, a link, a path "
+        "that leads outside, or more data than the limits allow.",
+        "Find out where the archive comes from. Unpack it with care, and pass the CT's folder.",
     ),
     Code.NO_DICOM: _refusal(
-        "None of the files is DICOM that can be read.",
+        "None of the files is readable DICOM.",
         "Export the planning CT as DICOM Part 10 files.",
     ),
     Code.NOT_CT: _refusal(
-        "There are DICOM objects, but no CT image among them.",
-        "Send the planning CT itself, as CT Image Storage: not its contours, plan, dose, another "
-        "modality or a private object of its scanner.",
+        "The input holds DICOM objects, but no CT image.",
+        "Send the planning CT as CT Image Storage: not contours, a plan, a dose, another modality "
+        "or a scanner's private objects.",
     ),
     Code.ONLY_LOCALIZER: _refusal(
-        "All CT objects are localizers, dose reports or secondary captures.",
+        "All CT objects are localizer (scout) images, dose reports or secondary captures.",
         "Send the axial planning series.",
     ),
     Code.TOO_LARGE: _refusal(
-        "The folder holds more, or larger, images than any planning CT has.",
+        "The folder holds more or larger images than a planning CT has.",
         "Send only the planning CT.",
     ),
     Code.UNREADABLE_FILE: _refusal(
@@ -57,34 +57,34 @@ REASONS: Mapping[str, Reason] = {
         "Send the series again into an empty folder, and check the folder's permissions.",
     ),
     Code.UNREADABLE_PIXELS: _refusal(
-        "A slice's pixel data are missing, cut short, of no kind that a CT image has, or damaged.",
-        "Send the series again; if it fails once more, export it uncompressed, with 16 bits for "
-        "each pixel.",
+        "The pixel data of a slice are missing, cut short, damaged, or of a kind that a CT image "
+        "cannot have.",
+        "Send the series again. If that fails, export it uncompressed, with 16 bits per pixel.",
     ),
     Code.AMBIGUOUS_PIXELS: _refusal(
-        "Bits Stored, High Bit or Pixel Representation contradict the pixel data: the values of "
-        "some voxels could be either of two.",
-        "Export the series with 16 Bits Stored, and without graphics in the pixels.",
+        "Bits Stored, High Bit or Pixel Representation contradict the pixel data, so that the "
+        "values of some voxels are ambiguous.",
+        "Export the series with Bits Stored 16 and without graphics in the pixels.",
     ),
     Code.UNSUPPORTED_TRANSFER_SYNTAX: _refusal(
-        "The slices are stored in a transfer syntax that is not supported.",
+        "The slices have a transfer syntax that is not supported.",
         "Export the series as Explicit or Implicit VR Little Endian.",
     ),
     Code.NO_MATCHING_SERIES: _refusal(
-        "No CT series matches the series rules in force.",
-        "Check the rules under `series` in app.yaml against the study.",
+        "No CT series matches the series rules of the settings.",
+        "Compare the rules under `series` in app.yaml with the study.",
     ),
     Code.AMBIGUOUS_SERIES: _refusal(
         "Several CT series could be the planning CT, and no rule decides between them.",
         "Send one series, or add a rule under `series` in app.yaml.",
     ),
     Code.MIXED_PATIENTS: _refusal(
-        "The slices name more than one patient.",
-        "Find out whose images these are before anything else; send one patient.",
+        "The slices belong to more than one patient.",
+        "First find out whose images these are. Then send the images of one patient.",
     ),
     Code.MIXED_STUDIES: _refusal(
-        "The slices belong to more than one study, or one series is filed under several.",
-        "Send one study, or run with --each-study. Correct a series that is filed under several.",
+        "The slices belong to more than one study, or one series belongs to several studies.",
+        "Send one study, or use --each-study. Correct a series that belongs to several studies.",
     ),
     Code.MIXED_ORIENTATION: _refusal(
         "The slices of the series are not parallel.",
@@ -123,41 +123,41 @@ REASONS: Mapping[str, Reason] = {
         "Export the original CT; a planning system needs this UID too.",
     ),
     Code.DUPLICATE_CONFLICT: _refusal(
-        "Two slices at one position, or two objects of one UID, differ in content; or one image "
-        "stands at two positions.",
-        "Send the series again from its source, one reconstruction only.",
+        "Two slices at one position, or two objects with one UID, differ in content; or one image "
+        "occurs at two positions.",
+        "Send the series again from its source, with one reconstruction only.",
     ),
     Code.MISSING_SLICE: _refusal(
         "A slice is missing: the distance between neighbours jumps once.",
         "Send the series again, complete.",
     ),
     Code.DISPLACED_SLICE: _refusal(
-        "A slice lies off its place in an even stack: its position is damaged.",
+        "A slice is out of place in an evenly spaced stack: its position is damaged.",
         "Send the series again from its source.",
     ),
     Code.GANTRY_TILT: _refusal(
-        "The stack is sheared: the slices do not follow one another along their normal.",
+        "The stack is sheared: the slices are not aligned along their normal (gantry tilt).",
         "Acquire the planning CT without gantry tilt.",
     ),
     Code.OBLIQUE: _refusal(
-        "The slices are turned away from the axial plane by more than the limit.",
-        "Send the axial series, or raise `series.max_oblique_degrees` knowingly.",
+        "The angle between the slices and the axial plane is above the limit.",
+        "Send the axial series, or raise `series.max_oblique_degrees` if the angle is intended.",
     ),
     Code.ENHANCED_CT: _refusal(
-        "The CT is stored as enhanced multi-frame objects, which are not supported.",
-        "Export it as classic single-frame CT images.",
+        "The CT consists of enhanced multi-frame objects, which are not supported.",
+        "Export it as single-frame CT images (CT Image Storage).",
     ),
     Code.POSITION_CONTRADICTS_ORIENTATION: _refusal(
-        "Patient Position does not go with the orientation of the slices: one of both is wrong.",
-        "Check the patient's position at the scanner; do not use these images as they are.",
+        "Patient Position contradicts the orientation of the slices: one of them is wrong.",
+        "Check the patient's position at the scanner. Do not use these images as they are.",
     ),
     Code.LOSSY_COMPRESSION: _refusal(
         "The CT was compressed with loss, and the settings refuse that.",
-        "Send the original images, or set `series.lossy: note` knowingly.",
+        "Send the original images, or set `series.lossy: note` to accept the loss.",
     ),
     Code.INVALID_IDENTITY: _refusal(
-        "The patient's name or ID, a UID or the character set breaks DICOM's rules: no result "
-        "could be matched.",
+        "The patient's name or ID, a UID or the character set breaks DICOM's rules, so that no "
+        "result could be matched to the patient.",
         "Correct the identity at its source.",
     ),
     Code.TOO_FEW_SLICES: _refusal(
@@ -165,146 +165,148 @@ REASONS: Mapping[str, Reason] = {
         "Send the complete series.",
     ),
     Code.WRONG_ANATOMY: _refusal(
-        "Head and neck were not found in the scan, or only a part of them.",
-        "Send a CT of the head and neck. If it is one, the patient may have been registered in a "
-        "wrong position, or part of the image is lost: do not use these images as they are.",
+        "The scan does not show a head and neck, or only a part of them.",
+        "Send a CT of the head and neck. If it is one, the patient may be registered in a wrong "
+        "position, or part of the image is lost: do not use these images as they are.",
     ),
     Code.POSITION_CONTRADICTS_ANATOMY: _refusal(
         "The anatomy contradicts the orientation in the header: left and right may be swapped.",
-        "Check how the patient was registered at the scanner. Do not use these images as they are.",
+        "Check the patient's position at the scanner. Do not use these images as they are.",
     ),
     Code.IMPLAUSIBLE_HU: _refusal(
         "The voxel values are not Hounsfield units of a CT.",
         "Export the original CT with its own rescale, and check the scanner's calibration.",
     ),
     Code.DISCONTINUOUS_SLICES: _refusal(
-        "The slices' images do not follow one another: some stand under another slice's header, or "
-        "are mirrored or damaged.",
+        "The images of neighbouring slices do not fit together: some have another slice's header, "
+        "or are mirrored or damaged.",
         "Send the series again from its source. Do not use these images as they are.",
     ),
     Code.NOTHING_SEGMENTED: _refusal(
         "None of the requested organs could be contoured.",
-        "Read the organs' statuses: the scan may not show them, or no model may be installed.",
+        "Read each organ's status: the scan may not show the organ, or it has no network.",
     ),
     "SETTINGS": Reason(
         "The settings cannot be read, or hold an unknown key or a value that is not allowed.",
-        "The message names file, key and what was expected; see `oarflow config`.",
+        "The message names the file, the key and the allowed values; see `oarflow config`.",
     ),
     "NO_CONFIG": Reason(
-        "The settings file that was named does not exist.",
+        "The settings file does not exist.",
         "Correct `--config` or HOLOSCAN_CONFIG_PATH.",
     ),
     "ORGAN_UNKNOWN": Reason(
-        "An organ that the settings name is not in the catalogue, or none is asked for.",
-        "Write it as models/organs.yaml does.",
+        "A requested organ is not in the catalogue, or no organ is requested.",
+        "Use a name from `oarflow organs`.",
     ),
     "SERIES_RULES": Reason(
-        "The rules that choose the series cannot be used.",
-        "Correct what stands under `series` in app.yaml.",
+        "The rules that choose the series are invalid.",
+        "Correct `series` in app.yaml.",
     ),
     "PROFILE_UNKNOWN": Reason(
-        "The planning system's profile that the settings name does not exist.",
-        "The message lists those that there are.",
+        "The settings name a planning system's profile that does not exist.",
+        "The message lists the profiles.",
     ),
     "PROFILE_INVALID": Reason(
-        "A profile of the site's own cannot be used.",
-        "The message names the value that is wrong.",
+        "A site's own profile is invalid.",
+        "The message names the wrong value.",
     ),
     "ROI_NAMES": Reason(
-        "Names, prefix or colours of ROIs break the profile's rules, two names are the same, or "
-        "the CT's character set lacks letters of a name.",
+        "A name, prefix or colour of an ROI breaks the profile's rules, two names are equal, or "
+        "the CT's character set lacks a letter of a name.",
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURE_LABEL": Reason(
-        "The structure set's label is too long or no plain ASCII.",
+        "The structure set's label is too long or not plain ASCII.",
         "Correct `label` in app.yaml.",
     ),
     "SOURCE_DATE_EPOCH": Reason(
-        "The variable SOURCE_DATE_EPOCH is no whole number of seconds.",
-        "Correct it or leave it unset.",
+        "The variable SOURCE_DATE_EPOCH is not a whole number of seconds.",
+        "Correct or unset it.",
     ),
     "NO_INPUT": Reason(
-        "The input is not there, or is neither a folder nor a zip archive.",
+        "The input does not exist, or is neither a folder nor a zip archive.",
         "Correct the path, or the variable that the message names.",
     ),
     "NO_OUTPUT": Reason(
-        "No folder for the results is named, and a host has mounted none.",
+        "No output folder is given, and the host has mounted none.",
         "Name one with `-o`.",
     ),
     "OUTPUT_OVERLAPS_INPUT": Reason(
-        "Input and output lie within one another.",
-        "Give two folders apart.",
+        "The input folder contains the output folder, or the reverse.",
+        "Use two separate folders.",
     ),
     "OUTPUT_IN_USE": Reason(
-        "The output folder holds results already, or another run is writing into it.",
-        "Give an empty folder.",
+        "The output folder already holds results, or another run is writing into it.",
+        "Name an empty or new folder.",
     ),
     "OUTPUT_NOT_WRITABLE": Reason(
-        "The output folder cannot be written: permissions, or a full or read-only disk.",
-        "Make room, or correct owner and mount.",
+        "The output folder cannot be written: missing permission, or a full or read-only disk.",
+        "Free disk space, or correct the folder's owner or mount.",
     ),
     "NO_TEMPORARY_FOLDER": Reason(
         "No temporary folder can be written.",
         "Mount one at /tmp, or set TMPDIR.",
     ),
     "NO_MODELS": Reason(
-        "There is no models folder, or no network in it.",
+        "The models folder does not exist or holds no network.",
         "Correct the path, or the variable that the message names.",
     ),
     "CATALOGUE": Reason(
-        "The catalogue of organs (organs.yaml) cannot be used.",
-        "The message names the entry and what is wrong with it.",
+        "The catalogue of organs (organs.yaml) is invalid.",
+        "The message names the entry and the problem.",
     ),
     "MODEL_CARD": Reason(
-        "A network's card, model.json, cannot be read or breaks its rules.",
-        "Install the model again; for one of your own, read docs/training.md.",
+        "A network's card (model.json) cannot be read or is invalid.",
+        "Install the network again. For your own network, write the card with `oarflow train "
+        "export`.",
     ),
     "MODEL_MISSING": Reason(
-        "A network's file, or a network that another one needs, is not there.",
-        "Install the model again, whole.",
+        "A network's file, or a network that another one needs, is missing.",
+        "Install the network again, with all its files.",
     ),
     "MODEL_HASH": Reason(
-        "A network is not the file that its card names, or not among `trusted_models`.",
-        "Do not use it. Install the model again from its source, or trust its hash knowingly.",
+        "The SHA-256 of a network differs from its card, or is not among `trusted_models`.",
+        "Do not use the network. Install it again from its source, or add its hash to "
+        "`trusted_models` if you trust it.",
     ),
     "MODEL_CLASH": Reason(
-        "Two networks of the models folder do the same, or start from one another.",
-        "Take one of them out.",
+        "Two networks of the models folder contour the same organ, or depend on each other.",
+        "Remove one of them.",
     ),
     "NO_LOCALIZER": Reason(
-        "No network of the models folder says where the organs are.",
+        "The models folder holds no localizer.",
         "Add a localizer, or three coarse views and their fusion.",
     ),
     "DEVICE": Reason(
-        "The device that the settings ask for is not there, or not known.",
-        "Set `device: auto` or `cpu`, or mend the GPU's driver.",
+        "The requested device is unknown or not available.",
+        "Set `device: auto` or `cpu`, or repair the GPU's driver.",
     ),
     "NO_RESULT": Reason(
-        "The folder holds no finished run: result.json or the RTSTRUCT is missing, or was changed.",
-        "Give the run's output folder as the run left it.",
+        "The folder holds no finished run: result.json or the RTSTRUCT is missing or was changed.",
+        "Name the unchanged output folder of a run.",
     ),
     "WRONG_CT": Reason(
         "The CT is not the one that the run contoured.",
-        "Give the CT that the run read.",
+        "Name the CT that the run read.",
     ),
     "EXTRA": Reason(
-        "A package that the verb needs is not installed.",
+        "A package that the command needs is not installed.",
         "Install the extra that the message names.",
     ),
     "USAGE": Reason(
-        "Flags of the command line do not go together.",
+        "The options of the command line contradict each other.",
         "Read `oarflow VERB --help`.",
     ),
     "NO_SAMPLE": Reason(
         "The self-test's sample is not installed.",
-        "Install OARflow again, whole.",
+        "Install OARflow again, with its samples.",
     ),
     "TIME_LIMIT": Reason(
-        "The run took longer than `run_seconds` and stopped; the output folder is as it was.",
-        "Look why it was slow; give it whole processors, or more time.",
+        "The run took longer than `run_seconds` and stopped; the output folder is unchanged.",
+        "Find out why the run was slow. Give it more processors or a higher `run_seconds`.",
         ExitStatus.TERMINATED,
     ),
 }
-"""Refusals first, most fundamental first; then what is wrong with settings, models or folders,
-and what stops a run. Of these, standard error shows the code (`oarflow: CODE: ...`), and nothing is
+"""Refusals first, most fundamental first; then problems of settings, models or folders, and what
+stops a run. For the latter, standard error has the code (`oarflow: CODE: ...`), and nothing is
 written, not even result.json."""

@@ -1,4 +1,4 @@
-"""result.json: what a run did, as a public, versioned document built by pure functions.
+"""result.json: the public, versioned record of a run, built by pure functions.
 
 It never holds a patient's name, ID or birth date. `oarflow config schema` prints its
 JSON Schema, which is published as docs/result.schema.json.
@@ -29,7 +29,7 @@ from oarflow.version import __version__
 from oarflow.volume import Volume
 
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
-"""Grows by one at the right for additions, at the left where a reader must change."""
+"""The minor number grows with additions, the major number where readers must change."""
 
 FILE_NAME = "result.json"
 
@@ -46,8 +46,8 @@ class _Part(BaseModel):
 class ModelPart(_Part):
     """A network.
 
-    derived_labels: it learned from labels that rules derived from CTs, which no one drew
-    (docs/derived-labels.md).
+    derived_labels: it learned from labels that a rule computed from CTs, not from drawn contours
+    (docs/explanation/derived-labels.md).
     """
 
     name: str
@@ -57,16 +57,17 @@ class ModelPart(_Part):
 
 
 class NetworkPart(ModelPart):
-    """A network that ran, and what for: as its card says."""
+    """A network that ran. role: from its card."""
 
     role: NetworkRole
 
 
 class Run(_Part):
-    """The program and its way. started: ISO 8601. device: None where no network ran.
+    """The program's version, times, memory and networks.
 
-    peak_gpu_memory_mb: of the networks' tensors on the GPU; None where none was used.
-    networks: every one that was run, the localizer too, in the order of their first run.
+    started: ISO 8601. device: None where no network ran. peak_gpu_memory_mb: of the networks'
+    tensors on the GPU; None without a GPU. networks: all that ran, with the localizer, in the order
+    of their first run.
     """
 
     program: Literal["oarflow"] = "oarflow"
@@ -81,7 +82,7 @@ class Run(_Part):
 
 
 class ReasonPart(_Part):
-    """A reason code with what it means and what to do. detail: counts and limits in words."""
+    """A reason code with its meaning and remedy. detail: counts and limits in words."""
 
     code: Code
     meaning: str
@@ -90,13 +91,13 @@ class ReasonPart(_Part):
 
 
 class RefusalPart(ReasonPart):
-    """The reason for which the input was refused. also: the others that hold."""
+    """The reason of a refusal. also: further reasons."""
 
     also: tuple[ReasonPart, ...] = ()
 
 
 class FaultPart(_Part):
-    """An error of the program. kind: FAULT where it was foreseen, else the exception's name."""
+    """An error of the program. kind: FAULT for a failed check, else the exception's name."""
 
     kind: str
     message: str
@@ -124,7 +125,7 @@ class Input(_Part):
 
 
 class Files(_Part):
-    """Every file of the input folder, counted by what it turned out to be."""
+    """The number of input files by class."""
 
     total: Annotated[int, Field(ge=0)]
     classes: dict[str, int]
@@ -132,7 +133,7 @@ class Files(_Part):
 
 
 class LocalizationPart(_Part):
-    """What the localizer said: centroid (x, y, z) LPS in mm, extent (z, y, x) in mm."""
+    """The localizer's result: centroid (x, y, z) LPS in mm, extent (z, y, x) in mm."""
 
     present: bool
     score: float
@@ -143,18 +144,18 @@ class LocalizationPart(_Part):
 
 
 class SourcePart(_Part):
-    """Where a network comes from. origin: who made it, of which data. licence: its name."""
+    """A network's source. origin: its maker and training data. licence: name of the licence."""
 
     origin: str
     licence: str
 
 
 class OrganPart(_Part):
-    """One organ that was asked for.
+    """One requested organ.
 
-    flags: what speaks against it, or why it was not contoured. notes: what else was done to it.
-    source: of its network; None where that is not recorded. parents: the organs that a derived
-    structure was made of; none for an organ that a network contoured.
+    flags: reasons to doubt the contour, or why there is none. notes: further remarks, such as
+    dropped islands. source: of its network; None where not recorded. parents: the organs from which
+    a derived structure was computed; empty for an organ that a network contoured.
     """
 
     name: str
@@ -183,14 +184,14 @@ class OutputPart(_Part):
 
 
 class ResultError(ValueError):
-    """A document that is no result.json, or of another version; the message says what to do."""
+    """A document that is no result.json or has another version; the message says what to do."""
 
 
 class ResultDocument(_Part):
     """The whole document. `read_document` reads one.
 
-    study_flags: what speaks against the whole study. They make no organ suspicious, and concern
-    them all. template: the name of the template that named the organs; None where there was none.
+    study_flags: flags of the whole study. They make no organ suspicious, but concern all of them.
+    template: the name of the template that named the organs; None without one.
     """
 
     schema_version: Literal["2.0"] = SCHEMA_VERSION
@@ -218,15 +219,15 @@ def read_document(content: bytes) -> ResultDocument:
     except ValidationError as error:
         version = _version_of(content)
         if version in (None, SCHEMA_VERSION):
-            raise ResultError(f"this is no valid {FILE_NAME}") from error
+            raise ResultError(f"not a valid {FILE_NAME}") from error
         raise ResultError(
-            f"{FILE_NAME} has schema version {version}, and this program (oarflow {__version__}) "
-            f"reads version {SCHEMA_VERSION} alone: contour the CT again"
+            f"{FILE_NAME} has schema version {version}, but oarflow {__version__} reads only "
+            f"version {SCHEMA_VERSION}: contour the CT again"
         ) from error
 
 
 def _version_of(content: bytes) -> str | None:
-    """The version that a document states, in few plain characters; None where it states none."""
+    """The version that a document states, if it is short plain text; else None."""
     try:
         version = json.loads(content)["schema_version"]
     except (ValueError, LookupError, TypeError):
@@ -236,7 +237,7 @@ def _version_of(content: bytes) -> str | None:
 
 
 def refusal_part(refusal: Refusal) -> RefusalPart:
-    """A refusal in words."""
+    """A refusal as result.json holds it."""
     first = _reason(refusal.findings[0])
     also = tuple(_reason(finding) for finding in refusal.also)
     return RefusalPart(**first.model_dump(), also=also)
@@ -250,7 +251,7 @@ def _reason(finding: Finding) -> ReasonPart:
 
 
 def input_part(volume: Volume, notes: Sequence[str] = ()) -> Input:
-    """Facts of a volume; nothing of the patient."""
+    """Facts about a volume, without patient data."""
     grid, source = volume.grid, volume.source
     gaps = [float(b - a) for a, b in zip(grid.offsets_mm, grid.offsets_mm[1:], strict=False)]
     return Input(
@@ -312,7 +313,7 @@ def _localization(found: Localization | None) -> LocalizationPart | None:
 def organ_parts(
     segmentations: Iterable[Segmentation], notes: Mapping[str, Sequence[str]]
 ) -> tuple[OrganPart, ...]:
-    """All organs that were asked for, in their order."""
+    """All requested organs, in their order."""
     return tuple(organ_part(s, notes.get(s.organ, ())) for s in segmentations)
 
 

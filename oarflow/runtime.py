@@ -1,4 +1,4 @@
-"""What must happen in a process before MONAI or the MONAI Deploy SDK is imported."""
+"""Preparation of a process before MONAI or the MONAI Deploy SDK is imported."""
 
 from __future__ import annotations
 

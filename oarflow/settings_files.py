@@ -1,4 +1,4 @@
-"""Settings files: YAML that a pydantic model checks, every problem said with its key."""
+"""Settings files: YAML that a pydantic model checks. Messages name the key of each problem."""
 
 from __future__ import annotations
 

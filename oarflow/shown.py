@@ -1,11 +1,11 @@
-"""Text of others as a person is shown it: nothing invisible in it, nothing that turns it round."""
+"""Text from outside, made safe to display: no invisible characters, no changes of direction."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _JOINERS = "\u200c\u200d"
-"""They shape letters of Persian and of Indian scripts, and change no order."""
+"""Joiners of Persian and Indian scripts. They do not change the order of characters."""
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Controls, formats (bidirectional overrides, isolates and marks; zero-width characters), halves of
@@ -13,7 +13,7 @@ surrogate pairs, separators of lines and paragraphs."""
 
 
 def hidden(text: str) -> tuple[str, ...]:
-    """Characters that do not show, or that change how others show, each once."""
+    """Characters that are invisible or change how others are displayed, each once."""
     return tuple(
         sign
         for sign in dict.fromkeys(text)
@@ -33,7 +33,7 @@ def shown(text: str, *, keep: str = "") -> str:
 
 
 def finalize(value: object) -> object:
-    """For Jinja's `finalize`: every string that a template shows, markup of our own excepted."""
+    """For Jinja's `finalize`: `shown` of every string except our own markup."""
     return shown(value, keep="\n\t") if type(value) is str else value
 
 

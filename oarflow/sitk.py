@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import SimpleITK
 
 UNEVEN_MM = 0.1
-"""Greatest distance of a slice from its place in an image of even spacing: what headers that are
-rounded to a tenth of a millimetre make."""
+"""Greatest distance, in mm, of a slice from its place in an evenly spaced image. Headers rounded to
+a tenth of a millimetre stay below it."""
 
 
 def sitk_image(mask: NDArray[np.bool_], grid: Grid) -> SimpleITK.Image:
@@ -43,7 +43,7 @@ def _even_step_mm(grid: Grid) -> float:
     if away > UNEVEN_MM:
         gaps = np.diff(offsets)
         raise ValueError(
-            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart: SimpleITK's images have "
-            "one spacing; take the mask and the grid"
+            f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart, but a SimpleITK image has "
+            "one spacing: use the mask and the grid"
         )
     return step

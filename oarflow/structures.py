@@ -1,4 +1,4 @@
-"""What flows between localizer, segmenters, plausibility and writer."""
+"""The data that localizer, segmenter, plausibility rules and writer exchange."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from oarflow.masks import bounding_box, common_part, dice_of_sizes
 from oarflow.types import Box, FloatVoxels, Mask, Point, Triple
 
 OutputKind = Literal["RTSTRUCT", "SEG", "REPORT_HTML", "REPORT_PDF", "ENCAPSULATED_PDF"]
-"""What a delivered file is."""
+"""The kind of a delivered file."""
 
 
 class Status(StrEnum):
-    """What became of an organ that was asked for."""
+    """The outcome for a requested organ."""
 
     SEGMENTED = "segmented"
     SUSPICIOUS = "suspicious"
@@ -47,7 +47,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Localization:
-    """What the localizer says of one organ.
+    """The localizer's result for one organ.
 
     present: whether the organ is in the scan.
     score: mean of the map's highest values inside the component, 0 to 1.
@@ -70,14 +70,14 @@ class Localization:
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityField:
-    """A network's probabilities on the CT grid, cropped to the part that matters.
+    """A network's probabilities on the CT grid, cropped to the organ.
 
     values: float32 (z, y, x), 0 to 1; zero everywhere outside.
     offset: index (z, y, x) of values[0, 0, 0] in the CT.
     threshold: the level at which the organ's surface lies.
-    clipped: whether the organ ran on to the end of what its network saw, inside the CT.
-    steadiness: Dice with the same network's mask of the same patch, moved by some voxels; None
-        where it was not asked again.
+    clipped: whether the organ reaches the edge of the network's field of view inside the CT.
+    steadiness: Dice with the same network's mask on a patch shifted by some voxels; None where it
+        was not run again.
     """
 
     values: FloatVoxels
@@ -145,9 +145,9 @@ class ProbabilityField:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which network made a segmentation.
+    """The network that made a segmentation.
 
-    derived_labels: whether it learned from labels that rules made, which no one drew.
+    derived_labels: whether it learned from labels that a rule computed, not from drawn contours.
     """
 
     name: str
@@ -160,8 +160,8 @@ class ModelIdentity:
 class Segmentation:
     """One organ's result. field is None unless the status is written.
 
-    volume_cc, slices: of the mask on the CT grid. flags: empty where nothing speaks against the
-    organ. notes: what else was done to it, in words. seconds: time the organ took.
+    volume_cc, slices: of the mask on the CT grid. flags: empty where no rule was violated. notes:
+    further remarks in words, such as dropped islands. seconds: time that the organ took.
     """
 
     organ: str
@@ -176,7 +176,7 @@ class Segmentation:
     notes: tuple[str, ...] = ()
 
     def with_field(self, field: ProbabilityField, grid: Grid) -> Segmentation:
-        """The same with another field, its volume and its slices."""
+        """A copy with another field, its volume and its slices."""
         return replace(
             self,
             field=field,

@@ -1,6 +1,6 @@
-"""Tables for people and for programs: Markdown, plain text and CSV. All pages and files use these.
+"""Tables in Markdown, plain text and CSV, for all pages and files.
 
-A row has as many cells as the head, and a cell is shown as `str` shows it: callers round.
+A row has as many cells as the head. Cells are written with `str`, so that callers round figures.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ Row = Sequence[object]
 
 
 def markdown_table(head: Row, rows: Iterable[Row]) -> str:
-    """A table as GitHub's Markdown has it, without a line break at its end.
+    """A table in GitHub's Markdown, without a final line break.
 
-    A bar within a cell becomes a slash, since it would end the cell. Raises ValueError where a row
-    is longer or shorter than the head.
+    A bar within a cell becomes a slash, because it would end the cell. Raises ValueError where a
+    row is longer or shorter than the head.
     """
     lines = [_markdown_line(head), _markdown_line(["---"] * len(head))]
     lines += [_markdown_line(row) for row in _of_width(len(head), rows)]
@@ -24,7 +24,7 @@ def markdown_table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def text_table(head: Row, rows: Iterable[Row]) -> str:
-    """A table in columns of plain text, a rule under its head, without a line break at its end.
+    """A table in columns of plain text, with a rule under its head and no final line break.
 
     Raises ValueError where a row is longer or shorter than the head.
     """

@@ -1,4 +1,4 @@
-"""Names of arrays and tuples that recur, with their axis order and units."""
+"""Shared types of arrays and tuples, with their axis order and units."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Spacing = tuple[float, float, float]
 """Distances between voxel centres along (z, y, x), in mm."""
 
 Triple = tuple[float, float, float]
-"""A place or a length along each axis of a volume (z, y, x), in mm."""
+"""A position or a length along each axis of a volume (z, y, x), in mm."""
 
 Point = tuple[float, float, float]
 """A point of patient space: (x, y, z) in LPS, in mm."""

@@ -1,9 +1,9 @@
-"""The versions of the program and of the networks that come with it: their only source."""
+"""The versions of the program and of its networks. No other file defines them."""
 
 __version__ = "0.1.0"
 
 NETWORKS = "1.1"
-"""Of the networks in models/: that of the newest card. Each card has its network's own version."""
+"""The version of the newest network in models/. Each card has its own network's version."""
 
 BOTH = f"OARflow {__version__}, networks {NETWORKS}"
-"""As people are shown it."""
+"""Both versions, as shown to people."""

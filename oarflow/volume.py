@@ -1,4 +1,4 @@
-"""The CT that everything downstream works on, and other images of the patient."""
+"""The CT as all later steps use it, and other images of the patient."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ IDENTITY_KEYWORDS = (
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
 )
-"""What is copied from the CT as it is: patient, study and frame of reference, nothing else."""
+"""Elements copied unchanged from the CT: patient, study and frame of reference, nothing else."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What an RTSTRUCT needs of the series that it refers to.
+    """The facts of the CT series that an RTSTRUCT refers to.
 
     sop_instance_uids: one per slice, in the order of the grid's slices.
     identity: only the elements that are copied from the CT (patient, study, frame of reference,
@@ -73,8 +73,8 @@ class Volume:
     """A CT in HU on its own slices.
 
     hu: float32 (z, y, x). For near-axial series x grows to the patient's left, y to the back and
-        z to the head, whatever order the files had; any other series keeps its own rows and
-        columns, z ascending along their normal.
+        z to the head, in whatever order the files are stored; any other series keeps its own rows
+        and columns, z ascending along their normal.
     """
 
     hu: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""YAML that people write: every key once, plain values only, and a line in every complaint.
+"""YAML that people write: no duplicate keys, plain values only, a line number in every error.
 
 One loader for settings, catalogue, profiles, splits, training configurations and thresholds.
 """
@@ -12,22 +12,22 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 4 * 2**20
-"""Greatest size of a file: the largest table here has 100 kB."""
+"""Greatest size of a file in bytes. The largest table of this repository has 100 kB."""
 
 MAX_NESTING = 20
-"""Deepest nesting of lists and keys: the settings themselves need five levels."""
+"""Deepest nesting of lists and keys. The settings need five levels."""
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 class YamlError(ValueError):
-    """The text cannot be used. The message says what is wrong and in which line, without values."""
+    """The text cannot be used. The message names the line and the problem, without values."""
 
 
 def read_yaml(path: Path, *, as_written: bool = False) -> Any:
     """The values of a file. Raises OSError, YamlError.
 
-    as_written: every value is the text that stands there: 007, 1e3, true and null too.
+    as_written: every value stays text as written: 007, 1e3, true and null too.
     """
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -71,7 +71,7 @@ def _error(problem: str, mark: Any) -> yaml.MarkedYAMLError:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in its mapping."""
+    """Refuses a key that occurs twice in its mapping."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -90,14 +90,14 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, Hashable):
                 raise _error("a key is a list or a mapping", key_node.start_mark)
             if key in lines:
-                problem = f"the key {key!r:.60} stands in line {lines[key]} already"
+                problem = f"the key {key!r:.60} is already in line {lines[key]}"
                 raise _error(problem, key_node.start_mark)
             lines[key] = line
         return super().construct_mapping(node, deep)
 
 
 class _TextLoader(_Loader):
-    """Takes every value for text."""
+    """Reads every value as text."""
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
         plain = kind is yaml.ScalarNode

@@ -1,1 +1,1 @@
-"""Operators of the application: each takes from ports, calls one function, hands on."""
+"""The application's operators. Each receives a study, calls one step and emits the study."""

@@ -1,4 +1,4 @@
-"""Plausibility rules, before anything is written."""
+"""The plausibility rules, before files are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last step: result.json and the proven files get their final names in the output folder."""
+"""The last step: result.json and the checked files get their final names in the output folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operators.stage import PORT
 
 
 class DeliverOperator(Operator):  # type: ignore[misc]  # the SDK has no types
-    """In: study, refused or failed ones too. deliver: writes what is known of it into OUT."""
+    """In: study, also a refused or failed one. deliver: writes its results into OUT."""
 
     def __init__(
         self, fragment: Any, *args: Any, deliver: Callable[[Study], None], **kwargs: Any

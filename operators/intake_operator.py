@@ -1,4 +1,4 @@
-"""A folder's files to one CT."""
+"""Reads the input's files as one CT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operators.stage import PORT, Stage
 
 
 class IntakeOperator(Stage):
-    """The first operator: it has no input. study: what is known before anything is read."""
+    """The first operator, without an input. study: the study before its files are read."""
 
     stage = "intake"
 
@@ -23,5 +23,5 @@ class IntakeOperator(Stage):
         spec.output(PORT)
 
     def given(self, op_input: InputContext) -> Study:
-        """The study that the run began with."""
+        """The study before its files are read."""
         return self.study

@@ -1,4 +1,4 @@
-"""One look at the whole CT: where is which organ?"""
+"""Finds where each organ lies in the whole CT."""
 
 from __future__ import annotations
 

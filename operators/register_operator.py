@@ -1,4 +1,4 @@
-"""The study's MR, registered to the CT and checked."""
+"""Registers the study's MR to the CT and checks the registration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from operators.stage import Stage
 
 
 class RegisterOperator(Stage):
-    """Adds the MR on the CT's voxels. In the graph only where a network reads an MR."""
+    """Adds the MR on the CT's voxels. The graph has it only if a network reads an MR."""
 
     stage = "register"

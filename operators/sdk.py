@@ -1,8 +1,7 @@
-"""The MONAI Deploy App SDK's classes that the graph is made of, imported in one place.
+"""The classes of the MONAI Deploy App SDK that the graph uses, imported in one place.
 
-They are Holoscan's: `monai.deploy.core` hands on these very classes (a test holds the two side by
-side). Taken from there they would bring all of MONAI with them, of which serving uses nothing: two
-more seconds at the start and 290 MB.
+They come from Holoscan, because `monai.deploy.core` re-exports the same classes (a test compares
+them) but imports all of MONAI: two more seconds at the start and 290 MB that serving does not need.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from oarflow.runtime import preload_cuda_runtime
 
 preload_cuda_runtime()
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of a stack size that nothing here needs
+    warnings.simplefilter("ignore")  # about a stack size that does not matter here
     from holoscan.conditions import CountCondition  # type: ignore[import-untyped]
     from holoscan.core import (  # type: ignore[import-untyped]
         Application,

@@ -1,4 +1,4 @@
-"""Organ by organ: its network, its probability field, its status."""
+"""Contours each organ with its network."""
 
 from __future__ import annotations
 

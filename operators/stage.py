@@ -1,4 +1,4 @@
-"""What all operators share: a study comes in, one step of the chain is carried out, it goes on."""
+"""The base of the operators: receive a study, run one step of the chain, emit the study."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Stage(Operator):  # type: ignore[misc]  # the SDK has no types
     def compute(
         self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext
     ) -> None:
-        """Called by the SDK once. Raises ConfigurationError, which comes out of the graph."""
+        """Called by the SDK once. Raises ConfigurationError, which leaves the graph."""
         op_output.emit(self.advanced(self.given(op_input)), PORT)
 
     def given(self, op_input: InputContext) -> Study:
-        """The study as the operator before left it."""
+        """The study from the previous operator."""
         study: Study = op_input.receive(PORT)
         return study
 

@@ -1,4 +1,4 @@
-"""Segmentations to DICOM files that were read back and compared."""
+"""Writes the DICOM files, reads them back and compares them with the masks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from operators.stage import Stage
 
 
 class WriteOperator(Stage):
-    """Adds the proven files."""
+    """Adds the checked files."""
 
     stage = "write"

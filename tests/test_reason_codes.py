@@ -310,7 +310,7 @@ def test_half_a_head(
     with pytest.raises(Refusal) as refusal:
         judged(series_of(hu, volume, tmp_path / "ct"), store)
     assert refusal.value.code is Code.WRONG_ANATOMY
-    assert "nothing but air" in refusal.value.detail
+    assert "the scan shows only air" in refusal.value.detail
 
 
 def test_the_sample_itself_passes(store: ModelStore, volume: Volume) -> None:

@@ -1,7 +1,7 @@
-"""The command line: `oarflow VERB`. One module a verb, imported when it is asked for.
+"""The command line: `oarflow VERB`. Each verb has a module, which is imported on use.
 
-A verb's module has `add_arguments(parser)` and `run(flags) -> exit status`. It imports what its
-work needs inside `run`, so that `--help` and completion stay fast.
+A verb's module has `add_arguments(parser)` and `run(flags) -> exit status`. It imports heavy
+packages inside `run`, so that `--help` and completion stay fast.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from oarflow.version import BOTH
 VERBS = {
     "segment": "contour the organs at risk on a planning CT",
     "report": "write the report of a finished run",
-    "lint": "explain what is odd in an RTSTRUCT of any vendor",
+    "lint": "find and explain defects in an RTSTRUCT of any vendor",
     "organs": "list the organs: names, networks, accuracy",
     "models": "list, verify and describe networks",
-    "self-test": "contour the sample and compare with what is expected",
+    "self-test": "contour the sample and compare with the expected result",
     "codes": "list every reason code and what to do",
-    "config": "print the settings in force",
-    "node": "run the DICOM node, and look after it",
+    "config": "print the settings in use",
+    "node": "run and manage the DICOM node",
     "data": "read, convert and describe data sets",
-    "train": "train networks and export them",
+    "train": "train and export networks",
     "evaluate": "compare contours, and measure the whole chain",
-    "commission": "measure on a clinic's own patients and sign the record",
+    "commission": "measure accuracy on a clinic's own patients and sign the record",
     "completion": "print the shell's completion script",
 }
 """Every verb, in the order of the menu."""
 
 EPILOG = """exit status:
   0  done
-  1  the program failed, or a check found something wrong
+  1  the program failed, or a check found a problem
   2  wrong usage or configuration
   3  the input cannot be used; the reason is printed
-  4  done, but somebody must look: contours are held, or some cases could not be read
+  4  done, but a person must check: contours are held, or some cases could not be read
 
 For research use only. `oarflow VERB --help` explains a verb."""
 
@@ -62,7 +62,7 @@ class Verb(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb. argv: without the program's name. Returns the exit status."""
+    """Run one verb. argv: the arguments without the program's name. Returns the exit status."""
     ignore_closed_pipes()
     arguments = list(sys.argv[1:] if argv is None else argv)
     flags = parser(arguments[0] if arguments else None).parse_args(arguments)
@@ -83,13 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser(
     complete: str | None = None, kind: type[argparse.ArgumentParser] = argparse.ArgumentParser
 ) -> argparse.ArgumentParser:
-    """The whole menu. complete: the verb whose flags are wanted; "all" for every verb's.
+    """The parser of all verbs.
 
-    kind: of the menu's parser and the verbs' own.
+    complete: the verb whose options are added; "all" for every verb. kind: class of the parsers.
     """
     whole = kind(
         prog="oarflow",
-        description="Contours of the organs at risk on planning CTs of the head and neck.",
+        description="Contour the organs at risk on planning CTs of the head and neck.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -1,4 +1,4 @@
-"""`oarflow codes`: every reason code and every flag, what it means and what to do."""
+"""`oarflow codes`: every reason code and every flag, with its meaning and what to do."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from oarflow.run.codes import page
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     add = parser.add_argument
-    add("--flags", action="store_true", help="the flags of organs and studies, not reason codes")
-    add("--markdown", action="store_true", help="as docs/reason-codes.md and docs/flags.md have it")
+    add("--flags", action="store_true", help="list the flags instead of the reason codes")
+    add("--markdown", action="store_true", help="print Markdown, as in docs/reference")
 
 
 def run(flags: argparse.Namespace) -> int:

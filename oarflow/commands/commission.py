@@ -1,4 +1,4 @@
-"""`oarflow commission`: measure on a clinic's own patients and sign the record."""
+"""`oarflow commission`: measure accuracy on a clinic's own patients and sign the record."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from oarflow.commands.menu import carry_out, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Patients, limits and record; or a record that is checked."""
+    """Options to commission, or to verify a record."""
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folders, one a patient: CT and RTSTRUCT")
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with one folder per patient: CT and RTSTRUCT",
+    )
     add(
         "--thresholds",
         type=Path,
         metavar="FILE",
-        help="the clinic's limits; oarflow/evaluation/commissioning/thresholds.yaml shows how",
+        help="the clinic's limits (example: oarflow/evaluation/commissioning/thresholds.yaml)",
     )
-    add("--clinic", default="", metavar="NAME", help="what the record calls the clinic")
+    add("--clinic", default="", metavar="NAME", help="the clinic's name in the record")
     add(
         "--work",
         type=Path,
         metavar="DIR",
         default=Path("out/commissioning"),
-        help="runs already done (default: out/commissioning)",
+        help="folder for results of cases already done (default: out/commissioning)",
     )
-    add("--verify", type=Path, metavar="RECORD", help="hold a record against --models instead")
+    add("--verify", type=Path, metavar="RECORD", help="instead: compare a record with --models")
     add_config(parser, "settings for contouring (app.yaml)")
     add_models(parser)
     add_output(parser, "folder for the record")
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Commission, or verify. Raises ConfigurationError, Fault (networks not the record's)."""
+    """Commission or verify. Raises ConfigurationError, Fault where the networks differ."""
     require("evaluate")
     from oarflow.evaluation.commands.commissioning import commission
 

@@ -1,4 +1,4 @@
-"""`oarflow completion SHELL`: the script that completes verbs, flags and paths."""
+"""`oarflow completion SHELL`: the script that completes verbs, options and paths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(flags: argparse.Namespace) -> int:
     from oarflow.commands import parser
 
     class Completing(argparse.ArgumentParser):
-        """Has the shell complete every path."""
+        """A parser whose path options the shell completes."""
 
         def add_argument(self, *names: str, **options: Any) -> argparse.Action:
             action = super().add_argument(*names, **options)

@@ -1,4 +1,4 @@
-"""`oarflow config`: the settings in force, or the JSON Schema of result.json."""
+"""`oarflow config`: the settings in use, or the JSON Schema of result.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Print them. Returns the exit status. Raises ConfigurationError."""
+    """Print the settings or the schema. Returns the exit status. Raises ConfigurationError."""
     if flags.what == "schema":
         from oarflow.result import json_schema
 

@@ -11,7 +11,7 @@ from oarflow.commands.menu import carry_out, menu_of, require
 
 RESULTS = Path("docs/results")
 CALIBRATION = Path("out/calibration")
-NAMES = "for the organs' other names (default: those installed)"
+NAMES = "models folder with the organs' other names (default: those installed)"
 
 SETTINGS = "settings for contouring (app.yaml)"
 
@@ -21,15 +21,15 @@ Menu = Callable[..., argparse.ArgumentParser]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The commands of evaluation."""
     menu = menu_of(parser)
-    _add_chain(menu("chain", "Dice of the whole chain"))
-    _add_systems(menu("systems", "several models folders, one table"))
-    _add_compare(menu("compare", "two folders of contours, organ by organ"))
-    _add_rank(menu("rank", "methods by their scores.csv, as HaN-Seg did"))
-    _add_dose(menu("dose", "the plan's dose in predicted and clinical contours"))
-    _add_human(menu("human", "how well two observers agree"))
+    _add_chain(menu("chain", "measure the Dice of the whole chain"))
+    _add_systems(menu("systems", "compare several models folders in one table"))
+    _add_compare(menu("compare", "compare two folders of contours, organ by organ"))
+    _add_rank(menu("rank", "rank methods by their scores.csv, as HaN-Seg does"))
+    _add_dose(menu("dose", "compare the planned dose in predicted and clinical contours"))
+    _add_human(menu("human", "measure the agreement of two observers"))
     _add_pictures(menu)
-    _add_edits(menu("edits", "what a physicist changed, and its drift"))
-    _add_blind(menu("blind", "two sources on one page, without names"))
+    _add_edits(menu("edits", "measure a physicist's changes, and their trend"))
+    _add_blind(menu("blind", "show contours of two sources on one page, blinded"))
     _add_limits(menu)
     _add_benchmarks(menu)
 
@@ -49,15 +49,20 @@ def _add_chain(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_models(parser)
     add("--name", default="chain", help="name of the tables, without ending")
-    add("--position", default="HFS", help="patient position of the DICOM series")
-    add("--derived", type=Path, help="score against these derived labels (oarflow data derive)")
+    add("--position", default="HFS", help="Patient Position of the DICOM series")
+    add("--derived", type=Path, help="compare with derived labels (oarflow data derive)")
     _add_cases(parser)
 
 
 def _add_systems(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("systems", nargs="+", metavar="NAME=MODELS", help="what the table calls a models folder")
-    add("--about", nargs="+", metavar="NAME=TEXT", default=(), help="what a system is, in words")
+    add(
+        "systems",
+        nargs="+",
+        metavar="NAME=MODELS",
+        help="a name for the table, and a models folder",
+    )
+    add("--about", nargs="+", metavar="NAME=TEXT", default=(), help="a description of a system")
     add("--name", default="systems", help="name of the tables, without ending")
     add("--title", default="Systems side by side", help="the page's heading")
     _add_cases(parser)
@@ -66,20 +71,25 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
 def _add_cases(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
-    add("--cases", type=Path, help="only these: a file of ids, one a line, or a split (.yaml)")
-    add("--part", default="tune", help="which list of a split")
-    add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
+    add("--cases", type=Path, help="only these: a file with one id per line, or a split (.yaml)")
+    add("--part", default="tune", help="which list of a split (default: tune)")
+    add(
+        "--cache",
+        type=Path,
+        default=Path("out/evaluation"),
+        help="folder for scores of cases already run",
+    )
     add_config(parser, SETTINGS)
-    add_output(parser, "where the tables go (default: docs/results)", default=RESULTS)
+    add_output(parser, "folder for the tables (default: docs/results)", default=RESULTS)
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--reference", type=Path, required=True, help="folder of folders, one a case")
-    add("--prediction", type=Path, required=True, help="the same names")
-    add("--ct", type=Path, help="folder of CTs, one folder a case, for RTSTRUCT without one")
+    add("--reference", type=Path, required=True, help="folder with one folder per case")
+    add("--prediction", type=Path, required=True, help="folder with the same case names")
+    add("--ct", type=Path, help="folder with one CT folder per case, for RTSTRUCT without a CT")
     add("--tolerance", type=float, default=2.0, help="of surface Dice and added path, in mm")
-    add("--every-organ", action="store_true", help="also those that no prediction has, as empty")
+    add("--every-organ", action="store_true", help="score organs without a prediction as empty")
     add("--workers", type=int, default=1, help="cases read at the same time")
     add_models(parser, NAMES, names_only=True)
     add_output(parser, "folder for scores.csv, tables and plots", required=True)
@@ -87,15 +97,20 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_rank(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("scores", nargs="+", metavar="[NAME=]SCORES_CSV", help="a method is named by its folder")
-    add("--common", action="store_true", help="only cases and organs that every method has")
+    add(
+        "scores",
+        nargs="+",
+        metavar="[NAME=]SCORES_CSV",
+        help="scores of a method, named by NAME or its folder",
+    )
+    add("--common", action="store_true", help="only cases and organs of all methods")
     add_output(parser, "folder for ranking.txt and ranking.csv")
 
 
 def _add_dose(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--reference", type=Path, help="folder of folders, one a case: contours, CT and RTDOSE")
-    add("--prediction", type=Path, help="the same names (default: OpenKBP's validation patients)")
+    add("--reference", type=Path, help="folder with one folder per case: contours, CT and RTDOSE")
+    add("--prediction", type=Path, help="same case names (default: OpenKBP's validation patients)")
     add("--data", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
     add("--doses", type=Path, help="folder of their doses (default: in OARFLOW_DATA)")
     add("--cache", type=Path, default=Path("out/evaluation"), help="contours of cases already run")
@@ -106,31 +121,38 @@ def _add_dose(parser: argparse.ArgumentParser) -> None:
 
 def _add_human(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data", type=Path, help="tcia-oars (default: in OARFLOW_DATA)")
-    add("--cache", type=Path, default=Path("out/human"), help="scores of scans already done")
+    add("--data", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)")
+    add(
+        "--cache",
+        type=Path,
+        default=Path("out/human"),
+        help="folder for scores of scans already done",
+    )
     add_output(parser, "folder for the page (default: docs/results)", default=RESULTS)
 
 
 def _add_pictures(menu: Menu) -> None:
-    overlays = menu("overlays", "pictures of contours on their CT")
+    overlays = menu("overlays", "draw pictures of contours on their CT")
     overlays.add_argument("ct", type=Path, help="folder of the CT")
     overlays.add_argument("rtstruct", type=Path)
     add_output(overlays, "folder for the pictures", required=True)
-    review = menu("review", "scores that were saved from reports")
+    review = menu("review", "summarize scores saved from reports")
     review.add_argument("files", type=Path, nargs="+", help="review-....json")
-    review.add_argument("--key", type=Path, nargs="+", default=(), help="of blinded comparisons")
+    review.add_argument(
+        "--key", type=Path, nargs="+", default=(), help="key files of blinded comparisons"
+    )
 
 
 def _add_edits(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("out", type=Path, nargs="?", help="folder of a run: result.json and its RTSTRUCT")
-    add("edited", type=Path, nargs="?", help="the RTSTRUCT that came back, or its folder")
-    add("--ct", type=Path, help="folder of the CT, where its slices are unevenly spaced")
+    add("out", type=Path, nargs="?", help="output folder of a run: result.json and RTSTRUCT")
+    add("edited", type=Path, nargs="?", help="the edited RTSTRUCT, or its folder")
+    add("--ct", type=Path, help="folder of the CT, needed for unevenly spaced slices")
     add("--tolerance", type=float, default=2.0, help="of the surface Dice, in mm")
-    add("--save", type=Path, metavar="DIR", help="keep the record in this folder")
+    add("--save", type=Path, metavar="DIR", help="store the record in this folder")
     add("--history", type=Path, metavar="DIR", help="table and plot of all records in a folder")
     add_models(parser, NAMES, names_only=True)
-    add_output(parser, "where table and plot go (default: out/edits)", default=Path("out/edits"))
+    add_output(parser, "folder for table and plot (default: out/edits)", default=Path("out/edits"))
 
 
 def _add_blind(parser: argparse.ArgumentParser) -> None:
@@ -138,74 +160,78 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
     add("ct", type=Path)
     add("first", type=Path, help="an RTSTRUCT, or a folder with one")
     add("second", type=Path)
-    add("--labels", nargs=2, default=("first", "second"), help="what the key calls them")
-    add("--seed", default="0", help="another one draws another order")
+    add(
+        "--labels", nargs=2, default=("first", "second"), help="names of the two sources in the key"
+    )
+    add("--seed", default="0", help="seed of the random order")
     add_models(parser, NAMES, names_only=True)
     out = Path("out/blinded")
-    add_output(parser, "where page and key go (default: out/blinded)", default=out)
+    add_output(parser, "folder for page and key (default: out/blinded)", default=out)
 
 
 def _add_limits(menu: Menu) -> None:
-    """What the input gate's and the plausibility rules' limits come from."""
-    priors = menu("priors", "facts of real contours, measured")
+    """Commands that measure the limits of the input gate and of the plausibility rules."""
+    priors = menu("priors", "measure properties of real contours")
     priors.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    priors.add_argument("--tcia-oars", type=Path, help="tcia-oars (default: in OARFLOW_DATA)")
-    add_output(priors, "default: oarflow/priors.json")
+    priors.add_argument(
+        "--tcia-oars", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)"
+    )
+    add_output(priors, "JSON file (default: oarflow/priors.json)")
 
-    calibrate = menu("calibrate", "limits of the plausibility rules")
+    calibrate = menu("calibrate", "measure the limits of the plausibility rules")
     add = calibrate.add_argument
     add("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    add("--cache", type=Path, default=CALIBRATION, help="what the networks said")
-    add("--derived", type=Path, help="their derived labels, for organs learned from such")
-    add("--unseen", type=Path, help="models folder of like networks that saw no tuning patient")
+    add("--cache", type=Path, default=CALIBRATION, help="folder for predictions already made")
+    add("--derived", type=Path, help="their derived labels, for organs learned from such labels")
+    add("--unseen", type=Path, help="models folder of networks trained without tuning patients")
     add("--folds", type=Path, nargs="+", default=(), help="models folders, the K-th of fold K/N")
-    add("--page", type=Path, default=RESULTS / "calibration.md", help="of the folds")
+    add("--page", type=Path, default=RESULTS / "calibration.md", help="Markdown file for the folds")
     add_models(calibrate)
-    add_output(calibrate, "default: oarflow/plausibility/limits.json")
+    add_output(calibrate, "JSON file (default: oarflow/plausibility/limits.json)")
 
-    test = menu("plausibility", "what the rules flag, and what they miss")
+    test = menu("plausibility", "measure what the rules flag and what they miss")
     add = test.add_argument
     add("--data", type=Path, help="validation patients (default: in OARFLOW_DATA)")
-    add("--derived", type=Path, help="their derived labels, for organs learned from such")
-    add("--cache", type=Path, default=CALIBRATION, help="what the networks said")
+    add("--derived", type=Path, help="their derived labels, for organs learned from such labels")
+    add("--cache", type=Path, default=CALIBRATION, help="folder for predictions already made")
     add_models(test)
     add_output(test, "folder for the page (default: docs/results)", default=RESULTS)
 
-    gate = menu("gate-limits", "how far good CTs stay from the input gate's limits")
+    gate = menu("gate-limits", "measure how far good CTs stay from the input gate's limits")
     gate.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    gate.add_argument("--without-networks", action="store_true", help="without sure landmarks")
+    gate.add_argument("--without-networks", action="store_true", help="skip the landmarks")
     add_models(gate)
     page = RESULTS / "gate.md"
     add_output(gate, f"Markdown file (default: {page})", default=page)
 
 
 def _add_benchmarks(menu: Menu) -> None:
-    stages = menu("benchmark", "seconds and memory by stage")
+    stages = menu("benchmark", "measure seconds and memory by stage")
     add = stages.add_argument
     add("--ct", type=Path, help="folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)")
     add("--matrix", type=int, default=512, help="rows and columns of the resampled study")
     add("--slices", type=int, default=186, help="slices of the resampled study")
-    add("--windows", type=int, default=2, help="windows of the whole-volume network to time")
+    add("--windows", type=int, default=2, help="timed windows of the whole-volume network")
     add("--runs", type=int, default=1, help="runs of the application; the median is shown")
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)
 
-    receiving = menu("benchmark-receiving", "the node beside Orthanc and dcmtk's storescp")
+    receiving = menu("benchmark-receiving", "compare the node with Orthanc and dcmtk's storescp")
     add = receiving.add_argument
     series = Path("samples/openkbp_validation/ct")
     add("--ct", type=Path, default=series, help=f"the series that is sent (default: {series})")
-    add("--runs", type=int, default=7, help="rounds that count (default: 7)")
-    add("--folder", type=Path, help="where files are received (default: temporary)")
+    add("--runs", type=int, default=7, help="timed rounds (default: 7)")
+    add("--folder", type=Path, help="folder for received files (default: temporary)")
     page = RESULTS / "benchmark-receiving.md"
     add_output(receiving, f"Markdown file (default: {page})", default=page)
 
-    writing = menu("benchmark-rtstruct", "writing an RTSTRUCT, beside rt-utils")
+    writing = menu("benchmark-rtstruct", "compare writing an RTSTRUCT with rt-utils")
     writing.add_argument("--json", action="store_true", help="print JSON")
     environments = Path(".venvs")
     about = f"folder for rt-utils' own environment (default: {environments})"
     writing.add_argument("--environments", type=Path, default=environments, help=about)
 
-    trip = menu("rtstruct-roundtrip", "real organ shapes to RTSTRUCT and back")
-    trip.add_argument("--data", type=Path, help="tcia-oars (default: in OARFLOW_DATA)")
-    trip.add_argument("--scans", type=int, help="only so many, evenly chosen")
+    trip = menu("rtstruct-roundtrip", "write real organ shapes as RTSTRUCT and read them back")
+    trip.add_argument("--data", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)")
+    trip.add_argument("--scans", type=int, help="number of scans, evenly chosen (default: all)")
     add_output(trip, "Markdown file", required=True)

@@ -1,4 +1,4 @@
-"""Flags that several verbs share."""
+"""Command-line options that several verbs share."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def add_models(
     names_only: bool = False,
     required: bool = False,
 ) -> None:
-    """-m: the networks, and the catalogue of organs beside them.
+    """-m: the models folder, with networks and catalogue.
 
-    names_only: whether the command reads the catalogue alone (see `find_models`).
+    names_only: whether the command reads only the catalogue (see `find_models`).
     """
     parser.add_argument("-m", "--models", type=Path, metavar="DIR", required=required, help=about)
     parser.set_defaults(names_only=names_only)
 
 
 def find_models(flags: argparse.Namespace) -> None:
-    """Put the models folder in force into the flags of a command that takes one.
+    """Set the models folder of a command that takes one, as `oarflow segment` finds it.
 
-    It is looked for where `oarflow segment` looks. Raises ConfigurationError NO_MODELS, but not
-    where none is named and the command wants names alone: then the program's catalogue counts.
+    Raises ConfigurationError NO_MODELS, except for a command that reads only the catalogue and for
+    which no folder is named: it uses the program's own catalogue.
     """
     from oarflow.run.paths import models_path
 
@@ -59,7 +59,7 @@ def add_output(
     default: Path | None = None,
     required: bool = False,
 ) -> None:
-    """-o: where a command writes."""
+    """-o: the output."""
     parser.add_argument(
         "-o", "--output", type=Path, metavar="PATH", default=default, required=required, help=about
     )
@@ -72,11 +72,11 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help="one setting, such as contours.tolerance_mm=0.05; may be given again",
+        help="change one setting, such as contours.tolerance_mm=0.05; may be repeated",
     )
 
 
 def profiles() -> str:
-    """Names of the shipped profiles, read without importing anything."""
+    """Names of the shipped profiles, found without heavy imports."""
     folder = PACKAGE / "rtstruct" / "profiles"
     return ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))

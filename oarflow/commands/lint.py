@@ -1,4 +1,4 @@
-"""`oarflow lint FILE`: what is odd in an RTSTRUCT of any vendor, and what to do about it."""
+"""`oarflow lint FILE`: defects in an RTSTRUCT of any vendor, and what to do about them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from oarflow.rtstruct.profile import Profile
 
 EPILOG = """exit status:
-  0  no finding of severity error (there may be warnings and notes)
+  0  no errors (there may be warnings and notes)
   1  at least one error
-  2  usage: unknown option or profile, no such file or folder, no image in the CT folder
-  3  the file is damaged, no DICOM, or no RT Structure Set"""
+  2  wrong usage: unknown option or profile, no such file or folder, no image in the CT folder
+  3  the file is damaged, or not a DICOM RT Structure Set"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("files", type=Path, nargs="+", metavar="FILE", help="RTSTRUCT; with --table, folders")
-    add("--ct", type=Path, metavar="DIR", help="images it should refer to, or the whole study")
+    add("files", type=Path, nargs="+", metavar="FILE", help="an RTSTRUCT; with --table: folders")
+    add("--ct", type=Path, metavar="DIR", help="the CT that it refers to, or the whole study")
     add("--profile", metavar="NAME", help=f"planning system: {profiles()}")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="findings for machines")
+    shown.add_argument("--json", action="store_true", help="print JSON")
     shown.add_argument(
         "--table",
         type=Path,
         metavar="FILE",
-        help="write the rules, and the findings of every file below the folders, as Markdown; "
-        "--ct: another study",
+        help="write all rules, and the findings in every file of the folders, as Markdown; --ct "
+        "must be another study",
     )
 
 
@@ -46,7 +46,7 @@ def run(flags: argparse.Namespace) -> int:
     if flags.table is not None:
         return _table(flags.files, flags.ct, flags.table)
     if len(flags.files) != 1:
-        raise ConfigurationError("USAGE", "give one file; only --table takes several paths")
+        raise ConfigurationError("USAGE", "name one file; only --table takes several paths")
     return _lint(flags.files[0], flags.ct, flags.profile, as_json=flags.json)
 
 
@@ -77,7 +77,7 @@ def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
     from oarflow.rtstruct.lint.table import findings_page
 
     if ct is None:
-        raise ConfigurationError("USAGE", "--table needs --ct, the images of another study")
+        raise ConfigurationError("USAGE", "--table needs --ct, the CT of another study")
     shown = " ".join(f"$OARFLOW_DATA/{folder.name}" for folder in folders)
     study = f"$OARFLOW_DATA/{ct.parent.name}/{ct.name}"
     command = f"oarflow lint {shown} --ct {study} --table docs/{output.name}"
@@ -86,7 +86,7 @@ def _table(folders: Sequence[Path], ct: Path | None, output: Path) -> int:
 
 
 def exit_status(findings: Sequence[LintFinding]) -> ExitStatus:
-    """The exit status that findings call for."""
+    """The exit status for these findings."""
     from oarflow.rtstruct.lint import Severity
 
     if any(finding.rule == "UNREADABLE" for finding in findings):

@@ -1,4 +1,4 @@
-"""The menu of commands below a verb, and how each of them ends."""
+"""The commands below a verb, and the exit status of each."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ EXTRAS = {
     "evaluate": ("oarflow.evaluation", "SimpleITK", "skimage", "matplotlib"),
     "train": ("oarflow.training", "SimpleITK", "skimage", "matplotlib", "monai"),
 }
-"""By extra of the wheel: what its commands import, which an image may lack as well."""
+"""By extra of the wheel: the packages that its commands import."""
 
 
 def menu_of(
     parser: argparse.ArgumentParser, *, required: bool = True
 ) -> Callable[..., argparse.ArgumentParser]:
-    """Give a verb commands of its own: call the result with a name, help and parents for each."""
+    """Add commands to a verb. Call the result with name, help and parents of each command."""
     commands = parser.add_subparsers(dest="command", required=required, metavar="COMMAND")
 
     def add(
@@ -39,19 +39,19 @@ def menu_of(
 
 
 def require(extra: str) -> None:
-    """Raises ConfigurationError (EXTRA) where a package of an extra is not installed."""
+    """Raise ConfigurationError (EXTRA) where a package of an extra is not installed."""
     for package in EXTRAS[extra]:
         if importlib.util.find_spec(package) is None:
             raise ConfigurationError(
-                "EXTRA", f"{package} is not installed; pip install 'oarflow[{extra}]' brings it"
+                "EXTRA", f"{package} is not installed: run pip install 'oarflow[{extra}]'"
             )
 
 
 def carry_out(work: Callable[[], int | None]) -> int:
-    """Do a command's work, which may return its exit status; log plainly.
+    """Run a command's work, which may return an exit status, with plain log lines.
 
-    An input that cannot be used (OSError, ValueError, KeyError, ReadError) ends with one line and
-    exit status 3.
+    An unusable input (OSError, ValueError, KeyError, ReadError) ends with one line on standard
+    error and exit status 3.
     """
     from oarflow.rtstruct.errors import ReadError
 

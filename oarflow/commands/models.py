@@ -1,4 +1,4 @@
-"""`oarflow models`: the networks of a models folder: listed, verified, described."""
+"""`oarflow models`: list, verify and describe the networks of a models folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from oarflow.networks.card import ModelCard
 
 EPILOG = """  oarflow models              list the networks
-  oarflow models verify       check every file against its card, and against trusted_models
-  oarflow models show NAME    a network's card in words
+  oarflow models verify       compare every file with its card and with trusted_models
+  oarflow models show NAME    print a network's card
 
-exit status of verify: 0 all are as their cards say; 1 one is not"""
+exit status of verify: 0 all files match; 1 at least one does not"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,19 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("action", nargs="?", choices=("list", "verify", "show"), default="list")
-    add("name", nargs="?", metavar="NAME", help="of a network's folder, for show")
+    add("name", nargs="?", metavar="NAME", help="for show: the network's folder")
     add_models(parser)
     add_config(parser)
-    add("--json", action="store_true", help="the cards for programs")
+    add("--json", action="store_true", help="print the cards as JSON")
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Do what the flags say. Returns the exit status. Raises ConfigurationError."""
+    """List, verify or show. Returns the exit status. Raises ConfigurationError."""
     from oarflow.networks.cards import read_cards
     from oarflow.run.paths import models_path
 
     if (flags.name is not None) != (flags.action == "show"):
-        raise ConfigurationError("USAGE", "`show` takes the name of a network, nothing else does")
+        raise ConfigurationError("USAGE", "name a network with `show`, and only with `show`")
     folder = models_path(flags.models, os.environ)
     cards = read_cards(folder)
     if flags.action == "verify":
@@ -63,7 +63,7 @@ def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
     for folder, card in cards.items():
         if name in (folder, card.name):
             return card
-    raise ConfigurationError("USAGE", f"no network {name!r}; there are {', '.join(cards)}")
+    raise ConfigurationError("USAGE", f"no network {name!r}; choose from {', '.join(cards)}")
 
 
 def _list(cards: Mapping[str, ModelCard]) -> None:
@@ -89,7 +89,7 @@ def _verify(folder: Path, cards: Mapping[str, ModelCard], config: Path | None) -
     for name, card in cards.items():
         try:
             check_file(folder / name / NETWORK_NAME, card, trusted)
-            verdict = "as its card says"
+            verdict = "matches its card"
         except ConfigurationError as error:
             wrong += 1
             verdict = f"WRONG: {error.code}: {error}"

@@ -1,4 +1,4 @@
-"""`oarflow organs`: the catalogue, with the networks that contour each organ and their accuracy."""
+"""`oarflow organs`: the catalogue, with each organ's network and accuracy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from oarflow.networks.card import ModelCard
     from oarflow.organs import Catalogue
 
-EPILOG = """Dice: mean of n validation patients, as the network's card says it. A star: against
-labels that rules derived, not against contours that somebody drew. Names of paired organs are
-understood with their side: "Left Parotid", "Parotid_L". --json lists every form."""
+EPILOG = """Dice: mean over n validation patients, from the network's card. A star (*): compared
+with labels computed by rules, not with drawn contours. Names of paired organs need a side:
+"Left Parotid", "Parotid_L". --json lists every accepted name."""
 
 
 @dataclass(frozen=True)
 class OrganNetwork:
-    """A network of an organ. dice_mean: of n validation patients; None where not measured."""
+    """A network of an organ. dice_mean: over n validation patients; None where not measured."""
 
     name: str
     version: str
@@ -36,10 +36,10 @@ class OrganNetwork:
 
 @dataclass(frozen=True)
 class OrganRow:
-    """An organ of the catalogue and the networks that contour it.
+    """An organ of the catalogue and its networks.
 
-    aliases: every other name that is understood. stems: names that are understood with a side
-    before or behind them; `aliases` has these forms, too.
+    aliases: every other accepted name. stems: names that need a side before or behind them;
+    `aliases` has these forms too.
     """
 
     name: str
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.epilog = EPILOG
     add_models(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def organ_rows(catalogue: Catalogue, cards: Mapping[str, ModelCard]) -> tuple[OrganRow, ...]:
-    """Every organ, those that have a network first, else in the catalogue's order."""
+    """Every organ in the catalogue's order, those with a network first."""
     rows = (
         OrganRow(
             organ.name,
@@ -116,7 +116,7 @@ def _print(rows: Iterable[OrganRow]) -> None:
 
 
 def _short_names(row: OrganRow) -> Iterable[str]:
-    """The other names; those with a side by their stem alone."""
+    """The other names; names with a side only by their stem."""
     yield from row.stems
     yield from (name for name in row.aliases if not any(stem in name for stem in row.stems))
 

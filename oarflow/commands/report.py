@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from oarflow.report.content import Report
     from oarflow.result import ResultDocument
 
-EPILOG = """A report shows the contours on the CT, so it needs the CT that the run read. Only the
-report of a run that wrote no contours does without --ct. The run's result.json stays as it is."""
+EPILOG = """A report shows the contours on the CT, so it needs the CT that the run read. The report
+of a run without contours needs no --ct. The run's result.json does not change."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("run", type=Path, metavar="OUT", help="folder with the run's result.json and RTSTRUCT")
+    add("run", type=Path, metavar="OUT", help="output folder of a run: result.json and RTSTRUCT")
     add(
         "--ct",
         type=Path,
@@ -33,13 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CT",
         help="folders or zip archives that the run read",
     )
-    add("--pdf", action="store_true", help="report.pdf, not report.html")
-    add("-o", "--output", type=Path, metavar="FILE", help="default: report.html or .pdf in OUT")
+    add("--pdf", action="store_true", help="write report.pdf instead of report.html")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the report's file (default: report.html or report.pdf in OUT)",
+    )
     add_models(parser)
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Write it. Returns the exit status. Raises ConfigurationError, Refusal."""
+    """Write the report. Returns the exit status. Raises ConfigurationError, Refusal."""
     from oarflow.run.environment import configure_logging, prepare
 
     prepare()
@@ -49,7 +55,7 @@ def run(flags: argparse.Namespace) -> int:
     result = without_reports(read_result(flags.run))
     target = flags.output or flags.run / ("report.pdf" if flags.pdf else "report.html")
     if target.exists():
-        raise ConfigurationError("OUTPUT_IN_USE", f"{target} exists already: name another file")
+        raise ConfigurationError("OUTPUT_IN_USE", f"{target} already exists: name another file")
     report = _report(flags, result)
     if flags.pdf:
         from oarflow.report.pdf import write_pdf as write
@@ -78,10 +84,12 @@ def _report(flags: argparse.Namespace, result: ResultDocument) -> Report:
     if not any(item.kind == "RTSTRUCT" for item in result.outputs):
         return make_report(result, figures=figures)
     if not flags.ct:
-        raise ConfigurationError("USAGE", "the report shows the contours on the CT: give --ct")
+        raise ConfigurationError(
+            "USAGE", "name the CT with --ct: the report shows the contours on it"
+        )
     for path in flags.ct:
         if not path.is_dir() and not is_zip(path):
-            raise ConfigurationError("NO_INPUT", f"CT {path} is no folder and no zip archive")
+            raise ConfigurationError("NO_INPUT", f"CT {path} is neither a folder nor a zip archive")
     structures = read_contours(flags.run, result, load_catalogue(models))
     with tempfile.TemporaryDirectory(prefix="oarflow-report-") as room:
         volume = read_ct(unpacked(flags.ct, Path(room)), result)

@@ -28,31 +28,47 @@ if TYPE_CHECKING:
 _REPORT = "outputs.report_html"
 _REPORTS = (_REPORT, "outputs.report_pdf", "outputs.report_dicom")
 _REPORT_KEYS = (_REPORT, "outputs")
-"""Settings that decide about report.html."""
+"""Settings on which report.html depends."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.epilog = exit_statuses()
     add = parser.add_argument
-    add("ct", type=Path, nargs="+", metavar="CT", help="folders or zip archives: one input")
-    add("-o", "--output", type=Path, metavar="OUT", required=True, help="folder, empty or new")
-    add("--organs", metavar="NAMES", help="such as Parotid_L,Parotid_R (default: all)")
+    add("ct", type=Path, nargs="+", metavar="CT", help="folders or zip archives with one CT")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        required=True,
+        help="output folder, empty or new",
+    )
+    add("--organs", metavar="NAMES", help="organs, such as Parotid_L,Parotid_R (default: all)")
     add(
         "--report",
         action=argparse.BooleanOptionalAction,
-        help="report.html beside the RTSTRUCT (default: at a terminal)",
+        help="write report.html (default: only at a terminal)",
     )
-    add("--seg", action="store_true", help="a DICOM SEG beside the RTSTRUCT")
+    add("--seg", action="store_true", help="also write a DICOM SEG")
     add("--profile", metavar="NAME", help=f"planning system: {profiles()}")
     add_models(parser)
     add_config(parser)
     add_set(parser)
-    add("--device", choices=DEVICES, help="what the networks run on")
-    add("--each-study", action="store_true", help="every study, one folder in OUT each")
-    add("--progress", choices=PROGRESS, default="auto", help="on standard error (default: auto)")
-    add("--quiet", action="store_true", help="no table and no paths at the end")
-    add("--debug", action="store_true", help="for developers: whole tracebacks, without values")
+    add("--device", choices=DEVICES, help="device for the networks")
+    add(
+        "--each-study",
+        action="store_true",
+        help="contour every study, each into its own folder in OUT",
+    )
+    add(
+        "--progress",
+        choices=PROGRESS,
+        default="auto",
+        help="progress on standard error (default: auto)",
+    )
+    add("--quiet", action="store_true", help="print no table and no paths at the end")
+    add("--debug", action="store_true", help="for developers: log full tracebacks, without values")
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -63,7 +79,7 @@ def run(flags: argparse.Namespace) -> int:
 
     prepare()
     configure_logging(flags.debug)
-    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    # Before numpy is imported: its threads must have the signals blocked too.
     with StopOnSignal() as stop:
         from oarflow.run.start import Display, contour
 
@@ -84,7 +100,9 @@ def _paths(flags: argparse.Namespace) -> Paths:
 
     for path in flags.ct:
         if not path.is_dir() and not is_zip(path):
-            raise ConfigurationError("NO_INPUT", f"input {path} is no folder and no zip archive")
+            raise ConfigurationError(
+                "NO_INPUT", f"input {path} is neither a folder nor a zip archive"
+            )
     return Paths(
         tuple(path.resolve() for path in flags.ct),
         flags.output.resolve(),
@@ -109,7 +127,7 @@ def _settings(flags: argparse.Namespace, paths: Paths) -> Settings:
 
 
 def _changes(flags: argparse.Namespace) -> Iterator[str]:
-    """What the flags say, as settings: JSON is YAML, too."""
+    """The options as settings, `key=value`; JSON values are valid YAML."""
     if flags.organs is not None:
         yield f"organs={json.dumps(_organs(flags.organs))}"
     if flags.profile is not None:

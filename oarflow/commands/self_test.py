@@ -1,4 +1,4 @@
-"""`oarflow self-test`: contour the shipped sample and compare with what the release expects."""
+"""`oarflow self-test`: contour the shipped sample and compare with the expected result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from oarflow.commands.flags import add_config, add_models
 
-EPILOG = "Run it after every installation and upgrade. Exit status 0: passed; 1: not."
+EPILOG = "Run it after every installation and upgrade. Exit status: 0 passed; 1 failed."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's flags."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("-o", "--output", type=Path, metavar="OUT", help="write the record, self-test.json, here")
+    add("-o", "--output", type=Path, metavar="OUT", help="folder for the record, self-test.json")
     add_models(parser)
     add_config(parser)
-    add("--debug", action="store_true", help="for developers: whole tracebacks, without values")
+    add("--debug", action="store_true", help="for developers: log full tracebacks, without values")
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(flags: argparse.Namespace) -> int:
 
     prepare()
     configure_logging(flags.debug)
-    # Before anything imports numpy: its threads, too, must have the signals blocked.
+    # Before numpy is imported: its threads must have the signals blocked too.
     with StopOnSignal() as stop:
         from oarflow.run.self_test import run_self_test
 

@@ -1,4 +1,4 @@
-"""`oarflow train`: look at labels, fit networks, export and judge them, write their cards."""
+"""`oarflow train`: check labels, train networks, export and evaluate them, write their cards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oarflow.commands.flags import add_models, add_output
 from oarflow.commands.menu import carry_out, menu_of, require
 
 BACKBONES = ("resnet34", "seresnet34", "resnext50", "resnet34_dropout")
-"""Of SLICE's experiment, the last one its dropout variant."""
+"""Conditions of SLICE's experiment; the last one is its dropout variant."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,38 +28,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             add_output(made, output, required=True)
         return made
 
-    command("systems", "what can be trained")
-    command("audit", "find labels that stand out", data, output="CSV of every label's facts")
-    about = "train a network, or go on where it stopped"
+    command("systems", "list the networks that can be trained")
+    command("audit", "find unusual labels", data, output="CSV of every label's measurements")
+    about = "train a network, or resume its training"
     _add_fit(command("fit", about, data, network, device))
-    about = "write a network into the models, as its checkpoint says that it was trained"
+    about = "write a trained network and its card into the models folder"
     command("export", about, unread, network, models).add_argument("--version", default="1.0.0")
-    about = "learn how the coarse views of a models folder are fused (C2F)"
+    about = "train the fusion of a models folder's coarse views (C2F)"
     command("fusion", about, data, models, some, device)
     about = "score the models on the tuning patients"
     command("tune", about, data, models, output="CSV of all scores").add_argument(
         "--jitter",
         type=float,
-        help="replace the localizer by the truth with an error of this many mm (1 sigma)",
+        help="replace the localizer by the true positions with this error in mm (1 sigma)",
     )
-    about = "contours of the fitting patients where nobody drew any, by the models' networks"
+    about = "propose labels for fitting patients that lack them, by the models' networks"
     command("propose", about, data, models, output="folder for --proposed").add_argument(
-        "--organs", nargs="+", required=True, help="whose contours"
+        "--organs", nargs="+", required=True, help="organs to propose"
     )
     about = "compare localizers on the tuning patients"
     _compares(command("localizers", about, data, output="Markdown file"), "+")
-    about = "compare two networks an organ on the tuning patients"
+    about = "compare two networks of each organ on the tuning patients"
     _compares(command("agreement", about, data, output="Markdown file"), 2)
-    about = "C2F's table 1 on the tuning patients: each view against their fusion"
+    about = "compare each view with the fusion on the tuning patients (C2F, table 1)"
     command("views", about, data, models, some, device, output="Markdown; a CSV goes beside it")
-    about = "TWOSTEP's one step against two on the tuning patients"
+    about = "compare one step with two steps on the tuning patients (TWOSTEP)"
     _compares(command("steps", about, data, some, device, output="Markdown file"), 2)
-    about = "a paper's own comparison, resumable"
+    about = "repeat a paper's comparison; can be resumed"
     _add_experiment(command("experiment", about, data, device))
-    about = "validation figures and pages of the models"
-    cards = command("cards", about, models, output="folder of the pages")
-    cards.add_argument("--scores", type=Path, help="scores.csv whose figures go into the cards")
-    cards.add_argument("--scored-on", default="", help="what the scores were measured on")
+    about = "write validation figures into the cards, and a page per network"
+    cards = command("cards", about, models, output="folder for the pages")
+    cards.add_argument("--scores", type=Path, help="scores.csv with the figures for the cards")
+    cards.add_argument("--scored-on", default="", help="the patients of these scores, in words")
 
 
 def _shared() -> tuple[argparse.ArgumentParser, ...]:
@@ -70,9 +70,9 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     _takes_data(unread, required=False)
     network.add_argument(
         "network",
-        help="a name that `systems` lists, table/organ, an organ of slice, or a YAML file",
+        help="a name from `systems`, table/organ, an organ of slice, or a YAML file",
     )
-    network.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs")
+    network.add_argument("--work", type=Path, required=True, help="folder for checkpoints and logs")
     network.add_argument("--steps", type=int)
     network.add_argument("--seed", type=int)
     network.add_argument(
@@ -81,42 +81,42 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another value for a key of the configuration; may be repeated, the same for export",
+        help="change one key of the configuration; may be repeated; use the same for export",
     )
     add_models(models, "the models folder", required=True)
     device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-    some.add_argument("--patients", type=int, help="so many at most (default: all)")
+    some.add_argument("--patients", type=int, help="greatest number of patients (default: all)")
     return data, unread, network, models, device, some
 
 
 def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
-    """Not required: only a checkpoint without a record of its training needs them."""
+    """required: False where only a checkpoint without a training record needs the data."""
     add = made.add_argument
     add(
         "--data",
         type=Path,
         required=required,
-        help="folder of patients in any layout that is known"
-        + ("" if required else "; only for a checkpoint that holds no record of its training"),
+        help="folder of patients in any known layout"
+        + ("" if required else "; only for a checkpoint without a training record"),
     )
-    split = "table of who fits and who tunes (default: OpenKBP's own; else 85/15 by patient)"
+    split = "table of fitting and tuning patients (default: OpenKBP's; else 85/15 by patient)"
     add("--split", type=Path, help=split)
     add("--derived", type=Path, help="folder of derived labels: oarflow data derive")
-    fold = "hold out the K-th of N parts of all patients"
+    fold = "leave out the K-th of N parts of all patients"
     add("--fold", type=_fold, metavar="K/N", help=fold)
     add(
         "--everyone",
         action="store_true",
-        help="fit on the tuning patients too: a last training, when nothing is left to choose",
+        help="fit on the tuning patients too, for the final training",
     )
     add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
-    add("--data-name", help="what the model card says of the data")
+    add("--data-name", help="name of the data in the model card")
 
 
 def _add_fit(made: argparse.ArgumentParser) -> None:
-    backbones = "file of `experiment slice`: each organ's chosen backbone"
+    backbones = "file from `experiment slice` with each organ's chosen backbone"
     made.add_argument("--backbones", type=Path, help=backbones)
-    workers = "processes that draw samples ahead, for a GPU"
+    workers = "processes that prepare samples in advance, for a GPU"
     made.add_argument("--workers", type=int, default=0, help=workers)
 
 
@@ -134,14 +134,14 @@ def _compares(made: argparse.ArgumentParser, count: int | str) -> None:
 
 def _add_experiment(made: argparse.ArgumentParser) -> None:
     add = made.add_argument
-    add("paper", choices=["slice"], help="SLICE: crops against full slices")
-    add("--work", type=Path, required=True, help="folder of checkpoints and scores")
+    add("paper", choices=["slice"], help="SLICE: crops compared with full slices")
+    add("--work", type=Path, required=True, help="folder for checkpoints and scores")
     add("--organs", nargs="+", help="default: OpenKBP's seven")
     add("--backbones", nargs="+", choices=BACKBONES, default=list(BACKBONES[:-1]))
-    add("--patients", type=int, default=60, help="of each organ, 0 for all")
-    add("--steps", type=int, default=1500, help="of every network alike")
+    add("--patients", type=int, default=60, help="patients per organ; 0: all")
+    add("--steps", type=int, default=1500, help="training steps of each network")
     add("--seed", type=int, default=1)
-    add("--minutes", type=float, help="stop after so long; call again to go on")
+    add("--minutes", type=float, help="stop after this many minutes; call again to resume")
     add_output(made, "Markdown file (default: beside the results, in --work)")
 
 
@@ -161,7 +161,7 @@ def _setting(text: str) -> tuple[str, Any]:
     try:
         return key, parse_yaml(value)
     except YamlError as error:
-        raise argparse.ArgumentTypeError(f"{value!r} is no value in YAML") from error
+        raise argparse.ArgumentTypeError(f"{value!r} is not a YAML value") from error
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Two contours of one organ held against each other: overlap, surfaces, what a person changed."""
+"""Comparison of two contours of one organ: overlap, surface distances, a person's edits."""

@@ -1,4 +1,4 @@
-"""Added path length: how much outline a person must draw to mend a contour."""
+"""Added path length: how much outline a person must draw to correct a contour."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def added_path_length(
 ) -> float:
     """Length of outline, in mm, that a person must draw to turn the mask into the reference.
 
-    Pixels of the reference's outline on each axial slice (inside, with a neighbour outside among
-    the four) that are no pixel of the mask's outline there, nor within the tolerance of one; each
-    counts as the mean of row and column distance (after Vaassen et al. 2020). It is the whole
-    outline of the reference where the mask is empty, and 0 where the reference is.
+    It counts the pixels of the reference's outline on each axial slice that are not within the
+    tolerance of the mask's outline. An outline pixel is inside and has one of its four neighbours
+    outside. Each pixel counts as the mean of row and column distance (after Vaassen et al. 2020).
+    For an empty mask the result is the reference's whole outline; for an empty reference it is 0.
     """
     require_alike(mask, reference)
     pixel = (spacing_zyx[1] + spacing_zyx[2]) / 2

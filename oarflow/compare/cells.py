@@ -1,7 +1,7 @@
 """Area of a mask's surface inside one cell: the cube between eight voxel centres.
 
-`triangles.json` holds the triangles that marching cubes (Lorensen and Cline 1987) cut through such
-a cell, so that scikit-image is needed only to make that file
+`triangles.json` holds the triangles of marching cubes (Lorensen and Cline 1987) in such a cell, so
+that scikit-image is needed only to make that file
 (`python -m tests.oarflow.compare.marching_cubes`).
 """
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from oarflow.types import FloatArray, Spacing
 
 WEIGHTS = np.array([128, 64, 32, 16, 8, 4, 2, 1]).reshape(2, 2, 2)
-"""What each of a cell's voxels, (z, y, x), adds to the cell's code where it is inside."""
+"""The number that each voxel of a cell, (z, y, x), adds to the cell's code if it is inside."""
 
 ALL_INSIDE = 255
-"""The code of a cell whose eight voxels are inside."""
+"""The code of a cell with all eight voxels inside."""
 
 TRIANGLES = Path(__file__).with_name("triangles.json")
 
@@ -29,7 +29,7 @@ TRIANGLES = Path(__file__).with_name("triangles.json")
 def cell_areas(spacing_zyx: Spacing) -> FloatArray:
     """(256,) surface area in mm2 inside a cell, by its code. spacing_zyx: mm between voxels.
 
-    More than four voxels inside are cut like their complement: a surface and its inverse are one.
+    A cell with more than four voxels inside has the same surface as its complement.
     """
     codes, corners = _triangles()
     points = corners * spacing_zyx

@@ -1,4 +1,4 @@
-"""What a physicist changed: the delivered contours against the RTSTRUCT that came back."""
+"""A physicist's edits: the delivered contours compared with the returned RTSTRUCT."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from oarflow.rtstruct.frames import on_frame
 from oarflow.rtstruct.reader import read_structure_set
 
 EVEN_MM = 0.01
-"""Slice distances that differ by more are uneven: result.json does not tell each, the CT does."""
+"""Greatest difference, in mm, of even slice distances. Uneven ones must be read from the CT."""
 
 
 def compare(
     out: Path, edited: Path, catalogue: Catalogue, *, ct: Path | None = None, tolerance_mm: float
 ) -> EditRecord:
-    """Compare a run's folder with the structure set that came back.
+    """Compare a run's folder with the returned structure set.
 
-    edited: an RTSTRUCT, or a folder with one. ct: the CT's folder, needed only where its slices are
-    unevenly spaced. Raises ValueError where the two do not belong together or something is missing,
-    ReadError where an RTSTRUCT cannot be read.
+    edited: an RTSTRUCT, or a folder with one. ct: the CT's folder, needed only for unevenly spaced
+    slices. Raises ValueError where the two do not belong together or a file is missing, ReadError
+    where an RTSTRUCT cannot be read.
     """
     result = read_document((out / FILE_NAME).read_bytes())
     delivered = next((part for part in result.outputs if part.kind == "RTSTRUCT"), None)
@@ -69,7 +69,7 @@ def grid_of(found: Input) -> Grid:
     """The CT's grid from result.json. Raises ValueError where its slices are unevenly spaced."""
     gaps = found.slice_gaps_mm
     if gaps is not None and gaps[1] - gaps[0] > EVEN_MM:
-        raise ValueError("the slices are unevenly spaced: give the CT's folder too (--ct)")
+        raise ValueError("the slices are unevenly spaced: name the CT's folder too (--ct)")
     x, y = (np.asarray(direction, dtype=np.float64) for direction in found.orientation)
     steps = np.arange(found.slices)[:, None] * found.spacing_mm[0]
     positions = np.asarray(found.origin_mm) + steps * np.cross(x, y)

@@ -1,4 +1,4 @@
-"""Figures of one organ's edit: the delivered region against the one that came back."""
+"""Figures of one organ's edit: the delivered region compared with the returned one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from oarflow.rtstruct.raster import RoiMask, rasterise_roi
 from oarflow.types import Mask
 
 TOUCHED_MM = 0.5
-"""A slice counts as touched where its outline moved by more than this anywhere: what a planning
-system does to contours on the way in and out stays below it."""
+"""A slice counts as edited if its outline moved by more than this (mm) anywhere. Changes by import
+and export of a planning system stay below it."""
 
 
 def organ_edit(pair: Pair, grid: Grid, network: str | None, tolerance_mm: float) -> OrganEdit:
-    """Compare a pair of regions. network: what had drawn the delivered one."""
+    """Compare a pair of regions. network: of the delivered region."""
     both = pair.before, pair.after
     outlines = [_outlines(roi, grid) for roi in both]
     slices = sorted(outlines[0].keys() | outlines[1].keys())
@@ -76,7 +76,7 @@ def _moved(before: shapely.MultiLineString | None, after: shapely.MultiLineStrin
 
 
 def _masks(pair: Sequence[Roi | None], grid: Grid) -> tuple[Mask, Mask]:
-    """Both regions on the part of the grid that holds them."""
+    """Masks of both regions on the smallest common part of the grid."""
     found = [rasterise_roi(roi, grid, off_slice="nearest") if roi else None for roi in pair]
     present = [mask for mask in found if mask is not None and mask.values.size]
     if not present:

@@ -1,7 +1,7 @@
-"""Which region that came back is which delivered organ.
+"""Matches returned regions with delivered organs.
 
-A planning system may rename, renumber and split regions, so that a name alone says little. Where a
-region lies decides first; its ROI number, its code and its name support it.
+A planning system may rename, renumber and split regions, so that a name is not sufficient. The
+overlap of the regions decides first; ROI number, code and name support the decision.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from oarflow.rtstruct.model import GeometricType, Roi, StructureSet
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
 
 SAME_PLACE = 0.5
-"""Dice from which a region of whatever name and number is the delivered one."""
+"""Least Dice at which a region matches a delivered one regardless of name and number."""
 
 SAME_PLACE_OTHER_ORGAN = 0.8
-"""The same for a region whose name means another organ: a canal is not its cord, renamed."""
+"""The same for a region with the name of another organ: a canal is not a renamed cord."""
 
 SOME_PLACE = 0.1
-"""Dice from which a region of the same ROI number or code is the delivered one, and below which
-two regions have nothing to do with each other."""
+"""Least Dice at which a region with the same ROI number or code matches. Below it two regions are
+unrelated."""
 
 PART_INSIDE = 0.8
-"""Share of a part of a split organ that lies in the delivered contour."""
+"""Least share of a split organ's part that lies in the delivered contour."""
 
 PART_SHARED = 0.1
-"""Largest share of a part that lies in another part."""
+"""Greatest share of a part that lies in another part."""
 
 NEAR_MM = 10.0
-"""A region of the same ROI number that is no further away may be the delivered one, moved."""
+"""Greatest distance (mm) of a region with the same ROI number that may be a moved organ."""
 
 NAME_BONUS, NUMBER_BONUS, CODE_BONUS = 0.3, 0.2, 0.2
-"""What the same name, ROI number and code count for, beside Dice."""
+"""Weights of an equal name, ROI number and code, added to Dice."""
 
 NOT_ORGANS = frozenset(
     {"GTV", "CTV", "PTV", "EXTERNAL", "BOLUS", "SUPPORT", "FIXATION", "MARKER", "ISOCENTER"}
@@ -53,15 +53,15 @@ NOT_ORGANS = frozenset(
 _TARGET_NAME = re.compile(r"^[gcpi]tv", re.IGNORECASE)
 
 CodeKey = tuple[str, str, str]
-"""Code value, coding scheme, and the value of its modifier or ""."""
+"""Code value, coding scheme, and the modifier's value or ""."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A delivered organ and what came back of it; before is None for an organ that was added.
+    """A delivered organ and its returned region.
 
-    after: all contours of a split organ together; None where the organ was deleted. names: of the
-    regions that came back. renamed: whether they are called otherwise than what was delivered.
+    before: None for an organ that was added. after: all contours of a split organ together; None
+    for a deleted organ. names: of the returned regions. renamed: whether a name has changed.
     """
 
     organ: str
@@ -78,8 +78,8 @@ class Pair:
 class Matching:
     """pairs: delivered organs in their order, then added ones.
 
-    not_matched: delivered organs that may be one of the regions that came back, or may have been
-    deleted. others: names of regions that came back and are no delivered organ and no known one.
+    not_matched: delivered organs that either were deleted or are one of the returned regions.
+    others: names of returned regions that are neither delivered nor known organs.
     """
 
     pairs: tuple[Pair, ...]
@@ -89,7 +89,7 @@ class Matching:
 
 @dataclass(frozen=True, eq=False)
 class _NamedRegion:
-    """A region with what it is known by. organ: by its name; None for a name of no organ."""
+    """A region with its identifying facts. organ: from its name; None for an unknown name."""
 
     roi: Roi
     mask: RoiMask
@@ -102,7 +102,7 @@ class _NamedRegion:
 
     @property
     def may_be_an_organ(self) -> bool:
-        """Whether it may be a delivered organ under whatever name."""
+        """Whether it may be a delivered organ, under any name."""
         target = _TARGET_NAME.match(self.roi.name.strip())
         return self.roi.interpreted_type.upper() not in NOT_ORGANS and not target
 
@@ -114,7 +114,7 @@ def match(
     catalogue: Catalogue,
     codes: tuple[Mapping[int, CodeKey], Mapping[int, CodeKey]] = ({}, {}),
 ) -> Matching:
-    """Pair the delivered regions with those that came back.
+    """Pair the delivered regions with the returned ones.
 
     codes: by ROI number, of the delivered and of the returned regions (`roi_codes`).
     """
@@ -174,7 +174,7 @@ def _closed(roi: Roi) -> bool:
 
 
 def _assigned(ours: Sequence[_NamedRegion], theirs: Sequence[_NamedRegion]) -> dict[int, int]:
-    """Places of the returned regions by places of the delivered ones: the best of all pairings."""
+    """Indices of returned regions by index of the delivered ones, in the best of all pairings."""
     if not ours or not theirs:
         return {}
     scores = np.array([[_score(one, other) for other in theirs] for one in ours])
@@ -187,7 +187,7 @@ def _assigned(ours: Sequence[_NamedRegion], theirs: Sequence[_NamedRegion]) -> d
 
 
 def _score(one: _NamedRegion, other: _NamedRegion) -> float:
-    """How well a returned region fits a delivered one; 0 where it is another one."""
+    """The score of a pairing of a delivered and a returned region; 0 for different organs."""
     dice = _dice(one, other)
     name, number, code = _same_name(one, other), _same_number(one, other), _same_code(one, other)
     if not name:
@@ -217,7 +217,7 @@ def _same_code(one: _NamedRegion, other: _NamedRegion) -> bool:
 
 
 def _might_be(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> bool:
-    """Whether a region of an unknown name may be what is left of a delivered organ."""
+    """Whether a region with an unknown name may be the rest of a delivered organ."""
     if other.organ is not None or not other.may_be_an_organ:
         return False
     near = _same_number(one, other) and _apart_mm(one, other, grid) <= NEAR_MM
@@ -225,7 +225,7 @@ def _might_be(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> bool:
 
 
 def _apart_mm(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> float:
-    """The widest gap between both regions' boxes along an axis; 0 where they overlap."""
+    """The widest gap in mm between both regions' boxes along an axis; 0 where they overlap."""
     low = np.maximum(one.mask.offset, other.mask.offset)
     ends = [np.add(region.mask.offset, region.mask.values.shape) for region in (one, other)]
     return float(np.max(np.maximum(low - np.minimum(*ends), 0) * grid.spacing_zyx))
@@ -234,11 +234,11 @@ def _apart_mm(one: _NamedRegion, other: _NamedRegion, grid: Grid) -> float:
 def _parts(
     one: _NamedRegion, main: Sequence[_NamedRegion], left: Iterable[_NamedRegion]
 ) -> list[_NamedRegion]:
-    """Further regions of which a split organ consists.
+    """Further regions that are parts of a split organ.
 
-    They lie in the delivered contour, apart from each other, and no other organ's name is theirs.
-    Where a region kept the delivered name, its parts are named after it: a tumour that was cut out
-    of an organ is none of its parts.
+    They lie in the delivered contour, do not overlap each other, and have no other organ's name. If
+    a region kept the delivered name, its parts must be named after it: a tumour that was cut out of
+    an organ is not a part of it.
     """
     parts: list[_NamedRegion] = []
     kept = any(_same_name(one, region) for region in main)
@@ -271,7 +271,7 @@ def _dice(one: _NamedRegion, other: _NamedRegion) -> float:
 
 
 def _shared(one: _NamedRegion, other: _NamedRegion) -> int:
-    """Voxels that lie in both."""
+    """The number of voxels in both."""
     both = common_part(one.mask.box, other.mask.box)
     if both is None:
         return 0

@@ -1,8 +1,7 @@
 """Overlap of two masks, counted in voxels.
 
-A mask is bool (z, y, x). Two empty masks agree (Dice, IoU, precision and recall are 1). One empty
-mask agrees in nothing (Dice and IoU are 0); precision is 0 where only the mask is empty, and recall
-is 0 where only the reference is.
+A mask is bool (z, y, x). For two empty masks, Dice, IoU, precision and recall are 1. If one of both
+is empty, Dice and IoU are 0. Precision is 0 for an empty mask, recall for an empty reference.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from oarflow.types import Mask
 
 @dataclass(frozen=True)
 class Overlap:
-    """Voxel counts of a mask and a reference: inside the mask, the reference, and both."""
+    """Numbers of voxels in a mask, in a reference and in both."""
 
     mask: int
     reference: int
@@ -65,7 +64,7 @@ def within_slices(mask: Mask, reference: Mask) -> tuple[Mask, Mask]:
 
 
 def share(part: float, whole: float) -> float:
-    """Part of a whole; all of nothing is 1."""
+    """The ratio of a part to a whole; 1 if the whole is 0."""
     return float(part / whole) if whole else 1.0
 
 

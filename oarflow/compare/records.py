@@ -1,4 +1,4 @@
-"""The record of what a physicist changed in one structure set, and its JSON."""
+"""The record of a physicist's edits of one structure set, and its JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORD_SCHEMA = "oarflow-edits"
 
 
 class Change(StrEnum):
-    """What became of a delivered organ."""
+    """The change of a delivered organ."""
 
     KEPT = "kept"
     EDITED = "edited"
@@ -26,9 +26,9 @@ class Change(StrEnum):
 class OrganEdit:
     """One organ. Distances in mm, volumes in cm3.
 
-    surface_dice: of both surfaces, within tolerance_mm of the record. added_path_mm: length of
-    outline that had to be drawn anew. slices_touched: of slices that hold the organ before or
-    after. network: what had drawn it; None for an organ that the physicist added.
+    surface_dice: at the record's tolerance_mm. added_path_mm: length of newly drawn outline.
+    slices_touched: edited slices, of those that hold the organ before or after. network: of the
+    delivered organ; None for an organ that the physicist added.
     """
 
     organ: str
@@ -48,10 +48,10 @@ class OrganEdit:
 class EditRecord:
     """All organs of one structure set. started: of the run that made it, ISO 8601.
 
-    left_out: names of the regions that came back on another frame of reference than the CT's.
-    not_matched: delivered organs of which nobody can say whether they were deleted or came back
-    under another name; they have no figures. matching: how the regions were paired, with the names
-    that came back; it is not stored, since people name regions as they like.
+    left_out: names of returned regions on another frame of reference than the CT's.
+    not_matched: delivered organs that were either deleted or returned under another name; they have
+    no figures. matching: the pairs with the returned names; not stored, because names may hold
+    patient data.
     """
 
     rtstruct: str
@@ -63,14 +63,14 @@ class EditRecord:
     matching: Matching | None = field(default=None, compare=False)
 
     def as_json(self) -> str:
-        """For the folder from which the history is drawn: nothing of the patient."""
+        """The record as JSON, without patient data."""
         stored = {key: value for key, value in self.__dict__.items() if key != "matching"}
         stored["organs"] = [asdict(organ) for organ in self.organs]
         return json.dumps({"schema": RECORD_SCHEMA, **stored}, indent=2) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> EditRecord:
-        """Raises ValueError where the file is no record."""
+        """Read a record. Raises ValueError where the file is not one."""
         try:
             stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if stored.pop("schema") != RECORD_SCHEMA:
@@ -80,4 +80,4 @@ class EditRecord:
             names = {key: tuple(stored.get(key, ())) for key in ("left_out", "not_matched")}
             return cls(**{**stored, "organs": edits, **names})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is no record of edits: {error}") from error
+            raise ValueError(f"{path} is not a record of edits: {error}") from error

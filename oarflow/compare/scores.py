@@ -1,4 +1,4 @@
-"""The score of a contour: all figures of a mask against its reference."""
+"""The score of a contour: all figures of a mask compared with its reference."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from oarflow.masks import bounding_box, volume_cc
 from oarflow.types import Mask, Spacing
 
 TOLERANCE_MM = 2.0
-"""Of the surface Dice and the added path length where no other is asked for."""
+"""Default tolerance in mm of the surface Dice and the added path length."""
 
 _MARGIN = 1
-"""Voxels left around both masks when they are cropped: their outlines need a neighbour."""
+"""Margin in voxels around both masks when they are cropped: outlines need their neighbours."""
 
 
 @dataclass(frozen=True)
 class Score:
     """One organ of one case that has a reference. Lengths in mm, volumes in cc.
 
-    dsc_within: on the slices from the reference's first to its last. Empty masks as
-    `oarflow.compare` says: where nothing was contoured dsc is 0 and hd95_mm inf.
+    dsc_within: on the slices from the reference's first to its last. For an empty mask dsc is 0 and
+    hd95_mm inf.
     """
 
     case: str
@@ -64,7 +64,7 @@ def score(
 ) -> Score:
     """Measure a mask against a reference, bool (z, y, x) on one grid of even spacing in mm.
 
-    Raises ValueError where they do not fit, or the reference is empty.
+    Raises ValueError where they differ in shape or type, or the reference is empty.
     """
     require_alike(mask, reference)
     if not reference.any():
@@ -92,12 +92,12 @@ def score(
 
 
 def finite(values: Iterable[float]) -> list[float]:
-    """Those that are numbers: infinite distances are of empty masks."""
+    """The finite values: distances of empty masks are infinite."""
     return [value for value in values if math.isfinite(value)]
 
 
 def by_organ(scores: Sequence[Score], order: Sequence[str] = ()) -> dict[str, list[Score]]:
-    """Scores by organ, in the order given, others behind by name."""
+    """Scores by organ, in the given order, then by name."""
     place = {organ: k for k, organ in enumerate(order)}
     organs = sorted(
         {one.organ for one in scores}, key=lambda organ: (place.get(organ, len(place)), organ)

@@ -1,17 +1,17 @@
-"""How far the surfaces of two masks lie apart.
+"""Distances between the surfaces of two masks.
 
-One definition for tuning, evaluation and edits: that of google-deepmind's surface-distance 0.1
-(Nikolov et al. 2018), with which the figures agree. It is computed here because the released
-package calls what numpy 2 removed.
+Tuning, evaluation and edits share one definition, that of google-deepmind's surface-distance 0.1
+(Nikolov et al. 2018), and give the same figures. It is implemented here because the released
+package calls functions that numpy 2 removed.
 
-A mask is bool (z, y, x). Its *surface* lies on voxel corners: a corner is on it where the eight
-voxels around it are neither all inside nor all outside (beyond the array all is outside). Each
-such corner carries a *surface element*: the area, in mm2, that marching cubes cut through the
-cell of these eight voxel centres at half height. Distances run from corner to nearest corner of
-the other surface, in mm, and count by their element's area.
+A mask is bool (z, y, x). Its *surface* consists of voxel corners: a corner is on the surface if the
+eight voxels around it are neither all inside nor all outside (all is outside beyond the array).
+Each such corner has a *surface element*: the area, in mm2, of the marching cubes triangles in the
+cell of these eight voxel centres. A distance is that from a corner to the nearest corner of the
+other surface, in mm, weighted by its element's area.
 
-Two empty masks agree (surface Dice 1, distances 0). One empty mask agrees in nothing (surface Dice
-0, distances inf).
+For two empty masks surface Dice is 1 and distances are 0. If one mask is empty, surface Dice is 0
+and distances are inf.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from oarflow.masks import bounding_box
 from oarflow.types import FloatArray, Mask, Spacing
 
 _ROUNDING = 1e-9
-"""Cumulated areas that miss a percentile by less than this share of the whole reach it."""
+"""Tolerance of a cumulated area below a percentile, as a share of the whole area."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class SurfaceDistances:
     """Distances between two surfaces, in mm, each with its surface element's area in mm2.
 
     mask_mm, mask_mm2: (n,) from each element of the mask's surface to the reference's, ascending.
-    reference_mm, reference_mm2: (m,) the other way. inf where the other surface is empty.
+    reference_mm, reference_mm2: (m,) the reverse. inf where the other surface is empty.
     """
 
     mask_mm: FloatArray

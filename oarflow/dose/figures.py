@@ -14,7 +14,7 @@ from oarflow.types import FloatArray, Mask
 from oarflow.volume import Image
 
 EDGE_MM = 0.01
-"""A point this far beyond the outermost dose voxels' centres is taken as on them: rounding."""
+"""A point this far (mm) beyond the outermost dose voxels' centres counts as inside: rounding."""
 
 HOT_SHARE = 0.02
 """Share of the volume whose least dose is D2%."""
@@ -39,14 +39,13 @@ class DoseStatistics:
 
 
 STATISTICS: Mapping[str, str] = {"mean_gy": "Dmean", "max_gy": "Dmax", "d2_gy": "D2%"}
-"""Attributes as tables name them."""
+"""Names of the attributes in tables."""
 
 
 def dose_inside(dose: Image, mask: Mask, grid: Grid) -> FloatArray:
     """(n,) dose in Gy at the centres of a mask's voxels, linear between dose voxels.
 
-    It is nan at centres beyond the outermost dose voxels': nothing is known there. grid: the
-    mask's.
+    It is nan outside the dose grid, where the dose is unknown. grid: of the mask.
     """
     if dose.grid is grid:
         return dose.voxels[mask].astype(np.float64)
@@ -60,9 +59,9 @@ def dose_inside(dose: Image, mask: Mask, grid: Grid) -> FloatArray:
 
 
 def statistics(dose_gy: FloatArray) -> DoseStatistics:
-    """Of the dose (n,) in a contour's voxels, all of one size; nan where the dose does not reach.
+    """Statistics of the dose (n,) in a contour's voxels of equal size; nan outside the dose grid.
 
-    Raises ValueError for no voxel.
+    Raises ValueError without a voxel.
     """
     if not len(dose_gy):
         raise ValueError("a contour without voxels has no dose")
@@ -76,9 +75,9 @@ def statistics(dose_gy: FloatArray) -> DoseStatistics:
 
 
 def histogram(dose_gy: FloatArray) -> FloatArray:
-    """Cumulative: share of the covered voxels of (n,) with at least each dose of `DVH_GY`.
+    """Cumulative histogram: share of the covered voxels with at least each dose of `DVH_GY`.
 
-    All nan where no voxel is covered.
+    dose_gy: (n,). All nan where no voxel is covered.
     """
     ascending = np.sort(_known(dose_gy))
     if not len(ascending):

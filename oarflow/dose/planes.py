@@ -1,4 +1,4 @@
-"""Where an RTDOSE's frames lie: both readings of Grid Frame Offset Vector (PS3.3 C.8.8.3.2)."""
+"""Positions of an RTDOSE's frames: both forms of Grid Frame Offset Vector (PS3.3 C.8.8.3.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFFSET_TOLERANCE_MM = 0.01
-"""Greatest difference of the first offset from the value that it must have: rounding."""
+"""Greatest difference, in mm, of the first offset from its required value: rounding."""
 
 TRANSVERSE_TOLERANCE = 1e-3
 """Greatest sine of the angle between the frames' normal and the patient's z axis."""
@@ -17,8 +17,8 @@ def plane_distances(
 ) -> tuple[NDArray[np.float64], str]:
     """Distance (n,) of each frame from the first, in mm along the normal; and a remark, or "".
 
-    offsets_mm: (n,), Grid Frame Offset Vector. first_z_mm: z of Image Position (Patient), where the
-    first frame lies. normal: (3,) unit vector, rows' direction cross columns' direction.
+    offsets_mm: (n,), Grid Frame Offset Vector. first_z_mm: z of Image Position (Patient), of the
+    first frame. normal: (3,) unit vector, rows' direction cross columns' direction.
 
     Offsets that begin with zero are relative to the first frame, along the normal. Offsets that
     begin with its z are z coordinates. Raises ValueError for offsets that are neither, and for

@@ -1,4 +1,4 @@
-"""DICOM RTDOSE as an image in Gy, and which RTDOSE of a folder is the plan's."""
+"""DICOM RTDOSE as an image in Gy, and the choice of the plan's RTDOSE in a folder."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LARGEST = 2**28
 """Voxels beyond this count are refused."""
 
 DOSE_TYPES = ("PHYSICAL", "EFFECTIVE")
-"""Of RTDOSE that are read; the third of the standard, ERROR, is a difference of two."""
+"""Accepted Dose Types; the standard's third, ERROR, is a difference of two doses."""
 
 WHOLE = ("PLAN", "MULTI_PLAN")
-"""Dose summation types of all that a plan, or several together, deliver."""
+"""Dose summation types of a whole plan, or of several plans together."""
 
 PARTS = (
     *("BEAM", "BEAM_SESSION", "BRACHY", "BRACHY_SESSION", "CONTROL_POINT", "FRACTION"),
@@ -51,8 +51,8 @@ _ATTRIBUTES = (
 class Dose(Image):
     """A dose in Gy.
 
-    kind: of `DOSE_TYPES`. frame: UID of its frame of reference; None for none. remarks: what a
-    reader of its figures should check.
+    kind: one of `DOSE_TYPES`. frame: UID of its frame of reference; None for none. remarks: facts
+    that a reader of its figures should check.
     """
 
     kind: str = DOSE_TYPES[0]
@@ -63,8 +63,8 @@ class Dose(Image):
 def read_rtdose(path: Path) -> Dose:
     """An RTDOSE's grid in Gy; frames ascend along the normal, and may be unevenly spaced.
 
-    Raises ValueError where it is no physical or effective dose in Gy, or does not say without doubt
-    which dose lies where.
+    Raises ValueError where it is no physical or effective dose in Gy, or its dose or geometry is
+    ambiguous.
     """
     dataset = _read(path, _ATTRIBUTES)
     kind = _kind(dataset)
@@ -72,7 +72,7 @@ def read_rtdose(path: Path) -> Dose:
     grid, order, remark = _grid(dataset)
     gy = _values(dataset, grid.shape)[order] * _scaling(dataset)
     if not gy.any():
-        raise ValueError("the RTDOSE holds no dose: all of its values are zero")
+        raise ValueError("the RTDOSE holds no dose: all its values are zero")
     remarks = _remarks(_summation(dataset), frame) + ((remark,) if remark else ())
     return Dose(gy.astype(np.float32), grid, kind, frame, remarks)
 
@@ -80,8 +80,8 @@ def read_rtdose(path: Path) -> Dose:
 def plan_dose(paths: Iterable[Path]) -> Dose:
     """The dose of a whole plan, or of several plans together, among a folder's RTDOSE.
 
-    One that does not say what it sums is taken for a plan's. Raises ValueError where there is not
-    exactly one.
+    An RTDOSE without a summation type counts as a plan's. Raises ValueError unless there is exactly
+    one.
     """
     types = {path: _summation(_read(path, ["DoseSummationType"])) for path in paths}
     whole = [path for path, kind in types.items() if not kind or kind in WHOLE]
@@ -95,7 +95,7 @@ def plan_dose(paths: Iterable[Path]) -> Dose:
 
 
 def _read(path: Path, keywords: Sequence[str]) -> Dataset:
-    """These attributes of a file; one without meta information has the encoding that it shows."""
+    """These attributes of a file; without meta information, the encoding is guessed."""
     try:
         with warnings.catch_warnings(action="ignore"):  # pydicom's warnings quote values
             dataset = dcmread(path, force=True, specific_tags=list(keywords))
@@ -128,9 +128,9 @@ def _remarks(summation: str, frame: str | None) -> tuple[str, ...]:
 
 
 def _kind(dataset: Dataset) -> str:
-    """Of `DOSE_TYPES`."""
+    """The Dose Type, one of `DOSE_TYPES`. Raises ValueError."""
     if dataset.get("SOPClassUID") != RTDoseStorage:
-        raise ValueError("it is no RTDOSE")
+        raise ValueError("it is not an RTDOSE")
     if str(dataset.get("DoseUnits") or "").strip().upper() != "GY":
         raise ValueError("the RTDOSE's unit is not Gy")
     kind = str(dataset.get("DoseType") or "").strip().upper()
@@ -140,7 +140,7 @@ def _kind(dataset: Dataset) -> str:
 
 
 def _grid(dataset: Dataset) -> tuple[Grid, NDArray[np.intp], str]:
-    """The grid, the order that puts its frames along the normal, and a remark on them, or ""."""
+    """The grid, the order of frames along the normal, and a remark on them, or ""."""
     x, y = _numbers(dataset, "ImageOrientationPatient", 6).reshape(2, 3)
     first = _numbers(dataset, "ImagePositionPatient", 3)
     rows_mm, columns_mm = _numbers(dataset, "PixelSpacing", 2).tolist()
@@ -165,7 +165,7 @@ def _grid(dataset: Dataset) -> tuple[Grid, NDArray[np.intp], str]:
 
 
 def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
-    """An attribute's values (count,). Raises ValueError where they are not so many numbers."""
+    """An attribute's values (count,). Raises ValueError for any other number of values."""
     try:
         values = np.atleast_1d(np.asarray(dataset.get(keyword), dtype=np.float64))
     except (ValueError, TypeError):
@@ -209,7 +209,7 @@ def _values(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[np.float64
         raise ValueError(f"the RTDOSE holds more than the {shape[0]} frames that it counts")
     try:
         with warnings.catch_warnings(action="ignore"):
-            # Unused bits are kept for now: whether they are dose or not is judged below.
+            # Unused bits stay for now; the code below decides whether they are dose.
             values = pixel_array(dataset, raw=True, correct_unused_bits=False).reshape(shape)
     except Exception as error:  # decoders raise many kinds on damaged input
         raise ValueError(

@@ -1,1 +1,1 @@
-"""What speaks against a contour or a study: every flag as a code, a sentence and its figures."""
+"""Flags: reasons to doubt a contour or a study, each as a code, a sentence and its figures."""

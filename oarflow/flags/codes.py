@@ -6,14 +6,14 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a flag concerns."""
+    """The subject of a flag: an organ or the study."""
 
     ORGAN = "organ"
     STUDY = "study"
 
 
 class FlagCode(StrEnum):
-    """One code for everything that can be flagged, in the order of the published table."""
+    """The codes of all flags, in the order of the published table."""
 
     PATIENT_UNDER_18 = "PATIENT_UNDER_18"
     MOST_ORGANS_FLAGGED = "MOST_ORGANS_FLAGGED"

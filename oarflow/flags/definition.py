@@ -1,4 +1,4 @@
-"""What the table of flags holds for each code."""
+"""The definition of a flag: a row of the table of flags."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Value = str | int | float | Sequence[str] | Sequence[float]
 class Definition:
     """One row of the table.
 
-    statuses: what an organ with this flag can be; none for flags of a study. message, short and
-    figure are templates over the flag's values: one sentence; a clause for a planning system's
-    narrow column; the one figure that matters, empty where there is none. meaning and check: for
-    the page that the physicist reads. example: a value for every name that a flag of this code
-    holds; units stand in the names.
+    statuses: possible statuses of an organ with this flag; none for flags of a study. message,
+    short and figure are templates for the flag's values: a sentence; a clause for a planning
+    system's narrow column; the figure that matters most, empty if there is none. meaning and
+    check: for the reference page. example: a value for every name of the flag's values; the names
+    contain the units.
     """
 
     scope: Scope

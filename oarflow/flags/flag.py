@@ -1,25 +1,26 @@
-"""A flag: one thing that speaks against a contour or a study, for people and for programs."""
+"""A flag: one reason to doubt a contour or a study, for people and for programs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.definition import Value
 from oarflow.flags.table import FLAGS
 
 DECIMALS = 4
-"""Digits after the point that a flag's figures keep."""
+"""Number of decimals of a flag's figures."""
 
 
 @dataclass(frozen=True)
 class Flag:
     """One flag. `Flag.of` makes it from its code and figures.
 
-    message: one sentence for people, with the figure that matters. values: all figures, by name;
-    units are part of the names (volume_cc, limit_mm); shares and Dice are 0 to 1.
+    message: a sentence with the figure that matters most. values: all figures by name; the names
+    contain the units (volume_cc, limit_mm); shares and Dice are 0 to 1.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -31,30 +32,30 @@ class Flag:
 
     @classmethod
     def of(cls, code: FlagCode, **values: Value) -> Flag:
-        """The flag of a code with the values that the table names.
+        """The flag of a code with the values of its definition.
 
-        Raises ValueError where a value is missing or not in the table.
+        Raises ValueError where a value is missing or not in the definition.
         """
         definition = FLAGS[code]
         if values.keys() != definition.example.keys():
             expected = ", ".join(definition.example)
-            raise ValueError(f"{code} has the values {expected or 'none'}, not {', '.join(values)}")
+            raise ValueError(f"{code} has values {expected or 'none'}, not {', '.join(values)}")
         plain = {name: _plain(value) for name, value in values.items()}
         return cls(code, definition.scope, _filled(definition.message, plain), plain)
 
     @property
     def short(self) -> str:
-        """A clause, as a planning system shows it beside a region's name."""
+        """A clause for the region's description in a planning system."""
         return _filled(FLAGS[self.code].short, self.values)
 
     @property
     def brief(self) -> str:
-        """The code and the one figure that matters."""
+        """The code and the figure that matters most."""
         return f"{self.code} {_filled(FLAGS[self.code].figure, self.values)}".rstrip()
 
 
 def _plain(value: Value) -> str | int | float | list[str] | list[float]:
-    """The value as JSON holds it, numbers rounded."""
+    """The value for JSON, with rounded numbers."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Sequence):
@@ -68,9 +69,36 @@ def _rounded(value: float) -> float:
 
 
 def _filled(template: str, values: Mapping[str, object]) -> str:
-    """The template with the values; lists are joined by commas."""
+    """The template with the values; lists are joined by commas.
+
+    A figure and its limit that would read the same get more digits.
+    """
     shown = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else value
         for name, value in values.items()
     }
+    for _ in range(DECIMALS):
+        if not _reads_the_same(template, shown):
+            break
+        template = _FLOAT.sub(_finer, template)
     return template.format(**shown)
+
+
+_FLOAT = re.compile(r"\{(\w+):\.(\d)([f%])\}")
+"""A placeholder of a number with its digits."""
+
+
+def _finer(field: re.Match[str]) -> str:
+    name, digits, kind = field.groups()
+    return f"{{{name}:.{int(digits) + 1}{kind}}}"
+
+
+def _reads_the_same(template: str, values: Mapping[str, Any]) -> bool:
+    """Whether a figure of the template is not its limit, and is shown as if it were."""
+    shown = {
+        field[1]: (values[field[1]], field[0].format(**values))
+        for field in _FLOAT.finditer(template)
+    }
+    limits = [pair for name, pair in shown.items() if name.startswith("limit")]
+    figures = [pair for name, pair in shown.items() if not name.startswith("limit")]
+    return any(a[0] != b[0] and a[1] == b[1] for a in figures for b in limits)

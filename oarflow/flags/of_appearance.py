@@ -25,7 +25,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "Mean CT number inside the contour is {mean_hu:.0f} HU, usually {bound} {limit_hu:.0f} HU.",
         "mean {mean_hu:.0f} HU, usually {bound} {limit_hu:.0f} HU",
         "{mean_hu:.0f} HU",
-        meaning="Not the tissue that the organ has.",
+        meaning="The mean CT number does not fit this organ's tissue.",
         check="Bone, air or metal inside the contour.",
         mean_hu=400.0,
         bound="at most",
@@ -54,12 +54,13 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.UNSTABLE: of_organ(
         SUSPICIOUS,
-        "Shifting the input patch changes the contour (Dice {dice:.2f}, usually above "
+        "A second run on slightly shifted input changes the contour (Dice {dice:.2f}, usually "
+        "above "
         "{limit_dice:.2f}).",
-        "unstable when the input patch is shifted (Dice {dice:.2f})",
+        "changes when its input is shifted (Dice {dice:.2f})",
         "Dice {dice:.2f}",
-        meaning="The network contours the organ twice, the second time on a patch of the CT that "
-        "lies a few voxels elsewhere. The two contours should be the same.",
+        meaning="The network contours the organ twice, the second time on a part of the CT that "
+        "is shifted by a few voxels. The two contours should be the same.",
         check="The whole outline.",
         dice=0.83,
         usual_dice=0.97,
@@ -71,22 +72,24 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "{limit_probability:.2f}).",
         "network is unsure (mean probability {probability:.2f})",
         "{probability:.2f}",
-        meaning="Mean of the network's probabilities above 0.3.",
-        check="The whole outline: this flag goes with a low Dice more than any other.",
+        meaning="Mean over the voxels with a probability above 0.3.",
+        check="The whole outline: of all flags, this one goes most often with a poor contour.",
         probability=0.6,
         usual_probability=0.93,
         limit_probability=0.85,
     ),
     FlagCode.BLURRED_BORDER: of_organ(
         SUSPICIOUS,
-        "Network is unsure where the border runs (entropy {entropy_bit_mm:.1f} bit mm across it, "
-        "usually below {limit_bit_mm:.1f}).",
-        "network is unsure of the border (entropy {entropy_bit_mm:.1f} bit mm)",
-        "{entropy_bit_mm:.1f} bit mm",
-        meaning="The probabilities fall from 1 to 0 over an unusually wide strip.",
+        "Network is unsure where the border runs ({times_limit:.1f} times the usual maximum).",
+        "network is unsure of the border",
+        "{times_limit:.1f} times",
+        meaning="The probabilities fall from 1 to 0 over an unusually wide strip. The figure "
+        "compares "
+        "the entropy across the border (bit mm) with its limit.",
         check="The whole outline.",
         entropy_bit_mm=3.2,
         usual_bit_mm=1.4,
         limit_bit_mm=2.1,
+        times_limit=1.5,
     ),
 }

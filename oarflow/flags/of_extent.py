@@ -17,7 +17,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{distance_mm:.0f} mm {direction} of {other}, should be {expected}",
         "{distance_mm:.0f} mm {direction}",
         meaning="A left organ must lie to the left of its right partner, of the brainstem and of "
-        "the cord, and the reverse.",
+        "the cord; a right organ to the right of them.",
         check="The side, on an axial slice, before anything else: left and right may be swapped.",
         distance_mm=55.0,
         direction="right",
@@ -28,11 +28,13 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.MISPLACED: of_organ(
         SUSPICIOUS,
-        "Centre lies {shift_mm:.0f} mm too far {direction}, measured from {other} and other "
-        "organs.",
-        "{shift_mm:.0f} mm too far {direction}, measured from {other}",
+        "Centre lies {shift_mm:.0f} mm {direction} of the position expected from {other} and other "
+        "organs ({deviation_sd:.1f} SD, limit {limit_sd:.1f}).",
+        "{shift_mm:.0f} mm {direction} of its expected position",
         "{shift_mm:.0f} mm {direction}",
-        meaning="The other organs of this patient predict another place.",
+        meaning="The other organs of this patient predict another position. SD: standard "
+        "deviations "
+        "between patients.",
         check="Whether the contour is on the wrong structure; unusual anatomy.",
         shift_mm=45.0,
         direction="inferior",
@@ -44,11 +46,11 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.CENTRE_SHIFTED: of_organ(
         SUSPICIOUS,
-        "Centre lies {shift_mm:.0f} mm away ({direction}) from where the localizer found the "
-        "organ.",
-        "{shift_mm:.0f} mm away ({direction}) from the localizer's position",
+        "Centre lies {shift_mm:.0f} mm {direction} of the position that the localization network "
+        "found, usually at most {limit_mm:.0f} mm.",
+        "{shift_mm:.0f} mm {direction} of the localization network's position",
         "{shift_mm:.0f} mm {direction}",
-        meaning="The network of the organ and the localizer disagree about its place.",
+        meaning="The organ's own network and the localization network disagree about its position.",
         check="Which of the two is right: the contour may be on a neighbouring structure.",
         shift_mm=15.0,
         direction="superior",
@@ -62,7 +64,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "volume {volume_cc:.1f} cc, usually at most {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
         meaning="Larger than the reference contours of this organ.",
-        check="A leak into a neighbouring structure; a patient who is so.",
+        check="A leak into a neighbouring structure; normal variation.",
         volume_cc=62.0,
         limit_cc=45.0,
     ),
@@ -71,9 +73,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Volume is {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc.",
         "volume {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
-        meaning="Smaller than the reference contours of this organ; not asked of organs that the "
-        "field of view cuts.",
-        check="A missing part; surgery; a patient who is so.",
+        meaning="Smaller than the reference contours of this organ. Not checked for organs that "
+        "the "
+        "CT's field of view cuts.",
+        check="A missing part; surgery; normal variation.",
         volume_cc=3.1,
         limit_cc=12.0,
     ),
@@ -92,7 +95,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     FlagCode.SEVERAL_PIECES: of_organ(
         SUSPICIOUS,
         "Contour is in {pieces} separate pieces; the largest holds {largest_share:.0%} of the "
-        "volume.",
+        "volume, usually at least {limit_share:.0%}.",
         "{pieces} separate pieces, the largest holds {largest_share:.0%}",
         "{pieces} pieces",
         meaning="The organ is one piece (a pair: two), and the largest should hold at least 90% of "
@@ -113,7 +116,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.OVERLAP: of_organ(
         SUSPICIOUS,
-        "{share:.0%} of the volume overlaps with {other}, usually at most {limit_share:.0%}.",
+        "{share:.0%} of this organ's volume also lies inside {other}, usually at most "
+        "{limit_share:.0%}.",
         "{share:.0%} overlaps with {other}",
         "{share:.0%} {other}",
         meaning="Two organs claim the same voxels.",
@@ -128,7 +132,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Only {share:.0%} of {part} lies inside this contour, usually at least {limit_share:.0%}.",
         "only {share:.0%} of {part} lies inside",
         "{share:.0%} of {part}",
-        meaning="The cord leaves its canal, the brainstem the brain, or a lung the lungs.",
+        meaning="Part of a structure lies outside the one that should contain it: cord in canal, "
+        "brainstem in brain, one lung in both lungs.",
         check="Which of the two is too short, or in the wrong place.",
         share=0.5,
         part="SpinalCord",
@@ -136,10 +141,12 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.END_SHORT: of_organ(
         SUSPICIOUS,
-        "Contour stops {difference_mm:.0f} mm short of the {side} border that the localizer found.",
-        "{difference_mm:.0f} mm short of the localizer's {side} border",
+        "Contour ends {difference_mm:.0f} mm short of the {side} border that the localization "
+        "network "
+        "found, usually at most {limit_mm:.0f} mm.",
+        "{difference_mm:.0f} mm short of the expected {side} border",
         "{difference_mm:.0f} mm {side}",
-        meaning="One side does not reach as far as the localizer saw the organ.",
+        meaning="The contour ends before the border that the localization network found.",
         check="A missing end on that side.",
         side="superior",
         difference_mm=20.0,
@@ -149,10 +156,12 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.END_BEYOND: of_organ(
         SUSPICIOUS,
-        "Contour extends {difference_mm:.0f} mm beyond the {side} border that the localizer found.",
-        "{difference_mm:.0f} mm beyond the localizer's {side} border",
+        "Contour ends {difference_mm:.0f} mm beyond the {side} border that the localization "
+        "network "
+        "found, usually at most {limit_mm:.0f} mm.",
+        "{difference_mm:.0f} mm beyond the expected {side} border",
         "{difference_mm:.0f} mm {side}",
-        meaning="One side reaches further than the localizer saw the organ.",
+        meaning="The contour ends beyond the border that the localization network found.",
         check="A tail or a leak on that side.",
         side="inferior",
         difference_mm=25.0,
@@ -162,9 +171,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.ABRUPT_END: of_organ(
         SUSPICIOUS,
-        "Contour ends abruptly on its {side} side: {width_share:.0%} of its full width there, "
-        "usually at most {limit_share:.0%}.",
-        "ends abruptly on its {side} side",
+        "Contour does not taper on its {side} side: the last 6 mm have {width_share:.0%} of the "
+        "width "
+        "in the middle, usually at most {limit_share:.0%}.",
+        "does not taper on its {side} side",
         "{width_share:.0%} {side}",
         meaning="The outermost 6 mm are about as wide as the middle, where the organ usually "
         "tapers.",
@@ -178,12 +188,12 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.TISSUE_BEYOND: of_organ(
         SUSPICIOUS,
-        "Similar tissue continues beyond the {side} side: {similar_share:.0%} of the voxels there, "
-        "usually at most {limit_share:.0%}.",
-        "similar tissue continues beyond its {side} side",
+        "The {side} part may be missing: {similar_share:.0%} of the voxels up to 9 mm beyond have "
+        "the "
+        "organ's CT numbers, usually at most {limit_share:.0%}.",
+        "{side} part may be missing: similar tissue beyond",
         "{similar_share:.0%} {side}",
-        meaning="Up to 9 mm beyond that side the CT numbers are those of the inside, where other "
-        "patients' organs have a border.",
+        meaning="In other patients the CT numbers change at this border.",
         check="The part that is missing on that side.",
         side="superior",
         similar_share=0.6,
@@ -194,12 +204,14 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.CUT_SHORT: of_organ(
         SUSPICIOUS,
-        "Contour seems to end too early on its {side} side ({deviation_sd:.1f} standard "
-        "deviations, limit {limit_sd:.1f}).",
-        "seems to end too early on its {side} side",
+        "The {side} part may be missing: shape, tissue and position there together deviate by "
+        "{deviation_sd:.1f} SD (limit {limit_sd:.1f}).",
+        "{side} part may be missing",
         "{deviation_sd:.1f} SD {side}",
-        meaning="An abrupt end, similar tissue beyond it and the localizer's position, none of "
-        "them beyond its own limit, together suggest a cut on one side.",
+        meaning="Three signs (no taper, similar tissue beyond, distance to the expected border), "
+        "each "
+        "within its own limit, exceed the limit together. SD: standard deviations between "
+        "patients.",
         check="The end on that side.",
         side="superior",
         deviation_sd=5.2,
@@ -209,11 +221,13 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.PATCH_EDGE: of_organ(
         SUSPICIOUS,
-        "Contour reaches the edge of the network's field of view; the organ may extend further.",
-        "reaches the edge of the network's field of view",
+        "Contour reaches the edge of the part of the CT that the network was given; the organ may "
+        "extend further.",
+        "reaches the edge of the network's input",
         "",
-        meaning="The network sees a patch of the CT, not all of it. The patch was enlarged twice "
-        "and was still too small.",
+        meaning="The network is given a part of the CT. The part was enlarged twice and was still "
+        "too "
+        "small.",
         check="The end on that side.",
     ),
     FlagCode.FIELD_OF_VIEW: of_organ(
@@ -221,9 +235,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "CT ends within the organ ({sides}); only the visible part is contoured.",
         "cut by the field of view: {sides}",
         "{sides}",
-        meaning="The CT's field of view cuts the organ. By itself this makes it `truncated`, not "
-        "`suspicious`.",
-        check="Volume and mean dose are those of the visible part.",
+        meaning="The CT's field of view cuts the organ. If this is its only flag, the organ is "
+        "`truncated`, not `suspicious`.",
+        check="Do not use volume, mean dose or DVH as if they were of the whole organ.",
         sides=("inferior",),
     ),
 }

@@ -12,8 +12,8 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "Patient is {age_years} years old; the networks were trained on adults.",
         "patient is {age_years} years old, networks learned from adults",
         "{age_years} years",
-        meaning="The networks have never seen a child. The age is Patient's Age in the header, or "
-        "follows from the dates of birth and study, where these are credible.",
+        meaning="The networks have never seen a child. The age is taken from Patient's Age, or "
+        "calculated from the dates of birth and study if these are plausible.",
         check="Every contour, whatever its own status.",
         age_years=12,
         limit_years=18,
@@ -29,12 +29,12 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         contours=7,
     ),
     FlagCode.IMAGE_METAL: of_study(
-        "Metal around {organ} exceeds that in the training CTs ({share:.1%} of voxels, usually at "
-        "most {limit_share:.1%}).",
+        "More metal near {organ} than in the training CTs: {share:.1%} of voxels within 20 mm, "
+        "usually at most {limit_share:.1%}.",
         "more metal than in the training CTs (around {organ})",
         "{share:.1%}",
-        meaning="Voxels above 2200 HU within 20 mm of an organ; averaged to the resolution of the "
-        "training CTs.",
+        meaning="Share of voxels above 2200 HU within 20 mm of the organ with the highest excess, "
+        "after averaging to the voxel size of the training CTs.",
         check="The outlines near the metal and in its streaks.",
         organ="Bone_Mandible",
         organs=("Bone_Mandible", "Parotid_L"),
@@ -42,12 +42,12 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         limit_share=0.011,
     ),
     FlagCode.IMAGE_BRIGHT: of_study(
-        "Contrast medium or bone around {organ} exceeds that in the training CTs ({share:.1%} of "
-        "voxels, usually at most {limit_share:.1%}).",
-        "more contrast medium or bone than in the training CTs (around {organ})",
+        "More bright voxels (130 to 2200 HU) near {organ} than in the training CTs: {share:.1%} "
+        "within 20 mm, usually at most {limit_share:.1%}.",
+        "more contrast medium, bone or streaks than in the training CTs (near {organ})",
         "{share:.1%}",
-        meaning="Voxels of 130 to 2200 HU within 20 mm of an organ: contrast medium, bone, or "
-        "streaks.",
+        meaning="Contrast medium, bone or streaks within 20 mm of the organ with the highest "
+        "excess.",
         check="The outlines beside contrast-filled vessels and streaks.",
         organ="Larynx",
         organs=("Larynx",),
@@ -55,12 +55,13 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         limit_share=0.2,
     ),
     FlagCode.IMAGE_NOISE: of_study(
-        "CT is noisier around {organ} than the training CTs ({noise_hu:.0f} HU, usually at most "
+        "CT is noisier near {organ} than the training CTs (SD {noise_hu:.0f} HU, usually at most "
         "{limit_hu:.0f} HU).",
         "noisier than the training CTs (around {organ})",
         "{noise_hu:.0f} HU",
-        meaning="Standard deviation of soft tissue within 20 mm of an organ, averaged to the "
-        "resolution of the training CTs.",
+        meaning="Standard deviation of soft tissue within 20 mm of the organ, after averaging to "
+        "the "
+        "voxel size of the training CTs.",
         check="Borders between soft tissues; another reconstruction may be better.",
         organ="Esophagus",
         organs=("Esophagus", "SpinalCord"),
@@ -71,20 +72,21 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "MR was not used: {reason}.",
         "MR was not used ({reason})",
         "",
-        meaning="The study has an MR that a network could read, and none can be chosen or read. "
-        "Organs with another network are contoured on the CT alone; the others fail.",
-        check="Why the MR does not fit; the organs that it is for.",
-        reason="2 MR series fit the rule",
+        meaning="The study contains MR, but no single series could be selected or read. Organs "
+        "that "
+        "also have a network for CT alone are contoured with it; the others are not contoured.",
+        check="The reason given; the organs that use the MR.",
+        reason="2 series match the MR selection rule, so none could be chosen",
         organs=("Glnd_Thyroid",),
     ),
     FlagCode.MR_NOT_REGISTERED: of_study(
-        "MR was not used, since its registration to the CT failed: {reason}.",
+        "MR was not used, its registration to the CT failed: {reason}.",
         "MR was not used, its registration failed",
         "",
-        meaning="The registration did not pass its check, so that nothing of the MR is trusted. "
-        "Organs with another network are contoured on the CT alone; the others fail.",
-        check="Whether the MR shows the same region and position; the organs that it is for.",
-        reason="only 41% of the MR's body lies within the CT",
+        meaning="The registration failed its check, so the MR was ignored. Organs that also have a "
+        "network for CT alone are contoured with it; the others are not contoured.",
+        check="Whether the MR shows the same region and position; the organs that use the MR.",
+        reason="only 41% of the patient on the MR lies within the CT, required 60%",
         organs=("Glnd_Thyroid",),
         overlap_share=0.41,
         rotation_degrees=4.0,

@@ -1,4 +1,4 @@
-"""docs/flags.md, from the table of flags."""
+"""docs/reference/flags.md, from the table of flags."""
 
 from __future__ import annotations
 
@@ -12,28 +12,36 @@ from oarflow.flags.table import FLAGS
 _HEAD = """\
 # Flags
 
-Made by `oarflow codes --flags --markdown > docs/flags.md` from the program's own table;
-`oarflow codes --flags` prints it.
+A flag is a warning about one contour or about the whole study. In `result.json` it has a `code`, a
+`scope` (`organ` or `study`), a `message`, and `values`: the figures, each with its unit in its name
+(`volume_cc`). The messages below are filled with example figures. Most limits come from training
+patients: "usually at most 45 cc" means that nearly all good contours are no larger
+([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a flag
+can be wrong.
 
-A flag says what speaks against a contour or a study. In `result.json` it has a `code`, a `scope`
-(`organ` or `study`), a `message` and `values`, which hold all the figures with their units in the
-names. The messages below are filled with an example's figures. Most limits were calibrated on
-training patients: "usually" is what nearly all good contours show
-([results/plausibility.md](results/plausibility.md)). A flagged contour can be right, and one
-without a flag can be wrong.
+Two kinds of neural network are used. The **localization network** (not the CT scout) finds each
+organ on the whole CT. The organ's own network then contours it in a part of the CT around that
+position. Directions are the patient's: superior is toward the head, anterior toward the front.
 
-Two kinds of network work on a CT: the **localizer** looks at all of it and finds where each organ
-is; then the **network of each organ** contours it in a patch of the CT around that place. Sides and
-directions are the patient's: superior is toward the head, anterior toward the front.
+| status | meaning |
+| --- | --- |
+| `segmented` | contoured, no flag of its own |
+| `suspicious` | contoured, with a flag that doubts it |
+| `truncated` | contoured, and cut by the CT's field of view |
+| `failed` | not contoured, because of an error |
+| `absent` | not contoured, because the scan does not show it |
+| `no_model` | not contoured, because no network for it is installed |
+
+This page is made by `oarflow codes --flags --markdown > docs/reference/flags.md`.
 """
 
 _STUDY = """\
 ## The whole study
 
-Under `study_flags`, once. They make no organ `suspicious`, and concern all of them: they stand in
-the RTSTRUCT (Structure Set Description, and in short in each ROI Description), on the first line of
-the reports and above the table at the terminal. With `strict: true` the exit status is 4, and a
-node holds the study for a person.
+Each appears once, under `study_flags`. They apply to all contours and do not change any organ's
+status. They are shown in the RTSTRUCT (Structure Set Description, and in short in each ROI
+Description), at the top of the reports and above the table at the terminal. With `strict: true` the
+program ends with exit status 4, and the DICOM node holds the study until a person has reviewed it.
 """
 
 _SUSPICIOUS = """\
@@ -45,19 +53,19 @@ Each makes the organ `suspicious`. Look at the organ in all three planes first.
 _CUT = """\
 ## An organ that the field of view cuts
 
-By itself, this flag makes the organ `truncated`.
+If this is its only flag, the organ is `truncated`.
 """
 
 _UNCONTOURED = """\
 ## An organ that is not contoured
 
-Why the organ is `failed` or `absent`. An organ that the localizer does not see is `absent` without
-a flag; one for which no network is installed is `no_model`.
+The organ is `failed` or `absent`, and the flag says why. An organ that the localization network
+does not find is `absent` without a flag.
 """
 
 
 def flags_page() -> str:
-    """docs/flags.md."""
+    """docs/reference/flags.md."""
     sections: tuple[tuple[str, Callable[[Definition], bool]], ...] = (
         (_STUDY, lambda row: row.scope is Scope.STUDY),
         (_SUSPICIOUS, lambda row: row.statuses == ("suspicious",)),

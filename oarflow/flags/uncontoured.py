@@ -13,7 +13,7 @@ ABSENT = ("absent",)
 UNCONTOURED: Mapping[FlagCode, Definition] = {
     FlagCode.NETWORK_ERROR: of_organ(
         FAILED,
-        "Network stopped with an error; the log has the details.",
+        "Not contoured: this organ's neural network stopped with an error; see the log.",
         "network stopped with an error",
         "",
         meaning="A fault of the program, the network's file or the device.",
@@ -21,36 +21,40 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.ORGAN_TIME_LIMIT: of_organ(
         FAILED,
-        "Contouring took longer than the time limit for one organ (organ_seconds).",
+        "Not contoured: the time limit for one organ (organ_seconds) was exceeded.",
         "longer than the time limit for one organ",
         "",
-        meaning="The organ was given up, so that the others are delivered in time.",
+        meaning="This organ was skipped so as not to delay the others.",
         check="The load of the machine; the setting `organ_seconds`.",
     ),
     FlagCode.NOTHING_FOUND: of_organ(
         FAILED,
-        "Localizer found the organ, but the organ's own network found nothing there.",
-        "localizer found it, its own network did not",
+        "Not contoured: the localization network found the organ, but the organ's own network "
+        "found "
+        "nothing there.",
+        "the localization network found it, its own network did not",
         "",
         meaning="Two networks disagree on whether the organ is there.",
         check="The CT: contour the organ by hand where it is there.",
     ),
     FlagCode.NO_SEARCH_REGION: of_organ(
         FAILED,
-        "No search region: the localizer does not cover this organ, and no other organ predicts "
-        "its position.",
-        "no search region",
+        "Not contoured: neither the localization network nor another organ gives a position to "
+        "search.",
+        "no position to search",
         "",
-        meaning="The network needs a region to look at, and nothing gives one.",
-        check="Whether the organs beside it are asked for; else contour it by hand.",
+        meaning="The organ's network needs a position, and the localization network does not cover "
+        "this organ.",
+        check="Whether neighbouring organs were requested too; if so, contour it by hand.",
     ),
     FlagCode.REGION_ORGAN_MISSING: of_organ(
         ("failed", "absent"),
-        "This organ is searched around {organ}, which is {status}.",
-        "searched around {organ}, which is {status}",
+        "Not contoured: it is searched for near {organ}, which has no contour ({status}).",
+        "searched for near {organ}, which has no contour",
         "{organ}",
-        meaning="Its network looks around the contour of another organ, and there is none. It is "
-        "`absent` where the other one is, else `failed`.",
+        meaning="Its network needs the contour of another organ. It is `absent` if the other "
+        "organ is "
+        "`absent`, otherwise `failed`.",
         check="The other organ first.",
         organ="SpinalCord",
         status="absent",
@@ -58,7 +62,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.NEEDS_MR: of_organ(
         FAILED,
-        "This organ's network needs an MR; {reason}.",
+        "Not contoured: this organ's network needs an MR, and {reason}.",
         "network needs an MR",
         "",
         meaning="The only network of this organ reads an MR registered to the CT.",
@@ -67,37 +71,38 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.NO_OUTLINE: of_organ(
         FAILED,
-        "Outline cannot be written: {reason}.",
-        "outline cannot be written",
+        "Not contoured: the network's result gives no outline for the RTSTRUCT ({reason}).",
+        "no outline for the RTSTRUCT",
         "",
-        meaning="The network's mask gives no contour that an RTSTRUCT can hold.",
+        meaning="The result of the network is too small or too thin for a contour.",
         check="Contour the organ by hand.",
         reason="no outline is large enough to be written",
     ),
     FlagCode.SELF_CHECK_FAILED: of_organ(
         FAILED,
-        "Contour read back from the RTSTRUCT does not match its mask: {failures}.",
-        "contour does not match its mask",
+        "Left out of the RTSTRUCT: the written contour did not match the network's result "
+        "({failures}).",
+        "left out: contour did not match the network's result",
         "",
-        meaning="A fault of the program: the contour was left out of the file.",
+        meaning="A fault of the program.",
         check="Report it with the log. Contour the organ by hand.",
-        failures=("Dice 0.91, at least 0.98",),
+        failures=("Dice 0.91, required 0.98",),
     ),
     FlagCode.NOT_IN_REGION: of_organ(
         ABSENT,
-        "Network found nothing in the region predicted from other organs.",
-        "nothing in the region predicted from other organs",
+        "Not contoured: the network found nothing where other organs predict this organ.",
+        "nothing found where other organs predict it",
         "",
-        meaning="The localizer does not cover this organ; it was searched where other organs "
-        "predict it.",
+        meaning="The localization network does not cover this organ; it was searched for where "
+        "other organs predict it.",
         check="Whether the organ is in the scan.",
     ),
     FlagCode.TOO_SMALL: of_organ(
         ABSENT,
-        "Network found only {volume_cc:.1f} cc, below the minimum volume of {limit_cc:.1f} cc.",
+        "Not contoured: the network found only {volume_cc:.1f} cc, minimum {limit_cc:.1f} cc.",
         "only {volume_cc:.1f} cc found",
         "{volume_cc:.1f} cc",
-        meaning="Such a crumb is more often an error than the organ.",
+        meaning="So small a volume is usually an error.",
         check="Whether the organ is in the scan.",
         volume_cc=0.8,
         limit_cc=2.0,

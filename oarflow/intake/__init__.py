@@ -1,4 +1,4 @@
-"""A folder of files to one Volume: every file accounted for, every doubt a reason to refuse."""
+"""Reads a folder of files as one Volume. Every file is counted; every doubt leads to a refusal."""
 
 from oarflow.intake.choose import Lossy, Prefer, SeriesRule, SeriesRules
 from oarflow.intake.read import Intake, StudyFiles, read_study, read_volume, studies

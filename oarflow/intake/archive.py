@@ -1,4 +1,4 @@
-"""A zip archive as a folder: within bounds, nothing but plain files, under names of our own."""
+"""Unpacks a zip archive within limits: only regular files, under new names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from oarflow.intake.names import Pseudonyms
 from oarflow.intake.scan import is_archive
 
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06")
-"""First bytes of a zip archive: of its first member, or of the end of an empty one."""
+"""First bytes of a zip archive: of its first member, or of the end record of an empty one."""
 
 _END = b"PK\x05\x06"
 _END_BYTES, _COMMENT_BYTES = 22, 2**16
@@ -37,11 +37,11 @@ _ENCRYPTED = 0x1 | 0x2000
 _PLAIN_KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, ValueError)
-"""What the library raises for damaged members and unknown methods of compression."""
+"""Errors of the library for damaged members and unknown compression methods."""
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a path is a regular file that is, or calls itself, a zip archive."""
+    """Whether a path is a regular file that is a zip archive by its content or name."""
     if not path.is_file():
         return False
     if path.suffix.lower() == ".zip":
@@ -66,10 +66,10 @@ def unpacked(inputs: Sequence[Path], room: Path) -> tuple[Path, ...]:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write an archive's files into an empty folder, under names that tell nothing of a patient.
+    """Write an archive's files into an empty folder, under names without patient data.
 
-    The names are alike where those of the archive are, and hidden where they are. Everything that
-    can be judged without unpacking is judged first.
+    Similar names stay similar, and hidden names stay hidden. All checks that need no unpacking come
+    first.
     Raises Refusal (ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE), OSError.
     """
     try:
@@ -83,21 +83,21 @@ def unpack(archive: Path, folder: Path) -> None:
                 _write(opened, member, target)
     except _DAMAGE as error:
         raise _unreadable("it is damaged, or its compression is not supported") from error
-    except RuntimeError as error:  # the library's word for a password that it would need
+    except RuntimeError as error:  # the library raises this where it needs a password
         raise _unreadable("a member is encrypted") from error
 
 
 def _check_directory(archive: Path) -> None:
-    """Refuse a list of members that would fill the memory, before the library reads it."""
+    """Refuse a list of members that is too large for memory, before the library reads it."""
     size = archive.stat().st_size
     with archive.open("rb") as file:
         file.seek(max(0, size - _END_BYTES - _COMMENT_BYTES))
         tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + _END_BYTES:
-        raise _unreadable("it is cut short or no zip archive")
+        raise _unreadable("it is cut short or not a zip archive")
     declared = int.from_bytes(tail[at + 12 : at + 16], "little")
-    # The 64-bit form gives a size of its own elsewhere; none is longer than the archive.
+    # The 64-bit form has its size elsewhere; no list is longer than the archive.
     listed = size if declared == _ZIP64 else min(declared, size)
     if listed > MAX_DIRECTORY_BYTES:
         raise _unsafe(f"its list of members has {listed} bytes, more than {MAX_DIRECTORY_BYTES}")
@@ -112,10 +112,10 @@ def _checked(members: Sequence[zipfile.ZipInfo], archive_bytes: int) -> list[zip
         raise _unreadable(f"{encrypted} of {len(members)} members are encrypted")
     special = sum(stat.S_IFMT(m.external_attr >> 16) not in _PLAIN_KINDS for m in members)
     if special:
-        raise _unsafe(f"{special} of {len(members)} members are links or no regular files")
+        raise _unsafe(f"{special} of {len(members)} members are links or not regular files")
     outside = sum(not _stays_inside(member) for member in members)
     if outside:
-        raise _unsafe(f"{outside} of {len(members)} paths lead outside, or are none")
+        raise _unsafe(f"{outside} of {len(members)} paths are empty or lead outside the archive")
     if len({member.header_offset for member in members}) < len(members):
         raise _unsafe("members share the same bytes")
     total = sum(member.file_size for member in members)
@@ -147,7 +147,7 @@ def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> No
         for number, chunk in enumerate(_chunks(source)):
             dicom = chunk[MAGIC_AT : MAGIC_AT + 4] == b"DICM"
             if number == 0 and is_archive(chunk) and not dicom:
-                raise _unsafe("an archive lies within the archive")
+                raise _unsafe("it contains another archive")
             file.write(chunk)
 
 

@@ -1,4 +1,4 @@
-"""A judged series of slices to one Volume in canonical order."""
+"""Assembles an accepted series of slices as one Volume in canonical order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Slice:
 
 
 def without_duplicates(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
-    """Slices in ascending order along the canonical normal, one for each position; the duplicates.
+    """Slices in ascending order along the canonical normal, one per position; and the duplicates.
 
     Raises Refusal (DUPLICATE_CONFLICT, UNREADABLE_PIXELS) where slices at one position differ.
     """
@@ -147,7 +147,7 @@ def _grid(slices: Sequence[Slice], layout: Layout) -> Grid:
             spacing_yx=layout.pair((row_mm, column_mm)),
             shape=(len(slices), *layout.pair(shape)),
         )
-    except ValueError as error:  # at the very limit of a tolerance, duplicates may decide
+    except ValueError as error:  # duplicates can matter at the limit of a tolerance
         raise Refusal(Finding(Code.GANTRY_TILT, str(error))) from error
 
 
@@ -173,7 +173,7 @@ def _fill(
 
     failed: list[UndecodableError] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # decoders warn with values of the header
+        warnings.simplefilter("ignore")  # warnings of decoders quote values of the header
         with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
             for done, future in enumerate(
                 as_completed([pool.submit(read, k) for k in range(len(slices))]), 1
@@ -190,20 +190,20 @@ def _fill(
 
 
 def _ignored_pixel_data(found: Sequence[tuple[bool, int]]) -> tuple[str, ...]:
-    """Remarks on what was left of the slices' pixel data: unused bits, excess bytes."""
+    """Remarks on ignored parts of the slices' pixel data: unused bits, excess bytes."""
     notes = []
     if count := sum(unused_bits for unused_bits, _ in found):
-        notes.append(f"unused bits of the pixels are set in {_slices(count)}; they were ignored")
+        notes.append(f"unused bits of the pixels are set in {_slices(count)} and were ignored")
     excess = [size for _, size in found if size]
     if excess:
         notes.append(
-            f"up to {max(excess)} bytes behind the image were ignored in {_slices(len(excess))}"
+            f"up to {max(excess)} bytes after the image were ignored in {_slices(len(excess))}"
         )
     return tuple(notes)
 
 
 def _digest(stored: NDArray[np.integer], header: InstanceHeader) -> bytes:
-    """Of what the slice says, not of how it is packed."""
+    """Digest of the slice's values and geometry, independent of their encoding."""
     geometry = (*(header.position_lps or ()), *(header.orientation or ()))
     numbers = (*geometry, *(header.spacing_yx or ()), header.slope or 0, header.intercept or 0)
     digest = hashlib.sha256(np.array(numbers, dtype="<f8").tobytes())

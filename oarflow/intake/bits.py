@@ -1,8 +1,8 @@
-"""Values of pixels from their words, by Bits Stored, High Bit and Pixel Representation.
+"""Pixel values from their words, by Bits Stored, High Bit and Pixel Representation.
 
-PS3.5 8.1.1 gives the other bits of a word no meaning: overlay graphics may lie there, or a sign's
-copies, or remains. Some writers let values grow into them, against the standard: a reader that
-follows it would then take metal for air. What is found there tells the two apart.
+PS3.5 8.1.1 gives the other bits of a word no meaning: they may hold overlay graphics, copies of the
+sign, or random data. Some writers violate the standard and use them for large values; a reader that
+masks them then reads metal as air. The content of these bits shows which case applies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Words = NDArray[np.integer]
 
 
 class AmbiguousError(Exception):
-    """The bits beside the values may be parts of the values."""
+    """The unused bits may be parts of the values."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,16 @@ class ValueBits:
         if self.stored == self.allocated:
             return words
         up = self.allocated - 1 - self.high
-        return (words << up) >> (self.allocated - self.stored)  # the second one copies the sign
+        return (words << up) >> (self.allocated - self.stored)  # the right shift copies the sign
 
     def read(self, words: Words, hu_per_value: float) -> tuple[Words, bool]:
-        """Values of words (rows, columns), and whether anything but signs lies beside them.
+        """Values of words (rows, columns), and whether unused bits hold more than copies of signs.
 
-        words: of a type as wide as `allocated`, signed as the values are. Raises AmbiguousError.
+        words: of a type as wide as `allocated`, signed as the values. Raises AmbiguousError.
         """
         words = words.astype(self._type(signed=self.signed), copy=False)
         if self.overlays & self.value_mask:
-            raise AmbiguousError("overlay graphics are declared in bits of the values")
+            raise AmbiguousError("overlay graphics use bits of the values")
         values = self.values(words)
         if values is words or np.array_equal(values << self.low, words):
             return values, False
@@ -89,7 +89,7 @@ class ValueBits:
         return np.dtype(f"{'i' if signed else 'u'}{self.allocated // 8}")
 
     def _judged(self, bits: Words, values: Words, hu_per_value: float) -> bool:
-        """Whether undeclared bits are set above the values, beside copies of their signs."""
+        """Whether undeclared bits above the values are set, other than copies of their signs."""
         above = bits & self.above_mask
         copies = above.dtype.type(self.above_mask & ~self.overlays)
         negative = values < 0
@@ -104,19 +104,19 @@ class ValueBits:
             large = foreign.mean() > MAX_GRAPHICS_SHARE
             steep = seam.masked * hu_per_value > MAX_SEAM_HU or seam.masked > seam.grown
             if steep or (filled and large):
-                raise AmbiguousError("values seem to go on in the bits above High Bit")
+                raise AmbiguousError("values seem to continue in the bits above High Bit")
         if bare > extended:
             seam = _MedianSteps.of(negative & ~foreign, values, grown)
             if seam.masked * SIGN_STEP_FACTOR > seam.grown:
-                raise AmbiguousError("values seem to be unsigned, against Pixel Representation")
+                raise AmbiguousError("values seem to be unsigned, unlike Pixel Representation")
         return bool(foreign.any())
 
 
 @dataclass(frozen=True)
 class _MedianSteps:
-    """Median steps between neighbours of which one is marked, 0 where there are none.
+    """Median steps between a marked and an unmarked neighbour, 0 where there are none.
 
-    masked: of the values without the bits beside them. grown: of the values with these bits.
+    masked: of the values without the unused bits. grown: of the values with these bits.
     """
 
     masked: float
@@ -124,7 +124,7 @@ class _MedianSteps:
 
     @classmethod
     def of(cls, marked: NDArray[np.bool_], values: Words, grown: NDArray[np.int64]) -> _MedianSteps:
-        """Marks, and both readings, are of (rows, columns)."""
+        """Measure the steps. marked, values, grown: (rows, columns)."""
         borders = _borders(marked)
         medians = []
         for image in (values.astype(np.int64), grown):

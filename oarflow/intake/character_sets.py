@@ -31,12 +31,12 @@ _PLANE_1 = re.compile(rb"[\xa1-\xfe]{2}")
 
 
 def terms(declared: bytes) -> list[str]:
-    """The values of Specific Character Set (0008,0005); one empty value where there is none."""
+    """The values of Specific Character Set (0008,0005); one empty value if it is missing."""
     return [term.strip() for term in plain(declared).split("\\")]
 
 
 def known(declared: bytes) -> bool:
-    """Whether every value is a defined term, or one that pydicom reads as such."""
+    """Whether every value is a defined term, or one that pydicom accepts as such."""
     return all(term in _TERMS for term in terms(declared))
 
 
@@ -67,7 +67,7 @@ def characters(value: bytes, declared: bytes) -> Iterator[bytes]:
 
 
 def _multibyte(term: str) -> tuple[re.Pattern[bytes], ...]:
-    """What the characters of more than one byte look like in a set without escape sequences."""
+    """Patterns of the multi-byte characters of a set without escape sequences."""
     if term == "GB18030":
         return (_FOUR_BYTES, _TWO_BYTES)
     if "GBK" in term:
@@ -76,7 +76,7 @@ def _multibyte(term: str) -> tuple[re.Pattern[bytes], ...]:
 
 
 def _designate(intermediates: bytes, shifted: dict[bytes, tuple[re.Pattern[bytes], ...]]) -> None:
-    """Note what an escape sequence puts into G0 (bytes below 80) or G1 (above)."""
+    """Record what an escape sequence designates for G0 (bytes below 80) or G1 (above)."""
     multibyte = intermediates.startswith(b"$")
     if intermediates[-1:] in (b")", b"-"):
         shifted[b")"] = (_PLANE_1,) if multibyte else ()
@@ -86,9 +86,9 @@ def _designate(intermediates: bytes, shifted: dict[bytes, tuple[re.Pattern[bytes
 
 @lru_cache(maxsize=256)
 def decoded(value: bytes, declared: bytes) -> str | None:
-    """The value as text, None where it is no text of the declared character sets."""
+    """The value as text; None where it is not valid in the declared character sets."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unknown names are taken for the default
+        warnings.simplefilter("ignore")  # pydicom uses the default for unknown names
         encodings = convert_encodings(terms(declared))
         text = decode_bytes(value, encodings, set(_DELIMITERS))
     return None if "\ufffd" in text else text

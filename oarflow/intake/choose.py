@@ -1,4 +1,4 @@
-"""Which series is the planning CT: the settings' rules, and the answer where they do not decide."""
+"""Chooses the planning CT among the series by the settings' rules."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from oarflow.intake.limits import (
 from oarflow.intake.scan import FileRecord
 
 UID_DIGITS = 8
-"""So many last digits of a Series Instance UID tell series apart in a message."""
+"""Number of last digits of a Series Instance UID that identify a series in a message."""
 
 _NESTED_QUANTIFIER = re.compile(r"[*+}]\??\)(?:[*+]|\{)")
 
 
 class Prefer(StrEnum):
-    """Which of several series that fit a rule is taken."""
+    """Which of several series that fit a rule is chosen."""
 
     NONE = "none"
     MOST_SLICES = "most_slices"
@@ -35,7 +35,7 @@ class Prefer(StrEnum):
 
 
 class Lossy(StrEnum):
-    """What becomes of a CT that was compressed with loss."""
+    """How a CT that was compressed with loss is handled."""
 
     NOTE = "note"
     REFUSE = "refuse"
@@ -43,7 +43,7 @@ class Lossy(StrEnum):
 
 @dataclass(frozen=True)
 class SeriesRule:
-    """Conditions on a series; all that are given must hold.
+    """Conditions on a series; all given conditions must hold.
 
     modality: of the series (only CT is ever read). description: regular expression searched in
     Series Description without regard to case. image_type: values that must all be in Image Type.
@@ -62,11 +62,11 @@ class SeriesRule:
         if len(self.description) > MAX_PATTERN_LENGTH:
             raise _wrong(f"description is longer than {MAX_PATTERN_LENGTH} characters")
         if _NESTED_QUANTIFIER.search(self.description):
-            raise _wrong("description repeats a repetition, which may never end")
+            raise _wrong("description has nested repetitions, which may take forever")
         try:
             re.compile(self.description)
         except re.error as error:
-            raise _wrong(f"description is no regular expression: {error}") from error
+            raise _wrong(f"description is not a regular expression: {error}") from error
 
     def fits(self, series: Sequence[FileRecord]) -> bool:
         """Whether a series fulfils every condition."""
@@ -82,12 +82,12 @@ class SeriesRule:
 
 @dataclass(frozen=True)
 class SeriesRules:
-    """How the series is chosen, and what of it is tolerated.
+    """The rules that choose the series, and the tolerated deviations.
 
-    select: rules in order; the first that any series fits decides. Without rules the only series
-        of at least min_slices CT slices is taken.
-    max_oblique_degrees: greatest turn from the axial plane.
-    expected_slices: how many slices the sender counts, to notice slices lost at the ends.
+    select: rules in order; the first rule that any series fits decides. Without rules, the only
+        series of at least min_slices CT slices is chosen.
+    max_oblique_degrees: greatest angle to the axial plane.
+    expected_slices: number of slices according to the sender, to notice slices lost at the ends.
     lossy: whether a CT compressed with loss is noted or refused.
     ignore_patient_position: accept a Patient Position that contradicts the orientation.
 
@@ -125,7 +125,7 @@ class SeriesRules:
 
 
 DEFAULT_RULES = SeriesRules()
-"""The one CT series of a folder, straight and complete."""
+"""The default rules: the only CT series of a folder, axial and complete."""
 
 
 def _rule(settings: Mapping[str, object]) -> SeriesRule:
@@ -141,7 +141,7 @@ def _rule(settings: Mapping[str, object]) -> SeriesRule:
 
 
 def _known(settings: Mapping[str, object], of: type) -> dict[str, object]:
-    """The settings, if each key is a field of `of` and its value of that field's kind."""
+    """The settings, if each key is a field of `of` and its value has that field's type."""
     defaults = {item.name: item.default for item in fields(of)}
     for key, value in settings.items():
         if key not in defaults:
@@ -160,7 +160,7 @@ def _wrong(message: str) -> ConfigurationError:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The chosen series, or the findings that stand against a choice; notes on what was left."""
+    """The chosen series, or findings that prevent a choice; notes on the other series."""
 
     series: tuple[FileRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -168,7 +168,7 @@ class Choice:
 
 
 def choose(slices: Sequence[FileRecord], rules: SeriesRules) -> Choice:
-    """Choose one series among CT slices (headers present)."""
+    """Choose one series among CT slices with headers."""
     grouped: dict[str, list[FileRecord]] = defaultdict(list)
     for record in slices:
         grouped[_header(record).series_uid].append(record)
@@ -197,7 +197,7 @@ def _fitting(every: Sequence[list[FileRecord]], rules: SeriesRules) -> list[list
 
 
 def preferred(fitting: list[list[FileRecord]], prefer: Prefer) -> list[list[FileRecord]]:
-    """Those that come first by the rule's preference; several where they are equal in it."""
+    """The first series by the rule's preference; several if they are equal."""
     if prefer == Prefer.MOST_SLICES:
         most = max(len(series) for series in fitting)
         return [series for series in fitting if len(series) == most]
@@ -209,7 +209,7 @@ def preferred(fitting: list[list[FileRecord]], prefer: Prefer) -> list[list[File
 
 
 def _slice_distance_mm(series: Sequence[FileRecord]) -> float:
-    """Mean distance between slices; infinite where positions do not tell."""
+    """Mean distance between slices; infinite without valid positions."""
     headers = [_header(record) for record in series]
     normals = [frame_of(h.orientation)[2] for h in headers if h.orientation is not None]
     if not normals or len(headers) < 2:
@@ -227,7 +227,7 @@ def _no_series(every: Sequence[list[FileRecord]], rules: SeriesRules) -> Finding
 
 
 def _series_in_words(series: Sequence[FileRecord]) -> str:
-    """Number, slices, their distance and the UID's end: nothing that a person typed."""
+    """Number, slices, their distance and the UID's last digits: no text that a person typed."""
     header = _header(series[0])
     number = header.series_number
     name = f"series {int(number)}" if re.fullmatch(r"\d{1,9}", number) else "series without number"

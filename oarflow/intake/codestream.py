@@ -1,4 +1,4 @@
-"""Size and ends of a compressed image, known before a decoder makes room for it."""
+"""Size and end of a compressed image, read before a decoder allocates memory for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ _JPEG = b"\xff\xd8"
 _END = b"\xff\xd9"
 """End of Image, and End of Codestream."""
 _RLE_SEGMENTS, _RLE_HEADER = 15, 64
-"""Most segments of an RLE image, and the bytes in front of the first one."""
+"""Most segments of an RLE image, and the number of bytes before the first one."""
 _NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - _NO_FRAME | {0xF7}
 _BARE = frozenset({0x01, *range(0xD0, 0xDA)})
 
 
 def begins_image(stream: bytes) -> bool:
-    """Whether bytes begin as a JPEG, JPEG-LS, JPEG 2000 or RLE stream does."""
+    """Whether bytes begin like a JPEG, JPEG-LS, JPEG 2000 or RLE stream."""
     return stream.startswith((_JPEG_2000, _JPEG)) or _begins_rle(stream)
 
 
@@ -24,13 +24,13 @@ def _begins_rle(stream: bytes) -> bool:
 
 
 def end_of_image(stream: bytes) -> int:
-    """Bytes up to the end of a JPEG, JPEG-LS or JPEG 2000 stream; all where it marks no end."""
+    """Bytes up to the end of a JPEG, JPEG-LS or JPEG 2000 stream; all if it has no end marker."""
     marked = -1 if _begins_rle(stream) else stream.rfind(_END)
     return len(stream) if marked < 0 else marked + len(_END)
 
 
 def claimed_size(stream: bytes) -> tuple[int, int] | None:
-    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream, None where it does not say."""
+    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream, None if it has no size."""
     if stream.startswith(_JPEG_2000):
         return _of_jpeg_2000(stream)
     return _of_jpeg(stream) if stream.startswith(_JPEG) else None

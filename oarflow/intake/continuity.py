@@ -1,6 +1,7 @@
-"""Whether the slices' images follow one another as a body's do.
+"""Checks that the images of neighbouring slices fit together.
 
-A header says where a slice lies; only its neighbours can say whether its pixels are its own.
+A header states a slice's position. Only a comparison with its neighbours shows whether the image
+belongs to that header.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ _FLIPS = ((slice(None), _BACK), (_BACK, slice(None)), (_BACK, _BACK))
 
 @dataclass(frozen=True, eq=False)
 class Continuity:
-    """How n filled slices follow one another; 0 where too little of them can be compared.
+    """Continuity of n filled slices. Figures are 0 where too few voxels can be compared.
 
-    unlike (n-2): the lesser difference of an inner slice from its neighbours, by that between them.
-    lost (n-2): part of the tissue of both neighbours of which an inner slice has no value.
-    jumps (n-1): difference of neighbours, by the median of those around it and the longer step.
-    flipped (n-1): difference of neighbours, by the least one once the upper slice is mirrored.
-    exchange: the two runs of slices that would follow better in each other's place.
+    unlike (n-2): the smaller difference of an inner slice from its neighbours, divided by the
+        difference between these neighbours.
+    lost (n-2): share of both neighbours' tissue where an inner slice has no value.
+    jumps (n-1): difference of neighbours, divided by the median of the differences around it and
+        the relative step.
+    flipped (n-1): difference of neighbours, divided by the least difference after mirroring the
+        upper slice.
+    exchange: the two runs of slices that would fit better in exchanged places.
     """
 
     unlike: FloatArray
@@ -62,17 +66,17 @@ class Continuity:
 def judge_continuity(
     hu: FloatVoxels, offsets_mm: FloatArray
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Findings against slices of a volume (z, y, x), and remarks on what is less sure.
+    """Findings against slices of a volume (z, y, x), and remarks on less certain defects.
 
-    offsets_mm: (z) positions of the slices along their normal, ascending. Slices of one value are
-    left out. Findings: DUPLICATE_CONFLICT, DISCONTINUOUS_SLICES.
+    offsets_mm: (z) positions of the slices along their normal, ascending. Slices with a single
+    value are skipped. Findings: DUPLICATE_CONFLICT, DISCONTINUOUS_SLICES.
     """
     filled = np.flatnonzero([plane.max() > plane.min() for plane in hu])
     findings = []
     repeated = _repeated(hu, filled)
     if repeated:
         findings.append(
-            Finding(Code.DUPLICATE_CONFLICT, f"{repeated} slices show the image of another one")
+            Finding(Code.DUPLICATE_CONFLICT, f"{repeated} slices repeat the image of another slice")
         )
     if len(filled) < 2:
         return tuple(findings), ()
@@ -90,28 +94,28 @@ def _reasons_against(found: Continuity, thick: NDArray[np.bool_], *, masked: boo
     around = thick[1:] | thick[:-1]
     reasons = (
         (found.unlike > _limits(MAX_UNLIKE, around), "unlike both neighbours"),
-        (found.flipped > _limits(MAX_FLIPPED, thick), "followed by a mirrored one"),
-        (found.jumps > _limits(MAX_JUMP_RATIO, thick), "followed by one from elsewhere"),
+        (found.flipped > _limits(MAX_FLIPPED, thick), "followed by a mirrored slice"),
+        (found.jumps > _limits(MAX_JUMP_RATIO, thick), "followed by a slice from another place"),
         ((found.lost > MAX_LOST) & (not masked), "empty where both neighbours show tissue"),
     )
     for held, words in reasons:
         if held.any():
             yield f"{int(held.sum())} slices are {words}"
     if found.exchange.ratio > MAX_EXCHANGED[found.exchange.touches(thick)]:
-        yield f"{found.exchange.words} follow better in each other's place"
+        yield f"{found.exchange.words} fit better in exchanged places"
 
 
 def _remarks(found: Continuity, thick: NDArray[np.bool_]) -> Iterator[str]:
     thin = ~(thick[1:] | thick[:-1])
     remarks = (
-        ((found.unlike > NOTED_UNLIKE) & thin, "differ more from both neighbours than these do"),
+        ((found.unlike > NOTED_UNLIKE) & thin, "differ unusually from both neighbours"),
         (found.lost > NOTED_LOST, "have no values where both neighbours show tissue"),
     )
     for held, words in remarks:
         if held.any():
             yield f"{int(held.sum())} slices {words}"
     if found.exchange.ratio > NOTED_EXCHANGED and not found.exchange.touches(thick):
-        yield f"{found.exchange.words} follow about as well in each other's place"
+        yield f"{found.exchange.words} fit about as well in exchanged places"
 
 
 def _limits(pair: tuple[float, float], thick: NDArray[np.bool_]) -> FloatArray:
@@ -119,19 +123,19 @@ def _limits(pair: tuple[float, float], thick: NDArray[np.bool_]) -> FloatArray:
 
 
 def _repeated(hu: FloatVoxels, filled: Sequence[int] | NDArray[np.intp]) -> int:
-    """How many filled slices hold, value for value, what an earlier one holds."""
+    """The number of filled slices that are identical to an earlier slice."""
     images = Counter(hashlib.sha256(np.ascontiguousarray(hu[k]).data).digest() for k in filled)
     return sum(count - 1 for count in images.values())
 
 
 def _masked(hu: FloatVoxels) -> bool:
-    """Whether what lies around the patient was taken away: no air is left there."""
+    """Whether the surroundings of the patient were masked, so that no air is left."""
     sample = hu[:, ::4, ::4]
     return float(np.mean((sample > AIR_HU) & (sample < THIN_AIR_HU))) < AIR_AROUND
 
 
 def measure(hu: FloatVoxels, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuity:
-    """Compare neighbours among the filled slices where both have values. steps_mm: between them."""
+    """Compare neighbouring filled slices where both have values. steps_mm: distances between."""
     stride = tuple(max(1, side // COMPARED_SIDE) for side in hu.shape[1:])
     sample = hu[filled][:, :: stride[0], :: stride[1]]
     known = sample > AIR_HU
@@ -186,7 +190,7 @@ def _flipped(values: FloatVoxels, known: NDArray[np.bool_], k: int, least: float
 
 
 def _jumps(differences: FloatArray, steps_mm: FloatArray) -> FloatArray:
-    """Differences by the median around them; the scan's ends, where nothing follows, are 0."""
+    """Differences divided by the median around them; 0 at the scan's ends."""
     found = np.zeros(len(differences))
     for k in range(2, len(differences) - 2):
         near = [i for i in range(max(0, k - JUMP_REACH), k + JUMP_REACH + 1) if i != k]

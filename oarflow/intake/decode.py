@@ -58,12 +58,11 @@ DECODERS: dict[UID, str] = {
     HTJ2K: "pylibjpeg",
     RLELossless: "pydicom",
 }
-"""The one decoder for each supported transfer syntax, so that no other that happens to be installed
-is taken."""
+"""The decoder for each supported transfer syntax. Other installed decoders are never used."""
 
 
 class UndecodableError(Exception):
-    """A slice's pixels cannot be had; the text says why, without patient data."""
+    """A slice's pixels cannot be decoded; the text says why, without patient data."""
 
 
 class AmbiguousPixelsError(UndecodableError):
@@ -72,10 +71,10 @@ class AmbiguousPixelsError(UndecodableError):
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The image of a slice, and what lies beside it.
+    """The image of a slice, and facts about ignored data.
 
-    stored: stored values (rows, columns), signed as the header says. unused_bits: whether bits
-    that belong to no value are set. excess: bytes behind the image that were left.
+    stored: stored values (rows, columns), signed as in the header. unused_bits: whether bits that
+    belong to no value are set. excess: number of ignored bytes after the image.
     """
 
     stored: NDArray[np.integer]
@@ -84,7 +83,7 @@ class Pixels:
 
 
 def supported(transfer_syntax_uid: str) -> bool:
-    """Whether slices of a transfer syntax can be decoded; an unnamed syntax is guessed, native."""
+    """Whether a transfer syntax can be decoded; an empty one is assumed to be uncompressed."""
     return not transfer_syntax_uid or UID(transfer_syntax_uid) in DECODERS
 
 
@@ -102,7 +101,7 @@ def read_pixels(path: Path, header: InstanceHeader) -> Pixels:
             decoding_plugin=DECODERS[syntax],
         )
         if words.shape != (header.rows, header.columns) or words.dtype.kind not in "iu":
-            raise DamagedError("the image is not of the size that the header says")
+            raise DamagedError("the image has another size than the header states")
         bits = replace(value_bits(header), overlays=overlay_bits(whole.dataset))
         stored, unused = bits.read(cast("NDArray[np.integer]", words), header.slope or 1.0)
     except AmbiguousError as error:
@@ -115,7 +114,7 @@ def read_pixels(path: Path, header: InstanceHeader) -> Pixels:
 
 
 def value_bits(header: InstanceHeader) -> ValueBits:
-    """The bits of a slice's values: the lowest ones where High Bit is missing."""
+    """The bits of a slice's values; the lowest ones if High Bit is missing."""
     allocated = header.bits_allocated or 16
     stored = header.bits_stored or allocated
     high = stored - 1 if header.high_bit is None else header.high_bit
@@ -132,15 +131,15 @@ def _syntax(dataset: Dataset, header: InstanceHeader) -> UID:
 
 
 def _image(dataset: Dataset, syntax: UID, header: InstanceHeader) -> tuple[bytes, int]:
-    """The bytes of the one image, and how many lie behind it that belong to none."""
+    """The bytes of the image, and the number of excess bytes after it."""
     pixels = dataset["PixelData"]
     if syntax.is_encapsulated:
         stream, excess = single_frame(pixels.value)
         if claimed_size(stream) not in (None, (header.rows, header.columns)):
-            raise DamagedError("the compressed image has another size than the header says")
+            raise DamagedError("the compressed image has another size than the header states")
         return stream, excess
     if pixels.is_undefined_length:
-        raise DamagedError("uncompressed pixel data are cut into items")
+        raise DamagedError("uncompressed pixel data are divided into items")
     expected = (header.rows or 0) * (header.columns or 0) * (header.bits_allocated or 16) // 8
     excess = len(pixels.value) - expected
     if excess < 0:
@@ -151,7 +150,7 @@ def _image(dataset: Dataset, syntax: UID, header: InstanceHeader) -> tuple[bytes
 
 
 def _decodable(dataset: Dataset, image: bytes, syntax: UID, header: InstanceHeader) -> Dataset:
-    """Only what a decoder needs, from the header that was judged; it is to mask no bits."""
+    """The elements that a decoder needs, from the checked header; set so that it masks no bits."""
     bare = Dataset()
     bare.file_meta = FileMetaDataset()
     bare.file_meta.TransferSyntaxUID = syntax
@@ -177,7 +176,7 @@ def _decodable(dataset: Dataset, image: bytes, syntax: UID, header: InstanceHead
 
 
 def hounsfield(stored: NDArray[np.integer], header: InstanceHeader) -> NDArray[np.float32]:
-    """HU (rows, columns) of stored values, padding and anything below air set to -1024."""
+    """HU (rows, columns) of stored values; padding and values below air become -1024."""
     slope, intercept = header.slope or 1.0, header.intercept or 0.0
     hu = stored.astype(np.float32)
     hu *= np.float32(slope)
@@ -190,6 +189,6 @@ def hounsfield(stored: NDArray[np.integer], header: InstanceHeader) -> NDArray[n
 
 
 def _is_padding(padding: tuple[int, int], slope: float, intercept: float) -> bool:
-    """Whether padding values lie outside what tissue can have."""
+    """Whether padding values lie outside the range of tissue."""
     low, high = (value * slope + intercept for value in padding)
     return high <= PADDING_BELOW_HU or low >= PADDING_ABOVE_HU

@@ -1,4 +1,4 @@
-"""Values of a data set from their raw bytes: no conversion that could warn, fail or re-encode."""
+"""Values of a data set from their raw bytes, without conversions that warn, fail or re-encode."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def tag_of(keyword: str) -> int:
 
 
 def raw(dataset: Dataset, keyword: str) -> bytes | None:
-    """Bytes of an element's value as they stand in the file, None where it is missing."""
+    """Bytes of an element's value as in the file, None where it is missing."""
     tag = tag_of(keyword)
-    # keep_deferred: else pydicom converts an empty value, and fails where its VR is unknown
+    # Without keep_deferred, pydicom converts an empty value and fails for an unknown VR.
     element = dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
     if element is None:
         return None
@@ -37,7 +37,7 @@ def raw(dataset: Dataset, keyword: str) -> bytes | None:
 
 
 def _encoded(element: DataElement) -> bytes:
-    """Bytes of a value that was converted already (a data set made in memory)."""
+    """Bytes of an already converted value (of a data set made in memory)."""
     value = element.value
     if isinstance(value, bytes):
         return value
@@ -61,7 +61,7 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 
 def uid(dataset: Dataset, keyword: str) -> str:
-    """A UID without the padding that DICOM allows, empty where missing; else as it stands."""
+    """A UID without the padding that DICOM allows, otherwise unchanged; empty where missing."""
     return (raw(dataset, keyword) or b"").decode("ascii", "replace").rstrip(" \0")
 
 
@@ -72,7 +72,7 @@ def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Exactly `count` finite decimal numbers; None where they are missing or anything else."""
+    """Exactly `count` finite decimal numbers; None where they are missing or invalid."""
     parts = texts(dataset, keyword)
     if len(parts) != count or not all(_DECIMAL.fullmatch(part) for part in parts):
         return None

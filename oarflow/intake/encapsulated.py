@@ -1,4 +1,4 @@
-"""Encapsulated pixel data of one image, whatever its offset table and fragments are like."""
+"""Encapsulated pixel data of one image, with any offset table and fragments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _HEAD = 8
 
 
 def single_frame(value: bytes) -> tuple[bytes, int]:
-    """The one compressed image of a Pixel Data value, and how many bytes behind it are left.
+    """The compressed image of a Pixel Data value, and the number of excess bytes after it.
 
-    The offset table of one image says nothing that the order of the fragments does not, so that it
-    may be empty, wrong or missing. Raises DamagedError where there is no image, or more than one.
+    The offset table is ignored, because the order of the fragments defines a single image. Raises
+    DamagedError where there is no image, or more than one.
     """
     table, *fragments = list(_items(value)) or [b""]
     if begins_image(table) or not any(fragments):

@@ -1,4 +1,4 @@
-"""One file as a DICOM data set, read within bounds: whatever the file holds, no more than that."""
+"""Reads one file as a DICOM data set, within limits for time and memory."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _UNDEFINED = 0xFFFFFFFF
 
 
 class NotDicomError(Exception):
-    """The file is something else."""
+    """The file is not DICOM."""
 
 
 class DamagedError(Exception):
-    """The file is DICOM, or was, and cannot be read as such."""
+    """The file is damaged DICOM."""
 
 
 class PrivateSyntaxError(Exception):
-    """The data set is written in a transfer syntax that only its maker reads."""
+    """The data set has a private transfer syntax."""
 
     def __init__(self, uid: str) -> None:
         self.uid = uid
@@ -56,9 +56,9 @@ class PrivateSyntaxError(Exception):
 
 
 class BoundedFile(io.BufferedReader):
-    """Reads no more than the file holds, so that a forged length cannot ask for gigabytes.
+    """Reads at most the file's size, so that a forged length cannot allocate gigabytes.
 
-    Within `header_only`, what is read in all is bounded too, whatever the file's size.
+    Within `header_only`, the total number of bytes read is limited too.
     """
 
     def __init__(self, descriptor: int, size: int) -> None:
@@ -69,7 +69,7 @@ class BoundedFile(io.BufferedReader):
 
     @contextmanager
     def header_only(self) -> Iterator[None]:
-        """Raise DamagedError from reads beyond what the headers of real objects need."""
+        """Raise DamagedError for reads beyond the size of real objects' headers."""
         self._bytes_left, self._reads_left = MAX_FILE_BYTES, MAX_HEADER_READS
         try:
             yield
@@ -83,16 +83,16 @@ class BoundedFile(io.BufferedReader):
             self._bytes_left -= wanted
             self._reads_left -= 1
             if min(self._bytes_left, self._reads_left, MAX_HEADER_BYTES - wanted) < 0:
-                raise DamagedError("its header is larger than any object's")
+                raise DamagedError("its header is larger than that of any real object")
         return super().read(wanted)
 
     def rest(self) -> bytes:
-        """What follows to the end."""
+        """The rest of the file."""
         return super().read(max(0, self.size - self.tell()))
 
 
 class PixelData(Enum):
-    """What follows a header."""
+    """The pixel data after a header."""
 
     WHOLE = auto()
     FLOAT = auto()
@@ -101,10 +101,10 @@ class PixelData(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """A data set up to its pixels. UIDs are empty where no file meta group says them.
+    """A data set up to its pixels. UIDs are empty where the file meta group lacks them.
 
-    media_sop_instance_uid: the instance's UID by the file meta group.
-    pixels: whether pixel data follow, are whole as far as lengths tell, and are whole numbers.
+    media_sop_instance_uid: the instance's UID in the file meta group.
+    pixels: whether pixel data follow, are complete by their lengths, and are integers.
     """
 
     dataset: Dataset
@@ -130,7 +130,7 @@ def opened(path: Path) -> Iterator[BoundedFile]:
 
 
 def parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
-    """Read the named elements in front of the pixels.
+    """Read the named elements before the pixels.
 
     Raises NotDicomError, DamagedError, PrivateSyntaxError.
     """
@@ -156,7 +156,7 @@ def _parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
     except (NotDicomError, DamagedError):
         raise
     except Exception as error:  # the parser raises many kinds on damaged input
-        if syntax == ExplicitVRBigEndian:  # private mixtures of encodings hide under this UID
+        if syntax == ExplicitVRBigEndian:  # some vendors use this UID for private encodings
             raise PrivateSyntaxError(syntax) from error
         raise DamagedError(type(error).__name__) from error
     return Parsed(dataset, syntax, media_uid, _pixels(source, size, dataset))
@@ -164,14 +164,14 @@ def _parse_header(file: BoundedFile, tags: tuple[int, ...]) -> Parsed:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """A data set with its pixels, still undecoded. excess: bytes behind it that are none of it."""
+    """A data set with undecoded pixels. excess: number of bytes after it."""
 
     dataset: Dataset
     excess: int
 
 
 class _BehindPixels:
-    """Stops a parser behind the pixel data: what follows is not needed, and may be anything."""
+    """Stops a parser after the pixel data: the rest is not needed and may be invalid."""
 
     def __init__(self) -> None:
         self.passed = False
@@ -209,16 +209,16 @@ def parse_whole(path: Path) -> Whole:
 
 
 def _meta(file: BoundedFile) -> tuple[str, str]:
-    """UIDs of transfer syntax and instance by the file meta group, empty where there is none.
+    """UIDs of transfer syntax and instance in the file meta group, empty where there is none.
 
-    The file must look like DICOM.
+    Raises NotDicomError for a file that does not look like DICOM.
     """
     file.seek(0)
     start = file.read(_META_AT + 4)
     magic = start[MAGIC_AT:_META_AT] == b"DICM"
     if magic or start[_META_AT:] == _META_START:
         if not magic:
-            raise DamagedError("the magic word is damaged")
+            raise DamagedError("the prefix DICM is damaged")
         at = _META_AT
     elif start[:4] == _META_START:
         at = 0
@@ -240,31 +240,31 @@ def _meta(file: BoundedFile) -> tuple[str, str]:
 
 
 def _inflated(file: BoundedFile) -> tuple[BinaryIO, int]:
-    """The deflated part of a file, inflated within bounds; `file` stands behind its meta group."""
+    """The deflated part of a file, inflated within limits. file: at the end of its meta group."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     if file.size > MAX_FILE_BYTES:
         raise DamagedError("larger than any CT image")
     content = inflater.decompress(file.rest(), MAX_INFLATED_BYTES + 1)
     if len(content) > MAX_INFLATED_BYTES:
-        raise DamagedError("inflates beyond the limit")
+        raise DamagedError("the deflated data set is larger than the limit")
     if not inflater.eof:
         raise DamagedError("the deflated stream is cut short")
     return io.BytesIO(content), len(content)
 
 
 def _stops_header(tag: BaseTag, vr: str | None, length: int) -> bool:
-    """At the pixels, at the contours of a structure set, and where nothing but zeros follows."""
+    """Stop at the pixels, at the contours of a structure set, and where only zeros follow."""
     return tag in _PIXEL_TAGS or tag.group in (0, _STRUCTURE_SET)
 
 
 def _refuse_zeros(file: BoundedFile) -> None:
-    """pydicom takes any number of zeros behind the file meta group for a command."""
+    """Refuse zeros after the file meta group, which pydicom reads as a command."""
     if file.read(4) == b"\0" * 4:
-        raise DamagedError("zeros stand where the data set begins")
+        raise DamagedError("the data set begins with zeros")
 
 
 def _pixels(source: BinaryIO, size: int, dataset: Dataset) -> PixelData:
-    """What begins where `source` stands; pixel data must end within the file."""
+    """The kind of pixel data at the position of `source`; they must end within the file."""
     implicit, little = dataset.original_encoding
     order: Literal["little", "big"] = "little" if little else "big"
     start = source.read(8 if implicit else 12)

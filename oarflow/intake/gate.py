@@ -1,4 +1,4 @@
-"""Every reason that speaks against a series, from its headers alone."""
+"""The input gate: all reasons against a series, from its headers."""
 
 from __future__ import annotations
 
@@ -125,13 +125,15 @@ def _size(headers: Headers, rules: SeriesRules) -> list[Finding]:
     found = []
     if len(headers) < rules.min_slices:
         found.append(
-            Finding(Code.TOO_FEW_SLICES, f"{len(headers)} slices, {rules.min_slices} are needed")
+            Finding(
+                Code.TOO_FEW_SLICES, f"{len(headers)} slices, at least {rules.min_slices} needed"
+            )
         )
     if rules.expected_slices is not None and len(headers) < rules.expected_slices:
         found.append(
             Finding(
                 Code.MISSING_SLICE,
-                f"{len(headers)} slices, {rules.expected_slices} are expected",
+                f"{len(headers)} slices, {rules.expected_slices} expected",
             )
         )
     rows = max(header.rows or 0 for header in headers)
@@ -143,7 +145,7 @@ def _size(headers: Headers, rules: SeriesRules) -> list[Finding]:
     small = sum(min(h.rows or 0, h.columns or 0) < MIN_MATRIX for h in headers)
     if small:
         found.append(
-            Finding(Code.UNREADABLE_PIXELS, f"{small} slices have no image matrix to speak of")
+            Finding(Code.UNREADABLE_PIXELS, f"{small} slices have too small an image matrix")
         )
     return found
 
@@ -164,7 +166,7 @@ def _values(headers: Headers, rules: SeriesRules) -> list[Finding]:
         ),
         (
             Code.UNREADABLE_PIXELS,
-            "have Bits Allocated, Bits Stored and High Bit that do not go together",
+            "have contradictory Bits Allocated, Bits Stored and High Bit",
             _bits_sound,
         ),
         (
@@ -195,7 +197,7 @@ LOSSY_SYNTAXES = frozenset(
         "1.2.840.10008.1.2.4.203",
     }
 )
-"""Transfer syntaxes that lose, or may lose, part of the image."""
+"""Transfer syntaxes with lossy compression, or with possibly lossy compression."""
 
 
 def lossy(header: InstanceHeader) -> bool:
@@ -204,7 +206,7 @@ def lossy(header: InstanceHeader) -> bool:
 
 
 def _same_uid(headers: Headers) -> list[Finding]:
-    """Objects of one SOP Instance UID that lie at different positions or differ otherwise."""
+    """Objects with one SOP Instance UID that differ in position or content."""
     first: dict[str, InstanceHeader] = {}
     conflicts = sum(
         _geometry_and_scaling(first.setdefault(header.sop_instance_uid, header))
@@ -231,16 +233,16 @@ def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
     found = []
     if shear_mm > STACK_TOLERANCE_MM:
         found.append(
-            Finding(Code.GANTRY_TILT, f"slices lie up to {shear_mm:.2f} mm beside their normal")
+            Finding(Code.GANTRY_TILT, f"slices are up to {shear_mm:.2f} mm away from their normal")
         )
     elif _tilted(headers, normal):
-        found.append(Finding(Code.GANTRY_TILT, "the orientation shows the gantry's tilt"))
+        found.append(Finding(Code.GANTRY_TILT, "the orientation agrees with a gantry tilt"))
     angle = layout_of(across, down).oblique_degrees
     if angle > rules.max_oblique_degrees:
         found.append(
             Finding(
                 Code.OBLIQUE,
-                f"turned by {angle:.1f} degrees, {rules.max_oblique_degrees:g} are allowed",
+                f"turned by {angle:.1f} degrees, at most {rules.max_oblique_degrees:g} allowed",
             )
         )
     steps = steps_mm(headers)
@@ -251,26 +253,26 @@ def _stack(headers: Headers, rules: SeriesRules) -> list[Finding]:
             Finding(
                 Code.MISSING_SLICE,
                 f"{len(missing)} gap{'s' if len(missing) > 1 else ''}: "
-                f"{longest.step_mm:.2f} mm where {longest.expected_mm:.2f} mm are expected",
+                f"{longest.step_mm:.2f} mm instead of {longest.expected_mm:.2f} mm",
             )
         )
     if off := displaced(steps):
         found.append(
-            Finding(Code.DISPLACED_SLICE, f"{len(off)} slices lie off the middle of neighbours")
+            Finding(Code.DISPLACED_SLICE, f"{len(off)} slices are not midway between neighbours")
         )
     wrong = sum(contradicts(header.patient_position, across, down) for header in headers)
     if wrong and not rules.ignore_patient_position:
         found.append(
             Finding(
                 Code.POSITION_CONTRADICTS_ORIENTATION,
-                f"Patient Position of {wrong} slices does not go with their orientation",
+                f"Patient Position of {wrong} slices contradicts their orientation",
             )
         )
     return found
 
 
 def _tilted(headers: Headers, normal: FloatArray) -> bool:
-    """Whether a tilt is written that the orientation shows: the slices' lean from the z axis."""
+    """Whether Gantry/Detector Tilt agrees with the angle between the slices' normal and z."""
     lean = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2]))))))
     tilts = {abs(header.gantry_tilt_degrees or 0.0) for header in headers}
     return any(

@@ -1,7 +1,4 @@
-"""What one CT instance says of itself in its header, and whether a series of them is complete.
-
-Nothing here reads pixels.
-"""
+"""The header of a CT instance, and checks that a series is complete. No pixels are read."""
 
 from __future__ import annotations
 
@@ -59,18 +56,18 @@ _OTHER_KEYWORDS = (
 )
 
 HEADER_TAGS = tuple(elements.tag_of(keyword) for keyword in IDENTITY_KEYWORDS + _OTHER_KEYWORDS)
-"""The only tags that the intake reads of a header."""
+"""The only tags of a header that the intake reads."""
 
 
 @dataclass(frozen=True)
 class InstanceHeader:
-    """One instance's header. Values that are missing or invalid are None, texts then empty.
+    """One instance's header. Missing or invalid values are None; missing texts are empty.
 
     orientation: direction cosines of growing column, then of growing row index, LPS.
     position_lps: centre of the first voxel, mm. spacing_yx: between rows, between columns, mm.
-    media_sop_instance_uid: the instance's UID by the file meta group, empty where there is none.
-    padding: first and last stored value that stands for padding, or None.
-    identity: raw bytes of the elements that an RTSTRUCT copies, by keyword, where present.
+    media_sop_instance_uid: the instance's UID in the file meta group, empty where there is none.
+    padding: range of stored values that mean padding, or None.
+    identity: raw bytes of the elements that an RTSTRUCT copies, by keyword, if present.
     """
 
     sop_class_uid: str
@@ -112,7 +109,7 @@ class InstanceHeader:
 def header_of(
     dataset: Dataset, transfer_syntax_uid: str = "", media_sop_instance_uid: str = ""
 ) -> InstanceHeader:
-    """Header of a data set, read or received, pixels not needed."""
+    """Header of a data set from a file or the network; pixels are not needed."""
     signed = elements.short(dataset, "PixelRepresentation") == 1
     identity = {
         keyword: value
@@ -182,7 +179,7 @@ def _padding(dataset: Dataset, *, signed: bool) -> tuple[int, int] | None:
 
 
 def common_orientation(headers: Iterable[InstanceHeader]) -> tuple[float, ...]:
-    """The middle of parallel slices' orientations. Raises ValueError where none has one."""
+    """The median of parallel slices' orientations. Raises ValueError where none has one."""
     written = [header.orientation for header in headers if header.orientation is not None]
     if not written:
         raise ValueError("no slice has an orientation")
@@ -190,9 +187,9 @@ def common_orientation(headers: Iterable[InstanceHeader]) -> tuple[float, ...]:
 
 
 def frame_of(orientation: Sequence[float]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Unit vectors, at right angles, of a valid orientation: growing column, growing row, normal.
+    """Orthogonal unit vectors of a valid orientation: growing column, growing row, normal.
 
-    The rounding of the written cosines is taken out.
+    Rounding errors of the written cosines are corrected.
     """
     across = np.array(orientation[:3], dtype=np.float64)
     across /= np.linalg.norm(across)
@@ -204,10 +201,10 @@ def frame_of(orientation: Sequence[float]) -> tuple[FloatArray, FloatArray, Floa
 
 @dataclass(frozen=True)
 class Gap:
-    """A step along the stack that is too long.
+    """A distance between slices that is too long.
 
-    after: index of the slice below it, counted along the normal from 0.
-    step_mm: its length. expected_mm: the neighbouring slices' step.
+    after: index of the slice before the gap, along the normal from 0.
+    step_mm: the distance. expected_mm: the distance of the neighbouring slices.
     """
 
     after: int
@@ -216,15 +213,15 @@ class Gap:
 
 
 def gaps(headers: Iterable[InstanceHeader]) -> tuple[Gap, ...]:
-    """Where slices are missing inside a series, judged from positions alone.
+    """Missing slices inside a series, from the positions only.
 
-    Slices lost at an end leave no trace.
+    Slices that are missing at an end cannot be detected.
     """
     return gaps_of_steps(steps_mm(headers))
 
 
 def steps_mm(headers: Iterable[InstanceHeader]) -> FloatArray:
-    """(n - 1,) distances between neighbouring slices along the normal, ascending, in mm.
+    """(n - 1,) distances in mm between neighbouring slices, in ascending order along the normal.
 
     Slices at the same position count once. Headers without position or orientation are left out.
     """
@@ -242,10 +239,10 @@ def steps_mm(headers: Iterable[InstanceHeader]) -> FloatArray:
 
 
 def displaced(steps_mm: FloatArray) -> tuple[int, ...]:
-    """Slices (by index from below) that lie off the middle of an otherwise even stack.
+    """Indices of slices that are out of place in an otherwise evenly spaced stack.
 
-    Such a slice has one step too long and the next too short by as much: no acquisition does that,
-    a damaged position does.
+    The distance before such a slice is too long and the one after it too short by the same amount,
+    or the reverse. This shows a damaged position.
     """
     found = []
     for k in range(1, len(steps_mm)):
@@ -265,10 +262,10 @@ def _equal(step_mm: float, reference_mm: float) -> bool:
 
 
 def gaps_of_steps(steps_mm: FloatArray) -> tuple[Gap, ...]:
-    """Gaps among the steps between neighbouring slices, (n - 1,) in mm, in order.
+    """Gaps among the distances between neighbouring slices, (n - 1,) in mm, in order.
 
-    Runs of equal steps of at least RUN_STEPS, or END_RUN_STEPS at an end of the stack, are spacing;
-    any other step of more than GAP_FACTOR times the smaller neighbouring run's step is a gap.
+    A run of at least RUN_STEPS equal distances, or END_RUN_STEPS at an end of the stack, is regular
+    spacing. Any other distance above GAP_FACTOR times the smaller neighbouring run's is a gap.
     """
     runs = _runs(steps_mm)
     spacing = [
@@ -290,7 +287,7 @@ def gaps_of_steps(steps_mm: FloatArray) -> tuple[Gap, ...]:
 
 
 def _runs(steps_mm: FloatArray) -> list[tuple[int, int]]:
-    """First index and index behind the last of each longest stretch of equal steps."""
+    """Start and end (exclusive) of each longest run of equal distances."""
     runs: list[tuple[int, int]] = []
     for k, step in enumerate(steps_mm):
         if runs and _equal(float(step), float(steps_mm[runs[-1][0]])):
@@ -301,7 +298,7 @@ def _runs(steps_mm: FloatArray) -> list[tuple[int, int]]:
 
 
 def _neighbours(i: int, spacing: Sequence[bool]) -> list[int]:
-    """The nearest runs that are spacing on both sides; where there are none, the nearest runs."""
+    """The nearest regular runs on both sides; if there are none, the nearest runs."""
     below = [j for j in range(i - 1, -1, -1) if spacing[j]][:1]
     above = [j for j in range(i + 1, len(spacing)) if spacing[j]][:1]
     if below or above:

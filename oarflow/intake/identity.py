@@ -1,4 +1,4 @@
-"""Who and which study: what an RTSTRUCT copies from the CT, and whether the slices agree on it."""
+"""Patient and study: the elements that an RTSTRUCT copies, and checks that the slices agree."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _TEXTS = {
     for keyword in IDENTITY_KEYWORDS
     if (vr := dictionary_VR(tag_of(keyword))) in _LIMITS
 }
-"""Texts that are copied, and the most characters that each may have; a name's in each group."""
+"""Copied texts with their maximum length in characters; for a name: of each component group."""
 
 _NEVER_EMPTY = {"PatientName": "Patient Name", "PatientID": "Patient ID"}
-"""Copied as they are, or the series is refused."""
+"""Elements that must be valid: they are copied unchanged, or the series is refused."""
 
 
 def mixed_persons(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
-    """MIXED_PATIENTS where headers disagree on who the patient is."""
+    """MIXED_PATIENTS where headers name different patients."""
     return tuple(
         Finding(Code.MIXED_PATIENTS, f"{count} different values of {keyword}")
         for keyword in _PERSON
@@ -51,15 +51,15 @@ def mixed_persons(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
 
 
 def another_person(one: InstanceHeader, other: InstanceHeader) -> bool:
-    """Whether two objects name different patients; what one of them leaves out does not count."""
+    """Whether two objects name different patients; missing elements do not count."""
     values = (_comparable((one, other), keyword) for keyword in _PERSON)
     return any(first and second and first != second for first, second in values)
 
 
 def _comparable(headers: Sequence[InstanceHeader], keyword: str) -> list[str | bytes]:
-    """The headers' values without what writers add or leave out: padding, empty name components.
+    """The headers' values without padding and without empty name components at the end.
 
-    As text where the headers declare different character sets.
+    Values are text if the headers declare different character sets.
     """
     found: list[str | bytes] = []
     several = len({_declared(header) for header in headers}) > 1
@@ -78,7 +78,7 @@ def _declared(header: InstanceHeader) -> bytes:
 def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
     """INVALID_IDENTITY where a UID, the patient's name or ID, or the character set is not valid.
 
-    Without its character set a name's bytes cannot be read, nor be passed on as they were.
+    Without a valid character set, a name's bytes can neither be read nor copied.
     """
     broken: Counter[str] = Counter()
     for header in headers:
@@ -100,7 +100,7 @@ def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
     other = sum(
         header.media_sop_instance_uid not in ("", header.sop_instance_uid) for header in headers
     )
-    if other < len(headers):  # in all of them it is the habit of a tool that gave new UIDs
+    if other < len(headers):  # if it concerns all slices, a tool gave the series new UIDs
         broken["SOP Instance UID differs from that of the file meta group"] = other
     found = [f"{fault} in {count} slices" for fault, count in broken.items() if count]
     return tuple(
@@ -109,7 +109,7 @@ def invalid(headers: Sequence[InstanceHeader]) -> tuple[Finding, ...]:
 
 
 def _several_sets(headers: Sequence[InstanceHeader]) -> list[str]:
-    """Why the texts of slices that declare different character sets cannot be copied."""
+    """The reason why texts of slices with different character sets cannot be copied."""
     count = len({_declared(header) for header in headers})
     texts = (header.identity.get(keyword, b"") for header in headers for keyword in _TEXTS)
     if count < 2 or all(map(is_ascii, texts)):
@@ -123,19 +123,19 @@ def is_uid(value: str) -> bool:
 
 
 def identity_of(headers: Sequence[InstanceHeader]) -> tuple[Dataset, tuple[str, ...]]:
-    """The elements to copy, with the bytes of the CT, and notes on what was not copied as it was.
+    """The elements to copy, with the CT's bytes, and notes on elements that were changed.
 
-    Where slices disagree on a descriptive element, the most common value is taken; a value that
-    breaks its VR is left empty; required elements that are missing are empty.
+    If slices disagree on a descriptive element, the most common value is used. A value that breaks
+    its VR is left empty. Missing required elements are empty.
     """
     dataset = Dataset()
     notes = []
     declared = _most_common(headers, "SpecificCharacterSet") or b""
     if not known(declared):
-        notes.append("SpecificCharacterSet: not known, the texts that are ASCII were taken")
+        notes.append("SpecificCharacterSet: unknown, only ASCII texts were copied")
     for keyword in IDENTITY_KEYWORDS:
         if len(set(_comparable(headers, keyword))) > 1:
-            notes.append(f"{keyword}: the slices disagree, the most common value was taken")
+            notes.append(f"{keyword}: the slices disagree, the most common value was copied")
         value = _most_common(headers, keyword)
         if value is None and keyword in _OPTIONAL:
             continue
@@ -158,9 +158,9 @@ def _element(keyword: str, value: bytes) -> RawDataElement:
 
 
 def _encodings(declared: bytes) -> list[str]:
-    """What pydicom calls the character sets: with it, a writer passes the bytes on untouched."""
+    """pydicom's names of the character sets, with which a writer keeps the bytes unchanged."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unknown names are taken for the default
+        warnings.simplefilter("ignore")  # pydicom uses the default for unknown names
         return list(convert_encodings(terms(declared)))
 
 
@@ -188,7 +188,7 @@ def _time(value: bytes) -> bool:
 
 
 def _text_fault(keyword: str, value: bytes, declared: bytes) -> str:
-    """What breaks the rules of a text's VR, empty for a sound one; nothing of the text itself."""
+    """The violation of a text's VR, empty for a valid text; never a part of the text."""
     if not known(declared) and not is_ascii(value):
         return "other than ASCII under an unknown Specific Character Set"
     found = list(characters(value.strip(b" \0"), declared))
@@ -203,9 +203,9 @@ def _text_fault(keyword: str, value: bytes, declared: bytes) -> str:
         else:
             groups[-1] += 1
     if len(groups) > _MAX_GROUPS:
-        return f"{len(groups)} component groups ({_MAX_GROUPS} are allowed)"
+        return f"{len(groups)} component groups (at most {_MAX_GROUPS})"
     limit = _TEXTS[keyword]
-    return f"{max(groups)} characters ({limit} are allowed)" if max(groups) > limit else ""
+    return f"{max(groups)} characters (at most {limit})" if max(groups) > limit else ""
 
 
 _RULES: dict[str, Callable[[bytes], bool]] = {
@@ -216,10 +216,10 @@ _RULES: dict[str, Callable[[bytes], bool]] = {
 
 
 def age_years(header: InstanceHeader) -> float | None:
-    """Age at the study where it is credible, else None.
+    """Age at the time of the study if it is credible, else None.
 
-    Patient's Age counts where it is above zero, or where birth and study dates give an age within
-    one of its units; otherwise the dates count, where they give an age above zero.
+    Patient's Age is used if it is above zero, or if birth and study dates agree with it to one of
+    its units. Otherwise the dates are used, if they give an age above zero.
     """
     dates = _years_between(header)
     written = _AGE.fullmatch(header.patient_age)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 MAX_FILES = 100_000
-"""Most files looked at in one folder."""
+"""Most files in one input folder."""
 
 MAX_ARCHIVE_BYTES = 4 * 2**30
-"""Greatest size of a zip archive's files once unpacked, in bytes: the stored values of a volume of
-MAX_VOXELS, twice."""
+"""Greatest total size of a zip archive's unpacked files, in bytes: twice the stored values of a
+volume of MAX_VOXELS."""
 
 MAX_ARCHIVE_RATIO = 100
-"""Most bytes that a zip archive unpacks to for each of its own: CTs reach 2 to 10."""
+"""Greatest compression ratio of a zip archive. CTs reach 2 to 10."""
 
 MAX_DIRECTORY_BYTES = 400 * MAX_FILES
-"""Greatest size of a zip archive's list of members, which is held in memory."""
+"""Greatest size in bytes of a zip archive's list of members, which is kept in memory."""
 
 MAX_FILE_BYTES = 512 * 2**20
-"""Largest file whose pixels are read, in bytes, and most that is read of a header."""
+"""Greatest size, in bytes, of a file whose pixels are read, and of a header."""
 
 MAX_HEADER_BYTES = 64 * 2**20
 """Greatest size, in bytes, of one header value that is read into memory."""
 
 MAX_HEADER_READS = 1_000_000
-"""Most reads for one header: an enhanced CT of 2000 frames takes a quarter of them."""
+"""Most read operations for one header. An enhanced CT of 2000 frames needs a quarter of them."""
 
 MAX_INFLATED_BYTES = 256 * 2**20
 """Greatest size, in bytes, of a deflated data set once inflated."""
@@ -46,7 +46,7 @@ MIN_SLICES = 10
 """Fewest slices of a planning CT, unless the settings say otherwise."""
 
 MIN_SPACING_MM, MAX_SPACING_MM = 0.05, 20.0
-"""Pixel spacing outside this range, in mm, is not a spacing of a patient's CT."""
+"""Range of the pixel spacing of a patient's CT, in mm."""
 
 MAX_POSITION_MM = 1e5
 """Greatest coordinate of a slice, in mm."""
@@ -55,12 +55,12 @@ MAX_RESCALE = 1e5
 """Greatest size of Rescale Slope (HU per stored value) and Rescale Intercept (HU)."""
 
 MAX_OBLIQUE_DEGREES = 1.0
-"""Greatest turn of the slices' frame from the patient's axes, in degrees, unless the settings say
-otherwise: few planning systems take more."""
+"""Default of the greatest angle between the slices' axes and the patient's, in degrees. Few
+planning systems accept more."""
 
 UNIT_TOLERANCE = 5e-4
-"""Greatest deviation of a written direction's length from 1 and of the right angle's cosine from 0:
-four decimals, as some scanners write, stay below it."""
+"""Greatest deviation of a written direction's length from 1, and of the right angle's cosine from
+0. Some scanners write four decimals, which stay below it."""
 
 PARALLEL_TOLERANCE = 1e-4
 """Greatest difference of a direction cosine within a series: 0.05 mm over a slice of 500 mm."""
@@ -72,133 +72,132 @@ SAME_POSITION_MM = 0.01
 """Slices closer than this along the normal, in mm, lie at the same position."""
 
 EQUAL_STEP = 0.01
-"""Steps that differ by no more than this fraction are equal."""
+"""Slice distances that differ by at most this fraction are equal."""
 
 STEP_ROUNDING_MM = 0.02
-"""Steps that differ by no more than this, in mm, are equal: positions written with two decimals."""
+"""Slice distances that differ by at most this, in mm, are equal: positions with two decimals."""
 
 RUN_STEPS, END_RUN_STEPS = 5, 3
-"""So many equal steps, fewer at an end of the stack, are spacing and not an accident."""
+"""Number of equal slice distances, in the stack and at its ends, that make regular spacing."""
 
 GAP_FACTOR = 1.5
-"""A step longer than this times its neighbours' is a gap."""
+"""A slice distance above this multiple of its neighbours' is a gap."""
 
 TILT_AGREEMENT_DEGREES = 1.0
-"""A Gantry/Detector Tilt that the orientation shows to within this, in degrees, is a tilt."""
+"""Greatest difference, in degrees, between Gantry/Detector Tilt and the orientation's angle."""
 
 MIN_TILT_DEGREES = 0.1
-"""A smaller Gantry/Detector Tilt, in degrees, is none."""
+"""A Gantry/Detector Tilt up to this, in degrees, is ignored."""
 
 MAX_SEAM_HU = 200.0
-"""Where undeclared bits above High Bit begin, masked values step by no more than this median, in
-HU: graphics lie on an image that goes on below them, values that outgrew their bits start again."""
+"""Greatest median step, in HU, of masked values at the borders of undeclared bits above High Bit.
+Below graphics the image continues; values that overflow their bits restart at zero."""
 
 MAX_GRAPHICS_SHARE = 0.01
-"""Undeclared graphics are lines and letters: filled areas of more than this part of a slice may be
-tissue that outgrew its bits where it meets air."""
+"""Greatest share of a slice for undeclared graphics, which are lines and letters. Larger areas may
+be tissue whose values overflow their bits."""
 
 SIGN_STEP_FACTOR = 1.5
-"""Unsigned values would step this many times more, in the median, than signed ones without copies
-of their sign do at zero: skin against air steps by 1040 of 4096 in 12 bits."""
+"""Least ratio of the median steps at zero of unsigned and of signed values without copies of their
+sign. In 12 bits, skin beside air steps by 1040 of 4096."""
 
 AIR_HU = -1024.0
-"""HU given to padding and to whatever lies below: outside the reconstruction circle."""
+"""HU of padding and of all lower values: outside the reconstruction circle."""
 
 PADDING_BELOW_HU, PADDING_ABOVE_HU = -900.0, 4000.0
-"""A padding value between these HU would hide tissue: it is not taken for padding."""
+"""A padding value between these HU would hide tissue and is not treated as padding."""
 
 AIR_BELOW_HU = -500.0
 """Voxels below this HU are air, lung or masked background."""
 
 MIN_AIR_FRACTION = 2e-4
-"""Least part of a volume that is air: every head and neck has an airway and a skin."""
+"""Least share of air in a volume: every head and neck has an airway and is surrounded by air."""
 
 TISSUE_HU = (-250.0, 250.0)
 """Voxels in this range of HU are fat, water or soft tissue."""
 
 MIN_TISSUE_FRACTION, MIN_TISSUE_OF_KNOWN = 0.01, 0.3
-"""Least part of a volume that is soft tissue; where nearly all is masked, the second is the least
-part of the voxels above -1024 HU."""
+"""Least share of soft tissue in a volume, and, if nearly all is masked, in the voxels above -1024
+HU."""
 
 DENSE_HU, MAX_DENSE_FRACTION = 700.0, 0.15
-"""Least HU of dense bone and metal, and the greatest part of the voxels above air that may be so
-dense where none is between air and tissue: padding beside stored values without their rescale."""
+"""Least HU of dense bone and metal, and their greatest share of the voxels above air if no voxel is
+between air and tissue. More shows padding beside stored values without rescale."""
 
 MIN_TISSUE_OF_NEIGHBOURS, JUDGED_TISSUE_FRACTION = 0.2, 0.01
-"""A slice inside the stack with less than this part of its neighbours' soft tissue is wrong, if
-those have at least the second part of their voxels in soft tissue."""
+"""A slice inside the stack is wrong if it has less than the first share of its neighbours' soft
+tissue, and soft tissue is at least the second share of these neighbours' voxels."""
 
 MAX_JUMP_HU = 350.0
-"""Greatest median difference between neighbouring slices, in HU: more is a lost rescale."""
+"""Greatest median difference between neighbouring slices, in HU. More shows a lost rescale."""
 
 BLANK_SLICE_HU = -900.0
-"""A slice of one value is masked background up to this HU."""
+"""A slice with a single value up to this HU is masked background."""
 
 PEAKS_HU = (-450.0, 750.0)
-"""Between lung and dense bone: where the peaks of fat and soft tissue are looked for, on a scale
-that may be wrong by some hundred HU."""
+"""Range in HU, between lung and dense bone, in which the peaks of fat and soft tissue are searched.
+The scale may be wrong by some hundred HU."""
 
 PEAK_BLUR_HU = 20.0
-"""Standard deviation, in HU, by which the counts are smoothed before peaks are looked for."""
+"""Standard deviation, in HU, of the smoothing of the histogram."""
 
 PEAK_SHARE = 0.3
-"""A peak lower than this part of the highest one is none of the body's two large tissues."""
+"""Least height of a peak of fat or soft tissue, as a share of the highest peak."""
 
 SOFT_PEAK_HU = (-70.0, 140.0)
-"""Where the soft tissue's peak may lie, in HU. In 170 training patients it lay from -15 to 45
-(docs/design.md); there is room for contrast, for kernels and for 25 HU between scanners."""
+"""Allowed range of the soft tissue's peak, in HU. In 170 training patients it is at -15 to 45; the
+margin allows for contrast medium, kernels and 25 HU between scanners."""
 
 COMPARED_SIDE = 128
-"""Neighbouring slices are compared on about so many rows and columns."""
+"""Neighbouring slices are compared on about this many rows and columns."""
 
 COMPARED_HU = (-1000.0, 300.0)
-"""HU are cut off at these before slices are compared: metal and its streaks count no more."""
+"""HU are clipped to this range before slices are compared, to limit metal and its streaks."""
 
 COMPARED_FRACTION = 0.01
-"""Slices that share fewer voxels with values than this part are not compared."""
+"""Least share of voxels with values in both slices for a comparison."""
 
 JUMP_FLOOR_HU = 8.0
-"""A mean difference below this, in HU, counts as this much: less is noise."""
+"""Least mean difference in HU; smaller ones are raised to it, because they are noise."""
 
 JUMP_REACH = 5
-"""A step is held against so many before and after it."""
+"""Number of steps before and after a step that it is compared with."""
 
 THIN_STEP_MM = 4.0
-"""Up to this distance neighbours resemble each other closely; beyond it, the second one of each
-pair of limits below counts."""
+"""Up to this slice distance in mm, the first limit of each pair below applies; beyond it the
+second, because neighbours are less similar."""
 
 MAX_UNLIKE = (1.3, 1.7)
-"""A slice that differs so many times more from either neighbour than these from each other is not
-of this place. Worst of 170 training patients, for all limits here: docs/design.md."""
+"""Greatest ratio of a slice's difference from either neighbour to the difference between these
+neighbours. docs/results/gate-limits.md has the worst values of 170 training patients."""
 
 NOTED_UNLIKE = 1.05
-"""The same for a remark, among thin slices only: two neighbours exchanged reach hardly more."""
+"""The same ratio for a remark, for thin slices only. Two exchanged neighbours hardly exceed it."""
 
 MAX_FLIPPED = (1.5, 1.9)
-"""Neighbours that differ so many times more than once one of them is mirrored are mirrored."""
+"""Greatest ratio of two neighbours' difference to their difference after mirroring one of them."""
 
 MAX_JUMP_RATIO = (3.0, 4.0)
-"""A step that is so many times greater than those around it parts what never lay together."""
+"""Greatest ratio of a difference between neighbours to the differences around it."""
 
 LONGEST_RUN = 12
-"""Runs of up to so many slices are looked at in each other's place."""
+"""Greatest number of slices in a run that may be exchanged with another."""
 
 MAX_EXCHANGED = (1.15, 1.35)
-"""Two runs of slices at whose borders the images differ so many times more than they would with
-both exchanged are exchanged."""
+"""Greatest ratio of the differences at the borders of two runs to those after an exchange."""
 
 NOTED_EXCHANGED = 1.05
-"""The same for a remark, among thin slices only."""
+"""The same ratio for a remark, for thin slices only."""
 
 MAX_LOST, NOTED_LOST = 0.1, 0.05
-"""Part of the tissue of both neighbours of which a slice has no value: refused, and remarked. CTs
-that were masked to the body, often in strips, are remarked only."""
+"""Share of both neighbours' tissue where a slice has no value: limits for a refusal and for a
+remark. A CT that was masked to the body, often in strips, gets only a remark."""
 
 AIR_AROUND, THIN_AIR_HU = 0.1, -900.0
-"""A scan of which less than this part is air (below these HU, with a value) was masked."""
+"""A scan with a smaller share of air (voxels with a value below these HU) was masked."""
 
 MAX_PATTERN_LENGTH = 200
 """Longest regular expression of a series rule, in characters."""
 
 MAX_TEXT = 64
-"""Characters of a description that patterns see, and greatest length of LO and UID values."""
+"""Greatest length in characters of the text that patterns read, and of LO and UID values."""

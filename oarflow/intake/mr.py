@@ -1,4 +1,4 @@
-"""The MR of the CT's patient, chosen by rule among a folder's other objects."""
+"""Chooses the MR of the CT's patient among a folder's other objects."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _TOLERATED = frozenset(
         Code.IMPLAUSIBLE_HU,
     }
 )
-"""What refuses a CT, but not an MR: no lengths of contours are taken from it, and its rule says how
-many slices it needs."""
+"""Findings that refuse a CT but not an MR, because no contour is measured on the MR, and its rule
+has its own number of slices."""
 
 
 @dataclass(frozen=True, eq=False)
 class MrChoice:
-    """What became of a folder's MR.
+    """The chosen MR of a folder.
 
-    volume: its values, unscaled, in the place of HU; None where none can be used. trouble: why not,
-    in words without patient data; empty where the folder holds no MR.
+    volume: its unscaled values instead of HU; None where no MR can be used. trouble: the reason, in
+    words without patient data; empty where the folder holds no MR.
     """
 
     volume: Volume | None = None
@@ -56,17 +56,19 @@ def mr_rule(settings: Mapping[str, object]) -> SeriesRule:
 
 
 def read_mr(intake: Intake, rule: SeriesRule) -> tuple[MrChoice, Intake]:
-    """The MR that the rule chooses, and the intake with the MR's files accounted for.
+    """The MR that the rule chooses, and the intake with the MR's files counted.
 
-    It must be of the CT's patient; its study and Frame of Reference may be others.
+    The MR must show the CT's patient; its study and Frame of Reference may differ.
     """
     every = _series(intake)
     fitting = preferred([one for one in every if rule.fits(one)], rule.prefer) if every else []
     if not fitting:
-        trouble = f"none of {len(every)} MR series fits the rule" if every else ""
+        trouble = f"none of {len(every)} MR series matches the MR selection rule" if every else ""
         return MrChoice(trouble=trouble), intake
     if len(fitting) > 1:
-        return MrChoice(trouble=f"{len(fitting)} MR series fit the rule"), intake
+        return MrChoice(
+            trouble=f"{len(fitting)} series match the MR selection rule, so none could be chosen"
+        ), intake
     chosen = fitting[0]
     trouble = _another_person(intake, chosen) or _unusable(chosen)
     if trouble:
@@ -94,16 +96,16 @@ def _series(intake: Intake) -> list[list[FileRecord]]:
 def _another_person(intake: Intake, chosen: Sequence[FileRecord]) -> str:
     ct = _headers(intake.files.of(FileClass.SLICE))
     if not all(header.identity.get("PatientID", b"").strip(b" \0") for header in ct):
-        return "without a Patient ID nobody can say that the MR is of the CT's patient"
+        return "the CT has no Patient ID to compare with the MR's"
     found = mixed_persons([*ct, *_headers(chosen)])
-    return f"the MR is not of the CT's patient: {found[0].detail}" if found else ""
+    return f"the MR is of another patient: {found[0].detail}" if found else ""
 
 
 def _unusable(chosen: Sequence[FileRecord]) -> str:
     headers = _headers(chosen)
     findings = [f for f in judge(headers, DEFAULT_RULES) if f.code not in _TOLERATED]
     if findings:
-        return f"the MR series is not sound ({findings[0].code})"
+        return f"the MR series is not valid ({findings[0].code})"
     if any(header.photometric not in ("MONOCHROME2", "") for header in headers):
         return "the MR is not MONOCHROME2"
     if not all(supported(header.transfer_syntax_uid) for header in headers):

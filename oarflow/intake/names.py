@@ -1,5 +1,5 @@
-"""File names as exporters give them: which ones could belong to one series, and names in their
-place that tell nothing of the patient."""
+"""File names of exporters: patterns that show which files may belong to one series, and
+replacement names without patient data."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pathlib import PurePath
 _KNOWN_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
 _LETTERS = "ghijklmnopqrstuvwxyz"
 _MAX_NAME, _ROOM = 200, 24
-"""Characters of a name that its pseudonym follows, and how many more the pseudonym has."""
+"""Number of a name's characters that its pseudonym follows, and of the pseudonym's additional
+characters."""
 
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
 
 
 def patterns(name: str) -> frozenset[str]:
-    """What a file's name shares with those of other slices; no two series' names need differ.
+    """The patterns that a file's name shares with names of other slices. Series may share them too.
 
-    Its text with every number (decimal or hexadecimal) replaced by `#`, so that IM0007 and IM0012
-    share `im#`; and, where a number is in it, its length and suffix, for names of random letters.
+    The name with every number (decimal or hexadecimal) replaced by `#`, so that IM0007 and IM0012
+    share `im#`; and, if it has a number, its length and suffix, for names of random letters.
     """
     text = name.lower()
     found = {_NUMBERS.sub("#", text)}
@@ -30,7 +31,7 @@ def patterns(name: str) -> frozenset[str]:
 
 def _suffix(text: str) -> str:
     suffix = PurePath(text).suffix
-    return suffix if re.fullmatch(r"\.[a-z]\w*", suffix) else ""  # the last number of a UID is none
+    return suffix if re.fullmatch(r"\.[a-z]\w*", suffix) else ""  # not the last number of a UID
 
 
 def _numbered(text: str) -> bool:
@@ -38,14 +39,14 @@ def _numbered(text: str) -> bool:
 
 
 class Pseudonyms:
-    """Paths in the place of a patient's: two names of a folder share a pattern where theirs did."""
+    """Replacement paths without patient data. They share patterns where the original names do."""
 
     def __init__(self) -> None:
         self._words: dict[tuple[str, str], str] = {}
         self._given = 0
 
     def of(self, parts: Sequence[str]) -> PurePath:
-        """A new relative path. parts: folders and name, hidden where one begins with a dot."""
+        """A new relative path. parts: folders and name; hidden if one begins with a dot."""
         folder = self._word("folder", "/".join(parts[:-1]))
         dot = "." if any(part.startswith(".") for part in parts) else ""
         return PurePath(folder) / (dot + self._name(parts[-1].lower()))
@@ -59,12 +60,12 @@ class Pseudonyms:
         if not _numbered(text):
             return self._word("file", str(self._given)) + ending
         form = self._word("form", _NUMBERS.sub("#", text))
-        # As many more characters for every name: names of one length keep one length.
+        # The same number of additional characters, so that names of equal length stay equal.
         width = min(len(text), _MAX_NAME) + _ROOM - len(form) - len(ending)
         return f"{form}{self._given:0{width}d}{ending}"
 
     def _word(self, kind: str, text: str) -> str:
-        """A word for a text, always the same, of letters that are no hexadecimal digits."""
+        """A constant word for a text, of letters that are not hexadecimal digits."""
         number = len(self._words)
         return self._words.setdefault((kind, text), _letters(number))
 

@@ -1,7 +1,7 @@
-"""Whether the slices lie in the order in which their images follow one another.
+"""Checks whether two runs of slices are exchanged.
 
-Runs of slices that changed places leave each slice with a neighbour of its own: no slice by itself
-looks wrong. But the scan would follow better were they changed back.
+After an exchange of whole runs, most slices still have their own neighbours, so that no single
+slice looks wrong. The borders of the runs fit better after exchanging them back.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Exchange:
-    """Two runs of slices, one behind the other, that would follow better in each other's place.
+    """Two adjacent runs of slices that would fit better in exchanged places.
 
-    ratio: difference at their three borders (before, between, behind) as they lie, by what it were.
-    first: number of the first run's first slice. counts: slices of the first and second run.
+    ratio: difference at their three borders (before, between, after), divided by that after the
+    exchange. first: index of the first run's first slice. counts: slices of the first and second
+    run.
     """
 
     ratio: float
@@ -35,10 +36,10 @@ class Exchange:
     @property
     def words(self) -> str:
         first, second = self.counts
-        return f"{first} and {second} slices, one behind the other,"
+        return f"adjacent runs of {first} and {second} slices"
 
     def touches(self, steps: NDArray[np.bool_]) -> bool:
-        """Whether any of the steps (n-1) into, in and out of the runs is marked."""
+        """Whether a step (n-1) into, within or out of the runs is marked."""
         end = self.first + sum(self.counts)
         return bool(steps[max(0, self.first - 1) : end].any())
 
@@ -47,10 +48,10 @@ NONE = Exchange(0.0, 0, (0, 0))
 
 
 def worst_exchange(values: Values, known: Known, least: float) -> Exchange:
-    """The two runs whose exchange would gain most; `NONE` where none could be compared.
+    """The two runs whose exchange would improve the fit most; `NONE` where none can be compared.
 
-    values: float32 (n, y, x), sampled slices in their order. known: where they have a value. least:
-    voxels that slices must share to be compared. Runs have up to `LONGEST_RUN` slices.
+    values: float32 (n, y, x), sampled slices in their order. known: voxels with a value. least:
+    number of common voxels for a comparison. Runs have up to `LONGEST_RUN` slices.
     """
     pairs = _differences(values, known, least)
     worst = NONE
@@ -64,7 +65,7 @@ def worst_exchange(values: Values, known: Known, least: float) -> Exchange:
 
 
 def _differences(values: Values, known: Known, least: float) -> FloatArray:
-    """(n, n) mean difference of slices up to two runs apart; nan where not to be compared."""
+    """(n, n) mean difference of slices up to two runs apart; nan where not compared."""
     count = len(values)
     found = np.full((count, count), np.nan)
     for one in range(count):
@@ -77,7 +78,7 @@ def _differences(values: Values, known: Known, least: float) -> FloatArray:
 
 
 def _borders(first: int, second: int, end: int, count: int) -> tuple[Pairs, Pairs]:
-    """Slices that meet at the runs' borders: as they lie, and exchanged. count: of all slices."""
+    """Neighbours at the runs' borders, as they are and exchanged. count: of all slices."""
     now, then = [(second - 1, second)], [(end - 1, first)]
     if first > 0:
         now.append((first - 1, first))
@@ -106,7 +107,7 @@ def _ratio_where_all_have_values(
 ) -> float:
     """The exchange's ratio over the voxels that all its slices have; 0 where these are too few.
 
-    Pair by pair, a CT that was masked to strips would be compared here in one and there in another.
+    Comparing pair by pair would compare different strips of a CT that was masked to strips.
     """
     second = found.first + found.counts[0]
     now, then = _borders(found.first, second, second + found.counts[1], len(values))

@@ -1,4 +1,4 @@
-"""How a file's rows and columns lie in the patient, and how they become the volume's axes."""
+"""Maps a file's rows and columns to the axes of the volume in patient space."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _DOWN_LPS = {
     "HFDL": (1, 0, 0),
     "FFDL": (1, 0, 0),
 }
-"""Patient direction (LPS) of growing row index, which is down to the couch, by Patient Position."""
+"""Patient direction (LPS) of growing row index (toward the couch), by Patient Position."""
 
 _T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """From a file's rows and columns to the volume's.
+    """The map from a file's rows and columns to the volume's.
 
-    reverse_rows, reverse_columns: turned round in the file's own order; transpose: then exchanged.
+    reverse_rows, reverse_columns: reversals in the file's own order; transpose: applied after them.
     across, down: the file's directions of growing column and row index, unit vectors (3,) LPS.
     near_axial: whether the slices' normal is within 45 degrees of the patient's long axis.
     """
@@ -72,7 +72,7 @@ class Layout:
         return turned.T if self.transpose else turned
 
     def pair(self, rows_columns: tuple[_P, _P]) -> tuple[_P, _P]:
-        """What belongs to rows and columns of the file, in the volume's order (y, x)."""
+        """A pair of values for the file's rows and columns, in the volume's order (y, x)."""
         return (rows_columns[1], rows_columns[0]) if self.transpose else rows_columns
 
     def first_voxel(
@@ -97,8 +97,8 @@ _P = TypeVar("_P")
 def layout_of(across: FloatArray, down: FloatArray) -> Layout:
     """Layout of slices by the directions of growing column and row index.
 
-    Near-axial slices come to lie with x to the patient's left, y to the back and their normal to
-    the head, whatever way they were stored; any others stay as they are.
+    Near-axial slices are arranged with x to the patient's left, y to the back and their normal to
+    the head. Other slices keep their own order.
     """
     normal = np.cross(across, down)
     if abs(float(normal[2])) < _NEAR_AXIAL_COSINE:
@@ -116,12 +116,12 @@ def layout_of(across: FloatArray, down: FloatArray) -> Layout:
 
 
 def contradicts(patient_position: str, across: FloatArray, down: FloatArray) -> bool:
-    """Whether Patient Position denies what the orientation says of an axial slice.
+    """Whether Patient Position contradicts the orientation of an axial slice.
 
-    A CT's image has the couch below: rows run to the back of a supine patient, to the front of a
-    prone one, to the side that a decubitus patient lies on. Mirrored rows and columns to the left
-    or right are a matter of display (feet first is often shown as head first). Unknown or missing
-    positions and slices that are not axial contradict nothing.
+    In a CT image the couch is at the bottom: rows grow to the back of a supine patient, to the
+    front of a prone one, and to the lower side of a decubitus patient. The left-right order of
+    columns is a matter of display (feet first is often shown as head first). Unknown or missing
+    positions and slices that are not axial are never contradictions.
     """
     if not layout_of(across, down).near_axial or patient_position not in _DOWN_LPS:
         return False

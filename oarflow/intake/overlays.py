@@ -1,4 +1,4 @@
-"""Overlay graphics in the pixels' own words: a way of older scanners, retired since DICOM 2004."""
+"""Overlay graphics in unused bits of the pixels, as older scanners write; retired in DICOM 2004."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _BITS_ALLOCATED, _BIT_POSITION, _DATA = 0x0100, 0x0102, 0x3000
 def overlay_bits(dataset: Dataset) -> int:
     """The bits of the pixels' words, as a mask, that the overlay groups of a data set claim.
 
-    An overlay that has data of its own claims none; nor does one of 1 bit at position 0, which only
-    says that it once had such data.
+    An overlay with its own data claims none. Neither does an overlay of 1 bit at position 0: it had
+    its own data before.
     """
     mask = 0
     for group in _GROUPS:
@@ -25,7 +25,7 @@ def overlay_bits(dataset: Dataset) -> int:
 
 
 def _number(dataset: Dataset, group: int, element: int) -> int | None:
-    """A whole number from 0 to 31, which every number of bits or position is; else None."""
+    """An integer from 0 to 31 (a number of bits or a bit's position), else None."""
     if (group, element) not in dataset:
         return None
     value = dataset[group, element].value

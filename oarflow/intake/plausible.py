@@ -1,4 +1,4 @@
-"""Whether voxel values can be Hounsfield units of a patient."""
+"""Checks whether voxel values can be Hounsfield units of a patient."""
 
 from __future__ import annotations
 
@@ -35,25 +35,26 @@ _BIN_HU = 10
 def judge_hu(hu: NDArray[np.float32]) -> tuple[Finding, ...]:
     """Findings (IMPLAUSIBLE_HU) against a volume (z, y, x) in HU, -1024 where there is no value.
 
-    Air and soft tissue must be there, a blank slice must lie where there is hardly any tissue, and
-    neighbouring slices must resemble each other. Metal, contrast and masked background pass.
+    The volume must show air and soft tissue, blank slices may occur only next to slices with little
+    tissue, and neighbouring slices must be similar. Metal, contrast medium and masked background
+    are accepted.
     """
     sample = hu[:, ::_STRIDE, ::_STRIDE]
     blank = np.array([plane.max() == plane.min() for plane in sample])
     if blank.all():
-        return (Finding(Code.IMPLAUSIBLE_HU, "every slice is of one value"),)
+        return (Finding(Code.IMPLAUSIBLE_HU, "every slice has a single value"),)
     filled = np.flatnonzero(~blank)
     reasons = []
     grey = int((sample[blank, 0, 0] > BLANK_SLICE_HU).sum())
     if grey:
-        reasons.append(f"{grey} slices are of one value that is not air")
+        reasons.append(f"{grey} slices have a single value that is not air")
     body = sample[filled[0] : filled[-1] + 1]
     reasons += _whole(body) + _slices(body, filled - filled[0])
     return tuple(Finding(Code.IMPLAUSIBLE_HU, reason) for reason in reasons)
 
 
 def _whole(body: FloatVoxels) -> list[str]:
-    """Reasons against all voxels together."""
+    """Reasons against the volume as a whole."""
     reasons = []
     thin = sum(int(np.count_nonzero(plane < AIR_BELOW_HU)) for plane in body)
     unknown = sum(int(np.count_nonzero(plane <= AIR_HU)) for plane in body)
@@ -61,22 +62,22 @@ def _whole(body: FloatVoxels) -> list[str]:
     known = max(1, body.size - unknown)
     padded = thin - unknown < MIN_AIR_FRACTION * known and dense > MAX_DENSE_FRACTION * known
     if thin < MIN_AIR_FRACTION * body.size or padded:
-        reasons.append("nothing is as thin as air")
+        reasons.append("no voxels have HU of air")
     tissue = float(_tissue(body).sum()) * body[0].size
     if tissue < MIN_TISSUE_FRACTION * body.size and tissue < MIN_TISSUE_OF_KNOWN * known:
-        reasons.append("nothing is like soft tissue")
+        reasons.append("no voxels have HU of soft tissue")
     low, high = SOFT_PEAK_HU
     peak = soft_peak(body)
     if peak is not None and not low <= peak <= high:
-        reasons.append(f"soft tissue lies about {peak:.0f} HU, {low:g} to {high:g} are plausible")
+        reasons.append(f"soft tissue is at about {peak:.0f} HU instead of {low:g} to {high:g} HU")
     return reasons
 
 
 def soft_peak(hu: FloatVoxels) -> float | None:
-    """Where muscle and brain lie on the scale, in HU; None where hardly anything is like a body.
+    """The typical HU of muscle and brain; None where hardly any voxel is like a body.
 
-    Of the peaks of all voxels between lung and dense bone, fat's and soft tissue's stand out; the
-    upper one is soft tissue's, however fat the patient is.
+    The histogram between lung and dense bone has two main peaks, of fat and of soft tissue. The
+    upper one is soft tissue, also in obese patients.
     """
     low, high = PEAKS_HU
     counts = np.zeros(round((high - low) / _BIN_HU))
@@ -84,7 +85,7 @@ def soft_peak(hu: FloatVoxels) -> float | None:
         counts += np.histogram(plane, bins=len(counts), range=(low, high))[0]
     if counts.sum() < MIN_TISSUE_FRACTION * hu.size:
         return None
-    from scipy import ndimage  # a third of a second at every start
+    from scipy import ndimage  # takes a third of a second
 
     smooth = ndimage.gaussian_filter1d(counts, PEAK_BLUR_HU / _BIN_HU, mode="constant")
     inner = smooth[1:-1]
@@ -94,12 +95,12 @@ def soft_peak(hu: FloatVoxels) -> float | None:
 
 
 def _slices(body: FloatVoxels, filled: NDArray[np.intp]) -> list[str]:
-    """Reasons against single slices, which their nearest filled neighbours tell."""
+    """Reasons against single slices, from a comparison with their nearest filled neighbours."""
     reasons = []
     jumps = [float(np.median(np.abs(above - below))) for below, above in pairwise(body)]
     leaps = sum(jump > MAX_JUMP_HU for jump in jumps)
     if leaps:
-        reasons.append(f"{leaps} pairs of neighbouring slices differ everywhere")
+        reasons.append(f"{leaps} pairs of neighbouring slices differ in most voxels")
     tissue = _tissue(body)
     inside = np.arange(1, len(body) - 1)
     below = tissue[filled[np.searchsorted(filled, inside) - 1]]
@@ -112,6 +113,6 @@ def _slices(body: FloatVoxels, filled: NDArray[np.intp]) -> list[str]:
 
 
 def _tissue(body: FloatVoxels) -> FloatArray:
-    """(n,) part of each slice that is like soft tissue."""
+    """(n,) share of each slice with HU of soft tissue."""
     low, high = TISSUE_HU
     return np.array([float(np.mean((plane > low) & (plane < high))) for plane in body])

@@ -1,4 +1,4 @@
-"""The way from a folder to a Volume: scan, choose, gate, decode."""
+"""Reads a folder as a Volume: scan, choose, gate, decode."""
 
 from __future__ import annotations
 
@@ -33,24 +33,23 @@ from oarflow.volume import Volume
 _UNOPENED: dict[FileClass, str] = {
     FileClass.EMPTY: "empty",
     FileClass.NOT_DICOM: "not DICOM",
-    FileClass.ARCHIVE: "an archive, which is not unpacked",
-    FileClass.LINK: "a link to a folder or to nothing, which is not followed",
-    FileClass.SPECIAL: "no regular file",
+    FileClass.ARCHIVE: "an archive (not unpacked)",
+    FileClass.LINK: "a link to a folder or a broken link (not followed)",
+    FileClass.SPECIAL: "not a regular file",
     FileClass.HIDDEN: "hidden",
     FileClass.DICOMDIR: "a DICOMDIR",
 }
-"""What is said of files that hold no DICOM object."""
+"""Descriptions of files without a DICOM object."""
 
 _OF_SERIES = (FileClass.SLICE, FileClass.TRUNCATED, FileClass.FLOAT_PIXELS)
-"""Slices, whether their pixels can be read or not."""
+"""Classes of slices, with or without readable pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """What was read: the CT, every file by class, and remarks without patient data.
+    """The CT that was read, all files by class, and remarks without patient data.
 
-    paths: the files of the volume's slices, by SOP Instance UID. files: all files that were found,
-    as the account counts them.
+    paths: the files of the volume's slices, by SOP Instance UID. files: all files of the input.
     """
 
     volume: Volume
@@ -62,9 +61,9 @@ class Intake:
 
 @dataclass(frozen=True, eq=False)
 class StudyFiles:
-    """The files of one study in a folder, and those that belong to none. uid may be empty.
+    """The files of one study in a folder, and those without a study. uid may be empty.
 
-    findings: against the study because of what the folder's other studies hold.
+    findings: against the study because of the folder's other studies.
     """
 
     uid: str
@@ -73,7 +72,7 @@ class StudyFiles:
 
     @property
     def digest(self) -> str:
-        """A name for the study that tells nothing of the patient: 16 hexadecimal digits."""
+        """A name for the study without patient data: 16 hexadecimal digits."""
         return hashlib.sha256(self.uid.encode()).hexdigest()[:16]
 
 
@@ -82,16 +81,16 @@ def read_volume(
     rules: SeriesRules = DEFAULT_RULES,
     progress: Progress | None = None,
 ) -> Intake:
-    """Read the planning CT of a folder, or of several whose files together are one input.
+    """Read the planning CT of a folder, or of several folders that together are one input.
 
-    progress: called with slices read and slices in all. Raises Refusal with every reason found,
-    and with the account of the files.
+    progress: called with the number of slices read and of all slices. Raises Refusal with all
+    reasons and with the count of files.
     """
     return _read(scan(folder), rules, progress)
 
 
 def studies(folder: Path | Sequence[Path]) -> tuple[StudyFiles, ...]:
-    """Group a folder's files, or those of several, by study; files that name none are in each.
+    """Group the files of one or several folders by study; files without a study are in each.
 
     Studies without any CT object are left out. Raises Refusal (NO_FILES, TOO_LARGE).
     """
@@ -104,7 +103,7 @@ def studies(folder: Path | Sequence[Path]) -> tuple[StudyFiles, ...]:
 
 
 def _shared(headers: Sequence[InstanceHeader], uid: str) -> tuple[Finding, ...]:
-    """Findings against a study of which a series, or an object, is filed under another one too."""
+    """Findings against a study that shares a series or an object with another study."""
     own = [header for header in headers if header.study_uid == uid]
     series = {header.series_uid for header in own}
     objects = {header.sop_instance_uid for header in own}
@@ -117,7 +116,7 @@ def _shared(headers: Sequence[InstanceHeader], uid: str) -> tuple[Finding, ...]:
     if not elsewhere:
         return ()
     count = len({header.study_uid for header in elsewhere}) + 1
-    split = Finding(Code.MIXED_STUDIES, f"one series or object is filed under {count} studies")
+    split = Finding(Code.MIXED_STUDIES, f"one series or object belongs to {count} studies")
     return (*mixed_persons([*own, *elsewhere]), split)
 
 
@@ -143,7 +142,7 @@ def _read(
     progress: Progress | None,
     known: Sequence[Finding] = (),
 ) -> Intake:
-    """known: findings that stand already."""
+    """known: earlier findings."""
     series = found.of(*_OF_SERIES)
     damage = [*known, *_damage(found)]
     if not series:
@@ -195,7 +194,7 @@ def _headers(records: Sequence[FileRecord]) -> list[InstanceHeader]:
 
 
 def _no_slices(found: Scan) -> Finding:
-    """Why no file is a slice of a CT."""
+    """The reason why no file is a slice of a CT."""
     if found.of(FileClass.ENHANCED_CT):
         count = len(found.of(FileClass.ENHANCED_CT))
         return Finding(Code.ENHANCED_CT, f"{count} multi-frame objects")
@@ -211,7 +210,7 @@ def _no_slices(found: Scan) -> Finding:
 
 
 def _sop_class(name: str) -> str:
-    """A SOP class as the account names it: by its UID where DICOM knows it not."""
+    """A SOP class by its name, or by its UID if it is private."""
     return f"of the private SOP class {name}" if is_uid(name) else name
 
 
@@ -221,7 +220,7 @@ def _unopened(found: Scan, kinds: Iterable[FileClass]) -> str:
 
 
 def _damage(found: Scan) -> list[Finding]:
-    """Files of which nobody can say that they are no slices of the series."""
+    """Findings for unreadable files, which may be slices of the series."""
     findings = []
     private = found.of(FileClass.PRIVATE_SYNTAX)
     if private:
@@ -238,7 +237,7 @@ def _damage(found: Scan) -> list[Finding]:
 
 
 def _other_objects(found: Scan) -> list[Finding]:
-    """Findings against CT objects of the folder beyond the chosen series."""
+    """Findings against the folder's other CT objects."""
     headers = _headers(found.of(*CT_OBJECTS))
     findings = list(mixed_persons(headers))
     slices = _headers(found.of(*_OF_SERIES))
@@ -260,7 +259,7 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
         findings.append(
             Finding(
                 Code.UNREADABLE_PIXELS,
-                f"{floats} slices have float pixels (Float Pixel Data), which no CT image may have",
+                f"{floats} slices have Float Pixel Data, which a CT image must not have",
             )
         )
     syntaxes = {header.transfer_syntax_uid for header in _headers(chosen)}
@@ -271,12 +270,12 @@ def _pixels(chosen: Sequence[FileRecord]) -> list[Finding]:
 
 
 def _remarks_on_other_files(found: Scan, headers: Sequence[InstanceHeader]) -> list[str]:
-    """Remarks on what lies beside the series."""
+    """Remarks on files beside the series."""
     remarks = []
     kinds = (FileClass.EMPTY, FileClass.NOT_DICOM, FileClass.ARCHIVE, FileClass.LINK)
     unopened = _unopened(found, kinds)
     if unopened:
-        remarks.append(f"files beside the slices were left: {unopened}")
+        remarks.append(f"other files were ignored: {unopened}")
     others = Counter(
         header.modality or "unknown"
         for header in _headers(found.of(FileClass.OTHER_OBJECT))
@@ -284,12 +283,12 @@ def _remarks_on_other_files(found: Scan, headers: Sequence[InstanceHeader]) -> l
     )
     if others:
         listed = ", ".join(f"{n} {_modality(name)}" for name, n in sorted(others.items()))
-        remarks.append(f"objects beside the CT name another patient: {listed}")
+        remarks.append(f"other objects in the folder name another patient: {listed}")
     return remarks
 
 
 def _modality(written: str) -> str:
-    """A modality as it may be told: two to eight capitals or digits, or nothing of it."""
+    """A modality of two to eight capitals or digits; any other text is replaced."""
     return written if re.fullmatch(r"[A-Z][A-Z0-9]{1,7}", written) else "unknown"
 
 
@@ -301,10 +300,10 @@ def _remarks(headers: Sequence[InstanceHeader]) -> list[str]:
     thickness = [h.slice_thickness_mm for h in headers if h.slice_thickness_mm]
     steps = steps_mm(headers)
     if thickness and steps.size and steps.max() > GAP_FACTOR * max(thickness):
-        remarks.append(f"slices {max(thickness):g} mm thick lie up to {steps.max():.2f} mm apart")
+        remarks.append(f"slices {max(thickness):g} mm thick are up to {steps.max():.2f} mm apart")
     promised = {header.images_in_acquisition for header in headers}
     if len(promised) == 1 and (count := promised.pop()) is not None and count > len(headers):
-        remarks.append(f"Images in Acquisition says {count}, {len(headers)} slices are here")
+        remarks.append(f"Images in Acquisition is {count}, but there are {len(headers)} slices")
     if not any(header.patient_position for header in headers):
         remarks.append("Patient Position is missing")
     return remarks

@@ -1,4 +1,4 @@
-"""Walk a folder and give every file a class; read the headers of what is DICOM."""
+"""Walks a folder, assigns every file a class and reads the headers of DICOM files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _TAR_AT, _TAR = 257, b"ustar"
 
 
 class FileClass(StrEnum):
-    """What a file turned out to be."""
+    """The class of a file."""
 
     SLICE = "ct_slice"
     OTHER_SERIES = "ct_slice_of_other_series"
@@ -110,12 +110,12 @@ CT_OBJECTS = frozenset(
         FileClass.DOSE_REPORT,
     }
 )
-"""Classes of objects that call themselves CT."""
+"""Classes of objects with a CT's SOP class or modality."""
 
 
 @dataclass(frozen=True, eq=False)
 class FileRecord:
-    """One file. header is None where it is no readable DICOM object."""
+    """One file. header: None where it is not a readable DICOM object."""
 
     path: Path
     file_class: FileClass
@@ -125,7 +125,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class FileAccount:
-    """How many files there were of each class, and of each kind of object that is no CT slice."""
+    """Number of files of each class, and of each SOP class that is not a CT slice."""
 
     counts: tuple[tuple[FileClass, int], ...] = ()
     objects: tuple[tuple[str, int], ...] = ()
@@ -149,7 +149,7 @@ class FileAccount:
 
     @property
     def total(self) -> int:
-        """All files, whatever they are."""
+        """The number of all files."""
         return sum(count for _, count in self.counts)
 
     def count(self, kind: FileClass) -> int:
@@ -167,7 +167,7 @@ class FileAccount:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """All files of a folder, in an order that depends on their names only."""
+    """All files of a folder, in an order that depends only on their names."""
 
     records: tuple[FileRecord, ...]
 
@@ -190,14 +190,14 @@ class Scan:
 
 
 def scan(folder: Path | Sequence[Path]) -> Scan:
-    """Look at every file below a folder, hidden ones by name only, and read DICOM headers.
+    """Classify every file below a folder and read DICOM headers. Hidden files are not opened.
 
-    folder: several are one input; a file below two of them counts once. Links to folders are not
-    followed. Raises Refusal (NO_FILES, TOO_LARGE).
+    folder: several folders are one input; a file below two of them counts once. Links to folders
+    are not followed. Raises Refusal (NO_FILES, TOO_LARGE).
     """
     records = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns with values of the header
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values of the header
         for path, kind in _walk_all([folder] if isinstance(folder, Path) else folder):
             records.append(FileRecord(path, kind) if kind else _read(path))
             if len(records) > MAX_FILES:
@@ -210,10 +210,10 @@ def scan(folder: Path | Sequence[Path]) -> Scan:
 
 
 def with_lost_slices(found: Scan) -> Scan:
-    """UNREADABLE are what may have been slices: no gap shows one that lay at an end of the stack.
+    """Mark files that may be lost slices as UNREADABLE: a gap at an end of the stack is invisible.
 
-    Files that hold nothing, or nothing of DICOM, and are named as slices beside them are; and those
-    that end within the UID of their series, which then looks like another series.
+    These are empty or non-DICOM files that are named like slices beside them, and files that end
+    within their Series Instance UID, which then looks like another series.
     """
     named: dict[Path, set[str]] = defaultdict(set)
     for record in found.of(FileClass.SLICE, FileClass.TRUNCATED):
@@ -227,7 +227,7 @@ def with_lost_slices(found: Scan) -> Scan:
 
 
 def _cut_in_uid(found: Scan) -> Iterator[Path]:
-    """Truncated files whose series' UID is but the beginning of a whole slice's."""
+    """Truncated files whose Series Instance UID is only the beginning of a complete slice's."""
     whole = {
         record.header.series_uid
         for record in found.of(FileClass.SLICE)
@@ -240,14 +240,14 @@ def _cut_in_uid(found: Scan) -> Iterator[Path]:
 
 
 def refusal(found: Scan, *findings: Finding) -> Refusal:
-    """A refusal that carries the account of the files."""
+    """A refusal with the count of the files."""
     error = Refusal(*findings)
     error.account = found.account.as_json()
     return error
 
 
 def _walk_all(folders: Sequence[Path]) -> Iterator[tuple[Path, FileClass | None]]:
-    """Every file of several folders once, however these lie within one another."""
+    """Every file of several folders once, even if these contain each other."""
     seen: set[Path] = set()
     for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
         for path, kind in _walk(folder):
@@ -257,7 +257,7 @@ def _walk_all(folders: Sequence[Path]) -> Iterator[tuple[Path, FileClass | None]
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
-    """Every file with its class where its name or kind alone decides."""
+    """Every file, with its class if the name or file type decides."""
     unreadable: list[str] = []
     top = os.fspath(folder)
     for parent, folders, names in os.walk(top, onerror=lambda e: unreadable.append(e.filename)):
@@ -274,12 +274,12 @@ def _walk(folder: Path) -> Iterator[tuple[Path, FileClass | None]]:
 
 
 def _hidden(path: Path, folder: Path) -> bool:
-    """Whether a path lies below a hidden name inside the folder, or is one."""
+    """Whether a path inside the folder is hidden or below a hidden folder."""
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _kind(path: Path) -> FileClass | None:
-    """Class of a path that is not to be opened, None for a regular file with content."""
+    """Class of a path that must not be opened, None for a regular file with content."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -309,7 +309,7 @@ def _read(path: Path) -> FileRecord:
     if header.sop_class_uid == MediaStorageDirectoryStorage or path.name.upper() == "DICOMDIR":
         return FileRecord(path, FileClass.DICOMDIR)
     if not (header.sop_class_uid and header.sop_instance_uid):
-        # without file meta group any bytes may look like one tag; otherwise it is damage
+        # Without a file meta group any bytes may look like a tag; with one, the file is damaged.
         named = parsed.transfer_syntax_uid or len(parsed.dataset) > 1
         return FileRecord(path, FileClass.UNREADABLE if named else _not_dicom(path))
     kind = classify(header, parsed.pixels)
@@ -319,19 +319,19 @@ def _read(path: Path) -> FileRecord:
 
 
 def is_archive(start: bytes) -> bool:
-    """Whether a file begins as an archive or a compressed file. start: of 262 bytes or more."""
+    """Whether a file begins like an archive or a compressed file. start: at least 262 bytes."""
     return start.startswith(_ARCHIVES) or start[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
 
 
 def _not_dicom(path: Path) -> FileClass:
-    """A file that is not DICOM: a slice cut off within its first bytes, or something else."""
+    """The class of a file that is not DICOM: a slice cut off in its first bytes, or other."""
     if path.suffix.lower() in _SLICE_SUFFIXES:
         return FileClass.UNREADABLE
     return FileClass.ARCHIVE if _archive(path) else FileClass.NOT_DICOM
 
 
 def _archive(path: Path) -> bool:
-    """Whether a file begins as an archive does, which may hold the series."""
+    """Whether a file begins like an archive, which may contain the series."""
     try:
         with opened(path) as file:
             return is_archive(file.read(_TAR_AT + len(_TAR)))
@@ -354,7 +354,7 @@ def classify(header: InstanceHeader, pixels: PixelData) -> FileClass:
 
 
 def _no_ct_image(header: InstanceHeader, kinds: set[str]) -> FileClass:
-    """Class of an object of another SOP class."""
+    """Class of an object that is not a CT image."""
     if header.modality != "CT":
         return FileClass.OTHER_OBJECT
     if header.sop_class_uid not in _CAPTURES:

@@ -1,4 +1,4 @@
-"""Loading and running one network. Nothing else in the program knows the file format."""
+"""Loads and runs one network. Only this module depends on the file format."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from oarflow.networks.card import ModelCard
 
 CPU_BATCH_PLACES = 60_000
 GPU_BATCH_PLACES = 6_000_000
-"""Pixels or voxels that are run at once, however many channels each has: feature maps, not inputs,
-fill the memory, and beyond 32 MB each is fetched from the system anew."""
+"""Pixels or voxels per batch, for any number of channels: feature maps use most of the memory, and
+those above 32 MB are slow to allocate."""
 
 
 def choose_device(wish: str) -> str:
-    """cuda or cpu for a wish of auto, cuda or cpu.
+    """cuda or cpu, for a requested device of auto, cuda or cpu.
 
     Raises ConfigurationError DEVICE where cuda is asked for and absent.
     """
@@ -33,14 +33,14 @@ def choose_device(wish: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if wish == "cuda":
-        raise ConfigurationError("DEVICE", "device is cuda, but there is no CUDA device here")
+        raise ConfigurationError("DEVICE", "device is cuda, but there is no CUDA device")
     return "cpu"
 
 
 def load_network(content: bytes, device: torch.device) -> torch.jit.ScriptModule:
-    """The frozen network of checked bytes, in single precision whatever it was stored in.
+    """The frozen network from checked bytes, converted to single precision.
 
-    Torch's notice that TorchScript is deprecated is known and kept quiet.
+    Torch's warning that TorchScript is deprecated is suppressed.
     """
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -58,7 +58,7 @@ class TorchScriptNetwork:
     def __init__(self, path: Path, card: ModelCard, device: str) -> None:
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != card.sha256:
-            raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
+            raise ConfigurationError("MODEL_HASH", f"the SHA-256 of {path} differs from its card")
         self.card = card
         self._device = torch.device(device)
         self._module = load_network(content, self._device)
@@ -70,7 +70,7 @@ class TorchScriptNetwork:
     ) -> NDArray[np.float32]:
         """(n, organs, ...) probabilities for inputs (n, channels, ...), in batches that fit.
 
-        before_each: called before every batch; what it raises ends the run.
+        before_each: called before every batch; an exception from it ends the run.
         """
         places = int(np.prod(batch.shape[2:]))
         limit = GPU_BATCH_PLACES if self._device.type == "cuda" else CPU_BATCH_PLACES

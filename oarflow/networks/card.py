@@ -1,4 +1,4 @@
-"""The model card, model.json: everything the application knows about a network."""
+"""The model card, model.json: all facts about a network that the application uses."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ NETWORK_NAME = "model.ts"
 
 Window = tuple[float, float]
 SURE_SCORE = 0.85
-"""Of the shipped localizer: upright heads score 0.9 and more, turned ones show false finds of up to
-0.8, seldom one of 0.9."""
+"""Default of sure_score. With the shipped localizer, upright heads score at least 0.9; turned ones
+have false localizations of up to 0.8, rarely of 0.9."""
 
 _PARTNERS = {"_L": "_R", "_R": "_L"}
 Positive = Annotated[float, Field(gt=0)]
 
 
 class Role(StrEnum):
-    """What a network is for."""
+    """The task of a network."""
 
     LOCALIZER = "localizer"
     VIEW = "coarse view"
@@ -55,10 +55,10 @@ class Channel(Strict):
 
     source: ct and mr are images, windowed to -1..1; side is constant, -1 right or 1 left; view is
         a coarse network's probability of one organ, for a fusion network.
-    offset_mm: for 2-D networks, how far along the slice normal this channel's plane lies.
-    window: lowest and highest value that the network tells apart: HU for CT, for MR thousandths
-        between its own darkest and brightest values (oarflow.segmentation.mr.scaled_mr).
-    optional: of an mr channel; a study without a usable MR shows the lowest value there.
+    offset_mm: for 2-D networks, the distance of this channel's plane along the slice normal.
+    window: lowest and highest value of the input range: HU for CT; 0 to 1000 for a scaled MR
+        (oarflow.segmentation.registration.scaled_mr).
+    optional: of an mr channel; without a usable MR it has the lowest value.
     view, organ: of a view channel.
     """
 
@@ -73,18 +73,18 @@ class Channel(Strict):
     def _is_whole(self) -> Channel:
         named = self.view is not None and self.organ is not None
         if named != (self.source == "view"):
-            raise ValueError("a view channel names its view and organ, any other neither")
+            raise ValueError("a view channel, and no other, names a view and an organ")
         if self.optional and self.source != "mr":
-            raise ValueError("only an mr channel is optional")
+            raise ValueError("only an mr channel can be optional")
         return self
 
 
 class InputRegion(Strict):
-    """Where a network looks.
+    """The region that a network reads.
 
-    localization: a patch around what the localizer found of the organ.
+    localization: a patch around the localized organ.
     organ: the box of another organ's contour, grown by grow_mm on all sides. A network with a side
-        names the left organ, and looks about its partner for the right ones.
+        names the left organ and uses that organ's partner for the right ones.
     volume: the whole volume.
     """
 
@@ -95,23 +95,23 @@ class InputRegion(Strict):
     @model_validator(mode="after")
     def _names_its_organ(self) -> InputRegion:
         if (self.source == "organ") != (self.organ is not None):
-            raise ValueError("a region from an organ names it, any other names none")
+            raise ValueError("a region from an organ, and no other, names an organ")
         return self
 
 
 CLINICAL_LABELS = "clinical contours"
 
 PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
-"""Of networks that also learned from what others proposed (oarflow train propose)."""
+"""Labels of networks that also learned from proposed labels (oarflow train propose)."""
 
 DERIVED_LABELS = "derived by rules from the CTs (docs/derived-labels.md), no clinical contours"
-"""Of networks whose labels no one drew; their ROIDescription says so, too."""
+"""Labels of networks without drawn contours; their ROIDescription has a remark too."""
 
 
 class Training(Strict):
-    """Where a network comes from.
+    """The training of a network.
 
-    recorded: the training itself wrote this down; otherwise the export was told it.
+    recorded: whether the training recorded these facts; otherwise they are options of the export.
     """
 
     data: str
@@ -125,7 +125,7 @@ class Training(Strict):
 
 
 class Validation(Strict):
-    """How good it is, with n; figures by organ and name, such as dice_mean."""
+    """Accuracy on n patients; figures by organ and name, such as dice_mean."""
 
     data: str
     n: dict[str, int] = Field(default_factory=dict)
@@ -136,23 +136,22 @@ class ModelCard(Strict):
     """model.json.
 
     dimensions, view: 3 and None, or 2 and the plane of the slices.
-    organs: one output channel each, in this order. A network with a side channel is run once for
-        each side: it names its left organs (..._L) and then the same of the right (..._R), and has
-        an output channel for each pair.
+    organs: one output channel each, in this order. A network with a side channel runs once for each
+        side: it names its left organs (..._L) and then the same organs of the right (..._R), and
+        has an output channel for each pair.
     patch_mm: (z, y, x) extent of the input in mm; for a 2-D network the axis across its slices is
-        0. A network that reads the whole volume has (0, 0, 0), or, in 3-D, the extent of the tiles
-        that it reads it in.
+        0. A network that reads the whole volume has (0, 0, 0), or, in 3-D, the extent of its tiles.
     spacing_mm: (z, y, x) of the network's voxels in mm; for a 2-D segmenter the axis across its
         slices is 0, which means the CT's own slices.
-    smoothness_mm: (z, y, x) standard deviations in mm of the blur that the training images had when
-        they reached the network; finer CTs are low-passed to it.
-    margin_mm: how far beyond the localized range slices are run (2-D), in mm.
+    smoothness_mm: (z, y, x) standard deviations in mm of the blur of the training images at the
+        network's input; finer CTs are low-pass filtered to it.
+    margin_mm: distance in mm beyond the localized range in which slices are run (2-D).
     multiple: each axis of the input is a multiple of this many voxels.
-    activation: what turns the network's output into probabilities.
-    threshold: the probability at which the organ's surface lies.
-    least_cc: by organ, the volume in cm3 below which it counts as absent: what the network finds of
-        an organ that is hardly in the scan is no contour of it.
-    sure_score: of what localizes, the score from which a landmark of the anatomy is relied on.
+    activation: the function that turns the network's output into probabilities.
+    threshold: the probability at the organ's surface.
+    least_cc: by organ, the volume in cm3 below which it counts as absent, because a small result
+        for an organ at the edge of the scan is not a contour.
+    sure_score: of a network that localizes: the least score of a sure landmark.
     """
 
     schema_version: Literal[1] = 1
@@ -187,12 +186,12 @@ class ModelCard(Strict):
         if len(set(self.organs)) != len(self.organs):
             raise ValueError("an organ is named twice")
         if (self.role is Role.FUSION) != any(c.source == "view" for c in self.channels):
-            raise ValueError("a fusion network reads the views' channels, no other network does")
+            raise ValueError("a fusion network, and no other, reads view channels")
         if self.role is Role.SEGMENTER and self.view not in (None, View.AXIAL):
             raise ValueError("a 2-D segmenter reads axial slices")
         half = len(self.organs) // 2
         if self.sided and self.organs[half:] != tuple(map(partner, self.organs[:half])):
-            raise ValueError("a network with a side names left organs, then the same of the right")
+            raise ValueError("a network with a side names its left organs, then the right ones")
         return self
 
     def _has(self, source: str) -> bool:
@@ -209,24 +208,24 @@ class ModelCard(Strict):
 
     @property
     def needs_mr(self) -> bool:
-        """Whether the network cannot do without an MR."""
+        """Whether the network cannot run without an MR."""
         return any(c.source == "mr" and not c.optional for c in self.channels)
 
     @property
     def outputs(self) -> int:
-        """Organs among the output channels."""
+        """The number of output channels for organs."""
         return len(self.organs) // 2 if self.sided else len(self.organs)
 
     def output(self, organ: str) -> int:
-        """The output channel of an organ. Raises ValueError for one that the network lacks."""
+        """The output channel of an organ. Raises ValueError for an organ of another network."""
         return self.organs.index(organ) % self.outputs
 
     def side(self, organ: str) -> float:
-        """What the side channel shows for an organ: 1 left, -1 right."""
+        """The side channel's value for an organ: 1 left, -1 right."""
         return 1.0 if self.organs.index(organ) < self.outputs else -1.0
 
     def source_organ(self, organ: str) -> str | None:
-        """The organ about whose contour the network looks; None where there is none."""
+        """The organ whose contour defines the network's region; None if there is none."""
         source = self.region_from.organ
         if source is None or not self.sided or self.side(organ) > 0:
             return source
@@ -234,12 +233,12 @@ class ModelCard(Strict):
 
     @property
     def derived_labels(self) -> bool:
-        """Whether it learned from labels that rules made, which no one drew."""
+        """Whether it learned from labels that a rule computed, not from drawn contours."""
         return self.training.labels == DERIVED_LABELS
 
     @property
     def identity(self) -> ModelIdentity:
-        """What files and result.json name the network by."""
+        """The network's identity for files and result.json."""
         from oarflow.structures import ModelIdentity
 
         return ModelIdentity(self.name, self.version, self.sha256, self.derived_labels)

@@ -50,7 +50,7 @@ Research use only. Every contour is a proposal that a physicist reviews.
 
 
 def card_page(card: ModelCard) -> str:
-    """What the card says of a network: input, training, validation figures with n."""
+    """The card as Markdown: input, training, validation figures with n."""
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     figures = card.validation.figures if card.validation else {}
     extents = (f"{extent:g}" for extent in card.patch_mm if extent)

@@ -10,30 +10,28 @@ from oarflow.networks.card import CARD_NAME, ModelCard, read_card
 
 
 def read_cards(folder: Path) -> dict[str, ModelCard]:
-    """Every <model>/model.json, by the name of the model's own folder.
+    """Every <network>/model.json, by the name of its folder.
 
     Raises ConfigurationError: NO_MODELS, MODEL_CARD.
     """
     if not folder.is_dir():
-        raise ConfigurationError("NO_MODELS", f"there is no models folder {folder}")
+        raise ConfigurationError("NO_MODELS", f"the models folder {folder} does not exist")
     cards = {path.parent.name: read_card(path) for path in sorted(folder.glob(f"*/{CARD_NAME}"))}
     if not cards:
-        raise ConfigurationError("NO_MODELS", f"{folder} holds no <model>/{CARD_NAME}")
+        raise ConfigurationError("NO_MODELS", f"{folder} holds no <network>/{CARD_NAME}")
     return cards
 
 
 def check_file(path: Path, card: ModelCard, trusted: frozenset[str] | None = None) -> None:
-    """A network's file is the one that its card names.
+    """Check that a network's file has the digest of its card.
 
     trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
     Raises ConfigurationError: MODEL_MISSING, MODEL_HASH.
     """
     if file_sha256(path) != card.sha256:
-        raise ConfigurationError("MODEL_HASH", f"{path} is not the file that its card names")
+        raise ConfigurationError("MODEL_HASH", f"the SHA-256 of {path} differs from its card")
     if trusted is not None and card.sha256 not in trusted:
-        raise ConfigurationError(
-            "MODEL_HASH", f"{path} is not among the hashes that the settings trust"
-        )
+        raise ConfigurationError("MODEL_HASH", f"the SHA-256 of {path} is not in trusted_models")
 
 
 def file_sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""From a CT to a network's input: the one preprocessing path, for training and serving alike."""
+"""From a CT to a network's input: the preprocessing of training and application."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from oarflow.types import FloatArray
 
 
 def scaled(values: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
-    """Values cut to the window and mapped to -1..1."""
+    """Values clipped to the window and mapped to -1..1."""
     low, high = window
     return ((np.clip(values, low, high) - low) * np.float32(2 / (high - low)) - 1).astype(
         np.float32
@@ -30,7 +30,7 @@ def scaled(values: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
 def axis_weights(
     card: ModelCard, axis: int, source_mm: FloatArray, targets_mm: FloatArray
 ) -> Weights:
-    """Reading weights of one axis at the card's smoothness. source_mm: the CT's voxel centres."""
+    """Weights of one axis at the card's smoothness. source_mm: the CT's voxel centres."""
     step = float(np.median(np.diff(source_mm))) if len(source_mm) > 1 else 1.0
     return read_weights(source_mm, targets_mm, low_pass_sigma(card.smoothness_mm[axis], step))
 
@@ -39,15 +39,15 @@ PLANES = {View.AXIAL: 0, View.CORONAL: 1, View.SAGITTAL: 2}
 """The axis (z, y, x) across a view's planes."""
 
 DARKEST = 0.0
-"""The value of a scaled MR where there is none."""
+"""The value of a scaled MR outside the MR."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """What networks read of a study.
+    """The images of a study that networks read.
 
     hu: float32 (z, y, x). axes_mm: its voxel centres along z, y, x. mr: float32 on the same voxels,
-    0 to 1000 between its darkest and its brightest, 0 where it does not reach; None without one.
+    scaled to 0..1000, 0 outside the MR; None without an MR.
     """
 
     hu: NDArray[np.float32]
@@ -61,7 +61,7 @@ def image_batch(
     card: ModelCard,
     grid: NetworkGrid,
 ) -> NDArray[np.float32]:
-    """`input_batch` of a network that reads nothing but the CT."""
+    """`input_batch` of a network that reads only the CT."""
     return input_batch(Images(hu, axes_mm), card, grid)
 
 
@@ -102,7 +102,7 @@ def input_batch(
 def _block(
     source: str, images: Images, card: ModelCard, targets_mm: list[FloatArray]
 ) -> NDArray[np.float32]:
-    """(z, y, x) values of one image on the targets; the CT stands in for a constant one's shape."""
+    """(z, y, x) values of one channel on the targets; a constant channel has the CT's shape."""
     if source == "view":
         raise ValueError(f"{card.name} reads other networks' maps, not images")
     if source == "mr" and images.mr is None and card.needs_mr:

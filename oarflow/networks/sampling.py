@@ -1,8 +1,8 @@
-"""Reading a CT onto a network's grid, and a network's map back onto the CT: the only such path.
+"""Resampling of a CT to a network's grid, and of a network's map to the CT.
 
 Both grids are aligned with the volume's own axes, so every resampling is three matrix products, one
-per axis. A matrix holds low-pass and linear interpolation in one, knows uneven slice positions, and
-leaves what lies beyond the volume to the fill value.
+per axis. A matrix combines low-pass filter and linear interpolation, allows for uneven slice
+positions, and gives positions outside the volume the fill value.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from oarflow.geometry import extrapolated
 from oarflow.types import FloatArray
 
 AIR_HU = -1024.0
-"""What a network sees where the volume ends."""
+"""HU of a network's input outside the volume."""
 
 QUADRATURE_POINTS = 15
 QUADRATURE_SIGMAS = 2.5
-"""The Gaussian low-pass is summed at this many points out to this many standard deviations."""
+"""Number of points of the Gaussian low-pass filter, and its extent in standard deviations."""
 
 Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkGrid:
-    """Where a network looks: voxel centres in mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
+    """A network's voxel centres in mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
 
     z_mm: FloatArray
     y_mm: FloatArray
@@ -43,7 +43,7 @@ class NetworkGrid:
 
 
 def centred_axis(centre_mm: float, count: int, spacing_mm: float) -> FloatArray:
-    """(count,) positions in mm, evenly spaced, their middle at the centre."""
+    """(count,) evenly spaced positions in mm around the centre."""
     return np.asarray(centre_mm + (np.arange(count) - (count - 1) / 2) * spacing_mm)
 
 
@@ -86,7 +86,7 @@ def read(
 ) -> NDArray[np.float32]:
     """float32 (z, y, x) values on a network's grid, from an image (z, y, x) and each axis' weights.
 
-    outside: the value beyond the image.
+    outside: the value outside the image.
     """
     ranges = [_used(matrix) for matrix in weights]
     values = image[ranges[0], ranges[1], ranges[2]].astype(np.float32) - np.float32(outside)
@@ -96,14 +96,14 @@ def read(
 
 
 def paste_weights(network_mm: FloatArray, targets_mm: FloatArray) -> Weights:
-    """(targets, network) linear weights of one axis for the way back; zero beyond the network."""
+    """(targets, network) linear weights of one axis from the network; zero outside its grid."""
     return read_weights(network_mm, targets_mm, 0.0)
 
 
 def paste(
     values: NDArray[np.float32], weights: tuple[Weights | None, Weights | None, Weights | None]
 ) -> NDArray[np.float32]:
-    """float32 (z, y, x) of a network's map at CT voxels; None leaves an axis as it is."""
+    """float32 (z, y, x) of a network's map at CT voxels; None keeps an axis unchanged."""
     return _product(values, list(weights))
 
 
@@ -113,7 +113,7 @@ def _used(matrix: Weights) -> slice:
 
 
 def _product(values: NDArray[np.float32], weights: list[Weights | None]) -> NDArray[np.float32]:
-    """Apply one matrix per axis, the most shrinking one first."""
+    """Apply one matrix per axis, first the one that reduces the size most."""
     order = sorted(
         (axis for axis in range(3) if weights[axis] is not None),
         key=lambda axis: weights[axis].shape[0] / weights[axis].shape[1],  # type: ignore[union-attr]

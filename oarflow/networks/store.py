@@ -1,4 +1,4 @@
-"""The models folder: which organs it can do, and its networks, loaded when first used."""
+"""The models folder: its organs, and its networks, which are loaded on first use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from oarflow.structures import ModelIdentity
 
 @dataclass(frozen=True, eq=False)
 class ModelStore:
-    """All cards of a models folder, checked; networks are loaded once, at first use.
+    """All cards of a models folder, checked. Each network is loaded once, on first use.
 
-    cards: by the name of the model's own folder. device: cuda or cpu.
+    cards: by the name of the network's folder. device: cuda or cpu.
     """
 
     folder: Path
@@ -34,12 +34,12 @@ class ModelStore:
         device: str = "auto",
         threads: int | None = None,
     ) -> ModelStore:
-        """Read every <model>/model.json and check every network file against its card.
+        """Read every <network>/model.json and compare every network's file with its card.
 
         trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
         Raises ConfigurationError: NO_MODELS, MODEL_CARD, MODEL_MISSING, MODEL_HASH, MODEL_CLASH
         (two segmenters for one organ that both need an MR or both need none, two localizers,
-        organs that are looked for about each other), DEVICE.
+        organs whose regions depend on each other), DEVICE.
         """
         cards = read_cards(folder)
         for name, card in cards.items():
@@ -59,19 +59,19 @@ class ModelStore:
 
     @property
     def fusion(self) -> TorchScriptNetwork | None:
-        """The network that fuses the coarse views' maps, the localizer of a folder that has one."""
+        """The network that fuses the coarse views' maps, if the folder has one: its localizer."""
         found = self._of(Role.FUSION)
         return found[0] if found else None
 
     @property
     def sure_score(self) -> float:
-        """The score from which a landmark is relied on, by what localizes."""
+        """The least score of a sure landmark, from the localizing network's card."""
         fusion = self.fusion
         return (self.localizer if fusion is None else fusion).card.sure_score
 
     @property
     def views(self) -> dict[View, TorchScriptNetwork]:
-        """The coarse networks by the plane that they read."""
+        """The coarse networks by the plane of their slices."""
         return {network.card.view: network for network in self._of(Role.VIEW) if network.card.view}
 
     @property
@@ -87,25 +87,25 @@ class ModelStore:
 
     @property
     def organs(self) -> tuple[str, ...]:
-        """Organs that have a segmenter, each once."""
+        """Organs with a segmenter, each once."""
         segmenters = (card for card in self.cards.values() if card.role is Role.SEGMENTER)
         return tuple(dict.fromkeys(organ for card in segmenters for organ in card.organs))
 
     @property
     def localized_organs(self) -> tuple[str, ...]:
-        """Of these, the ones whose network looks about a localization."""
+        """Organs whose network reads a patch around a localization."""
         return tuple(
             organ for organ in self.organs if self.card(organ).region_from.source == "localization"
         )
 
     @property
     def identities(self) -> dict[str, ModelIdentity]:
-        """Which network does each organ."""
+        """The network of each organ."""
         return {organ: self.cards[self._segmenter(organ)].identity for organ in self.organs}
 
     @property
     def reads_mr(self) -> bool:
-        """Whether any network makes use of an MR."""
+        """Whether any network reads an MR."""
         return any(card.reads_mr for card in self.cards.values())
 
     def segmenter(self, organ: str, *, mr: bool = False) -> TorchScriptNetwork:
@@ -160,7 +160,7 @@ def _check_roles(cards: dict[str, ModelCard]) -> None:
 
 
 def _check_coarse_stage(cards: dict[str, ModelCard]) -> None:
-    """A fusion network's channels are all made by a coarse view, of which there is one a plane."""
+    """Check that coarse views make all channels of a fusion network, with one view per plane."""
     views: dict[View | None, ModelCard] = {}
     for card in cards.values():
         if card.role is Role.VIEW and views.setdefault(card.view, card) is not card:
@@ -173,23 +173,23 @@ def _check_coarse_stage(cards: dict[str, ModelCard]) -> None:
             if view is None or channel.organ not in view.organs:
                 raise ConfigurationError(
                     "MODEL_MISSING",
-                    f"{card.name} fuses {channel.organ} of {channel.view} planes, which no coarse"
-                    " network here makes",
+                    f"{card.name} fuses {channel.organ} of {channel.view} planes, but no coarse"
+                    " network predicts that",
                 )
 
 
 def _check_sources(cards: dict[str, ModelCard], segmenters: dict[str, str]) -> None:
-    """Every organ that a network starts from has a network, and no organ starts from itself."""
+    """Check that every organ that defines a region has a network, without cycles."""
     for organ in segmenters:
         way, current = [organ], organ
         while (source := cards[segmenters[current]].source_organ(current)) is not None:
             if source not in segmenters:
                 raise ConfigurationError(
-                    "MODEL_MISSING", f"{current} is looked for about {source}, which has no network"
+                    "MODEL_MISSING", f"{current} is searched around {source}, which has no network"
                 )
             if source in way:
                 raise ConfigurationError(
-                    "MODEL_CLASH", f"{organ} is looked for about itself: {', '.join(way)}"
+                    "MODEL_CLASH", f"the search for {organ} depends on itself: {', '.join(way)}"
                 )
             way.append(source)
             current = source

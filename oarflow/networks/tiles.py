@@ -1,4 +1,4 @@
-"""A 3-D network over more voxels than it reads at once: overlapping tiles, blended."""
+"""Runs a 3-D network on a large volume in overlapping, blended tiles."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from oarflow.networks.backend import TorchScriptNetwork
 
 OVERLAP = 0.5
-"""Neighbouring tiles share this part of their extent."""
+"""Overlap of neighbouring tiles as a share of their extent."""
 
 LEAST_WEIGHT = 0.05
-"""What a tile's outermost voxels count beside its middle's 1."""
+"""Weight of a tile's outermost voxels; its middle has weight 1."""
 
 
 def tiled(
@@ -25,7 +25,7 @@ def tiled(
 ) -> NDArray[np.float32]:
     """(organs, z, y, x) probabilities for an input (1, channels, z, y, x).
 
-    tile: voxels (z, y, x) that the network reads at once; its voxels count less towards the edges.
+    tile: voxels (z, y, x) that the network reads at once; their weights decrease to the edges.
     """
     shape = batch.shape[2:]
     size = tuple(min(extent, edge) for extent, edge in zip(shape, tile, strict=True))

@@ -1,1 +1,1 @@
-"""After the networks: facts of each contour, and rules that speak against it."""
+"""Plausibility of contours: measurements of each contour, and rules that flag it."""

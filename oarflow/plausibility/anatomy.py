@@ -1,4 +1,4 @@
-"""Is this a head and neck, and does it lie as the header says? Asked before contouring."""
+"""Checks before contouring: does the CT show a head and neck, in the header's orientation?"""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from oarflow.types import Point
 from oarflow.volume import Volume
 
 LANDMARKS = ("Brainstem", "Bone_Mandible", "Parotid_L", "Parotid_R", "Larynx")
-"""Organs of head and neck alone: cord, esophagus and trachea go on into the chest."""
+"""Organs that only the head and neck has. Cord, esophagus and trachea continue into the chest."""
 
 ENOUGH_LANDMARKS = 3
-"""A localizer that knows fewer landmarks cannot tell what the scan shows."""
+"""Least number of landmarks that a localizer must know for these checks."""
 
 FEW = 2
-"""With so few sure landmarks the scan is looked at in other positions too: 5 of 170 training
-patients show no more, and none of ten of them turned by 90, 180 and 270 degrees shows more."""
+"""With at most this many sure landmarks the scan is also checked in other positions. 5 of 170
+training patients have no more; ten of them, turned by 90, 180 and 270 degrees, have no more."""
 
 SEEN_SCORE = 0.7
-"""A landmark that lies where a sure one puts it counts from this score."""
+"""Least score of a landmark that lies where a sure landmark predicts it."""
 
 ORDER_MARGIN_MM = 10.0
-"""Landmarks that lie the wrong way round by more than this contradict the header."""
+"""Landmarks in the wrong order by more than this distance (mm) contradict the header."""
 
 _WITNESSES = {
     "Parotid_L": {"Parotid_R"},
     "Parotid_R": {"Parotid_L"},
     "Brainstem": {"Bone_Mandible", "Larynx"},
 }
-"""Half a head, left, right or front, lacks the first where it shows the others."""
+"""By landmark: others that half a head (left, right or front) shows although it lacks this one."""
 
 BALL_MM, EMPTY = 15.0, 0.1
-"""A place is empty where less of a ball of this radius, in mm, is denser than air."""
+"""A place is empty if less than this share of a ball of this radius (mm) is denser than air."""
 
 Look = Callable[[Volume], Mapping[str, Localization]]
-"""Where the landmarks of a volume are. Only those that the localizer sees count."""
+"""Returns the localizations of a volume. Only organs that the localizer sees count."""
 
 _ORDER = (
     ("Brainstem", "Larynx", 2, "above"),
@@ -49,18 +49,18 @@ _ORDER = (
     ("Brainstem", "Bone_Mandible", 1, "behind"),
     ("Parotid_L", "Parotid_R", 0, "to the left of"),
 )
-"""The first organ's LPS coordinate (0 x, 1 y, 2 z) is the greater one."""
+"""Pairs of organs: the first one has the greater LPS coordinate (0 x, 1 y, 2 z)."""
 
 
 def require_head_and_neck(
     localizations: Mapping[str, Localization], volume: Volume, look: Look, sure_score: float
 ) -> None:
-    """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY where the landmarks say so.
+    """Raise Refusal WRONG_ANATOMY or POSITION_CONTRADICTS_ANATOMY if the landmarks show it.
 
-    localizations: those placed by their neighbours were not seen and do not count.
-    look: called for the volume turned into other positions, where hardly a landmark is sure.
-    sure_score: a landmark with a lower score is not relied on; how sure a network is when it is
-        right differs from one to another, so that its card says it.
+    localizations: those predicted from neighbours do not count.
+    look: called for the volume in other positions, if few landmarks are sure.
+    sure_score: least score of a sure landmark. Typical scores differ between networks, so that the
+        card has this figure.
     """
     seen = _seen(localizations)
     known = [organ for organ in LANDMARKS if organ in seen]
@@ -83,12 +83,12 @@ def require_head_and_neck(
 
 
 def _seen(localizations: Mapping[str, Localization]) -> dict[str, Localization]:
-    """Those that the localizer itself made."""
+    """The localizations that the localizer itself made."""
     return {organ: found for organ, found in localizations.items() if not found.by_neighbours}
 
 
 def _sure(localizations: Mapping[str, Localization], sure_score: float) -> dict[str, Point]:
-    """Centres (x, y, z) of the landmarks that are relied on."""
+    """Centres (x, y, z) of the sure landmarks."""
     return {
         organ: found.centroid_lps
         for organ in LANDMARKS
@@ -105,7 +105,7 @@ def _refuse_turned(volume: Volume, look: Look, sure_score: float) -> None:
         places = _sure(_seen(look(turned(volume, turn))), sure_score)
         right = all(_distance(places.get(a), places.get(b), axis) >= 0 for a, b, axis, _ in _ORDER)
         if len(places) >= ENOUGH_LANDMARKS and right:
-            detail = f"head and neck are found once the scan is turned {turn.words}"
+            detail = f"head and neck are found only if the scan is turned {turn.words}"
             raise Refusal(Finding(Code.POSITION_CONTRADICTS_ANATOMY, detail))
 
 
@@ -115,12 +115,12 @@ def _refuse_parts(
     volume: Volume,
     seen_score: float,
 ) -> None:
-    """Refuse one landmark alone where others should be, and half a head."""
+    """Refuse a single landmark that lacks its neighbours, and half a head."""
     expected = _expected(localizations, places, volume, load_priors())
     for organ, witnesses in _WITNESSES.items():
         missed = organ in expected and not localizations[organ].present
         if missed and witnesses <= places.keys() and _empty(volume, expected[organ]):
-            detail = f"{organ} should lie in the scan where there is nothing but air"
+            detail = f"the scan shows only air where {organ} should be"
             raise Refusal(Finding(Code.WRONG_ANATOMY, detail))
     inside = [organ for organ, region in expected.items() if _shown(volume, region)]
     seen = any(
@@ -138,7 +138,7 @@ def _expected(
     volume: Volume,
     priors: Priors,
 ) -> dict[str, SearchRegion]:
-    """Where, along the volume's axes, the sure landmarks put those that are not sure."""
+    """Predicted regions, along the volume's axes, of the landmarks that are not sure."""
     known = {}
     for organ, place in places.items():
         z, y, x = (float(mm) for mm in volume.grid.patient_to_axes(np.asarray(place)))
@@ -152,7 +152,7 @@ def _expected(
 
 
 def _agrees(found: Localization, region: SearchRegion, volume: Volume) -> bool:
-    """Whether a landmark, though not sure, lies where it is expected."""
+    """Whether a landmark that is not sure lies in its predicted region."""
     if not found.present or found.centroid_lps is None:
         return False
     at = volume.grid.patient_to_axes(np.asarray(found.centroid_lps))
@@ -160,7 +160,7 @@ def _agrees(found: Localization, region: SearchRegion, volume: Volume) -> bool:
 
 
 def _shown(volume: Volume, region: SearchRegion) -> bool:
-    """Whether the whole of a region lies in the scan, and no slice of it is blank."""
+    """Whether a whole region lies in the scan, without a blank slice."""
     for axis in range(3):
         extent = volume.grid.axis_mm(axis)
         centre, half = region.centre_mm[axis], region.half_mm[axis]
@@ -172,7 +172,7 @@ def _shown(volume: Volume, region: SearchRegion) -> bool:
 
 
 def _empty(volume: Volume, region: SearchRegion) -> bool:
-    """Whether the place lies well inside the scan, in slices that show something, and is air."""
+    """Whether the region's centre is air, well inside the scan and in slices that are not blank."""
     axes = [volume.grid.axis_mm(axis) for axis in range(3)]
     inside = []
     for extent, centre in zip(axes, region.centre_mm, strict=True):

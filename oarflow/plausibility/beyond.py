@@ -1,6 +1,7 @@
-"""Whether the organ goes on in the CT where its contour ends.
+"""Whether the organ continues in the CT beyond the end of its contour.
 
-A contour that was cut short has no edge under it: what lies just beyond looks like the organ.
+A contour that ends too early does not end at an edge: the tissue just beyond it looks like the
+organ.
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from oarflow.geometry import Grid
 from oarflow.types import Mask, Triple
 
 DEPTHS_MM = (3.0, 6.0, 9.0)
-"""So far beyond the contour the CT is looked at."""
+"""Distances (mm) beyond the contour at which HU are sampled."""
 
 VOXEL_MM = 2.0
-"""Of finer voxels only every second, third, ... one is looked at."""
+"""In a finer CT only every second, third, ... voxel is sampled."""
 
 OWN_PERCENT = (5.0, 95.0)
-"""Voxels look like the organ whose HU lie between these percentiles of its own."""
+"""Voxels with HU between these percentiles of the organ's HU look like the organ."""
 
 NO_VALUE_HU = -1024.0
-"""Voxels up to this HU were not reconstructed, or masked: they look like nothing."""
+"""Voxels up to this HU were not reconstructed or were masked; they never look like the organ."""
 
 
 def going_on(
     hu: NDArray[np.float32], grid: Grid, mask: Mask, box: tuple[slice, ...]
 ) -> tuple[Triple, Triple]:
-    """Shares of what lies just beyond the contour that look like the organ: low and high sides.
+    """Shares of the voxels just beyond the contour that look like the organ: low and high sides.
 
     hu: float32 (z, y, x), the CT on the grid. mask: bool, not empty, of the voxels of a box of it.
     Returns, for each axis (z, y, x), shares of the voxels up to 9 mm beyond the contour toward that
@@ -57,7 +58,7 @@ def going_on(
 def _with_room(
     mask: Mask, box: tuple[slice, ...], shape: tuple[int, ...], pads: list[int]
 ) -> tuple[tuple[slice, ...], Mask]:
-    """A wider box, as far as the CT goes, and the mask in it."""
+    """A wider box, cut at the CT's edges, and the mask in it."""
     room = tuple(
         slice(max(0, part.start - pad), min(size, part.stop + pad))
         for part, pad, size in zip(box, pads, shape, strict=True)
@@ -72,7 +73,7 @@ def _with_room(
 
 
 def _turned(voxels: Mask, axis: int, *, up: bool) -> Mask:
-    """With the axis first, ascending toward the side that is looked at."""
+    """The voxels with the axis first, ascending toward the sampled side."""
     along = np.moveaxis(voxels, axis, 0)
     return along if up else along[::-1]
 

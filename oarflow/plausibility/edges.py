@@ -1,4 +1,4 @@
-"""Where the CT itself ends or was cut away above and below a contour."""
+"""Slices above and below a contour where much of the CT was cut away."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from oarflow.geometry import Grid
 from oarflow.structures import Side
 
 NEAR_MM = 9.0
-"""So near the contour's end the CT is looked at."""
+"""Distance (mm) around the contour's end within which slices are compared."""
 
 BODY_HU = -300.0
 """Voxels above this are the patient (and the couch)."""
 
 MOST_CHANGE = 1.5
-"""A body's cross-section changes from slice to slice by less than this factor; where a CT was cut
-to a region, or masked to a strip about one organ, it changes by more."""
+"""A body's cross-section changes between slices by less than this factor. It changes by more where
+a CT was cut to a region or masked to a strip around one organ."""
 
 
 def hidden_ends(
@@ -24,9 +24,9 @@ def hidden_ends(
 ) -> frozenset[Side]:
     """Which ends of a contour, INFERIOR or SUPERIOR, lie where much of the CT was cut away.
 
-    What goes on there cannot be seen, neither by a network nor by a rule. hu: float32 (z, y, x),
-    the CT on the grid. low_mm, high_mm: lower and upper face of the contour along z, from the
-    grid's first voxel. The CT's own first and last slices hide nothing.
+    Neither a network nor a rule can see what continues there. hu: float32 (z, y, x), the CT on the
+    grid. low_mm, high_mm: lower and upper face of the contour along z, from the grid's first voxel.
+    The CT's own first and last slices do not count as cut away.
     """
     ends = ((Side.INFERIOR, low_mm), (Side.SUPERIOR, high_mm))
     return frozenset(side for side, end in ends if _changes(hu, grid.axis_mm(0), end))

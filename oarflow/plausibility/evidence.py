@@ -1,4 +1,4 @@
-"""Everything that the rules look at, gathered once: each contour's facts, and what lies around."""
+"""The input of the rules, gathered once: measurements of each contour and of its surroundings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from oarflow.volume import Volume
 
 @dataclass(frozen=True)
 class Localized:
-    """What the localizer said, along the volume's axes (z, y, x), in mm from its first voxel.
+    """The localizer's result along the volume's axes (z, y, x), in mm from its first voxel.
 
-    x and y faces are half the extent away from the centre of mass: the box itself is not told.
+    x and y faces are half the extent away from the centre of mass, because a Localization has no
+    box.
     """
 
     centre_mm: Triple
@@ -34,7 +35,7 @@ class Localized:
 class Contour:
     """One contoured organ. organ: None where the catalogue lacks it. cut: faces that cut it.
 
-    hidden: faces, along z, at which much of the CT was cut away.
+    hidden: faces along z where much of the CT was cut away.
     """
 
     item: Segmentation
@@ -47,13 +48,13 @@ class Contour:
 
     @property
     def derived(self) -> bool:
-        """Whether its network learned it from labels that rules derived."""
+        """Whether its network learned from labels that a rule computed."""
         return self.item.model is not None and self.item.model.derived_labels
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All contours of one patient, by organ. age_years: None where the header is silent."""
+    """All contours of one patient, by organ. age_years: None where the header lacks it."""
 
     grid: Grid
     contours: Mapping[str, Contour]
@@ -73,7 +74,7 @@ def gather(volume: Volume, segmentations: Sequence[Segmentation], catalogue: Cat
 def contour_of(
     volume: Volume, item: Segmentation, catalogue: Catalogue, known: Look | None = None
 ) -> Contour:
-    """Measure a segmentation that has a field. known: how the CT looks there, where it is known."""
+    """Measure a segmentation that has a field. known: the CT's look around it, if already known."""
     assert item.field is not None
     grid = volume.grid
     facts = measure(volume.hu, grid, item.field)

@@ -1,4 +1,4 @@
-"""Signs that lie beyond their limits, and the flags that they raise."""
+"""Signs beyond their limits, and the flags that they raise."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Raised = tuple[FlagCode, Values]
 def exceeded(
     contour: Contour, scene: Scene, measures: Measures, families: Collection[Family]
 ) -> Iterator[Exceeded]:
-    """The contour's signs of these families that passed the limit of their family."""
+    """The contour's signs of these families that are beyond the limit of their family."""
     judged = signs(contour, scene)
     for name, sign in SIGNS.items():
         spread = measures.spread(contour.item.organ, name)
@@ -64,7 +64,7 @@ def exceeded(
 
 
 def flags_of(found: Iterable[Exceeded], contour: Contour, scene: Scene) -> Iterator[Flag]:
-    """One flag for each code; of several signs with the same code the worst one gives the figure.
+    """One flag per code. If several signs have the same code, the worst one gives the figure.
 
     A flag about sides or directions lists all of them.
     """
@@ -96,7 +96,7 @@ _LISTED: Mapping[FlagCode, Mapping[str, str]] = {
     FlagCode.TISSUE_BEYOND: {"side": "sides", "similar_share": "similar_shares"},
     FlagCode.CUT_SHORT: {"side": "sides", "deviation_sd": "deviations_sd"},
 }
-"""Lists that a flag holds of all sides or directions, by the value of the worst one."""
+"""A flag's lists of all sides or directions, by the name of the worst one's value."""
 
 
 def _volume(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
@@ -174,8 +174,17 @@ def _mean_hu(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
     return FlagCode.MEAN_HU, {"mean_hu": one.value, "bound": one.bound, "limit_hu": one.limit}
 
 
+def _entropy(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
+    return FlagCode.BLURRED_BORDER, {
+        "entropy_bit_mm": one.value,
+        "usual_bit_mm": one.usual,
+        "limit_bit_mm": one.limit,
+        "times_limit": one.value / one.limit,
+    }
+
+
 def _as(code: FlagCode, value: str, limit: str, usual: str = "") -> Callable[..., Raised]:
-    """A flag whose values are a figure, its limit and, where named, what is usual."""
+    """A function that makes a flag from a figure, its limit and, if named, the usual value."""
 
     def raised(one: Exceeded, contour: Contour, scene: Scene) -> Raised:
         values: Values = {value: one.value, limit: one.limit}
@@ -198,6 +207,6 @@ _RAISES: Mapping[str, Callable[[Exceeded, Contour, Scene], Raised]] = {
     **{f"face_{side.value}": _face for side in Side},
     "sure": _as(FlagCode.LOW_CONFIDENCE, "probability", "limit_probability", "usual_probability"),
     "steady": _as(FlagCode.UNSTABLE, "dice", "limit_dice", "usual_dice"),
-    "entropy": _as(FlagCode.BLURRED_BORDER, "entropy_bit_mm", "limit_bit_mm", "usual_bit_mm"),
+    "entropy": _entropy,
 }
-"""By sign. Those of the image concern the study (oarflow.plausibility.study)."""
+"""By sign. Signs of the image concern the whole study (oarflow.plausibility.study)."""

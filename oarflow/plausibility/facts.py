@@ -1,4 +1,4 @@
-"""What can be measured of one contour: size, place, shape, its voxels, and its network's doubt."""
+"""Measurements of one contour: size, position, shape, HU, and the network's uncertainty."""
 
 from __future__ import annotations
 
@@ -15,41 +15,42 @@ from oarflow.structures import ProbabilityField
 from oarflow.types import FloatArray, Mask, Triple, triple
 
 AIR_HU = -300.0
-"""Voxels below this are air, or mostly air."""
+"""Voxels below this HU are air, or mostly air."""
 
 DOUBTED = 0.3
-"""Probabilities above this say that the network saw something of the organ."""
+"""Probabilities above this enter the mean probability."""
 
 UNSURE = (0.1, 0.9)
-"""Probabilities between these leave it open where the surface is."""
+"""Voxels with probabilities between these are uncertain."""
 
 END_MM = 6.0
-"""Thickness of the slab that is looked at on each end of an organ."""
+"""Thickness in mm of the slab that is measured at each end of an organ."""
 
 STRAY_SHARE = 0.005
-"""Components smaller than this share of the mask are crumbs, and are not counted."""
+"""Components smaller than this share of the mask are not counted."""
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One organ's facts.
+    """Measurements of one organ.
 
     volume_cc: of the mask. centroid_mm, low_mm, high_mm: its centre of mass and the two faces of
         its bounding box along the volume's axes (z, y, x), in mm from the grid's first voxel.
-    components: pieces that touch by no corner. largest_share: the greatest one's share of the mask.
-    empty_slices: without a voxel, between the first and the last with one.
+    components: pieces that do not even touch by a corner. largest_share: share of the mask in the
+        largest piece.
+    empty_slices: slices without a voxel between the first and the last slice of the mask.
     end_low, end_high: (z, y, x) volume of the outermost `END_MM` on each side, as a share of the
         organ's fullest slab of that thickness: 1 where it ends bluntly.
-    beyond_low, beyond_high: (z, y, x) share of what lies just beyond each side that looks like the
-        organ: near 1 where the contour was cut short.
-    sphericity: surface of a ball of its volume by its own surface (Crofton's formula along the
-        axes): about 1 for a ball, less for anything longer, thinner or rougher.
-    mean_hu, sd_hu: of the mask's voxels. air_share: part of them below `AIR_HU`.
+    beyond_low, beyond_high: (z, y, x) share of the voxels just beyond each side that look like the
+        organ: near 1 where the contour ends too early.
+    sphericity: surface of a ball of the mask's volume divided by the mask's surface (Crofton's
+        formula along the axes): about 1 for a ball, less for longer, thinner or rougher shapes.
+    mean_hu, sd_hu: of the mask's voxels. air_share: share of them below `AIR_HU`.
     sure_mean: mean of the probabilities above `DOUBTED`; 1 for a mask that no network made.
-    border_entropy: binary entropy of the probabilities across the surface, in bits times mm: that
-        of all voxels in `UNSURE`, by the surface. It does not hang on the voxels' size.
+    border_entropy: binary entropy of the probabilities across the surface, in bit mm: the sum over
+        all voxels in `UNSURE`, divided by the surface. It does not depend on the voxels' size.
     """
 
     volume_cc: float
@@ -78,9 +79,9 @@ class Facts:
 
 
 def measure(hu: NDArray[np.float32], grid: Grid, field: ProbabilityField) -> Facts:
-    """Facts of a field whose mask is not empty. hu: float32 (z, y, x), the CT on the grid.
+    """Measure a field whose mask is not empty. hu: float32 (z, y, x), the CT on the grid.
 
-    Works on the mask's box, not on the volume. Raises ValueError for an empty mask.
+    Reads only the mask's box of the volume. Raises ValueError for an empty mask.
     """
     inner, box = bounding_box(field.mask), field.mask_box
     values = field.values[inner]
@@ -173,7 +174,7 @@ def _sure_mean(values: NDArray[np.float32]) -> float:
 
 
 def _border_entropy(grid: Grid, field: ProbabilityField) -> float:
-    """Bits of all voxels that the network is unsure of, times their volume in mm3."""
+    """Entropy in bits of all uncertain voxels, times their volume in mm3."""
     low, high = UNSURE
     unsure = (field.values > low) & (field.values < high)
     p = field.values[unsure].astype(np.float64)

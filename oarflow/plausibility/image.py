@@ -1,4 +1,4 @@
-"""How the CT looks around an organ: metal, bright voxels, noise."""
+"""The CT's look around an organ: metal, bright voxels, noise."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from oarflow.geometry import Grid
 
 AROUND_MM = 20.0
-"""So far around an organ's box the CT is looked at."""
+"""Distance (mm) around an organ's box within which the CT is measured."""
 
 PIXEL_MM = 3.5
-"""Finer pixels are averaged to about this size, so that a CT is compared with coarser ones."""
+"""Finer pixels are averaged to about this size (mm), to be comparable with the training CTs."""
 
 SLICE_MM = 2.5
-"""Thinner slices likewise."""
+"""Thinner slices are averaged to about this thickness (mm)."""
 
 METAL_HU = 2200.0
-"""Neither bone nor contrast is brighter over a voxel of that size."""
+"""HU above bone and contrast medium in voxels of that size: metal."""
 
 BRIGHT_HU = 130.0
-"""Soft tissue without contrast stays below; bone counts too, and is the same in everyone."""
+"""HU above soft tissue without contrast medium. Bone counts too; its share varies little."""
 
 SOFT_HU = (-150.0, 150.0)
-"""Voxels whose neighbours along a row lie within these tell of noise."""
+"""Noise is measured in voxels whose neighbours along a row have HU in this range."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Look:
 
 
 def look(hu: NDArray[np.float32], grid: Grid, box: tuple[slice, slice, slice]) -> Look:
-    """How the CT looks around a box (z, y, x) of voxels."""
+    """Measure the CT around a box (z, y, x) of voxels."""
     steps = grid.spacing_zyx
     wider = tuple(
         slice(max(0, part.start - round(AROUND_MM / step)), part.stop + round(AROUND_MM / step))
@@ -53,7 +53,7 @@ def look(hu: NDArray[np.float32], grid: Grid, box: tuple[slice, slice, slice]) -
 
 
 def _averaged(hu: NDArray[np.float32], steps: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Means over blocks of whole voxels; a rest that fills no block is left out."""
+    """Means over blocks of whole voxels; incomplete blocks are left out."""
     counts = [
         max(1, min(int(wanted / step + 0.25), size))
         for wanted, step, size in zip((SLICE_MM, PIXEL_MM, PIXEL_MM), steps, hu.shape, strict=True)
@@ -68,7 +68,7 @@ def _averaged(hu: NDArray[np.float32], steps: tuple[float, float, float]) -> NDA
 
 
 def _noise(hu: NDArray[np.float32]) -> float:
-    """Robust standard deviation of what a voxel differs from the mean of its row neighbours."""
+    """Robust standard deviation of each voxel's difference from the mean of its row neighbours."""
     if hu.shape[2] < 3:
         return 0.0
     left, here, right = hu[:, :, :-2], hu[:, :, 1:-1], hu[:, :, 2:]

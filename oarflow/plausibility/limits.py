@@ -1,4 +1,4 @@
-"""How far a sign may lie from what is usual: limits, calibrated on training patients.
+"""Limits of the signs, calibrated on training patients.
 
 `limits.json` beside this module holds them; `oarflow evaluate calibrate` writes it.
 """
@@ -19,11 +19,12 @@ FILE = Path(__file__).with_name("limits.json")
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """families: greatest score, in standard deviations, of a sign by its family.
+    """Calibrated limits.
 
-    networks: by organ and sign, spreads of what the networks' own contours show: agreement with
-        the localizer, and doubt. models: sha256 of the networks that were measured, by folder.
-    command: what measured them.
+    families: greatest score, in standard deviations, of a sign by its family.
+    networks: by organ and sign, spreads over the networks' own contours: agreement with the
+        localizer, and uncertainty. models: sha256 of the measured networks, by folder.
+    command: the command that measured them.
     """
 
     families: Mapping[Family, float]
@@ -32,7 +33,7 @@ class Limits:
     command: str = ""
 
     def as_json(self) -> str:
-        """As `limits.json` holds it."""
+        """The text of `limits.json`."""
         rows = ",\n".join(
             f"{json.dumps(organ)}: "
             f"{json.dumps({name: spread.stored() for name, spread in named.items()})}"
@@ -59,13 +60,13 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """What contours are compared with: spreads of references, and the networks' own limits."""
+    """The figures for comparison: spreads of reference contours, and the calibrated limits."""
 
     priors: Priors
     limits: Limits
 
     def spread(self, organ: str, sign: str) -> Spread | None:
-        """A sign's spread: of the networks' own contours, or of references."""
+        """A sign's spread: over the networks' own contours, or else over reference contours."""
         return self.limits.networks.get(organ, {}).get(sign) or self.priors.sign(organ, sign)
 
 

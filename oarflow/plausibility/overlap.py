@@ -1,4 +1,4 @@
-"""Voxels that two organs claim: how many, and who keeps them."""
+"""Overlaps of two organs: how large they are, and which organ keeps the voxels."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from oarflow.geometry import Grid
 from oarflow.structures import ProbabilityField, Segmentation
 
 JUST_OUTSIDE = np.float32(1e-4)
-"""A voxel that goes to another organ lies this far below the surface's level."""
+"""A voxel that another organ keeps gets a probability this far below the threshold."""
 
 SLIVER_SHARE = 0.5
-"""At an organ's end, a slice of which another organ took more than this share is dropped: what is
-left there is a crescent about that organ, not a cross-section of this one."""
+"""A slice at an organ's end is dropped if another organ took more than this share of it: the rest
+is a crescent around that organ, not a cross-section."""
 
 
 def settled(
     grid: Grid, segmentations: Sequence[Segmentation], precedence: Sequence[str]
 ) -> tuple[Segmentation, ...]:
-    """The segmentations, none of those in `precedence` overlapping another that stands before it.
+    """The segmentations without overlaps between the organs of `precedence`.
 
-    The later organ's surface is moved to the earlier one's, and its notes say how much it lost. At
-    its ends it loses the slices of which the earlier one took most, too. An organ that would lose
-    all is left as it is.
+    The earlier organ keeps the common voxels: the later organ's surface moves to the earlier one's,
+    and its notes state the lost volume. The later organ also loses slices at its ends if the
+    earlier one took most of their area. An organ that would lose everything does not change.
     """
     done: dict[str, Segmentation] = {item.organ: item for item in segmentations}
     for place, organ in enumerate(precedence):
@@ -37,7 +37,7 @@ def settled(
 
 
 def overlaps(fields: Mapping[str, ProbabilityField], organ: str) -> dict[str, float]:
-    """By other organ, the share of the organ's voxels that it claims too."""
+    """By other organ, the share of this organ's voxels that both contain."""
     own = fields[organ]
     count = int(np.count_nonzero(own.mask))
     found = {
@@ -55,7 +55,7 @@ def _yielded(grid: Grid, item: Segmentation, winner: Segmentation) -> Segmentati
     mine, theirs = both
     values = item.field.values.copy()
     taken = winner.field.mask[theirs]
-    # Where the winner is sure the rest is far below the level: both surfaces meet in between.
+    # Where the winner is sure, the loser's values are far below the level: the surfaces meet.
     cap = item.field.threshold + winner.field.threshold - winner.field.values[theirs]
     lowered = np.minimum(values[mine], np.maximum(cap - JUST_OUTSIDE, 0))
     values[mine] = np.where(taken, lowered, values[mine])
@@ -83,9 +83,9 @@ def _without_planes(field: ProbabilityField, planes: Sequence[int]) -> Probabili
 
 
 def end_slivers(before: NDArray[np.int_], after: NDArray[np.int_]) -> tuple[int, ...]:
-    """Planes at both ends of what is left that are mere remainders; none where all would be.
+    """Planes at both ends that hold only a small remainder; none if all planes would go.
 
-    before, after: (z,) voxels of the organ on each plane, before and after it yielded.
+    before, after: (z,) voxels of the organ on each plane, before and after the overlap is settled.
     """
     left = np.flatnonzero(after)
     found: set[int] = set()

@@ -1,4 +1,4 @@
-"""Rules that set a contour to suspicious, each with its flag."""
+"""The rules that make a contour suspicious, each with its flag."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from oarflow.structures import Segmentation, Status
 from oarflow.volume import Volume
 
 SIDE_MARGIN_MM = 5.0
-"""A left organ lies at least this much further left than its right partner and than the cord."""
+"""Least distance (mm) of a left organ to the left of its right partner and of the cord."""
 
 MIDLINE_ORGANS = ("Brainstem", "SpinalCord")
 
 WHOLE_SHARE = 0.9
-"""An organ in pieces of which the largest holds less than this share is in doubt."""
+"""Least share of the volume in the largest piece of an organ."""
 
 OVERLAP_SHARE = 0.2
-"""Neighbours overlap by some voxels where both are unsure; more than this share is one too many."""
+"""Greatest share of an organ that may overlap with a neighbour: both are uncertain at borders."""
 
 UNMEASURED_LIMIT_SD = 30.0
-"""The limit, in standard deviations, of a family for which none was calibrated."""
+"""The limit, in standard deviations, of a family without a calibrated limit."""
 
 X = 2
 
@@ -53,7 +53,7 @@ class Judgement:
     study: tuple[Flag, ...]
 
     def of(self, organ: str) -> tuple[Flag, ...]:
-        """All that a reader sees of an organ: its own flags and the study's."""
+        """All flags that concern an organ: its own and the study's."""
         return (*self.flags.get(organ, ()), *self.study)
 
 
@@ -63,9 +63,9 @@ def assess(
     catalogue: Catalogue,
     precedence: Sequence[str] = (),
 ) -> Assessed:
-    """Every flag that a rule raises; a contour with a flag of its own becomes suspicious.
+    """Settle overlaps and apply every rule. A contour with a flag of its own becomes suspicious.
 
-    precedence: organs of which an earlier one keeps what it shares with a later one.
+    precedence: organs; an earlier one keeps the voxels that it shares with a later one.
     """
     settled_items = settled(volume.grid, segmentations, precedence)
     scene = gather(volume, settled_items, catalogue)
@@ -77,13 +77,13 @@ def assess(
 
 
 def judge_all(scene: Scene, measures: Measures) -> Judgement:
-    """All flags of each contour, and those of the study."""
+    """All flags of each contour and of the study."""
     flags = {organ: judge(contour, scene, measures) for organ, contour in scene.contours.items()}
     return Judgement(flags, study_flags(scene, measures, flags))
 
 
 def judge(contour: Contour, scene: Scene, measures: Measures) -> tuple[Flag, ...]:
-    """All flags of one contour: rules without a calibrated limit first."""
+    """All flags of one contour, those without a calibrated limit first."""
     families = frozenset(Family) - {Family.IMAGE}
     return (
         *(flag for rule in _RULES for flag in rule(contour, scene)),
@@ -133,7 +133,7 @@ def _places(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag
 
 
 def _catalogue_volume(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag]:
-    """The catalogue's range, where no measured one applies; what is cut may be small."""
+    """Check the catalogue's range if no measured one applies. A cut organ may be small."""
     measured = measures.spread(contour.item.organ, "volume") is not None
     if contour.organ is None or (measured and not contour.cut):
         return

@@ -1,7 +1,7 @@
-"""What speaks for a cut on one side of a contour, taken together.
+"""Combined evidence that a contour is cut on one side.
 
-A cut may be blunt no more than some good ends are, and fall short of what the localizer saw no more
-than some good contours do. That both happen on one side is rare.
+A single sign of a cut, such as a blunt end or a distance to the localizer's border, also occurs in
+good contours. Several signs on one side are rare in good contours.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ SpreadOf = Callable[[str], Spread | None]
 
 @dataclass(frozen=True)
 class Cut:
-    """One side. score: Stouffer's sum of its signs' scores, again in standard deviations."""
+    """One side. score: Stouffer's sum of its signs' scores, in standard deviations."""
 
     side: Side
     score: float
 
 
 def cuts(signs: Mapping[str, float], spread_of: SpreadOf) -> Iterator[Cut]:
-    """Every side of which at least two signs are known. signs: figures of one contour, by name."""
+    """Every side with at least two known signs. signs: figures of one contour, by name."""
     for faces in FACES:
         for high, side in enumerate(faces):
             scores = list(_scores(signs, spread_of, side, high=bool(high)))
@@ -38,7 +38,7 @@ def cuts(signs: Mapping[str, float], spread_of: SpreadOf) -> Iterator[Cut]:
 def _scores(
     signs: Mapping[str, float], spread_of: SpreadOf, side: Side, *, high: bool
 ) -> Iterator[float]:
-    """The score of each sign of a side, positive where it speaks for a cut."""
+    """The score of each sign of a side; a positive score indicates a cut."""
     for name in (f"end_{side.value}", f"beyond_{side.value}", f"face_{side.value}"):
         value, spread = signs.get(name), spread_of(name)
         if value is not None and spread is not None:

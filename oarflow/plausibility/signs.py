@@ -1,4 +1,4 @@
-"""Figures of a contour that can speak against it."""
+"""Figures of a contour that can make it doubtful."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ OF_CONTOURS = (
     Family.VOXELS,
     Family.IMAGE,
 )
-"""Families that any contour can be held against, whoever drew it; the others need networks."""
+"""Families that apply to any contour, drawn by a person or a program; the others need networks."""
 
 
 @dataclass(frozen=True)
 class Sign:
-    """One figure. low, high: whether too low and too high values speak against the contour.
+    """One figure. low, high: whether too low and too high values make the contour doubtful.
 
-    least: the smallest deviation, in its own unit, that means anything.
+    least: the smallest standard deviation to assume, in the figure's own unit.
     """
 
     family: Family
@@ -63,7 +63,7 @@ class Sign:
 
 
 ENOUGH_NEIGHBOURS = 2
-"""Of two organs that lie oddly to each other none can be told to be the wrong one."""
+"""Least number of neighbours: if only two organs disagree, either can be the wrong one."""
 
 AXES = ("z", "y", "x")
 
@@ -92,11 +92,11 @@ SIGNS: dict[str, Sign] = {
     "bright": Sign(Family.IMAGE, 0.01, low=False),
     "noise": Sign(Family.IMAGE, 1.0, low=False),
 }
-"""By name. Volumes and their ratio are logarithms (of cc); `place` stands apart, see `Place`."""
+"""By name. Volumes and their ratio are logarithms (of cc). For `place` see `Place`."""
 
 
 def signs(contour: Contour, scene: Scene) -> dict[str, float]:
-    """The figures that can be judged: what the field of view spoils is left out."""
+    """The contour's figures, without those that the field of view's edge makes invalid."""
     facts, cut = contour.facts, contour.cut
     found = {
         "sphericity": facts.sphericity,
@@ -126,9 +126,9 @@ def signs(contour: Contour, scene: Scene) -> dict[str, float]:
 
 
 def least_held(contour: Contour, scene: Scene) -> tuple[float, str] | None:
-    """Of the organs that lie in this one, the least held one: its share inside, and its name.
+    """The smallest share of a contained organ that lies inside this one, and that organ's name.
 
-    Counted where the CT was not cut away; None where the scene has no such organ.
+    Counted only where the CT was not cut away; None where the scene has no contained organ.
     """
     whole = contour.item.field
     assert whole is not None
@@ -173,7 +173,7 @@ def _agreement(contour: Contour) -> Iterator[tuple[str, float]]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an organ lies along one axis, by its neighbours: the middle one of their verdicts.
+    """An organ's displacement along one axis: the median of its neighbours' verdicts.
 
     score: in standard deviations of the offset from `other`; away_mm: the same in mm.
     """
@@ -185,10 +185,10 @@ class Place:
 
 
 def places(contour: Contour, scene: Scene, priors: Priors) -> list[Place]:
-    """One `Place` an axis on which neighbours can tell: whole ones, of a whole organ.
+    """One `Place` for each axis on which the organ and enough neighbours are complete.
 
-    Organs learned from derived labels neither tell nor are told of: the offsets are between what
-    clinics draw.
+    Organs that were learned from derived labels do not take part: the offsets were measured between
+    clinical contours.
     """
     found: list[Place] = []
     if contour.derived:
@@ -205,7 +205,7 @@ def places(contour: Contour, scene: Scene, priors: Priors) -> list[Place]:
         ]
         known = sorted((v for v in verdicts if v is not None), key=lambda place: abs(place.score))
         if len(known) >= ENOUGH_NEIGHBOURS:
-            # The lower middle: a single neighbour that is itself wrong accuses no one.
+            # The lower median, so that a single wrong neighbour raises no flag.
             found.append(known[(len(known) - 1) // 2])
     return found
 
@@ -220,7 +220,7 @@ def _verdict(contour: Contour, other: Contour, axis: int, priors: Priors) -> Pla
 
 
 def extents(contour: Contour) -> Mapping[str, float]:
-    """Size along each axis that no face of the CT cuts: what search regions are made of."""
+    """Size along each axis on which no face of the CT cuts the organ; used for search regions."""
     return {
         f"extent_{name}": contour.facts.extent_mm[axis]
         for axis, name in enumerate(AXES)

@@ -1,4 +1,4 @@
-"""Flags of the whole study: the patient's age, the look of the CT, most organs in doubt."""
+"""Flags of the whole study: the patient's age, the CT's look, too many flagged contours."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from oarflow.plausibility.limits import Measures
 from oarflow.plausibility.signs import Family
 
 ADULT_YEARS = 18
-"""The networks learned from adults."""
+"""Least age in years of the training patients: adults."""
 
 MOST_AT_LEAST = 3
-"""So many contours, and more than half of all, must be flagged for the CT to be in doubt."""
+"""The CT is in doubt if at least this many contours, and more than half of all, are flagged."""
 
 _OF_IMAGE = {
     "metal": (FlagCode.IMAGE_METAL, "share", "limit_share"),
     "bright": (FlagCode.IMAGE_BRIGHT, "share", "limit_share"),
     "noise": (FlagCode.IMAGE_NOISE, "noise_hu", "limit_hu"),
 }
-"""By sign: the flag, and the names of its figure and limit."""
+"""By sign: the flag's code, and the names of its figure and limit."""
 
 
 def study_flags(
@@ -45,7 +45,7 @@ def _most_organs(flags: Mapping[str, Sequence[Flag]]) -> Iterator[Flag]:
 
 
 def _image(scene: Scene, measures: Measures) -> Iterator[Flag]:
-    """One flag for each way in which the CT is unlike those learned from, at its worst organ."""
+    """One flag for each way in which the CT differs from the training CTs, at its worst organ."""
     found: dict[str, list[tuple[Exceeded, str]]] = {}
     for organ, contour in scene.contours.items():
         for one in exceeded(contour, scene, measures, (Family.IMAGE,)):

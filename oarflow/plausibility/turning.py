@@ -1,4 +1,4 @@
-"""The scan as it would look had the patient been registered in another position."""
+"""The scan in other patient positions, as if the patient had been registered in them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from oarflow.volume import Volume
 
 @dataclass(frozen=True)
 class Turn:
-    """words: how the scan is turned. of: what it makes of the voxels (z, y, x).
+    """A rotation. words: its description. of: turns the voxels (z, y, x).
 
-    sideways: rows and columns change places. head_down: the slices change their order.
+    sideways: rows and columns are exchanged. head_down: the order of slices is reversed.
     """
 
     words: str
@@ -32,11 +32,11 @@ TURNS = (
     Turn("head for foot and left for right", lambda hu: hu[::-1, :, ::-1], head_down=True),
     Turn("head for foot and front for back", lambda hu: hu[::-1, ::-1], head_down=True),
 )
-"""The other positions that a patient can be registered in; none is a mirror."""
+"""The other positions of a patient; all are rotations, none is a reflection."""
 
 
 def turned(volume: Volume, turn: Turn) -> Volume:
-    """A near-axial volume turned, on a grid that lies anywhere in space."""
+    """A near-axial volume, turned. The new grid's position in space is arbitrary."""
     hu = np.ascontiguousarray(turn.of(volume.hu))
     offsets = volume.grid.offsets_mm
     y_mm, x_mm = volume.grid.spacing_yx

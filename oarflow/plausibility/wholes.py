@@ -1,4 +1,4 @@
-"""Parts and wholes: a cord lies in its canal, a brainstem in the brain, a lung in the lungs."""
+"""Organs inside others: a cord in its canal, a brainstem in the brain, a lung in the lungs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from oarflow.structures import ProbabilityField
 
 
 def held_share(whole: ProbabilityField, part: ProbabilityField, planes: slice) -> float | None:
-    """Share of the part that lies in its whole, on these planes of the CT; None if none is there.
+    """Share of a part inside its whole on these planes; None where the part has no voxel there.
 
-    planes: start and stop are numbers of the CT's slices.
+    planes: start and stop are indices of the CT's slices.
     """
     first = part.offset[0]
     mask = part.mask

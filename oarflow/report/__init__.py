@@ -1,1 +1,1 @@
-"""The report that a physicist reads: one HTML file, the same as PDF, and as DICOM for the PACS."""
+"""The report for the physicist: an HTML file, a PDF, and the PDF as DICOM for the PACS."""

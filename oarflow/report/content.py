@@ -1,4 +1,4 @@
-"""What a report says, in words: the same for HTML and PDF."""
+"""The words and figures of a report, shared by HTML and PDF."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from oarflow.structures import Status
 from oarflow.volume import Volume
 
 WARNING = "AI-generated, unapproved"
-"""Stands on every view and on every page."""
+"""Shown on every view and on every page."""
 
-PURPOSE = "For research use only. Every contour is a proposal that a physicist reviews."
+PURPOSE = "For research use only. A physicist must review every contour."
 
-AGAINST_DERIVED = "against rule-derived labels"
-"""Stands beside every figure that was not measured against contours that somebody drew."""
+AGAINST_DERIVED = "with labels computed by rules"
+"""Shown beside every Dice that was not measured with drawn contours."""
 
-DERIVED_NOTE = (
-    "its network learned from labels that rules derived from CTs, which nobody drew; its Dice is "
-    "against such labels and says nothing of the agreement with a clinician"
-)
+DERIVED_DICE = f"{AGAINST_DERIVED}, which does not show agreement with clinicians; "
+
+DERIVED_NOTE = "The network learned from labels computed by rules, not from drawn contours."
 
 STATUS_WORDS: Mapping[Status, str] = {
     Status.SEGMENTED: "contoured",
-    Status.SUSPICIOUS: "contoured, look first",
+    Status.SUSPICIOUS: "contoured, check first",
     Status.TRUNCATED: "contoured, cut by the field of view",
     Status.ABSENT: "not in the scan",
     Status.FAILED: "failed, not contoured",
-    Status.NO_MODEL: "no network for it",
-    Status.NOT_DERIVED: "not derived, a parent is missing",
+    Status.NO_MODEL: "no network installed",
+    Status.NOT_DERIVED: "not derived, a parent organ is missing",
 }
 STATUS_SIGNS: Mapping[Status, str] = {
     Status.SEGMENTED: "OK",
@@ -46,7 +45,7 @@ STATUS_SIGNS: Mapping[Status, str] = {
     Status.NO_MODEL: "-",
     Status.NOT_DERIVED: "-",
 }
-"""Told apart by letters, so that nobody depends on colours."""
+"""Characters for each status, so that no reader depends on colours."""
 
 SCORES = (
     (0, "severe defect: large and obvious errors"),
@@ -54,15 +53,15 @@ SCORES = (
     (2, "mild defect: clinically insignificant errors"),
     (3, "precise: no editing required"),
 )
-"""The four-point scale of TWOSTEP (subjective validation); 2 and more is acceptable there."""
+"""The four-point scale of TWOSTEP (subjective validation). TWOSTEP accepts 2 and more."""
 
 
 @dataclass(frozen=True)
 class ModelFigures:
     """A network's Dice on its validation data: mean over n patients.
 
-    data: what they are, in words. derived: held against labels that rules derived, not against
-    contours that a clinician drew.
+    data: the validation data, in words. derived: whether the labels were computed by rules instead
+    of drawn by clinicians.
     """
 
     dice_mean: float
@@ -72,16 +71,17 @@ class ModelFigures:
 
     @property
     def words(self) -> str:
-        """The figure, with what it was measured against where that was no clinician's contour."""
+        """The figure, with a remark where it was not measured with drawn contours."""
         against = f" {AGAINST_DERIVED}" if self.derived else ""
         return f"{self.dice_mean:.2f} (n = {self.n}){against}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the overview. dice: the validation Dice in words. details: flags and notes.
+    """One line of the overview.
 
-    flags: sentences, each with the code that docs/flags.md explains.
+    flags: sentences with their codes. details: flags and notes. network: name and version. dice:
+    the validation Dice in words.
     """
 
     part: OrganPart
@@ -90,7 +90,7 @@ class Row:
     volume: str
     flags: tuple[str, ...]
     details: tuple[str, ...]
-    model: str
+    network: str
     dice: str
     strip: Strip | None
 
@@ -119,7 +119,7 @@ class Report:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The organs that were asked for: those to look at first come first."""
+        """The requested organs. Those to check first come first."""
         strips = {strip.outline.organ: strip for strip in self.strips}
         order = (Status.FAILED, Status.SUSPICIOUS, Status.TRUNCATED)
         parts = sorted(
@@ -131,12 +131,12 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against the whole study: the report's first lines."""
+        """The flags of the whole study: the report's first lines."""
         return tuple(f"Whole study: {flag.message}" for flag in self.result.study_flags)
 
     @property
     def headline(self) -> str:
-        """What came of the run, in one sentence."""
+        """The outcome of the run in one sentence."""
         if self.result.refusal:
             return f"The input was refused: {self.result.refusal.code}"
         if self.result.fault:
@@ -145,11 +145,11 @@ class Report:
         written = sum(n for status, n in counts.items() if status.written)
         doubtful = counts[Status.SUSPICIOUS] + counts[Status.TRUNCATED]
         first = f"{written} of {len(self.result.organs)} organs contoured"
-        return f"{first}, {doubtful} of them to look at first" if doubtful else first
+        return f"{first}. Check {doubtful} of them first" if doubtful else first
 
     @property
     def reasons(self) -> tuple[Table, ...]:
-        """Why nothing was contoured; empty where something was."""
+        """Why nothing was contoured; empty if something was."""
         refusal, fault = self.result.refusal, self.result.fault
         if fault:
             return (Table(fault.kind, (("What happened", fault.message),)),)
@@ -169,20 +169,20 @@ class Report:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """What the networks' Dice was measured on, each with the organs, in words."""
+        """The data of the validation Dice with their organs, in words."""
         organs: dict[tuple[bool, str], list[str]] = {}
         for part in self.result.organs:
             figures = self.figures.get(part.name)
             if figures and part.model:
                 organs.setdefault((figures.derived, figures.data), []).append(part.name)
         return tuple(
-            f"{', '.join(names)}: {AGAINST_DERIVED + '; ' if derived else ''}{data}"
+            f"{', '.join(names)}: {DERIVED_DICE if derived else ''}{data}"
             for (derived, data), names in organs.items()
         )
 
     @property
     def provenance(self) -> tuple[Table, ...]:
-        """What made these contours, from what."""
+        """Program, input, networks, files and settings of the run."""
         return tuple(_provenance(self.result))
 
 
@@ -192,7 +192,7 @@ def make_report(
     structures: StructureSet | None = None,
     figures: Mapping[str, ModelFigures] | None = None,
 ) -> Report:
-    """A report on a run. volume, structures: given where contours were written, as written.
+    """The report of a run. volume, structures: of the written contours; None without contours.
 
     figures: validation figures by organ (see `validation_figures`).
     """
@@ -203,7 +203,7 @@ def make_report(
 
 
 def validation_figures(cards: Iterable[ModelCard]) -> dict[str, ModelFigures]:
-    """By organ, what the cards say of their networks; organs without figures are left out."""
+    """By organ, the figures of its network's card; organs without figures are left out."""
     found = {}
     for card in cards:
         if card.validation is None:
@@ -227,11 +227,15 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
         status=STATUS_WORDS[part.status],
         volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
         flags=flags,
-        details=(*flags, *part.notes, *([DERIVED_NOTE] if derived else [])),
-        model=f"{part.model.name} {part.model.version}" if part.model else "",
+        details=(*flags, *map(_sentence, part.notes), *([DERIVED_NOTE] if derived else [])),
+        network=f"{part.model.name} {part.model.version}" if part.model else "",
         dice=figures.words if figures else "not measured",
         strip=strip,
     )
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:]}" + ("" if note.endswith(".") else ".")
 
 
 def _provenance(result: ResultDocument) -> Iterable[Table]:

@@ -16,7 +16,7 @@ from oarflow.volume import Source
 
 SERIES_NUMBER = 1
 _OF_NO_IMAGE = ("FrameOfReferenceUID", "PositionReferenceIndicator")
-"""Copied into objects with geometry; a document has none."""
+"""Elements that only objects with geometry need; a document has none."""
 
 Reference = tuple[str, str]
 """SOP Class UID and SOP Instance UID."""
@@ -33,7 +33,7 @@ def write_encapsulated(
 ) -> str:
     """Write a PDF as DICOM (Implicit VR Little Endian). Returns its SOP Instance UID.
 
-    derived_from: the objects that the report is about; the source's images are added.
+    derived_from: the objects that the report describes; the source's images are added.
     """
     dataset = encapsulated_dataset(
         pdf, source, derived_from=derived_from, provenance=provenance, when=when

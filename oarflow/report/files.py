@@ -1,4 +1,4 @@
-"""The report as files, under names that nobody exports yet."""
+"""The report as files with temporary names."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SOP_CLASSES = {"RTSTRUCT": RTStructureSetStorage, "SEG": SegmentationStorage}
 
 @dataclass(frozen=True)
 class ReportPlan:
-    """Which reports are asked for.
+    """The requested reports.
 
-    folder: for files that are being built. dicom: the PDF as an object of the study. figures: by
-    organ, from the models' cards.
+    folder: for unfinished files. dicom: the PDF as an object of the study. figures: by organ, from
+    the networks' cards.
     """
 
     folder: Path
@@ -42,9 +42,9 @@ def write_reports(
     volume: Volume | None = None,
     structures: StructureSet | None = None,
 ) -> tuple[OutputFile, ...]:
-    """Write the reports on a run. volume, structures: given where contours were written.
+    """Write the reports of a run. volume, structures: None where no contours were written.
 
-    Without them there is no DICOM object: nothing of a refused study leaves as `.dcm`.
+    Without them there is no DICOM object: a refused study gets no `.dcm` file.
     """
     report = make_report(result, volume, structures, plan.figures)
     files = []
@@ -61,7 +61,7 @@ def write_reports(
 
 
 def _pdf(plan: ReportPlan, report: Report, volume: Volume | None) -> list[OutputFile]:
-    """The PDF where asked for, and within a DICOM object where a volume is given."""
+    """The PDF if requested, and the DICOM object around it if a volume is given."""
     from oarflow.report.encapsulated import write_encapsulated
     from oarflow.report.pdf import write_pdf
 

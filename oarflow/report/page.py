@@ -1,4 +1,4 @@
-"""report.html: one file that opens without a network, in a browser that allows it nothing else."""
+"""report.html: one file that a browser opens offline, with a strict Content Security Policy."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from oarflow.types import FloatArray
 from oarflow.version import __version__
 
 COMPARISON_WARNING = "May be AI-generated, unapproved"
-"""In place of the warning where one of two sources may be a person."""
+"""The warning of a blinded comparison, where a person may have drawn one of two contours."""
 
 PAGE_BYTES = 15_000_000
-"""A page of 200 slices of 512 x 512 stays below this."""
+"""Greatest size of a page in bytes. 200 slices of 512 x 512 stay below it."""
 
 SLICES_BYTES = 8_000_000
-"""Of which the slices, before they are written as text, which takes a third more; what remains is
-for the contours and strips of 41 organs."""
+"""Greatest size of all slices in bytes, before base64 adds a third. The rest of the page is for the
+contours and strips of 41 organs."""
 
 _QUALITIES = (92, 85, 75, 65, 50, 35)
 _SAMPLED = 16
-"""Every so many slices one is coded to find the quality that fits."""
+"""One in this many slices is compressed to find a JPEG quality that fits."""
 
 _RING_SCALE = 20
-"""Contours are written in this many parts of a pixel."""
+"""Contours are written in units of a pixel divided by this."""
 
 
 def write_report(path: Path, report: Report) -> None:
     """Write the page at path.
 
-    It holds what result.json holds, the CT's slices and the contours: no name, ID or birth date.
-    Its Content Security Policy allows its own scripts, style and pictures, and no connection.
+    The page holds the facts of result.json, the CT's slices and the contours: no patient name, ID
+    or birth date. Its Content Security Policy allows only its own scripts, style and pictures.
     """
     path.write_text(render(report), encoding="utf-8")
 
@@ -61,10 +61,10 @@ def render(report: Report) -> str:
 
 
 def write_comparison(path: Path, scene: ReportScene, comparison: str) -> None:
-    """Write a page on which contours of two sources are reviewed without knowing whose they are.
+    """Write a page for a blinded review of contours from two sources.
 
-    scene: its outlines' names are what the review calls them. comparison: names the comparison in
-    the reviews that are saved.
+    scene: its outlines have the names that the review shows. comparison: identifies the comparison
+    in the saved reviews.
     """
     strips = make_strips(scene)
     organs = [
@@ -124,7 +124,7 @@ def _template_text(name: str) -> str:
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:
-    """Nothing but pictures within the page, its own style and its own scripts, named by hash."""
+    """Allow only pictures within the page, its own style and its own scripts, named by hash."""
     allowed = " ".join(map(_source_hash, scripts)) or "'none'"
     return (
         f"default-src 'none'; img-src data:; style-src {_source_hash(style)}; "
@@ -138,7 +138,7 @@ def _source_hash(text: str) -> str:
 
 
 def _embedded(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can end the element."""
+    """JSON for a script element, escaped so that it cannot end the element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
     return Markup(re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
@@ -169,7 +169,7 @@ def _roi(outline: Outline) -> dict[str, Any]:
 
 
 def _steps(ring: FloatArray) -> list[int]:
-    """A ring as x, y of its first point and then the steps to the next, in parts of a pixel."""
+    """A ring as x, y of its first point and the steps to the next points, in parts of a pixel."""
     whole = np.rint(ring * _RING_SCALE).astype(np.int64)
     return [
         int(v) for v in np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel()
@@ -177,7 +177,7 @@ def _steps(ring: FloatArray) -> list[int]:
 
 
 def _slices(codes: Codes) -> list[bytes]:
-    """All slices as JPEG, at the best quality that keeps the page small enough."""
+    """All slices as JPEG, at the best quality that keeps the page below its limit."""
     samples = codes[::_SAMPLED]
     for quality in _QUALITIES:
         size = sum(len(jpeg(plane, quality)) for plane in samples) / len(samples) * len(codes)
@@ -187,7 +187,7 @@ def _slices(codes: Codes) -> list[bytes]:
 
 
 def _review_head() -> dict[str, Any]:
-    """What every review begins with, whatever it is of."""
+    """The first facts of every saved review."""
     return {
         "schema": "oarflow-review",
         "schema_version": "1.0",
@@ -196,7 +196,7 @@ def _review_head() -> dict[str, Any]:
 
 
 def _review(report: Report) -> dict[str, Any]:
-    """What a review of a report is of. rtstruct: SOP Instance UID."""
+    """The facts of a report's review. rtstruct: SOP Instance UID."""
     uids = [item.sop_instance_uid for item in report.result.outputs if item.kind == "RTSTRUCT"]
     organs = [
         {

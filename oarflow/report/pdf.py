@@ -1,4 +1,4 @@
-"""report.pdf: the report on paper, and for the PACS within a DICOM object."""
+"""report.pdf: the report for printing, and for the PACS within a DICOM object."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _story(report: Report) -> Iterator[Flowable]:
     yield _paragraph("OARflow report", _TITLE)
     yield _paragraph(f"{report.headline}.", _HEADLINE)
     yield _paragraph(
-        f"Run of {result.run.started}, {result.run.program} {result.run.version}.", _TEXT
+        f"Run on {result.run.started} with {result.run.program} {result.run.version}.", _TEXT
     )
     for reason in report.reasons:
         yield from _section(reason)
@@ -91,7 +91,7 @@ def _story(report: Report) -> Iterator[Flowable]:
         yield _paragraph("Overview", _HEADING)
         yield _overview(report.rows)
         for line in report.measured:
-            yield _paragraph(f"Dice: {line}.", _CELL)
+            yield _paragraph(f"Validation Dice of {line}.", _CELL)
     for row in report.rows:
         if row.strip:
             yield from _organ(row, row.strip)
@@ -105,22 +105,22 @@ def _overview(rows: Iterable[Row]) -> Flowable:
         "Organ",
         "Status",
         "Volume",
-        "What speaks against it, notes",
-        "Network, version",
-        "Its Dice",
+        "What to check, notes",
+        "Validation Dice",
+        "Network",
     )
-    lines = [[_paragraph(word, _BOLD) for word in head]]
+    lines = [[[_paragraph(word, _BOLD)] for word in head]]
     for row in rows:
-        texts = (
-            row.part.name,
-            f"{row.sign} {row.status}",
-            row.volume,
-            "; ".join(row.details),
-            row.model,
-            row.dice if row.model else "",
+        cells = (
+            (row.part.name,),
+            (f"{row.sign} {row.status}",),
+            (row.volume,),
+            row.details,
+            (row.dice if row.network else "",),
+            (row.network,),
         )
-        lines.append([_paragraph(text, _CELL) for text in texts])
-    shares = (0.16, 0.16, 0.13, 0.25, 0.17, 0.13)
+        lines.append([[_paragraph(text, _CELL) for text in texts] for texts in cells])
+    shares = (0.16, 0.16, 0.13, 0.27, 0.14, 0.14)
     grid = Grid(lines, colWidths=[_WIDTH * share for share in shares], repeatRows=1)
     grid.setStyle(
         TableStyle(
@@ -158,7 +158,7 @@ def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
 
 
 def _plain(text: str) -> str:
-    """Text as a paragraph takes it: no mark-up, and only what the built-in fonts can show."""
+    """Text for a paragraph: no mark-up, and only characters of the built-in fonts."""
     return escape(shown(text, keep="\n").encode("cp1252", "replace").decode("cp1252"))
 
 
@@ -208,7 +208,7 @@ class _Tiles(Flowable):
         canvas.restoreState()
 
     def _sides(self) -> None:
-        """The letters of the patient's sides, white on dark spots, at half the height."""
+        """Draw the letters of the patient's sides, white on dark spots, at half the height."""
         canvas, middle = self.canv, self.tile_height / 2
         canvas.setFont("Helvetica-Bold", 7)
         near, far = self.strip.sides

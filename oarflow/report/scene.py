@@ -1,7 +1,7 @@
-"""What a report's pictures are made of: the CT as 8-bit slices, and the contours on them.
+"""The data of a report's pictures: the CT as 8-bit slices, and the contours on them.
 
-Slices are coded, not windowed: 256 codes hold all HU from air to bone, finely where soft tissue
-lies, so that one image a slice serves every window that a viewer chooses.
+Slices are coded, not windowed: 256 codes cover all HU from air to bone, with fine steps in soft
+tissue, so that one image per slice serves every window of the viewer.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ Rings = tuple[FloatArray, ...]
 
 CODE_KNOTS = (0, 40, 80, 160, 200, 255)
 HU_KNOTS = (-1024, -200, -50, 150, 300, 2000)
-"""HU at the codes of CODE_KNOTS, straight lines between: steps of 2.5 HU in soft tissue, 21 in air,
-31 in bone. What lies beyond both ends takes the end's code."""
+"""HU at the codes of CODE_KNOTS, linear between them: steps of 2.5 HU in soft tissue, 21 in air,
+31 in bone. HU beyond the ends get the code of the end."""
 
 LONGEST_EDGE = 512
-"""Rows and columns of a shown slice are at most this many; finer ones are averaged."""
+"""Most rows and columns of a shown slice; finer slices are averaged."""
 
 BODY_HU = -400.0
 BODY_MARGIN_MM = 10.0
-"""Shown around all that is denser than BODY_HU in any slice."""
+"""Margin in mm around everything denser than BODY_HU in any slice."""
 
 OUTLINE_TOLERANCE = 0.05
-"""Contours are simplified by at most this many shown pixels, which nobody sees."""
+"""Contours are simplified by at most this many shown pixels, which is not visible."""
 
 _CLOSED = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A region as it is drawn.
+    """The outlines of a region.
 
     number: of the ROI. organ: catalogue name, else the ROI's own. rings: by slice, each (n, 2) as
     (x, y) in shown pixels, pixel (0, 0) reaching from 0 to 1, the last point not repeating the
-    first. Rings of one slice combine by even and odd: a ring in another is a hole.
+    first. Rings of one slice combine by the even-odd rule: a ring within another is a hole.
     """
 
     number: int
@@ -76,9 +76,9 @@ class ReportScene:
 def make_scene(
     volume: Volume, structures: StructureSet, longest_edge: int = LONGEST_EDGE
 ) -> ReportScene:
-    """The volume's body and a structure set's closed contours on it.
+    """The part of the volume that holds the body, with a structure set's closed contours.
 
-    Contours that lie on no slice of the volume are left out.
+    Contours that are on no slice of the volume are left out.
     """
     grid = volume.grid
     drawn = [
@@ -132,8 +132,8 @@ def _coded(hu: NDArray[np.float32], factor: int) -> Codes:
 
 
 def _on_slices(roi: Roi, grid: Grid, uids: tuple[str, ...]) -> list[tuple[int, FloatArray]]:
-    """Slice index and ring (row, column) of every closed contour, by the image that it names, else
-    by the plane on which it lies."""
+    """Slice index and ring (row, column) of every closed contour: from the image that it names, or
+    else from its plane."""
     slice_of = {uid: k for k, uid in enumerate(uids)}
     found = []
     for contour in roi.contours:
@@ -182,7 +182,7 @@ def _shown_rings(
 
 
 def _faces(direction: FloatArray) -> tuple[str, str]:
-    """Letters of the patient's sides from which and towards which a direction points."""
+    """Letters of the patient's sides at the start and at the end of a direction."""
     axis = int(np.argmax(np.abs(direction)))
     away, towards = (("R", "L"), ("A", "P"), ("I", "S"))[axis]
     return (away, towards) if direction[axis] > 0 else (towards, away)

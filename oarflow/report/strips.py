@@ -1,4 +1,4 @@
-"""An organ at a glance: a few of its slices, cut out around it, with its contour."""
+"""A few slices of each organ, cropped around it, with its contour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TILE_QUALITY = 80
 
 @dataclass(frozen=True)
 class DisplayWindow:
-    """A range of HU and what it is good for."""
+    """A named range of HU."""
 
     name: str
     low_hu: float
@@ -32,10 +32,10 @@ AIRWAY = DisplayWindow("airway", -1350, 150)
 BRAIN = DisplayWindow("brain", -10, 90)
 WIDE = DisplayWindow("all", -1024, 2000)
 WINDOWS = (SOFT_TISSUE, BRAIN, BONE, AIRWAY, WIDE)
-"""What a viewer offers; the first is where it begins."""
+"""The viewer's windows; it starts with the first."""
 
 _BONE_HU, _AIRWAY_HU = 250.0, -300.0
-"""An organ whose median lies above or below is shown in the window of bone or of air."""
+"""An organ with its median HU above or below is shown in the window for bone or for air."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Strip:
 
 
 def make_strips(scene: ReportScene) -> tuple[Strip, ...]:
-    """A strip of every region that has a contour."""
+    """A strip for every region that has a contour."""
     return tuple(_strip(scene, outline) for outline in scene.outlines if outline.rings)
 
 
@@ -78,7 +78,7 @@ def jpeg(grey: Codes, quality: int) -> bytes:
 
 
 def shown_slices(slices: tuple[int, ...]) -> tuple[int, ...]:
-    """The first, the last, and others evenly between, TILES at most."""
+    """The first, the last, and evenly chosen slices between them, at most TILES."""
     places = np.linspace(0, len(slices) - 1, min(TILES, len(slices)))
     return tuple(dict.fromkeys(slices[round(float(place))] for place in places))
 
@@ -105,7 +105,7 @@ def _strip(scene: ReportScene, outline: Outline) -> Strip:
 
 
 def _box(scene: ReportScene, outline: Outline) -> tuple[slice, slice]:
-    """Rows and columns around all of an organ: as square in mm as the image allows."""
+    """Rows and columns around the whole organ, as square in mm as the image allows."""
     points = np.vstack([ring for rings in outline.rings.values() for ring in rings])
     low, high = points.min(axis=0)[::-1], points.max(axis=0)[::-1]
     pixel = np.asarray(scene.pixel_mm)
@@ -120,7 +120,7 @@ def _box(scene: ReportScene, outline: Outline) -> tuple[slice, slice]:
 
 
 def _window(scene: ReportScene, outline: Outline) -> DisplayWindow:
-    """The window for what lies inside the contours of the organ's middle slice."""
+    """The window for the HU inside the contours of the organ's middle slice."""
     slices = tuple(outline.rings)
     k = slices[len(slices) // 2]
     inside = filled(outline.rings[k], (scene.codes.shape[1], scene.codes.shape[2]))
@@ -133,7 +133,7 @@ def _window(scene: ReportScene, outline: Outline) -> DisplayWindow:
 
 
 def filled(rings: Rings, shape: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Pixels (rows, columns) inside the rings, by even and odd; to within a pixel."""
+    """Pixels (rows, columns) inside the rings by the even-odd rule, to within a pixel."""
     inside = np.zeros(shape, dtype=np.bool_)
     for ring in rings:
         inside ^= _filled(ring, shape)

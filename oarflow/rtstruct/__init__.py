@@ -1,4 +1,4 @@
-"""DICOM RT structure sets: contours, writing, reading, checking. Needs no torch and no MONAI.
+"""DICOM RT structure sets: make contours, write, read, check. Needs neither torch nor MONAI.
 
 >>> from oarflow import rtstruct
 >>> masks = rtstruct.read("rtstruct.dcm", ct="CT_FOLDER")
@@ -27,7 +27,7 @@ __all__ = ["Origin", "RTStruct", "ReadError", "read", "write"]
 
 
 def __getattr__(name: str) -> Any:
-    """Names of the public interface are imported on first use: parts of this package need less."""
+    """Import names of the public interface on first use, because parts of the package need less."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'oarflow.rtstruct' has no attribute {name!r}")

@@ -1,8 +1,8 @@
-"""How closed contours of one region lie on one slice: apart, one in another, or crossing.
+"""Arrangement of one region's closed contours on one slice: apart, nested or crossing.
 
-The rasteriser and the linter both read it from here. A contour within another is a hole, one
-within the hole an island, and so on. Contours that cross are strokes of one outline: the region is
-all that they enclose. CLOSEDPLANAR_XOR contours need none of this: exclusive or is their meaning.
+The rasteriser and the linter use it. A contour within another is a hole, a contour within the hole
+is an island, and so on. Contours that cross are joined: the region is all that they enclose.
+CLOSEDPLANAR_XOR contours do not need it, because they combine by exclusive or.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from shapely.geometry.base import BaseGeometry
 from oarflow.rtstruct.scanline import Window, fill
 
 ROUNDING_MM = 0.1
-"""What reaches less far over another outline only touches it: vendors round to 0.01 to 0.1 mm."""
+"""Contours that cross by less than this (mm) only touch: vendors round to 0.01 to 0.1 mm."""
 
 MAX_POINTS, MAX_WINDING = 5000, 20
-"""A contour that meets itself is tangled where it has more points than this, or is longer than so
-many times its convex hull's outline: its area would take minutes."""
+"""A contour that meets itself is tangled if it has more points than the first figure or is longer
+than the second times its convex hull's outline. Its area would take minutes to compute."""
 
 Ring = NDArray[np.float64]
 """(n, 2) points in mm in the slice's plane, the last not repeating the first."""
 
 
 class Relation(Enum):
-    """How one contour lies to a smaller one."""
+    """The relation of a contour to a smaller one."""
 
     APART = auto()
     TOUCHING = auto()
@@ -42,16 +42,16 @@ class Relation(Enum):
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Plain contours of one region on one slice, named by their place in the list given.
+    """Plain contours of one region on one slice, identified by their index in the given list.
 
-    pairs: (larger, smaller) by how they lie, APART left out.
+    pairs: (larger, smaller) by relation, without APART.
     """
 
     count: int
     pairs: dict[tuple[int, int], Relation]
 
     def having(self, relation: Relation) -> frozenset[int]:
-        """Contours that lie so to a larger one; repeated ones are left out."""
+        """Contours with this relation to a larger one, without repeated ones."""
         kept = (pair for pair, one in self.pairs.items() if one is relation)
         return frozenset(pair[1] for pair in kept if not self.repeated & set(pair))
 
@@ -64,7 +64,7 @@ class Arrangement:
 
     @cached_property
     def solids(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """Contours that enclose the region, each with the contours that are holes in it."""
+        """Contours that enclose the region, each with its holes."""
         kept = [number for number in range(self.count) if number not in self.repeated]
         holders: dict[int, set[int]] = {number: set() for number in kept}
         for (larger, smaller), relation in self.pairs.items():
@@ -86,7 +86,7 @@ class Arrangement:
 
 
 def arrange(rings: Sequence[Ring]) -> Arrangement:
-    """How the plain contours of one region lie on one slice."""
+    """Arrange the plain contours of one region on one slice."""
     if len(rings) < 2:
         return Arrangement(len(rings), {})
     areas = [enclosed(ring) for ring in rings]
@@ -106,9 +106,9 @@ def arrange(rings: Sequence[Ring]) -> Arrangement:
 
 
 def related(larger: BaseGeometry | None, smaller: BaseGeometry | None) -> Relation:
-    """How an area lies to one that is not larger, to within ROUNDING_MM.
+    """The relation of an area to one that is not larger, to within ROUNDING_MM.
 
-    None stands for a tangled contour, which counts as crossing: nothing is cut out of it.
+    None is a tangled contour, which counts as crossing: no hole is cut out of it.
     """
     if larger is None or smaller is None:
         return Relation.CROSSING
@@ -123,7 +123,7 @@ def related(larger: BaseGeometry | None, smaller: BaseGeometry | None) -> Relati
 
 
 def enclosed(ring: Ring) -> BaseGeometry | None:
-    """The area that a contour encloses by even and odd, so that a keyhole's hole is none of it.
+    """The area that a contour encloses by the even-odd rule, without a keyhole's hole.
 
     None where the contour is tangled.
     """
@@ -142,7 +142,7 @@ def enclosed(ring: Ring) -> BaseGeometry | None:
 def crosses_itself(ring: Ring) -> bool:
     """Whether two edges of a contour cross between their ends, or it is tangled.
 
-    The channel of a keyhole does not: its edges lie on each other.
+    The channel of a keyhole does not count, because its edges coincide.
     """
     if shapely.is_valid(shapely.Polygon(ring)):
         return False

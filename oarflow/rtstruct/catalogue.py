@@ -1,4 +1,4 @@
-"""The catalogue's organs as the writer wants them."""
+"""The catalogue's organs as specs for the writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segmentations to a structure set: the contours of every organ, and what was done to make them."""
+"""Segmentations to a structure set: the contours of every organ, and a report on each step."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from oarflow.volume import Source
 logger = logging.getLogger(__name__)
 
 SIMPLIFY_TOLERANCE_MM = 0.02
-"""Furthest that a simplified outline lies from the traced one. At 0.1 mm, chords would take 0.7 %
-from a 20 mm sphere, since they all lie inside it; at 0.02 mm, 0.1 %."""
+"""Greatest distance in mm of a simplified outline from the traced one. The chords lie inside a
+sphere: at 0.1 mm a 20 mm sphere loses 0.7 % of its volume, at 0.02 mm 0.1 %."""
 
 MAX_CONTOUR_BYTES = 65_534
-"""Text of one contour's coordinates: what can be re-encoded in Explicit VR (PS3.3 C.8.8.6)."""
+"""Greatest length of one contour's coordinates in bytes, for Explicit VR (PS3.3 C.8.8.6)."""
 
 CLEARANCE_PIXELS = 0.01
-"""Least distance of a crossing from a pixel centre, in pixels."""
+"""Least distance of a ring's point from a pixel centre, in pixels."""
 
 CLEARANCE_STEPS = 4
-"""The same, in units that coordinates are rounded to, so that rounding cannot close a narrow."""
+"""The same, in units of the rounded coordinates, so that rounding cannot close a narrow gap."""
 
 MAX_LABEL_LENGTH = 16
 """Characters of StructureSetLabel (VR SH)."""
 
 
 TOO_SMALL = "no outline is large enough to be written"
-"""Why an organ whose mask is empty, or holds specks only, has no contour."""
+"""The reason for an organ whose mask is empty or holds only specks."""
 
 
 class HoleStyle(StrEnum):
@@ -53,7 +53,7 @@ class HoleStyle(StrEnum):
 
 
 class EmptyOrgan(StrEnum):
-    """What is written for an organ that has no contour."""
+    """How an organ without a contour is written."""
 
     OMIT = "omit"
     NAMED = "named"
@@ -91,13 +91,12 @@ DEFAULT_OPTIONS = ContourOptions()
 
 @dataclass(frozen=True)
 class OrganContours:
-    """What became of one organ on the way from mask to contours.
+    """Facts about the contours of one organ.
 
     slices: CT slices with a contour. gaps: empty CT slices between them. interpolated: CT slices
-    filled from their neighbours. coarsest_mm: simplification where a contour had to be cut down to
-    a limit, else 0. refused: why the organ has no contour although it has a mask, else None.
-    field: the field that was contoured, where it differs from the segmentation's own (islands
-    dropped, gaps filled), else None.
+    filled from their neighbours. coarsest_mm: stronger simplification to meet a limit, else 0.
+    refused: why the organ has no contour although it has a mask, else None. field: the contoured
+    field if it differs from the segmentation's (islands dropped, gaps filled), else None.
     """
 
     organ: str
@@ -116,7 +115,7 @@ class OrganContours:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know, in words; empty where there is nothing to say."""
+        """Remarks for a person, in words."""
         said = []
         if self.islands.count:
             said.append(
@@ -139,7 +138,7 @@ class OrganContours:
 
 @dataclass(frozen=True)
 class ContourReport:
-    """What was done to every organ that had a mask, in writing order."""
+    """The facts about every organ with a mask, in writing order."""
 
     organs: tuple[OrganContours, ...]
 
@@ -162,12 +161,12 @@ def structure_set(
 ) -> tuple[StructureSet, ContourReport]:
     """Contour all written segmentations.
 
-    segmentations: taken one at a time, so a generator keeps one field in memory; those whose
+    segmentations: read one at a time, so that a generator keeps one field in memory; those whose
         status is not `written` get no contours. specs: by organ; its order is the order of the
-        ROIs, numbered 1..n. study_flags: what every description says of the whole study.
+        ROIs, numbered 1..n. study_flags: flags of the whole study for every description.
 
     Raises KeyError for an organ without a spec, ValueError for a label or names that cannot be
-    written. An organ whose contours cannot be written is left out and said to be in the report.
+    written. An organ whose contours cannot be written is left out; the report has the reason.
     """
     _check_label(label)
     check_names(specs.values())

@@ -1,4 +1,4 @@
-"""Numbers as DICOM decimal strings (VR DS): plain, at most 16 bytes, never left to a library."""
+"""Numbers as DICOM decimal strings (VR DS): without exponent, at most 16 bytes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MAX_DS_BYTES = 16
 
 
 def format_ds(value: float) -> str:
-    """The shortest plain decimal that reads back as the value; fewer digits where over 16 bytes.
+    """The shortest plain decimal that reads back as the value, or as close as 16 bytes allow.
 
-    No exponent, no "-0". Raises ValueError where no plain decimal of 16 bytes comes near.
+    No exponent, no "-0". Raises ValueError where 16 bytes cannot hold the value.
     """
     if not np.isfinite(value):
         raise ValueError(f"{value} cannot be written as a decimal string")
@@ -29,8 +29,8 @@ def contour_text(
 ) -> bytes:
     r"""Points (n, 3) as the value of ContourData: x\y\z\x\y\z..., padded to even length.
 
-    decimals: of the coordinates. constant_axis: the one (0, 1, 2) that carries its slice's own
-    digits instead, where all points agree on it.
+    decimals: of the coordinates. constant_axis: the axis (0, 1, 2) with equal coordinates of all
+    points, which keeps the slice's own digits.
 
     Raises ValueError where a number would need more than 16 bytes.
     """
@@ -47,5 +47,5 @@ def contour_text(
 
 
 def padded(value: bytes, padding: bytes = b" ") -> bytes:
-    """A value of even length, as DICOM asks."""
+    """A value padded to even length, as DICOM requires."""
     return value + padding if len(value) % 2 else value

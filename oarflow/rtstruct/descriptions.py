@@ -1,4 +1,4 @@
-"""What the file says in words of the whole structure set and of each region: doubts above all."""
+"""Texts of the structure set's and each region's description: origin, status and flags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DERIVED = "network trained on labels derived by rules, not drawn"
 
 
 def structure_set_description(origins: Collection[Origin], warnings: Sequence[str]) -> str:
-    """Who drew the contours, and what a reader must know of the whole study. ASCII."""
+    """The contours' origin, and the flags of the whole study. ASCII."""
     kinds = " and ".join(origin.lower() for origin in Origin if origin in origins)
     text = f"{kinds} contours, not approved, for research use only".strip().capitalize()
     if warnings:
@@ -26,9 +26,9 @@ def structure_set_description(origins: Collection[Origin], warnings: Sequence[st
 def roi_description(
     segmentation: Segmentation, study_flags: Sequence[Flag], *, contoured: bool
 ) -> str:
-    """Status, flags of the study and of the organ in short, and how its network learned. ASCII.
+    """Status, short flags of the study and the organ, and a remark on derived labels. ASCII.
 
-    Flags of the study come first, so that no length cuts them off.
+    Flags of the study come first, so that the length limit never removes them.
     """
     status = segmentation.status.value
     if not contoured and segmentation.status.written:

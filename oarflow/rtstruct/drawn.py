@@ -1,4 +1,4 @@
-"""The CT that a structure set was drawn on, where a folder holds several series."""
+"""The CT on which a structure set was drawn, in a folder with several series."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from oarflow.rtstruct.model import StructureSet
 def read_drawn_volume(
     found: Scan, structure_sets: Iterable[StructureSet], rules: SeriesRules = DEFAULT_RULES
 ) -> Intake:
-    """The CT among a folder's files, as `read_volume` takes it.
+    """The CT among a folder's files, as `read_volume` reads it.
 
-    Of several series, the one that the structure sets name: by their contours' images, else by the
-    images that they list. Where they name several, or none, the series stay as many as they are.
-    structure_sets: asked for only where there are several series. Raises Refusal.
+    If there are several series, it is the one that the structure sets name: by their contours'
+    images, else by the images that they list. If they name several or none, all series stay
+    candidates. structure_sets: read only if there are several series. Raises Refusal.
     """
     return read_study(StudyFiles("", _narrowed(found, structure_sets)), rules)
 

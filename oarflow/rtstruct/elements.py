@@ -1,4 +1,4 @@
-"""Parts of data sets that several of our objects share."""
+"""Parts of data sets that several written objects share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEADER = struct.Struct("<HHI")
 _ONLY_WHERE_PRESENT = frozenset({"SpecificCharacterSet", "IssuerOfPatientID"})
 
 ANATOMICAL_STRUCTURE = CodedConcept("123037004", "SCT", "Anatomical Structure")
-"""The category of all that is contoured here (CID 7150)."""
+"""The category of all contoured organs (CID 7150)."""
 
 _PROCESSING_EQUIPMENT = CodedConcept("109102", "DCM", "Processing Equipment")
 _ARTIFICIAL_INTELLIGENCE = CodedConcept("113111", "DCM", "Artificial Intelligence")
@@ -51,7 +51,7 @@ def tag_of(keyword: str) -> BaseTag:
 
 
 def raw_element(keyword: str, value: bytes) -> RawDataElement:
-    """An element whose value is written as it is, made even."""
+    """An element whose value is written unchanged, padded to even length."""
     tag = tag_of(keyword)
     vr = dictionary_VR(tag)
     value = padded(value, b"\0" if vr == "UI" else b" ")
@@ -68,7 +68,7 @@ def raw_item(elements: Sequence[RawDataElement]) -> Dataset:
 def encoded_item(elements: Sequence[RawDataElement]) -> bytes:
     """Raw elements, in ascending order, as the bytes of one sequence item (Implicit VR).
 
-    Contours come in thousands; as bytes they are written ten times faster than as data sets.
+    Writing thousands of contours as bytes is ten times faster than as data sets.
     """
     body = b"".join(
         _HEADER.pack(element.tag.group, element.tag.element, element.length)
@@ -79,9 +79,9 @@ def encoded_item(elements: Sequence[RawDataElement]) -> bytes:
 
 
 def copy_identity(target: Dataset, source: Source) -> None:
-    """Copy patient, study and frame of reference, byte for byte; required ones that lack, empty.
+    """Copy patient, study and frame of reference byte for byte; missing required ones are empty.
 
-    The source's UIDs win over an identity that lacks them.
+    The source's UIDs replace missing UIDs of the identity.
     """
     for keyword in IDENTITY_KEYWORDS:
         tag = tag_of(keyword)
@@ -95,16 +95,16 @@ def copy_identity(target: Dataset, source: Source) -> None:
 
 
 def can_write(text: str, source: Source) -> bool:
-    """Whether the CT's Specific Character Set, which our objects take over, holds a text.
+    """Whether the CT's Specific Character Set, which written objects copy, can encode a text.
 
-    ASCII means the same in all of them; without one, it alone may be written (PS3.5 6.1.2).
+    ASCII is the same in all sets; without a set, only ASCII may be written (PS3.5 6.1.2).
     """
     if text.isascii():
         return True
     encodings = ["ascii" if name == default_encoding else name for name in _encodings(source)]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # pydicom warns where it writes question marks.
+            warnings.simplefilter("error")  # pydicom warns if it writes question marks
             return decode_bytes(encode_string(text, encodings), encodings, set()) == text
     except (UnicodeError, UserWarning):
         return False
@@ -124,7 +124,7 @@ def _as_written(element: DataElement | RawDataElement) -> DataElement | RawDataE
 
 
 def code_item(code: CodedConcept) -> Dataset:
-    """A coded concept as a sequence item, its modifier within it."""
+    """A coded concept as a sequence item that contains its modifier."""
     item = Dataset()
     item.CodeValue = code.value
     item.CodingSchemeDesignator = code.scheme
@@ -148,9 +148,9 @@ def algorithm_item(model: ModelIdentity) -> Dataset:
 def equipment_item(
     source: Source, provenance: Provenance, when: datetime, origins: Collection[Origin] = ()
 ) -> Dataset:
-    """This program as contributing equipment, with what the result depends on.
+    """This program as contributing equipment, with the facts on which the result depends.
 
-    origins: of the contours, where they are not all of the provenance's.
+    origins: of the contours, if they differ from the provenance's.
     """
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [code_item(_PROCESSING_EQUIPMENT)]

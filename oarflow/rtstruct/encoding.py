@@ -1,7 +1,7 @@
-"""The bytes of a DICOM data set, walked from end to end before anything is believed.
+"""Verifies the encoding of a whole DICOM data set before it is parsed.
 
-pydicom reads a file that was cut short or altered as far as it can, and says nothing of the rest.
-Here every length has to fit into what encloses it and every sequence has to end where it says.
+pydicom reads a truncated or altered file as far as possible, without an error. Here every length
+must fit into the enclosing element, and every sequence must end where it states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI
 
 @dataclass(frozen=True)
 class ReadingLimits:
-    """What a hostile or broken file may make the reader do, at most.
+    """Limits for reading a hostile or broken file.
 
     The largest clinical structure sets known hold some 50 MB and a million points.
     """
@@ -46,11 +46,11 @@ class ReadingLimits:
 
 @dataclass
 class Survey:
-    """What the walk found. Offsets are into `body`.
+    """The result of the walk through a file. Offsets are into `body`.
 
     body: the data set's bytes after the file meta group, inflated where they were deflated.
     declared_syntax: TransferSyntaxUID of the file meta group, None where there is none.
-    syntax: the encoding that the bytes really have.
+    syntax: the actual encoding of the bytes.
     meta_instance_uid: MediaStorageSOPInstanceUID, empty where there is none.
     """
 
@@ -94,18 +94,18 @@ def _code_of_garbage(has_preamble: bool, has_meta: bool) -> ReadCode:
 
 
 def _hint(data: bytes) -> str:
-    """Name line-ending conversion where every line feed follows a carriage return."""
+    """A hint at line-ending conversion, if every line feed follows a carriage return."""
     feeds = data.count(b"\n")
     if feeds > 8 and feeds == data.count(b"\r\n"):
         return (
-            f"; all {feeds} bytes 0x0A follow a 0x0D: the file went through a line-ending "
-            "conversion (sent or stored as text)"
+            f"; all {feeds} bytes 0x0A follow a 0x0D: a line-ending conversion has damaged the "
+            "file (sent or stored as text)"
         )
     return ""
 
 
 def _file_meta(data: bytes, start: int) -> tuple[dict[str, str], int]:
-    """UIDs of the file meta group by element number, and its end; start where there is none."""
+    """UIDs of the file meta group by element number, and its end; `start` without a group."""
     position, uids = start, {}
     while data[position : position + 2] == b"\x02\x00":
         vr = data[position + 4 : position + 6]
@@ -140,7 +140,7 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 
 def _encoding(body: bytes) -> UID | None:
-    """The transfer syntax that the first element shows, whatever the file meta group says."""
+    """The transfer syntax that the first element shows, independent of the file meta group."""
     if len(body) < 8:
         return None
     group_little = struct.unpack_from("<H", body)[0]
@@ -189,7 +189,7 @@ class _Walk:
             if tag == ITEM_END and end == -1:
                 return position + 8
             if group == 0xFFFE:
-                raise ReadError(ReadCode.DAMAGED, "an item or delimiter stands where none may be")
+                raise ReadError(ReadCode.DAMAGED, "an item or delimiter is in a wrong place")
             if tag <= last:
                 self.result.disordered += 1
             last = tag
@@ -208,7 +208,7 @@ class _Walk:
         nested = vr == b"SQ" or (vr in (b"", b"UN") and _is_sequence(tag))
         if length == UNDEFINED:
             if not nested and tag >> 16 & 1 == 0:
-                raise ReadError(ReadCode.DAMAGED, f"{_name(tag)} may not have an open length")
+                raise ReadError(ReadCode.DAMAGED, f"{_name(tag)} must not have undefined length")
             return self.items(value, -1, explicit and vr != b"UN", depth)
         if value + length > end:
             raise ReadError(
@@ -240,7 +240,7 @@ class _Walk:
             if tag == SEQUENCE_END and end == -1:
                 return position
             if tag != ITEM:
-                raise ReadError(ReadCode.DAMAGED, "a sequence holds something that is no item")
+                raise ReadError(ReadCode.DAMAGED, "a sequence holds something that is not an item")
             if length == UNDEFINED:
                 position = self.data_set(position, -1, explicit, depth + 1)
                 continue

@@ -1,7 +1,6 @@
-"""Regions of one frame of reference among those of a structure set that holds several.
+"""The regions of one frame of reference in a structure set that has several.
 
-Coordinates of two frames have nothing to do with each other, unless a registration, which nobody
-applies here, relates them.
+Coordinates of two frames are related only by a registration, which is not applied here.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ from dataclasses import replace
 from oarflow.rtstruct.model import StructureSet
 
 OTHER_FRAME = "on another frame of reference than the CT, or on several: left out"
-"""What is said of a region that `on_frame` leaves out."""
+"""The remark on a region that `on_frame` leaves out."""
 
 
 def on_frame(
     structures: StructureSet, frame_of_reference_uid: str | None
 ) -> tuple[StructureSet, tuple[str, ...]]:
-    """The regions of one frame of reference, and the names of the drawn regions left out.
+    """The regions of one frame of reference, and the names of omitted regions with contours.
 
-    frame_of_reference_uid: the CT's; None or empty where there is none: that of most regions. A
-    region that nothing in its file ties to a frame stays.
+    frame_of_reference_uid: of the CT; None or empty: of most regions. A region without a frame of
+    reference stays.
     """
     uid = frame_of_reference_uid or structures.frame_of_reference_uid
     kept = tuple(roi for roi in structures.rois if not roi.frames_of_reference - {uid})

@@ -1,7 +1,7 @@
-"""What is done to a segmentation in three dimensions before it is contoured.
+"""Processing of a segmentation in three dimensions before it is contoured.
 
-Parts too small to be the organ are dropped, empty slices between others found and, where asked
-for, filled. Everything done is returned, so that it can be reported.
+Small islands are dropped. Empty slices between others are found and, if requested, filled. All
+changes are returned for the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 
 @dataclass(frozen=True)
 class Dropped:
-    """Islands left out: how many, and their volume in cm3."""
+    """Dropped islands: their number and volume in cm3."""
 
     count: int = 0
     volume_cc: float = 0.0
@@ -36,8 +36,8 @@ def without_islands(
 ) -> tuple[ProbabilityField, Dropped]:
     """Clear the parts of a mask smaller than `minimum_cc`, never the largest one.
 
-    Parts are separate where no voxels touch, not even by a corner. The field is returned itself
-    where nothing is dropped.
+    Parts are separate if no voxels touch, not even by a corner. If nothing is dropped, the result
+    is the field itself.
     """
     if minimum_cc <= 0:
         return field, NONE_DROPPED
@@ -57,7 +57,7 @@ def without_islands(
 def _volumes_cc(
     labels: NDArray[np.signedinteger], field: ProbabilityField, grid: Grid, count: int
 ) -> FloatArray:
-    """(count,) volume of each labelled part, each slice weighed by what it stands for."""
+    """(count,) volume of each labelled part, with each slice's thickness."""
     height, width = grid.spacing_yx
     volumes = np.zeros(count)
     for plane, thickness in zip(labels, grid.slice_thickness_mm[field.box[0]], strict=True):
@@ -80,9 +80,9 @@ def with_gaps_filled(
 ) -> tuple[ProbabilityField, tuple[int, ...]]:
     """Interpolate runs of at most `most_slices` empty slices from their two neighbours.
 
-    Between the neighbours' outlines the surface runs straight (signed distances, weighed by the
-    slices' positions). Returns the field and the CT slices that were filled; a gap whose neighbours
-    do not overlap enough stays empty and is not among them.
+    The surface is linear between the neighbours' outlines (signed distances, weighted by the
+    slices' positions). Returns the field and the CT slices that were filled. A gap stays empty if
+    its neighbours do not overlap enough.
     """
     filled = field.mask.any(axis=(1, 2))
     values = field.values
@@ -105,7 +105,7 @@ def with_gaps_filled(
 
 
 def _signed_distance(mask: NDArray[np.bool_], grid: Grid) -> FloatArray:
-    """Distance from the mask's boundary, in mm, positive inside; the array's outside is outside."""
+    """Distance from the mask's boundary in mm, positive inside; all is outside beyond the array."""
     padded = np.pad(mask, 1)
     inner = ndimage.distance_transform_edt(padded, sampling=grid.spacing_yx)
     outer = ndimage.distance_transform_edt(~padded, sampling=grid.spacing_yx)
@@ -113,5 +113,5 @@ def _signed_distance(mask: NDArray[np.bool_], grid: Grid) -> FloatArray:
 
 
 def _as_probability(distance_mm: FloatArray, threshold: float, pixel_mm: float) -> FloatArray:
-    """A ramp over two pixels that reaches the threshold at distance 0, held within 0 to 1."""
+    """A ramp over two pixels that reaches the threshold at distance 0, clipped to 0..1."""
     return np.clip(threshold + distance_mm / (2 * pixel_mm), 0.0, 1.0)

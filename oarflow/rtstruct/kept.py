@@ -1,4 +1,4 @@
-"""Regions of an opened file that are written again as they are: every item, every coordinate."""
+"""Regions of an opened file that are written again unchanged: every item, every coordinate."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from oarflow.volume import Source
 _CONTOUR_DATA = tag_of("ContourData")
 
 _TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-"""Value representations that Specific Character Set applies to."""
+"""Value representations to which Specific Character Set applies."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Regions that stay as they are.
+    """Regions that stay unchanged.
 
-    rois: as they were read. definitions, drawings, observations: their items of StructureSetROI-,
+    rois: as read. definitions, drawings, observations: their items of StructureSetROI-,
     ROIContour- and RTROIObservationsSequence. frames: referenced frames of reference and series
-    beside the CT's. predecessor: SOP Instance UID of the file that was opened, empty where it has
-    none. content: what a file's own UID depends on.
+    other than the CT's. predecessor: SOP Instance UID of the opened file, empty where it has none.
+    content: the bytes on which a file's own UID depends.
     """
 
     rois: tuple[Roi, ...] = ()
@@ -42,11 +42,11 @@ class Kept:
     content: tuple[bytes, ...] = ()
 
     def free_roi_numbers(self) -> Iterator[int]:
-        """ROI numbers that no kept region has, ascending from 1."""
+        """ROI numbers without a kept region, ascending from 1."""
         return _free({roi.number for roi in self.rois})
 
     def free_observation_numbers(self) -> Iterator[int]:
-        """Observation numbers that no kept observation has, ascending from 1."""
+        """Observation numbers without a kept observation, ascending from 1."""
         return _free({integer(item, "ObservationNumber") for item in self.observations})
 
 
@@ -56,9 +56,9 @@ NOTHING_KEPT = Kept()
 def keep(
     document: Document, structures: StructureSet, numbers: Collection[int], source: Source
 ) -> Kept:
-    """The regions of some ROI numbers. Needs the document that `structures` was read from.
+    """The regions of some ROI numbers. Needs the document from which `structures` was read.
 
-    Raises ValueError for text that the CT's character set lacks (names are the writer's to judge),
+    Raises ValueError for text that the CT's character set lacks (the writer checks names),
     ReadError (DAMAGED) for an element that cannot be parsed.
     """
     dataset = document.dataset
@@ -82,7 +82,7 @@ def keep(
 
 
 def _other_frames(dataset: Dataset, source: Source) -> Iterator[Dataset]:
-    """Referenced frames without the CT's own series; the CT's frame only if a series is left."""
+    """Referenced frames without the CT's series; the CT's frame only if another series remains."""
     for frame in items(dataset, "ReferencedFrameOfReferenceSequence"):
         copied = _copied(frame, source)
         left = 0
@@ -96,7 +96,7 @@ def _other_frames(dataset: Dataset, source: Source) -> Iterator[Dataset]:
 
 
 def _copied(item: Dataset, source: Source) -> Dataset:
-    """An item in our encoding and the CT's character set; contour data with their bytes."""
+    """An item in our encoding and the CT's character set; contour data keep their bytes."""
     copy = raw_item(())
     for tag in item.keys():  # noqa: SIM118  (iterating a data set converts every value)
         data = contour_bytes(item) if tag == _CONTOUR_DATA else None

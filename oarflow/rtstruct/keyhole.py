@@ -1,9 +1,9 @@
-"""A region with holes as one closed ring: holes joined to the outline by bridges of no width.
+"""A region with holes as one closed ring: bridges without width join the holes to the outline.
 
-Bridges run from vertex to vertex, the shortest first, and cross neither a ring nor one another.
-Walking round the region's inside then passes each bridge once each way. All tests are exact, in
-whole numbers. (GEOS's constrained triangulation would offer such bridges too; it fails on regions
-with holes in rows, which masks have.)
+Bridges connect vertices, the shortest first, and cross neither a ring nor each other. A walk around
+the region's inside passes each bridge once in each direction. All tests are exact, in integers.
+(GEOS's constrained triangulation gives such bridges too, but fails on regions with holes in rows,
+which occur in masks.)
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 _NEAREST = (4, 32)
-"""Neighbours of each vertex that are tried for a bridge, before all are."""
+"""Number of a vertex's nearest neighbours that are tried for a bridge before all others."""
 
 Edge = tuple[int, int]
 
 
 class KeyholeError(Exception):
-    """The rings do not bound one region: they touch or cross."""
+    """The rings touch or cross, so that they do not bound one region."""
 
 
 def keyhole(rings: Sequence[NDArray[np.int64]]) -> NDArray[np.intp]:
@@ -31,8 +31,8 @@ def keyhole(rings: Sequence[NDArray[np.int64]]) -> NDArray[np.intp]:
     rings: the outer ring first, then its holes, each (n, 2) in whole steps, the last point not
         repeating the first, in any sense of rotation; no point occurs twice.
 
-    Returns the order in which the points, concatenated, are walked: n + 2 * holes indices. The
-    area of the walk is the outer ring's less the holes', exactly.
+    Returns the order of the concatenated points along the walk: n + 2 * holes indices. The area of
+    the walk is exactly the outer ring's minus the holes'.
 
     Raises KeyholeError where no such walk exists.
     """
@@ -57,7 +57,7 @@ def doubled_area(ring: NDArray[np.int64]) -> int:
 
 
 def _followers(rings: Sequence[NDArray[np.int64]]) -> list[int]:
-    """The next vertex of each, the region to the left of the way."""
+    """The next vertex of each vertex, with the region to the left of the walk."""
     follower: list[int] = []
     for number, ring in enumerate(rings):
         own = np.arange(len(ring)) + len(follower)
@@ -69,7 +69,7 @@ def _followers(rings: Sequence[NDArray[np.int64]]) -> list[int]:
 def _bridges(
     points: NDArray[np.int64], follower: list[int], ring_of: NDArray[np.intp]
 ) -> list[Edge]:
-    """Shortest free lines between vertices that make all rings one."""
+    """The shortest free lines between vertices that connect all rings."""
     for nearest in (*_NEAREST, len(points)):
         candidates = _candidates(points, ring_of, nearest)
         chosen = _tree(points, follower, ring_of, candidates)
@@ -100,7 +100,7 @@ def _tree(
     ring_of: NDArray[np.intp],
     candidates: list[list[int]],
 ) -> list[Edge]:
-    """Kruskal's tree of rings over the candidates that cross nothing."""
+    """Kruskal's spanning tree of the rings, over the candidates that cross nothing."""
     group = list(range(int(ring_of[-1]) + 1))
     tails, heads = np.arange(len(points)), np.array(follower)
     chosen: list[Edge] = []
@@ -138,7 +138,7 @@ def _free(
 def _side(
     begin: NDArray[np.int64], end: NDArray[np.int64], point: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Sign of where points lie from lines: 1 left, -1 right, 0 on it."""
+    """The side of lines on which points lie: 1 left, -1 right, 0 on the line."""
     way, off = end - begin, point - begin
     return np.asarray(np.sign(way[..., 0] * off[..., 1] - way[..., 1] * off[..., 0]))
 
@@ -151,7 +151,7 @@ def _root(group: list[int], member: int) -> int:
 
 
 def _walk(points: NDArray[np.int64], follower: list[int], bridges: list[Edge]) -> NDArray[np.intp]:
-    """Walk round the region, at each vertex taking the first way clockwise from where it came."""
+    """Walk around the region; at each vertex take the first edge clockwise from the last one."""
     ways: dict[int, list[int]] = {}
     for first, second in bridges:
         ways.setdefault(first, []).append(second)
@@ -170,7 +170,7 @@ def _walk(points: NDArray[np.int64], follower: list[int], bridges: list[Edge]) -
 
 
 def _clockwise_turn(points: NDArray[np.int64], came: int, at: int, way: int) -> float:
-    """Angle (0, 2 pi] clockwise from the way back to another way."""
+    """Angle (0, 2 pi] clockwise from the edge back to another edge."""
     if way == came:
         return 2 * math.pi
     back, ahead = (points[came] - points[at]).tolist(), (points[way] - points[at]).tolist()

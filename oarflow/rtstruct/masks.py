@@ -1,4 +1,4 @@
-"""Masks as people hand them in, to the fields that contours are made of; and colours."""
+"""Converts given masks to fields for contouring, and given colours to RGB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oarflow.masks import bounding_box
 from oarflow.structures import ProbabilityField
 
 MASK_THRESHOLD = 0.5
-"""The level at which a mask's, or a probability field's, surface lies."""
+"""The level of the surface of a mask or a probability field."""
 
 PALETTE = (
     (255, 128, 0),
@@ -28,7 +28,7 @@ PALETTE = (
     (0, 90, 220),
     (255, 160, 200),
 )
-"""Colours of regions that were given none, in turn."""
+"""Colours, in turn, of regions without a given colour."""
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
@@ -44,13 +44,13 @@ def field_of(mask: NDArray[np.generic], shape: tuple[int, int, int]) -> Probabil
     values = np.asarray(mask)
     if values.shape != shape:
         raise ValueError(
-            f"mask of shape {values.shape}, the CT has {shape} (z, y, x)" + _hint(values, shape)
+            f"mask has shape {values.shape}, the CT {shape} (z, y, x)" + _hint(values, shape)
         )
     if values.dtype.kind not in "biuf":
-        raise ValueError(f"mask of type {values.dtype}: bool, 0 and 1, or floats 0 to 1 are needed")
+        raise ValueError(f"mask has type {values.dtype}: use bool, 0 and 1, or floats 0 to 1")
     low, high = values.min(), values.max()
     if not 0 <= low <= high <= 1:
-        raise ValueError(f"mask with values from {low} to {high}: take one label, `mask == label`")
+        raise ValueError(f"mask has values {low} to {high}: choose one label, `mask == label`")
     if high < MASK_THRESHOLD:
         raise ValueError(f"the mask is empty: no voxel reaches {MASK_THRESHOLD}")
     z, y, x = box = bounding_box(values > 0)
@@ -60,12 +60,12 @@ def field_of(mask: NDArray[np.generic], shape: tuple[int, int, int]) -> Probabil
 
 def _hint(values: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     if values.shape == (*shape[1:], shape[0]):
-        return ": rows, columns, slices? take np.moveaxis(mask, -1, 0)"
+        return ": for (rows, columns, slices) use np.moveaxis(mask, -1, 0)"
     return ""
 
 
 def colour_of(given: Colour | None, number: int) -> tuple[int, int, int]:
-    """Red, green, blue (0 to 255) of three numbers or of "#rrggbb"; None: the palette's.
+    """Red, green, blue (0 to 255) from three numbers or "#rrggbb"; None: from the palette.
 
     number: of regions before this one. Raises ValueError.
     """

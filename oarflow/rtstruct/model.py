@@ -1,4 +1,4 @@
-"""A structure set before it becomes a file, and after it was read from one."""
+"""The data model of a structure set, for writing and reading."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Contour:
 class Roi:
     """One region of interest with its contours, in writing order.
 
-    number: 1..n, unique. name: as the planning system sees it. organ: catalogue name, or None.
-    code: what it is. model: which network made it. None where unknown. algorithm: who drew it, as
-        `Origin` spells it, "" where unknown; None: as the provenance says.
-    frames_of_reference: UIDs that a read file ties the region to, by itself and by the images that
-        its contours name; several where the file contradicts itself, none where it names none.
+    number: 1..n, unique. name: in the planning system. organ: catalogue name, or None.
+    code: of the organ. model: the network that made it; None where unknown. algorithm: the origin,
+        a value of `Origin`, "" where unknown; None: that of the provenance.
+    frames_of_reference: UIDs of the region's frames in a read file: its own, and those of the
+        images that its contours name. Several if the file contradicts itself, else at most one.
     """
 
     number: int
@@ -63,8 +63,8 @@ class Roi:
 class StructureSet:
     """All regions of one structure set.
 
-    frame_of_reference_uid: of most regions; None where a read file names none. warnings: sentences
-    about all of them, for the structure set's description; a read file has none.
+    frame_of_reference_uid: of most regions; None where a read file has none. warnings: sentences
+    about all regions, for the structure set's description; empty for a read file.
     """
 
     label: str

@@ -1,7 +1,7 @@
 """From traced rings to clean outlines: simplified, rounded, tested, joined, within limits.
 
-Outlines are rounded to whole steps (a thousandth of a millimetre as a rule) before anything is
-decided about them, so that what was tested is what is written.
+Outlines are first rounded to whole steps (usually a thousandth of a millimetre), so that all tests
+apply to the coordinates that are written.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.tracing import Rings
 
 MIN_RING_AREA_MM2 = 0.1
-"""Smallest area of an outline or hole that is written: a disc of 0.36 mm. Readers stumble over
-less, and no planning CT resolves it."""
+"""Smallest area in mm2 of a written outline or hole: a disc of 0.36 mm. Some readers fail on
+smaller ones, and no planning CT resolves them."""
 
 COARSEST_TOLERANCE_MM = 0.5
-"""Furthest that an outline may be simplified to come within a limit of points or bytes."""
+"""Greatest simplification tolerance in mm to meet a limit of points or bytes."""
 
 _TRIANGLE = 4
-"""Coordinates of the smallest closed ring, its first point repeated."""
+"""Number of coordinates of the smallest closed ring, with its first point repeated."""
 
 Index = NDArray[np.intp]
 
 
 class OutlineError(Exception):
-    """A slice's outlines cannot be written as they must be."""
+    """A slice's outlines cannot be written correctly."""
 
 
 @dataclass(frozen=True)
 class OutlineLimits:
-    """What one contour may hold: points (None: no ceiling) and bytes of text."""
+    """Limits of one contour: points (None: no limit) and bytes of text."""
 
     points: int | None
     text_bytes: int
@@ -63,7 +63,7 @@ class Region:
 
 @dataclass
 class Tally:
-    """What happened to the rings of one organ on the way."""
+    """Counts of the changes to one organ's rings."""
 
     rings_dropped: int = 0
     area_dropped_mm2: float = 0.0
@@ -84,7 +84,7 @@ class _RoundedOutline:
         return _RoundedOutline(self.points[kept], self.flat[kept], self.ring[kept])
 
     def neighbours(self) -> tuple[Index, Index]:
-        """Index of the point before and after each, round its own ring."""
+        """Index of the previous and next point of each point, within its ring."""
         count = len(self.ring)
         before, after = np.arange(-1, count - 1), np.arange(1, count + 1)
         first = np.flatnonzero(np.diff(self.ring, prepend=-1))
@@ -107,13 +107,13 @@ def outlines(
 ) -> list[Region]:
     """Clean the rings of all slices: regions by slice, then in the order traced.
 
-    Each slice is simplified as far as asked. Where that makes outlines touch or cross, the slice
-    is left unsimplified; where a contour is over the limits, it is simplified further, in steps, to
+    Each slice is simplified by the given tolerance. If outlines then touch or cross, the slice is
+    not simplified. If a contour exceeds the limits, its slice is simplified further, in steps, to
     at most COARSEST_TOLERANCE_MM.
 
     rings: in index space of the whole slice (row, column); slices are the grid's.
 
-    Raises OutlineError where neither helps.
+    Raises OutlineError if that does not help.
     """
     regions: dict[int, list[Region]] = {}
     if not len(rings):
@@ -137,7 +137,7 @@ def _within_limits(
     limits: OutlineLimits,
     tally: Tally,
 ) -> None:
-    """Simplify the slices of too long contours in doubling steps, in place."""
+    """Simplify the slices of too long contours in place, each time with twice the tolerance."""
     over = _slices_over_limits(regions, planes, limits)
     while over:
         tolerance_mm = max(2 * tolerance_mm, 2 * planes.step_mm)
@@ -157,7 +157,7 @@ def _within_limits(
 def _slices_over_limits(
     regions: dict[int, list[Region]], planes: SlicePlanes, limits: OutlineLimits
 ) -> list[int]:
-    """Slices that hold a contour over the limits."""
+    """Slices with a contour above the limits."""
     return [k for k, parts in regions.items() if any(_too_long(r, planes, limits) for r in parts)]
 
 
@@ -169,7 +169,7 @@ def _too_long(region: Region, planes: SlicePlanes, limits: OutlineLimits) -> boo
 
 
 def _text_width(region: Region, planes: SlicePlanes) -> int:
-    """Most bytes that a point of the region takes: three numbers and a separator each."""
+    """Greatest number of bytes of a point: three numbers, each with a separator."""
     width = 3
     for axis, values in enumerate(region.rings[0].T):
         if axis == planes.constant_axis:
@@ -187,7 +187,7 @@ def _simplified_slices(
     regions: dict[int, list[Region]],
     tally: Tally,
 ) -> Index:
-    """Outline all slices at one tolerance, put the sound ones in `regions`, return the others."""
+    """Outline all slices at one tolerance; put valid ones into `regions`, return the others."""
     cleaned = _cleaned(_rounded(rings, planes, tolerance_mm))
     areas = cleaned.areas(len(rings)) * planes.area_mm2
     specks = areas < MIN_RING_AREA_MM2
@@ -221,7 +221,7 @@ def _rounded(rings: Rings, planes: SlicePlanes, tolerance_mm: float) -> _Rounded
 
 
 def _simplified(shapes: NDArray[np.object_], tolerance_mm: float) -> NDArray[np.object_]:
-    """Douglas and Peucker's way, which is fast; the slower one where a ring would collapse."""
+    """Douglas-Peucker simplification, which is fast; a slower one where a ring would collapse."""
     simple = np.asarray(shapely.simplify(shapes, tolerance_mm, preserve_topology=False))
     collapsed = shapely.get_num_coordinates(simple) < _TRIANGLE
     simple[collapsed] = shapely.simplify(shapes[collapsed], tolerance_mm, preserve_topology=True)
@@ -229,7 +229,7 @@ def _simplified(shapes: NDArray[np.object_], tolerance_mm: float) -> NDArray[np.
 
 
 def _cleaned(outline: _RoundedOutline) -> _RoundedOutline:
-    """Take out points that repeat the one before, and spikes that run out and back."""
+    """Remove points that repeat the previous one, and spikes that run out and back."""
     while True:
         before, after = outline.neighbours()
         surplus = (outline.flat == outline.flat[before]).all(axis=1)
@@ -241,7 +241,7 @@ def _cleaned(outline: _RoundedOutline) -> _RoundedOutline:
 
 
 def _gathered(outline: _RoundedOutline, kept: Index) -> tuple[_RoundedOutline, Index]:
-    """The kept rings in the order given, renumbered from 0, and where each begins (and the end)."""
+    """The kept rings in the given order, renumbered from 0, with their starts and the end."""
     low = np.searchsorted(outline.ring, kept)
     high = np.searchsorted(outline.ring, kept, side="right")
     chosen = outline.where(

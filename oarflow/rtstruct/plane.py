@@ -1,4 +1,4 @@
-"""From pixels to the rounded patient coordinates that a file holds, on each slice's own plane."""
+"""From pixels to the rounded patient coordinates of a file, on each slice's plane."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 from oarflow.geometry import Grid
 
 PLANE_TOLERANCE_MM = 0.0005
-"""A patient axis along which a whole slice varies by no more than this is constant on it: its
-points all carry the slice's own coordinate, as its header wrote it."""
+"""Greatest variation in mm of a constant coordinate within a slice. All points then have the
+slice's own coordinate, as in its header."""
 
 OBLIQUE_DECIMALS = 3
-"""Decimals at least written where no axis is constant: fewer would leave the plane by 0.001 mm."""
+"""Least number of decimals if no axis is constant: fewer would leave the plane by 0.001 mm."""
 
 
 @dataclass(frozen=True, eq=False)
 class SlicePlanes:
-    """The slices of a grid as planes on which points are rounded to decimals of a millimetre."""
+    """The planes of a grid's slices, with points rounded to decimals of a millimetre."""
 
     grid: Grid
     decimals: int
 
     @cached_property
     def constant_axis(self) -> int | None:
-        """The patient axis (0 x, 1 y, 2 z) that does not change within a slice; None: oblique."""
+        """The patient axis (0 x, 1 y, 2 z) that is constant within a slice; None: oblique."""
         _, rows, columns = self.grid.shape
         reach = np.abs(self.grid.y_direction) * rows * self.grid.spacing_yx[0]
         reach = reach + np.abs(self.grid.x_direction) * columns * self.grid.spacing_yx[1]
@@ -46,19 +46,19 @@ class SlicePlanes:
 
     @cached_property
     def step_mm(self) -> float:
-        """The unit that coordinates are rounded to, in mm."""
+        """The rounding step of coordinates in mm."""
         return float(10.0**-self.written_decimals)
 
     @cached_property
     def flat_axes(self) -> tuple[int, int]:
-        """The two patient axes that a slice is best seen along (its normal's longest dropped)."""
+        """The two patient axes of a slice's projection (without the axis nearest to its normal)."""
         dropped = int(np.argmax(np.abs(self.grid.normal)))
         first, second = (axis for axis in range(3) if axis != dropped)
         return first, second
 
     @cached_property
     def area_mm2(self) -> float:
-        """Area in the slice, in mm2, of one square step seen along the dropped axis."""
+        """Area in the slice, in mm2, of one square step in the projection."""
         return float(self.step_mm**2 / np.abs(self.grid.normal).max())
 
     def rounded(
@@ -66,8 +66,8 @@ class SlicePlanes:
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Patient points of (n, 2) fractional (row, column) on the slices (n,).
 
-        Returns (n, 3) points (x, y, z) LPS in mm, rounded, and (n, 2) the whole steps along the
-        flat axes, in which the shapes of rings can be compared without error.
+        Returns (n, 3) points (x, y, z) LPS in mm, rounded, and (n, 2) whole steps along the flat
+        axes, with which the shapes of rings can be compared exactly.
         """
         height, width = self.grid.spacing_yx
         exact = (

@@ -1,9 +1,9 @@
-"""What a planning system takes, as data, and what a site calls its organs."""
+"""Profiles: the limits of planning systems as data. Also a site's names of organs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import resources
@@ -26,10 +26,10 @@ _PREFIX = re.compile(rf"({_PLAIN_NAME.pattern})?")
 
 
 class NameCharacters(StrEnum):
-    """Which characters an ROI name may hold.
+    """The characters that an ROI name may have.
 
-    plain: a letter first, then letters, digits and _ - + ~ ^, as in TG-263. text: everything that
-    DICOM can print, in any script that the CT's character set holds.
+    plain: a letter first, then letters, digits and _ - + ~ ^, as in TG-263. text: every printable
+    character of the CT's character set.
     """
 
     PLAIN = "plain"
@@ -37,7 +37,7 @@ class NameCharacters(StrEnum):
 
 
 class Evidence(StrEnum):
-    """Whether a limit was seen in a source, or is a guess on the safe side."""
+    """Whether a limit is from a source, or is a safe assumption."""
 
     EVIDENCED = "evidenced"
     ASSUMED = "assumed"
@@ -45,7 +45,7 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True)
 class Limit:
-    """Where the value of a limit comes from."""
+    """The origin of a limit's value."""
 
     evidence: Evidence
     source: str
@@ -53,11 +53,12 @@ class Limit:
 
 @dataclass(frozen=True)
 class Profile:
-    """What one planning system takes.
+    """The limits of one planning system.
 
-    name_length, label_length: characters. decimals: of coordinates in mm. points_per_contour: at
-    most. interpreted_types: RTROIInterpretedType values that it knows. character_set: always
-    as_source, the CT's: a name in another encoding may not match. limits: evidence by field.
+    name_length, label_length: greatest number of characters. decimals: of coordinates in mm.
+    points_per_contour: greatest number. interpreted_types: supported RTROIInterpretedType values.
+    character_set: always as_source, the CT's, because a name in another encoding may not match.
+    limits: evidence by field.
     """
 
     name: str
@@ -81,12 +82,12 @@ class Profile:
         if self.character_set != "as_source":
             raise ValueError(f"character_set {self.character_set!r} must be as_source")
         if self.points_per_contour < 1:
-            raise ValueError(f"points_per_contour {self.points_per_contour} is under 1")
+            raise ValueError(f"points_per_contour {self.points_per_contour} is below 1")
 
     def contour_options(
         self, tolerance_mm: float = SIMPLIFY_TOLERANCE_MM, interpolate_gaps: int = 0
     ) -> ContourOptions:
-        """How contours are made for this system."""
+        """The options for contours of this system."""
         return ContourOptions(
             tolerance_mm=tolerance_mm,
             decimals=self.decimals,
@@ -97,22 +98,22 @@ class Profile:
         )
 
     def check_name(self, name: str) -> None:
-        """Raise ConfigurationError (ROI_NAMES) for a name that this system cannot take."""
+        """Raise ConfigurationError (ROI_NAMES) for a name that this system does not accept."""
         if self.name_characters is NameCharacters.PLAIN and not _PLAIN_NAME.fullmatch(name):
             raise ConfigurationError(
                 "ROI_NAMES",
-                f"ROI name {name!r}: a letter first, then letters, digits or _ - + ~ ^ "
-                f"(profile {self.name})",
+                f"ROI name {name!r} must start with a letter and have only letters, digits and "
+                f"_ - + ~ ^ (profile {self.name})",
             )
         if len(name) > self.name_length:
             raise ConfigurationError(
                 "ROI_NAMES",
                 f"ROI name {name!r} has {len(name)} characters, profile {self.name} allows "
-                f"{self.name_length}: give a shorter one",
+                f"{self.name_length}: use a shorter name",
             )
 
     def check_label(self, label: str) -> None:
-        """Raise ConfigurationError (STRUCTURE_LABEL) for a label that this system cannot take."""
+        """Raise ConfigurationError (STRUCTURE_LABEL) for a label that is not accepted."""
         plain = label.isascii() and label.isprintable() and "\\" not in label
         if not plain or not 0 < len(label.strip()) == len(label) <= self.label_length:
             raise ConfigurationError(
@@ -123,16 +124,16 @@ class Profile:
 
 
 def profile_names() -> tuple[str, ...]:
-    """Profiles that come with OARflow."""
+    """Names of the profiles that come with OARflow."""
     files = _FOLDER.iterdir()
     return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
 
 
 def load_profile(name: str) -> Profile:
-    """A profile by name. Raises ConfigurationError (PROFILE_UNKNOWN) that names the valid ones."""
+    """A profile by name. Raises ConfigurationError (PROFILE_UNKNOWN) with the valid names."""
     if name not in profile_names():
         raise ConfigurationError(
-            "PROFILE_UNKNOWN", f"profile {name!r} is none of {', '.join(profile_names())}"
+            "PROFILE_UNKNOWN", f"unknown profile {name!r}: use one of {', '.join(profile_names())}"
         )
     text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     return parse_profile(parse_yaml(text))
@@ -167,7 +168,7 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
 
 @dataclass(frozen=True)
 class SiteNames:
-    """A site's own way with regions: names and colours by organ, a prefix before every name."""
+    """A site's own names and colours by organ, and a prefix for every name."""
 
     prefix: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -175,13 +176,17 @@ class SiteNames:
 
 
 def site_specs(
-    specs: Mapping[str, RoiSpec], profile: Profile, site: SiteNames | None = None
+    specs: Mapping[str, RoiSpec],
+    profile: Profile,
+    site: SiteNames | None = None,
+    organs: Collection[str] | None = None,
 ) -> dict[str, RoiSpec]:
-    """Specs under a site's names and colours, all checked against the profile, in the same order.
+    """Specs under a site's names and colours, each checked against the profile, in the same order.
 
-    The prefix comes before mapped names too. Nothing is cut: a name that is too long, clashes with
-    another (letter case aside) or holds a character that is not allowed is an error, and so is a
-    mapping for an organ that there is not.
+    organs: the only ones that are needed and checked; None for all. The prefix comes before mapped
+    names too. Nothing is cut: a name is an error if it is too long, equals another (letter case
+    aside) or has a character that is not allowed. A mapping for an organ outside specs is an error
+    too.
 
     Raises ConfigurationError (ROI_NAMES).
     """
@@ -190,6 +195,8 @@ def site_specs(
     result: dict[str, RoiSpec] = {}
     seen: dict[str, str] = {}
     for organ, spec in specs.items():
+        if organs is not None and organ not in organs:
+            continue
         name = site.prefix + site.names.get(organ, spec.name)
         profile.check_name(name)
         try:
@@ -199,7 +206,7 @@ def site_specs(
         if spec.interpreted_type not in profile.interpreted_types:
             raise ConfigurationError(
                 "ROI_NAMES",
-                f"interpreted type {spec.interpreted_type!r} of {organ} is none of "
+                f"interpreted type {spec.interpreted_type!r} of {organ} is not one of "
                 f"{', '.join(profile.interpreted_types)} (profile {profile.name})",
             )
         if (other := seen.setdefault(name.lower(), organ)) != organ:
@@ -212,9 +219,11 @@ def _check_mapping(specs: Mapping[str, RoiSpec], site: SiteNames) -> None:
     unknown = sorted({*site.names, *site.colours} - set(specs))
     if unknown:
         raise ConfigurationError(
-            "ROI_NAMES", f"names or colours for organs that there are not: {', '.join(unknown)}"
+            "ROI_NAMES", f"names or colours for unknown organs: {', '.join(unknown)}"
         )
     if not _PREFIX.fullmatch(site.prefix):
         raise ConfigurationError(
-            "ROI_NAMES", f"prefix {site.prefix!r}: a letter first, then letters, digits, _ - + ~ ^"
+            "ROI_NAMES",
+            f"prefix {site.prefix!r} must start with a letter and have only letters, digits and "
+            "_ - + ~ ^",
         )

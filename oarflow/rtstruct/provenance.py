@@ -1,4 +1,4 @@
-"""What made a file, and the UIDs that follow from it."""
+"""Provenance of a written file, and UIDs derived from it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from oarflow.volume import Source
 SOFTWARE = "OARflow"
 
 IMPLEMENTATION_CLASS_UID = UID("2.25.206953316470935386155276103834846521871")
-"""Names this implementation in file meta groups; a random UUID, drawn once."""
+"""Implementation Class UID in file meta groups: a random UUID, drawn once."""
 
 
 class Origin(StrEnum):
-    """Who drew contours: ROI Generation Algorithm and Segment Algorithm Type (PS3.3)."""
+    """Origin of contours: ROI Generation Algorithm and Segment Algorithm Type (PS3.3)."""
 
     AUTOMATIC = "AUTOMATIC"
     SEMIAUTOMATIC = "SEMIAUTOMATIC"
@@ -40,11 +40,11 @@ _DRAWN = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """Everything besides the input that a result depends on.
+    """Everything besides the input on which a result depends.
 
-    settings_sha256: hex digest of the settings in force (see `settings_digest`). device: such as
-    "cpu" or "cuda NVIDIA L4". models: all networks that took part, the localizer's too. origin: who
-    drew the contours, of all regions that do not say otherwise.
+    settings_sha256: hex digest of the settings (see `settings_digest`). device: such as "cpu" or
+    "cuda NVIDIA L4". models: all networks of the models folder. origin: of all regions without
+    their own origin.
     """
 
     settings_sha256: str
@@ -56,7 +56,7 @@ class Provenance:
     def describe(self, source: Source, origins: Collection[Origin] = ()) -> str:
         """One paragraph for a DICOM text of 1,024 characters: no patient data, ASCII.
 
-        origins: of the contours, where they are not all of `origin`.
+        origins: of the contours, if they differ from `origin`.
         """
         models = ", ".join(
             f"{model.name} {model.version} {model.sha256[:16]}" for model in self.models
@@ -76,13 +76,13 @@ class Provenance:
 
 
 def settings_digest(settings: Mapping[str, object]) -> str:
-    """sha256 (hex) of settings, whatever the order of their keys."""
+    """sha256 (hex) of settings, independent of the order of keys."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def run_time(environment: Mapping[str, str] = os.environ) -> datetime:
-    """The run's one clock reading: SOURCE_DATE_EPOCH (seconds, UTC) where set, else local time.
+    """The run's time: SOURCE_DATE_EPOCH (seconds, UTC) if set, else local time.
 
     Raises ValueError where SOURCE_DATE_EPOCH is not a whole number of seconds.
     """
@@ -95,7 +95,7 @@ def run_time(environment: Mapping[str, str] = os.environ) -> datetime:
 
 
 def derived_uid(*parts: str | bytes) -> UID:
-    """A UID under 2.25 that depends on all parts and on nothing else."""
+    """A UID under 2.25 that depends only on all the parts."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -111,10 +111,10 @@ def run_uid(
     when: datetime,
     content: Iterable[bytes] = (),
 ) -> UID:
-    """The UID of one thing (`kind`) that a run makes.
+    """The UID of an object (`kind`) of a run.
 
-    Another input, model, setting, version, device, run time or content gives another UID; the same
-    of all gives the same.
+    It depends on input, networks, settings, version, device, run time and content, so that equal
+    runs give equal UIDs.
     """
     return derived_uid(
         kind,
@@ -134,6 +134,6 @@ def run_uid(
 
 
 def ascii_text(text: str, limit: int) -> str:
-    """Text of our own as DICOM may hold it: ASCII, no backslash, no control characters, cut."""
+    """Text for DICOM: ASCII, without backslash and control characters, cut to the limit."""
     plain = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "?" for c in text)
     return plain[:limit].strip()

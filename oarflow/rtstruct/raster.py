@@ -1,9 +1,8 @@
-"""StructureSet to masks on a grid. Shares no code with the contours' making.
+"""StructureSet to masks on a grid. Shares no code with the making of contours.
 
-A pixel is in if its centre is (see `scanline` for the boundary). Contours belong to the slice on
-whose plane they lie, whatever image they name; a disagreement is remarked upon. Contours drawn on
-one plane combine as `arrangement` says: a contour within another is a hole, contours that cross are
-joined.
+A pixel is inside if its centre is (see `scanline` for the boundary). A contour belongs to the slice
+on whose plane it lies, even if it names another image, which gives a remark. Contours on one plane
+combine by `arrangement`: a contour within another is a hole, contours that cross are joined.
 """
 
 from __future__ import annotations
@@ -24,21 +23,22 @@ from oarflow.rtstruct.scanline import Window, fill, window_of
 from oarflow.types import Box
 
 PLANE_TOLERANCE_MM = 0.1
-"""Greatest distance of a contour's points from a slice's plane: vendors round to 0.01 to 0.1 mm."""
+"""Greatest distance in mm of a contour's points from a slice's plane: vendors round to 0.01 to 0.1
+mm."""
 
 EDGE_PIXELS = 0.01
-"""How far a contour may pass the image's edge, in pixels: what rounding of coordinates makes."""
+"""How far, in pixels, a contour may exceed the image's edge because of rounded coordinates."""
 
 Nested = Literal["xor", "union"]
 OffSlice = Literal["leave", "nearest"]
 
 
 class Remark(StrEnum):
-    """What a contour's reader should know. Counted in contours."""
+    """A remark on a contour, for its reader. Remarks are counted in contours."""
 
     NO_AREA = "points or lines: no area to fill"
     TOO_FEW_POINTS = "closed contour of fewer than three points, left out"
-    OFF_SLICE = "on no slice's plane"
+    OFF_SLICE = "not on a slice's plane"
     MOVED_TO_SLICE = "put onto the nearest slice's plane"
     NOT_IN_PLANE = "tilted against the slices, left out"
     BEYOND_IMAGE = "reaches beyond the image, cut there"
@@ -47,7 +47,7 @@ class Remark(StrEnum):
     NESTED = "lies within another of the same ROI and slice: a hole, or an island in a hole"
     CROSSING = "crosses another of the same ROI and slice, joined with it"
     TOUCHING = "touches another of the same ROI and slice, joined with it"
-    SELF_CROSSING = "crosses itself, filled by even and odd"
+    SELF_CROSSING = "crosses itself, filled by the even-odd rule"
     DUPLICATE = "repeats another contour of the same ROI and slice, left out"
 
 
@@ -90,7 +90,7 @@ def rasterise(
     nested: Nested = "xor",
     off_slice: OffSlice = "leave",
 ) -> Iterator[tuple[Roi, RoiMask]]:
-    """Yield each region with its mask, one at a time, so that only one is held in memory."""
+    """Yield each region with its mask, one at a time, so that only one is in memory."""
     for roi in structure_set.rois:
         yield (
             roi,
@@ -114,12 +114,12 @@ def rasterise_roi(
 ) -> RoiMask:
     """Fill one region's closed contours on the grid.
 
-    sop_instance_uids: of the grid's slices, to compare the images that contours name.
-    nested: what a plain CLOSED_PLANAR contour within another is: "xor" (a hole) or "union" (it
-        adds nothing). Contours that cross are joined either way. CLOSEDPLANAR_XOR always combines
-        by exclusive or.
-    off_slice: "leave" out contours that lie on no slice, or put them on the "nearest" one if they
-        lie within half the distance to its neighbour.
+    sop_instance_uids: of the grid's slices, to compare them with the images that contours name.
+    nested: how a plain CLOSED_PLANAR contour within another is used: "xor" (a hole) or "union" (it
+        adds nothing). Contours that cross are joined in both cases. CLOSEDPLANAR_XOR always
+        combines by exclusive or.
+    off_slice: "leave" out contours that are on no slice, or put them on the "nearest" slice if they
+        are within half the distance to its neighbour.
     """
     remarks: Counter[Remark] = Counter()
     planes: dict[int, list[_Plane]] = {}
@@ -137,7 +137,7 @@ def rasterise_roi(
 
 
 def arrangement_remarks(arrangement: Arrangement, rings: Sequence[Ring]) -> Counter[Remark]:
-    """What is to be said of the plain contours of one plane, (n, 2) in mm each."""
+    """Remarks on the plain contours of one plane, (n, 2) in mm each."""
     return Counter(
         {
             Remark.NESTED: len(arrangement.having(Relation.HOLDING)),
@@ -151,7 +151,7 @@ def arrangement_remarks(arrangement: Arrangement, rings: Sequence[Ring]) -> Coun
 
 @dataclass(eq=False)
 class _Plane:
-    """Contours that were drawn on one plane: (row, column) each. height: along the normal, mm."""
+    """Contours on one plane, each (row, column). height: position along the normal, mm."""
 
     height: float
     plain: list[Ring] = field(default_factory=list)
@@ -162,9 +162,9 @@ class _Plane:
 
 
 def _plane_at(planes: list[_Plane], height: float) -> _Plane:
-    """The plane of that height among a slice's, or a new one.
+    """The slice's plane at that height, or a new one.
 
-    Contours of several planes may be put onto one slice; they do not cut holes in each other.
+    Contours of several planes may be put onto one slice; they do not make holes in each other.
     """
     for plane in planes:
         if abs(plane.height - height) <= PLANE_TOLERANCE_MM:
@@ -178,8 +178,8 @@ def _placed(
 ) -> tuple[int, float, Ring] | None:
     """Slice index, height in mm along the normal, and ring (row, column) of a contour.
 
-    Contours on a slice's plane have that slice's height. None, with a remark, for what lies on no
-    slice or encloses nothing.
+    Contours on a slice's plane have that slice's height. None, with a remark, for a contour that is
+    on no slice or encloses nothing.
     """
     if contour.type not in (GeometricType.CLOSED_PLANAR, GeometricType.XOR):
         remarks[Remark.NO_AREA] += 1
@@ -232,7 +232,7 @@ def _filled(
 def _plane_mask(
     plane: _Plane, grid: Grid, window: Window, nested: Nested, remarks: Counter[Remark]
 ) -> NDArray[np.bool_]:
-    """Bool (rows, columns) of the window: plain contours arranged, then exclusive ones."""
+    """Bool (rows, columns) of the window, from plain contours and then exclusive ones."""
     mask = np.zeros(window.shape, dtype=np.bool_)
     in_mm = [ring * grid.spacing_yx for ring in plane.plain]
     arrangement = arrange(in_mm)
@@ -258,7 +258,7 @@ def _plane_mask(
 def _part(
     ring: Ring, grid: Grid, window: Window, mask: NDArray[np.bool_]
 ) -> tuple[Window, NDArray[np.bool_]]:
-    """The part of a window that a ring reaches, and the mask's view of it."""
+    """The part of a window that a ring covers, and the mask's view of it."""
     part = window_of([ring], grid.shape[1], grid.shape[2])
     row, column = part.row - window.row, part.column - window.column
     return part, mask[row : row + part.rows, column : column + part.columns]

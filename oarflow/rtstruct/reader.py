@@ -1,9 +1,9 @@
-"""Any vendor's RTSTRUCT to a StructureSet. A damaged file is refused, never half read.
+"""Reads any vendor's RTSTRUCT as a StructureSet. A damaged file is refused, never partly read.
 
-Read leniently, because it loses nothing: no preamble, no file meta group, contours that name no
-image, ROIs without contours, sequences in any order (matched by ROI number), a Modality that lies,
-UN in place of DS, a missing ReferencedFrameOfReferenceSequence, dangling references. Whether those
-matter is the linter's subject. Refused is what would lose or misplace a contour.
+Defects that lose nothing are accepted: no preamble, no file meta group, contours that name no
+image, ROIs without contours, sequences in any order (matched by ROI number), a wrong Modality, UN
+instead of DS, a missing ReferencedFrameOfReferenceSequence, dangling references. The linter reports
+them. Defects that would lose or misplace a contour are refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from oarflow.rtstruct.errors import ReadCode, ReadError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 
 COORDINATE_LIMIT_MM = 1e5
-"""Greatest coordinate believed: a hundred metres from the origin no scanner has a patient."""
+"""Greatest accepted coordinate in mm: a hundred metres from the origin."""
 
 PYDICOM_ERRORS = (
     ValueError,
@@ -42,12 +42,12 @@ PYDICOM_ERRORS = (
     EOFError,
     BytesLengthException,
 )
-"""What pydicom raises when it turns an element's bytes into a value."""
+"""Errors of pydicom when it converts an element's bytes to a value."""
 
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """An RT Structure Set object whose bytes were walked from end to end.
+    """An RT Structure Set object whose encoding was verified.
 
     dataset: parsed by pydicom; element values are converted on access only.
     """
@@ -60,8 +60,8 @@ class Document:
 def open_document(source: Path | str | bytes, limits: ReadingLimits | None = None) -> Document:
     """Open a file (or its bytes) and verify its encoding and SOP class.
 
-    Raises ReadError. A file whose SOPClassUID is missing is taken for an RT Structure Set if it
-    holds a Structure Set ROI Sequence.
+    Raises ReadError. A file without SOPClassUID counts as an RT Structure Set if it has a Structure
+    Set ROI Sequence.
     """
     limits = limits or ReadingLimits()
     data = source if isinstance(source, bytes) else _bytes_of(Path(source), limits)
@@ -91,8 +91,8 @@ def structure_set(
 ) -> StructureSet:
     """All regions of a document, contours in patient space (LPS, mm).
 
-    allow_point_count_mismatch: accept contours whose NumberOfContourPoints contradicts their data
-        (the data win). Raises ReadError (DAMAGED, INCONSISTENT, TOO_LARGE).
+    allow_point_count_mismatch: accept contours whose NumberOfContourPoints contradicts their data,
+        and use the data. Raises ReadError (DAMAGED, INCONSISTENT, TOO_LARGE).
     """
     limits = limits or ReadingLimits()
     with warnings.catch_warnings():
@@ -145,7 +145,7 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 
 def integer(dataset: Dataset, keyword: str) -> int | None:
-    """An element's value as a whole number; None where missing or anything else."""
+    """An element's value as a whole number; None where it is missing or invalid."""
     try:
         return int(str(dataset.get(keyword)))
     except PYDICOM_ERRORS:
@@ -153,7 +153,7 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """The items of a sequence, none where it is missing. Raises ReadError where it is none."""
+    """The items of a sequence; empty where it is missing. Raises ReadError where it is invalid."""
     try:
         value = dataset.get(keyword)
         return [] if value is None else [item for item in value if isinstance(item, Dataset)]
@@ -168,11 +168,11 @@ def referenced_images(dataset: Dataset) -> Iterator[Dataset]:
 
 
 def region_frames(dataset: Dataset) -> dict[int, frozenset[str]]:
-    """UIDs of the frames of reference that each region is tied to, by ROI number.
+    """UIDs of each region's frames of reference, by ROI number.
 
-    A region's own ReferencedFrameOfReferenceUID ties it, and so do the frames under which the
-    images that its contours name are listed. Where neither tells, all frames of the file do. Images
-    listed under the region's own frame as well say nothing against it.
+    These are the region's own ReferencedFrameOfReferenceUID, and the frames under which the images
+    of its contours are listed. Without both, they are all frames of the file. Images that are also
+    listed under the region's own frame do not add another one.
     """
     sequence = items(dataset, "ReferencedFrameOfReferenceSequence")
     listed: dict[str, set[str]] = defaultdict(set)
@@ -204,7 +204,7 @@ def _images_of(frame: Dataset) -> Iterator[Dataset]:
 
 
 def contour_bytes(contour: Dataset) -> bytes | None:
-    """ContourData as it stands in the file; None where it is missing or empty."""
+    """ContourData as in the file; None where it is missing or empty."""
     tag = tag_for_keyword("ContourData")
     if tag is None or tag not in contour:
         return None
@@ -220,7 +220,7 @@ def contour_bytes(contour: Dataset) -> bytes | None:
 def coordinates(contour: Dataset) -> NDArray[np.float64]:
     """ContourData as (n, 3) points (x, y, z) in mm. Raises ReadError (DAMAGED).
 
-    Parsed from the bytes: fast, exact, and the same for DS and for UN in its place.
+    Parsed from the bytes, which is fast, exact, and works for DS and for UN.
     """
     raw = contour_bytes(contour)
     if raw is None:
@@ -228,7 +228,9 @@ def coordinates(contour: Dataset) -> NDArray[np.float64]:
     try:
         numbers = np.array(raw.split(b"\\")).astype(np.float64)
     except ValueError:
-        raise ReadError(ReadCode.DAMAGED, "a contour holds something that is no number") from None
+        raise ReadError(
+            ReadCode.DAMAGED, "a contour holds something that is not a number"
+        ) from None
     if numbers.size % 3:
         raise ReadError(
             ReadCode.DAMAGED, f"a contour has {numbers.size} coordinates, which are not triplets"
@@ -267,7 +269,7 @@ def _document(data: bytes, limits: ReadingLimits) -> Document:
 def _bytes_of(path: Path, limits: ReadingLimits) -> bytes:
     try:
         if not path.is_file():
-            raise ReadError(ReadCode.NOT_A_FILE, "there is no regular file of that name")
+            raise ReadError(ReadCode.NOT_A_FILE, "there is no regular file with that name")
         if path.stat().st_size > limits.file_bytes:
             raise ReadError(ReadCode.TOO_LARGE, f"more than {limits.file_bytes} bytes")
         return path.read_bytes()
@@ -276,7 +278,7 @@ def _bytes_of(path: Path, limits: ReadingLimits) -> bytes:
 
 
 def _part10(facts: Survey) -> bytes:
-    """The data set behind a file meta group that tells its true encoding."""
+    """The data set after a new file meta group with its actual encoding."""
     syntax = str(facts.syntax).encode()
     syntax += b"\0" * (len(syntax) % 2)
     element = b"\x02\x00\x10\x00UI" + len(syntax).to_bytes(2, "little") + syntax
@@ -298,7 +300,7 @@ def _by_number(dataset: Dataset, sequence: str, keyword: str) -> dict[int, Datas
 
 
 def _observations(dataset: Dataset) -> dict[int, Dataset]:
-    """The first observation of each ROI (several are legal); those of no ROI are passed over."""
+    """The first observation of each ROI (several are legal); others are ignored."""
     found: dict[int, Dataset] = {}
     for item in items(dataset, "RTROIObservationsSequence"):
         number = integer(item, "ReferencedROINumber")
@@ -340,7 +342,7 @@ def _contour(item: Dataset, allow_mismatch: bool, budget: _Budget) -> Contour:
         )
     kind = text(item, "ContourGeometricType").upper() or GeometricType.CLOSED_PLANAR
     if kind not in set(GeometricType):
-        raise ReadError(ReadCode.INCONSISTENT, "a contour's geometric type is none of DICOM's")
+        raise ReadError(ReadCode.INCONSISTENT, "a contour's geometric type is not one of DICOM's")
     closed = kind in (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
     if closed and len(points) > 1 and np.array_equal(points[0], points[-1]):
         points = points[:-1]
@@ -362,8 +364,8 @@ def _colour(drawing: Dataset | None) -> tuple[int, int, int]:
 
 
 def _frame_of_reference(dataset: Dataset, rois: tuple[Roi, ...]) -> str | None:
-    """The frame of most regions, those drawn first, else the first referenced one, else that of
-    the object itself."""
+    """The frame of most regions with contours, else the first referenced frame, else the object's
+    own."""
     for regions in ([roi for roi in rois if roi.contours], rois):
         named = Counter(uid for roi in regions for uid in sorted(roi.frames_of_reference))
         if not named:

@@ -1,4 +1,4 @@
-"""A structure set as masks on its CT, for programs: open or begin one, add regions, save it.
+"""A structure set as masks on its CT, for programs: open or create one, add regions, save it.
 
 >>> from oarflow.rtstruct import RTStruct
 >>> structures = RTStruct.open("rtstruct.dcm", ct="CT_FOLDER")
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import SimpleITK
 
 RULES = SeriesRules(min_slices=1, max_oblique_degrees=90.0)
-"""Any CT series is taken: short ones and turned ones, too."""
+"""Rules that accept any CT series, also short and oblique ones."""
 
 LABEL = "OARflow"
 
@@ -53,7 +53,7 @@ PathLike = str | Path
 
 @dataclass(frozen=True, eq=False)
 class _MaskedRegion:
-    """roi: numbered in the opened file, 0 where it was added. field: of an added one."""
+    """A region. roi: with its number in the opened file, 0 if added. field: of an added region."""
 
     roi: Roi
     field: ProbabilityField | None = None
@@ -64,9 +64,8 @@ class RTStruct:
     """Regions of one structure set as masks on the CT that they were drawn on.
 
     masks: bool (z, y, x) by name, on the CT's grid: for axial series z grows to the head, y to the
-    back and x to the left, whatever order the files have. hu: the CT, float32 HU (z, y, x). grid:
-    where its voxels lie in patient space (LPS, mm). notes: what was noticed when the file was
-    opened.
+    back and x to the left, in whatever order the files are. hu: the CT, float32 HU (z, y, x). grid:
+    where its voxels lie in patient space (LPS, mm). notes: remarks on the opened file.
     """
 
     def __init__(self, intake: Intake, profile: Profile, label: str) -> None:
@@ -85,9 +84,9 @@ class RTStruct:
     def new(cls, *, ct: PathLike, label: str = LABEL, profile: str = "dicom") -> RTStruct:
         """A structure set without regions.
 
-        ct: folder of DICOM files that holds one CT series. label: of the structure set, at most 16
-        plain characters. profile: which limits names and contours obey: those of the DICOM
-        standard, or of a planning system (`oarflow.rtstruct.profile.profile_names`).
+        ct: folder of DICOM files with one CT series. label: of the structure set, at most 16 plain
+        characters. profile: the limits for names and contours: of the DICOM standard, or of a
+        planning system (`oarflow.rtstruct.profile.profile_names`).
 
         Raises Refusal where the CT cannot be used, ConfigurationError (NO_INPUT, PROFILE_UNKNOWN,
         STRUCTURE_LABEL).
@@ -97,10 +96,10 @@ class RTStruct:
 
     @classmethod
     def open(cls, path: PathLike, *, ct: PathLike, profile: str = "dicom") -> RTStruct:
-        """The regions of an RTSTRUCT, of any vendor.
+        """Open an RTSTRUCT of any vendor.
 
-        ct: folder of DICOM files; of several CT series in it, the one that the file names. Regions
-        on another frame of reference have no mask here; `notes` names them, and `save` keeps them.
+        ct: folder of DICOM files; if it has several CT series, the file selects one. Regions on
+        another frame of reference have no mask; `notes` names them, and `save` keeps them.
 
         Raises ReadError where the file is damaged or was not drawn on this CT, Refusal where the
         CT cannot be used, ConfigurationError (NO_INPUT, PROFILE_UNKNOWN).
@@ -117,11 +116,11 @@ class RTStruct:
 
     @property
     def masks(self) -> Mapping[str, NDArray[np.bool_]]:
-        """The mask of every region by name, filled when it is asked for."""
+        """The mask of every region by name, computed on access."""
         return _Masks(self._regions, self._mask)
 
     def remarks(self, name: str) -> tuple[str, ...]:
-        """What should be known of one region, in words: what its contours or its mask lost."""
+        """Remarks on one region, in words: lost parts of its contours or its mask."""
         region = self._regions[name]
         if region.field is not None:
             return region.notes
@@ -140,18 +139,18 @@ class RTStruct:
         """Contour a region.
 
         mask: (z, y, x) on the CT's grid: bool, or 0 and 1, or a probability field of floats 0 to
-        1, whose surface at 0.5 is followed between the voxels. colour: red, green, blue of 0 to
-        255, or "#rrggbb". origin: who drew it: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+        1, whose surface at 0.5 is interpolated between voxels. colour: red, green, blue of 0 to
+        255, or "#rrggbb". origin: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
         interpreted_type: RTROIInterpretedType, such as ORGAN, PTV or EXTERNAL.
 
-        Raises ValueError where the mask, colour, origin or type is wrong, the name is taken, or no
+        Raises ValueError where the mask, colour, origin or type is wrong, the name is in use, or no
         contour can be made of the mask; ConfigurationError (ROI_NAMES) for a name that the profile
-        or the CT's character set does not take.
+        or the CT's character set does not allow.
         """
         self._check_name(name)
         if interpreted_type not in self._profile.interpreted_types:
             raise ValueError(
-                f"interpreted type {interpreted_type!r} is none of "
+                f"interpreted type {interpreted_type!r} is not one of "
                 f"{', '.join(filter(None, self._profile.interpreted_types))}"
             )
         origin = _origin(origin)
@@ -167,7 +166,7 @@ class RTStruct:
         self._regions[name] = _MaskedRegion(replace(roi, algorithm=origin), field, report.notes)
 
     def remove(self, name: str) -> None:
-        """Take a region out; to change one, remove it and add it again. Raises KeyError."""
+        """Remove a region. To change one, remove it and add it again. Raises KeyError."""
         del self._regions[name]
 
     def to_sitk(self, name: str) -> SimpleITK.Image:
@@ -181,15 +180,15 @@ class RTStruct:
         return sitk_image(self.masks[name], self.grid)
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> None:
-        """Write the structure set, and prove it before the file gets its name.
+        """Write the structure set, and check it before the file gets its name.
 
         The file is read back: added regions are compared with their masks by the raw headers of
-        the CT's files; regions of an opened file must have kept every coordinate. Contours count
-        as not approved. overwrite: replace a file that exists, never one of the CT.
+        the CT's files; regions of an opened file must have kept every coordinate. The structure set
+        is marked UNAPPROVED. overwrite: replace an existing file, but never one of the CT.
 
         Raises FileExistsError, ValueError where there is no region, ConfigurationError (ROI_NAMES)
-        where a kept name does not fit the CT's character set, Fault where the proof fails; then no
-        file is left.
+        where a kept name does not fit the CT's character set, Fault where the check fails; then no
+        file remains.
         """
         target = Path(path).resolve()
         check_target(target, self._intake.paths.values(), overwrite=overwrite)
@@ -234,16 +233,18 @@ class RTStruct:
             give_name(part, target, overwrite=overwrite)
 
     def _take(self, document: Document, structures: StructureSet) -> None:
-        """The regions of an opened file."""
+        """Take over the regions of an opened file."""
         source = self._intake.volume.source
         within, beyond = on_frame(structures, source.frame_of_reference_uid)
         drawn = [roi for roi in within.rois if roi.contours]
         if beyond and not drawn:
-            raise ReadError(ReadCode.OTHER_CT, "no region lies on the CT's frame of reference")
+            raise ReadError(ReadCode.OTHER_CT, "no region is on the CT's frame of reference")
         named = not structures.referenced_instance_uids.isdisjoint(source.sop_instance_uids)
         same_patient = raw(document.dataset, "PatientID") == raw(source.identity, "PatientID")
         if not named and not same_patient:
-            raise ReadError(ReadCode.OTHER_CT, "it names another patient, and none of the images")
+            raise ReadError(
+                ReadCode.OTHER_CT, "it names another patient and none of the CT's images"
+            )
         notes = [f"region {name!r}: {OTHER_FRAME}" for name in beyond]
         if not same_patient:
             notes.append("the file names another patient than the CT; its images are the CT's")
@@ -255,7 +256,7 @@ class RTStruct:
             name = roi.name
             if not name or name in self._regions:
                 name = f"{name} #{roi.number}".strip()
-                notes.append(f"region number {roi.number} goes by {name!r}: its name is no key")
+                notes.append(f"region number {roi.number} is named {name!r} here to be unique")
             self._regions[name] = _MaskedRegion(roi)
         self.notes = tuple(notes)
 
@@ -284,7 +285,7 @@ class RTStruct:
             rois = self._opened[1].rois
             taken |= {_folded(roi.name) for roi in rois if roi.number in self._out_of_reach}
         if _folded(name) in taken:
-            raise ValueError(f"there is a region {name!r} (letter case aside): remove it first")
+            raise ValueError(f"a region {name!r} exists (letter case aside): remove it first")
 
 
 class _Masks(Mapping[str, NDArray[np.bool_]]):
@@ -307,16 +308,16 @@ class _Masks(Mapping[str, NDArray[np.bool_]]):
 def _folder(ct: PathLike) -> Path:
     folder = Path(ct).resolve()
     if not folder.is_dir():
-        raise ConfigurationError("NO_INPUT", f"CT {folder} is no folder")
+        raise ConfigurationError("NO_INPUT", f"CT {folder} is not a folder")
     return folder
 
 
 def _label_of(structures: StructureSet, profile: Profile) -> tuple[str, tuple[str, ...]]:
-    """The label of an opened file, or ours with a note where it cannot be written again."""
+    """The label of an opened file, or the default with a note if it cannot be written again."""
     try:
         profile.check_label(structures.label)
     except ConfigurationError:
-        return LABEL, (f"the structure set's label cannot be written again: it becomes {LABEL}",)
+        return LABEL, (f"the structure set's label cannot be written again: {LABEL} replaces it",)
     return structures.label, ()
 
 
@@ -324,11 +325,11 @@ def _origin(given: Origin | str) -> Origin:
     try:
         return Origin(given)
     except ValueError:
-        raise ValueError(f"origin {given!r} is none of {', '.join(Origin)}") from None
+        raise ValueError(f"origin {given!r} is not one of {', '.join(Origin)}") from None
 
 
 def _folded(name: str) -> str:
-    """A name as it is compared: without letter case, accents in one spelling."""
+    """A name for comparisons: without letter case, accents in one form."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

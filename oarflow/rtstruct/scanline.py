@@ -1,12 +1,12 @@
 """Even-odd filling of polygons at pixel centres, exact and without drawing libraries.
 
 Why own code: on a ring of 2,000 points skimage.draw.polygon2mask and matplotlib's Path give the
-same pixels but visit each pixel with each edge, 500 times slower, and count a shared edge to both
-neighbours; PIL and OpenCV paint every touched pixel. The tests compare them.
+same pixels but test each pixel with each edge, 500 times slower, and fill a shared edge in both
+neighbours; PIL and OpenCV fill every touched pixel. The tests compare them.
 
-The boundary: a pixel belongs to the ring if its centre lies inside. Centres exactly on an edge
-belong to the side of growing row and column (low edges in, high edges out), so that two rings that
-share an edge cover every pixel once. An edge run both ways, a keyhole's bridge, cancels exactly.
+A pixel belongs to the ring if its centre is inside. Centres exactly on an edge belong to the side
+of growing row and column (low edges in, high edges out), so that two rings with a common edge cover
+every pixel once. An edge in both directions, such as a keyhole's bridge, cancels exactly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CROSSINGS_AT_ONCE = 1 << 20
-"""Edges are worked off in lots of about so many crossings, which bounds memory to some 50 MB."""
+"""Edges are processed in batches of about this many crossings, which limits memory to 50 MB."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Window:
 def window_of(rings: list[NDArray[np.float64]], rows: int, columns: int) -> Window:
     """The window that holds every pixel centre within the rings, cut to rows x columns.
 
-    rings: (n, 2) of (row, column) in pixel-centre units. Zero rows or columns where nothing is in.
+    rings: (n, 2) of (row, column) in pixel-centre units. Zero rows or columns if none is inside.
     """
     points = np.concatenate(rings) if rings else np.empty((0, 2))
     if not len(points):
@@ -78,7 +78,7 @@ def fill(ring: NDArray[np.float64], window: Window) -> NDArray[np.bool_]:
 def _edges_upwards(
     ring: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edges from their lower to their higher row: both senses of a bridge become one edge."""
+    """Edges from their lower to their higher row: both directions of a bridge become one edge."""
     end = np.roll(ring, -1, axis=0)
     swap = (ring[:, 0] > end[:, 0])[:, None]
     return np.where(swap, end, ring), np.where(swap, ring, end)

@@ -1,4 +1,4 @@
-"""An RTSTRUCT to masks, and masks to an RTSTRUCT, in one line each."""
+"""Shortcuts: an RTSTRUCT to masks, and masks to an RTSTRUCT."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oarflow.rtstruct.rtstruct import PathLike, RTStruct
 def read(path: PathLike, *, ct: PathLike) -> Mapping[str, NDArray[np.bool_]]:
     """The masks of an RTSTRUCT by name, bool (z, y, x) on the CT's grid.
 
-    As `RTStruct.open(path, ct=ct).masks`, with the same errors.
+    Equivalent to `RTStruct.open(path, ct=ct).masks`, with the same errors.
     """
     return RTStruct.open(path, ct=ct).masks
 
@@ -29,9 +29,9 @@ def write(
     origin: Origin | str = Origin.AUTOMATIC,
     overwrite: bool = False,
 ) -> None:
-    """Write masks (z, y, x) on the CT's grid as an RTSTRUCT, in their order, and prove it.
+    """Write masks (z, y, x) on the CT's grid as an RTSTRUCT, in their order, and check the file.
 
-    As `RTStruct.new(ct=ct)`, `add` for each mask and `save`, with the same errors.
+    Equivalent to `RTStruct.new(ct=ct)`, `add` for each mask and `save`, with the same errors.
     """
     structures = RTStruct.new(ct=ct)
     for name, mask in masks.items():

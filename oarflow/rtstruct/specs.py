@@ -1,11 +1,11 @@
-"""What the writer has to know of an organ: independent of any catalogue."""
+"""The facts about an organ that the writer needs, independent of a catalogue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_NAME_LENGTH = 64
-"""Characters of ROIName (VR LO); profiles set less."""
+"""Greatest length of ROIName (VR LO); profiles allow less."""
 
 INTERPRETED_TYPES = frozenset(
     {
@@ -34,7 +34,7 @@ INTERPRETED_TYPES = frozenset(
 class CodedConcept:
     """A coded concept: value, coding scheme designator (such as SCT) and meaning, all ASCII.
 
-    modifier: what narrows an anatomic structure down: its side, as a rule.
+    modifier: a further concept that narrows it, usually the side.
     """
 
     value: str
@@ -55,10 +55,10 @@ class CodedConcept:
 class RoiSpec:
     """How an organ appears in a structure set.
 
-    organ: catalogue name. name: as the planning system shows it; profiles allow less than DICOM,
-    which takes any printable text without a backslash. colour: red, green, blue, 0 to
-    255. code: what it is, for RTROIIdentificationCodeSequence and SEG. minimum_island_cc: parts
-    smaller than this are dropped, in cm3 (0: none).
+    organ: catalogue name. name: in the planning system; DICOM allows any printable text without a
+    backslash, profiles allow less. colour: red, green, blue, 0 to 255. code: of the organ, for
+    RTROIIdentificationCodeSequence and SEG. minimum_island_cc: smaller parts are dropped, in cm3
+    (0: none).
 
     Raises ValueError with the offending value.
     """
@@ -72,14 +72,18 @@ class RoiSpec:
 
     def __post_init__(self) -> None:
         if not self.name.isprintable() or "\\" in self.name or not self.name.strip():
-            raise ValueError(f"ROI name {self.name!r} is empty or holds a backslash or control")
+            raise ValueError(
+                f"ROI name {self.name!r} is empty or has a backslash or control character"
+            )
         if self.name.strip() != self.name:
             raise ValueError(f"ROI name {self.name!r} begins or ends with a space")
         if len(self.name) > MAX_NAME_LENGTH:
-            raise ValueError(f"ROI name {self.name!r} is longer than {MAX_NAME_LENGTH}")
+            raise ValueError(f"ROI name {self.name!r} is longer than {MAX_NAME_LENGTH} characters")
         if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
-            raise ValueError(f"colour {self.colour} of {self.organ} is not three of 0 to 255")
+            raise ValueError(
+                f"colour {self.colour} of {self.organ} is not three numbers of 0 to 255"
+            )
         if self.interpreted_type not in INTERPRETED_TYPES:
-            raise ValueError(f"interpreted type {self.interpreted_type!r} of {self.organ}")
+            raise ValueError(f"unknown interpreted type {self.interpreted_type!r} of {self.organ}")
         if not self.minimum_island_cc >= 0:
-            raise ValueError(f"minimum island {self.minimum_island_cc} of {self.organ}")
+            raise ValueError(f"negative minimum island {self.minimum_island_cc} of {self.organ}")

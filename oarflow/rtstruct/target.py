@@ -1,4 +1,4 @@
-"""The file that a proven structure set goes to: never one that is there already by accident."""
+"""The target file of a checked structure set. An existing file is never replaced by accident."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 
 
 def check_target(target: Path, ct: Collection[Path], *, overwrite: bool) -> None:
-    """Raise FileExistsError where a file may not be written there, before any work is done.
+    """Raise FileExistsError if the file may not be written there, before any work is done.
 
     ct: files that are never overwritten.
     """
     if target in {path.resolve() for path in ct}:
-        raise FileExistsError(f"{target} is a file of the CT: give another name")
+        raise FileExistsError(f"{target} is a file of the CT: use another name")
     if target.is_dir() or (target.exists() and not overwrite):
         raise _exists(target)
 
@@ -29,7 +29,7 @@ def give_name(part: Path, target: Path, *, overwrite: bool) -> None:
         part.replace(target)
         return
     try:
-        target.hardlink_to(part)  # fails where another program was faster
+        target.hardlink_to(part)  # fails if another program has just created the target
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
@@ -39,4 +39,4 @@ def give_name(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _exists(target: Path) -> FileExistsError:
-    return FileExistsError(f"{target} exists: give another name, or overwrite=True")
+    return FileExistsError(f"{target} exists: use another name, or overwrite=True")

@@ -1,9 +1,9 @@
 """Iso-contours of a stack of slices: closed rings at sub-pixel precision, in one numpy pass.
 
-Marching squares with linear interpolation along the pixel grid's edges, in double precision.
-Where two opposite corners of a cell are inside, they are always separated ("inside separated"),
-so each ring set is exactly one 4-connected component of the mask: no library that is fast enough
-has this rule fixed (contourpy decides by the mean of the four corners).
+Marching squares with linear interpolation along the pixel grid's edges, in double precision. If
+only two opposite corners of a cell are inside, they are always separated, so that each set of rings
+is exactly one 4-connected component of the mask. No library that is fast enough guarantees this
+rule (contourpy decides by the mean of the four corners).
 
 Pure geometry in index space: no millimetres, no DICOM.
 """
@@ -20,8 +20,7 @@ from scipy import ndimage
 _TOP, _RIGHT, _BOTTOM, _LEFT = range(4)
 
 # Corners as bits: top left 1, top right 2, bottom right 4, bottom left 8. Each pair is a step from
-# one crossed edge of the cell to another, with the inside to the left of the way (columns as x,
-# rows as y).
+# one crossed edge of the cell to another, with the inside on the left (columns as x, rows as y).
 _STEPS: dict[int, tuple[tuple[int, int], ...]] = {
     1: ((_TOP, _LEFT),),
     2: ((_RIGHT, _TOP),),
@@ -96,10 +95,10 @@ def trace_rings(
 ) -> Rings:
     """Trace the boundary of `values >= level` on every slice.
 
-    values: (z, rows, columns); everything outside the array is 0 and outside, so rings at its
-        edges close half-way (for a binary mask) to the next pixel centre.
-    clearance: least distance of a crossing from a pixel centre, in pixels (rows, columns); keeps
-        rings that pass a centre exactly from touching themselves after rounding.
+    values: (z, rows, columns); 0 is assumed outside the array, so that rings at its edges close
+        half-way (for a binary mask) to the next pixel centre.
+    clearance: least distance of a ring's point from a pixel centre, in pixels (rows, columns), so
+        that rings through a pixel centre do not touch themselves after rounding.
 
     Raises ValueError where level is not above 0 (all of space would be inside).
     """

@@ -1,7 +1,7 @@
-"""A structure set to a DICOM RTSTRUCT: every reference, every required attribute, nothing more.
+"""Writes a structure set as a DICOM RTSTRUCT with all references and required attributes.
 
-What each attribute is for stands in docs/conformance.md; which failures of other writers each rule
-answers, in the tests.
+docs/reference/conformance.md explains each attribute; the tests show which failures of other
+writers each rule prevents.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ from oarflow.rtstruct.kept import NOTHING_KEPT, Kept
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.plane import SlicePlanes
 from oarflow.rtstruct.provenance import SOFTWARE, Origin, Provenance, ascii_text, run_uid
+from oarflow.rtstruct.specs import CodedConcept
 from oarflow.volume import Source
 
 OFF_PLANE_MM = 0.001
-"""Furthest that a written point may lie from the plane of the slice that its contour names."""
+"""Greatest distance in mm of a written point from the plane of the slice that its contour names."""
 
 DETACHED_STUDY_MANAGEMENT = UID("1.2.840.10008.3.1.2.3.1")
-"""SOP class by which RT Referenced Study Sequence names a study (retired, and still required)."""
+"""SOP class of a study in RT Referenced Study Sequence (retired, but still required)."""
 
 _WRITABLE = (GeometricType.CLOSED_PLANAR, GeometricType.XOR)
 
@@ -65,11 +66,11 @@ def write_rtstruct(
 ) -> str:
     """Write a structure set as an RTSTRUCT (Implicit VR Little Endian). Returns its SOP UID.
 
-    decimals: of in-plane coordinates in mm; use those that the contours were made with. kept:
-    regions of an opened file that come before the others, as they are.
+    decimals: of in-plane coordinates in mm, as in the making of the contours. kept: unchanged
+    regions of an opened file, which come before the others.
 
     Raises ConfigurationError (ROI_NAMES) where the CT's character set lacks a name, ValueError
-    where the structure set cannot be written as it must be (see `rtstruct_dataset`).
+    where the structure set cannot be written correctly (see `rtstruct_dataset`).
     """
     dataset = rtstruct_dataset(
         structures, source, grid, provenance=provenance, when=when, decimals=decimals, kept=kept
@@ -137,10 +138,10 @@ def rtstruct_dataset(
 
 
 def _with_origin(roi: Roi, provenance: Provenance) -> Roi:
-    """The region with its own origin, else the provenance's. Raises ValueError."""
+    """The region with its own origin, or else the provenance's. Raises ValueError."""
     algorithm = provenance.origin if roi.algorithm is None else roi.algorithm
     if algorithm and algorithm not in set(Origin):
-        raise ValueError(f"{roi.name}: {algorithm!r} is none of {', '.join(Origin)}")
+        raise ValueError(f"{roi.name}: {algorithm!r} is not one of {', '.join(Origin)}")
     if algorithm == Origin.MANUAL and roi.model is not None:
         raise ValueError(f"{roi.name}: {algorithm}, although {roi.model.name} drew it")
     return replace(roi, algorithm=algorithm)
@@ -149,7 +150,7 @@ def _with_origin(roi: Roi, provenance: Provenance) -> Roi:
 def _add_series(
     dataset: Dataset, source: Source, provenance: Provenance, when: datetime, content: list[bytes]
 ) -> None:
-    """RT Series and General Equipment: a series of its own, made by this program."""
+    """Add RT Series and General Equipment: a new series, made by this program."""
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     dataset.SeriesDate, dataset.SeriesTime = date, time
@@ -207,7 +208,7 @@ def _roi_item(roi: Roi, source: Source) -> Dataset:
 
 
 def _roi_contour_item(roi: Roi, texts: list[bytes], source: Source) -> Dataset:
-    """Contours of one region; without any, no Contour Sequence (an empty one breaks readers)."""
+    """Contours of one region; without contours, no Contour Sequence (some readers need that)."""
     elements = [raw_element("ROIDisplayColor", "\\".join(map(str, roi.colour)).encode("ascii"))]
     if roi.contours:
         items = [
@@ -231,7 +232,7 @@ def _contour_item(contour: Contour, text: bytes, source: Source) -> bytes:
 
 
 def _predecessor_item(sop_instance_uid: str) -> Dataset:
-    """The opened file that kept regions come from."""
+    """A reference to the opened file of the kept regions."""
     item = Dataset()
     item.ReferencedSOPClassUID = RTStructureSetStorage
     item.ReferencedSOPInstanceUID = sop_instance_uid
@@ -255,18 +256,27 @@ def _text(contour: Contour, planes: SlicePlanes) -> bytes:
 
 
 def _content(structures: StructureSet, texts: list[list[bytes]]) -> Iterator[bytes]:
-    """Everything of a structure set that a file of its own UID depends on."""
+    """The content of a structure set on which the file's UID depends."""
     yield structures.label.encode("ascii")
     for roi, parts in zip(structures.rois, texts, strict=True):
-        yield repr(
-            (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type, roi.code)
-        ).encode()
+        identity = (roi.number, roi.name, roi.colour, roi.description, roi.interpreted_type)
+        yield f"({', '.join(map(repr, identity))}, {_code_text(roi.code)})".encode()
         yield repr(roi.model).encode()
         if roi.algorithm in (Origin.SEMIAUTOMATIC, Origin.MANUAL):
             yield roi.algorithm.encode()
         for contour, text in zip(roi.contours, parts, strict=True):
             yield f"{contour.type} {contour.sop_instance_uid}".encode()
             yield text
+
+
+def _code_text(code: CodedConcept | None) -> str:
+    """A code as part of a UID's content: the same text whatever the program calls the class."""
+    if code is None:
+        return "None"
+    return (
+        f"Code(value={code.value!r}, scheme={code.scheme!r}, meaning={code.meaning!r}, "
+        f"modifier={_code_text(code.modifier)})"
+    )
 
 
 def _check(structures: StructureSet, source: Source, grid: Grid, kept: Kept) -> None:
@@ -293,7 +303,7 @@ def check_name(name: str, source: Source) -> None:
         declared = source.identity.get("SpecificCharacterSet") or "none, so ASCII alone"
         raise ConfigurationError(
             "ROI_NAMES",
-            f"ROI name {name!r} has letters that the CT's character set ({declared}) lacks: give "
+            f"ROI name {name!r} has letters that the CT's character set ({declared}) lacks: use "
             "another name",
         )
 

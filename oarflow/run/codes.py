@@ -1,4 +1,4 @@
-"""docs/reason-codes.md, from the table of codes."""
+"""The page of reason codes, from the table of codes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from oarflow.reason_codes import REASONS, Reason
 
 
 def page() -> str:
-    """docs/reason-codes.md."""
+    """docs/reference/reason-codes.md."""
     refused = {code: r for code, r in REASONS.items() if r.status is ExitStatus.REFUSED}
     others = {code: r for code, r in REASONS.items() if r.status is not ExitStatus.REFUSED}
     return (
         "# Reason codes\n\n"
-        "Made by `oarflow codes --markdown > docs/reason-codes.md` from the program's own table;\n"
-        "`oarflow codes` prints the same. Exit statuses stand in `oarflow segment --help`.\n\n"
+        "Made by `oarflow codes --markdown > docs/reference/reason-codes.md`. `oarflow codes`\n"
+        "prints the same table, `oarflow segment --help` the exit statuses.\n\n"
         "## Why an input is refused\n\n"
-        "`result.json` has the code under `refusal`; of several that hold, the first of this\n"
-        "table is the refusal, the others stand under `also`. No `.dcm` is written.\n\n"
+        "`result.json` has the code under `refusal`. If several codes apply, the first of this\n"
+        "table is the refusal, and `also` lists the others. No `.dcm` is written.\n\n"
         f"{_table(refused)}\n"
-        "## Why a run does not begin, or is stopped\n\n"
+        "## Why a run does not start, or stops\n\n"
         "Standard error has the code (`oarflow: CODE: ...`); nothing is written, not even\n"
         "`result.json`.\n\n"
         f"{_table(others)}\n"
-        "Status 1 is a fault of the program: `result.json` tells it under `fault`. Status 4 comes\n"
-        "with `strict: true` alone, of a run that did write its RTSTRUCT.\n"
+        "Status 1 means that the program failed: `result.json` has the reason under `fault`.\n"
+        "Status 4 occurs only with `strict: true`, for a run that wrote its RTSTRUCT.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables for people: as wide as the terminal, else of one width."""
+"""Console for tables: as wide as the terminal, or of a fixed width elsewhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ PLAIN_WIDTH = 120
 
 
 def rich_console(stream: TextIO) -> Console:
-    """What prints tables to a stream."""
+    """A console that prints tables to a stream."""
     width = None if stream.isatty() else PLAIN_WIDTH
     return Console(file=stream, width=width, highlight=False)

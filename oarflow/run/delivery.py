@@ -1,4 +1,4 @@
-"""OUT: nothing has its final name there until all of it is complete; result.json comes last."""
+"""Delivery into OUT: files get their final names when all are complete, result.json last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOCK = "lock"
 
 @dataclass(frozen=True)
 class Parcel:
-    """Files of one study. folder: where they go, below OUT. files: staged path by final name."""
+    """Files of one study. folder: their folder below OUT. files: staged path by final name."""
 
     folder: Path
     files: tuple[tuple[str, Path], ...]
@@ -27,10 +27,10 @@ class Parcel:
 
 
 class Delivery:
-    """A run's hold on OUT, from its start to the last rename.
+    """A run's exclusive use of OUT, from its start to the last rename.
 
-    The staging folder is hidden and lies inside OUT, which may be a mount of its own. A lock in it
-    tells a run that goes on from one that was killed, whose leavings are removed.
+    The staging folder is hidden and inside OUT, because OUT may be a mount. A lock in the staging
+    folder shows whether its run is still active. The files of a killed run are removed.
     """
 
     def __init__(self, out: Path, staging: Path, lock: int | None, created: Path | None) -> None:
@@ -43,7 +43,7 @@ class Delivery:
 
     @classmethod
     def open(cls, out: Path, *sources: Path) -> Delivery:
-        """Take OUT, which is made if it does not exist. sources: the input's folders and archives.
+        """Reserve OUT and create it if needed. sources: the input's folders and archives.
 
         Raises ConfigurationError: OUTPUT_OVERLAPS_INPUT, OUTPUT_IN_USE, OUTPUT_NOT_WRITABLE.
         """
@@ -51,7 +51,7 @@ class Delivery:
             if out == source or out in source.parents or source in out.parents:
                 raise ConfigurationError(
                     "OUTPUT_OVERLAPS_INPUT",
-                    f"output {out} and input {source} lie within one another",
+                    f"output {out} and input {source} overlap: use two separate folders",
                 )
         created = _first_missing(out)
         try:
@@ -78,8 +78,9 @@ class Delivery:
     def commit(self, parcel: Parcel, *, last: bool = True) -> None:
         """Give a study's files their final names: result.json comes after the others.
 
-        If that fails, what was named of the study is taken back. last: no other study follows, so
-        that a signal finds nothing to abandon. Raises ConfigurationError OUTPUT_NOT_WRITABLE.
+        If that fails, the study's files that already have their names are removed. last: no other
+        study follows, so that a later signal abandons nothing. Raises ConfigurationError
+        OUTPUT_NOT_WRITABLE.
         """
         named: list[Path] = []
         with self._guard:
@@ -97,10 +98,7 @@ class Delivery:
                 self._clear()
 
     def abandon(self) -> bool:
-        """Leave OUT as it was, but for studies that were delivered.
-
-        False if everything had been delivered before.
-        """
+        """Restore OUT, except for delivered studies. False if everything was already delivered."""
         with self._guard:
             if self._over:
                 return False
@@ -121,7 +119,7 @@ class Delivery:
 
     def _clear(self) -> None:
         self._over = True
-        # Under another name first: a thread that is still writing finds its folder no more.
+        # Rename first, so that a thread that is still writing no longer finds its folder.
         gone = self.staging.with_name(f"{self.staging.name}-gone")
         try:
             self.staging.rename(gone)
@@ -153,18 +151,18 @@ def _require_empty(out: Path) -> None:
         if path.name == FILE_NAME or path.suffix.lower() == ".dcm":
             raise ConfigurationError(
                 "OUTPUT_IN_USE",
-                f"output {out} holds {FILE_NAME} or .dcm files already: give an empty folder",
+                f"output {out} already holds {FILE_NAME} or .dcm files: name an empty folder",
             )
 
 
 def _first_missing(out: Path) -> Path | None:
-    """The topmost folder that making `out` would make."""
+    """The topmost folder that must be created for `out`."""
     missing = [path for path in (out, *out.parents) if not path.exists()]
     return missing[-1] if missing else None
 
 
 def _remove_empty(out: Path, top: Path) -> None:
-    """Remove folders that this run made, as far as they are empty."""
+    """Remove the folders that this run created, if they are empty."""
     for path in (out, *out.parents):
         try:
             path.rmdir()
@@ -177,7 +175,7 @@ def _remove_empty(out: Path, top: Path) -> None:
 def _locked(folder: Path) -> int | None:
     """Lock a staging folder. Raises BlockingIOError where another process holds it.
 
-    None on a file system without locks: there only a run's own clean end removes its folder.
+    None on a file system without locks, where only the run itself removes its folder.
     """
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -192,7 +190,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def _flush(path: Path) -> None:
-    """Have a file or folder on the disk before what follows."""
+    """Flush a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""What a process needs before the heavy libraries are imported, and what they may say.
+"""Preparation of the process before heavy libraries are imported, and what libraries may log.
 
-Hosts replace the entry point and run the image under user IDs that have no name and no home, so
-nothing of this can be left to a start script.
+Hosts replace the entry point and run the image under user IDs without a name or a home, so that a
+start script cannot do this.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from oarflow.shown import shown
 LOGGER = logging.getLogger(__name__)
 
 OWN_LOGGERS = ("oarflow", "operators", "app")
-"""Only these are quoted: other libraries' messages may hold values of a DICOM header."""
+"""Loggers whose messages are written. Those of other libraries may quote a DICOM header."""
 
 _PLACES = 6
-"""Innermost places of a traceback that a line names; with debug, all."""
+"""Number of innermost places of a traceback in a log line; with debug, all."""
 
 
 def prepare() -> None:
-    """Give the process a user name, a home that it can write, and libraries that are quiet and
-    wait for their turn asleep.
+    """Set a user name, a writable home, quiet libraries, and threads that sleep while they wait.
 
     Raises ConfigurationError NO_TEMPORARY_FOLDER.
     """
@@ -50,19 +49,18 @@ def prepare() -> None:
     home = os.environ.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
         os.environ["HOME"] = temporary
-    os.environ["HOLOSCAN_LOG_LEVEL"] = "OFF"  # at any other it quotes exceptions
-    os.environ.pop("GXF_LOG_LEVEL", None)  # overrules it, and a wrong value aborts
+    os.environ["HOLOSCAN_LOG_LEVEL"] = "OFF"  # any other level quotes exceptions
+    os.environ.pop("GXF_LOG_LEVEL", None)  # would override it; a wrong value aborts the process
     os.environ.setdefault("MPLBACKEND", "Agg")
-    # Threads that spin while they wait take the processor from those they wait for.
+    # Threads that spin while they wait take the processor from the threads that work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def configure_logging(debug: bool = False) -> None:
-    """Our own messages to standard error, from warnings on; with debug, all of them, and of other
-    libraries who spoke and where.
+    """Log our own warnings and errors to standard error; with debug, all our messages.
 
-    At no level is anything written that other libraries, warnings or exceptions say: they quote
-    headers.
+    With debug, messages of other libraries appear as their place only. The texts of libraries,
+    warnings and exceptions are never written, because they may quote headers.
     """
     level = logging.DEBUG if debug else logging.WARNING
     stream = logging.StreamHandler(sys.stderr)
@@ -83,9 +81,9 @@ def configure_logging(debug: bool = False) -> None:
 
 
 def describe(error: BaseException, places: int | None = _PLACES) -> str:
-    """An exception's kind and the places it went through; nothing that it says.
+    """An exception's kind and places, without its text.
 
-    places: the innermost ones that are named; None for all, with the exceptions that led to it.
+    places: number of innermost places; None for all, with the exceptions that led to it.
     """
     if places is None:
         return " <- ".join(_kind_and_places(link, None) for link in chain(error))
@@ -93,7 +91,7 @@ def describe(error: BaseException, places: int | None = _PLACES) -> str:
 
 
 class _FormatterWithoutValues(logging.Formatter):
-    """Own messages in full; of others, the place that spoke. Exceptions by kind and places."""
+    """Our messages in full, others as their place only. Exceptions by kind and places."""
 
     def __init__(self, form: str, debug: bool) -> None:
         super().__init__(form)
@@ -141,7 +139,7 @@ def _kind_and_places(error: BaseException, places: int | None) -> str:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and those that led to it, the last first."""
+    """An exception and the exceptions that led to it, the last first."""
     link: BaseException | None = error
     while link is not None:
         yield link

@@ -35,7 +35,7 @@ def read_result(folder: Path) -> ResultDocument:
 
 
 def without_reports(result: ResultDocument) -> ResultDocument:
-    """The result as it was when the run wrote its own reports."""
+    """The result without reports, as it was when the run wrote its own reports."""
     kept = tuple(item for item in result.outputs if item.kind not in REPORT_KINDS)
     stages = {name: value for name, value in result.run.stages.items() if name != "report"}
     run = result.run.model_copy(update={"stages": stages})
@@ -77,17 +77,18 @@ def read_ct(folders: Sequence[Path], result: ResultDocument) -> Volume:
             volume = read_study(study, rules).volume
             if volume.source.pixel_digest == result.input.pixel_sha256:
                 return volume
-            raise ConfigurationError("WRONG_CT", "the CT's voxels are not those of the run")
-    raise ConfigurationError("WRONG_CT", "none of the CT's studies is the one of the run")
+            raise ConfigurationError("WRONG_CT", "the CT's voxels differ from those of the run")
+    raise ConfigurationError("WRONG_CT", "the CT belongs to another study than the run's")
 
 
 def settings_of(result: ResultDocument) -> Settings:
-    """The settings that were in force. Raises ConfigurationError SETTINGS."""
+    """The settings of the run. Raises ConfigurationError SETTINGS."""
     return checked_settings(result.settings, FILE_NAME)
 
 
 def _organs_by_name(result: ResultDocument, catalogue: Catalogue) -> Mapping[str, str]:
     settings = settings_of(result)
     site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-    specs = site_specs(catalogue_specs(catalogue), load_profile(settings.profile), site)
+    organs = [part.name for part in result.organs]
+    specs = site_specs(catalogue_specs(catalogue), load_profile(settings.profile), site, organs)
     return {spec.name: organ for organ, spec in specs.items()}

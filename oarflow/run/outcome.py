@@ -1,4 +1,4 @@
-"""How a study ended: result.json, the reports, and the exit status."""
+"""The outcome of a study: result.json, the reports and the exit status."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class _Document(Protocol):
-    """Makes result.json of a study and of the files that were written."""
+    """Makes result.json from a study and its written files."""
 
     def __call__(self, study: Study, *, outputs: tuple[OutputPart, ...]) -> ResultDocument: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """result.json, and the proven files that go with it. study: as it ended."""
+    """result.json and the checked files. study: its final state."""
 
     study: Study
     document: ResultDocument
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def conclude(study: Study, task: Task, setup: Setup) -> Outcome:
-    """The outcome of a study that went through the chain; whatever happened, there is one.
+    """The outcome of a study after the chain, also after an error.
 
     Raises ConfigurationError OUTPUT_NOT_WRITABLE where the disk was full or read-only.
     """
@@ -82,7 +82,7 @@ def _written(study: Study, task: Task, setup: Setup) -> Outcome:
 
 
 def _without_files(study: Study, task: Task, setup: Setup) -> Outcome:
-    """A study that was refused or failed."""
+    """The outcome of a study that was refused or failed."""
     error = study.error
     status, parts = ExitStatus.FAULT, dict[str, Any]()
     if isinstance(error, Refusal):
@@ -102,13 +102,13 @@ def _without_files(study: Study, task: Task, setup: Setup) -> Outcome:
     study = replace(study, written=None)
     try:
         return _with_reports(study, task, setup, document)
-    except Exception:  # what the report would have said stands in result.json
+    except Exception:  # result.json has all that the report would show
         LOGGER.exception("the report could not be written")
         return Outcome(study, document(study, outputs=()))
 
 
 def _with_reports(study: Study, task: Task, setup: Setup, document: _Document) -> Outcome:
-    """The outcome with the reports that the settings ask for."""
+    """The outcome with the reports that the settings request."""
     files: tuple[OutputFile, ...] = () if study.written is None else study.written.files
     if setup.reports.wanted:
         started = time.monotonic()
@@ -122,7 +122,7 @@ def _with_reports(study: Study, task: Task, setup: Setup, document: _Document) -
 
 
 def _documents(setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
-    """What makes result.json once the files are known. parts: of the document."""
+    """A function that makes result.json once the files are known. parts: of the document."""
 
     def document(study: Study, *, outputs: tuple[OutputPart, ...]) -> ResultDocument:
         if study.intake is not None:
@@ -155,11 +155,11 @@ def _run(study: Study, setup: Setup) -> Run:
 
 
 def require_room(error: Exception) -> None:
-    """A full or read-only disk is the site's to mend, not a fault of the program.
+    """Raise ConfigurationError OUTPUT_NOT_WRITABLE for a full or read-only disk.
 
-    Raises ConfigurationError OUTPUT_NOT_WRITABLE.
+    The site must correct that; it is no fault of the program.
     """
-    for link in chain(error):  # libraries raise a new error, without its number, from the first
+    for link in chain(error):  # libraries raise a new error without the first one's number
         if isinstance(link, OSError) and link.errno in _NO_ROOM:
             raise ConfigurationError(
                 "OUTPUT_NOT_WRITABLE",

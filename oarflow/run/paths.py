@@ -1,4 +1,4 @@
-"""Which folders a run uses: flags, then the hosts' variables, then the package's defaults."""
+"""The folders of a run: from options, else the hosts' variables, else the package's defaults."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
 class Paths:
     """Absolute paths of a run.
 
-    inputs: folders and zip archives whose files together are one input. config: None where there
-    is no settings file at all.
+    inputs: folders and zip archives that together are one input. config: None without a settings
+    file.
     """
 
     inputs: tuple[Path, ...]
@@ -37,18 +37,17 @@ class Paths:
 def resolve(
     flags: Mapping[str, Path | None], environment: Mapping[str, str], beside: Path = ROOT
 ) -> Paths:
-    """The paths in force.
+    """The paths of a run.
 
     flags: by input, output, models and config; None where not given. An empty variable counts as
-    not set, a relative one starts at HOLOSCAN_WORKDIR if that is set. Where the default models or
-    settings do not exist, those beside the program are taken.
+    not set; a relative path starts at HOLOSCAN_WORKDIR if that is set. If the default models or
+    settings do not exist, those beside the program are used.
 
-    Raises ConfigurationError (NO_INPUT, NO_OUTPUT, NO_MODELS, NO_CONFIG) naming what named the
-    path.
+    Raises ConfigurationError (NO_INPUT, NO_OUTPUT, NO_MODELS, NO_CONFIG) with the path's origin.
     """
     source, named = _first(flags.get("input"), INPUT, environment) or (DEFAULT_INPUT, "default")
     if not source.is_dir():
-        raise ConfigurationError("NO_INPUT", f"input {source} is no folder ({named})")
+        raise ConfigurationError("NO_INPUT", f"input {source} is not a folder ({named})")
     return Paths(
         (source.resolve(),),
         _output(flags.get("output"), environment).resolve(),
@@ -58,7 +57,7 @@ def resolve(
 
 
 def _output(flag: Path | None, environment: Mapping[str, str]) -> Path:
-    """Where results go. The default is a host's mount: it is never made, as root could anywhere.
+    """The output folder. The default is a host's mount and is never created.
 
     Raises ConfigurationError NO_OUTPUT.
     """
@@ -67,7 +66,7 @@ def _output(flag: Path | None, environment: Mapping[str, str]) -> Path:
         return found[0]
     if not DEFAULT_OUTPUT.is_dir():
         raise ConfigurationError(
-            "NO_OUTPUT", f"no folder for the results is named, and there is no {DEFAULT_OUTPUT}"
+            "NO_OUTPUT", f"no output folder is given, and {DEFAULT_OUTPUT} does not exist"
         )
     return DEFAULT_OUTPUT
 
@@ -75,7 +74,7 @@ def _output(flag: Path | None, environment: Mapping[str, str]) -> Path:
 def config_path(
     flag: Path | None, environment: Mapping[str, str], beside: Path = ROOT
 ) -> Path | None:
-    """The settings file. A host may mount over the default's folder: then the one beside us."""
+    """The settings file; the one beside the program if a host mounts over the default's folder."""
     found = _first(flag, CONFIG, environment)
     if found and found[0].is_file():
         return found[0].resolve()
@@ -92,18 +91,20 @@ def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path 
     found = _first(flag, MODELS, environment)
     if found:
         if not found[0].is_dir():
-            raise ConfigurationError("NO_MODELS", f"models {found[0]} is no folder ({found[1]})")
+            raise ConfigurationError("NO_MODELS", f"models {found[0]} is not a folder ({found[1]})")
         return found[0].resolve()
     for candidate in (DEFAULT_MODELS, shipped("models", beside)):
         if candidate.is_dir():
             return candidate
-    raise ConfigurationError("NO_MODELS", f"there is no models folder {DEFAULT_MODELS}; name one")
+    raise ConfigurationError(
+        "NO_MODELS", f"the models folder {DEFAULT_MODELS} does not exist: name one"
+    )
 
 
 def _first(
     flag: Path | None, variables: tuple[str, ...], environment: Mapping[str, str]
 ) -> tuple[Path, str] | None:
-    """The path in force and what named it."""
+    """The first path that is given, and its origin in words."""
     if flag is not None:
         return flag, "command line"
     for name in variables:

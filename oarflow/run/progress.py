@@ -1,4 +1,4 @@
-"""How far a run has come: JSON lines for programs, a bar for people. Both on standard error."""
+"""Progress of a run on standard error: JSON lines for programs, a bar for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oarflow.structures import Segmentation
 
 
 class ProgressKind(StrEnum):
-    """How progress is shown. auto: a bar on a terminal, else nothing."""
+    """How progress is shown. auto: a bar at a terminal, otherwise nothing."""
 
     AUTO = "auto"
     BAR = "bar"
@@ -42,7 +42,7 @@ class Silent:
 
 
 class JsonLines(Silent):
-    """One JSON object a line: event is stage, slices, organ or end."""
+    """One JSON object per line: event is stage, slices, organ or end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -82,7 +82,7 @@ class Bar(Silent):
     """A bar of slices, then one of organs."""
 
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console  # 0.1 s that programs do not need
+        from rich.console import Console  # takes 0.1 s
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,

@@ -1,4 +1,4 @@
-"""Which reports a run makes; nothing of them is imported where none is asked for."""
+"""The reports of a run. Their modules are imported only if a report is requested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from oarflow.writing.proven import OutputFile
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports that the settings ask for. cards: of all networks."""
+    """The reports that the settings request. cards: of all networks."""
 
     outputs: Outputs
     cards: tuple[ModelCard, ...]
@@ -27,7 +27,7 @@ class Reports:
 
     @property
     def wanted(self) -> bool:
-        """Whether any is asked for."""
+        """Whether any report is requested."""
         outputs = self.outputs
         return outputs.report_html or outputs.report_pdf or outputs.report_dicom
 
@@ -38,7 +38,7 @@ class Reports:
         volume: Volume | None = None,
         structures: StructureSet | None = None,
     ) -> tuple[OutputFile, ...]:
-        """Write them into a folder of files that are being built (see `write_reports`)."""
+        """Write the reports into a folder of unfinished files (see `write_reports`)."""
         from oarflow.report.content import validation_figures
         from oarflow.report.files import ReportPlan, write_reports
 

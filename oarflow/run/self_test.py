@@ -1,8 +1,8 @@
-"""`oarflow self-test`: what a site runs after every installation and upgrade.
+"""`oarflow self-test`: the test that a site runs after every installation and upgrade.
 
-The bundled sample is contoured with the site's networks and device, all else as by default, and the
-result is held against the stored one of the release, against the clinicians' contours, and against
-the CT's own headers.
+It contours the bundled sample with the site's networks and device and otherwise default settings.
+It compares the result with the release's stored result, the clinicians' contours and the CT's
+headers.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ def run_self_test(
     *,
     sample: Path | None = None,
 ) -> ExitStatus:
-    """Contour the sample, print what was found, and write the record into OUT where one is named.
+    """Contour the sample, print every check, and write the record into OUT if that is given.
 
-    sample: a folder with ct/, reference.dcm and expected/. stop: entered. started:
+    sample: a folder with ct/, reference.dcm and expected/. stop: already entered. started:
     time.monotonic() of the start.
-    Returns WRITTEN if all passed, else FAULT. Raises ConfigurationError: NO_SAMPLE,
-    OUTPUT_NOT_WRITABLE, and whatever a run can raise.
+    Returns WRITTEN if all checks passed, else FAULT. Raises ConfigurationError: NO_SAMPLE,
+    OUTPUT_NOT_WRITABLE, and those of a run.
     """
     sample = sample or shipped(SAMPLE)
     if not (sample / "expected" / "result.json").is_file():
-        raise ConfigurationError("NO_SAMPLE", f"there is no sample {sample} with expected results")
+        raise ConfigurationError("NO_SAMPLE", f"{sample} holds no sample with an expected result")
     site = load_settings(config_path(config, os.environ))
     folder = models_path(models, os.environ)
     when = run_moment()
@@ -67,20 +67,20 @@ def run_self_test(
 
 
 def passed(checks: Sequence[Check]) -> bool:
-    """Nothing failed, and at least one network was compared with what the release expects."""
+    """Whether no check failed and at least one network was compared with the release's result."""
     compared = any(c.name.startswith("contours ") and c.verdict is Verdict.PASSED for c in checks)
     return compared and all(check.verdict is not Verdict.FAILED for check in checks)
 
 
 def as_text(checks: Sequence[Check]) -> str:
-    """One line a check, and the verdict."""
+    """One line per check, and the verdict."""
     lines = [f"{check.verdict.value:13} {check.name}: {check.detail}" for check in checks]
     lines.append("self-test passed" if passed(checks) else "self-test FAILED")
     return "\n".join(lines) + "\n"
 
 
 def _settings(site: Settings) -> Settings:
-    """The defaults, which the expected results were made with, on the site's device."""
+    """The default settings, as for the expected result, on the site's device."""
     kept = ("device", "threads", "trusted_models")
     return Settings(**{name: getattr(site, name) for name in kept})
 

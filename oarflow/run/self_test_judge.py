@@ -1,6 +1,6 @@
-"""What the self-test compares, and how far a result may be from what is expected.
+"""The checks of the self-test and their limits.
 
-Another processor rounds otherwise, so contours are compared by Dice, not by bytes. Digests are
+Processors round differently, so that contours are compared by Dice, not by bytes. Digests are
 compared where bytes must agree: the CT's voxels, the networks, the delivered file.
 """
 
@@ -25,20 +25,20 @@ from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
 
 EXPECTED_DICE = 0.98
-"""Least Dice with the stored contours of the same network: room for processors that round
-otherwise, none for a shift by one of the sample's voxels (4.7 mm)."""
+"""Least Dice with the stored contours of the same network. It allows for different rounding, but
+not for a shift by one of the sample's voxels (4.7 mm)."""
 
 CLINICAL_DICE = 0.4
-"""Least Dice with the clinicians' contours: below it a contour is elsewhere, or mirrored."""
+"""Least Dice with the clinicians' contours. Below it a contour is misplaced or mirrored."""
 
 PLANE_TOLERANCE_MM = 0.01
-"""Greatest distance of a contour's points from the plane of the slice that it names."""
+"""Greatest distance, in mm, of a contour's points from the plane of the slice that it names."""
 
 BORDER_MM = 0.01
-"""How far beyond the outermost pixels' edges a contour may reach."""
+"""How far, in pixels, a contour may reach beyond the outermost pixels' edges."""
 
 MIDLINE_ORGAN = "SpinalCord"
-"""Left organs lie on its left, right ones on its right."""
+"""Left organs must lie to its left, right organs to its right."""
 
 RTSTRUCT = "rtstruct.dcm"
 
@@ -46,7 +46,7 @@ Masks = dict[str, NDArray[np.bool_]]
 
 
 class Verdict(StrEnum):
-    """What became of a check."""
+    """The outcome of a check."""
 
     PASSED = "passed"
     FAILED = "FAILED"
@@ -55,7 +55,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. detail: what was found, in words and figures."""
+    """One check. detail: the finding in words and figures."""
 
     name: str
     verdict: Verdict
@@ -63,10 +63,10 @@ class Check:
 
 
 def judge(sample: Path, produced: Path, models: Path) -> tuple[Check, ...]:
-    """Hold a run's results against what is known of the sample.
+    """Compare a run's results with the sample's expected result, reference and headers.
 
-    sample: with ct/, reference.dcm and expected/ (an earlier run's results). produced: the folder
-    of the run's results. models: the folder of the catalogue.
+    sample: with ct/, reference.dcm and expected/ (the release's result). produced: the folder of
+    the run's results. models: the folder of the catalogue.
     """
     result = _read_result(produced)
     if result.exit_status != 0 or not (produced / RTSTRUCT).is_file():
@@ -104,9 +104,9 @@ def _check(name: str, holds: bool, detail: str) -> Check:
 
 
 def _input(result: ResultDocument, expected: ResultDocument) -> Check:
-    """Voxels by digest, and where they lie."""
+    """The CT's voxels (by digest) and geometry."""
     if result.input is None or expected.input is None:
-        return Check("CT", Verdict.FAILED, "it was not read")
+        return Check("CT", Verdict.FAILED, "not read")
     wrong = [
         name
         for name in ("pixel_sha256", "slices", "spacing_mm", "origin_mm", "orientation")
@@ -117,18 +117,19 @@ def _input(result: ResultDocument, expected: ResultDocument) -> Check:
 
 
 def _digest(result: ResultDocument, produced: Path) -> Check:
-    """The delivered files are those that result.json names."""
+    """Whether the delivered files have the digests in result.json."""
     wrong = [
         output.path
         for output in result.outputs
         if hashlib.sha256((produced / output.path).read_bytes()).hexdigest() != output.sha256
     ]
-    detail = f"another digest: {', '.join(wrong)}" if wrong else f"{len(result.outputs)} as named"
+    many = f"{len(result.outputs)} as in result.json"
+    detail = f"another digest: {', '.join(wrong)}" if wrong else many
     return _check("files", not wrong and bool(result.outputs), detail)
 
 
 def _placement(rtstruct: Path, ct: Path) -> Check:
-    """Every contour lies on the slice that it names and within it, by the CT's raw headers."""
+    """Whether every contour lies on and within its slice, by the CT's raw headers."""
     slices = {
         str(header.SOPInstanceUID): header
         for header in (
@@ -167,13 +168,13 @@ def _misplaced(contour: pydicom.Dataset, slices: Mapping[str, pydicom.Dataset]) 
 def _contours(
     result: ResultDocument, expected: ResultDocument, found: Masks, stored: Masks
 ) -> Iterator[Check]:
-    """Each organ against the stored contours, where the same network made both."""
+    """Compare each organ with the stored contours, if the same network made both."""
     known = {organ.name: organ for organ in expected.organs}
     for organ in result.organs:
         name = f"contours {organ.name}"
         before = known.get(organ.name)
         if before is None or organ.model is None or not _same_network(organ, before):
-            yield Check(name, Verdict.NOT_COMPARED, "the release expects nothing of this network")
+            yield Check(name, Verdict.NOT_COMPARED, "no expected result for this network")
         elif organ.status != before.status:
             yield Check(name, Verdict.FAILED, f"{organ.status}, expected {before.status}")
         elif organ.name not in stored:
@@ -202,7 +203,7 @@ def _against_clinical(found: Masks, clinical: Masks) -> Iterator[Check]:
 
 
 def _sides(found: Masks, clinical: Masks, grid: Grid, catalogue: Catalogue) -> Iterator[Check]:
-    """Left is left: DICOM's x grows to the patient's left."""
+    """Whether sided organs are on their side: DICOM's x grows to the patient's left."""
     if MIDLINE_ORGAN not in clinical:
         return
     middle = _centroid_x(clinical[MIDLINE_ORGAN], grid)

@@ -25,16 +25,16 @@ from oarflow.run.setup import Setup
 from oarflow.run.signals import StopOnSignal
 
 Chain = Callable[[Study, Task, Observer, Callable[[Study], None]], None]
-"""Carries a task's steps out and hands the study, as it ended, to the last argument."""
+"""Runs a task's steps and passes the final study to its last argument."""
 
 _SEVERITY = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
-"""Exit statuses of single studies, the worst last."""
+"""Exit statuses of studies, the worst last."""
 
 
 def in_process(
     study: Study, task: Task, observer: Observer, deliver: Callable[[Study], None]
 ) -> None:
-    """The chain without MONAI Deploy."""
+    """Run the chain without MONAI Deploy."""
     deliver(pipeline.run(study, task, observer))
 
 
@@ -54,7 +54,7 @@ class Session:
     chain: Chain = in_process
 
     def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
-        """Contour the input. Raises ConfigurationError, with OUT as it was."""
+        """Contour the input. Raises ConfigurationError and then leaves OUT unchanged."""
         delivery = Delivery.open(self.paths.output, *self.paths.inputs)
         stop.cleanup = delivery.abandon
         try:
@@ -84,7 +84,7 @@ class Session:
     def _inputs(
         self, delivery: Delivery, each_study: bool
     ) -> Iterator[tuple[Path, Callable[[Progress], Intake]]]:
-        """Where each study's results go, and what reads it."""
+        """Each study's output folder, and the function that reads it."""
         out, rules = delivery.out, self.settings.rules
         try:
             folders = unpacked(self.paths.inputs, delivery.staging)
@@ -112,7 +112,7 @@ class Session:
             sys.stdout.write(f"results: {self.paths.output}\n")
 
     def _name_reports(self, documents: Mapping[Path, ResultDocument]) -> None:
-        """Print where the reports for people lie. documents: by the folder of their files."""
+        """Print the paths of the HTML and PDF reports. documents: by the folder of their files."""
         for folder, document in documents.items():
             for output in document.outputs:
                 if output.kind in ("REPORT_HTML", "REPORT_PDF"):
@@ -121,7 +121,7 @@ class Session:
 
 @dataclass(frozen=True)
 class _Run:
-    """What all studies of a session share."""
+    """The objects that all studies of a session share."""
 
     setup: Setup
     delivery: Delivery
@@ -131,7 +131,7 @@ class _Run:
     def contour(
         self, folder: Path, read: Callable[[Progress], Intake], *, last: bool
     ) -> ResultDocument:
-        """One study, delivered. folder: where its results go. last: no other follows."""
+        """Contour and deliver one study into a folder. last: no other study follows."""
         documents: list[ResultDocument] = []
         task = self.setup.task(read, self.delivery.room(folder.name))
 

@@ -1,4 +1,4 @@
-"""app.yaml: every setting with its default, checked; an unknown key is an error that names it."""
+"""The settings of app.yaml with their defaults, checked. Unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from oarflow.settings_files import checked, read_settings
 from oarflow.yaml_files import YamlError, parse_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
-"""Keys of app.yaml that the MONAI Deploy packager reads; nothing here looks at them."""
+"""Keys of app.yaml for the MONAI Deploy packager only."""
 
 
 class _Section(BaseModel):
@@ -50,7 +50,7 @@ class Outputs(_Section):
 
 
 class Settings(_Section):
-    """The settings in force. Comments in app.yaml say what each means."""
+    """All settings. The comments in app.yaml explain each of them."""
 
     organs: Literal["all"] | tuple[str, ...] = "all"
     series: dict[str, Any] = {
@@ -85,25 +85,25 @@ class Settings(_Section):
 
     @property
     def rules(self) -> SeriesRules:
-        """How the series is chosen. Raises ConfigurationError."""
+        """The rules that choose the CT series. Raises ConfigurationError."""
         return SeriesRules.from_settings(self.series)
 
     @property
     def mr_rule(self) -> SeriesRule:
-        """Which MR series is taken, where a network reads one. Raises ConfigurationError."""
+        """The rule that chooses the MR series. Raises ConfigurationError."""
         return mr_rule(self.mr)
 
     def as_yaml(self) -> str:
-        """As app.yaml has them."""
+        """The settings as YAML, like app.yaml."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
-    """Read app.yaml; without one, the defaults.
+    """Read app.yaml; path None: the defaults.
 
-    changes: `key=value` each, applied in their order on top of the file (see `changed`).
+    changes: `key=value`, applied in their order on top of the file (see `changed`).
 
-    Raises ConfigurationError (SETTINGS) naming the file, or `--set`, the key and what is wrong.
+    Raises ConfigurationError (SETTINGS) with the file or `--set`, the key and the problem.
     """
     document = {} if path is None else read_settings(path)
     settings = checked_settings(document, str(path))
@@ -113,9 +113,9 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:
     """A document with other values for some keys, not yet checked.
 
-    changes: `key=value`: the key as in app.yaml with a dot between section and key, the value as
-    YAML, such as `contours.tolerance_mm=0.05`, `organs=[Larynx]` or `organ_seconds=null`.
-    Raises ConfigurationError (SETTINGS) naming the key.
+    changes: `key=value`, with a dot between section and key, the value as YAML, such as
+    `contours.tolerance_mm=0.05`, `organs=[Larynx]` or `organ_seconds=null`.
+    Raises ConfigurationError (SETTINGS) with the key.
     """
     result = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
     for change in changes:
@@ -128,7 +128,9 @@ def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, An
         try:
             value = parse_yaml(text)
         except YamlError as error:
-            raise ConfigurationError("SETTINGS", f"--set {key}: no YAML value: {error}") from error
+            raise ConfigurationError(
+                "SETTINGS", f"--set {key}: not a YAML value: {error}"
+            ) from error
         section = result
         for part in sections:
             inner = section.get(part)
@@ -140,9 +142,9 @@ def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, An
 
 
 def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
-    """Settings of a mapping as app.yaml has it. named: where it comes from, for errors.
+    """The settings from a mapping like app.yaml. named: its origin, for error messages.
 
-    Raises ConfigurationError (SETTINGS) naming the key and what is wrong.
+    Raises ConfigurationError (SETTINGS) with the key and the problem.
     """
     own = {str(key): value for key, value in document.items() if key not in PACKAGER_KEYS}
     settings = checked(Settings, own, named)
@@ -153,15 +155,15 @@ def checked_settings(document: Mapping[Any, Any], named: str) -> Settings:
 def requested_organs(
     settings: Settings, available: Iterable[str], catalogue: Catalogue
 ) -> tuple[str, ...]:
-    """Catalogue names of the organs asked for, in catalogue order, each once.
+    """Catalogue names of the requested organs, in catalogue order, each once.
 
-    available: organs that the models can do. Raises ConfigurationError: ORGAN_UNKNOWN for a name
-    that no organ answers to, or a model's organ that the catalogue lacks.
+    available: organs with a network. Raises ConfigurationError: ORGAN_UNKNOWN for an unknown name,
+    or for a network's organ that the catalogue lacks.
     """
     names = available if settings.organs == "all" else settings.organs
     found = {_known(name, catalogue) for name in names}
     if not found:
-        raise ConfigurationError("ORGAN_UNKNOWN", "no organ is asked for: see `organs`")
+        raise ConfigurationError("ORGAN_UNKNOWN", "no organ is requested: see `organs`")
     return tuple(name for name in catalogue.names if name in found)
 
 
@@ -175,5 +177,5 @@ def _known(name: str, catalogue: Catalogue) -> str:
     if organ is None:
         near = difflib.get_close_matches(name, catalogue.names, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ConfigurationError("ORGAN_UNKNOWN", f"organ {name!r} is not known{hint}")
+        raise ConfigurationError("ORGAN_UNKNOWN", f"unknown organ {name!r}{hint}")
     return organ.name

@@ -1,4 +1,4 @@
-"""What is the same for every study of a run, checked before anything is read."""
+"""The parts that all studies of a run share, checked before the input is read."""
 
 from __future__ import annotations
 
@@ -41,15 +41,13 @@ class Setup:
 
     @classmethod
     def of(cls, models: Path, settings: Settings, when: datetime, started: float) -> Setup:
-        """Check everything that does not depend on the input. Raises ConfigurationError."""
+        """Load and check all that does not depend on the input. Raises ConfigurationError."""
         profile = load_profile(settings.profile)
         profile.check_label(settings.label)
         try:
             catalogue = load_catalogue(models)
         except CatalogueError as error:
             raise ConfigurationError("CATALOGUE", str(error)) from error
-        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-        specs = site_specs(catalogue_specs(catalogue), profile, site)
         trusted = settings.trusted_models
         store = ModelStore.open(
             models,
@@ -57,6 +55,9 @@ class Setup:
             settings.device,
             settings.threads,
         )
+        organs = requested_organs(settings, store.organs, catalogue)
+        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
+        specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
         provenance = Provenance(
             settings_digest(settings.model_dump(mode="json")),
@@ -74,12 +75,11 @@ class Setup:
             seg=settings.outputs.seg,
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
-        organs = requested_organs(settings, store.organs, catalogue)
         first = precedence(settings, catalogue)
         return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
 
     def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
-        """One study's task. folder: for files that are being built."""
+        """The task of one study. folder: for unfinished files."""
         return Task(
             read=read,
             store=self.store,

@@ -1,7 +1,7 @@
-"""SIGTERM, SIGINT and the time limit end a run at once, and leave OUT as it was.
+"""SIGTERM, SIGINT and the time limit end a run at once and leave OUT unchanged.
 
-The SDK puts its own handlers in place, waits for operators, and ends with status 1. So the signals
-are blocked in every thread, and one thread waits for them.
+The SDK's own handlers wait for operators and end with status 1. Therefore the signals are blocked
+in every thread, and one thread waits for them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 class StopOnSignal:
     """A context in which a stopping signal calls `cleanup` and ends the process with 128 + n.
 
-    Enter it on the main thread before other threads exist, numpy's among them: they inherit the
-    blocked signals, and one thread without them would take a signal with its default effect, which
-    is to end the process uncleaned, or, for the first process of a container, nothing at all.
-    cleanup: says whether there was something left to stop; if not, the run ends by itself.
+    Enter it on the main thread before other threads exist, such as numpy's: they inherit the
+    blocked signals. A thread that does not block them would receive a signal with its default
+    effect: the process ends without cleanup, or the first process of a container ignores it.
+    cleanup: returns whether there was something to stop; if not, the run ends normally.
     deadline: time.monotonic() after which the run ends as if terminated; None for never.
     """
 
@@ -55,7 +55,7 @@ class StopOnSignal:
     def _wait(self) -> None:
         while not self._done.is_set():
             received = signal.sigtimedwait(_STOPPING, _POLL_SECONDS)
-            # After a pause (SIGSTOP, SIGCONT) Python returns a report that names no signal.
+            # After SIGSTOP and SIGCONT, Python returns a record without a signal.
             number = 0 if received is None else received.si_signo
             if number in _STOPPING and self.cleanup():
                 os._exit(128 + number)

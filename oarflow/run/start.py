@@ -1,4 +1,4 @@
-"""How a program that contours begins: the clock, the time limit, and then the heavy imports."""
+"""The start of a contouring program: the clock, the time limit, then the heavy imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Display:
-    """What a run shows. progress: a ProgressKind. quiet: no table and no paths at the end."""
+    """Output of a run. progress: a ProgressKind. quiet: no table and no paths at the end."""
 
     progress: str = "auto"
     quiet: bool = False
@@ -38,12 +38,12 @@ def contour(
     """Contour the input into the output folder.
 
     stop: entered before numpy was imported. started: time.monotonic() of the process's start.
-    chain: imports what carries the steps out; None for the chain in this process.
-    Raises ConfigurationError, with the output folder as it was.
+    chain: imports and returns the function that runs the steps; None: in this process.
+    Raises ConfigurationError and then leaves the output folder unchanged.
     """
     if settings.run_seconds is not None:
         stop.deadline = started + settings.run_seconds
-    when = run_moment()  # numerical libraries read its variable too, and break on a wrong one
+    when = run_moment()  # numerical libraries read the variable too and fail on a wrong value
     from oarflow.run.session import Session, in_process
 
     carried = in_process if chain is None else chain()

@@ -1,4 +1,4 @@
-"""What a person reads at a terminal: the end of a run, the tables of codes and of flags."""
+"""Output at a terminal: the result of a run, the tables of codes and of flags."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _STYLES = {
 
 
 FLAG_LINES = 2
-"""Lines of flags for each organ."""
+"""Most lines of flags per organ."""
 
 
 def print_result(result: ResultDocument, stream: TextIO) -> None:
-    """The end of a run in a table, or why there is none."""
+    """Print the result of a run as a table, or the reason of a refusal or fault."""
     console = rich_console(stream)
     for flag in result.study_flags:
         console.print(f"[bold yellow]Whole study: {flag.code}[/] {_plain(flag.message)}")
@@ -54,7 +54,7 @@ def print_result(result: ResultDocument, stream: TextIO) -> None:
 
 
 def print_trouble(result: ResultDocument, stream: TextIO) -> None:
-    """One line where no contours were written, nothing otherwise."""
+    """Print one line if no contours were written, otherwise nothing."""
     if result.refusal:
         stream.write(f"oarflow: refused: {result.refusal.code} ({shown(result.refusal.detail)})\n")
     if result.fault:
@@ -62,7 +62,7 @@ def print_trouble(result: ResultDocument, stream: TextIO) -> None:
 
 
 def print_codes(stream: TextIO) -> None:
-    """Every code with the exit status it ends in, what it means and what to do."""
+    """Print every code with its exit status, meaning and remedy."""
     table = Table("code", show_lines=True)
     table.add_column("exit status", justify="right")
     table.add_column("meaning")
@@ -74,7 +74,7 @@ def print_codes(stream: TextIO) -> None:
 
 
 def print_flags(stream: TextIO) -> None:
-    """Every flag with its sentence, filled with an example's figures, and what to check."""
+    """Print every flag with an example sentence and what to check."""
     table = Table("flag", "example", "check", show_lines=True)
     for code, row in FLAGS.items():
         table.add_row(code, escape(Flag.of(code, **row.example).message), escape(row.check))
@@ -82,7 +82,7 @@ def print_flags(stream: TextIO) -> None:
 
 
 def _organs(result: ResultDocument) -> Table:
-    """At most two short lines for each organ; the report and result.json have all sentences."""
+    """The organs, with at most two short lines of flags; the report has full sentences."""
     table = Table("organ", "status", box=SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("cc", justify="right")
     table.add_column("s", justify="right")
@@ -104,5 +104,5 @@ def flag_lines(organ: OrganPart) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text of others: neither markup nor hidden characters."""
+    """Text without rich's markup and without hidden characters."""
     return escape(shown(text, keep="\n"))

@@ -1,4 +1,4 @@
-"""The patient's body among what is dense in a coarse CT: no couch, mask or clips."""
+"""The patient's body in a coarse CT, without couch, mask or clips."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from scipy import ndimage
 from oarflow.types import Mask
 
 PIECE_SHARE = 0.01
-"""Pieces smaller than this share of the patient are no part of a patient."""
+"""Pieces smaller than this share of the patient's volume are not part of a patient."""
 
 BODY_ROOM = 2
-"""The body is grown by so many coarse voxels, so that nothing at the skin is lost."""
+"""The body is grown by this many coarse voxels, so that it includes the skin."""
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 def body_parts(dense: Mask) -> NDArray[np.uint8]:
-    """Of what is dense (z, y, x): 2 the patient, 1 other large pieces, 0 the rest.
+    """Label a mask of dense voxels (z, y, x): 2 the patient, 1 other large pieces, 0 the rest.
 
-    Networks trained on CTs that were masked to the body take lone shapes in the air, such as
-    clips on the couch, for organs. The patient is the largest piece once thin plates are opened
-    away, with its cavities; scans that were cut to a region fall into several large pieces.
+    Networks that learned from CTs masked to the body mistake isolated objects in air, such as clips
+    on the couch, for organs. The patient is the largest piece after a morphological opening that
+    removes thin plates, with its cavities. Scans cut to a region have several large pieces.
     """
     labels, count = ndimage.label(ndimage.binary_opening(dense, _NEIGHBOURS), _NEIGHBOURS)
     if count == 0:

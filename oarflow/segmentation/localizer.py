@@ -1,4 +1,4 @@
-"""Where the organs are: one look at the whole volume at low resolution (C2F, coarse stage)."""
+"""The localizer: organs found in the whole volume at low resolution (C2F, coarse stage)."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ PRESENT_LEVEL = 0.4
 """Probability from which a coarse voxel belongs to an organ."""
 
 PRESENT_CC = 0.5
-"""An organ whose coarse parts add up to less is absent."""
+"""An organ with a smaller total volume in coarse voxels is absent."""
 
 LESSER_PART = 0.3
-"""Parts smaller than this share of the largest one are stray and are left out."""
+"""Parts smaller than this share of the largest part are ignored as stray."""
 
 TISSUE_HU = -200.0
-"""Coarse voxels above this are tissue, or couch, mask and clips."""
+"""Coarse voxels above this HU are tissue, or couch, mask and clips."""
 
 SIZEABLE_VOXELS = 16.0
-"""An organ's part with this much probability, summed over coarse voxels, is no stray."""
+"""A part of an organ with this sum of probabilities over coarse voxels is not stray."""
 
 INSIDE_SHARE = 0.2
-"""A part of which less lies in the body is a clip on the couch, not an organ."""
+"""Least share of a part within the body; a part with less is an object outside the patient."""
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
@@ -53,7 +53,7 @@ SCORE_SHARE = 0.25
 
 
 def localize(volume: Volume, store: ModelStore) -> dict[str, Localization]:
-    """A Localization for every organ that the localizer knows: one network, or views fused."""
+    """A Localization for every organ of the localizer: one network, or fused views."""
     fusion = store.fusion
     network = store.localizer if fusion is None else fusion
     grid = coarse_grid(volume.grid, network.card)
@@ -112,7 +112,7 @@ def fused_maps(
     views: Mapping[View, TorchScriptNetwork],
     grid: NetworkGrid,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """(organs, z, y, x) probabilities of the views fused, and the `body_parts` (C2F, III.A)."""
+    """(organs, z, y, x) probabilities of the fused views, and the `body_parts` (C2F, III.A)."""
     maps = {view: view_maps(volume, network, grid) for view, network in views.items()}
     channels = [
         maps[channel.view][views[channel.view].card.organs.index(channel.organ)]
@@ -167,7 +167,7 @@ def _localization(
 
 
 def _main_parts(probabilities: NDArray[np.float32], body: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The organ's main parts. A sizeable one in the patient rules out all that lie elsewhere."""
+    """The organ's main parts. A sizeable part in the patient excludes all parts elsewhere."""
     labels, count = ndimage.label(probabilities >= PRESENT_LEVEL, _NEIGHBOURS)
     if count == 0:
         return np.zeros(probabilities.shape, dtype=bool)

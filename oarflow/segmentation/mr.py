@@ -1,4 +1,4 @@
-"""The study's MR on the CT's voxels, or the reason why no network can read it."""
+"""The study's MR on the CT's voxels, or the reason why it cannot be used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from oarflow.volume import Volume
 class RegisteredMr:
     """The study's MR, registered to the CT.
 
-    values: (z, y, x) on the CT's voxels, scaled as networks read them (`scaled_mr`); None where the
-    MR cannot be used. trouble: why not, in words; empty where no MR was given. registration: what
-    the check of a failed registration measured; empty where none was done.
+    values: (z, y, x) on the CT's voxels, scaled for networks (`scaled_mr`); None where the MR
+    cannot be used. trouble: why not, in words; empty where the study has no MR. registration: the
+    measurements of a failed registration's check; empty without a registration.
     """
 
     values: FloatVoxels | None = None
@@ -44,7 +44,7 @@ def registered(ct: Volume, mr: Volume) -> tuple[RegisteredMr, str]:
 
 
 def mr_flags(mr: RegisteredMr, organs: Sequence[str], store: ModelStore) -> Iterator[Flag]:
-    """The study's flag where an MR was there, could not be used, and an organ was to have it."""
+    """The study's flag, if its MR cannot be used and a requested organ's network reads one."""
     wanted = [
         organ for organ in organs if organ in store.organs and store.card(organ, mr=True).reads_mr
     ]

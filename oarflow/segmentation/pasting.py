@@ -1,4 +1,4 @@
-"""A network's probabilities on their way back onto the CT."""
+"""A network's probabilities resampled to the CT's grid."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from oarflow.structures import ProbabilityField
 from oarflow.types import FloatArray
 
 NEGLIGIBLE = 0.02
-"""Probabilities below this are cut away around a field."""
+"""Margins with probabilities below this are cropped from a field."""
 
 LESSER_COMPONENT = 0.2
-"""Components smaller than this share of the largest one are stray and are removed."""
+"""Components smaller than this share of the largest one are removed as stray."""
 
 
 def paste_field(
@@ -28,7 +28,7 @@ def paste_field(
 ) -> ProbabilityField:
     """The field of values (z, y, x) on the CT grid, stray components removed, cropped.
 
-    slices: CT slices that the values' planes are; None where they lie on the network's own z.
+    slices: the CT slices of the values' planes; None where the network has its own z positions.
     """
     y_box, y_weights = _axis(network.y_mm, grid.axis_mm(1))
     x_box, x_weights = _axis(network.x_mm, grid.axis_mm(2))
@@ -53,9 +53,9 @@ def _axis(network_mm: FloatArray, ct_mm: FloatArray) -> tuple[slice, NDArray[np.
 def without_strays(
     values: NDArray[np.float32], threshold: float, share: float = LESSER_COMPONENT
 ) -> NDArray[np.float32]:
-    """Values with every component under the share of the largest one set to zero.
+    """Values with every component below the share of the largest one set to zero.
 
-    What lies below the threshold goes with the component that it surrounds.
+    Voxels below the threshold belong to the component that they surround.
     """
     labels, count = ndimage.label(values >= threshold, np.ones((3, 3, 3)))
     if count < 2:
@@ -73,7 +73,7 @@ def without_strays(
 def cropped(
     values: NDArray[np.float32], offset: tuple[int, int, int], threshold: float
 ) -> ProbabilityField:
-    """A field without the margin where nothing is likely; one voxel is left where all is empty."""
+    """A field without its empty margin; one voxel stays if all is empty."""
     likely = values > NEGLIGIBLE
     if not likely.any():
         return ProbabilityField(np.zeros((1, 1, 1), dtype=np.float32), offset, threshold)

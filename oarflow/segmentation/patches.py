@@ -1,4 +1,4 @@
-"""Where a network looks, by its card: about a localization, about another organ, everywhere."""
+"""The patch that a network reads: around a localization, around another organ, or everything."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from oarflow.structures import Localization, ProbabilityField
 from oarflow.types import FloatArray
 
 ROOM_MM = 15.0
-"""A patch leaves at least this much room around what the localizer found, on each side."""
+"""Least margin in mm between the localized organ and the patch's border, on each side."""
 
 Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
-"""First and last mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
+"""First and last position in mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The voxels that a network sees.
+    """The voxels that a network reads.
 
     slices: the CT slices of an axial 2-D network on the CT's own slices, None for any other.
-    box: what may be contoured, where that is less than what is seen; None for all of it.
+    box: the part that may be contoured, if it is smaller than the patch; None for all of it.
     """
 
     grid: NetworkGrid
@@ -34,7 +34,7 @@ class Patch:
     box: Bounds | None = None
 
     def moved(self, voxels: tuple[float, float, float], card: ModelCard) -> Patch:
-        """The patch some of the network's voxels (z, y, x) further; CT slices stay as they are."""
+        """The patch shifted by some of the network's voxels (z, y, x); CT slices do not change."""
         z, y, x = (
             mm + count * step
             for mm, count, step in zip(self.grid.axes, voxels, card.spacing_mm, strict=True)
@@ -45,7 +45,7 @@ class Patch:
 def localized_patch(
     grid: Grid, localizations: Sequence[Localization], card: ModelCard, grown_mm: float = 0.0
 ) -> Patch:
-    """About present localizations, all in one patch, of at least the card's extent.
+    """One patch around all present localizations, with at least the card's extent.
 
     grown_mm: added to its in-plane extent (2-D) or to all extents (3-D).
     """
@@ -65,8 +65,8 @@ def localized_patch(
 def organ_patch(grid: Grid, field: ProbabilityField, card: ModelCard) -> Patch:
     """The box of an organ's contour, grown by the card's grow_mm on all sides.
 
-    What the network sees beyond the box, so that its size is a whole number of voxels, is not
-    contoured.
+    The patch may be larger than the box, because its size is a whole number of voxels. The
+    network contours only the box.
     """
     box = contour_box(grid, field, card.region_from.grow_mm)
     axes = [
@@ -78,7 +78,7 @@ def organ_patch(grid: Grid, field: ProbabilityField, card: ModelCard) -> Patch:
 
 
 def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Bounds:
-    """From outer edge to outer edge of a field's mask, grown on all sides."""
+    """The outer edges of a field's mask, grown on all sides."""
     z, y, x = (
         (low - step / 2 - grow_mm, high + step / 2 + grow_mm)
         for low, high, step in zip(*grid.box_ends_mm(field.mask_box), grid.spacing_zyx, strict=True)
@@ -97,7 +97,7 @@ def volume_patch(grid: Grid, card: ModelCard) -> Patch:
 
 
 def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:
-    """The field with what lies outside a box set to zero."""
+    """The field with all values outside a box set to zero."""
     values = field.values.copy()
     for axis, (low, high) in enumerate(box):
         where = grid.axis_mm(axis)[field.box[axis]]
@@ -116,7 +116,7 @@ def _localized_box(grid: Grid, item: Localization) -> Bounds:
 
 
 def _axis(card: ModelCard, axis: int, centre_mm: float, extent_mm: float) -> FloatArray | None:
-    """A network's voxels along one axis; None where it takes the CT's own slices."""
+    """A network's voxel positions along one axis; None where it reads the CT's own slices."""
     spacing = card.spacing_mm[axis]
     if spacing == 0:
         return None
@@ -127,7 +127,7 @@ def _axis(card: ModelCard, axis: int, centre_mm: float, extent_mm: float) -> Flo
 def _patch(
     grid: Grid, card: ModelCard, axes: Sequence[FloatArray | None], ends_mm: tuple[float, float]
 ) -> Patch:
-    """ends_mm: first and last position along z that the CT's own slices are taken from."""
+    """ends_mm: first and last position along z of the CT's own slices to read."""
     z, y, x = axes
     assert y is not None
     assert x is not None

@@ -1,4 +1,4 @@
-"""Networks run on patches of one study's images, and their probabilities as fields on the CT."""
+"""Runs networks on patches of one study, and returns probability fields on the CT."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from oarflow.structures import Localization, ProbabilityField
 from oarflow.types import FloatVoxels
 
 GROWTH_MM = 48.0
-"""A patch whose border the organ touches is enlarged by this much, and its network run again."""
+"""A patch whose border the organ touches is enlarged by this length, and its network runs again."""
 
 MAX_PATCH_GROWTHS = 2
 """How often a patch may be enlarged."""
 
 SHIFT_VOXELS = (2.5, -4.5, 3.5)
-"""How far a patch is shifted (z, y, x) to ask its network again; z of 3-D networks only."""
+"""Shift of a patch in voxels (z, y, x) for the second run of its network; z for 3-D only."""
 
 BeforeBatch = Callable[[], None]
-"""Called before each batch that a network is given; what it raises ends the prediction."""
+"""Called before each batch of a network; an exception from it ends the prediction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network said of a patch. values: (organs, planes or z, y, x) probabilities.
+    """A network's result for a patch. values: (organs, planes or z, y, x) probabilities.
 
-    shifted: the prediction of the same patch, shifted; None where it was not asked for.
+    shifted: the prediction of the same patch, shifted; None without a second run.
     """
 
     patch: Patch
@@ -44,7 +44,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """Runs networks on one study. grid: the CT's, on which the images lie."""
+    """Runs networks on one study. grid: of the CT and of all images."""
 
     grid: Grid
     images: Images
@@ -52,7 +52,7 @@ class Predictor:
     def predict(
         self, network: TorchScriptNetwork, patch: Patch, side: float, before_batch: BeforeBatch
     ) -> Prediction:
-        """The network's probabilities on a patch. side: of its organs, for a sided network."""
+        """The network's probabilities on a patch. side: 1 left or -1 right, for a sided network."""
         card = network.card
         batch = input_batch(self.images, card, patch.grid, side)
         if card.dimensions == 2:
@@ -74,7 +74,7 @@ class Predictor:
         side: float,
         before_batch: BeforeBatch,
     ) -> Prediction:
-        """The prediction of a patch around localizations, enlarged where an organ touches it."""
+        """Predict a patch around localizations; enlarge it if an organ touches its border."""
         grown_mm = 0.0
         while True:
             patch = localized_patch(self.grid, localizations, network.card, grown_mm)
@@ -91,7 +91,7 @@ class Predictor:
         side: float,
         before_batch: BeforeBatch,
     ) -> Prediction:
-        """The prediction with that of its patch shifted."""
+        """The prediction together with that of its shifted patch."""
         patch = prediction.patch.moved(SHIFT_VOXELS, network.card)
         return replace(prediction, shifted=self.predict(network, patch, side, before_batch))
 
@@ -119,7 +119,7 @@ def _touches_border(values: FloatVoxels, threshold: float) -> bool:
 
 
 def _clipped(field: ProbabilityField, patch: Patch, grid: Grid) -> bool:
-    """Whether the organ runs to the last voxels that the network saw, although the CT goes on."""
+    """Whether the organ reaches the patch's last voxels although the CT continues beyond them."""
     if not field.mask.any():
         return False
     low, high = grid.box_ends_mm(field.mask_box)

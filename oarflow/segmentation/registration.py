@@ -1,6 +1,6 @@
-"""MR to CT, rigid, with its check (HANSEG).
+"""Rigid registration of an MR to the CT (HANSEG).
 
-SimpleITK is imported only here and only when an MR is registered: the image does not hold it.
+SimpleITK is imported only here and only when an MR is registered: the image lacks it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from oarflow.types import FloatArray
 from oarflow.volume import Volume
 
 GRID_MM = 2.5
-"""Both images are registered at this spacing."""
+"""Spacing in mm at which both images are registered."""
 
 LEVELS = ((4, 4.0, 1.0), (2, 2.0, 0.5), (1, 0.0, 0.1))
-"""Shrink factor, smoothing in mm and share of the voxels of each level, coarse to fine."""
+"""Shrink factor, smoothing in mm and share of the voxels for each level, coarse to fine."""
 
 START_STEPS_MM = (-80.0, -40.0, 0.0, 40.0, 80.0)
-"""The MR's field of view is a part of the CT's: starts along z about the common centre."""
+"""Starting positions along z, in mm from the common centre: the MR may show a part of the CT."""
 
 BINS = 32
 ITERATIONS = 100
@@ -38,11 +38,11 @@ TOP_PERCENT = 99.5
 
 
 class RegistrationError(Exception):
-    """The MR cannot be brought onto the CT; the text says why, for a person."""
+    """The MR cannot be registered to the CT; the text says why."""
 
 
 def scaled_mr(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values 0 to 1000 between the MR's darkest and its 99.5th percentile, cut at both ends."""
+    """Values scaled from the MR's minimum and 99.5th percentile to 0 and 1000, and clipped."""
     low, high = np.percentile(values, (1.0, TOP_PERCENT))
     scale = 1000.0 / max(float(high - low), 1e-6)
     return np.asarray(
@@ -51,9 +51,9 @@ def scaled_mr(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def register(ct: Volume, mr: Volume) -> Registration:
-    """Find where the MR lies on the CT; mr.hu holds the MR's values. Look at `trouble`.
+    """Register the MR to the CT; mr.hu holds the MR's values. Check `trouble` before use.
 
-    Raises RegistrationError where SimpleITK is missing or no start leads anywhere.
+    Raises RegistrationError where SimpleITK is missing or no start leads to an overlap.
     """
     itk = _simple_itk()
     still = _EvenImage.of(mr.grid, scaled_mr(mr.hu), 0.0)
@@ -66,7 +66,7 @@ def register(ct: Volume, mr: Volume) -> Registration:
             best = found
     final = _optimized(itk, fixed_image, moving_image, best[0], LEVELS[1:]) if best else None
     if final is None:
-        raise RegistrationError("the MR and the CT cannot be brought to overlap")
+        raise RegistrationError("no position of the MR overlaps with the CT")
     before = _mutual_information(itk, fixed_image, moving_image, _euler(itk, still.centre_lps))
     return _measured(final, before, still, moving)
 
@@ -74,7 +74,7 @@ def register(ct: Volume, mr: Volume) -> Registration:
 def on_ct(
     mr: NDArray[np.float32], mr_grid: Grid, ct_grid: Grid, mr_to_ct: Rigid
 ) -> NDArray[np.float32]:
-    """float32 (z, y, x) values of an MR at the CT's voxels, linear, 0 where it does not reach."""
+    """float32 (z, y, x) values of an MR at the CT's voxels, linear; 0 outside the MR."""
     result = np.empty(ct_grid.shape, dtype=np.float32)
     back = mr_to_ct.inverse
     rows, columns = np.indices(ct_grid.shape[1:], dtype=np.float64)
@@ -89,13 +89,13 @@ def _simple_itk() -> Any:
     try:
         import SimpleITK  # a quarter of a gigabyte, for the few who have an MR
     except ImportError as error:
-        raise RegistrationError("SimpleITK is not installed here") from error
+        raise RegistrationError("SimpleITK is not installed") from error
     return SimpleITK
 
 
 @dataclass(frozen=True, eq=False)
 class _EvenImage:
-    """An image at GRID_MM along its own axes. outside: its value beyond."""
+    """An image resampled to GRID_MM along its own axes. outside: the value beyond it."""
 
     values: NDArray[np.float32]
     grid: Grid
@@ -142,7 +142,7 @@ def _euler(itk: Any, centre: FloatArray, translation: FloatArray | None = None) 
 def _start_transforms(
     itk: Any, ct: Volume, mr: Volume, still: _EvenImage, moving: _EvenImage
 ) -> Iterator[Any]:
-    """Where it lies, and the two bodies' centres upon each other at several heights."""
+    """The MR's own position, and the bodies' centres aligned at several heights."""
     yield _euler(itk, still.centre_lps)
     if ct.source.frame_of_reference_uid == mr.source.frame_of_reference_uid:
         return
@@ -218,7 +218,7 @@ def _body_agreement(rigid: Rigid, still: _EvenImage, moving: _EvenImage) -> tupl
 
 
 def _air_level(values: NDArray[np.float32]) -> float:
-    """What lies above is body in a scaled MR: Otsu's level, halved, since fat outshines muscle."""
+    """The level of the body in a scaled MR: half of Otsu's, because fat is brighter than muscle."""
     counts, edges = np.histogram(values, bins=128)
     middles = (edges[1:] + edges[:-1]) / 2
     below, mass = np.cumsum(counts), np.cumsum(counts * middles)

@@ -1,4 +1,4 @@
-"""A rigid registration of two images, and the check that it must pass before it is used."""
+"""A rigid registration of two images, and its check before use."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from oarflow.types import FloatArray
 
 LEAST_OVERLAP = 0.6
-"""Share of the MR's body that must come to lie within the CT."""
+"""Least share of the MR's body within the CT."""
 
 LEAST_GAIN = 0.02
-"""Mutual information, in nats, by which the registration must beat where the MR lay before, unless
-it lay there already."""
+"""Least gain of mutual information, in nats, over the MR's own position, unless the registration
+hardly moves it."""
 
 AT_HOME_MM = 3.0
-"""An MR that the registration moves by less than this lay there already."""
+"""A registration that moves the MR by less than this (mm) needs no gain."""
 
 LEAST_INFORMATION = 0.15
-"""Mutual information in nats of two images that show the same."""
+"""Least mutual information, in nats, of two images of the same region."""
 
 MOST_DEGREES = 30.0
-"""No head is turned further between two scans."""
+"""Greatest rotation of a head between two scans, in degrees."""
 
 LEAST_BODY_DICE = 0.93
-"""Agreement of both body masks within the MR's field of view."""
+"""Least Dice of both body masks within the MR's field of view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,10 @@ class Rigid:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """mr_to_ct: where the MR's points lie in the CT's patient space. What the check measured:
-    information in nats after and before, overlap and body_dice 0 to 1, moved_mm of the MR's centre.
+    """A registration with the measurements of its check.
+
+    mr_to_ct: maps the MR's points to the CT's patient space. information: in nats, after and before
+    the registration. overlap, body_dice: 0 to 1. moved_mm: of the MR's centre.
     """
 
     mr_to_ct: Rigid
@@ -65,23 +67,29 @@ class Registration:
 
     @property
     def trouble(self) -> str:
-        """Why the registration must not be used; empty where nothing speaks against it."""
+        """Why the registration must not be used; empty if it passes its check."""
         gained = self.information - self.information_before
         if self.mr_to_ct.degrees > MOST_DEGREES:
             return f"the MR would have to be turned by {self.mr_to_ct.degrees:.0f} degrees"
         if self.overlap < LEAST_OVERLAP:
-            return f"only {self.overlap:.0%} of the MR's body lies within the CT"
+            return (
+                f"only {self.overlap:.0%} of the patient on the MR lies within the CT, "
+                f"required {LEAST_OVERLAP:.0%}"
+            )
         if self.information < LEAST_INFORMATION:
             return f"the images have too little in common ({self.information:.2f} nats)"
         if gained < LEAST_GAIN and self.moved_mm > AT_HOME_MM:
-            return "the registration is no better than none"
+            return "the registration does not improve the alignment"
         if self.body_dice < LEAST_BODY_DICE:
-            return f"the bodies' outlines do not agree (Dice {self.body_dice:.2f})"
+            return (
+                f"the patient's outlines on MR and CT do not agree (Dice {self.body_dice:.2f}, "
+                f"required {LEAST_BODY_DICE:.2f})"
+            )
         return ""
 
     @property
     def measures(self) -> Mapping[str, float]:
-        """What the check looked at, by name and unit."""
+        """The check's measurements by name and unit."""
         return {
             "overlap_share": self.overlap,
             "rotation_degrees": self.mr_to_ct.degrees,

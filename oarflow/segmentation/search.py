@@ -1,7 +1,7 @@
-"""Where to look for each organ: where the localizer sees it, or where measured neighbours put it.
+"""The search region of each organ: from the localizer, or predicted from neighbouring organs.
 
-The application, training and evaluation all call `find_organs`, so that a network is judged at the
-place where the application runs it.
+The application, training and evaluation all call `find_organs`, so that a network is evaluated at
+the place where the application runs it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from oarflow.volume import Volume
 def find_organs(
     volume: Volume, store: ModelStore, also: Iterable[str] = ()
 ) -> dict[str, Localization]:
-    """A Localization for every organ that the store's localizer knows or that neighbours can place.
+    """A Localization for every organ that the localizer knows or that neighbours can place.
 
-    also: organs to place besides those that the store's own networks look for.
+    also: organs to place in addition to those of the store's networks.
     Raises ConfigurationError NO_LOCALIZER where the store has none.
     """
     organs = dict.fromkeys((*store.localized_organs, *also))
@@ -34,10 +34,10 @@ def find_organs(
 def with_predicted_regions(
     grid: Grid, localizations: Mapping[str, Localization], organs: Iterable[str], priors: Priors
 ) -> dict[str, Localization]:
-    """The localizations, and one for each of the organs that they lack and neighbours can place.
+    """The localizations, with one added for each missing organ that neighbours can place.
 
-    Neighbours are organs that lie whole in the scan. An organ that was not measured, or whose
-    region lies outside the scan, stays without.
+    Neighbours are organs that are completely in the scan. An organ without measured offsets, or
+    with a region outside the scan, gets no localization.
     """
     places = {
         organ: triple(grid.patient_to_axes(np.asarray(found.centroid_lps)))

@@ -1,4 +1,4 @@
-"""Organ by organ: where its network looks, its field on the CT, its status (SLICE, section 2)."""
+"""Contours one organ after another: patch, probability field, status (SLICE, section 2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 class _NotSegmentedError(Exception):
-    """An organ's way ends before a contour: with this status, for this reason."""
+    """An organ gets no contour. Holds its status and the flags with the reason."""
 
     def __init__(self, status: Status, *flags: Flag) -> None:
         self.status = status
@@ -34,10 +34,10 @@ class _NotSegmentedError(Exception):
 
 
 class Segmenter:
-    """All organs of one study: networks of several organs run once, organs in whatever order.
+    """Contours all organs of one study, in any order. A network of several organs runs once.
 
-    An organ that is looked for about another one's contour has that one contoured first, once. An
-    organ whose network reads an MR falls back to one that needs none, where there is such a one.
+    If an organ's network starts from another organ's contour, that organ is contoured first, once.
+    Without a usable MR, an organ uses a network that needs none, if there is one.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Segmenter:
         *,
         shifts: bool = False,
     ) -> None:
-        """shifts: ask each network twice, the patch moved, and say how steady its contour is."""
+        """shifts: run each network a second time on a shifted patch to measure its stability."""
         self._grid = volume.grid
         axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
         self._predictor = Predictor(self._grid, Images(volume.hu, axes, mr.values))
@@ -138,27 +138,27 @@ class Segmenter:
             prediction = self._predict(organ, network, side, in_time)
             if card not in self._networks:
                 self._networks.append(card)
-        if card.outputs > 1:  # what one organ's network saw is not kept
+        if card.outputs > 1:  # only results for several organs are kept
             self._predictions[key] = prediction
         return self._predictor.field(prediction, card, organ)
 
     def _predict(
         self, organ: str, network: TorchScriptNetwork, side: float, in_time: BeforeBatch
     ) -> Prediction:
-        """What the network says of the patch that holds all its organs (of one side)."""
+        """The network's result for the patch that holds all its organs (of one side)."""
         card, predictor = network.card, self._predictor
         if card.region_from.source == "localization":
             present = self._present(card, side)
             prediction = predictor.predict_around(network, present, side, in_time)
         else:
             prediction = predictor.predict(network, self._patch(organ, card), side, in_time)
-        # Whole slices and volumes have no patch that could lie elsewhere.
+        # Whole slices and volumes have no patch that could be shifted.
         if self._shifts and card.region_from.source != "volume":
             return predictor.with_shifted(prediction, network, side, in_time)
         return prediction
 
     def _present(self, card: ModelCard, side: float) -> list[Localization]:
-        """Where the network's organs are that the scan holds, those of one side if it is sided."""
+        """Localizations of the network's organs in the scan; of one side if it is sided."""
         found = [
             self._localizations[organ]
             for organ in card.organs
@@ -212,7 +212,7 @@ def _refuse_crumbs(result: Segmentation, card: ModelCard) -> None:
 
 
 def _nothing(result: Segmentation) -> _NotSegmentedError:
-    """What an empty mask means: an error only where somebody else saw the organ."""
+    """The meaning of an empty mask: an error only if the localizer saw the organ."""
     if result.localization is None or result.localization.by_neighbours:
         return _NotSegmentedError(Status.ABSENT, Flag.of(FlagCode.NOT_IN_REGION))
     return _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NOTHING_FOUND))

@@ -1,4 +1,4 @@
-"""Segmentations to files that have been proven: contours, RTSTRUCT, self-check, SEG."""
+"""Segmentations to checked files: contours, RTSTRUCT, self-check, SEG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOGGER = logging.getLogger(__name__)
 class OutputFile:
     """A written file, not yet under its final name.
 
-    name: the one it shall have. sop_instance_uid: None where the file is no DICOM object.
+    name: the final one. sop_instance_uid: None where the file is no DICOM object.
     """
 
     path: Path
@@ -40,10 +40,10 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class WritePlan:
-    """How and where the files are written.
+    """The settings for writing files.
 
-    folder: for files that are being built; their names there do not end in .dcm. specs: by organ,
-    in the order of the ROIs. when: the run's time.
+    folder: for unfinished files, whose names do not end in .dcm. specs: by organ, in the order of
+    the ROIs. when: the run's time.
     """
 
     folder: Path
@@ -57,9 +57,9 @@ class WritePlan:
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """Proven files, and the segmentations as they are after the check.
+    """The checked files, and the segmentations after the check.
 
-    notes: what else was done to an organ, in words, by organ. structures: as in the RTSTRUCT.
+    notes: further remarks by organ. structures: as in the RTSTRUCT.
     """
 
     segmentations: tuple[Segmentation, ...]
@@ -77,11 +77,11 @@ def write_proved(
     *,
     study_flags: Sequence[Flag] = (),
 ) -> Written:
-    """Write the RTSTRUCT, read it back against the raw CT, drop what does not match, repeat.
+    """Write the RTSTRUCT, compare it with the raw CT, drop organs that do not match, repeat.
 
-    ct: the files of the volume's slices by SOP Instance UID. update: called with every organ that
-    is dropped, so that its end is known even if no file leaves. study_flags: what the RTSTRUCT says
-    of the whole study.
+    ct: the files of the volume's slices by SOP Instance UID. update: called with every dropped
+    organ, so that its reason is known even if no file is delivered. study_flags: flags of the whole
+    study for the RTSTRUCT.
 
     Raises Refusal NOTHING_SEGMENTED where no organ can be written, Fault where organs failed by
     error and none is left, or where the file as a whole is wrong.
@@ -144,7 +144,7 @@ def write_proved(
 
 
 def require_written(segmentations: Iterable[Segmentation]) -> None:
-    """Raise where no organ can be written: Fault if any failed, else Refusal."""
+    """Raise if no organ can be written: Fault if any failed, else Refusal."""
     found = tuple(segmentations)
     if any(s.status.written for s in found):
         return
@@ -162,7 +162,7 @@ def _without(
     lost: Mapping[str, Flag],
     update: Callable[[Segmentation], None] | None,
 ) -> tuple[Segmentation, ...]:
-    """The same with some organs failed, and why."""
+    """The segmentations with some organs failed, and their flags."""
     for organ, flag in lost.items():
         LOGGER.warning("%s is not written: %s", organ, flag.message)
     result = []

@@ -1,8 +1,8 @@
 """The same segmentations as a DICOM SEG: masks on the CT's grid, one segment an organ.
 
-highdicom builds the object. Its input is a stand-in of a few pixels a slice that marks which organ
-has which slice; the real masks are packed to bits one frame at a time, so that the memory needed is
-that of the file, not of a full mask per organ.
+highdicom builds the object. Its input is a placeholder of a few pixels per slice that marks which
+organ has which slice. The real masks are packed to bits one frame at a time, so that the memory
+needed is that of the file, not of a full mask per organ.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _template(
     uid: UID,
     provenance: Provenance,
 ) -> hd.seg.Segmentation:
-    """A SEG with all frames in place and stand-in pixels: one column of a row per segment."""
+    """A SEG with all frames and placeholder pixels: one column of a row per segment."""
     slices = np.unique(np.concatenate([_slices_of(field) for field in fields]))
     marks = np.zeros((len(slices), 8, -(-len(fields) // 8) * 8), dtype=np.uint8)
     for number, field in enumerate(fields, start=1):
@@ -166,7 +166,7 @@ def _template(
 
 
 def _source_image(source: Source, grid: Grid, k: int, matrix: tuple[int, ...]) -> Dataset:
-    """What highdicom reads of a CT slice, in the grid's own orientation; nothing of the patient."""
+    """A CT slice's elements for highdicom, in the grid's orientation, without patient data."""
     image = Dataset()
     for keyword in _NEUTRAL:
         setattr(image, keyword, "")
@@ -227,7 +227,7 @@ def _sr_code(code: CodedConcept) -> SrCode:
 def _set_frames(
     dataset: Dataset, fields: Sequence[ProbabilityField], grid: Grid, source: Source
 ) -> None:
-    """Put the real masks in place of the stand-ins, frame by frame in the object's own order."""
+    """Replace the placeholders by the real masks, frame by frame in the object's order."""
     slice_of = {uid: k for k, uid in enumerate(source.sop_instance_uids)}
     dataset.Rows, dataset.Columns = grid.shape[1:]
     packed = bytearray()
@@ -248,7 +248,7 @@ def _set_frames(
 
 
 def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
-    """A functional group of a frame: what is the same for all frames is shared."""
+    """A functional group of a frame, from the shared groups if it is there."""
     holder = frame if keyword in frame else dataset.SharedFunctionalGroupsSequence[0]
     item: Dataset = holder[keyword].value[0]
     return item
@@ -270,7 +270,7 @@ def _overlap(fields: Sequence[ProbabilityField]) -> bool:
 def _set_run(
     dataset: Dataset, source: Source, provenance: Provenance, when: datetime, uid: UID
 ) -> None:
-    """Identity from the CT; times and UIDs that highdicom draws afresh, from the run."""
+    """Set identity from the CT, and times and UIDs from the run instead of highdicom's own."""
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     for kind in ("InstanceCreation", "Content", "Series"):
         setattr(dataset, f"{kind}Date", date)

@@ -127,7 +127,7 @@ def test_another_patient_s_mr_is_left_alone_and_said(tmp_path: Path, models: Pat
     assert "contoured on the CT alone, without the MR" in thyroid["notes"]
     (flag,) = result["study_flags"]
     assert (flag["code"], flag["values"]["organs"]) == ("MR_NOT_USED", ["Glnd_Thyroid"])
-    assert flag["message"].startswith("MR was not used: the MR is not of the CT's patient")
+    assert flag["message"].startswith("MR was not used: the MR is of another patient")
     (described,) = (
         item.ROIDescription
         for item in pydicom.dcmread(tmp_path / "out" / "rtstruct.dcm").StructureSetROISequence

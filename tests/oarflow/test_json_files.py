@@ -14,8 +14,8 @@ from oarflow.networks.card import read_card
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 2}', "'a' stands there twice"),
-        ('{"a": {"b": 1, "b": 1}}', "'b' stands there twice"),
+        ('{"a": 1, "a": 2}', "'a' occurs twice"),
+        ('{"a": {"b": 1, "b": 1}}', "'b' occurs twice"),
         ('{"a": 1,\n', "line 2: "),
         ("[" * 100_000, "nested too deep"),
         (b"\xff{}", "not encoded as UTF-8"),
@@ -33,5 +33,5 @@ def test_sound_text_is_read(tmp_path: Path) -> None:
 
 def test_a_card_with_a_key_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text('{"name": "a", "name": "b"}')
-    with pytest.raises(ConfigurationError, match="'name' stands there twice"):
+    with pytest.raises(ConfigurationError, match="'name' occurs twice"):
         read_card(tmp_path / "model.json")

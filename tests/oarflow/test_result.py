@@ -96,8 +96,8 @@ def test_a_document_of_another_version_is_refused_with_what_to_do(version: str) 
     with pytest.raises(ResultError) as error:
         read_document(json.dumps({**stored, "schema_version": version}).encode())
     assert str(error.value) == (
-        f"result.json has schema version {version}, and this program (oarflow {__version__}) reads "
-        "version 2.0 alone: contour the CT again"
+        f"result.json has schema version {version}, but oarflow {__version__} reads only "
+        "version 2.0: contour the CT again"
     )
 
 
@@ -106,7 +106,7 @@ def test_a_document_of_another_version_is_refused_with_what_to_do(version: str) 
     [b"", b"{}", b"[1]", b"no JSON", b'{"schema_version": "2.0"}', b'{"schema_version": "NAME"}'],
 )
 def test_what_is_no_document_is_refused_without_being_quoted(content: bytes) -> None:
-    with pytest.raises(ResultError, match=r"^this is no valid result\.json$"):
+    with pytest.raises(ResultError, match=r"^not a valid result\.json$"):
         read_document(content)
 
 

@@ -59,7 +59,7 @@ def test_what_is_wrong_is_said_with_its_line(case: str) -> None:
 def test_no_value_is_told() -> None:
     with pytest.raises(YamlError) as caught:
         parse_yaml("password: secret\npassword: secret2\n")
-    assert str(caught.value) == "line 2: the key 'password' stands in line 1 already"
+    assert str(caught.value) == "line 2: the key 'password' is already in line 1"
 
 
 @pytest.mark.parametrize(

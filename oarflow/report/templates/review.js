@@ -1,5 +1,5 @@
 "use strict";
-// The review becomes a file that the browser saves; nothing leaves the page in another way.
+// The browser saves the review as a file; the page sends nothing.
 (() => {
   const about = JSON.parse(document.getElementById("review-data").textContent);
   const form = document.getElementById("review-form");

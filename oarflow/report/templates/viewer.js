@@ -1,5 +1,5 @@
 "use strict";
-// The CT as 8-bit codes, one image a slice; windows, planes and contours are drawn from them here.
+// The viewer draws windows, planes and contours from the CT as 8-bit codes, one image per slice.
 (() => {
   const data = JSON.parse(document.getElementById("viewer-data").textContent);
   const [depth, rows, columns] = data.shape;
@@ -128,7 +128,7 @@
     };
   }
 
-  // The point through which all planes go, in pixels of this plane: magnified pictures centre on it.
+  // The common point of all planes, in pixels of this plane. Magnified pictures are centred on it.
   function focus() {
     const { axial, sagittal, coronal } = state.at;
     if (state.plane === "axial") return [sagittal + 0.5, coronal + 0.5];
@@ -136,7 +136,7 @@
     return [(state.plane === "sagittal" ? coronal : sagittal) + 0.5, down];
   }
 
-  // Where a row of a sagittal or coronal picture lies: slice below, and share of the slice above.
+  // Position of a row of a sagittal or coronal picture: slice below, and weight of the slice above.
   function between(j) {
     const mm = edges[depth] - ((j + 0.5) * height) / zPixels;
     const offsets = data.offsetsMm;
@@ -192,7 +192,7 @@
     });
   }
 
-  // Where a ring's edges cross the plane: axis 0 for x = at (sagittal), 1 for y = at (coronal).
+  // Crossings of a ring's edges with the plane: axis 0 for x = at (sagittal), 1 for y = at (coronal).
   function crossings(roi, k, axis, at) {
     const found = [];
     for (const points of roi.rings.get(k) || []) {
@@ -208,7 +208,7 @@
     return found.sort((a, b) => a - b);
   }
 
-  // Each slice is a slab of its thickness; where neighbours differ, the step between them is drawn.
+  // Each slice is a slab of its thickness; the steps between differing neighbours are drawn too.
   function slabLines(roi, plane, at) {
     const axis = plane === "sagittal" ? 0 : 1;
     const down = (mm) => ((edges[depth] - mm) / height) * zPixels;
@@ -364,12 +364,12 @@
     if (ready < depth) words.push(`loading: ${ready} of ${depth} slices`);
     if (here && loaded[here[0]]) {
       const hu = huOfCode[volume[(here[0] * rows + here[1]) * columns + here[2]]];
-      words.push(`about ${Math.round(hu)} HU here`);
+      words.push(`about ${Math.round(hu)} HU at the pointer`);
     }
     element("readout").textContent = words.join("; ");
   }
 
-  // ---- what the user does
+  // ---- user actions
   function go(index) {
     const count = layout().count;
     state.at[state.plane] = Math.min(count - 1, Math.max(0, index));

@@ -1,4 +1,4 @@
-"""The self-check: a written file proved against its masks and the raw CT before it leaves."""
+"""The self-check: a written file is compared with its masks and the raw CT before delivery."""
 
 from oarflow.rtstruct.check.headers import SliceHeader, read_headers
 from oarflow.rtstruct.check.inspection import CheckReport, OrganCheck, check_file, inspect_file

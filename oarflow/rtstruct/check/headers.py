@@ -1,7 +1,7 @@
-"""Geometry and identity straight from the CT files' headers, for the self-check alone.
+"""Geometry and identity straight from the CT files' headers, only for the self-check.
 
-Deliberately shares nothing with `oarflow.intake` and `oarflow.geometry.Grid`: what went wrong there
-must show against this.
+It shares no code with `oarflow.intake` and `oarflow.geometry.Grid`, so that errors there show as
+differences.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ IDENTITY = (
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
 )
-"""Elements that the structure set takes over from the CT as they are."""
+"""Elements that the structure set copies unchanged from the CT."""
 
 _GEOMETRY = (
     "SOPClassUID",
@@ -100,7 +100,7 @@ class SliceHeader:
 
 
 def read_headers(files: Mapping[str, Path]) -> dict[str, SliceHeader]:
-    """Headers of the CT files, by SOP Instance UID as their keys name it.
+    """Headers of the CT files, by SOP Instance UID.
 
     Raises Fault where a file cannot be read, has no geometry, or holds another instance.
     """
@@ -108,7 +108,7 @@ def read_headers(files: Mapping[str, Path]) -> dict[str, SliceHeader]:
 
 
 def raw(dataset: Dataset, keyword: str) -> bytes:
-    """An element's bytes as they stand in the file, padding stripped; empty where missing."""
+    """An element's bytes as in the file, without padding; empty where missing."""
     tag = tag_for_keyword(keyword)
     if tag is None or tag not in dataset:
         return b""
@@ -154,7 +154,7 @@ def _header(uid: str, path: Path) -> SliceHeader:
     except (OSError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError):
         raise Fault("a CT file cannot be read again for the self-check") from None
     if header.sop_instance_uid != uid:
-        raise Fault("a CT file holds another instance than it did when it was taken in")
+        raise Fault("a CT file holds another instance than when it was first read")
     return header
 
 

@@ -1,4 +1,4 @@
-"""Whose the structure set is and what it refers to, against the CT's headers."""
+"""Checks the structure set's patient and references against the CT's headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STRICT_IDENTITY = frozenset(
         "FrameOfReferenceUID",
     }
 )
-"""Never written otherwise than the CT has them. The rest may be empty where it broke its VR."""
+"""Elements that must equal the CT's. Other elements may be empty where the CT's break their VR."""
 
 _ESCAPE = b"\x1b"
 """Begins a code extension (PS3.5 6.1.2.5)."""
@@ -29,7 +29,7 @@ _ESCAPE = b"\x1b"
 def identity_faults(
     dataset: Dataset, headers: Mapping[str, SliceHeader], source: Source
 ) -> Iterator[str]:
-    """Faults of patient, study, series and references; none for a sound file. No values in them."""
+    """Faults of patient, study, series and references, without values; none for a valid file."""
     if not headers:
         yield "the CT has no slices"
         return
@@ -50,11 +50,11 @@ def _copied_elements(
         written = raw(dataset, keyword)
         may_be_empty = keyword not in STRICT_IDENTITY and not raw(source.identity, keyword)
         if written not in of_slices and not (may_be_empty and not written):
-            yield f"{keyword} is not the CT's"
+            yield f"{keyword} differs from the CT's"
 
 
 def _agree(keyword: str, values: set[bytes], headers: Mapping[str, SliceHeader]) -> bool:
-    """Whether the slices' values mean the same, empty components of a name aside.
+    """Whether the slices' values mean the same, except for empty components of a name.
 
     Plain ASCII means the same in every character set.
     """
@@ -96,12 +96,12 @@ def _reference_chain(dataset: Dataset, headers: Mapping[str, SliceHeader]) -> It
     images = list(referenced_images(dataset))
     named = [text(image, "ReferencedSOPInstanceUID") for image in images]
     if sorted(named) != sorted(headers):
-        yield "the images referenced are not the CT's, each once"
+        yield "the referenced images are not exactly the CT's, each once"
     elif any(
         text(image, "ReferencedSOPClassUID") != headers[uid].sop_class_uid
         for image, uid in zip(images, named, strict=True)
     ):
-        yield "an image is referenced with a wrong SOP class"
+        yield "an image reference has a wrong SOP class"
 
 
 def _regions(dataset: Dataset, headers: Mapping[str, SliceHeader]) -> Iterator[str]:
@@ -128,4 +128,4 @@ def _regions(dataset: Dataset, headers: Mapping[str, SliceHeader]) -> Iterator[s
         ):
             dangling += 1
     if dangling:
-        yield f"{dangling} contours do not name one image of the CT"
+        yield f"{dangling} contours do not name exactly one image of the CT"

@@ -1,11 +1,10 @@
-"""The self-check: a written file read back and held against the masks that it came from.
+"""The self-check: reads a written file back and compares it with its masks.
 
-Geometry comes afresh from the raw CT headers (`headers`), the filling from `scanline`, neither
-of which the contours' making uses. Three things are compared for each organ, all by patient
-coordinates: voxels (Dice, volume, planes, largest surface distance); where the contours run in the
-probability field (a shift or a change of size far under a pixel shows there, at any organ size);
-and, if the volume is given, that its voxels are those of the CT files, on every slice that carries
-a contour.
+Geometry comes from the raw CT headers (`headers`) and filling from `scanline`; the code that makes
+contours uses neither. For each organ three things are checked in patient coordinates: the voxels
+(Dice, volume, planes, largest surface distance); the contours' position in the probability field,
+which shows shifts and size changes far below a pixel; and, if the volume is given, that its voxels
+equal those of the CT files on every slice with a contour.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from oarflow.structures import ProbabilityField
 from oarflow.volume import Source
 
 LARGE_CC = 1.0
-"""Organs over this volume have to meet the limits for large ones."""
+"""Organs above this volume (cm3) must meet the limits for large organs."""
 
 MIN_DICE_LARGE, MIN_DICE_SMALL = 0.995, 0.97
 """Least Dice between the mask and the contours filled at pixel centres."""
@@ -43,17 +42,17 @@ MAX_VOLUME_ERROR_LARGE, MAX_VOLUME_ERROR_SMALL = 0.01, 0.03
 """Greatest relative error of the filled contours' volume."""
 
 MAX_SURFACE_PIXELS = 1.01
-"""Greatest Hausdorff distance between the voxel sets, in pixel diagonals: one voxel may flip where
-simplification passes its centre, a filled hole or a lost island may not pass."""
+"""Greatest Hausdorff distance between the voxel sets, in pixel diagonals. A single voxel may differ
+where simplification passes its centre; a filled hole or a lost island exceeds the limit."""
 
 MAX_OFF_PLANE_MM = 0.01
-"""Greatest distance of a contour's point from the plane of the image it names."""
+"""Greatest distance, in mm, of a contour's point from the plane of the image that it names."""
 
 MAX_SHIFT_PIXELS, MAX_INFLATION_PIXELS = 0.2, 0.2
-"""Greatest systematic displacement, and greatest systematic growth, of contours in the field."""
+"""Greatest systematic displacement and growth, in mm, of contours in the field."""
 
 GROSS_DICE = 0.5
-"""Under it, an organ is not drawn badly: it is drawn in the wrong place, and so may the others."""
+"""Dice below which an organ is in the wrong place, so that the other organs may be too."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class OrganCheck:
     volume_cc: of the mask. filled_cc: of the contours filled at pixel centres.
     missing_planes, extra_planes: slices of the mask (specks aside) without contour area, and the
         reverse. surface_mm: Hausdorff distance of the voxel sets.
-    shift_mm, inflation_mm: systematic displacement and growth of the contours against the field's
-        surface. failures: why it fails, empty where it passes.
+    shift_mm, inflation_mm: systematic displacement and growth of the contours relative to the
+        field's surface. failures: reasons, empty where it passes.
     """
 
     name: str
@@ -85,10 +84,10 @@ class OrganCheck:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The verdict on a file.
+    """The result of the self-check of a file.
 
     organs: one entry for each expected region. faults: of geometry, identity or references; with
-        one, nothing of the file may leave.
+        any fault, the file must not be delivered.
     """
 
     organs: tuple[OrganCheck, ...]
@@ -96,7 +95,7 @@ class CheckReport:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Names of regions to be removed before the file is written again."""
+        """Names of regions to remove before the file is written again."""
         return tuple(organ.name for organ in self.organs if not organ.passed)
 
     @property
@@ -114,12 +113,12 @@ def check_file(
     hu: NDArray[np.float32] | None = None,
     kept: Collection[Roi] = (),
 ) -> CheckReport:
-    """Check a written file; raise Fault where it must not leave at all.
+    """Check a written file. Raise Fault if it must not be delivered.
 
     ct: the CT's files (or `read_headers` of them) by SOP Instance UID, others allowed.
-    expected: for each ROI name the field that was contoured, on the grid.
-    hu: the volume's voxels (z, y, x), to prove that the grid describes them; needs files in `ct`.
-    kept: regions of another file, as they were read there: here they must be the same.
+    expected: by ROI name, the field that was contoured, on the grid.
+    hu: the volume's voxels (z, y, x), to check that the grid describes them; needs files in `ct`.
+    kept: regions of another file, as read there; they must be unchanged.
 
     Returns the report, in which organs may have failed. Raises Fault with all faults in words.
     """
@@ -139,7 +138,7 @@ def inspect_file(
     hu: NDArray[np.float32] | None = None,
     kept: Collection[Roi] = (),
 ) -> CheckReport:
-    """As `check_file`, but faults are returned in the report instead of raised."""
+    """Like `check_file`, but return faults in the report instead of raising them."""
     try:
         headers = _headers(ct, source)
         document = open_document(path)
@@ -156,7 +155,7 @@ def inspect_file(
     by_name = {roi.name: roi for roi in rois}
     unexpected = [roi for roi in rois if roi.contours and roi.name not in expected]
     if unexpected or len(by_name) != len(rois):
-        faults.append("the file holds regions that nothing was segmented for, or a name twice")
+        faults.append("the file holds unexpected regions, or a name twice")
     thickness = _thickness(headers)
     organs = []
     for name, field in expected.items():
@@ -169,7 +168,7 @@ def inspect_file(
 def _headers(
     ct: Mapping[str, Path] | Mapping[str, SliceHeader], source: Source
 ) -> dict[str, SliceHeader]:
-    """Headers of the source's instances; files of others are passed over."""
+    """Headers of the source's instances; other files are ignored."""
     uids = frozenset(source.sop_instance_uids)
     own = {uid: entry for uid, entry in ct.items() if uid in uids}
     ready = {uid: entry for uid, entry in own.items() if isinstance(entry, SliceHeader)}
@@ -183,7 +182,7 @@ def _contoured(rois: Iterable[Roi]) -> frozenset[str]:
 
 
 def _thickness(headers: Mapping[str, SliceHeader]) -> dict[str, float]:
-    """Length along the normal that each image stands for, in mm: half-way to its neighbours."""
+    """Thickness of each image along the normal, in mm: half-way to its neighbours."""
     normal = next(iter(headers.values())).normal
     order = sorted(headers, key=lambda uid: float(headers[uid].position @ normal))
     if len(order) < 2:
@@ -214,7 +213,7 @@ def _check_organ(
     if result.shift_mm > MAX_SHIFT_PIXELS * float(pixel_mm.max()):
         faults.append(f"{name}: contours shifted by about {result.shift_mm:.2f} mm")
     if abs(result.inflation_mm) > MAX_INFLATION_PIXELS * float(pixel_mm.max()):
-        faults.append(f"{name}: contours off by about {result.inflation_mm:+.2f} mm all round")
+        faults.append(f"{name}: contours off by about {result.inflation_mm:+.2f} mm on all sides")
     return result, faults
 
 
@@ -232,8 +231,8 @@ def _contour_faults(contours: Iterable[Contour], planes: Mapping[str, Lattice]) 
             off_plane += 1
     counts = (
         (unknown, "contours name no image of the CT"),
-        (off_plane, "contours lie off the plane of the image they name"),
-        (unfit, "contours are not closed planar ones of three points or more"),
+        (off_plane, "contours lie off the plane of the image that they name"),
+        (unfit, "contours are not closed planar contours of at least three points"),
     )
     return [f"{count} {what}" for count, what in counts if count]
 
@@ -244,7 +243,7 @@ def _slices(
     planes: Mapping[str, Lattice],
     thickness: Mapping[str, float],
 ) -> tuple[list[SlicePair], SurfaceFit]:
-    """Mask and filled contours on every image that has either, and the fit."""
+    """Mask and filled contours on every image that has either, and the surface fit."""
     rings: dict[str, list[NDArray[np.float64]]] = {}
     exclusive = False
     for contour in contours:
@@ -320,7 +319,7 @@ def _failures(result: OrganCheck, diagonal_mm: float) -> tuple[str, ...]:
     error = abs(result.filled_cc / result.volume_cc - 1)
     said = []
     if result.dice < min_dice:
-        said.append(f"Dice {result.dice:.4f} is under {min_dice}")
+        said.append(f"Dice {result.dice:.4f}, required {min_dice}")
     if error > max_error:
         said.append(f"volume off by {error:.1%}, limit {max_error:.0%}")
     if result.missing_planes:

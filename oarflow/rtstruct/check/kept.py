@@ -1,4 +1,4 @@
-"""Regions that a file took over from another one, against what was read there."""
+"""Compares regions that were copied from another file with the regions of that file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _NUMBERED = {
 
 
 def kept_faults(structures: StructureSet, kept: Collection[Roi]) -> Iterator[str]:
-    """Faults of regions that should have stayed as they were. No names in them."""
+    """Faults of regions that should be unchanged, without names."""
     found = {roi.number: roi for roi in structures.rois}
     changed = sum(not _same(roi, found.get(roi.number)) for roi in kept)
     if changed:
-        yield f"{changed} regions that were to stay as they are have changed"
+        yield f"{changed} regions that should be unchanged have changed"
 
 
 def without_kept(dataset: Dataset, kept: Collection[Roi]) -> Dataset:
-    """The data set without kept regions and the frames that follow the first: its own part."""
+    """The data set without kept regions and without further frames: its own part."""
     if not kept:
         return dataset
     numbers = {roi.number for roi in kept}

@@ -1,4 +1,4 @@
-"""How an image's pixels lie among a grid's voxels: the self-check's bridge between the two."""
+"""Maps an image's pixels to a grid's voxels, for the self-check."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from oarflow.structures import ProbabilityField
 from oarflow.volume import Source
 
 MAX_MISFIT_MM = 0.01
-"""Greatest distance between an image's pixel centres and the grid's voxel centres."""
+"""Greatest distance, in mm, between an image's pixel centres and the grid's voxel centres."""
 
 TISSUE_HU = -500.0
-"""Voxels above are compared; below lie air and whatever stands outside the scanner's circle."""
+"""Voxels above this HU are compared; below it are air and the area outside the scanner's circle."""
 
 MAX_VOXELS_OFF = 0.001
 """Greatest share of compared voxels of a slice that may differ by more than 1 HU."""
 
 SAMPLED_SLICES = 5
-"""Slices whose voxels are compared beside those with contours, evenly over the stack."""
+"""Number of slices without contours, evenly chosen, whose voxels are compared too."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """One image's place in the grid.
+    """One image's position in the grid.
 
     slice_index: of the grid. origin: grid index (y, x) of the image's first pixel. matrix: (2, 2)
     of -1, 0, 1: grid index (y, x) = origin + matrix @ (row, column).
@@ -46,7 +46,7 @@ class Lattice:
 
     @property
     def spacing_yx(self) -> NDArray[np.float64]:
-        """(2,) voxel distances along the grid's y and x, in mm, as the header has them."""
+        """(2,) voxel distances along the grid's y and x in mm, from the header."""
         return np.asarray(np.abs(self.matrix) @ (self.header.row_mm, self.header.column_mm))
 
     def to_field(self, ring: NDArray[np.float64], field: ProbabilityField) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ class Lattice:
 
 
 def lattices(headers: Mapping[str, SliceHeader], grid: Grid, source: Source) -> dict[str, Lattice]:
-    """Place every image in the grid. Raises Fault where the grid is not made of these images."""
+    """Place every image in the grid. Raises Fault where the grid does not match the images."""
     if set(headers) != set(source.sop_instance_uids) or len(headers) != grid.shape[0]:
         raise Fault("the volume's slices are not the CT's images")
     return {uid: _lattice(headers[uid], k, grid) for k, uid in enumerate(source.sop_instance_uids)}
@@ -151,7 +151,7 @@ def _differs(hu: NDArray[np.float32], plane: Lattice, path: Path) -> bool:
 
 
 def _padded(dataset: Dataset, stored: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels outside the scanner's circle, which stand for nothing."""
+    """Pixels outside the scanner's circle, whose values have no meaning."""
     first = dataset.get("PixelPaddingValue")
     if first is None:
         return np.zeros(stored.shape, dtype=np.bool_)

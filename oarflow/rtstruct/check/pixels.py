@@ -1,7 +1,7 @@
-"""Stored values straight from a CT file, for the self-check alone.
+"""Stored values straight from a CT file, only for the self-check.
 
-Shares nothing with `oarflow.intake`: pydicom decodes by whatever it prefers, and the value of a
-word is calculated as a remainder, as PS3.5 8.1.1 describes it.
+It shares no code with `oarflow.intake`: pydicom chooses the decoder, and values are computed as
+remainders by PS3.5 8.1.1.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def stored_pixels(path: Path) -> tuple[Dataset, NDArray[np.integer]]:
 
 
 def _values(words: NDArray[np.int64], stored: int, dataset: Dataset) -> NDArray[np.int64]:
-    """Words without the bits that are none of their values' `stored` ones."""
+    """The values of words: only their `stored` bits."""
     high = dataset.get("HighBit")
     low = 0 if high is None else int(high) + 1 - stored
     values = (words >> low) % 2**stored
@@ -55,7 +55,7 @@ def _values(words: NDArray[np.int64], stored: int, dataset: Dataset) -> NDArray[
 
 
 def _read(path: Path) -> Dataset:
-    """A data set as one grey image: what the intake accepts may leave that unsaid."""
+    """A data set with the attributes of a grey image, which the intake does not require."""
     behind = _UntilPixels()
     with path.open("rb") as file:
         dataset = read_partial(file, stop_when=behind, force=True)
@@ -76,7 +76,7 @@ def _read(path: Path) -> Dataset:
 
 
 class _UntilPixels:
-    """Stops pydicom behind the pixel data, where some files have bytes that are no elements."""
+    """Stops pydicom after the pixel data, where some files have invalid bytes."""
 
     def __init__(self) -> None:
         self.passed = False
@@ -88,7 +88,7 @@ class _UntilPixels:
 
 
 def _stream(encapsulated: bytes) -> bytes:
-    """The fragments of one image together. No compressed image begins as an offset table does."""
+    """The joined fragments of one image. No compressed image begins like an offset table."""
     first, *others = generate_fragments(encapsulated)
     table = len(first) <= _OFFSET_BYTES or not any(first[:_OFFSET_BYTES])
     return b"".join(others if table else (first, *others))

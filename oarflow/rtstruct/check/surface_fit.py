@@ -1,8 +1,8 @@
-"""Where contours run in the probability field that they were cut from.
+"""Position of contours in the probability field from which they were made.
 
-On a right contour the field has its threshold. Fitted over all points, deviations tell a systematic
-shift and growth far below a pixel, which filled voxels cannot show: of a mask's contour, moved by
-half a pixel, hardly a voxel changes.
+On a correct contour the field equals its threshold. A fit over the deviations of all points shows a
+systematic shift and growth far below a pixel. Filled voxels cannot show it: few voxels change if a
+contour moves by half a pixel.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH_PIXELS = 1.0
-"""Half-width of the difference that takes the gradient, so that it does not vanish in a mask."""
+"""Half-width in pixels of the gradient's difference, so that it is not zero in a binary mask."""
 
 
 class SurfaceFit:
-    """Least squares of: value - threshold = gradient . shift - |gradient| * growth."""
+    """Least-squares fit of value - threshold = gradient . shift - |gradient| * growth."""
 
     def __init__(self) -> None:
         self._normal = np.zeros((3, 3))
@@ -28,7 +28,7 @@ class SurfaceFit:
         threshold: float,
         spacing_yx: NDArray[np.float64],
     ) -> None:
-        """Take in one ring. points: (n, 2) fractional (y, x) among values (y, x), zero outside."""
+        """Add one ring. points: (n, 2) fractional (y, x) among values (y, x), zero outside."""
         deviation = bilinear(values, points) - threshold
         slope = np.stack(
             [

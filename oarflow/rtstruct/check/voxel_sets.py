@@ -14,8 +14,8 @@ from oarflow.rtstruct.check.headers import SliceHeader
 from oarflow.rtstruct.scanline import Window
 
 SPECK_PIXELS = 3
-"""Parts of so few pixels on a slice may be missing: where the field hardly passes its threshold,
-their outline encloses next to nothing and is not written. Dice and volume still count them."""
+"""Greatest size, in pixels, of a part on a slice that may be missing. Where the field hardly
+exceeds its threshold, the outline is too small to be written. Dice and volume count such parts."""
 
 _TOUCHING = np.ones((3, 3), dtype=bool)
 _CROSS = ndimage.generate_binary_structure(2, 1)
@@ -23,7 +23,7 @@ _CROSS = ndimage.generate_binary_structure(2, 1)
 
 @dataclass(frozen=True, eq=False)
 class SlicePair:
-    """What should be and what is on one image. wanted, filled: bool of the window's shape."""
+    """Expected and filled voxels on one image. wanted, filled: bool of the window's shape."""
 
     header: SliceHeader
     window: Window
@@ -43,7 +43,7 @@ def hausdorff_mm(pairs: Sequence[SlicePair]) -> float:
 
 
 def _furthest(pairs: Sequence[SlicePair], *, of_wanted: bool) -> float:
-    """Greatest distance of a voxel that only the one set has from the other set's nearest voxel."""
+    """Greatest distance from a voxel in only one set to the other set's nearest voxel."""
     lone, rim = [], []
     for pair in pairs:
         one, other = (pair.wanted, pair.filled) if of_wanted else (pair.filled, pair.wanted)
@@ -60,7 +60,7 @@ def _furthest(pairs: Sequence[SlicePair], *, of_wanted: bool) -> float:
 
 
 def _specks(wanted: NDArray[np.bool_], filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Parts of a slice's mask that are specks and wholly missing."""
+    """Parts of a slice's mask that are specks and completely missing."""
     labels, count = ndimage.label(wanted, structure=_TOUCHING)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     hit = np.bincount(labels.ravel(), weights=filled.ravel(), minlength=count + 1) > 0

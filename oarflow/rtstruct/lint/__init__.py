@@ -1,4 +1,4 @@
-"""A linter for RTSTRUCT files of any vendor: what is odd, what it means, what to do."""
+"""A linter for RTSTRUCT files of any vendor: each defect, its meaning, and what to do."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def lint(
     ct: Mapping[str, SliceHeader] | None = None,
     profile: Profile | None = None,
 ) -> tuple[LintFinding, ...]:
-    """All findings on a file, errors first. Never raises for what the file holds.
+    """All findings on a file, errors first. Never raises for the content of a file.
 
-    ct: headers of the images it should refer to (`images_below`); of a whole study's, those that
-    the file references count. A file that cannot be read at
-    all has the one finding UNREADABLE.
+    ct: headers of the images to which it should refer (`images_below`); of a whole study, only
+    those that the file references are used. A file that cannot be read has the single finding
+    UNREADABLE.
     """
     try:
         document = open_document(source)

@@ -1,4 +1,4 @@
-"""What the linter's checks look at: the data set, its contours as numbers, the CT, the profile."""
+"""The input of the linter's checks: the data set, its contours, the CT, the profile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNREADABLE = (NotDicomError, DamagedError, PrivateSyntaxError)
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """One contour. points: (n, 3) LPS mm as written; images: UIDs it names; raw: its data."""
+    """One contour. points: (n, 3) LPS mm as written; images: its UIDs; raw: its data's bytes."""
 
     roi: int | None
     type: str
@@ -66,7 +66,7 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """One file under the lens. ct: empty where none was given."""
+    """The file to check. ct: empty without a CT."""
 
     document: Document
     contours: tuple[Drawn, ...]
@@ -100,7 +100,7 @@ def _drawn(roi: int | None, item: Dataset) -> Drawn:
 
 
 def images_below(folder: Path) -> dict[str, SliceHeader]:
-    """Headers of all images with a position below a folder; other files are passed over."""
+    """Headers of all images with a position below a folder; other files are ignored."""
     found: dict[str, SliceHeader] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
@@ -118,10 +118,10 @@ def images_below(folder: Path) -> dict[str, SliceHeader]:
 def images_meant(
     dataset: Dataset, contours: tuple[Drawn, ...], images: Mapping[str, SliceHeader]
 ) -> Mapping[str, SliceHeader]:
-    """The images that a structure set can be held against, among those of a whole study.
+    """The images with which a structure set can be compared, among those of a whole study.
 
-    Those that it references; where none of these is there, those of the series, else of the frames
-    of reference, that it names; else all.
+    The images that it references; if there are none, those of the series that it names; else those
+    of its frames of reference; else all.
     """
     frames = items(dataset, "ReferencedFrameOfReferenceSequence")
     studies = [one for frame in frames for one in items(frame, "RTReferencedStudySequence")]

@@ -1,4 +1,4 @@
-"""Findings of contours as shapes."""
+"""Findings about the shapes of contours."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from oarflow.rtstruct.outlines import MIN_RING_AREA_MM2
 Vector = NDArray[np.float64]
 
 PLANE_MM = 0.1
-"""Greatest spread of a planar contour across its plane."""
+"""Greatest thickness in mm of a planar contour across its plane."""
 
 AREA_ROUNDING_MM2 = 1e-6
-"""By so much an area may come out smaller here than where the contour was written."""
+"""Tolerance of an area: here it may be smaller than in the writing program."""
 
 MANY_POINTS = 2000
 
 SKIP_FACTOR = 1.5
-"""A step of more than so many usual ones between contoured slices skips a slice."""
+"""A distance between contoured slices above this multiple of the usual one skips a slice."""
 
 
 RELATIONS = {
@@ -37,7 +37,7 @@ RELATIONS = {
 
 
 def contour_findings(context: Context) -> Iterator[LintFinding]:
-    """Types, counts and shapes of single contours, then of contours together."""
+    """Findings about single contours (type, points, shape), then about pairs of contours."""
     contours = context.contours
     closed = [c for c in contours if c.closed]
     rings = [c for c in closed if len(np.unique(c.ring, axis=0)) >= 3]
@@ -92,7 +92,7 @@ def _together(rings: list[Drawn]) -> Iterator[LintFinding]:
 
 
 def _planes(rings: list[Drawn], normal: Vector) -> Iterator[list[Drawn]]:
-    """Rings of one region by the plane that they lie on."""
+    """Rings of one region, grouped by plane."""
     heights = [float(ring.points.mean(axis=0) @ normal) for ring in rings]
     order = np.argsort(heights, kind="stable")
     steps = np.diff(np.array(heights)[order])
@@ -107,7 +107,7 @@ def _normal(ring: Drawn) -> Vector:
 
 
 def _arranged(rings: list[Drawn], normal: Vector) -> Counter[Relation]:
-    """How pairs of one plane lie; of CLOSEDPLANAR_XOR contours, repetitions only."""
+    """Relations between contours of one plane; only repetitions for CLOSEDPLANAR_XOR."""
     plain = [_flat(ring, normal) for ring in rings if ring.type == GeometricType.CLOSED_PLANAR]
     exclusive = [ring for ring in rings if ring.type == GeometricType.XOR]
     found = arrange(plain)
@@ -138,7 +138,7 @@ def _has_doubles(ring: Drawn) -> bool:
 
 
 def _repeated(ring: Drawn) -> int:
-    """Vertices given more than once."""
+    """The number of repeated vertices."""
     return len(ring.ring) - len(np.unique(ring.ring, axis=0))
 
 

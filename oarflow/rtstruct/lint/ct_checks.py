@@ -1,4 +1,4 @@
-"""Findings of a structure set against the CT at hand."""
+"""Findings about a structure set compared with a given CT."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from oarflow.rtstruct.lint.rules import LintFinding
 from oarflow.rtstruct.reader import items, referenced_images, region_frames, text
 
 OFF_PLANE_MM = 0.05
-"""Greatest distance of a contour from the plane of its image; vendors round to 0.01 mm."""
+"""Greatest distance in mm of a contour from the plane of its image; vendors round to 0.01 mm."""
 
 ON_CENTRE_PIXELS = 0.02
-"""A vertex nearer to a pixel centre lies on it."""
+"""Greatest distance, in pixels, of a vertex on a pixel centre."""
 
 TRACED_SHARE = 0.98
-"""A region with so many of its vertices on pixel centres was traced through them."""
+"""A region with at least this share of vertices on pixel centres was traced through them."""
 
 
 def ct_findings(context: Context) -> Iterator[LintFinding]:
-    """Identity, references and planes; nothing where no CT was given."""
+    """Findings about identity, references and planes; none without a CT."""
     if not context.ct:
         return
     yield from _identity(context)
@@ -104,12 +104,12 @@ class _Stack:
     offsets_mm: NDArray[np.float64]
 
     def nearest(self, point: NDArray[np.float64]) -> SliceHeader:
-        """The image whose plane a point (x, y, z) lies nearest to."""
+        """The image with the plane nearest to a point (x, y, z)."""
         return self.images[int(np.argmin(np.abs(self.normals @ point - self.offsets_mm)))]
 
 
 def _stacks(images: Iterable[SliceHeader]) -> dict[str, _Stack]:
-    """By series."""
+    """The images of each series, by Series Instance UID."""
     series: dict[str, list[SliceHeader]] = defaultdict(list)
     for image in images:
         series[image.series_uid].append(image)
@@ -124,10 +124,10 @@ def _stacks(images: Iterable[SliceHeader]) -> dict[str, _Stack]:
 def _stack_of(
     contour: Drawn, image: SliceHeader | None, stacks: Mapping[str, _Stack], frames: frozenset[str]
 ) -> _Stack | None:
-    """The series that a contour lies on; None where several could be meant, or it has none here.
+    """The series on which a contour was drawn; None if it is ambiguous or not given.
 
-    frames: that its region is tied to. Where no image at hand is of such a frame, the images are of
-    another patient or lost their UIDs: one series is still worth a look.
+    frames: of the contour's region. If no given image has such a frame, the images are of another
+    patient or have lost their UIDs; a single series is compared nevertheless.
     """
     fitting = {uid: s for uid, s in stacks.items() if frames == {s.images[0].frame}}
     if image is not None and (image.series_uid in fitting or not frames):

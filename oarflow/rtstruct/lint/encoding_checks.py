@@ -1,4 +1,4 @@
-"""Findings of the file's encoding and of the object's own identity."""
+"""Findings about the file's encoding and the object's attributes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TIMES = ("StudyTime", "SeriesTime", "StructureSetTime", "InstanceCreationTime")
 
 
 def encoding_findings(context: Context) -> Iterator[LintFinding]:
-    """How the bytes are laid out."""
+    """Findings about the encoding of the bytes."""
     facts = context.document.survey
     if not facts.has_preamble:
         yield LintFinding("NO_PREAMBLE", 1)
@@ -73,7 +73,7 @@ def _tags(tags: set[int]) -> str:
 
 
 def identity_findings(context: Context) -> Iterator[LintFinding]:
-    """Attributes of patient, study, series and structure set."""
+    """Findings about attributes of patient, study, series and structure set."""
     dataset = context.dataset
     missing = [k for k in TYPE_1 if not text(dataset, k)]
     missing += [k for k in TYPE_1_SEQUENCES if k not in dataset]

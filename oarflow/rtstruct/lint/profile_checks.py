@@ -1,4 +1,4 @@
-"""Findings of a structure set against what one planning system takes."""
+"""Findings about a structure set compared with a planning system's profile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oarflow.rtstruct.reader import items, text
 
 
 def profile_findings(context: Context) -> Iterator[LintFinding]:
-    """Limits of the profile; nothing where none was asked for."""
+    """Findings about the profile's limits; none without a profile."""
     profile, dataset = context.profile, context.dataset
     if profile is None:
         return
@@ -41,6 +41,6 @@ def profile_findings(context: Context) -> Iterator[LintFinding]:
 
 
 def _decimals(raw: bytes) -> int:
-    """Most decimals of any number in a contour's data, exponents aside."""
+    """The greatest number of decimals in a contour's data, without exponents."""
     parts = (number.strip().partition(b".")[2] for number in raw.split(b"\\"))
     return max((len(part.partition(b"e")[0].rstrip(b"0")) for part in parts), default=0)

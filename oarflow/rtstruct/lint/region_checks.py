@@ -1,4 +1,4 @@
-"""Findings of regions and of what they refer to within the file."""
+"""Findings about regions and references within the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+~^ -]*")
 NAME_LENGTH = 16
 
 UNUSED_SHARE = 0.2
-"""Under this share of the referenced images with contours, the linter says so."""
+"""Share of referenced images with contours below which there is a finding."""
 
 INTERPRETED_TYPES = frozenset(
     {
@@ -38,7 +38,7 @@ ALGORITHMS = frozenset({"AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"})
 
 
 def region_findings(context: Context) -> Iterator[LintFinding]:
-    """Numbers, names, types and colours of regions."""
+    """Findings about numbers, names, types and colours of regions."""
     dataset = context.dataset
     definitions = items(dataset, "StructureSetROISequence")
     drawings = items(dataset, "ROIContourSequence")
@@ -134,7 +134,7 @@ def _colour_is_sound(drawing: Dataset) -> bool:
 
 
 def reference_findings(context: Context) -> Iterator[LintFinding]:
-    """Frames, series and images that the file names, among themselves."""
+    """Findings about frames, series and images that the file references."""
     dataset = context.dataset
     frames = items(dataset, "ReferencedFrameOfReferenceSequence")
     named = {text(frame, "FrameOfReferenceUID") for frame in frames} - {""}
@@ -170,7 +170,7 @@ def reference_findings(context: Context) -> Iterator[LintFinding]:
 
 
 def _elsewhere(context: Context) -> list[int | None]:
-    """Drawn regions that are tied to another frame than the CT's, or else than most are."""
+    """Regions with contours on another frame than the CT's, or than that of most regions."""
     drawn = {contour.roi for contour in context.contours}
     frames = {n: uids for n, uids in region_frames(context.dataset).items() if n in drawn}
     own = Counter(

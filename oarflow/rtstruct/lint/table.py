@@ -1,4 +1,4 @@
-"""The linter's rules, and its findings on a collection of files, as one Markdown page."""
+"""The linter's rules, and its findings in a collection of files, as one Markdown page."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FAILURES = (
     "Types and algorithms", "Points and crossings", "UIDs", "Character sets",
     "Status, colours, private data",
 )  # fmt: skip
-"""The known failures of structure sets, by row, that rules refer to."""
+"""The known failures of structure sets. A rule refers to them by row."""
 
 
 def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
-    """The page: a table of rules, and of findings on all structure sets below the folders.
+    """The page: a table of rules, and one of findings in all structure sets below the folders.
 
-    other_ct: images of a study that files are held against, to count references that dangle.
+    other_ct: images of another study, to count the references that dangle in it.
     """
     ct = images_below(other_ct)
     lines = [
@@ -51,7 +51,7 @@ def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
 
 def _heading(other_ct: Path) -> tuple[str, ...]:
     return (
-        "The last column counts image references that dangle where the file is linted with `--ct` "
+        "The last column counts image references that dangle if the file is linted with `--ct` "
         f"of the study {other_ct.name}.",
         "",
         "| file | errors | warnings | notes | dangling |",
@@ -60,7 +60,7 @@ def _heading(other_ct: Path) -> tuple[str, ...]:
 
 
 def _is_candidate(path: Path) -> bool:
-    """Structure sets, and files so damaged that nobody can tell."""
+    """Whether a file is a structure set, or so damaged that its kind is unknown."""
     try:
         open_document(path)
     except ReadError as error:

@@ -80,7 +80,7 @@ def test_wrong_use_of_models(words: list[str], capsys: Capture) -> None:
 
 def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> None:
     text = said(capsys, "models", "verify", "-m", models)
-    assert text.count(": as its card says\n") == text.count("\n") == 3
+    assert text.count(": matches its card\n") == text.count("\n") == 3
     copy = tmp_path / "models"
     shutil.copytree(models, copy)
     with (copy / "Parotid_L" / "model.ts").open("ab") as file:
@@ -88,7 +88,7 @@ def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> N
     (copy / "Parotid_R" / "model.ts").unlink()
     assert main(["models", "verify", "-m", str(copy)]) == 1
     verdicts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
-    assert verdicts["localizer"] == "as its card says"
+    assert verdicts["localizer"] == "matches its card"
     assert verdicts["Parotid_L"].startswith("WRONG: MODEL_HASH: ")
     assert verdicts["Parotid_R"].startswith("WRONG: MODEL_MISSING: ")
 
@@ -133,5 +133,5 @@ def test_networks_are_looked_for_where_segment_does(
 
 def test_a_models_folder_that_is_named_must_be_there(tmp_path: Path) -> None:
     flags = parser("data").parse_args(["data", "report", "x", "-o", "y", "-m", str(tmp_path / "n")])
-    with pytest.raises(ConfigurationError, match="is no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         find_models(flags)

@@ -111,10 +111,7 @@ def test_what_is_not_installed_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     assert main(verb) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert (
-        line
-        == f"oarflow: EXTRA: {module} is not installed; pip install 'oarflow[{extra}]' brings it"
-    )
+    assert line == f"oarflow: EXTRA: {module} is not installed: run pip install 'oarflow[{extra}]'"
 
 
 @pytest.fixture

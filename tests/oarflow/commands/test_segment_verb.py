@@ -164,7 +164,7 @@ def test_what_is_no_input(
         path.write_bytes(content)
     assert segment(path, "-o", tmp_path / "out", "-m", models) == 2
     said = capsys.readouterr().err
-    assert said == f"oarflow: NO_INPUT: input {path} is no folder and no zip archive\n"
+    assert said == f"oarflow: NO_INPUT: input {path} is neither a folder nor a zip archive\n"
     assert not (tmp_path / "out").exists()
 
 
@@ -237,9 +237,9 @@ def test_flags_are_settings(
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--organs", "Parotis_L"], "'Parotis_L' is not known; did you mean Parotid_L"),
-        (["--organs", ""], "no organ is asked for"),
-        (["--profile", "elipse"], "profile 'elipse' is none of dicom, eclipse"),
+        (["--organs", "Parotis_L"], "unknown organ 'Parotis_L'; did you mean Parotid_L"),
+        (["--organs", ""], "no organ is requested"),
+        (["--profile", "elipse"], "unknown profile 'elipse': use one of dicom, eclipse"),
         (["--set", "outputs.sge=true"], "--set: unknown key 'outputs.sge'; did you mean seg?"),
         (["--set", "run_seconds=soon"], "--set: run_seconds: "),
         (["--set", "strict"], "write key=value"),

@@ -240,7 +240,7 @@ def test_of_several_mr_series_the_application_s_rule_takes_one(tmp_path: Path) -
     assert mr is not None
     assert mr.voxels.size == 12 * 18 * 16
     write_mr(tmp_path / "a" / "MR3", ct, slices=12)
-    with pytest.raises(ValueError, match="2 MR series fit the rule"):
+    with pytest.raises(ValueError, match="2 series match the MR selection rule"):
         datasets.open(tmp_path)["a"].mr
 
 

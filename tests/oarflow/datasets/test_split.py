@@ -41,7 +41,7 @@ def test_numbers_are_openkbp_s_in_openkbp_alone(tmp_path: Path) -> None:
         ("fit: abc\ntune: [d]", "is no list of patients"),
         ("fit: [[a]]\ntune: [d]", "is no list of patients"),
         ("fit: [a, a]\ntune: [d]", "named twice: a"),
-        ("fit: [a]\nfit: [b]\ntune: [d]", "line 2: the key .fit. stands in line 1"),
+        ("fit: [a]\nfit: [b]\ntune: [d]", "line 2: the key .fit. is already in line 1"),
         ("fit: ['']\ntune: [d]", "id is empty"),
         ("- a", "is no split"),
         ("fit: [", "is no split"),

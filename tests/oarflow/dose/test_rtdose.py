@@ -43,7 +43,7 @@ SIXTEEN = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "DoseGridScalin
         ({"DoseUnits": "RELATIVE"}, "not Gy"),
         ({"DoseUnits": None}, "not Gy"),
         ({"DoseType": "ERROR"}, "PHYSICAL, EFFECTIVE"),
-        ({"PixelData": stored("<u4", 0)}, "all of its values are zero"),
+        ({"PixelData": stored("<u4", 0)}, "all its values are zero"),
         ({"PixelRepresentation": 1, "PixelData": stored("<i4", -5)}, "negative dose"),
         ({**SIXTEEN, "PixelData": stored("<u2", 0x1000 | 2000)}, "other bits than the 12"),
         ({**SIXTEEN, "HighBit": 15, "PixelData": stored("<u2", 2000)}, r"high bit \(15\)"),

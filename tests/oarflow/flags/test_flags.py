@@ -57,7 +57,7 @@ def test_the_page_is_the_table() -> None:
     "values", [{}, {"volume_cc": 1.0}, {"volume_cc": 1, "limit_cc": 2, "x": 3}]
 )
 def test_a_flag_holds_the_values_of_its_row(values: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="VOLUME_HIGH has the values volume_cc, limit_cc"):
+    with pytest.raises(ValueError, match="VOLUME_HIGH has values volume_cc, limit_cc"):
         Flag.of(FlagCode.VOLUME_HIGH, **values)
 
 
@@ -68,3 +68,16 @@ def test_figures_are_rounded_and_lists_are_lists() -> None:
     assert cut.values == {"sides": ["inferior", "left"]}
     assert cut.short == "cut by the field of view: inferior, left"
     assert cut.brief == "FIELD_OF_VIEW inferior, left"
+
+
+@pytest.mark.parametrize(
+    ("mean_hu", "limit_hu", "said"),
+    [
+        (41.4, 40.6, "is 41.4 HU, usually at most 40.6 HU."),
+        (41.44, 41.41, "is 41.44 HU, usually at most 41.41 HU."),
+        (41.4, 39.6, "is 41 HU, usually at most 40 HU."),
+    ],
+)
+def test_a_figure_never_reads_like_its_limit(mean_hu: float, limit_hu: float, said: str) -> None:
+    flag = Flag.of(FlagCode.MEAN_HU, mean_hu=mean_hu, bound="at most", limit_hu=limit_hu)
+    assert flag.message.endswith(said)

@@ -142,7 +142,7 @@ def test_links_and_devices(kind: int, tmp_path: Path) -> None:
         file.writestr(member, "/etc/passwd")
     error = refused(tmp_path / "a.zip", tmp_path / "out")
     assert error.code is Code.ARCHIVE_UNSAFE
-    assert error.detail == "1 of 2 members are links or no regular files"
+    assert error.detail == "1 of 2 members are links or not regular files"
 
 
 def flagged(content: bytes, bits: int) -> bytes:

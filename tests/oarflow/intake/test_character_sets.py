@@ -171,8 +171,8 @@ def test_as_many_characters_as_python_counts(declared: str) -> None:
         (b"", b"Smith\\John", "a backslash, which separates values"),
         (b"\\ISO 2022 IR 87", b"\x1b$B;3K\\\x1b(B\\x", "a backslash, which separates values"),
         (b"GBK", b"\x81\\\\x", "a backslash, which separates values"),
-        (b"ISO_IR 100", b"x" * 65, "65 characters (64 are allowed)"),
-        (b"ISO_IR 192", "山".encode() * 65, "65 characters (64 are allowed)"),
+        (b"ISO_IR 100", b"x" * 65, "65 characters (at most 64)"),
+        (b"ISO_IR 192", "山".encode() * 65, "65 characters (at most 64)"),
         (b"ISO-IR 100", b"M\xfcller", "other than ASCII under an unknown Specific Character Set"),
         (b"ISO_IR 999", b"\x1b$B;3\x1b(B", "other than ASCII under an unknown"),
     ],
@@ -191,7 +191,7 @@ def test_what_is_not_valid_is_refused_and_said(
 
 def test_a_name_of_four_component_groups_is_refused(tmp_path: Path) -> None:
     put("PatientName", b"a=b=c=d")
-    assert "4 component groups (3 are allowed)" in refused(tmp_path).findings[0].detail
+    assert "4 component groups (at most 3)" in refused(tmp_path).findings[0].detail
 
 
 @pytest.mark.parametrize("length", [64, 65])
@@ -214,7 +214,7 @@ def test_plain_ascii_under_an_unknown_character_set_is_taken_with_a_remark(
     assert not known(declared)
     intake = taken_in(tmp_path / "ct")
     assert intake.notes == (
-        "SpecificCharacterSet: not known, the texts that are ASCII were taken",
+        "SpecificCharacterSet: unknown, only ASCII texts were copied",
         "ReferringPhysicianName: not valid, left empty",
     )
     path = rtstruct(tmp_path, intake)

@@ -196,7 +196,7 @@ def test_lossy_compression_is_noted(tmp_path):
 def test_steps_longer_than_the_slices_are_thick_are_noted(tmp_path):
     write_series(tmp_path, make_series()[::2], order="shuffled")
     notes = read_volume(tmp_path, SeriesRules(min_slices=8)).notes
-    assert notes == ("slices 3 mm thick lie up to 6.00 mm apart",)
+    assert notes == ("slices 3 mm thick are up to 6.00 mm apart",)
 
 
 def test_blank_masked_slices_at_the_ends_are_accepted(tmp_path):

@@ -125,6 +125,6 @@ def test_objects_of_another_patient_are_told_of(patient: str, told: bool, tmp_pa
         beside = make_series(slices=1, patient=patient, seed=modality, tags={"Modality": modality})
         write_instance(tmp_path / f"{modality}.dcm", beside[0])
     notes = read_volume(tmp_path).notes
-    expected = ("objects beside the CT name another patient: 1 PT, 1 RTSTRUCT",)
+    expected = ("other objects in the folder name another patient: 1 PT, 1 RTSTRUCT",)
     assert notes == (expected if told else ())
     assert "two" not in " ".join(notes)

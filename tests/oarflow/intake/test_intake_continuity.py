@@ -100,7 +100,7 @@ def test_one_image_at_two_positions(tmp_path: Path) -> None:
     series = sample(slice(40, 60))
     series[3].PixelData = series[15].PixelData
     found = refused(tmp_path, series)
-    assert found[Code.DUPLICATE_CONFLICT] == "1 slices show the image of another one"
+    assert found[Code.DUPLICATE_CONFLICT] == "1 slices repeat the image of another slice"
 
 
 def test_blank_slices_may_be_the_same(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_runs_that_changed_places(first: int, counts: tuple[int, int], tmp_path:
     for dataset, content in zip(series, pixels, strict=True):
         dataset.PixelData = content
     detail = refused(tmp_path, series)[Code.DISCONTINUOUS_SLICES]
-    assert f"{other} and {one} slices, one behind the other, follow better" in detail
+    assert f"adjacent runs of {other} and {one} slices fit better" in detail
 
 
 def test_a_change_of_spacing_is_no_jump(tmp_path: Path) -> None:
@@ -183,14 +183,14 @@ def test_a_scale_that_is_wrong_as_a_whole(intercept: int, tmp_path: Path) -> Non
     series = sample(slice(40, 60))
     for dataset in series:
         dataset.RescaleIntercept = intercept
-    assert "soft tissue lies about" in refused(tmp_path, series)[Code.IMPLAUSIBLE_HU]
+    assert "soft tissue is at about" in refused(tmp_path, series)[Code.IMPLAUSIBLE_HU]
 
 
 def test_a_slope_that_is_wrong(tmp_path: Path) -> None:
     series = sample(slice(40, 60))
     for dataset in series:
         dataset.RescaleSlope = 1.3
-    assert "soft tissue lies about" in refused(tmp_path, series)[Code.IMPLAUSIBLE_HU]
+    assert "soft tissue is at about" in refused(tmp_path, series)[Code.IMPLAUSIBLE_HU]
 
 
 @pytest.mark.parametrize("shift", [-30, 30])

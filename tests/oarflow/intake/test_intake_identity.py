@@ -103,7 +103,7 @@ def test_slices_that_disagree_on_a_description(tmp_path):
     series = with_raw(make_series(), "StudyTime", b"090000", only={1, 2, 3})
     found, notes = identity(tmp_path, series)
     assert found.StudyTime == "101112"
-    assert notes == ("StudyTime: the slices disagree, the most common value was taken",)
+    assert notes == ("StudyTime: the slices disagree, the most common value was copied",)
 
 
 def test_padding_and_empty_name_components_are_no_disagreement(tmp_path):

@@ -101,7 +101,7 @@ def test_float_pixels_are_named(tmp_path, keyword, kind, which):
     refusal = refused(tmp_path)
     assert refusal.code == Code.UNREADABLE_PIXELS
     count = len(series[which])
-    assert f"{count} slices have float pixels" in refusal.detail
+    assert f"{count} slices have Float Pixel Data" in refusal.detail
     assert refusal.account["classes"]["ct_of_float_pixels"] == count
 
 

@@ -22,7 +22,7 @@ from oarflow.intake import Intake, read_volume
 from oarflow.rtstruct.check.pixels import stored_pixels
 from tests.phantoms import head, make_series, write_series
 
-IGNORED = "unused bits of the pixels are set in 16 slices; they were ignored"
+IGNORED = "unused bits of the pixels are set in 16 slices and were ignored"
 SIZE = 48
 Words = NDArray[np.int64]
 
@@ -224,7 +224,7 @@ def test_one_slice_alone_has_graphics(tmp_path: Path) -> None:
 
     expected, found = read(plain, tmp_path / "control"), read(one, tmp_path / "found")
     np.testing.assert_array_equal(found.volume.hu, expected.volume.hu)
-    assert found.notes == ("unused bits of the pixels are set in 1 slice; they were ignored",)
+    assert found.notes == ("unused bits of the pixels are set in 1 slice and were ignored",)
 
 
 def metal(x: NDArray, y: NDArray, z: NDArray) -> NDArray:

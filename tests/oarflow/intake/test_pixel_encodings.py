@@ -94,7 +94,7 @@ def assert_read(intake: Intake, plain: NDArray[np.float32]) -> None:
 
 
 def left(size: int) -> tuple[str, ...]:
-    return (f"up to {size} bytes behind the image were ignored in 16 slices",)
+    return (f"up to {size} bytes after the image were ignored in 16 slices",)
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\xff", b"\x12\x34"])
@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[UID, Encode, str]] = {
     "uncompressed items": (
         ExplicitVRLittleEndian,
         lambda v: fragments(item(b""), item(v)),
-        "cut into items",
+        "divided into items",
     ),
     **{
         f"two images, {syntax.name}": (

@@ -78,7 +78,7 @@ def _finish(kind: str, folder: Path, out: Path) -> int:
     }
     organ = {
         "name": "Brainstem",
-        "status": "segmented",
+        "status": "suspicious" if kind == "hold" else "segmented",
         "volume_cc": 25.0,
         "slices": 20,
         "seconds": 0.1,

@@ -134,7 +134,7 @@ def test_the_front_of_a_head_alone_is_refused() -> None:
 def test_what_is_found_once_the_scan_is_turned(before: int) -> None:
     refusal = refusal_of(NOTHING, then=[NOTHING] * before + [found(turned(1, 1, 1))])
     assert refusal.code is Code.POSITION_CONTRADICTS_ANATOMY
-    assert "once the scan is turned" in refusal.detail
+    assert "only if the scan is turned" in refusal.detail
 
 
 def test_a_turned_scan_with_two_false_finds() -> None:

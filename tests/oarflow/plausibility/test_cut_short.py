@@ -186,10 +186,10 @@ def test_half_a_canal_is_flagged() -> None:
     """The score of all signs: 2 for the blunt end, 9 for what goes on, by the root of two."""
     assert said((slice(10, 30), *CANAL[1:]), with_canal()) == {
         "PART_OUTSIDE": "Only 50% of SpinalCord lies inside this contour, usually at least 88%.",
-        "TISSUE_BEYOND": "Similar tissue continues beyond the superior side: 100% of the voxels "
-        "there, usually at most 50%.",
-        "CUT_SHORT": "Contour seems to end too early on its superior side (7.8 standard "
-        "deviations, limit 4.0).",
+        "TISSUE_BEYOND": "The superior part may be missing: 100% of the voxels up to 9 mm beyond "
+        "have the organ's CT numbers, usually at most 50%.",
+        "CUT_SHORT": "The superior part may be missing: shape, tissue and position there together "
+        "deviate by 7.8 SD (limit 4.0).",
     }
 
 

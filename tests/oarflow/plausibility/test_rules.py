@@ -137,16 +137,17 @@ def test_a_truncated_organ_may_be_small() -> None:
 def test_a_shift_from_where_the_localizer_saw_it(moved: Point, direction: str) -> None:
     flag = said(with_left(moved))["CENTRE_SHIFTED"]
     assert flag.message == (
-        f"Centre lies 15 mm away ({direction}) from where the localizer found the organ."
+        f"Centre lies 15 mm {direction} of the position that the localization network found, "
+        "usually at most 8 mm."
     )
     assert flag.values["directions"] == [direction]
 
 
 def test_a_shift_along_two_axes_is_one_flag_with_the_larger_figure() -> None:
     flag = said(with_left((70.0, 0.0, 111.0)))["CENTRE_SHIFTED"]
-    assert (
-        flag.message
-        == "Centre lies 21 mm away (superior) from where the localizer found the organ."
+    assert flag.message == (
+        "Centre lies 21 mm superior of the position that the localization network found, "
+        "usually at most 8 mm."
     )
     assert flag.values["directions"] == ["superior", "left"]
     assert flag.values["shifts_mm"] == pytest.approx([21.0, 15.0], abs=0.5)
@@ -160,7 +161,9 @@ def test_a_half_that_the_localizer_saw_and_the_contour_lacks() -> None:
     half = replace(left, field=replace(left.field, values=values))
     flags = said([half, *others])
     assert flags["END_SHORT"].values["sides"] == ["superior"]
-    assert "short of the superior border that the localizer found" in flags["END_SHORT"].message
+    assert (
+        "short of the superior border that the localization network" in flags["END_SHORT"].message
+    )
 
 
 def test_a_contour_that_reaches_beyond_what_the_localizer_saw() -> None:
@@ -180,7 +183,7 @@ def test_a_place_that_the_neighbours_deny() -> None:
     flags = said(with_left(low, localized=low))
     assert set(flags) == {"MISPLACED"}
     assert flags["MISPLACED"].message.startswith(
-        "Centre lies 45 mm too far inferior, measured from"
+        "Centre lies 45 mm inferior of the position expected from"
     )
 
 
@@ -199,8 +202,8 @@ def test_metal_concerns_the_study_and_makes_no_organ_suspicious() -> None:
     found = of_study(with_left(), hu=3000.0)
     (flag,) = found.study
     assert flag.message == (
-        "Metal around Parotid_L exceeds that in the training CTs (100.0% of voxels, usually at "
-        "most 0.4%)."
+        "More metal near Parotid_L than in the training CTs: 100.0% of voxels within 20 mm, "
+        "usually at most 0.4%."
     )
     assert flag.values["organs"] == ["Parotid_L"]
     assert {
@@ -216,7 +219,8 @@ def test_a_network_that_says_otherwise_of_a_moved_patch() -> None:
         assert ("UNSTABLE" in said([item, *others])) == flagged
     unsteady = replace(left, field=replace(left.field, steadiness=0.8))
     assert said([unsteady, *others])["UNSTABLE"].message == (
-        "Shifting the input patch changes the contour (Dice 0.80, usually above 0.87)."
+        "A second run on slightly shifted input changes the contour (Dice 0.80, usually above "
+        "0.87)."
     )
 
 
@@ -256,7 +260,7 @@ def test_an_empty_slice_within() -> None:
 def test_two_organs_in_one_place() -> None:
     twin = ball("Submandibular_L", LEFT, 15.0)
     assert said([*with_left(), twin])["OVERLAP"].message == (
-        "100% of the volume overlaps with Submandibular_L, usually at most 20%."
+        "100% of this organ's volume also lies inside Submandibular_L, usually at most 20%."
     )
 
 

@@ -14,6 +14,7 @@ from pydicom import Dataset
 
 from oarflow.report.content import (
     AGAINST_DERIVED,
+    DERIVED_DICE,
     PURPOSE,
     WARNING,
     ModelFigures,
@@ -92,7 +93,7 @@ def test_the_pdf_names_sides_networks_and_what_a_figure_is_against(tmp_path: Pat
     write_pdf(tmp_path / "report.pdf", make_report(result, found, cases.structures(found), figures))
     text = " ".join("\n".join(cases.text_of(tmp_path / "report.pdf")).split())
     assert re.search(r"\bR +L +R +L +R +L\b", text)
-    assert f"Parotid_L: {AGAINST_DERIVED}; labels of nobody." in text
+    assert f"Parotid_L: {DERIVED_DICE}labels of nobody." in text
     cell = text_of_cells(tmp_path / "report.pdf")
     assert f"0.96 (n = 31) {AGAINST_DERIVED}" in cell
     for role in ("localizer", "segmenter"):

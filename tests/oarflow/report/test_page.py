@@ -17,6 +17,7 @@ from oarflow.networks.card import Validation
 from oarflow.networks.store import ModelStore
 from oarflow.report.content import (
     AGAINST_DERIVED,
+    DERIVED_DICE,
     DERIVED_NOTE,
     STATUS_SIGNS,
     STATUS_WORDS,
@@ -67,11 +68,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_overview_says_what_became_of_every_organ(page: str) -> None:
     table = page[page.index('id="overview"') : page.index('id="viewer"')]
     assert table.index("Larynx") < table.index("Parotid_L") < table.index("Brainstem")
-    for words in ("contoured, look first", "12.6 cc on 10 slices", "not in the scan"):
+    for words in ("contoured, check first", "12.6 cc on 10 slices", "not in the scan"):
         assert words in table
     assert "0.83 (n = 39)" in table
     assert "not measured" in table
-    assert "2 of 3 organs contoured, 1 of them to look at first." in page
+    assert "2 of 3 organs contoured. Check 1 of them first." in page
 
 
 def test_every_status_has_words_and_a_sign() -> None:
@@ -153,7 +154,7 @@ def test_a_figure_against_derived_labels_says_so(tmp_path: Path) -> None:
     (row,) = (row for row in rows if "Parotid_L</a>" in row)
     assert f"<td>0.83 (n = 39) {AGAINST_DERIVED}</td>" in row
     assert f"<li>{DERIVED_NOTE}</li>" in row
-    assert f"Parotid_L: {AGAINST_DERIVED}; nobody&#39;s contours." in page
+    assert f"Parotid_L: {DERIVED_DICE}nobody&#39;s contours." in page
     assert not any(AGAINST_DERIVED in row for row in rows if "Larynx</a>" in row)
 
 

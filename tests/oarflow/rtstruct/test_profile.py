@@ -131,9 +131,9 @@ def test_a_site_has_its_own_names_colours_and_prefix() -> None:
         (SiteNames(names={"Parotid_L": "Glandula_parotidea"}), "18 characters"),
         (SiteNames(prefix="AUTOMATIC_"), "allows 16"),
         (SiteNames(names={"Parotid_L": "Parotis/links"}), "Parotis/links"),
-        (SiteNames(names={"Parotid_L": " Parotid"}), "letter first"),
-        (SiteNames(names={"Parotid_L": "1st"}), "letter first"),
-        (SiteNames(names={"Parotid_L": "Drüse"}), "letter first"),
+        (SiteNames(names={"Parotid_L": " Parotid"}), "start with a letter"),
+        (SiteNames(names={"Parotid_L": "1st"}), "start with a letter"),
+        (SiteNames(names={"Parotid_L": "Drüse"}), "start with a letter"),
         (SiteNames(prefix="_AI"), "prefix"),
         (SiteNames(names={"Parotis": "P"}), "Parotis"),
         (SiteNames(colours={"Parotid_L": (0, 0, 256)}), "256"),
@@ -143,6 +143,22 @@ def test_a_name_that_cannot_be_is_an_error_at_the_start(site: SiteNames, message
     with pytest.raises(ConfigurationError, match=message) as caught:
         site_specs(SPECS, GENERIC, site)
     assert caught.value.code == "ROI_NAMES"
+
+
+def test_only_the_organs_that_are_needed_must_have_names_that_fit() -> None:
+    specs = catalogue_specs(load_catalogue())
+    site = SiteNames(prefix="AI_")
+    with pytest.raises(ConfigurationError, match="AI_Glnd_Lacrimal_L"):
+        site_specs(specs, GENERIC, site)
+    mapped = site_specs(specs, GENERIC, site, ("Parotid_R", "Parotid_L"))
+    assert {organ: entry.name for organ, entry in mapped.items()} == {
+        "Parotid_L": "AI_Parotid_L",
+        "Parotid_R": "AI_Parotid_R",
+    }
+    with pytest.raises(ConfigurationError, match="AI_Glnd_Lacrimal_L"):
+        site_specs(specs, GENERIC, site, ("Parotid_L", "Glnd_Lacrimal_L"))
+    with pytest.raises(ConfigurationError, match="Parotis"):
+        site_specs(specs, GENERIC, SiteNames(names={"Parotis": "P"}), ("Parotid_L",))
 
 
 def test_an_interpreted_type_that_the_system_does_not_know_is_an_error() -> None:

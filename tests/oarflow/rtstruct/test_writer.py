@@ -554,3 +554,11 @@ def test_dciodvfy_finds_no_error(tmp_path: Path) -> None:
     )
     assert "RTStructureSet" in run.stderr
     assert [line for line in run.stderr.splitlines() if line.startswith("Error")] == []
+
+
+def test_a_files_uid_does_not_depend_on_what_the_program_calls_its_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = written(tmp_path).SOPInstanceUID
+    monkeypatch.setattr(CodedConcept, "__repr__", lambda self: "another name")
+    assert written(tmp_path).SOPInstanceUID == before

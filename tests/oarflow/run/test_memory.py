@@ -51,7 +51,7 @@ def run_part(setup: Setup, device: str) -> Run:
 @pytest.mark.usefixtures("on_gpu")
 def test_a_run_beyond_the_gpus_share_says_so() -> None:
     (words,) = over_memory(16.0, GPU)
-    assert words == "the run took 20.0 GiB of GPU memory, more than memory_gb: 16"
+    assert words == "the run used 20.0 GiB of GPU memory, more than memory_gb: 16"
     assert over_memory(24.0, GPU) == ()
     assert over_memory(None, GPU) == ()
     assert over_memory(16.0, "cpu") == ()

@@ -104,7 +104,7 @@ def test_the_default_output_is_never_made(
     flags: dict[str, Path | None] = {"input": tmp_path / "flag", "models": tmp_path / "models"}
     mounted = tmp_path / "var" / "output"
     monkeypatch.setattr("oarflow.run.paths.DEFAULT_OUTPUT", mounted)
-    with pytest.raises(ConfigurationError, match="no folder for the results is named") as caught:
+    with pytest.raises(ConfigurationError, match="no output folder is given") as caught:
         resolve(flags, {"HOLOSCAN_OUTPUT_PATH": " "})
     assert caught.value.code == "NO_OUTPUT"
     assert not mounted.exists()
