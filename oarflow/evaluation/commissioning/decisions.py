@@ -84,7 +84,7 @@ def _decision(
     not_asked = not found["patients"] and any(one.status == NOT_REQUESTED for one in group)
     if limits is None and thresholds.default != AcceptanceLimits():
         reasons.append(
-            "the limits do not name this organ, and default limits hold for named organs only"
+            "the limits do not name this organ; default limits hold for named organs only"
         )
     elif limits is None or limits == AcceptanceLimits():
         reasons.append("no limit is set for this organ")
