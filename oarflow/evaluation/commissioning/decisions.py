@@ -83,9 +83,7 @@ def _decision(
     limits = thresholds.of(organ)
     not_asked = not found["patients"] and any(one.status == NOT_REQUESTED for one in group)
     if limits is None and thresholds.default != AcceptanceLimits():
-        reasons.append(
-            "the limits do not name this organ, and default limits hold for named organs only"
-        )
+        reasons.append("the limits do not name this organ; default limits need its name")
     elif limits is None or limits == AcceptanceLimits():
         reasons.append("no limit is set for this organ")
     elif not not_asked:

@@ -116,9 +116,7 @@ def test_what_is_not_asked_for_is_not_released() -> None:
 def test_default_limits_without_the_organ_are_not_called_no_limits() -> None:
     default = AcceptanceLimits(mean_dsc=0.5)
     (found,) = decide([PAROTID], Thresholds(default=default), [one(0.9)])
-    assert found.reasons == (
-        "the limits do not name this organ; default limits hold for named organs only",
-    )
+    assert found.reasons == ("the limits do not name this organ; default limits need its name",)
     (named,) = decide(
         [PAROTID], Thresholds(default=default, organs={"Parotid_L": AcceptanceLimits()}), [one(0.9)]
     )
