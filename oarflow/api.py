@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow import pipeline
+from oarflow.clock import run_time
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
 from oarflow.result import FILE_NAME, OrganPart, ResultDocument
-from oarflow.rtstruct.provenance import run_time
 from oarflow.run.delivery import Delivery, Parcel
 from oarflow.run.outcome import Outcome, conclude, require_room
 from oarflow.run.paths import config_path, models_path

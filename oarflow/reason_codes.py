@@ -42,7 +42,7 @@ REASONS: Mapping[str, Reason] = {
     Code.NOT_CT: _refusal(
         "The input holds DICOM objects, but no CT image.",
         "Send the planning CT as CT Image Storage: not contours, a plan, a dose, another modality "
-        "or a scanner's private objects.",
+        "or private objects of a scanner.",
     ),
     Code.ONLY_LOCALIZER: _refusal(
         "All CT objects are localizer (scout) images, dose reports or secondary captures.",

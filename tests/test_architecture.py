@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ LAYERS = {
     # layer: (what it stands on, its rooms)
     "ground": (
         "",
-        "errors flags types geometry masks structures faces organs reason_codes priors console "
-        "shown locations runtime version yaml_files json_files settings_files tables docstrings",
+        "errors flags types geometry masks structures faces organs reason_codes priors clock "
+        "console shown locations runtime version yaml_files json_files settings_files tables "
+        "docstrings",
     ),
     "values": ("ground", "volume result sitk"),
     "steps": (
@@ -268,6 +270,14 @@ def test_imports_point_one_way(house: Imports) -> None:
 def test_the_table_names_every_room_and_no_other(house: Imports) -> None:
     assert {room(name) for name in house.files} - {""} == set(layers())
     assert set(KNOWS).union(*KNOWS.values()) <= set(house.files)
+
+
+def test_the_page_names_every_room() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("| layer | modules and packages |")[1].split("\n\n")[0]
+    cells = [line.split("|")[2] for line in table.splitlines() if line.count("|") >= 3]
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) >= set(layers())
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) - set(layers()) <= {"intake"}
 
 
 def test_the_command_line_starts_without_what_is_slow(house: Imports) -> None:

@@ -10,13 +10,13 @@ from oarflow.commands.menu import carry_out, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options to commission, or to verify a record."""
+    """Arguments to measure, or to verify a record."""
     add = parser.add_argument
     add(
         "--data",
         type=Path,
         metavar="DIR",
-        help="folder with one folder per patient: CT and RTSTRUCT",
+        help="one folder per patient: CT and RTSTRUCT",
     )
     add(
         "--thresholds",
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the clinic's limits (example: oarflow/evaluation/commissioning/thresholds.yaml)",
     )
-    add("--clinic", default="", metavar="NAME", help="the clinic's name in the record")
+    add("--clinic", default="", metavar="NAME", help="name of the clinic in the record")
     add(
         "--work",
         type=Path,
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("out/commissioning"),
         help="folder for results of cases already done (default: out/commissioning)",
     )
-    add("--verify", type=Path, metavar="RECORD", help="instead: compare a record with --models")
+    add("--verify", type=Path, metavar="RECORD", help="check a record and the networks in --models")
     add_config(parser, "settings for contouring (app.yaml)")
     add_models(parser)
     add_output(parser, "folder for the record")

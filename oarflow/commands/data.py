@@ -19,32 +19,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     openkbp.add_argument("csv", type=Path, help="one patient's folder, or a folder of pt_N")
     add_output(openkbp, "folder for pt_N.npz", required=True)
 
-    dicom = menu("dicom", "write a case as DICOM CT series and reference RTSTRUCT")
+    dicom = menu("dicom", "convert a case to a DICOM CT series and a reference RTSTRUCT")
     dicom.add_argument("case", type=Path, help="pt_N.npz, or a published patient's folder")
     dicom.add_argument("--position", choices=POSITIONS, default="HFS")
     crop = "leave out slices without published voxels"
     dicom.add_argument("--crop", action="store_true", help=crop)
     add_output(dicom, "folder for ct/ and reference.dcm", required=True)
 
-    resample = menu("resample", "resample a CT series to another matrix")
+    resample = menu("resample", "resample a CT to another matrix")
     resample.add_argument("ct", type=Path, help="folder of a CT series")
     resample.add_argument("--matrix", type=int, default=512, help="rows and columns")
     resample.add_argument("--slices", type=int, default=186)
     add_output(resample, "folder for the new series, empty or new", required=True)
 
     report = menu("report", "describe a data set on one page")
-    report.add_argument("data", type=Path, help="a folder of patients in any known layout")
+    report.add_argument("data", type=Path, help="folder of patients in a known layout")
     report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
     about = "for the organs' other names (default: those installed)"
     add_models(report, about, names_only=True)
     add_output(report, "folder for the report", required=True)
 
-    _add_derive(menu("derive", "compute labels from CTs by rules"))
+    _add_derive(menu("derive", "compute labels by rules"))
 
 
 def _add_derive(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("data", type=Path, help="a folder of patients in any known layout")
+    add("data", type=Path, help="folder of patients in a known layout")
     add("--patients", nargs="+", help="only these, such as pt_1 (default: all)")
     add("--table", type=Path, help="exclusions and corrections (default: OpenKBP's)")
     add(
@@ -52,9 +52,9 @@ def _add_derive(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=3,
         metavar=("Z", "Y", "X"),
-        help="resample the CTs to about this voxel size in mm first (OpenKBP: 3 4 4)",
+        help="first resample the CTs to such voxels in mm; the rules are made for 3 4 4",
     )
-    add("--sheets", action="store_true", help="also write contact sheets for review")
+    add("--sheets", action="store_true", help="write contact sheets too")
     add_output(parser, "folder for labels and facts", required=True)
 
 

@@ -21,15 +21,15 @@ Menu = Callable[..., argparse.ArgumentParser]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The commands of evaluation."""
     menu = menu_of(parser)
-    _add_chain(menu("chain", "measure the Dice of the whole chain"))
-    _add_systems(menu("systems", "compare several models folders in one table"))
+    _add_chain(menu("chain", "score the whole chain, from DICOM to RTSTRUCT"))
+    _add_systems(menu("systems", "compare folders of networks through the whole chain"))
     _add_compare(menu("compare", "compare two folders of contours, organ by organ"))
-    _add_rank(menu("rank", "rank methods by their scores.csv, as HaN-Seg does"))
+    _add_rank(menu("rank", "rank methods by their scores.csv, as the HaN-Seg challenge does"))
     _add_dose(menu("dose", "compare the planned dose in predicted and clinical contours"))
     _add_human(menu("human", "measure the agreement of two observers"))
     _add_pictures(menu)
-    _add_edits(menu("edits", "measure a physicist's changes, and their trend"))
-    _add_blind(menu("blind", "show contours of two sources on one page, blinded"))
+    _add_edits(menu("edits", "measure what a clinic edited, and its trend"))
+    _add_blind(menu("blind", "make a page to compare two sources blinded"))
     _add_limits(menu)
     _add_benchmarks(menu)
 
@@ -48,9 +48,9 @@ def run(flags: argparse.Namespace) -> int:
 def _add_chain(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_models(parser)
-    add("--name", default="chain", help="name of the tables, without ending")
-    add("--position", default="HFS", help="Patient Position of the DICOM series")
-    add("--derived", type=Path, help="compare with derived labels (oarflow data derive)")
+    add("--name", default="chain", help="file name of the tables, without suffix")
+    add("--position", default="HFS", help="patient position of the DICOM series")
+    add("--derived", type=Path, help="score against these derived labels (oarflow data derive)")
     _add_cases(parser)
 
 
@@ -60,10 +60,16 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
         "systems",
         nargs="+",
         metavar="NAME=MODELS",
-        help="a name for the table, and a models folder",
+        help="folder of networks and its name",
     )
-    add("--about", nargs="+", metavar="NAME=TEXT", default=(), help="a description of a system")
-    add("--name", default="systems", help="name of the tables, without ending")
+    add(
+        "--about",
+        nargs="+",
+        metavar="NAME=TEXT",
+        default=(),
+        help="a sentence about a system",
+    )
+    add("--name", default="systems", help="file name of the tables, without suffix")
     add("--title", default="Systems side by side", help="the page's heading")
     _add_cases(parser)
 
@@ -71,14 +77,13 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
 def _add_cases(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
-    add("--cases", type=Path, help="only these: a file with one id per line, or a split (.yaml)")
-    add("--part", default="tune", help="which list of a split (default: tune)")
     add(
-        "--cache",
+        "--cases",
         type=Path,
-        default=Path("out/evaluation"),
-        help="folder for scores of cases already run",
+        help="file with one patient per line, or a split (.yaml)",
     )
+    add("--part", default="tune", help="list of the split (default: tune)")
+    add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
     add_config(parser, SETTINGS)
     add_output(parser, "folder for the tables (default: docs/results)", default=RESULTS)
 
@@ -86,10 +91,15 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--reference", type=Path, required=True, help="folder with one folder per case")
-    add("--prediction", type=Path, required=True, help="folder with the same case names")
-    add("--ct", type=Path, help="folder with one CT folder per case, for RTSTRUCT without a CT")
-    add("--tolerance", type=float, default=2.0, help="of surface Dice and added path, in mm")
-    add("--every-organ", action="store_true", help="score organs without a prediction as empty")
+    add("--prediction", type=Path, required=True, help="folder with the same names")
+    add("--ct", type=Path, help="folder of CTs, one folder per case, for RTSTRUCTs without a CT")
+    add(
+        "--tolerance",
+        type=float,
+        default=2.0,
+        help="of surface Dice and added path, mm (default: 2)",
+    )
+    add("--every-organ", action="store_true", help="count organs that no prediction has as missed")
     add("--workers", type=int, default=1, help="cases read at the same time")
     add_models(parser, NAMES, names_only=True)
     add_output(parser, "folder for scores.csv, tables and plots", required=True)
@@ -101,16 +111,16 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
         "scores",
         nargs="+",
         metavar="[NAME=]SCORES_CSV",
-        help="scores of a method, named by NAME or its folder",
+        help="default name: that of the folder",
     )
-    add("--common", action="store_true", help="only cases and organs of all methods")
+    add("--common", action="store_true", help="only cases and organs that every method has")
     add_output(parser, "folder for ranking.txt and ranking.csv")
 
 
 def _add_dose(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--reference", type=Path, help="folder with one folder per case: contours, CT and RTDOSE")
-    add("--prediction", type=Path, help="same case names (default: OpenKBP's validation patients)")
+    add("--prediction", type=Path, help="the same names (default: OpenKBP's validation patients)")
     add("--data", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
     add("--doses", type=Path, help="folder of their doses (default: in OARFLOW_DATA)")
     add("--cache", type=Path, default=Path("out/evaluation"), help="contours of cases already run")
@@ -132,24 +142,29 @@ def _add_human(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_pictures(menu: Menu) -> None:
-    overlays = menu("overlays", "draw pictures of contours on their CT")
+    overlays = menu("overlays", "draw contours on their CT")
     overlays.add_argument("ct", type=Path, help="folder of the CT")
     overlays.add_argument("rtstruct", type=Path)
     add_output(overlays, "folder for the pictures", required=True)
-    review = menu("review", "summarize scores saved from reports")
-    review.add_argument("files", type=Path, nargs="+", help="review-....json")
+    review = menu("review", "evaluate scores that reviewers saved from reports")
+    review.add_argument("files", type=Path, nargs="+", help="review-NAME.json")
     review.add_argument(
-        "--key", type=Path, nargs="+", default=(), help="key files of blinded comparisons"
+        "--key", type=Path, nargs="+", default=(), help="keys of blinded comparisons"
     )
 
 
 def _add_edits(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("out", type=Path, nargs="?", help="output folder of a run: result.json and RTSTRUCT")
+    add("out", type=Path, nargs="?", help="folder of a run: result.json and its RTSTRUCT")
     add("edited", type=Path, nargs="?", help="the edited RTSTRUCT, or its folder")
-    add("--ct", type=Path, help="folder of the CT, needed for unevenly spaced slices")
-    add("--tolerance", type=float, default=2.0, help="of the surface Dice, in mm")
-    add("--save", type=Path, metavar="DIR", help="store the record in this folder")
+    add("--ct", type=Path, help="folder of the CT, if its slices are unevenly spaced")
+    add(
+        "--tolerance",
+        type=float,
+        default=2.0,
+        help="of the surface Dice, mm (default: 2)",
+    )
+    add("--save", type=Path, metavar="DIR", help="keep the record in this folder")
     add("--history", type=Path, metavar="DIR", help="table and plot of all records in a folder")
     add_models(parser, NAMES, names_only=True)
     add_output(parser, "folder for table and plot (default: out/edits)", default=Path("out/edits"))
@@ -160,9 +175,7 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
     add("ct", type=Path)
     add("first", type=Path, help="an RTSTRUCT, or a folder with one")
     add("second", type=Path)
-    add(
-        "--labels", nargs=2, default=("first", "second"), help="names of the two sources in the key"
-    )
+    add("--labels", nargs=2, default=("first", "second"), help="names of the sources in the key")
     add("--seed", default="0", help="seed of the random order")
     add_models(parser, NAMES, names_only=True)
     out = Path("out/blinded")
@@ -170,36 +183,46 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_limits(menu: Menu) -> None:
-    """Commands that measure the limits of the input gate and of the plausibility rules."""
-    priors = menu("priors", "measure properties of real contours")
+    """Commands that set and measure the limits of the input checks and of the flags."""
+    priors = menu("priors", "measure the figures of reference contours")
     priors.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
     priors.add_argument(
         "--tcia-oars", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)"
     )
     add_output(priors, "JSON file (default: oarflow/priors.json)")
 
-    calibrate = menu("calibrate", "measure the limits of the plausibility rules")
+    calibrate = menu("calibrate", "set the limits of the flags")
     add = calibrate.add_argument
     add("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    add("--cache", type=Path, default=CALIBRATION, help="folder for predictions already made")
-    add("--derived", type=Path, help="their derived labels, for organs learned from such labels")
-    add("--unseen", type=Path, help="models folder of networks trained without tuning patients")
-    add("--folds", type=Path, nargs="+", default=(), help="models folders, the K-th of fold K/N")
-    add("--page", type=Path, default=RESULTS / "calibration.md", help="Markdown file for the folds")
+    add("--cache", type=Path, default=CALIBRATION, help="contours of cases already run")
+    add("--derived", type=Path, help="derived labels of the patients")
+    add(
+        "--unseen",
+        type=Path,
+        help="like networks that saw no tuning patient",
+    )
+    add(
+        "--folds",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="networks, the K-th folder of fold K/N",
+    )
+    add("--page", type=Path, default=RESULTS / "calibration.md", help="page about the folds")
     add_models(calibrate)
     add_output(calibrate, "JSON file (default: oarflow/plausibility/limits.json)")
 
-    test = menu("plausibility", "measure what the rules flag and what they miss")
+    test = menu("plausibility", "measure which errors the flags find")
     add = test.add_argument
     add("--data", type=Path, help="validation patients (default: in OARFLOW_DATA)")
-    add("--derived", type=Path, help="their derived labels, for organs learned from such labels")
-    add("--cache", type=Path, default=CALIBRATION, help="folder for predictions already made")
+    add("--derived", type=Path, help="derived labels of the patients")
+    add("--cache", type=Path, default=CALIBRATION, help="contours of cases already run")
     add_models(test)
     add_output(test, "folder for the page (default: docs/results)", default=RESULTS)
 
-    gate = menu("gate-limits", "measure how far good CTs stay from the input gate's limits")
+    gate = menu("gate-limits", "measure how far good CTs stay from the limits of the input checks")
     gate.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    gate.add_argument("--without-networks", action="store_true", help="skip the landmarks")
+    gate.add_argument("--without-networks", action="store_true", help="leave landmarks out")
     add_models(gate)
     page = RESULTS / "gate.md"
     add_output(gate, f"Markdown file (default: {page})", default=page)
@@ -216,22 +239,22 @@ def _add_benchmarks(menu: Menu) -> None:
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)
 
-    receiving = menu("benchmark-receiving", "compare the node with Orthanc and dcmtk's storescp")
+    receiving = menu("benchmark-receiving", "compare the node with Orthanc and DCMTK's storescp")
     add = receiving.add_argument
     series = Path("samples/openkbp_validation/ct")
     add("--ct", type=Path, default=series, help=f"the series that is sent (default: {series})")
-    add("--runs", type=int, default=7, help="timed rounds (default: 7)")
-    add("--folder", type=Path, help="folder for received files (default: temporary)")
+    add("--runs", type=int, default=7, help="counted rounds (default: 7)")
+    add("--folder", type=Path, help="where files are received (default: temporary)")
     page = RESULTS / "benchmark-receiving.md"
     add_output(receiving, f"Markdown file (default: {page})", default=page)
 
-    writing = menu("benchmark-rtstruct", "compare writing an RTSTRUCT with rt-utils")
+    writing = menu("benchmark-rtstruct", "compare the writing of RTSTRUCTs with rt-utils")
     writing.add_argument("--json", action="store_true", help="print JSON")
     environments = Path(".venvs")
     about = f"folder for rt-utils' own environment (default: {environments})"
     writing.add_argument("--environments", type=Path, default=environments, help=about)
 
-    trip = menu("rtstruct-roundtrip", "write real organ shapes as RTSTRUCT and read them back")
-    trip.add_argument("--data", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)")
+    trip = menu("rtstruct-roundtrip", "write real organ shapes to RTSTRUCT and read them back")
+    trip.add_argument("--data", type=Path, help="tcia-oars (default: in OARFLOW_DATA)")
     trip.add_argument("--scans", type=int, help="number of scans, evenly chosen (default: all)")
     add_output(trip, "Markdown file", required=True)

@@ -28,38 +28,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             add_output(made, output, required=True)
         return made
 
-    command("systems", "list the networks that can be trained")
-    command("audit", "find unusual labels", data, output="CSV of every label's measurements")
-    about = "train a network, or resume its training"
+    command("systems", "list what can be trained")
+    command("audit", "find labels that stand out", data, output="CSV of every label's facts")
+    about = "train a network, or continue a training"
     _add_fit(command("fit", about, data, network, device))
-    about = "write a trained network and its card into the models folder"
+    about = "write a trained network and its card into a folder of networks"
     command("export", about, unread, network, models).add_argument("--version", default="1.0.0")
-    about = "train the fusion of a models folder's coarse views (C2F)"
+    about = "learn the fusion of the coarse views (C2F)"
     command("fusion", about, data, models, some, device)
-    about = "score the models on the tuning patients"
+    about = "score networks on the tuning patients"
     command("tune", about, data, models, output="CSV of all scores").add_argument(
         "--jitter",
         type=float,
-        help="replace the localizer by the true positions with this error in mm (1 sigma)",
+        help="replace the localizer by the true place with an error of so many mm (SD)",
     )
-    about = "propose labels for fitting patients that lack them, by the models' networks"
+    about = "contour organs that nobody drew in the fitting patients"
     command("propose", about, data, models, output="folder for --proposed").add_argument(
-        "--organs", nargs="+", required=True, help="organs to propose"
+        "--organs", nargs="+", required=True, help="organs to contour"
     )
     about = "compare localizers on the tuning patients"
     _compares(command("localizers", about, data, output="Markdown file"), "+")
     about = "compare two networks of each organ on the tuning patients"
     _compares(command("agreement", about, data, output="Markdown file"), 2)
-    about = "compare each view with the fusion on the tuning patients (C2F, table 1)"
-    command("views", about, data, models, some, device, output="Markdown; a CSV goes beside it")
-    about = "compare one step with two steps on the tuning patients (TWOSTEP)"
+    about = "compare C2F's views with their fusion on the tuning patients"
+    command(
+        "views",
+        about,
+        data,
+        models,
+        some,
+        device,
+        output="Markdown file, with a CSV beside it",
+    )
+    about = "compare TWOSTEP's one and two steps on the tuning patients"
     _compares(command("steps", about, data, some, device, output="Markdown file"), 2)
-    about = "repeat a paper's comparison; can be resumed"
+    about = "run a paper's own comparison"
     _add_experiment(command("experiment", about, data, device))
-    about = "write validation figures into the cards, and a page per network"
-    cards = command("cards", about, models, output="folder for the pages")
+    about = "write validation figures into cards, and pages of the cards"
+    cards = command("cards", about, models, output="folder of the pages")
     cards.add_argument("--scores", type=Path, help="scores.csv with the figures for the cards")
-    cards.add_argument("--scored-on", default="", help="the patients of these scores, in words")
+    cards.add_argument("--scored-on", default="", help="description of the scored data")
 
 
 def _shared() -> tuple[argparse.ArgumentParser, ...]:
@@ -81,11 +89,11 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change one key of the configuration; may be repeated; use the same for export",
+        help="set a key of the configuration; may be repeated",
     )
     add_models(models, "the models folder", required=True)
     device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-    some.add_argument("--patients", type=int, help="greatest number of patients (default: all)")
+    some.add_argument("--patients", type=int, help="at most so many patients (default: all)")
     return data, unread, network, models, device, some
 
 
@@ -96,10 +104,10 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
         "--data",
         type=Path,
         required=required,
-        help="folder of patients in any known layout"
-        + ("" if required else "; only for a checkpoint without a training record"),
+        help="folder of patients in a known layout"
+        + ("" if required else "; only for a checkpoint without a record of its training"),
     )
-    split = "table of fitting and tuning patients (default: OpenKBP's; else 85/15 by patient)"
+    split = "YAML table of fitting and tuning patients (default: OpenKBP's own; else 85/15)"
     add("--split", type=Path, help=split)
     add("--derived", type=Path, help="folder of derived labels: oarflow data derive")
     fold = "leave out the K-th of N parts of all patients"
@@ -107,14 +115,14 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
     add(
         "--everyone",
         action="store_true",
-        help="fit on the tuning patients too, for the final training",
+        help="learn from the tuning patients too, when all choices are made",
     )
     add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
-    add("--data-name", help="name of the data in the model card")
+    add("--data-name", help="name of the data on the model card")
 
 
 def _add_fit(made: argparse.ArgumentParser) -> None:
-    backbones = "file from `experiment slice` with each organ's chosen backbone"
+    backbones = "backbones.yaml of `experiment slice`: the chosen backbone of each organ"
     made.add_argument("--backbones", type=Path, help=backbones)
     workers = "processes that prepare samples in advance, for a GPU"
     made.add_argument("--workers", type=int, default=0, help=workers)
@@ -138,10 +146,10 @@ def _add_experiment(made: argparse.ArgumentParser) -> None:
     add("--work", type=Path, required=True, help="folder for checkpoints and scores")
     add("--organs", nargs="+", help="default: OpenKBP's seven")
     add("--backbones", nargs="+", choices=BACKBONES, default=list(BACKBONES[:-1]))
-    add("--patients", type=int, default=60, help="patients per organ; 0: all")
-    add("--steps", type=int, default=1500, help="training steps of each network")
+    add("--patients", type=int, default=60, help="patients of each organ, 0 for all (default: 60)")
+    add("--steps", type=int, default=1500, help="steps of every network (default: 1500)")
     add("--seed", type=int, default=1)
-    add("--minutes", type=float, help="stop after this many minutes; call again to resume")
+    add("--minutes", type=float, help="stop after so many minutes; the same command continues")
     add_output(made, "Markdown file (default: beside the results, in --work)")
 
 

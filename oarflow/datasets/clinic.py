@@ -47,10 +47,9 @@ class PatientFolder:
 class ClinicSet(Mapping[str, Case]):
     """Patients of a folder, by the names of their folders; or of one patient's folder.
 
-    Everything of a patient is read when the case is asked for, but for masks (filled when asked
-    for) and the MR. Asking raises Refusal where the CT cannot be used, ReadError where an RTSTRUCT
-    is damaged, ValueError where the CT's slices are uneven or oblique, the RTSTRUCT is not one or
-    none of its names means an organ.
+    A case is read on access; its masks and MR on access to them. Access raises Refusal for a CT
+    that cannot be used, ReadError for a damaged RTSTRUCT, and ValueError for uneven or oblique
+    slices, for no or several RTSTRUCTs, and for an RTSTRUCT without a known organ.
     left_out: folders that are no patient, with the reason.
     """
 

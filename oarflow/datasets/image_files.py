@@ -81,10 +81,9 @@ class FoundPatients:
 class ImageFileSet(Mapping[str, Case]):
     """Patients of image files as cases, in order of their ids.
 
-    A patient's CT is read when the case is asked for, a mask and the MR when they are. Names are
-    mapped by the catalogue's aliases. Asking raises ValueError where a file is no image, the CT's
-    axes are oblique, or a mask is none of this CT. left_out: folders that are no patient, with the
-    reason.
+    CT, masks and MR are read on access. Names are mapped by the catalogue's aliases. Access raises
+    ValueError for a file that is no image, an oblique CT, or a mask that does not fit the CT.
+    left_out: folders that are no patient, with the reason.
     """
 
     def __init__(
@@ -202,7 +201,7 @@ LAYOUTS: Mapping[str, Callable[[Path], FoundPatients]] = {
     "HaN-Seg": hanseg,
     "a file per organ": organ_folders,
 }
-"""Layouts that are told by the files' names alone."""
+"""Layouts that OARflow recognizes by file names alone."""
 
 
 def _named(found: Mapping[Path, PatientFiles], others: Mapping[Path, str]) -> FoundPatients:

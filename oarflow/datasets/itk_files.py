@@ -115,7 +115,7 @@ def _sheared(path: Path) -> str:
 
 
 def _check_nifti(path: Path, told: dict[str, str], stored: StoredGrid) -> None:
-    """Refuse what ITK reads in silence. told: the header's fields, by their names in the format."""
+    """Refuse contradictions that ITK reads without a message. told: the header's fields by name."""
     if told["sform_code"] == "0" == told["qform_code"]:
         raise ValueError(
             f"{path.name}: it does not say where its axes point (qform_code and sform_code are 0): "

@@ -1,4 +1,4 @@
-"""What a reference contour says of itself: its size and place, and what speaks against it."""
+"""Facts of a reference contour: size, place, and what makes it suspicious."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ BRIGHT = re.compile(r"Bone_|Mandible_|Cochlea_|A_Carotid_|Glnd_Thyroid")
 """Organs of bone, within bone, or bright with contrast medium."""
 
 DISPLACED = 3
-"""So many references in doubt, and more than half of a patient's, are no chance: all are."""
+"""If so many references, and more than half of a patient's, are suspicious, all of them are."""
 
 DOUBTS = (
-    "of an implausible volume, outside the published CT, in air or bone, or of a patient of whose "
-    "contours most are so"
+    "with an implausible volume, outside the published CT, in air or bone, or of a patient with "
+    "mostly such references"
 )
-"""What makes a reference doubtful, for the pages that leave such ones out."""
+"""What makes a reference suspicious, for the pages with tables without such references."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ContourFacts:
 
     slices: those with a voxel. empty_slices: without one between the first and the last.
     cut: whether it reaches the scan's first or last slice. x_mm: its centre, toward the left.
-    doubt: what speaks against it, in words, or "".
+    doubt: what makes it suspicious, in words, or "".
     """
 
     case: str
@@ -105,9 +105,9 @@ def facts(case: Case, catalogue: Catalogue) -> CaseFacts:
 
 
 def doubts(case: Case, catalogue: Catalogue) -> dict[str, str]:
-    """What speaks against each reference of a case that holds a voxel, in words, or "".
+    """Why each reference of a case that holds a voxel is suspicious, in words, or "".
 
-    Where most are in doubt, the CT and its contours do not belong together, and all are.
+    If most of them are, the CT and its contours do not belong together, and all are suspicious.
     """
     masks = ((organ, case.masks[organ]) for organ in case.masks)
     return _displaced(
@@ -119,7 +119,7 @@ def _displaced(found: Mapping[str, str]) -> dict[str, str]:
     count = sum(map(bool, found.values()))
     if count < DISPLACED or 2 * count <= len(found):
         return dict(found)
-    words = f"{count} of the patient's {len(found)} contours are in doubt"
+    words = f"{count} of the patient's {len(found)} contours are suspicious"
     return {organ: said or words for organ, said in found.items()}
 
 

@@ -1,6 +1,6 @@
 """nnU-Net's data sets: a label map a patient, on the grid of its image.
 
-`imagesTr/<case>_0000.nii.gz`, `labelsTr/<case>.nii.gz`; the labels' and channels' names stand in
+`imagesTr/<case>_0000.nii.gz`, `labelsTr/<case>.nii.gz`; the names of labels and channels are in
 `dataset.json`. A label map has its image's geometry: nnU-Net lays one on the other voxel by voxel.
 """
 
@@ -36,8 +36,8 @@ _itk: Any = SimpleITK  # its functions are untyped
 
 @dataclass(frozen=True)
 class DataSetDescription:
-    """What `dataset.json` says. ct, mr: numbers of the channels. organs: values by name, several of
-    a region. ignore: the value of voxels that nobody labelled; None where there is none.
+    """The content of `dataset.json`. ct, mr: numbers of the channels. organs: values by
+    name, several for a region. ignore: the value of voxels that nobody labelled, or None.
     """
 
     ct: int
@@ -182,7 +182,7 @@ def _labels(named: object) -> dict[str, tuple[int, ...]]:
         turned = one.isdecimal() and isinstance(other, str) and not other.isdecimal()
         name, stored = (str(other), one) if turned else (one, other)
         if name in found:
-            raise ValueError(f"{name!r} stands there twice")
+            raise ValueError(f"{name!r} appears twice")
         values = stored if isinstance(stored, list) else [stored]
         found[name] = tuple(_whole(value, f"the value of {name!r}") for value in values)
         if not values:

@@ -16,9 +16,8 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
     """The patients of a folder by id: OpenKBP's npz or published CSV, HaN-Seg, PDDCA, a file per
     organ, nnU-Net's layout, or a clinic's DICOM.
 
-    A case is read when asked for. catalogue: None for the program's own. Raises FileNotFoundError
-    where the folder is missing or its layout is none of these, ValueError where an nnU-Net data set
-    cannot be used.
+    A case is read on access. catalogue: None for the program's own. Raises FileNotFoundError for a
+    missing folder or an unknown layout, ValueError for an nnU-Net data set that cannot be used.
     """
     # The adapters are imported where they are needed: pydicom and SimpleITK load slowly.
     if not folder.is_dir():
@@ -48,6 +47,6 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
         return ClinicSet(folder, catalogue)
     reasons = "".join(f"; {name}: {why}" for name, why in list(passed_over.items())[:SHOWN])
     raise FileNotFoundError(
-        f"{folder}: no patients in a layout that is known (pt_N.npz, pt_N/ct.csv, HaN-Seg, PDDCA, "
+        f"{folder}: no patients in a known layout (pt_N.npz, pt_N/ct.csv, HaN-Seg, PDDCA, "
         f"a folder per patient with a CT and a file per organ, nnU-Net, DICOM){reasons}"
     )

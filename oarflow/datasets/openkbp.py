@@ -46,14 +46,13 @@ OFFSET_HU = 1024
 """Added to HU in the published values."""
 
 HIGHEST_HU = 3071
-"""Stored HU end here, those of 12 bits; published values go on to 22,000 in metal."""
+"""Greatest stored HU (12 bits). Published values reach 22,000 in metal."""
 
 
 class OpenKbp(Mapping[str, Case]):
     """The patients of a folder of `pt_N.npz`, by `pt_N` in order of N.
 
-    A patient is read when asked for, a mask when asked for. Raises FileNotFoundError where the
-    folder holds none.
+    Patients and masks are read on access. Raises FileNotFoundError for a folder without patients.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -100,7 +99,7 @@ class OpenKbpCsv(Mapping[str, Case]):
 
 
 def load_csv(folder: Path) -> Case:
-    """Read one published patient; its masks stay in their files until asked for."""
+    """Read one published patient; its masks are read on access."""
     arrays = _read_image(folder)
     organs = tuple(organ for organ, name in ORGANS.items() if (folder / f"{name}.csv").is_file())
     z, y, x = (float(mm) for mm in arrays["spacing_mm"])
@@ -142,7 +141,7 @@ def openkbp_dose(folder: Path, case: Case) -> Image:
 
 
 def load_npz(path: Path) -> Case:
-    """Read one stored patient; its masks stay in the file until asked for.
+    """Read one stored patient; its masks are read on access.
 
     Raises ValueError where the file is damaged, or no patient.
     """

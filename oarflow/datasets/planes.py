@@ -95,8 +95,8 @@ class Planes:
         return mask
 
     def remarks(self, roi: Roi, target: Grid) -> dict[Remark, int]:
-        """How many contours lie otherwise than on a slice of their CT, or else of the grid, and
-        how many not apart from the others of their plane."""
+        """Counts of contours that lie off the slices of their CT (or of the grid without a CT),
+        and of contours that touch others of their plane."""
         image = self.grid or target
         found: Counter[Remark] = Counter()
         drawn = _planes(roi, image)

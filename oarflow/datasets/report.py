@@ -182,8 +182,8 @@ def _organs(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
         "Slices for each organ at risk",
         head,
         tuple(rows),
-        "Slices: of all cases together, then by case. Volume: 5th, 50th and 95th percentile. Cut: "
-        "the contour reaches the first or last slice of the scan.",
+        "Slices: sum over all cases; median and range by case. Volume: 5th, 50th and 95th "
+        "percentile. Cut: the contour reaches the first or last slice of the scan.",
     )
 
 
@@ -219,8 +219,8 @@ def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
         "Missing contours",
         ("organ", "cases", "not drawn", "drawn empty"),
         tuple(rows),
-        "A contour that is missing says nothing of the anatomy: nobody drew it. An organ that is "
-        "empty in all cases may have lost its place or its value.",
+        "A missing contour does not mean that the organ is missing: nobody drew it. If an organ is "
+        "empty in all cases, check the position and the label value of its masks.",
     )
 
 
@@ -235,7 +235,7 @@ def _suspicious(found: Sequence[CaseFacts]) -> ReportTable:
         "Suspicious contours",
         ("case", "organ", "why"),
         tuple(rows),
-        "Each wants a look; none is left out by itself.",
+        "Look at each of them. OARflow leaves none of them out.",
     )
 
 
@@ -245,9 +245,10 @@ def _remarks(found: Sequence[CaseFacts]) -> ReportTable:
         "Remarks on contours",
         ("case", "organ", "what"),
         rows,
-        "A contour off the CT's slices is put onto the slice that it lies next to; a structure set "
-        "that was moved, or drawn on another series, looks like this. Contours of one slice that "
-        "lie in each other, or cross, can be meant otherwise than they are read.",
+        "A contour between two slices of the CT is put onto the nearest slice. Many such contours "
+        "mean that the structure set was moved or drawn on another series. A contour inside "
+        "another one is read as a hole, and crossing contours are joined: check that this is "
+        "what was meant.",
     )
 
 
@@ -261,9 +262,9 @@ def _unmapped(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
         "Names that were not used",
         ("name", "cases", "may mean"),
         tuple(rows),
-        "They mean no organ of the catalogue, do not say which side, are in doubt (a mark such as "
-        "? or ~), or mean one that another contour of the case was taken for. An alias in "
-        "models/organs.yaml makes a name known; a doubtful name has to be changed in the RTSTRUCT.",
+        "These names match no organ of the catalogue, do not say the side, have a doubtful mark "
+        "(such as ? or ~), or match an organ that another contour of the case already has. Add a "
+        "name as an alias in models/organs.yaml. Change a doubtful name in the RTSTRUCT.",
     )
 
 

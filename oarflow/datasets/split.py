@@ -27,9 +27,9 @@ class Split:
 
     @classmethod
     def read(cls, path: Path) -> Split:
-        """A table of ids, as they are written, the reasons of exclusions beside them.
+        """A YAML table: ids as written, and exclusions with their reasons.
 
-        Raises ValueError where it is none, a patient stands there twice, or fits and tunes.
+        Raises ValueError for another file, and for a patient that appears twice.
         """
         try:
             table = read_yaml(path, as_written=True)

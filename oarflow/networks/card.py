@@ -101,13 +101,11 @@ class InputRegion(Strict):
 
 CLINICAL_LABELS = "clinical contours"
 
-PROPOSED_LABELS = "clinical contours; networks' own where nobody drew any"
-"""Labels of networks that also learned from proposed labels (oarflow train propose)."""
+PROPOSED_LABELS = "clinical contours; proposals of networks for patients without one"
+"""Of networks that also learned from what others proposed (oarflow train propose)."""
 
-DERIVED_LABELS = (
-    "derived by rules from the CTs (docs/explanation/derived-labels.md), no clinical contours"
-)
-"""Labels of networks without drawn contours; their ROIDescription has a remark too."""
+DERIVED_LABELS = "derived by rules (docs/explanation/derived-labels.md), no clinical contours"
+"""Of networks whose labels no one drew; their ROIDescription says so, too."""
 
 
 class Training(Strict):

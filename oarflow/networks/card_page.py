@@ -25,7 +25,7 @@ window {{ window }} HU |
 | training | {{ card.training.steps }} steps, {{ card.training.minutes }} minutes |
 | commit | {{ card.training.commit }} |
 {%- if card.training.recorded %}
-| record | configuration, data and commit as the training wrote them down |
+| record | configuration, data and commit come from the training's checkpoint |
 {%- endif %}
 
 ## Validation
@@ -39,7 +39,7 @@ window {{ window }} HU |
 "%.3f" % card.validation.figures[organ][name] }} |{% endfor %}
 {% endfor -%}
 {% elif card.role == "localizer" %}
-No contours to measure; how well it finds organs: [results/localizers.md](../results/localizers.md).
+A localizer makes no contours. [Localizers](../results/localizers.md) has its errors.
 {% else %}
 Not measured.
 {% endif %}

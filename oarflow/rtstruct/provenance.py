@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from pydicom.uid import UID
@@ -79,19 +78,6 @@ def settings_digest(settings: Mapping[str, object]) -> str:
     """sha256 (hex) of settings, independent of the order of keys."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def run_time(environment: Mapping[str, str] = os.environ) -> datetime:
-    """The run's time: SOURCE_DATE_EPOCH (seconds, UTC) if set, else local time.
-
-    Raises ValueError where SOURCE_DATE_EPOCH is not a whole number of seconds.
-    """
-    epoch = environment.get("SOURCE_DATE_EPOCH", "").strip()
-    if not epoch:
-        return datetime.now().astimezone()
-    if not epoch.isdecimal():
-        raise ValueError(f"SOURCE_DATE_EPOCH {epoch!r} is not a number of seconds")
-    return datetime.fromtimestamp(int(epoch), UTC)
 
 
 def derived_uid(*parts: str | bytes) -> UID:

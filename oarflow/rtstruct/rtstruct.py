@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from oarflow.clock import run_time
 from oarflow.errors import ConfigurationError, Fault
 from oarflow.intake import Intake, SeriesRules
 from oarflow.intake.scan import scan
@@ -32,7 +33,7 @@ from oarflow.rtstruct.kept import NOTHING_KEPT, Kept, keep
 from oarflow.rtstruct.masks import Colour, colour_of, field_of
 from oarflow.rtstruct.model import Roi, StructureSet
 from oarflow.rtstruct.profile import Profile, load_profile
-from oarflow.rtstruct.provenance import Origin, Provenance, run_time, settings_digest
+from oarflow.rtstruct.provenance import Origin, Provenance, settings_digest
 from oarflow.rtstruct.raster import RoiMask, rasterise_roi
 from oarflow.rtstruct.reader import Document, open_document, structure_set
 from oarflow.rtstruct.specs import RoiSpec

@@ -56,7 +56,7 @@ def run_moment() -> datetime:
 
     Raises ConfigurationError SOURCE_DATE_EPOCH.
     """
-    from oarflow.rtstruct.provenance import run_time
+    from oarflow.clock import run_time
 
     try:
         return run_time()

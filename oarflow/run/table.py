@@ -91,7 +91,7 @@ def _organs(result: ResultDocument) -> Table:
         style = _STYLES[organ.status]
         volume = f"{organ.volume_cc:.1f}" if organ.status.written else ""
         status = f"[{style}]{organ.status}[/]"
-        flags = _plain("\n".join(flag_lines(organ)))
+        flags = "\n".join(_plain(line) for line in flag_lines(organ))
         table.add_row(_plain(organ.name), status, volume, f"{organ.seconds:.1f}", flags)
     return table
 
@@ -105,4 +105,4 @@ def flag_lines(organ: OrganPart) -> list[str]:
 
 def _plain(text: str) -> str:
     """Text without rich's markup and without hidden characters."""
-    return escape(shown(text, keep="\n"))
+    return escape(shown(text))

@@ -42,7 +42,7 @@ class Configuration(BaseModel):
     unions: organs that are others of the network together; the export adds them to its outputs.
     architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
         dropouts, residual_units, normalize: its own measures.
-    activation: sigmoid, each organ by itself; softmax, the organs and what is none of them.
+    activation: sigmoid (each organ alone) or softmax (all organs and the background).
     steps, or epochs: an epoch is as many samples as the training patients have slices.
     losses: names of training.optimization.losses with their weights.
     schedule: how the learning rate falls; plateau halves it after `patience` validations without a
@@ -120,9 +120,9 @@ class Configuration(BaseModel):
     def _unites_its_own(self) -> Configuration:
         parts = {part for some in self.unions.values() for part in some}
         if not parts <= set(self.organs) or set(self.unions) & set(self.organs):
-            raise ValueError("unions are of the network's organs, and none of them")
+            raise ValueError("a union needs organs of the network as parts, and another name")
         if self.unions and (self.activation != "sigmoid" or "side" in self.images):
-            raise ValueError("unions need outputs that stand by themselves: sigmoid, no side")
+            raise ValueError("unions need `activation: sigmoid` and no image `side`")
         return self
 
     @property
@@ -155,7 +155,7 @@ class Configuration(BaseModel):
         return tuple(self.labels.get(organ, organ) for organ in self.organs)
 
     def lasting(self, samples: int) -> Configuration:
-        """With epochs of so many samples turned into steps; what is told in steps stays."""
+        """A copy with epochs of so many samples turned into steps. Keys in steps stay."""
         epoch = -(-samples // self.batch)
         changes: dict[str, int] = {}
         if not self.steps:
@@ -178,7 +178,7 @@ def read_configuration(name_or_path: str, **changes: Any) -> Configuration:
     """A shipped configuration by name, or any by path, with some values changed.
 
     `table/organ` is an organ of a shipped table, whose `defaults` all its organs share; any other
-    organ of the catalogue has these alone. An organ's name by itself is slice/organ.
+    organ of the catalogue has these alone. An organ's name without a table means slice/organ.
     Raises ValueError naming the key that is wrong.
     """
     path = Path(name_or_path)
@@ -228,7 +228,7 @@ def _from_table(name: str) -> dict[str, Any]:
 
 
 def _organs(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a table says of each organ; with `from_catalogue`, what the catalogue says before it.
+    """The values of each organ in a table; with `from_catalogue`, on top of the catalogue's.
 
     from_catalogue lists keys: backbone, and patch_mm, the larger one where there are two.
     """

@@ -9,10 +9,9 @@ from typing import Any
 import pydicom
 import pytest
 
-from oarflow.node.execution.order import End
+from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.results import conclude
 from oarflow.node.states import State
-from oarflow.run.outcome import Outcome
 from tests.app.workbench import app, write_ct
 from tests.oarflow.report.cases import text_of
 
@@ -57,7 +56,7 @@ def test_strict_ends_with_status_4_and_a_node_holds_the_study(run: tuple[Path, A
     assert ran.returncode == 4
     document = result(out)
     assert document["exit_status"] == 4
-    outcome = Outcome(1, "token", End.EXITED, str(out), exit_status=4)
+    outcome = RunOutcome(1, "token", End.EXITED, str(out), exit_status=4)
     found = conclude(outcome, document["input"]["series_instance_uid"])
     assert found.state is State.HELD
     assert "study flag PATIENT_UNDER_18" in found.reason

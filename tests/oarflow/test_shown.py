@@ -64,7 +64,7 @@ def test_templates_keep_markup_and_line_breaks() -> None:
 def test_report_page_and_pdf(tmp_path: Path) -> None:
     volume = cases.volume()
     report = make_report(
-        cases.result(volume, flag=OVERRIDE + "\0"), volume, cases.structures(volume), {}
+        cases.result(volume, partner=OVERRIDE + "\0"), volume, cases.structures(volume), {}
     )
     page = render(report)
     assert "\u202e" not in page
@@ -74,7 +74,7 @@ def test_report_page_and_pdf(tmp_path: Path) -> None:
 
 
 def test_tables_and_lines_of_the_terminal() -> None:
-    result = cases.result(cases.volume(), flag=f"[/] {OVERRIDE}").model_copy(
+    result = cases.result(cases.volume(), partner=f"[/] {OVERRIDE}").model_copy(
         update={"fault": FaultPart(kind="FAULT", message=f"{OVERRIDE}\nFORGED: line")}
     )
     out = io.StringIO()

@@ -117,7 +117,7 @@ def _polygon(
     shape: tuple[int, ...],
     spacing: Spacing,
 ) -> Mask:
-    """bool (y, x): pixels of which at least half lies nearer the centre than the wall."""
+    """bool (y, x): pixels with at least half of their area nearer the centre than the wall."""
     inside = np.zeros(shape, dtype=bool)
     window = []
     axes = []

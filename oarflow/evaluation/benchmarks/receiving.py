@@ -168,12 +168,12 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
         "",
         f"storescu sends the sample, {count} CT slices, {size:.0f} MB, over one association; then "
         f"{SENDERS} of them send as many studies at once. Each receiver starts with an empty "
-        "folder every time, and is at rest before; what it was sent stays until the end, since "
-        "deleting it burdens whoever is next. The receivers were measured in turn, "
-        "interleaved in one run, after one round that is not counted: other work on the machine "
-        "meets all alike. Load at the end: "
+        "folder every time, and is at rest before. The files stay until the end, because deleting "
+        "them would slow down the next receiver. The receivers were measured in turn, "
+        "interleaved in one run, after one round that is not counted, so that other work on the "
+        "machine affects all alike. Load at the end: "
         f"{os.getloadavg()[1]:.1f} (mean of five minutes), on {os.cpu_count()} processors. "
-        "`TCP_NODELAY=1` is set for all: without it dcmtk, and what is built on it, waits for "
+        "`TCP_NODELAY=1` is set for all. Without it dcmtk, and Orthanc, which uses it, wait for "
         "acknowledgements, and all receivers look alike.",
         "",
         markdown_table(
@@ -202,7 +202,7 @@ def _seconds(name: str, senders: int, transfers: Sequence[Transfer]) -> list[flo
 _HEAD = (
     "senders",
     "receiver",
-    "success says",
+    "at success",
     "n",
     "seconds, median (least to most)",
     "instances per second, median (least to most)",
@@ -249,11 +249,11 @@ def _rest(transfers: Sequence[Transfer]) -> str:
 
     return (
         f"Of the {milliseconds(NODE.name):.1f} ms that the node takes for an instance of one "
-        f"sender, its three syncs alone take {milliseconds(SYNCS):.1f} ms: the file, its folder "
-        "and the row are on disk, one after the other, before success is said, where Orthanc "
-        f"syncs the file. pynetdicom alone takes {milliseconds(FLOOR.name):.1f} ms to receive an "
+        f"sender, its three syncs take {milliseconds(SYNCS):.1f} ms: the node syncs the file, its "
+        "folder and the row, one after the other, before it reports success. Orthanc syncs the "
+        f"file only. pynetdicom alone takes {milliseconds(FLOOR.name):.1f} ms to receive an "
         f"instance and do nothing; Orthanc takes {milliseconds(ORTHANC.name):.1f} ms for "
-        "everything. On a machine whose processors are busy each sync also waits for its turn."
+        "everything. On a busy machine each sync also waits for a processor."
     )
 
 

@@ -155,8 +155,8 @@ def page(results: Sequence[RoundTrip], scan_count: int) -> str:
         "",
         f"{len(results)} organs in {scan_count} delineations (each scan by two observers), "
         "512 x 512 pixels: binary mask to contours, to file, read back and filled at pixel "
-        "centres. Wanted: Dice at least 0.995 and volume within 1 % for organs over 1 cc, 0.97 and "
-        "3 % under it. "
+        "centres. Required: Dice at least 0.995 and volume within 1 % for organs over 1 cc, "
+        "0.97 and 3 % under it. "
         f"Passed: {sum(r.passed for r in results)} of {len(results)}.",
         "",
         markdown_table(_HEAD, (_row(organ, own) for organ, own in sorted(by_organ.items()))),

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
+from oarflow.clock import run_time
 from oarflow.errors import Fault
 from oarflow.evaluation.benchmarks.ellipsoids import (
     FIRST_LPS,
@@ -34,7 +35,7 @@ from oarflow.evaluation.benchmarks.ellipsoids import (
     write_inputs,
 )
 from oarflow.rtstruct.contours import structure_set
-from oarflow.rtstruct.provenance import Provenance, run_time
+from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.writer import write_rtstruct
 from oarflow.structures import ProbabilityField, Segmentation, Status

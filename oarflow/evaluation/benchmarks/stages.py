@@ -121,7 +121,7 @@ def page(
             [(part.name, part.status, f"{part.seconds:.1f}") for part in middle.result.organs],
         ),
         "",
-        "## What one would run instead",
+        "## Compared with a whole-volume network",
         "",
         f"A whole-volume sliding window of MONAI's DynUNet ({len(study.channels)} stages, "
         f"{study.channels[0]} to {study.channels[-1]} channels, {other.parameters / 1e6:.1f} "

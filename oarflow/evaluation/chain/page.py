@@ -66,7 +66,7 @@ def markdown(
 ) -> str:
     """The whole page. command: what made it. date: ISO 8601.
 
-    wrong: by organ and case, why a reference is known to be wrong.
+    wrong: by organ and case, the error of the reference.
     """
     scores = [score for case in cases for score in case.organs]
     known = {key: why for key, why in (wrong or {}).items() if key in set(map(_key, scores))}
@@ -79,23 +79,23 @@ def markdown(
         organ_table(scores),
         _READING,
         *(_without(scores, known) if known else ()),
-        "## What the application said",
+        "## Statuses, errors and time",
         _statements(cases, scores),
-        "## References in doubt",
+        "## Suspicious references",
         _doubts(scores),
     ]
     if len(sure) < len(scores):
-        parts += ["The table above without them:", organ_table(sure)]
+        parts += ["The first table without the suspicious references:", organ_table(sure)]
     parts += ["## Models", models_table(models)]
     return "\n\n".join(parts) + "\n"
 
 
 _READING = (
-    "n: patients with a reference and a model; missed: of these, not contoured (they count with "
-    "Dice 0, and are left out of HD95). SD and IQR (25 % to 75 %) are of Dice. Dice in range: on "
-    "the slices from the reference's first to its last. Volume: mean relative difference from the "
-    "reference, and its SD. HD95 in mm, weighted by surface area (`oarflow.compare.surfaces`). No "
-    "reference is left out of this table."
+    "n: patients with a reference and a network. Missed: patients among them without a contour; "
+    "they count with Dice 0 and are left out of HD95. SD and IQR (25 % to 75 %) are of Dice. Dice "
+    "in range: on the slices from the reference's first to its last. Volume: mean relative "
+    "difference from the reference, and its SD. HD95 in mm, weighted by surface area. This table "
+    "leaves no reference out."
 )
 
 
@@ -166,8 +166,8 @@ def _statements(cases: Sequence[CaseScores], scores: Sequence[OrganOutcome]) -> 
     share = f"{len(wrong) / len(said):.1%}" if said else "none"
     lines = [
         f"- Organs by status: {', '.join(f'{n} {s}' for s, n in statuses.most_common()) or 'none'}",
-        f"- Called segmented with Dice under {WRONG_DSC}: {len(wrong)} of {len(said)} ({share})"
-        + _named(wrong),
+        f"- `segmented`, without a flag, with Dice under {WRONG_DSC}: {len(wrong)} of {len(said)} "
+        f"({share})" + _named(wrong),
         f"- Left and right swapped: {len(swapped)}" + _named(swapped),
         f"- Refused studies: {sum(case.refusal is not None for case in cases)}"
         + _list(f"{case.case} {case.refusal}" for case in cases if case.refusal),
@@ -195,30 +195,31 @@ def _key(score: OrganOutcome) -> tuple[str, str]:
 
 def _without(scores: Sequence[OrganOutcome], wrong: Mapping[tuple[str, str], str]) -> list[str]:
     lines = [
-        "Seen in pictures of CT and reference alone; the list is committed "
-        "(`oarflow/datasets/openkbp_wrong_references.yaml`). They count in the table above.",
+        "Pictures of the CT with the reference alone show these errors. The list is in "
+        "`oarflow/datasets/openkbp_wrong_references.yaml`. The first table counts these "
+        "references.",
         "",
         _reasons({one: wrong[_key(one)] for one in scores if _key(one) in wrong}),
     ]
     right = [score for score in scores if _key(score) not in wrong]
-    told = f"The table above without these {len(wrong)}:"
-    return ["## References that are wrong", "\n".join(lines), told, organ_table(right)]
+    heading = f"The first table without these {len(wrong)} references:"
+    return ["## Wrong references", "\n".join(lines), heading, organ_table(right)]
 
 
 def _doubts(scores: Sequence[OrganOutcome]) -> str:
-    doubted = [score for score in scores if score.doubt]
-    if not doubted:
-        return "None: no reference is in doubt."
+    suspicious = [score for score in scores if score.doubt]
+    if not suspicious:
+        return "No reference is suspicious."
     lines = [
-        f"References {DOUBTS}. They count in the first table.",
+        f"References {DOUBTS}. The first table counts them.",
         "",
-        _reasons({one: one.doubt for one in doubted}),
+        _reasons({one: one.doubt for one in suspicious}),
     ]
     return "\n".join(lines)
 
 
 def _reasons(found: Mapping[OrganOutcome, str]) -> str:
-    """Contours, and why their reference is not to be relied on."""
+    """Contours, and why their reference is not reliable."""
     rows = [
         (one.case, one.organ, why, f"{one.score.dsc:.3f}", one.status) for one, why in found.items()
     ]

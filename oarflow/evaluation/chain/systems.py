@@ -82,20 +82,20 @@ def markdown(systems: Sequence[System], *, title: str, command: str, date: str) 
         f"# {title}",
         f"Made by `{command}` on {date}, from {len(systems[0].cases)} patients: each written as a "
         "DICOM CT series, contoured by the application with each system's networks, and its "
-        "RTSTRUCT rasterised on the CT grid. Every reference counts, those in doubt too.",
+        "RTSTRUCT rasterised on the CT grid. Every reference counts, suspicious ones too.",
         "## Systems",
         _whole(systems, organs),
         *(["\n".join(told)] if told else []),
-        "Dice, Dice in range (on the slices from the reference's first to its last), HD95 (mm; "
-        "contours that exist): means of the organs' means. Missed: references without a contour. "
-        "Seconds: of a study, from DICOM to RTSTRUCT, median; all systems ran on the same machine, "
-        "which may have had other work. Networks, parameters and training minutes (one core, as "
-        "their cards say) include what localizes.",
+        "Dice, Dice in range (on the slices from the reference's first to its last) and HD95 (mm; "
+        "existing contours) are means of the organs' means. Missed: references without a contour. "
+        "Seconds: median of a study, from DICOM to RTSTRUCT; all systems ran on the same machine, "
+        "beside other work. Networks, parameters and training minutes (one core, from the cards) "
+        "include the localizer.",
         "## Dice by organ: mean ± standard deviation",
         _by_organ(systems, organs),
         "## HD95 by organ: median, mm",
         _distances(systems, organs),
-        "## Against the first system",
+        "## Differences from the first system",
         _tests(systems, organs),
     ]
     return "\n\n".join(parts) + "\n"
@@ -200,8 +200,8 @@ def _tests(systems: Sequence[System], organs: Sequence[str]) -> str:
     }
     rows = [(organ, *(cells[system, organ] for system in others)) for organ in organs]
     lines = [
-        f"Mean difference of Dice from {first.name}; p: Wilcoxon's signed-rank test, pairs are "
-        f"patients, corrected by Holm for all {len(pairs)} tests.",
+        f"Mean difference of Dice from {first.name}. p: Wilcoxon's signed-rank test, paired by "
+        f"patient, Holm-corrected for all {len(pairs)} tests.",
         "",
         markdown_table(("organ", *(system.name for system in others)), rows),
     ]

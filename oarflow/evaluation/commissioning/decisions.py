@@ -29,7 +29,7 @@ def decide(
 
 
 def figures(group: Sequence[MeasuredContour]) -> dict[str, float | None]:
-    """What limits speak of, by their names. None where there is nothing to measure.
+    """The figures that limits apply to, by name. None where there is nothing to measure.
 
     Contours without figures do not count.
     """
@@ -67,7 +67,7 @@ WORDS: Mapping[str, str] = {
     "mean_surface_dice": "mean surface Dice",
     "mean_volume_error": "mean volume error",
     "missed": "missed",
-    "silent_failures": "failed in silence",
+    "silent_failures": "failed without a flag",
     "swapped": "sides swapped",
 }
 """Limits in words."""
@@ -79,22 +79,22 @@ def _decision(
     found = figures(group)
     reasons = []
     if made_by is None:
-        reasons.append("no network contours it")
+        reasons.append("no network contours this organ")
     limits = thresholds.of(organ)
     not_asked = not found["patients"] and any(one.status == NOT_REQUESTED for one in group)
     if limits is None and thresholds.default != AcceptanceLimits():
-        reasons.append("the limits do not name it: default limits hold for named organs alone")
+        reasons.append("the limits do not name this organ; default limits need its name")
     elif limits is None or limits == AcceptanceLimits():
-        reasons.append("no limit is set for it")
+        reasons.append("no limit is set for this organ")
     elif not not_asked:
         reasons += _broken(limits, found)
     if not_asked:
-        reasons.append("the settings do not ask for it")
+        reasons.append("the settings leave this organ out")
     elif not group:
-        reasons.append("no patient has a contour of it to compare with")
+        reasons.append("no patient has a clinical contour of this organ")
     others = {one.model_sha256 for one in group if one.model_sha256}
     if made_by is not None and others - {made_by.sha256}:
-        reasons.append("it was contoured by another network than the models folder holds")
+        reasons.append("another network than the one in the models folder contoured this organ")
     return Decision(
         organ=organ,
         allowed=not reasons,

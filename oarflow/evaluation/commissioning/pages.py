@@ -125,15 +125,15 @@ def sections(record: CommissioningRecord) -> Iterator[tuple[str, str, Sequence[s
     )
     yield (
         "Every contour",
-        "Not contoured: Dice 0 and no distance. Not asked for, or without a network: no figures.",
+        "Not contoured: Dice 0 and no distance. Not requested, or without a network: no figures.",
         ("patient", "organ", "status", "Dice", "HD95 (mm)", "surface Dice", "cc", "clinic's cc"),
         [_contour(one) for one in record.measured],
     )
     yield (
         "Patients",
-        "Numbers stand for folders; the list of both stays with the clinic. Unmapped: contours of "
-        "the clinic's whose names mean no organ.",
-        ("patient", "voxels, sha256", "clinic's RTSTRUCT, sha256", "ours, sha256", "remark"),
+        "patients.csv has each number's folder and stays in the clinic. Unmapped: contours of the "
+        "clinic with a name that matches no organ.",
+        ("patient", "voxels, sha256", "clinic's RTSTRUCT, sha256", "OARflow's, sha256", "remark"),
         [
             (
                 one.patient,
@@ -151,7 +151,7 @@ def sections(record: CommissioningRecord) -> Iterator[tuple[str, str, Sequence[s
         ],
     )
     yield (
-        "Bound to",
+        "Program and networks",
         "",
         ("what", "value"),
         [
@@ -204,7 +204,7 @@ def _story(record: CommissioningRecord) -> Iterator[Flowable]:
     yield _grid(
         ("role", "name", "date", "signature"), [(r, "", "", "") for r in SIGNATURES], 9 * mm
     )
-    yield _paragraph(f"They stand for the record of sha256 {record.sha256}.", _CELL)
+    yield _paragraph(f"The signatures are for the record with sha256 {record.sha256}.", _CELL)
     for heading, remark, head, rows in sections(record):
         yield _paragraph(heading, _HEADING)
         if remark:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from oarflow.clock import run_time
 from oarflow.datasets.cases import Case
 from oarflow.datasets.clinic import by_organ, contents, patient_folders, read_case
 from oarflow.errors import Refusal
@@ -27,7 +28,6 @@ from oarflow.organs import Catalogue, load_catalogue
 from oarflow.result import ResultDocument, read_document
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.frames import on_frame
-from oarflow.rtstruct.provenance import run_time
 from oarflow.rtstruct.reader import read_structure_set
 from oarflow.tables import write_csv
 

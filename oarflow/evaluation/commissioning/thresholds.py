@@ -24,7 +24,7 @@ class FrozenModel(BaseModel):
 
 
 class AcceptanceLimits(FrozenModel):
-    """What an organ must hold; None: not asked for. See `thresholds.yaml` for each."""
+    """What an organ must hold; None: not checked. See `thresholds.yaml` for each."""
 
     patients: Count | None = None
     mean_dsc: Share | None = None

@@ -57,8 +57,8 @@ class CaseContours:
     that mean an organ which another contour was taken for. grid: on which they were drawn; None
     for an RTSTRUCT without its CT. corners: (n, 3) LPS mm, a box that holds every contour, and the
     grid. frame: UID of the frame of reference, None where there is none. draw: an organ's mask on a
-    grid. remarks: on contours of an RTSTRUCT, by organ, that lie otherwise than on the slices of
-    its CT, or of the grid given. files: each image file's own grid, by its name.
+    grid. remarks: by organ, on contours of an RTSTRUCT that lie off the slices of its CT, or of the
+    given grid. files: each image file's own grid, by its name.
     """
 
     organs: tuple[str, ...]

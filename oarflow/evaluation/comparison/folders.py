@@ -32,7 +32,7 @@ class CaseComparison:
     """One case. extra: organs that only the prediction has. unused: names of no use, both sides.
 
     missing: why there is no prediction at all, or "". failed: why it could not be compared, or "".
-    remarks: on contours that lie otherwise than on their CT's slices, of both sides.
+    remarks: on contours of both sides that lie off the slices of their CT.
     """
 
     case: str

@@ -128,7 +128,7 @@ def markdown(
     return (
         "\n\n".join(
             (
-                "# How well two people agree",
+                "# Agreement of two observers",
                 f"Made by `{command}` on {date}: a radiographer's contours against an "
                 f"oncologist's on {scans_count} planning CTs of the head and neck (`tcia-oars`), "
                 "organs that both drew.",
@@ -152,14 +152,14 @@ _HEAD = (
 )
 
 _READING = (
-    "Mean (SD) over scans. Native: 0.94 to 1.27 mm pixels, slices 2.5 mm apart. 4 mm: both masks "
-    "resampled to pixels of 4 x 4 mm in plane, the slices kept, a pixel in where at least half of "
-    "its area is: what OpenKBP's voxels (most 3.9 x 3.9 x 2.5 to 3 mm) leave of such contours. "
-    "This is the ceiling to hold a network's figures on OpenKBP against, with two reservations: "
-    "both observers here worked from one protocol, and OpenKBP's contours come from many clinics "
-    "with their own; and OpenKBP's parotids, cords and larynxes are as each clinic needed them. An "
-    "organ that vanishes on the coarse voxels is left out there (n). HD95 in mm, weighted by "
-    "surface area (`oarflow.compare.surfaces`), infinite ones (nothing left of one mask) left out."
+    "Mean (SD) over scans. Native: pixels of 0.94 to 1.27 mm, slices 2.5 mm apart. 4 mm: both "
+    "masks resampled to pixels of 4 x 4 mm on the same slices, as in OpenKBP (most voxels 3.9 x "
+    "3.9 x 2.5 to 3 mm); a pixel belongs to the organ if at least half of its area does. The 4 "
+    "mm columns are the ceiling for a network's figures on OpenKBP, with two reservations: both "
+    "observers here followed one protocol, while OpenKBP's contours come from many clinics with "
+    "protocols of their own; and each clinic drew parotids, cords and larynxes as far as it "
+    "needed them. An organ that vanishes on the coarse voxels is left out there (n). HD95 in mm, "
+    "weighted by surface area; infinite distances (an empty mask) are left out."
 )
 
 

@@ -117,7 +117,7 @@ def worst(doses: Sequence[OrganDose]) -> str:
     """Markdown: the wholly covered contours whose mean dose differs most."""
     drawn = [one for one in doses if one.comparable]
     drawn.sort(key=lambda one: -abs(one.difference("mean_gy")))
-    head = ("case", "organ", "clinical Dmean, covered 100 %", "difference", "Dice", "doubt")
+    head = ("case", "organ", "clinical Dmean, covered 100 %", "difference", "Dice", "suspicious")
     rows = [
         (
             one.case,
@@ -187,7 +187,7 @@ def markdown(
         ]
     if len(sure) < len(doses):
         parts += [
-            "## Without clinical contours in doubt",
+            "## Without suspicious clinical contours",
             f"The first table without the {len(doses) - len(sure)} clinical contours {DOUBTS}.",
             table(sure),
         ]
@@ -199,12 +199,12 @@ def markdown(
 _READING = (
     "Mean (SD) over cases; difference: predicted minus clinical. D2%: the least dose of the "
     "hottest 2 % of the volume. p: Wilcoxon's signed-rank test of the pairs, two-sided, then "
-    f"Holm-corrected over all rows (a difference counts below {ALPHA:g}). Missed: not "
+    f"Holm-corrected over all rows (a difference is significant below {ALPHA:g}). Missed: not "
     "contoured, and left out. Not wholly covered: the clinical or the predicted contour reaches "
     "beyond the dose grid, and the pair is left out. The plans were made for the clinical "
-    "contours and are not made anew: the table says what a planner would read off the same "
-    "plan, not what a plan for the predicted contours would do. A test that "
-    "finds nothing does not show that nothing is there: the spread does."
+    "contours. The table shows what a planner would read from the same plan, not the effect of a "
+    "plan for the predicted contours. A difference that is not significant can still be large: "
+    "read the SD."
 )
 
 

@@ -1,5 +1,4 @@
-"""What the plausibility rules flag: good contours, simulated errors, the networks'
-own failures."""
+"""What the plausibility rules flag: good contours, simulated errors, real failures."""
 
 from __future__ import annotations
 
@@ -46,18 +45,18 @@ OF_NETWORKS = frozenset(
 """Flags that speak of networks, not of contours as such."""
 
 HARMLESS_DICE = 0.7
-"""A planted change that leaves this much Dice with the contour it was planted in is no fault."""
+"""A simulated change counts as an error up to this Dice with the original contour."""
 
 
 @dataclass(frozen=True)
 class JudgedContour:
     """One contour, and the flags that it got.
 
-    kind: "reference", "network", or the name of a planted fault; way: its variant. codes: of its
-    flags and of those of its study; messages: their sentences. dice: with the reference (network)
-    or with the contour as it was (planted); None where there is no reference. status: before the
-    rules. doubt: what speaks against the reference. derived: the network learned from labels that
-    rules derived, and `dice` is with such a label.
+    kind: "reference", "network", or the name of a simulated error; way: its variant. codes: of its
+    flags and of those of its study. dice: with the reference (network) or with the original contour
+    (simulated error); None without a reference. status: before the rules. doubt: why the reference
+    is suspicious, or "". derived: the network learned from derived labels, and `dice` is with such
+    a label.
     """
 
     case: str
@@ -65,7 +64,6 @@ class JudgedContour:
     kind: str
     way: str = ""
     codes: tuple[str, ...] = ()
-    messages: tuple[str, ...] = ()
     dice: float | None = None
     status: str = ""
     doubt: str = ""
@@ -156,8 +154,7 @@ class Judge:
 
 def _verdict(item: Segmentation, blank: JudgedContour, flags: Sequence[Flag]) -> JudgedContour:
     codes = tuple(flag.code.value for flag in flags)
-    messages = tuple(flag.message for flag in flags)
-    return replace(blank, codes=codes, messages=messages, status=item.status.value)
+    return replace(blank, codes=codes, status=item.status.value)
 
 
 def validation(folder: Path) -> tuple[OpenKbp, tuple[str, ...]]:

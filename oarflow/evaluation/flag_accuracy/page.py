@@ -24,25 +24,24 @@ WRITTEN = ("segmented", "truncated")
 
 
 def page(verdicts: Sequence[JudgedContour], limits: Limits, command: str, date: str) -> str:
-    """The whole page. Organs that learned from derived labels stand in a section of their own."""
+    """The whole page. Organs that learned from derived labels have a section of their own."""
     patients = len({one.case for one in verdicts})
     drawn = [one for one in verdicts if not one.derived]
     derived = [one for one in verdicts if one.derived]
     return (
         "\n\n".join(
             [
-                "# Plausibility: what the flags catch, and what they miss",
+                "# Flags: the errors that they find, and the errors that they miss",
                 f"Made by `{command}` on {date}, from the {patients} validation patients of "
-                "OpenKBP, to whom neither networks nor rules nor limits were tuned (one correction "
-                "after a first look stands in docs/design.md). Intervals are Clopper and "
-                "Pearson's, 95 %.",
+                "OpenKBP. No network, rule or limit was tuned on these patients. Intervals are "
+                "95 % (Clopper and Pearson). [Flags](../reference/flags.md) explains the codes.",
                 "## False alarms on good contours",
-                f"Of the organs that clinics drew: {', '.join(_organs(drawn))}. Those learned from "
-                "derived labels stand in a section of their own.\n\n" + _false_alarms(drawn),
+                f"Organs that clinics drew: {', '.join(_organs(drawn))}. Organs learned from "
+                "derived labels have a section of their own below.\n\n" + _false_alarms(drawn),
                 _of_all_organs(verdicts),
-                "## Planted faults",
-                _planted(drawn),
-                "## The networks' own failures",
+                "## Simulated errors",
+                _simulated(drawn),
+                "## Real failures of the networks",
                 _failures(drawn),
                 "## Organs learned from derived labels",
                 _learned_from_rules(derived),
@@ -50,7 +49,7 @@ def page(verdicts: Sequence[JudgedContour], limits: Limits, command: str, date: 
                 _limits(limits),
                 "## How it was calibrated",
                 _METHOD,
-                "## What cannot be caught",
+                "## What the flags cannot find",
                 _CANNOT,
             ]
         )
@@ -61,27 +60,26 @@ def page(verdicts: Sequence[JudgedContour], limits: Limits, command: str, date: 
 def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
     references = [v for v in verdicts if v.kind == REFERENCE and not v.doubt]
     good = [v for v in verdicts if v.kind == NETWORK and _over(v, GOOD_DICE)]
-    doubted = [v for v in verdicts if v.kind == REFERENCE and v.doubt]
+    suspicious = [v for v in verdicts if v.kind == REFERENCE and v.doubt]
     rows = [
         (organ, *(_share([v for v in group if v.organ == organ]) for group in (references, good)))
         for organ in _organs(verdicts)
     ]
     rows.append(("**all**", f"**{_share(references)}**", f"**{_share(good)}**"))
     lines = [
-        f"References are judged by the rules that know no network (without "
-        f"{', '.join(sorted(OF_NETWORKS))}); the networks' contours of Dice over {GOOD_DICE:g} "
-        "by all rules. [The page of flags](../flags.md) explains the codes. A contour counts as "
-        "flagged where its study is, too.",
+        "References are judged by the rules that need no network (without "
+        f"{', '.join(sorted(OF_NETWORKS))}). Networks' contours with a Dice over {GOOD_DICE:g} are "
+        "judged by all rules. A contour also counts as flagged if its study is.",
         "",
         markdown_table(("organ", "references flagged", "networks' good contours flagged"), rows),
         "",
-        f"At most {GOAL:.0%} was the goal: {_met(references)} for references, {_met(good)} for the "
-        "networks' contours.",
+        f"The goal of at most {GOAL:.0%} is {_met(references)} for references and {_met(good)} for "
+        "the networks' contours.",
         "",
         f"By code, references: {_codes(references)}. Networks: {_codes(good)}.",
         "",
-        f"Left out of the first column are {len(doubted)} references in doubt ({DOUBTS}); the "
-        f"rules flag {_share(doubted)} of them.",
+        f"The first column leaves out {len(suspicious)} suspicious references ({DOUBTS}). The "
+        f"rules flag {_share(suspicious)} of them.",
     ]
     return "\n".join(lines)
 
@@ -89,8 +87,8 @@ def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
 def _of_all_organs(verdicts: Sequence[JudgedContour]) -> str:
     good = [v for v in verdicts if v.kind == NETWORK and _over(v, GOOD_DICE)]
     return (
-        f"With the organs learned from derived labels, all {len(_organs(good))} together: "
-        f"{_share(good)} of the networks' good contours are flagged; {_met(good)}."
+        f"All {len(_organs(good))} organs together, with those learned from derived labels: "
+        f"{_share(good)} of the networks' good contours are flagged. The goal is {_met(good)}."
     )
 
 
@@ -98,26 +96,30 @@ def _met(group: Sequence[JudgedContour]) -> str:
     return "met" if sum(v.caught for v in group) <= GOAL * len(group) else "not met"
 
 
-def _planted(verdicts: Sequence[JudgedContour]) -> str:
+def _simulated(verdicts: Sequence[JudgedContour]) -> str:
     lines = [
-        f"Planted into the networks' contours of Dice over {GOOD_DICE:g}, one at a time, all other "
-        "organs as they were; judged by all rules. Shifts go along three axes both ways; a missing "
-        "half leaves at most half of the volume, on each of six sides; pairs are mirrored about "
-        "the patient's middle, other organs front to back; the leak is a bar of 20 mm from the "
-        "organ's middle through the back, 30 mm beyond the skin: into the air, or into a couch "
-        "top (two shells and foam) drawn behind the patient, since these CTs show none. A change "
-        "that leaves Dice over "
-        f"{HARMLESS_DICE:g} with the contour it was planted in is no fault and stands apart below.",
+        f"Each error is made in a network's contour with a Dice over {GOOD_DICE:g}, one at a time. "
+        "The other organs stay as they are. All rules judge the result.",
         "",
-        *_planted_table(verdicts),
+        "- Shift: along three axes, both ways.",
+        "- Missing half: at most half of the volume is left, on each of six sides.",
+        "- Mirrored: pairs about the patient's middle, other organs front to back.",
+        "- Leak: a bar of 20 mm from the organ's middle through the back, 30 mm beyond the skin. "
+        "It ends in the air, or in a couch top (two shells and foam) drawn behind the patient, "
+        "because these CTs show none.",
+        "",
+        f"A change that leaves a Dice over {HARMLESS_DICE:g} with the original contour does not "
+        "count as an error. These are counted below the table.",
+        "",
+        *_simulated_table(verdicts),
     ]
     return "\n".join(lines)
 
 
-def _planted_table(verdicts: Sequence[JudgedContour]) -> list[str]:
-    planted = [v for v in verdicts if v.kind in KINDS]
-    counted = [v for v in planted if not _over(v, HARMLESS_DICE)]
-    harmless = [v for v in planted if _over(v, HARMLESS_DICE)]
+def _simulated_table(verdicts: Sequence[JudgedContour]) -> list[str]:
+    simulated = [v for v in verdicts if v.kind in KINDS]
+    counted = [v for v in simulated if not _over(v, HARMLESS_DICE)]
+    harmless = [v for v in simulated if _over(v, HARMLESS_DICE)]
     organs = _organs(verdicts)
     rows = []
     for kind in KINDS:
@@ -130,9 +132,9 @@ def _planted_table(verdicts: Sequence[JudgedContour]) -> list[str]:
             cells = [_count([v for v in same if v.organ == organ]) for organ in organs]
             rows.append((way, *cells, _share(same)))
     return [
-        markdown_table(("fault", *organs, "all"), rows),
+        markdown_table(("error", *organs, "all"), rows),
         "",
-        f"No fault by that measure: {_by(harmless, lambda v: f'{v.kind} {v.way} ({v.organ})')}. "
+        f"Changes that do not count: {_by(harmless, lambda v: f'{v.kind} {v.way} ({v.organ})')}. "
         f"The rules flag {_share(harmless)} of them.",
     ]
 
@@ -148,22 +150,23 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
     middling = [v for v in networks if FAILED_DICE <= (v.dice or 0) <= GOOD_DICE]
     lines = [
         f"- Dice under {FAILED_DICE:g}: {len(failed)} of {len(networks)} organs with a reference; "
-        f"{len(failed) - len(contoured)} of them not contoured at all. Of the rest, flagged: "
-        f"**{_share(contoured)}**; without those whose reference is in doubt: {_share(sound)}.",
-        f"- Without the rules `segmented` with Dice under {WRONG_DSC:g}: {len(wrong)}, flagged "
-        f"{_share(wrong)}. With the rules {len(still)} of {len(called)} called `segmented` remain.",
-        f"- Dice {FAILED_DICE:g} to {GOOD_DICE:g}, neither good nor failed: flagged "
-        f"{_share(middling)}.",
+        f"{len(failed) - len(contoured)} of them not contoured at all. Of the contoured ones, "
+        f"**{_share(contoured)}** are flagged. Without suspicious references: {_share(sound)}.",
+        f"- Dice under {WRONG_DSC:g} and `segmented` before the rules: {len(wrong)}. The rules "
+        f"flag {_share(wrong)}. {len(still)} of {len(called)} contours that stay "
+        "`segmented` are wrong like this.",
+        f"- Dice {FAILED_DICE:g} to {GOOD_DICE:g}, neither good nor failed: {_share(middling)} are "
+        "flagged.",
         "",
         markdown_table(
-            ("patient", "organ", "Dice", "status before", "flags", "reference"),
+            ("patient", "organ", "Dice", "status before the rules", "flags", "reference"),
             [
                 (
                     v.case,
                     v.organ,
                     f"{v.dice:.2f}",
                     v.status,
-                    " ".join(v.messages) or "-",
+                    ", ".join(v.codes) or "-",
                     v.doubt or "sound",
                 )
                 for v in sorted(failed, key=lambda v: v.dice or 0)
@@ -179,8 +182,8 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     judged = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
     if not judged:
         return (
-            f"{organs}: not measured. OpenKBP has no contours of them; derived labels of the "
-            "validation patients would tell (`--derived`, docs/derived-labels.md)."
+            f"{organs}: not measured. OpenKBP has no contours of these organs. To measure them, "
+            "give derived labels of the validation patients (`--derived`)."
         )
     good = [v for v in judged if _over(v, GOOD_DICE)]
     rest = [v for v in judged if not _over(v, GOOD_DICE)]
@@ -194,19 +197,19 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     ]
     rows.append(("**all**", len(judged), f"**{_share(good)}**"))
     lines = [
-        f"{organs}: held against [labels that rules derived](../derived-labels.md) from the same "
-        "patients' CTs, on the slices of which these labels say anything. The networks learned "
-        "such labels: the figures say what the flags do, not how well a clinic would agree.",
+        f"{organs}: compared with [derived labels](../explanation/derived-labels.md) of the same "
+        "patients, on the slices that these labels cover. The networks learned such labels. The "
+        "figures measure the flags, not the agreement with a clinic.",
         "",
         markdown_table(("organ", "labels", "networks' good contours flagged"), rows),
         "",
-        f"At most {GOAL:.0%} was the goal: {_met(good)}. By code: {_codes(good)}.",
+        f"The goal of at most {GOAL:.0%} is {_met(good)}. By code: {_codes(good)}.",
         "",
-        f"Of the {len(rest)} contours of Dice up to {GOOD_DICE:g}: {_of_rest(rest)}.",
+        f"The {len(rest)} contours with a Dice up to {GOOD_DICE:g}: {_of_rest(rest)}.",
         "",
-        "Planted faults, as above:",
+        "Simulated errors, as above:",
         "",
-        *_planted_table(verdicts),
+        *_simulated_table(verdicts),
     ]
     return "\n".join(lines)
 
@@ -222,74 +225,75 @@ def _of_rest(rest: Sequence[JudgedContour]) -> str:
 
 def _limits(limits: Limits) -> str:
     lines = [
-        f"`oarflow/plausibility/limits.json`, by `{limits.command}`. In standard deviations from "
-        "the median of the organ's own spread, each side by its own:",
+        f"From `oarflow/plausibility/limits.json`, made by `{limits.command}`. In standard "
+        "deviations from the organ's median; each side has its own standard deviation.",
         "",
         markdown_table(
             [family.value for family in limits.families],
             [[f"{limit:g}" for limit in limits.families.values()]],
         ),
         "",
-        "Beside them stand rules without a calibrated limit: side against the midline, pieces, "
-        "empty slices, overlap, the edge of the network's field of view, age, most organs flagged.",
+        "These rules have no calibrated limit: side of the midline, pieces, empty slices, overlap, "
+        "the edge of the network's field of view, age, most organs flagged.",
     ]
     return "\n".join(lines)
 
 
 _METHOD = """\
-- What any contour shows (volume, ratio of a pair, place among the others, ends, what lies beyond
-  them, parts that it should hold, shape, voxels, look of the CT) is held against the references of
-  OpenKBP's 170 training patients, wrong labels left out (`oarflow/priors.json`). For organs that
-  OpenKBP lacks: 35 scans of tcia-oars, without voxels.
-- What only a network shows (agreement with the localizer, doubt) is held against networks' own
-  contours of the 34 tuning patients. The shipped networks of the organs that clinics drew learned
-  from these patients, too; in their place stand networks that did not (`--unseen`): of the same
-  making for Brainstem, Parotid_L, Bone_Mandible and Esophagus, networks 1.0 for the other three.
-  The figures are out of sample for the weights. The tuning patients did serve to choose settings
-  of the training. Contours of
-  a known Dice of at most 0.7 are left out of these spreads. Organs learned from derived labels are
-  held against the networks' contours in everything, and tell nothing of others' places: what
-  clinics draw under their names is another thing. Their Dice is with derived labels; a contour of
-  which under 90 % lies on slices that its label knows has none, and is not judged here either.
-- Ends are judged where the CT goes on beyond them: not at its own end, and not where much of it was
-  cut away (its cross-section changes by more than half from one slice to the next). A side of an
-  organ that fewer than ten contours show is held against all of its sides.
-- The signs of one side (bluntness, what lies beyond, falling short of what the localizer saw) are
-  also added up, as the sum of their scores by the root of their number: `cut`.
-- How far good contours go beyond such spreads is also asked of three folds of short trainings on
-  all 170 patients ([calibration.md](calibration.md)); the widest of what references, tuning
-  patients (organs that clinics drew, and the others) and folds ask is the limit.
-- Spreads are a median and, for each side, the distance to the 5th or 95th percentile over 1.645. A
-  family of signs shares one limit: 10 % beyond the 99.5th percentile (out of fold: that percentile,
-  or the 99th of agreement with the localizer) of what good training contours
-  show at worst, and at least 3. Doubt is cut closer, at the 98.5th percentile: it alone can see a
-  failure on which localizer and network agree. For what only a network shows, each contour is held
-  against the spreads of all tuning patients but its own. That was added after a first test: limits
-  made without it flagged 5.0 % of good contours among the tuning patients, 8.1 % (4.1 to 14.1)
-  among the validation ones. The figures here are therefore not those of a first look. Nor was the
-  look after six organs of derived labels came: their flags filled up the rule of the next
-  point, and 12 of 135 good contours were flagged; on the tuning patients these organs were seen
-  to be judged by priors of another definition, which was mended there.
-- Where more than half of a study's contours (at least three) are flagged, so is the study. The
-  idea came from a validation patient, pt_221; among the tuning patients it holds for one (a CT in
-  pieces), among the training references for none. Planted faults are judged without it.
-- After a change of networks run `oarflow evaluate calibrate --derived LABELS --unseen ...
+- **Figures that any contour has** (volume, ratio of a pair, place among the other organs, ends,
+  tissue beyond them, parts that it should hold, shape, voxels, look of the CT) are compared with
+  the references of OpenKBP's 170 training patients, without the wrong labels
+  (`oarflow/priors.json`). For organs that OpenKBP lacks, they are compared with 35 scans of
+  tcia-oars, without voxels.
+- **Figures that only a network's contour has** (agreement with the localizer, doubt) are compared
+  with networks' contours of the 34 tuning patients. The shipped networks of the organs that clinics
+  drew learned from these patients, so other networks take their place (`--unseen`): networks of the
+  same recipe for Brainstem, Parotid_L, Bone_Mandible and Esophagus, and networks 1.0 for the other
+  three. The weights never saw the tuning patients; settings of the training were chosen on them.
+  Contours with a known Dice of at most 0.7 are left out of these spreads.
+- **Organs learned from derived labels** are compared with the networks' contours in every figure.
+  They do not predict the places of other organs, because clinics draw something else under the same
+  names. Their Dice is the one with derived labels. A contour with less than 90 % of its volume on
+  slices that its label covers has no Dice and is not judged here.
+- **Ends** are judged where the CT continues beyond them: not at its own end, and not where much of
+  it was cut away (its cross-section changes by more than half from one slice to the next). If fewer
+  than ten contours show a side of an organ, all sides of the organ give the spread.
+- **Sum of one side.** The scores of one side (abrupt end, similar tissue beyond, shorter than the
+  localizer found) are added and divided by the root of their number: `cut`.
+- **Folds.** The same figures come from three folds of short trainings on all 170 patients
+  ([calibration](calibration.md)). The limit is the widest of what references, tuning patients
+  (organs that clinics drew, and the others) and folds need.
+- **Spread.** A spread is a median and, for each side, the distance to the 5th or 95th percentile
+  over 1.645. A family of figures shares one limit: 10 % beyond the 99.5th percentile (folds: that
+  percentile, or the 99th of agreement with the localizer) of the largest scores of good training
+  contours, and at least 3. The limit of doubt is lower, at the 98.5th percentile: doubt alone shows
+  a failure on which localizer and network agree.
+- **Leave-one-out spreads.** For figures that only networks have, each contour is compared with the
+  spreads of all tuning patients except its own. Without this, 5.0 % of the good contours of tuning
+  patients were flagged, and 8.1 % (4.1 to 14.1) of those of validation patients. These validation
+  figures led to the correction, so the figures on this page are not wholly independent. Neither are
+  those after the six organs of derived labels were added: 12 of 135 good contours were flagged
+  until these organs got spreads of their own.
+- **MOST_ORGANS_FLAGGED** flags a study in which more than half of the contours (at least three)
+  are flagged. The idea came from a validation patient, pt_221. It flags one tuning patient (a CT in
+  pieces) and no training reference. Simulated errors are judged without it.
+- **After a change of networks** run `oarflow evaluate calibrate --derived LABELS --unseen ...
   --folds ...` and then `oarflow evaluate plausibility --derived LABELS` (labels of the training
   patients for the first, of the validation patients for the second: `oarflow data derive`)."""
 
 _CANNOT = """\
-- **Localizer and network wrong together.** Both learned from the same patients; where they agree on
-  the wrong place, only the priors can object, and these allow for all of human variety.
-- **Another opinion.** Where a clinic draws the larynx, the esophagus or the cord to other limits,
-  the contour is a good one of another kind, and a low Dice with its reference is no sign of fault.
-- **Wrong ends, blurred limits, half-right contours.** Most of the networks' real failures are of
-  this kind: no figure of theirs is stranger than good contours' are. Planted faults are gross ones;
-  that nearly all of these are caught says little about the failures in the table above.
-- **Ends without an edge.** A trachea goes on below wherever it is cut, and OpenKBP's scans show its
-  fork in too few patients to say how far it must reach.
-- **One network, two witnesses.** `Lungs` and its two sides come from one network: that the whole
-  holds its parts tells of a lost half, not of a failure that all three share.
-- **Couches.** OpenKBP's CTs end at the skin: the couch that leaks were planted into was drawn."""
+- **Localizer and network wrong together.** Both learned from the same patients. If they agree on
+  the wrong place, only the priors can object, and the priors allow for all human variety.
+- **Another definition.** If a clinic draws larynx, esophagus or cord to other limits, a good
+  contour has a low Dice.
+- **Wrong ends, blurred limits, half-right contours.** Most real failures of the networks are of
+  this kind: their figures are no stranger than those of good contours. Simulated errors are gross.
+  That nearly all of them are found says little about the failures in the table above.
+- **Ends without an edge.** A trachea continues below wherever it is cut, and too few of OpenKBP's
+  scans show the carina to say how far it must reach.
+- **One network for whole and parts.** `Lungs`, `Lung_L` and `Lung_R` come from one network. That
+  `Lungs` holds both sides shows a lost half, but no failure that all three share.
+- **Couches.** OpenKBP's CTs end at the skin: the couch of the simulated leaks is drawn."""
 
 
 def _over(verdict: JudgedContour, limit: float) -> bool:

@@ -1,8 +1,8 @@
 """Limits of the plausibility rules: as wide as good contours of the training patients need.
 
-Measures of any contour are compared with references; measures of networks alone with the networks'
-own contours of patients that they were not fitted to (the split's `tune`), and against those of
-short trainings on the other patients of each fold, out of fold.
+Figures that any contour has are compared with references. Figures that only a network has are
+compared with networks' contours of patients that they did not learn from: the split's `tune`, and
+the patients of each fold with short trainings on the other folds.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ FAILED_DICE = 0.5
 ALLOWED_SHARE = 0.005
 """Share of good contours that one family may flag.
 
-All families' shares add up to 7 %; many flag the same contours, and most limits are wider than the
-folds ask.
+The shares of all families add up to 7 %. Many families flag the same contours, and most limits are
+wider than the folds need.
 """
 
 AGREEMENT_SHARE = 0.01
-"""Out of fold, agreement with the localizer may flag so many: in the worst of them it is the
-localizer that went wrong, and a limit that lets those pass would let every shift pass."""
+"""Share of out-of-fold contours that agreement with the localizer may flag. In the worst of them
+the localizer is wrong, and a limit without false alarms there would miss every shift."""
 
 ROOM = 1.1
-"""Limits lie this much beyond what the few tuning patients and the references ask for; those out of
-fold are many, and speak for themselves."""
+"""Factor beyond the largest scores of the few tuning patients and of the references. The contours
+out of fold are many and need no such margin."""
 
 ENOUGH_OF_A_SIDE = 10
-"""So many contours make a spread of one side of an organ."""
+"""Least number of contours for a spread of one side of an organ."""
 
 LEAST_LIMIT = 3.0
-"""No limit is closer than so many standard deviations."""
+"""Least limit, in standard deviations."""
 
 DOUBT_SHARE = 0.015
-"""Doubt alone can see failures on which localizer and network agree: it may cost more, without
-room beyond."""
+"""Share of good contours that doubt may flag, without a margin. Doubt alone finds failures on which
+localizer and network agree."""
 
 LEAST_DOUBT = 2.0
 """The least limit of doubt."""
@@ -146,11 +146,11 @@ def calibrated(
     """The limits. openkbp: folder of training patients; cache: of predictions.
 
     labels: of derived labels, for organs learned from such; without, theirs set spreads alone.
-    unseen: models folder of networks that were made as the shipped ones but never saw the tuning
-    patients, and stand for them: what a network learned from it contours too well. None where the
-    shipped ones did not see them.
-    folds: models folders, the K-th of them trained with `--fold K/N`. Their own spreads stand for
-    the shipped networks'; how far good contours go beyond them is what is asked.
+    unseen: models folder of networks of the same recipe that never saw the tuning patients. They
+    replace the shipped networks, which contour their own training patients too well. None if the
+    shipped networks did not see them.
+    folds: models folders, the K-th of them trained with `--fold K/N`. Contours of each fold are
+    scored with the fold's own spreads.
     """
     cases, split = OpenKbp(openkbp), openkbp_split()
     measured = Predictions(unseen or models, cache)

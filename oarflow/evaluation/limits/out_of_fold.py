@@ -43,13 +43,13 @@ def page(found: Calibration, command: str, date: str) -> str:
         "# Calibration: contours out of fold",
         "",
         f"Made by `{command}` on {date}, from {patients} training patients: each contoured by "
-        "networks that were trained, shortly, on the patients of the other folds. The localizer is "
-        "the shipped one, which saw 136 of them. Such networks err more often than the shipped "
-        f"ones. Good contours (Dice over {GOOD_DICE:g}) are what the limits were set by, so that "
-        "their column is no test of false alarms; failures (under "
-        f"{FAILED_DICE:g}) set nothing, and their column is a test, though not on patients kept "
-        "apart from the rules' making. Some failures are references of another meaning, not wrong "
-        "contours. Intervals are Clopper and Pearson's, 95 %.",
+        "networks of a short training on the patients of the other folds. Such networks fail more "
+        "often than the shipped ones. The localizer is the shipped one, which saw 136 of the "
+        f"patients. Good contours (Dice over {GOOD_DICE:g}) set the limits, so their column is no "
+        f"test of false alarms. Failures (Dice under {FAILED_DICE:g}) set no limit, so their "
+        "column is a test, but these patients also served to make the rules. Some failures are "
+        "references of another definition, not wrong contours. Intervals are 95 % (Clopper and "
+        "Pearson).",
         "",
         markdown_table(("organ", "n", "mean Dice", "good, flagged", "failed, flagged"), rows),
     ]

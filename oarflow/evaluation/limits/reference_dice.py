@@ -14,7 +14,7 @@ from oarflow.structures import Segmentation
 
 KNOWN_SHARE = 0.9
 """Least share of a contour on the slices that a derived label covers. Below it there is no Dice:
-where a CT was cut to a region, a network's contour goes on, and goes wrong, in what is left."""
+in a CT that was cut to a region, networks contour wrongly beyond the region."""
 
 
 def dice_with_reference(case: Case, item: Segmentation) -> float | None:

@@ -29,7 +29,7 @@ from oarflow.tables import markdown_table
 LOGGER = logging.getLogger(__name__)
 
 COLOURS = ((255, 176, 0), (0, 190, 255))
-"""Of number 1 and number 2: amber and sky blue, told apart whatever one's colour vision."""
+"""Colours of number 1 and number 2: amber and sky blue, which differ for every colour vision."""
 
 PAGE_NAME, KEY_NAME = "blinded.html", "key.json"
 

@@ -35,10 +35,10 @@ TIMEOUT_SECONDS, CONNECT_SECONDS = 60.0, 10.0
 
 
 _WHY_NOT_SENT = {
-    0xA701: "the PACS cannot count the matches",
-    0xA702: "the PACS cannot transfer the images",
-    0xA801: "the PACS does not know the node's AE title as a C-MOVE destination",
-    0xA900: "the PACS does not accept the identifier",
+    0xA701: "it cannot count the matches",
+    0xA702: "it cannot transfer the images",
+    0xA801: "it does not know the node's AE title as a C-MOVE destination",
+    0xA900: "it does not accept the identifier",
     0xFE00: "the transfer was cancelled",
 }
 """Statuses of C-GET and C-MOVE (PS3.4 C.4.2 and C.4.3)."""

@@ -45,7 +45,8 @@ class ServerTls(Section):
     ca: Path | None = None
     """Certificates of the authority that signs the clients' certificates, a PEM file."""
     client_certificates: Literal["required", "none"] = "required"
-    """`required`: clients must have a certificate that `ca` signed. `none`: they need none."""
+    """`required`: clients must have a certificate that `ca`, then needed, signed. `none`: they
+    need none."""
 
 
 class ClientTls(Section):

@@ -47,7 +47,7 @@ class SupervisedUNet(nn.Module):
 
 
 class MirroredSide(nn.Module):
-    """A network that is told the side: right ones are mirrored, and their answer mirrored back.
+    """A network with a side channel: right sides are mirrored, and their output mirrored back.
 
     A constant plane beside the CT would tell it next to nothing: instance normalisation takes away
     what is the same in all voxels. Mirrored, both sides look like the left one.

@@ -16,7 +16,7 @@ MIXING = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """inputs of which the first part's targets hold for `share`, the second's for the rest."""
+    """Mixed inputs. The first part's targets weigh `share`, the second part's 1 - `share`."""
 
     inputs: Tensor
     parts: tuple[SampleBatch, SampleBatch]

@@ -31,7 +31,7 @@ def run(options: Options) -> None:
     """Train and measure the experiment's networks one after another, then write its page.
 
     Beside the results, the choice of backbones too. --minutes: stop after so long; the next call
-    goes on. The page says what is missing. Raises ConfigurationError for data without a name.
+    continues. The page names missing networks. Raises ConfigurationError for data without a name.
     """
     data, settings = open_data(options), _settings(options)
     name = require_name(data)

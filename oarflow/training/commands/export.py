@@ -98,7 +98,7 @@ def _as_trained(
 
 
 def _unrecorded(given: Configuration, data: Callable[[], TrainingData] | None) -> TrainingOrigin:
-    """What the command line says of a training that wrote nothing down; its commit is unknown."""
+    """The origin of a training without a record, from the command line. Its commit is unknown."""
     if data is None:
         raise ConfigurationError(
             "USAGE",
@@ -106,7 +106,10 @@ def _unrecorded(given: Configuration, data: Callable[[], TrainingData] | None) -
             " and what else fit was given (--split, --derived, --fold, --steps, --seed, --set)",
         )
     opened = data()
-    LOGGER.warning("%s: no record of its training; the card holds what export is told", given.name)
+    LOGGER.warning(
+        "%s: the checkpoint has no record of its training; the card has the options of export",
+        given.name,
+    )
     return TrainingOrigin(
         opened.name, opened.count(given.read_labels), opened.label_source(given.organs)
     )

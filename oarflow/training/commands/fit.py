@@ -1,4 +1,4 @@
-"""`oarflow train fit`: train a network, or go on where it stopped."""
+"""`oarflow train fit`: train a network, or continue a training."""
 
 from __future__ import annotations
 

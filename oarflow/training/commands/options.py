@@ -41,7 +41,7 @@ def open_data(options: Options) -> TrainingData:
     data = replace(data, proposed=options.proposed)
     if options.everyone and options.fold is not None:
         raise ConfigurationError(
-            "USAGE", "--everyone holds nobody out, --fold does: give one of them"
+            "USAGE", "--everyone and --fold contradict each other: give one of them"
         )
     if options.everyone:
         return data.everyone()

@@ -13,7 +13,7 @@ from oarflow.training.data.proposals import propose, write_proposals
 def run(options: Options) -> None:
     """Write what the models propose for the split's fitting patients, and count it.
 
-    Raises ConfigurationError for organs of which the models have no network.
+    Raises ConfigurationError for organs that have no network in the folder.
     """
     data, organs = open_data(options), options.organs
     store = ModelStore.open(options.models, device="cpu")

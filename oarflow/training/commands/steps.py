@@ -10,13 +10,13 @@ from oarflow.training.papers.method_scores import MethodScore, patient_means, wr
 from oarflow.training.papers.twostep import step_scores
 
 ABOUT = """\
-The tuning patients; the mandible in the box of the reference's parotid, grown by 17 mm. One step: a
-network over the whole volume. Two steps: the parotid's network, then one that reads the box about
-its contour. The piece of mandible is called `Mandible_Ramus`, left and right.
+Tuning patients; the mandible in the box of the reference parotid, grown by 17 mm. One step: a
+network over the whole volume. Two steps: the parotid's network, then a network that reads the box
+around its contour. The piece of mandible is called `Mandible_Ramus`, left and right.
 
-The paper, on its own 30 test patients: two steps were better for each of its six organs, mostly
-with p < 0.05; for the skin by 7 % than a 3-D U-Net and by 2 % than nnU-Net in one step. Its two
-steps reach a Dice of 0.93 for the mandible's ramus."""
+The paper's result on its own 30 test patients: two steps are better for each of its six organs,
+mostly with p < 0.05; for the skin by 7 % than a 3-D U-Net and by 2 % than nnU-Net in one step. Its
+two steps reach a Dice of 0.93 for the mandible's ramus."""
 
 
 def run(options: Options) -> None:
@@ -33,7 +33,7 @@ def run(options: Options) -> None:
             for measure, scores in measured.items()
         },
         options.output,
-        title="TWOSTEP: one step against two, the mandible about the parotid",
+        title="TWOSTEP: one step and two steps for the mandible near the parotid",
         command=f"oarflow train steps --models ONE TWO{patients_flag(options)} --data DATA",
         about=ABOUT,
     )

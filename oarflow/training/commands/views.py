@@ -9,10 +9,10 @@ from oarflow.training.papers.c2f.view_scores import view_scores
 from oarflow.training.papers.method_scores import DICE, write_comparison
 
 ABOUT = """\
-The tuning patients, maps on the coarse grid. Weighted cross-entropy makes each view say an organ
-far beyond its surface. So each view's map is cut where it puts the surface when it is asked alone,
-learned from the same fitting patients and in the same way as the fusion's weights. A sagittal plane
-does not show which side it lies on: a view that says nothing of an organ has 0.
+Dice of the tuning patients on the coarse grid. Weighted cross-entropy makes each view's probability
+high far beyond an organ's surface. Each view therefore has a threshold of its own, learned from the
+same fitting patients and in the same way as the fusion's weights. A view that never finds an
+organ has 0: a sagittal plane does not show its side.
 
 The paper's table 1 (MICCAI 2015, 1 mm; percent, in the same order of views): Brainstem 84.3, 81.2,
 80.4, fusion 85.2; Mandible 89.5, 85.6, 88.5, fusion 90.1; Parotid_L 79.2, 76.0, 76.4, fusion 80.2;
@@ -30,7 +30,7 @@ def run(options: Options) -> None:
     write_comparison(
         {DICE: list(view_scores(tuning, store, thresholds))},
         options.output,
-        title="C2F: each view against their fusion (the paper's table 1)",
+        title="C2F: each view and their fusion (the paper's table 1)",
         command=f"oarflow train views --models C2F{patients_flag(options)} --data DATA",
         about=ABOUT,
     )

@@ -53,7 +53,7 @@ class _Steps(Dataset[SeededBatch]):
 
 
 def batches(sampler: Sampler, seed: int, steps: range, workers: int = 0) -> Iterator[SeededBatch]:
-    """The batch of each step, in order; of the seed and the step alone, whoever draws it.
+    """The batch of each step, in order. A batch depends on the seed and the step only.
 
     workers: processes that draw ahead, 0 for none.
     """

@@ -60,9 +60,9 @@ class _Unread:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The patients of a folder; read from it when asked for.
+    """The patients of a folder, read on access.
 
-    name: what a model card says of the data; None where nobody said. derived: a folder of derived
+    name: the data's name on model cards; None if none was given. derived: a folder of derived
     labels (datasets.derived) that are read with the drawn ones. proposed: the same of labels that
     networks proposed where nobody drew any (training.data.proposals). unreadable: the patients that
     were to be read and could not be, so far, with the reason.
@@ -237,7 +237,11 @@ def _check_exclusions(split: Split, path: Path) -> None:
             hint = f"; it is called {meant.name}" if meant else ""
             raise ValueError(f"{path} leaves out {organ!r}, which is no organ's name{hint}")
         if patient not in split.patients:
-            LOGGER.warning("%s of %s is to be left out, who neither fits nor tunes", organ, patient)
+            LOGGER.warning(
+                "exclusion of %s of %s: the patient neither fits nor tunes",
+                organ,
+                patient,
+            )
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -63,12 +63,11 @@ def export(
 ) -> ModelCard:
     """Write models/<name>/model.ts and model.json.
 
-    recorded: configuration and origin are the checkpoint's own, nobody was asked for them.
-    Raises ConfigurationError where the data have no name, Fault where the exported network does not
-    agree with the trained one.
+    recorded: whether configuration and origin come from the checkpoint. Raises ConfigurationError
+    if the data have no name, Fault if the exported network differs from the trained one.
     """
     if origin.data is None:
-        raise ConfigurationError("USAGE", "--data-name is needed: what the card says of these data")
+        raise ConfigurationError("USAGE", "name the data for the model card: give --data-name")
     network, steps, minutes = averaged_network(configuration, work)
     network = rounded(network)
     if configuration.unions:

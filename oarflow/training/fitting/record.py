@@ -1,4 +1,4 @@
-"""What a checkpoint says of its training: configuration, data, commit of the program."""
+"""The record of a training in its checkpoint: configuration, data, commit of the program."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TrainingOrigin:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a training wrote of itself. origin: None where it was not told."""
+    """Configuration and origin of a training. origin: None if it was not given."""
 
     configuration: Configuration
     origin: TrainingOrigin | None
@@ -108,8 +108,8 @@ class TrainingRecord:
             )
             raise ConfigurationError(
                 OTHER_TRAINING,
-                f"{configuration.name} was begun otherwise: {'; '.join(changes)}. Give what it was"
-                " begun with, or another --work",
+                f"{configuration.name} was started with other options: {'; '.join(changes)}."
+                " Give the same options, or another --work",
             )
         known = (
             self.origin if origin is None or self.origin is None else self.origin.continued(origin)

@@ -200,7 +200,7 @@ def _spread(known: Tensor, like: Tensor) -> Tensor:
 
 
 def _known_voxels(known: Tensor, like: Tensor) -> Tensor:
-    """(n, 1, ...): 0 at voxels of which nothing is known, where single voxels are told apart."""
+    """(n, 1, ...): 0 at voxels without any label, if `known` differs between voxels; else 1."""
     if known.ndim == 2:
         return torch.ones(1, 1, *([1] * (like.ndim - 2)), dtype=like.dtype, device=like.device)
     return known.any(dim=1, keepdim=True).to(like.dtype)

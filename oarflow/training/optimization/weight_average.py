@@ -12,7 +12,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """A running mean that forgets faster at first: a short training must not keep its start.
+    """A running mean that forgets its first values faster: a short training must not keep them.
 
     It is given parameters and buffers apart, each by type; whole numbers are copied.
     """

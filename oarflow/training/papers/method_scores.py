@@ -16,7 +16,7 @@ DICE = "Dice"
 
 
 class MethodScore(NamedTuple):
-    """What one measure says of one organ of one patient, by one method."""
+    """The value of one measure of one organ of one patient, by one method."""
 
     case: str
     organ: str
@@ -73,7 +73,7 @@ def page(
     for measure, rows in measured.items():
         parts += [f"## {measure}", table(rows)] if len(measured) > 1 else [table(rows)]
     last = list(dict.fromkeys(row.method for rows in measured.values() for row in rows))[-1]
-    parts.append(f"p: Wilcoxon, paired by patient, {last} against the best other method.")
+    parts.append(f"p: Wilcoxon's test, paired by patient, of {last} and the best other method.")
     return "\n\n".join(parts) + "\n"
 
 

@@ -58,10 +58,10 @@ def write_localizers(cases: Sequence[TrainingCase], folders: Sequence[Path], out
     lines = [
         "# Localizers compared",
         "",
-        f"{len(cases)} tuning patients of OpenKBP, less the labels that the split leaves out."
-        " Centre: in-plane distance of"
-        " the found centre from the label's, median and 95th percentile. Ends: median distance of"
-        " the lowest and highest found slice from the label's. Seconds: one thread, busy machine.",
+        f"{len(cases)} tuning patients of OpenKBP, without the labels that the split excludes."
+        " Centre: in-plane distance between the found and the labelled centre, median and 95th"
+        " percentile. Ends: median distance of the lowest and highest found slice from the label's."
+        " Seconds: one thread, beside other work.",
         "",
         "Made by `oarflow train localizers --data DIR --models DIR DIR --output FILE`.",
     ]

@@ -1,4 +1,4 @@
-"""How the networks do on the tuning patients, through the application's own code."""
+"""Scores of the networks on the tuning patients, by the application's own code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from oarflow.training.data.cases import TrainingCase
 
 @dataclass(frozen=True)
 class TunedOrgan:
-    """One organ of one patient: its score, and how far off its localization lies.
+    """One organ of one patient: its score, and the errors of its localization.
 
-    reason: what the application says against the organ, in words; empty where nothing.
+    centre_error_mm: in plane. ends_error_mm: of the lowest and of the highest slice, positive
+    toward the head. reason: codes of the organ's flags, or "".
     """
 
     score: Score
@@ -35,7 +36,7 @@ class TunedOrgan:
         """Cells of `COLUMNS`."""
         found = self.score
         overlaps = (found.dsc, found.dsc_within)
-        errors = (self.centre_error_mm, self.ends_error_mm)
+        errors = (self.centre_error_mm, *self.ends_error_mm)
         return (found.case, found.organ, self.status, *overlaps, *errors, self.reason)
 
     @property
@@ -51,7 +52,8 @@ COLUMNS = (
     "dice",
     "dice_inside",
     "centre_error_mm",
-    "ends_error_mm",
+    "inferior_error_mm",
+    "superior_error_mm",
     "reason",
 )
 """Of the table of `oarflow train tune`."""
@@ -60,7 +62,7 @@ COLUMNS = (
 def true_localization(
     case: TrainingCase, organ: str, shift_mm: NDArray[np.float64]
 ) -> Localization:
-    """What a localizer that is off by shift_mm (z, y, x) would say."""
+    """The localization of a localizer with an error of shift_mm (z, y, x)."""
     mask = case.masks[organ]
     inside = np.argwhere(mask)
     extent = (inside.max(axis=0) - inside.min(axis=0) + 1) * case.spacing_mm
@@ -82,7 +84,7 @@ def true_localization(
 def score_case(
     case: TrainingCase, store: ModelStore, jitter_mm: float | None
 ) -> Iterable[TunedOrgan]:
-    """Scores of all labelled organs; with jitter_mm the truth, that far off, is the localizer."""
+    """Scores of all labelled organs. With jitter_mm, the true place with this error is used."""
     localizations: Mapping[str, Localization]
     if jitter_mm is None:
         localizations = find_organs(volume_of(case), store)
@@ -114,8 +116,8 @@ def _score(
         used = np.flatnonzero(truth.any(axis=(1, 2)))
         step = float(case.spacing_mm[0])
         ends = (
-            (localization.slices[0] - used[0]) * step,
-            (localization.slices[1] - used[-1]) * step,
+            float(localization.slices[0] - used[0]) * step,
+            float(localization.slices[1] - used[-1]) * step,
         )
     return TunedOrgan(
         score(case.name, organ, found, truth, (float(z), float(y), float(x))),

@@ -1,4 +1,4 @@
-"""Two networks an organ on the tuning patients: beside the reference and beside each other."""
+"""Two networks for each organ on the tuning patients: Dice with the reference and each other."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def write_two_networks(
         for organ, scores in two_network_dice(case, first, second):
             by_organ[organ].append(scores)
     lines = [
-        "# Two networks an organ",
+        "# Two networks for each organ",
         "",
-        f"Made by `oarflow train agreement` from {count} tuning patients. Mean Dice"
-        " with the reference of each network and of the mean of their fields, and of the two"
-        " networks with each other.",
+        f"Made by `oarflow train agreement` from {count} tuning patients. Mean Dice with the"
+        " reference: of each network and of the mean of both probability fields. The last column"
+        " is the Dice of the two networks with each other.",
         "",
         "| organ | n | first | second | mean field | with each other |",
         "| --- | --- | --- | --- | --- | --- |",

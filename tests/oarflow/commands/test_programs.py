@@ -124,7 +124,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["node"], 2, "`oarflow node --help` lists the commands"),
+        (["node"], 2, "`oarflow node --help` lists them"),
         (["node", "doctor", "-c", "nowhere.yaml"], 2, "SETTINGS: nowhere.yaml cannot be read"),
         (["commission"], 2, "give --data, --thresholds and --output"),
         (["commission", "--verify", "nowhere.json"], 3, "nowhere.json"),

@@ -210,7 +210,7 @@ def test_an_organ_that_is_empty_in_every_case_is_reported(
     data_set(tmp_path, {**LABELS, "Larynx": 7})
     assert main(["data", "report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
     assert "without a voxel in any case: Larynx" in caplog.text
-    assert "| Larynx | all |  | a |" in (tmp_path / "out" / "report.md").read_text()
+    assert "| Larynx | all | | a |" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_a_layout_as_itk_writes_it_is_read(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def box(heights: Iterable[float], shift: float = 0.0) -> Roi:
 
 
 def slices(planes: Planes, roi: Roi, target: Grid) -> list[int]:
-    """Slices with the box, each held against the rectangle's fifty voxels."""
+    """Slices with the box; each must have the rectangle's fifty voxels."""
     mask = planes.mask(roi, target)
     found = np.flatnonzero(mask.any(axis=(1, 2)))
     expected = np.zeros((20, 20), dtype=bool)

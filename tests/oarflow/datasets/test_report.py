@@ -123,7 +123,7 @@ def test_contours_in_bone_are_doubted_and_where_most_are_in_doubt_all_are() -> N
     two = said({"Brainstem": 270, "SpinalCord": 180})
     assert two == {**in_bone, "Parotid_L": "", "Parotid_R": ""}
     three = said({"Brainstem": 270, "SpinalCord": 180, "Parotid_R": -700})
-    words = "3 of the patient's 4 contours are in doubt"
+    words = "3 of the patient's 4 contours are suspicious"
     assert three == {**in_bone, "Parotid_R": "mean of -700 HU", "Parotid_L": words}
     mandible = replace(case, masks={"Bone_Mandible": np.ones(case.ct.shape, dtype=bool)})
     assert "HU" not in doubts(replace(mandible, ct=case.ct * 0 + 700), CATALOGUE)["Bone_Mandible"]

@@ -18,12 +18,13 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian
 
+from oarflow.clock import run_time
 from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.flag import Flag
 from oarflow.flags.table import FLAGS
 from oarflow.rtstruct.contours import ContourOptions, EmptyOrgan, HoleStyle, structure_set
 from oarflow.rtstruct.model import Contour, GeometricType, StructureSet
-from oarflow.rtstruct.provenance import Origin, run_time, settings_digest
+from oarflow.rtstruct.provenance import Origin, settings_digest
 from oarflow.rtstruct.specs import CodedConcept
 from oarflow.rtstruct.writer import rtstruct_dataset, write_rtstruct
 from oarflow.structures import ModelIdentity, Segmentation, Status

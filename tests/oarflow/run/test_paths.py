@@ -84,7 +84,7 @@ def test_order_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             variables.pop(next(iter(variables)))
         else:
             place.rmdir()
-    with pytest.raises(ConfigurationError, match="no models folder"):
+    with pytest.raises(ConfigurationError, match=r"models folder .* does not exist"):
         models_path(None, {}, tmp_path / "checkout")
 
 

@@ -210,7 +210,7 @@ def test_a_failed_registration_is_told_with_what_its_check_measured(tmp_path: Pa
     (flag,) = mr_flags(mr, ("Parotid_L",), store)
     assert flag.code is FlagCode.MR_NOT_REGISTERED
     assert flag.message == (
-        "MR was not used, since its registration to the CT failed: the MR would have to be turned "
+        "MR was not used, its registration to the CT failed: the MR would have to be turned "
         "by 90 degrees."
     )
     assert flag.values["rotation_degrees"] == 90.0

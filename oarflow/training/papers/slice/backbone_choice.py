@@ -25,7 +25,7 @@ HEAD = "# Each organ's backbone: of networks on crops, the best IoU on the tunin
 def write_choice(
     settings: ExperimentSettings, pairs: Sequence[NetworkPair], path: Path, data: str
 ) -> bool:
-    """Write the choice for the organs of which all backbones are finished; False if there are none.
+    """Write the choice for organs with all backbones finished. Returns False if there are none.
 
     data: their name.
     """

@@ -53,7 +53,7 @@ class NetworkPair:
 
 
 def pairs(settings: ExperimentSettings, folder: Path) -> list[NetworkPair]:
-    """All organs and backbones of which both networks are finished, without correction."""
+    """The organs and backbones with both networks finished. The p values are uncorrected."""
     found = []
     for organ in settings.organs:
         for backbone in settings.backbones:

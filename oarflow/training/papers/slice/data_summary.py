@@ -1,4 +1,4 @@
-"""What the page of SLICE's experiment says of the data: name, patients, voxels."""
+"""Facts of the data for the page of SLICE's experiment: name, patients, voxels."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from oarflow.training.papers.slice.unit import UNIT_NAME, read_unit
 PAGE_NAME = "slice-experiment.md"
 PAPER_PIXEL_MM = 0.9765625
 
-HEAD = """# SLICE's experiment: networks on crops against networks on full slices
+HEAD = """# SLICE's experiment: networks on crops and on full slices
 
 Made by `{command}`.
 
@@ -22,25 +22,25 @@ Made by `{command}`.
 
 - Data: {data}; {readable} patients, {patients} of each organ where there are so
   many ({counts} that fit, tune and test), split
-  70/15/15 **by patient**, the same for every network of an organ. The paper splits slices: then
-  neighbouring slices of one patient, nearly copies of each other, stand in training and test, and
-  the test rewards remembering the patient. Patients that the split does not name are not touched.
+  70/15/15 **by patient**, the same for every network of an organ. The paper splits slices:
+  neighbouring slices of one patient are nearly copies of each other, so that test slices have
+  copies in training, and the test rewards remembering the patient. Other patients are not read.
 - Networks: U-Nets on the named encoder at compact width (`{table}`),
   from scratch, Dice loss, Adam 5e-4, {steps} steps of 16 slices for each network alike; the weights
   that validated best. Only slices that hold the organ, no augmentation, as in the paper.
 - Pixels are {pixel} mm for both, {times} times the paper's 0.9766 mm; the CTs' own are {own} mm,
   their slices {slices} mm apart. Crops of {crops} pixels ({edges} mm) against slices of {whole}.
-- A crop lies about the reference's centre, as in the paper. In use a localizer takes its place, and
-  its errors come on top; the full slice needs none. That favours the crops.
-- In the first two tables each side has the backbone of its own best tuning IoU (crops, full slices,
-  where they differ): a choice by one side's networks would favour that side. What is trained on
-  crops afterwards takes the crops' choice (`backbones.yaml`).
+- A crop lies around the reference's centre, as in the paper. In use a localizer gives the centre,
+  and its errors are added; full slices need no localizer. This favours the crops.
+- In the first two tables, crops and full slices each have the backbone of their own best tuning IoU
+  (named in this order if they differ). A choice by one side would favour that side. Later trainings
+  on crops use the crops' choice (`backbones.yaml`).
 - Dice and IoU are per patient, over the slices that hold the organ, pasted back onto the CT's grid.
 - Times are {clock}. Inference: all slices of a scan, from the
   CT to the pasted mask.
 - Wilcoxon's signed-rank test pairs **patients within an organ**, two-sided, Holm-corrected over the
-  rows of a table. The paper pairs 41 organ means instead, which takes organs for a sample and says
-  nothing of how patients spread. With n pairs p cannot be below 2 / 2^n.
+  rows of a table. The paper pairs 41 organ means instead, which says nothing about the spread
+  between patients. With n pairs p cannot be below 2 / 2^n.
 """
 
 CLAIMS = {
@@ -71,7 +71,7 @@ def write_page(
         _head(settings, data, folder, command, device),
         "## Each organ, each side with the backbone that the tuning patients chose\n",
         _table(best),
-        "## Beside the paper's claims\n",
+        "## Compared with the paper\n",
         _claims(best),
         "## All backbones\n",
         _table(corrected(everything)),
@@ -169,8 +169,8 @@ def _claims(some: Sequence[NetworkPair]) -> str:
         "inference": f"{mean(seconds):.1f} x faster ({min(seconds):.1f} to {max(seconds):.1f})",
     }
     lines = [
-        f"Means over {len(some)} organs. The paper gives its 41 organs' means; whether its per cent"
-        " are points or shares it does not say.",
+        f"Means over {len(some)} organs. The paper gives means over 41 organs. It does not say"
+        " whether its per cent are percentage points.",
         "",
         "| sliced against full | here | paper |",
         "| --- | --- | --- |",

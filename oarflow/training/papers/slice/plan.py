@@ -42,7 +42,7 @@ class ExperimentSettings:
     def folder(self, work: Path, data: str) -> Path:
         """Where results lie: those of other settings or data elsewhere, so that they never mix.
 
-        OpenKBP's may lie in a folder of the first naming, which did not say of which data they are.
+        A folder without the data's name holds OpenKBP's results and is used for them.
         """
         key = f"{self.patients}-patients-{self.steps}-steps-seed-{self.seed}"
         first = work / f"slice-{key}"

@@ -1,4 +1,4 @@
-"""Patients made of simple bodies, of which every label is known by construction."""
+"""Patients made of simple bodies. Every label is known by construction."""
 
 from __future__ import annotations
 

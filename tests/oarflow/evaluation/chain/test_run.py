@@ -141,7 +141,7 @@ def test_the_tables_state_what_a_reader_asks_for(tmp_path: Path) -> None:
     cases = [CaseScores("pt_1", 0, None, 12.5, 900.0, organs)]
     models = model_files(models_of(tmp_path / "models", ["Parotid_L"]))
     page = markdown(cases, models, title="Title", command="make evaluate", date="2026-01-01")
-    assert "Called segmented with Dice under 0.3: 1 of 2 (50.0%): pt_1 SpinalCord 0.00" in page
+    assert "with Dice under 0.3: 1 of 2 (50.0%): pt_1 SpinalCord 0.00" in page
     assert "Left and right swapped: 0\n" in page
     assert "| Parotid_L | 1 | 0 | 1.000 | 1.000 |" in page
     assert "| Larynx | 1 | 1 | 0.000 |" in page
@@ -183,12 +183,12 @@ def test_references_that_are_wrong_are_told_apart() -> None:
     wrong = {("Parotid_L", "b"): "another structure", ("Larynx", "a"): "not scored"}
     told = {"title": "t", "command": "c", "date": "d"}
     page = markdown(cases, [], **told, wrong=wrong)
-    whole, apart = page.split("## References that are wrong")
+    whole, apart = page.split("## Wrong references")
     assert "| Parotid_L | 3 | 0 | 0.567 |" in whole
     assert "| b | Parotid_L | another structure | 0.100 | segmented |" in apart
     assert "| Parotid_L | 2 | 0 | 0.800 |" in apart
-    assert "without these 1:" in apart
-    assert "References that are wrong" not in markdown(cases, [], **told)
+    assert "without these 1 references:" in apart
+    assert "Wrong references" not in markdown(cases, [], **told)
 
 
 def test_the_list_of_wrong_references_is_of_validation_patients(tmp_path: Path) -> None:

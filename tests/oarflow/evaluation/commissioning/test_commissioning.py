@@ -85,7 +85,7 @@ def test_figures_by_hand() -> None:
         ({"patients": 10}, ("patients 2 is below 10",)),
         ({"greatest_hd95_mm": 3.9}, ("greatest HD95 (mm) 4 is above 3.9",)),
         ({"mean_volume_error": 0.1001}, ()),
-        ({}, ("no limit is set for it",)),
+        ({}, ("no limit is set for this organ",)),
     ],
 )
 def test_limits_decide(limits: dict[str, float], reasons: tuple[str, ...]) -> None:
@@ -98,11 +98,11 @@ def test_what_is_not_asked_for_is_not_released() -> None:
     no_limit, wrong = decide(
         [PAROTID], Thresholds(organs={"Larynx": AcceptanceLimits(mean_dsc=0.5)}), [one(0.9)]
     )
-    assert no_limit.reasons == ("no limit is set for it",)
+    assert no_limit.reasons == ("no limit is set for this organ",)
     assert wrong.reasons == (
-        "no network contours it",
+        "no network contours this organ",
         "mean Dice cannot be measured",
-        "no patient has a contour of it to compare with",
+        "no patient has a clinical contour of this organ",
     )
     other = decide(
         [PAROTID],
@@ -116,9 +116,7 @@ def test_what_is_not_asked_for_is_not_released() -> None:
 def test_default_limits_without_the_organ_are_not_called_no_limits() -> None:
     default = AcceptanceLimits(mean_dsc=0.5)
     (found,) = decide([PAROTID], Thresholds(default=default), [one(0.9)])
-    assert found.reasons == (
-        "the limits do not name it: default limits hold for named organs alone",
-    )
+    assert found.reasons == ("the limits do not name this organ; default limits need its name",)
     (named,) = decide(
         [PAROTID], Thresholds(default=default, organs={"Parotid_L": AcceptanceLimits()}), [one(0.9)]
     )
@@ -166,7 +164,7 @@ def test_what_the_settings_leave_out_is_not_asked_and_has_no_figures(
         assert not left.silent_failure
     decisions = {one.organ: one for one in record.decisions}
     assert decisions["Parotid_L"].reasons == ("missed 1 is above 0",)
-    assert decisions["SpinalCord"].reasons == ("the settings do not ask for it",)
+    assert decisions["SpinalCord"].reasons == ("the settings leave this organ out",)
     assert decisions["SpinalCord"].figures["patients"] == 0
     assert decisions["SpinalCord"].figures["mean_dsc"] is None
     page = (tmp_path / "out" / "record.html").read_text()

@@ -131,7 +131,7 @@ def test_hansegs_own_layout_is_compared_organ_by_organ(tmp_path: Path) -> None:
     write_nrrd(place / "case_01_OAR_Left Parotid.seg.nrrd", moved, LAYOUT)
     (place / "case_01_OAR_Parotid_L.seg.nrrd").unlink()
     found = compare(tmp_path / "r" / "set_1", tmp_path / "p" / "set_1", CATALOGUE)
-    # Eleven columns, of which ten are shared; no CT, no MR.
+    # Eleven columns, ten of them shared; no CT, no MR.
     assert {one.organ: one.dsc for one in found.scores} == {
         "Parotid_L": pytest.approx(10 / 11),
         "Parotid_R": 1.0,

@@ -20,9 +20,7 @@ from oarflow.plausibility.signs import Family
 def test_the_page_counts() -> None:
     verdicts = [
         JudgedContour("pt_1", "Larynx", REFERENCE, dice=1.0),
-        JudgedContour(
-            "pt_2", "Larynx", REFERENCE, codes=("VOLUME_LOW",), messages=("w",), dice=1.0
-        ),
+        JudgedContour("pt_2", "Larynx", REFERENCE, codes=("VOLUME_LOW",), dice=1.0),
         JudgedContour("pt_3", "Larynx", REFERENCE, codes=("VOLUME_LOW",), dice=1.0, doubt="airway"),
         JudgedContour("pt_1", "Larynx", NETWORK, dice=0.8, status="segmented"),
         JudgedContour("pt_2", "Larynx", NETWORK, dice=0.2, status="segmented"),
@@ -31,22 +29,19 @@ def test_the_page_counts() -> None:
             "Larynx",
             NETWORK,
             codes=("UNSTABLE",),
-            messages=("unsure",),
             dice=0.1,
             status="segmented",
         ),
         JudgedContour("pt_4", "Larynx", NETWORK, dice=0.0, status="absent"),
-        JudgedContour(
-            "pt_1", "Larynx", SHIFTED, "upward", ("CENTRE_SHIFTED",), ("w",), 0.3, "segmented"
-        ),
-        JudgedContour("pt_1", "Larynx", SHIFTED, "downward", (), (), 0.9, "segmented"),
+        JudgedContour("pt_1", "Larynx", SHIFTED, "upward", ("CENTRE_SHIFTED",), 0.3, "segmented"),
+        JudgedContour("pt_1", "Larynx", SHIFTED, "downward", (), 0.9, "segmented"),
     ]
     text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
     assert "| Larynx | 1 of 2 (50.0%; 1.3% to 98.7%) | 0 of 1 (0.0%; 0.0% to 97.5%) |" in text
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in text
     assert "Dice under 0.5: 3 of 4 organs with a reference; 1 of them not contoured" in text
     assert "**1 of 2 (50.0%; 1.3% to 98.7%)**" in text
-    assert "With the rules 1 of 2 called `segmented` remain" in text
+    assert "1 of 2 contours that stay `segmented` are wrong" in text
 
 
 def test_organs_learned_from_rules_have_their_own_section() -> None:
@@ -63,9 +58,9 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
     text = page(verdicts, Limits({}, {}, {}, "made"), "command", "2026-01-02")
     head, own = text.split("## Organs learned from derived labels")
     assert "Brain" not in head
-    assert "all 2 together: 1 of 3 (33.3%; 0.8% to 90.6%) of the networks' good" in head
+    assert "1 of 3 (33.3%; 0.8% to 90.6%) of the networks' good" in head
     assert "| Brain | 3 | 1 of 2 (50.0%; 1.3% to 98.7%) |" in own
-    assert "1 contours of Dice up to 0.7: Brain of pt_3, Dice 0.60, truncated before" in own
+    assert "1 contours with a Dice up to 0.7: Brain of pt_3, Dice 0.60, truncated before" in own
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in own
     unjudged = page([drawn, replace(brain, dice=None)], Limits({}, {}, {}), "c", "d")
     assert "Brain: not measured." in unjudged

@@ -46,7 +46,7 @@ def derived_contour(scene: Scene, cut: frozenset[Side] = frozenset()) -> Contour
 
 
 def test_a_side_that_few_contours_show_is_judged_by_all_sides(scene: Scene) -> None:
-    """Twelve contours, of which the scan cuts eleven below."""
+    """Twelve contours; the scan cuts eleven of them below."""
     below = frozenset({Side.INFERIOR})
     contours = [derived_contour(scene, below if number else frozenset()) for number in range(12)]
     shown = [Known(str(number), one, scene, 0.9) for number, one in enumerate(contours)]

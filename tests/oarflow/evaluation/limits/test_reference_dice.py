@@ -13,7 +13,7 @@ from oarflow.structures import ProbabilityField, Segmentation, Status
 
 
 def test_derived_labels_count_where_they_cover_slices(tmp_path: Path) -> None:
-    """A label on slices 2 to 12 of 14, of which the CT's first and last were not published."""
+    """A label on slices 2 to 12 of a CT of 14 slices, without its first and last published."""
     body = np.ones((14, 4, 4), dtype=bool)
     body[[0, 13]] = False
     label = np.zeros((14, 4, 4), dtype=bool)
@@ -27,7 +27,7 @@ def test_derived_labels_count_where_they_cover_slices(tmp_path: Path) -> None:
     values = np.zeros((12, 4, 4), dtype=np.float32)
     values[:, :2] = 1.0
     brain = Segmentation("Brain", Status.SEGMENTED, ProbabilityField(values, (0, 0, 0)))
-    assert dice_with_label(labels, brain) == 1.0, "slice 0, of which nothing is known, is left out"
+    assert dice_with_label(labels, brain) == 1.0, "slice 0 without a label is left out"
     assert dice_with_label(labels, Segmentation("Brain", Status.ABSENT)) == 0.0
     assert dice_with_label(labels, Segmentation("Trachea", Status.ABSENT)) is None
     assert derived_labels(case, None).masks == {}

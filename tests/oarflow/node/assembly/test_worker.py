@@ -32,7 +32,7 @@ def test_a_tick_that_does_not_end_is_trouble_until_it_does() -> None:
     assert worker.trouble() is None
     worker.start()
     try:
-        assert "gives no sign of life" in wait_for(worker.trouble, 10, "the trouble")
+        assert "no sign of life" in wait_for(worker.trouble, 10, "the trouble")
         worker.go_on.set()
         wait_for(lambda: worker.trouble() is None, 10, "the end of it")
         assert not worker.stuck()

@@ -113,7 +113,7 @@ def test_a_file_that_may_not_be_read_is_refused(
     monkeypatch.setattr(files, "opened", forbidden)
     batch = taken(settings_at(tmp_path), source, tmp_path / "out")
     assert [one.code for one in batch.counts.refused] == ["EACCES"]
-    assert "perhaps of it" in batch.lines()[0].marked
+    assert "may belong to it" in batch.lines()[0].marked
 
 
 def test_a_full_disk_refuses_the_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_the_command_ends_with_what_was_refused(
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert main(["node", "-c", str(file), "batch", str(source), "-o", str(tmp_path / "b")]) == 1
     said = capsys.readouterr()
-    assert "1 image files are REFUSED" in said.err
+    assert "1 image files REFUSED" in said.err
     assert "refused" in said.out
 
 

@@ -158,7 +158,7 @@ def test_a_mail_that_fails_is_no_step_and_is_told(
         changes = {"encryption": "starttls", "user": USER, "password": str(secret)}
         assert notify(mail(port, **changes), ALARM) == ("mail",)
     assert server.mails == []
-    assert "the alarm could not be given by mail" in caplog.text
+    assert "the alarm could not be sent by mail" in caplog.text
     assert PASSWORD not in caplog.text
 
 

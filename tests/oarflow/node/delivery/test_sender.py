@@ -144,7 +144,7 @@ def test_an_altered_result_is_not_sent(tmp_path: Path) -> None:
     output.write_bytes(output.read_bytes()[:-1] + b"x")
     with bench.Running(context) as running:
         job = running.reaches(job_id, State.DEAD_LETTER)
-    assert "is not the one that was written" in job.deliveries[0].reason
+    assert "has changed since it was written" in job.deliveries[0].reason
     assert list(share.iterdir()) == []
 
 

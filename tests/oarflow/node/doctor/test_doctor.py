@@ -182,7 +182,7 @@ def test_the_application_says_itself_what_it_writes(tmp_path: Path) -> None:
     settings = settings.model_copy(
         update={"execution": settings.execution.model_copy(update={"config": config})}
     )
-    assert "does not take" in only(settings, application.outputs, "application").text
+    assert "does not accept" in only(settings, application.outputs, "application").text
 
 
 def test_a_command_of_the_site_s_own(tmp_path: Path) -> None:

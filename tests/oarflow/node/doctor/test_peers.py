@@ -91,7 +91,9 @@ def test_without_tcp(tmp_path: Path) -> None:
     assert finding.text == f"no TCP connection to 127.0.0.1:{port}: Connection refused"
     assert "firewalls" in finding.remedy
     finding = asked(tmp_path, 104, host="peer.invalid")
-    assert finding.text.startswith("no TCP connection to peer.invalid:104: the name is not known")
+    assert finding.text.startswith(
+        "no TCP connection to peer.invalid:104: the name cannot be resolved"
+    )
 
 
 @pytest.mark.parametrize("strict", ["require_called_aet", "require_calling_aet"])
@@ -105,7 +107,7 @@ def test_a_title_that_is_rejected(tmp_path: Path, strict: str) -> None:
     with speaking(**changes) as port:
         finding = asked(tmp_path, port)
     assert finding.text == said
-    assert "our AE title OARFLOW" in finding.remedy
+    assert "the node's AE title OARFLOW" in finding.remedy
 
 
 def test_a_silent_peer(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_a_peer_that_hangs_up(tmp_path: Path) -> None:
 
 def test_a_peer_that_declines(tmp_path: Path) -> None:
     with speaking(contexts=(CTImageStorage,)) as port:
-        assert "not what we ask of it" in asked(tmp_path, port).text
+        assert "none of the requested services" in asked(tmp_path, port).text
     with speaking([(evt.EVT_C_ECHO, lambda _: 0x0122)]) as port:
         assert asked(tmp_path, port).text == "PACS refuses C-ECHO (status 0122)"
     with speaking() as port:
@@ -213,5 +215,5 @@ def test_a_pull_by_c_move_names_what_the_pacs_lacks() -> None:
     model = StudyRootQueryRetrieveInformationModelMove
     with speaking([(evt.EVT_C_MOVE, nobody)], contexts=(model,)) as port:
         peer = Peer(ae_title="PACS", host="127.0.0.1", port=port)
-        with pytest.raises(PullFailed, match=r"our AE title as a destination .*A801"):
+        with pytest.raises(PullFailed, match=r"the node's AE title as a C-MOVE destination .*A801"):
             DimsePacs("OARFLOW", peer, "move").fetch(FoundSeries("1.2", "1.3"), print)

@@ -99,7 +99,7 @@ def test_a_node_that_is_not_empty_stays_as_it_is(
     run(file, "backup", str(tmp_path / "state.tar.gz"))
     before = everything(context)
     assert run(file, "restore", str(tmp_path / "state.tar.gz")) == 2
-    assert "the node is not empty" in capsys.readouterr().err
+    assert "the node's database is not empty" in capsys.readouterr().err
     assert everything(context) == before
 
 

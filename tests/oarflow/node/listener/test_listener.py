@@ -26,8 +26,8 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from sqlalchemy.exc import OperationalError
 
 from oarflow.errors import ConfigurationError
-from oarflow.evaluation.benchmarks.receivers import node as node_module
 from oarflow.node import files
+from oarflow.node.assembly import node as node_module
 from oarflow.node.assembly.node import Node
 from oarflow.node.database import receiving
 from oarflow.node.database.receiving import Origin, Standing
@@ -39,6 +39,7 @@ from oarflow.node.storage import spool as spool_module
 from oarflow.node.storage.dataset import inspect
 from oarflow.node.storage.spool import split
 from oarflow.node.storage.statuses import NotStored, StoreStatus
+from oarflow.node.web.server import WebServer
 from tests.oarflow.node.listener.test_flood import answer, rejected
 from tests.oarflow.node.node_bench import (
     CT,
@@ -537,7 +538,7 @@ def test_the_node_is_not_well_until_it_listens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page is there before; who asks it whether the node is well must not send yet."""
-    monkeypatch.setattr(node_module, "OTHERS", ("oarflow.node.web",))
+    monkeypatch.setattr(node_module, "other_parts", lambda context: [WebServer(context)])
     bench = Bench(tmp_path, listener={"port": free_port()}, web={"port": free_port()})
     bench.database.close()
     node = Node(bench.settings)

@@ -25,8 +25,8 @@ def test_dates_of_the_standard_are_asked_for(date: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "ask for"),
-        ({"accession_number": "  "}, "ask for"),
+        ({}, "give --accession"),
+        ({"accession_number": "  "}, "give --accession"),
         ({"accession_number": "*"}, "wildcards"),
         ({"accession_number": "A?1"}, "wildcards"),
         ({"accession_number": "A\\B"}, "wildcards"),

@@ -61,7 +61,7 @@ def test_client_certificates_without_their_authority_are_an_error(
     with pytest.raises(ConfigurationError) as page, served(tmp_path, tls=own(made)):
         pass
     assert (page.value.code, str(page.value)) == (listener.value.code, str(listener.value))
-    assert "required needs ca" in str(page.value)
+    assert "required needs tls.ca" in str(page.value)
 
 
 def test_who_has_no_certificate_is_not_served(tmp_path: Path, made: Certificates) -> None:

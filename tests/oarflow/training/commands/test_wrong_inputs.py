@@ -134,7 +134,7 @@ def test_an_exclusion_of_nobody_is_named(tmp_path: Path, caplog: pytest.LogCaptu
     table = tmp_path / "split.yaml"
     table.write_text("fit: [a]\ntune: [b]\nexclusions: [{organ: Parotid_L, patients: [007]}]")
     TrainingData.open(tmp_path / "data", table)
-    assert "Parotid_L of 007 is to be left out, who neither fits nor tunes" in caplog.text
+    assert "exclusion of Parotid_L of 007: the patient neither fits nor tunes" in caplog.text
 
 
 def test_a_refused_ct_of_a_clinic_is_left_out(
@@ -175,7 +175,7 @@ def test_a_damaged_checkpoint_and_one_of_another_network_are_refused(
     shared = ["--split", str(table)]
     assert fit(network, data, *shared) == 0
     assert fit(network, data, *shared, "--set", "widths=[8, 8]") == 2
-    assert "was begun otherwise: widths was (4, 8), not (8, 8)" in one_line(capsys)
+    assert "was started with other options: widths was (4, 8), not (8, 8)" in one_line(capsys)
     path = tmp_path / "runs" / "Parotid_L" / CHECKPOINT_NAME
     saved = torch.load(path, weights_only=True)
     torch.save({key: saved[key] for key in saved if key != "configuration"}, path)

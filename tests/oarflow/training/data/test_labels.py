@@ -28,7 +28,7 @@ def test_labels_give_whole_masks_and_leave_empty_ones_out() -> None:
         np.testing.assert_array_equal(labels[organ], masks[organ])
         np.testing.assert_array_equal(labels.block(organ).indices, np.argwhere(masks[organ]))
     assert labels.block("line").inside.shape == (6, 3, 3)
-    with pytest.raises(ValueError, match="without a voxel"):
+    with pytest.raises(ValueError, match="empty mask"):
         LabelBlock.of(masks["nothing"])
 
 

@@ -112,7 +112,7 @@ def test_a_last_training_learns_from_everyone_and_says_of_what(
     assert "holds no network of Larynx" in capsys.readouterr().err
     work = tmp_path / "work"
     assert main(["train", "fit", str(network), *data, "--work", str(work), "--fold", "1/2"]) == 2
-    assert "--everyone holds nobody out" in capsys.readouterr().err
+    assert "--everyone and --fold contradict" in capsys.readouterr().err
     told = [*data, "--work", str(work), "--proposed", str(proposed), "--data-name", "made up"]
     assert main(["train", "fit", str(network), *told]) == 0
     origin = read_checkpoint(work / "Parotid_L")["origin"]

@@ -33,9 +33,9 @@ def test_a_trained_network_finds_the_organ_of_an_unseen_patient(tmp_path: Path) 
         small(steps=150, batch=6, learning_rate=0.01, widths=[8, 16, 16]), tmp_path / "work", models
     )
     store = ModelStore.open(models, device="cpu")
-    scores = {score.organ: score for score in score_case(patient(99), store, jitter_mm=2.0)}
+    scores = {one.score.organ: one for one in score_case(patient(99), store, jitter_mm=2.0)}
     assert list(scores) == ["Parotid_L"]
-    assert scores["Parotid_L"].dice > 0.7
+    assert scores["Parotid_L"].score.dsc > 0.7
 
 
 def test_a_union_is_what_its_parts_are_together(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_union_is_what_its_parts_are_together(tmp_path: Path) -> None:
     assert left.any()
     assert right.any()
     assert np.array_equal(union, left | right)
-    with pytest.raises(ValidationError, match="unions are of the network's organs"):
+    with pytest.raises(ValidationError, match="a union needs organs of the network"):
         small(unions={"Lungs": ["Lung_L"]})
 
 

@@ -162,7 +162,7 @@ def test_an_organ_that_nothing_places_says_why(
     monkeypatch.setattr("oarflow.segmentation.search.load_priors", lambda: nothing)
     (one,) = score_case(case(PLACED), store, None)
     assert (one.status, one.score.dsc, one.contoured) == ("failed", 0.0, False)
-    assert one.reason == "the localizer does not know this organ, and no neighbour places it"
+    assert one.reason == "NO_SEARCH_REGION"
 
 
 def test_tuning_gives_a_network_its_mr(tmp_path: Path) -> None:

@@ -63,8 +63,10 @@ def test_both_sides_differ_in_their_patch_alone() -> None:
 
 def test_overlap_by_hand() -> None:
     found, truth = np.array([True, True, True, False]), np.array([False, True, True, True])
-    assert overlap(found, truth) == (pytest.approx(4 / 6), pytest.approx(2 / 4))
-    assert overlap(np.zeros(2, dtype=bool), np.zeros(2, dtype=bool)) == (1.0, 1.0)
+    both = overlap(found, truth)
+    assert (both.dice, both.iou) == (pytest.approx(4 / 6), pytest.approx(2 / 4))
+    empty = overlap(np.zeros(2, dtype=bool), np.zeros(2, dtype=bool))
+    assert (empty.dice, empty.iou) == (1.0, 1.0)
 
 
 def test_tests_by_hand() -> None:
