@@ -97,6 +97,7 @@ lint: $(TEST_STAMP) ## ruff, mypy and the phrases of docs/prose.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/python docs/prose.py
 
 docs: $(DOCS_STAMP) ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. .venvs/docs/bin/mkdocs build --strict
