@@ -68,7 +68,7 @@ def _filled(field: ProbabilityField | None) -> NDArray[np.bool_]:
 
 
 def test_a_network_about_another_organ_is_trained_on_its_own_planes(tmp_path: Path) -> None:
-    """A spinal canal's way: patches depends on itself in training, the other organ's box in use."""
+    """A spinal canal's way: patches about itself in training, the other organ's box in use."""
     fit_and_export(
         small(name="Parotid_R", organs=["Parotid_R"], steps=1), tmp_path / "w", tmp_path / "m"
     )
