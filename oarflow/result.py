@@ -386,7 +386,7 @@ def json_schema() -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _parts(of: type) -> Iterator[type]:
+def _parts(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for part in of.__subclasses__():
         yield part
         yield from _parts(part)
