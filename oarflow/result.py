@@ -379,13 +379,14 @@ def json_schema() -> str:
     schema = ResultDocument.model_json_schema(mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     _describe(schema, ResultDocument)
-    for part in (*_parts(_Part), Flag):
+    parts: list[type] = [*_parts(_Part), Flag]
+    for part in parts:
         if part.__name__ in schema["$defs"]:
             _describe(schema["$defs"][part.__name__], part)
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _parts(of: type[_Part]) -> Iterator[type]:
+def _parts(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for part in of.__subclasses__():
         yield part
         yield from _parts(part)

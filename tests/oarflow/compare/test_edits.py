@@ -199,5 +199,5 @@ def test_records_can_be_read_again_and_name_nobody(delivered: Path, tmp_path: Pa
     assert "SECRET" not in path.read_text()
     assert "| Parotid_L | kept |" in markdown(record)
     path.write_text("{}")
-    with pytest.raises(ValueError, match="no record"):
+    with pytest.raises(ValueError, match="not a record"):
         EditRecord.read(path)

@@ -138,7 +138,7 @@ def test_contours_half_a_pixel_too_large_or_small_are_a_fault(case: Case, mm: fl
 
     balls = replace(case.structures, rois=case.structures.rois[:2])
     other = make_ball_case(case, mapped(balls, grown))
-    assert sum("all round" in fault for fault in other.faults) == 2
+    assert sum("on all sides" in fault for fault in other.faults) == 2
 
 
 def make_ball_case(case: Case, structures: StructureSet):

@@ -302,7 +302,8 @@ def test_another_origin_is_another_object() -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "message"), [("by hand", "none of AUTOMATIC"), ("MANUAL", "although .* drew it")]
+    ("algorithm", "message"),
+    [("by hand", "not one of AUTOMATIC"), ("MANUAL", "although .* drew it")],
 )
 def test_an_origin_that_cannot_be_is_refused(algorithm: str, message: str) -> None:
     base = structures(("Brainstem",))

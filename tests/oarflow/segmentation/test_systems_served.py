@@ -100,7 +100,7 @@ def test_organs_that_wait_for_each_other_are_a_wrong_set_up(tmp_path: Path) -> N
     for organ, other in (("Parotid_L", "Parotid_R"), ("Parotid_R", "Parotid_L")):
         about = InputRegion(source="organ", organ=other)
         write_model(tmp_path / organ, Everywhere(), organs=(organ,), region_from=about)
-    with pytest.raises(ConfigurationError, match="about itself"):
+    with pytest.raises(ConfigurationError, match="depends on itself"):
         ModelStore.open(tmp_path, device="cpu")
 
 
