@@ -5,6 +5,7 @@ from __future__ import annotations
 from docs.generators import MADE
 from oarflow.errors import ExitStatus
 from oarflow.reason_codes import REASONS, Reason
+from oarflow.tables import markdown_table
 
 PAGE = f"""# Reason codes
 
@@ -35,9 +36,5 @@ def pages() -> dict[str, str]:
 
 def table(rows: dict[str, Reason]) -> str:
     """Codes with exit status, meaning and remedy."""
-    lines = ["| code | exit status | meaning | what to do |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| `{code}` | {row.status.value} | {row.meaning} | {row.remedy} |"
-        for code, row in rows.items()
-    ]
-    return "\n".join(lines) + "\n"
+    cells = [(f"`{code}`", one.status.value, one.meaning, one.remedy) for code, one in rows.items()]
+    return markdown_table(("code", "exit status", "meaning", "what to do"), cells) + "\n"

@@ -9,6 +9,7 @@ from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.definition import Definition
 from oarflow.flags.flag import Flag
 from oarflow.flags.table import FLAGS
+from oarflow.tables import markdown_table
 
 HEAD = f"""# Flags
 
@@ -79,9 +80,14 @@ def pages() -> dict[str, str]:
 
 def table(rows: dict[FlagCode, Definition]) -> str:
     """Flags with an example's message, meaning, what to check, and the names of the values."""
-    lines = ["| code | message | meaning | check | values |", "| --- | --- | --- | --- | --- |"]
-    for code, row in rows.items():
-        message = Flag.of(code, **row.example).message
-        names = ", ".join(f"`{name}`" for name in row.example) or "none"
-        lines.append(f"| `{code}` | {message} | {row.meaning} | {row.check} | {names} |")
-    return "\n".join(lines) + "\n"
+    cells = [
+        (
+            f"`{code}`",
+            Flag.of(code, **row.example).message,
+            row.meaning,
+            row.check,
+            ", ".join(f"`{name}`" for name in row.example) or "none",
+        )
+        for code, row in rows.items()
+    ]
+    return markdown_table(("code", "message", "meaning", "check", "values"), cells) + "\n"

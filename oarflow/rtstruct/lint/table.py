@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oarflow.rtstruct.errors import ReadCode, ReadError
 from oarflow.rtstruct.lint import RULES, LintFinding, images_below, lint
 from oarflow.rtstruct.reader import open_document
+from oarflow.tables import markdown_table
 
 FAILURES = (
     "Half a pixel", "Index to patient", "Planes", "References", "Patient and study", "Holes",
@@ -32,31 +33,34 @@ def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
         "",
         "## Rules",
         "",
-        "| rule | severity | failure | meaning | what to do |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, rule in RULES.items():
-        failure = f"{rule.row} {FAILURES[rule.row - 1]}" if rule.row else "encoding"
-        lines.append(
-            f"| {name} | {rule.severity.value} | {failure} | {rule.meaning} | {rule.remedy} |"
-        )
-    lines += ["", "## Findings", "", *_heading(other_ct)]
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*.dcm") if _is_candidate(p)):
-            dangling = [f.count for f in lint(path, ct=ct) if f.rule == "DANGLING_REFERENCES"]
-            row = _row(path.relative_to(folder.parent), lint(path))
-            lines.append(f"{row} {sum(dangling)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _heading(other_ct: Path) -> tuple[str, ...]:
-    return (
+        markdown_table(
+            ("rule", "severity", "failure", "meaning", "what to do"),
+            [
+                (
+                    name,
+                    rule.severity.value,
+                    f"{rule.row} {FAILURES[rule.row - 1]}" if rule.row else "encoding",
+                    rule.meaning,
+                    rule.remedy,
+                )
+                for name, rule in RULES.items()
+            ],
+        ),
+        "",
+        "## Findings",
+        "",
         "The last column counts image references that dangle if the file is linted with `--ct` "
         f"of the study {other_ct.name}.",
         "",
-        "| file | errors | warnings | notes | dangling |",
-        "| --- " * 5 + "|",
-    )
+    ]
+    rows = []
+    for folder in folders:
+        for path in sorted(p for p in folder.rglob("*.dcm") if _is_candidate(p)):
+            dangling = [f.count for f in lint(path, ct=ct) if f.rule == "DANGLING_REFERENCES"]
+            place = path.relative_to(folder.parent)
+            rows.append((place.as_posix(), *_cells(lint(path)), sum(dangling)))
+    lines.append(markdown_table(("file", "errors", "warnings", "notes", "dangling"), rows))
+    return "\n".join(lines) + "\n"
 
 
 def _is_candidate(path: Path) -> bool:
@@ -68,12 +72,10 @@ def _is_candidate(path: Path) -> bool:
     return True
 
 
-def _row(path: Path, findings: Sequence[LintFinding]) -> str:
-    cells = [
-        "<br>".join(_cell(finding) for finding in findings if finding.severity == severity)
-        for severity in ("error", "warning", "note")
-    ]
-    return f"| {path.as_posix()} | " + " | ".join(cell or "-" for cell in cells) + " |"
+def _cells(findings: Sequence[LintFinding]) -> Iterator[str]:
+    for severity in ("error", "warning", "note"):
+        found = [_cell(finding) for finding in findings if finding.severity == severity]
+        yield "<br>".join(found) or "-"
 
 
 def _cell(finding: LintFinding) -> str:

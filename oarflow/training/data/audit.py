@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from oarflow.masks import volume_cc
+from oarflow.tables import write_csv
 from oarflow.training.data.cases import TrainingCase
 from oarflow.types import triple
 
@@ -83,9 +83,5 @@ def outliers(labels: Iterable[LabelMeasurements]) -> list[tuple[LabelMeasurement
 
 def write_measurements(labels: Iterable[LabelMeasurements], path: Path) -> None:
     """All measurements as CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        names = [field.name for field in fields(LabelMeasurements)]
-        writer.writerow(names)
-        for label in labels:
-            writer.writerow([getattr(label, name) for name in names])
+    names = [field.name for field in fields(LabelMeasurements)]
+    write_csv(path, names, ([getattr(label, name) for name in names] for label in labels))

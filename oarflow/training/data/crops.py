@@ -6,7 +6,6 @@ holds where. The full-slice baseline is the same with the slice itself as the cr
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis, paste, paste_weights
+from oarflow.tables import write_csv
 from oarflow.training.configuration import Configuration
 from oarflow.training.data.cases import TrainingCase
 from oarflow.training.data.resampling import Pose, sample_ct, sample_ignored, sample_mask
@@ -97,10 +97,7 @@ def paste_back(
 
 def write_crops(crops: Iterable[Crop], path: Path) -> None:
     """The archive: CSV, a row a crop."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Crop)])
-        writer.writerows(astuple(crop) for crop in crops)
+    write_csv(path, [field.name for field in fields(Crop)], (astuple(crop) for crop in crops))
 
 
 def _axes(crop: Crop, configuration: Configuration) -> tuple[NDArray[np.float64], ...]:

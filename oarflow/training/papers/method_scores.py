@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from oarflow.tables import markdown_table, write_csv
 
 DICE = "Dice"
 
@@ -54,12 +55,11 @@ def write_method_scores(measured: Mapping[str, Sequence[MethodScore]], path: Pat
     for measure, rows in measured.items():
         for case, organ, method, value in rows:
             lines[case, organ, method][measure] = value
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("case", "organ", "method", *(name.lower() for name in measured)))
-        for key, values in lines.items():
-            cells = (f"{values[name]:.4f}" if name in values else "" for name in measured)
-            writer.writerow((*key, *cells))
+    rounded = (
+        (*key, *(f"{values[name]:.4f}" if name in values else "" for name in measured))
+        for key, values in lines.items()
+    )
+    write_csv(path, ("case", "organ", "method", *(name.lower() for name in measured)), rounded)
 
 
 def page(
@@ -83,14 +83,16 @@ def table(rows: Sequence[MethodScore]) -> str:
     scores: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for case, organ, method, value in rows:
         scores[organ][method][case] = value
-    lines = [f"| organ | n | {' | '.join(methods)} | p |"]
-    lines.append("| --- " * (len(methods) + 3) + "|")
-    for organ, found in scores.items():
-        cells = [_cell(list(found[method].values())) for method in methods]
-        lines.append(
-            f"| {organ} | {len(found[methods[0]])} | {' | '.join(cells)} | {_test(found)} |"
+    compared = [
+        (
+            organ,
+            len(found[methods[0]]),
+            *(_cell(list(found[method].values())) for method in methods),
+            _test(found),
         )
-    return "\n".join(lines)
+        for organ, found in scores.items()
+    ]
+    return markdown_table(("organ", "n", *methods, "p"), compared)
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from oarflow.networks.card import ModelCard
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
+from oarflow.tables import markdown_table
 from oarflow.training.data.as_served import volume_of
 from oarflow.training.data.cases import TrainingCase
 
@@ -86,9 +87,10 @@ def _section(cases: Sequence[TrainingCase], store: ModelStore) -> list[str]:
         f"{_kind(card)}, {card.parameters:,} parameters, {card.training.steps} steps in"
         f" {card.training.minutes:g} minutes; {seconds:.2f} CPU seconds a patient.",
         "",
-        "| organ | n | missed | centre (mm) | inferior end (mm) | superior end (mm) |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *(_row(organ, by_organ[organ]) for organ in card.organs if organ in by_organ),
+        markdown_table(
+            ("organ", "n", "missed", "centre (mm)", "inferior end (mm)", "superior end (mm)"),
+            [_row(organ, by_organ[organ]) for organ in card.organs if organ in by_organ],
+        ),
     ]
 
 
@@ -96,15 +98,13 @@ def _kind(card: ModelCard) -> str:
     return "3-D, whole volume" if card.dimensions == 3 else f"2-D {card.view} planes"
 
 
-def _row(organ: str, some: Sequence[LocalizationErrors]) -> str:
+def _row(organ: str, some: Sequence[LocalizationErrors]) -> tuple[object, ...]:
     found = [item for item in some if item.centre_mm is not None]
     missed = len(some) - len(found)
     if not found:
-        return f"| {organ} | {len(some)} | {missed} | | | |"
+        return organ, len(some), missed, "", "", ""
     centres = np.array([item.centre_mm for item in found], dtype=np.float64)
     low = float(np.median([abs(item.inferior_mm) for item in found]))
     high = float(np.median([abs(item.superior_mm) for item in found]))
-    return (
-        f"| {organ} | {len(some)} | {missed} | {np.median(centres):.1f} /"
-        f" {np.percentile(centres, 95):.1f} | {low:.1f} | {high:.1f} |"
-    )
+    centre = f"{np.median(centres):.1f} / {np.percentile(centres, 95):.1f}"
+    return organ, len(some), missed, centre, f"{low:.1f}", f"{high:.1f}"

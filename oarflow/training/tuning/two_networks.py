@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.segmentation.pasting import without_strays
 from oarflow.segmentation.search import find_organs
 from oarflow.structures import ProbabilityField
+from oarflow.tables import markdown_table
 from oarflow.training.data.as_served import segmenter_of, volume_of
 from oarflow.training.data.cases import TrainingCase
 
@@ -82,18 +83,25 @@ def write_two_networks(
         " reference: of each network and of the mean of both probability fields. The last column"
         " is the Dice of the two networks with each other.",
         "",
-        "| organ | n | first | second | mean field | with each other |",
-        "| --- | --- | --- | --- | --- | --- |",
+        markdown_table(
+            ("organ", "n", "first", "second", "mean field", "with each other"),
+            [(organ, len(found), *_means(found)) for organ, found in by_organ.items()],
+        ),
+        "",
+        markdown_table(
+            ("", "architecture of the first", "of the second"),
+            [
+                (organ, *(_network(store.card(organ)) for store in (first, second)))
+                for organ in by_organ
+            ],
+        ),
     ]
-    for organ, found in by_organ.items():
-        columns = zip(*(astuple(scores) for scores in found), strict=True)
-        means = " | ".join(f"{statistics.mean(column):.3f}" for column in columns)
-        lines.append(f"| {organ} | {len(found)} | {means} |")
-    lines += ["", "| | architecture of the first | of the second |", "| --- | --- | --- |"]
-    for organ in by_organ:
-        one, other = (_network(store.card(organ)) for store in (first, second))
-        lines.append(f"| {organ} | {one} | {other} |")
     output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _means(found: Sequence[TwoNetworkDice]) -> Iterator[str]:
+    for column in zip(*(astuple(scores) for scores in found), strict=True):
+        yield f"{statistics.mean(column):.3f}"
 
 
 def _network(card: ModelCard) -> str:

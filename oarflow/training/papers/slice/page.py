@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from oarflow.tables import markdown_table
 from oarflow.training.papers.slice.comparison import NetworkPair, at_best, corrected, pairs
 from oarflow.training.papers.slice.data_summary import DataSummary, range_text
 from oarflow.training.papers.slice.plan import APPROACHES, PARTS, ExperimentSettings
@@ -134,21 +135,27 @@ def _counts(settings: ExperimentSettings, folder: Path) -> str:
 
 
 def _table(some: Sequence[NetworkPair]) -> str:
-    lines = [
-        "| organ | backbone | n | Dice sliced | Dice full | difference | p (Holm) | IoU sliced |"
-        " IoU full | difference | p (Holm) |",
-        "| --- " * 11 + "|",
-    ]
+    compared = ("difference", "p (Holm)")
+    rows = []
     for pair in some:
         one, other = pair.sliced, pair.full
-        lines.append(
-            f"| {pair.organ} | {pair.backbone} | {pair.n}"
-            f" | {one.dice:.3f} ± {one.dice_sd:.3f} | {other.dice:.3f} ± {other.dice_sd:.3f}"
-            f" | {one.dice - other.dice:+.3f} | {pair.dice_holm:.2g}"
-            f" | {one.iou:.3f} ± {one.iou_sd:.3f} | {other.iou:.3f} ± {other.iou_sd:.3f}"
-            f" | {one.iou - other.iou:+.3f} | {pair.iou_holm:.2g} |"
+        rows.append(
+            (
+                pair.organ,
+                pair.backbone,
+                pair.n,
+                f"{one.dice:.3f} ± {one.dice_sd:.3f}",
+                f"{other.dice:.3f} ± {other.dice_sd:.3f}",
+                f"{one.dice - other.dice:+.3f}",
+                f"{pair.dice_holm:.2g}",
+                f"{one.iou:.3f} ± {one.iou_sd:.3f}",
+                f"{other.iou:.3f} ± {other.iou_sd:.3f}",
+                f"{one.iou - other.iou:+.3f}",
+                f"{pair.iou_holm:.2g}",
+            )
         )
-    return "\n".join(lines) + "\n"
+    head = ("organ", "backbone", "n", "Dice sliced", "Dice full", *compared)
+    return markdown_table((*head, "IoU sliced", "IoU full", *compared), rows) + "\n"
 
 
 def _claims(some: Sequence[NetworkPair]) -> str:
@@ -172,9 +179,10 @@ def _claims(some: Sequence[NetworkPair]) -> str:
         f"Means over {len(some)} organs. The paper gives means over 41 organs. It does not say"
         " whether its per cent are percentage points.",
         "",
-        "| sliced against full | here | paper |",
-        "| --- | --- | --- |",
-        *(f"| {name} | {value} | {CLAIMS[name]} |" for name, value in found.items()),
+        markdown_table(
+            ("sliced against full", "here", "paper"),
+            [(name, value, CLAIMS[name]) for name, value in found.items()],
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -185,17 +193,22 @@ def _change(sliced: Sequence[float], full: Sequence[float]) -> str:
 
 
 def _cost(some: Sequence[NetworkPair]) -> str:
-    lines = [
-        "| organ | backbone | parameters | training minutes, sliced | full |"
-        " seconds a scan, sliced | full | tuning IoU, sliced | full |",
-        "| --- " * 9 + "|",
-    ]
+    rows = []
     for pair in some:
         one, other = pair.sliced, pair.full
-        lines.append(
-            f"| {pair.organ} | {pair.backbone} | {one.parameters:,}"
-            f" | {one.train_minutes:.1f} | {other.train_minutes:.1f}"
-            f" | {one.seconds:.2f} | {other.seconds:.2f}"
-            f" | {one.tune_iou:.3f} | {other.tune_iou:.3f} |"
+        rows.append(
+            (
+                pair.organ,
+                pair.backbone,
+                f"{one.parameters:,}",
+                f"{one.train_minutes:.1f}",
+                f"{other.train_minutes:.1f}",
+                f"{one.seconds:.2f}",
+                f"{other.seconds:.2f}",
+                f"{one.tune_iou:.3f}",
+                f"{other.tune_iou:.3f}",
+            )
         )
-    return "\n".join(lines) + "\n"
+    costs = ("training minutes, sliced", "full", "seconds a scan, sliced", "full")
+    head = ("organ", "backbone", "parameters", *costs, "tuning IoU, sliced", "full")
+    return markdown_table(head, rows) + "\n"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
+from oarflow.tables import write_csv
 from oarflow.training.data.cases import TrainingCase
 from oarflow.training.data.crops import crop_of, write_crops
 from oarflow.training.fitting.checkpoint import CHECKPOINT_NAME, read_checkpoint
@@ -102,10 +103,7 @@ def read_unit(folder: Path) -> tuple[UnitSummary, list[UnitScore]] | None:
 
 
 def _write_rows(rows: Sequence[UnitScore], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(UnitScore)])
-        writer.writerows(astuple(row) for row in rows)
+    write_csv(path, [field.name for field in fields(UnitScore)], map(astuple, rows))
 
 
 def _steps_done(folder: Path) -> int:
