@@ -31,10 +31,10 @@ position. Directions are the patient's: superior is toward the head, anterior to
 | status | meaning |
 | --- | --- |
 | `segmented` | contoured, no flag of its own |
-| `suspicious` | contoured, with a flag that doubts it |
+| `suspicious` | contoured; a flag doubts the contour |
 | `truncated` | contoured, and cut by the CT's field of view |
 | `failed` | not contoured, because of an error |
-| `absent` | not contoured, because the scan does not show it |
+| `absent` | not contoured, because no network found it in the scan |
 | `no_model` | not contoured, because no network for it is installed |
 """
 

@@ -208,10 +208,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{deviation_sd:.1f} SD (limit {limit_sd:.1f}).",
         "{side} part may be missing",
         "{deviation_sd:.1f} SD {side}",
-        meaning="Three signs (no taper, similar tissue beyond, distance to the expected border), "
-        "each "
-        "within its own limit, exceed the limit together. SD: standard deviations between "
-        "patients.",
+        meaning="The signs of one side (no taper, similar tissue beyond, distance to the expected "
+        "border), added up, exceed the limit, even if no single sign does. SD: standard "
+        "deviations between patients.",
         check="The end on that side.",
         side="superior",
         deviation_sd=5.2,
