@@ -29,7 +29,7 @@ DOCS_STAMP := .venvs/docs/.oarflow
 DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test coverage node-test wheel-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
+.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
 	self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages
 
 help: ## this list
@@ -89,6 +89,9 @@ node-test: $(TEST_STAMP) ## the node with real peers and the faults that take mi
 
 wheel-test: $(TEST_STAMP) ## build the wheel, install it alone elsewhere, contour the sample with it
 	OMP_NUM_THREADS=1 TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/python -m pytest -q -m wheel tests/installing $(ARGS)
+
+tutorials-test: $(TEST_STAMP) ## the commands of the tutorials (needs Orthanc, dcmtk and OARFLOW_DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m tutorials tests/docs $(ARGS)
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh
