@@ -92,6 +92,8 @@ def test_lines_of_both_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for set_up in (lambda: logs.set_up(logging.INFO), lambda: configure_logging(False)):
             root.handlers = []
+            monkeypatch.setattr(logging.getLogger("app"), "handlers", [])
+            monkeypatch.setattr(logging.getLogger("app"), "propagate", True)
             out = io.StringIO()
             monkeypatch.setattr(sys, "stderr", out)
             set_up()

@@ -168,7 +168,7 @@ def test_what_is_no_axial_image_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="damaged, or no image"):
         datasets.open(tmp_path)["p"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="no patients in a layout"):
+    with pytest.raises(FileNotFoundError, match="no patients in a known layout"):
         datasets.open(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="no folder"):
         datasets.open(tmp_path / "q")

@@ -98,7 +98,7 @@ def test_what_lies_otherwise_than_on_the_ct_is_counted() -> None:
     found = Planes.of([roi], own).remarks(roi, grid(2.0, 30))
     assert found == {Remark.OFF_SLICE: 1, Remark.BEYOND_IMAGE: 2, Remark.NOT_IN_PLANE: 1}
     words = in_words(found)
-    assert "1 contours not on a slice's plane" in words
+    assert "1 contours on no slice's plane" in words
     assert "2 contours reaching beyond the CT" in words
     assert in_words({}) == ""
     points = Roi(1, "Point", (Contour(np.ones((1, 3)), None, GeometricType.POINT),))

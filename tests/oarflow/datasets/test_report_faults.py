@@ -161,7 +161,7 @@ def test_a_moved_structure_set_is_said(tmp_path: Path) -> None:
     assert np.array_equal(found.masks["Parotid_L"], case.masks["Parotid_L"])
     assert list(found.remarks) == ["Parotid_L"]
     shown = report(tmp_path / "data", tmp_path / "out", status=0)
-    assert "a     Parotid_L  5 contours not on a slice's plane" in shown
+    assert "a     Parotid_L  5 contours on no slice's plane" in shown
 
 
 def nnunet(folder: Path, labels: object) -> Path:

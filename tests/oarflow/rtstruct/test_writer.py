@@ -459,8 +459,8 @@ def test_a_doubt_stands_in_the_description(tmp_path: Path) -> None:
     dataset = written(tmp_path, structure_set(SOURCE, GRID, [doubtful], SPECS)[0])
     text = dataset.StructureSetROISequence[0].ROIDescription
     assert text == (
-        "suspicious; volume 2.1 cc, usually at least 7.0 cc; outline cannot be written; searched "
-        "around ?ber, which is absent"
+        "suspicious; volume 2.1 cc, usually at least 7.0 cc; no outline for the RTSTRUCT; searched "
+        "for near ?ber, which has no contour"
     )
     assert dataset.StructureSetDescription == PLAIN_DESCRIPTION
 
@@ -483,7 +483,7 @@ def test_what_concerns_the_study_stands_in_every_description(tmp_path: Path) -> 
     )
     short = "whole study: patient is 12 years old, networks learned from adults"
     assert [item.ROIDescription for item in dataset.StructureSetROISequence] == [
-        f"suspicious; {short}; reaches the edge of the network's field of view",
+        f"suspicious; {short}; reaches the edge of the network's input",
         f"segmented; {short}",
     ]
 

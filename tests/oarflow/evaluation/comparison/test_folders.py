@@ -115,7 +115,7 @@ def test_contours_moved_off_their_slices_are_measured_and_counted(tmp_path: Path
     assert float(rows["beyond"]["volume_cc"]) == float(rows["same"]["volume_cc"])
     assert float(rows["beyond"]["hd95_mm"]) == 200
     report = (tmp_path / "out" / "report.txt").read_text()
-    words = "prediction, Parotid_L: 10 contours not on a slice's plane"
+    words = "prediction, Parotid_L: 10 contours on no slice's plane"
     assert f"z1, {words}" in report
     assert f"z2, {words}" in report
     assert "beyond, prediction, Parotid_L: 10 contours reaching beyond the CT" in report

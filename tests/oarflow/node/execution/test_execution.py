@@ -107,7 +107,7 @@ def test_a_run_is_written_and_taken_over(shop: Shop) -> None:
         ),
         ("refuse", State.REFUSED, 1, "no head in it"),
         ("refuse", State.REFUSED, 1, "WRONG_ANATOMY: Head and neck were not found in the scan"),
-        ("hold", State.HELD, 1, "1 of 1 organs contoured; held by the application's settings"),
+        ("hold", State.HELD, 1, "1 of 1 organs contoured; organs suspicious or failed: 1"),
         ("crash", State.FAILED, 3, "the application was killed (signal 11); 3 attempts"),
         ("forge", State.FAILED, 3, "a file does not have the SHA-256 of result.json"),
     ],

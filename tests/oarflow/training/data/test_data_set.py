@@ -93,7 +93,7 @@ def test_any_layout_goes_from_fit_to_an_export_that_says_what_it_learned_from(
     changed = ["--set", "window=[-50, 90]", "--set", "steps=3"]
     assert main(["train", "fit", *shared, "--data", str(pddca), *changed]) == 0
     assert main(["train", "export", *shared, "--models", str(models)]) == 2
-    assert "--data-name is needed" in capsys.readouterr().err
+    assert "give --data-name" in capsys.readouterr().err
     assert (
         main(["train", "export", *shared, "--models", str(models), "--data-name", "Our clinic"])
         == 0
