@@ -54,7 +54,7 @@ class ModelPart(_Part):
     sha256: str
     """SHA-256 of its file `model.ts`."""
     derived_labels: bool = False
-    """True if it learned from labels that rules computed from CTs and that nobody drew."""
+    """True if it learned from labels that rules computed from CTs."""
 
 
 class NetworkPart(ModelPart):

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="replace the localizer by the true place with an error of so many mm (SD)",
     )
-    about = "contour organs that nobody drew in the fitting patients"
+    about = "contour organs that have no label in the fitting patients"
     command("propose", about, data, models, output="folder for --proposed").add_argument(
         "--organs", nargs="+", required=True, help="organs to contour"
     )
