@@ -157,12 +157,12 @@ class Files(_Part):
 
 
 class LocalizationPart(_Part):
-    """The localizer's result for an organ."""
+    """What the localization network found for an organ."""
 
     present: bool
     """Whether the organ is in the CT."""
     score: float
-    """The localizer's score, 0 to 1."""
+    """Score of the localization network, 0 to 1."""
     centroid_mm: Vector | None
     """Centre (x, y, z) in patient space (LPS)."""
     extent_mm: Vector | None
@@ -190,7 +190,7 @@ class OrganPart(_Part):
     status: Status
     """Outcome for the organ."""
     flags: tuple[Flag, ...] = ()
-    """Doubts about the contour, or the reason why there is none."""
+    """Reasons to doubt the contour, or the reason why there is none."""
     notes: tuple[str, ...] = ()
     """Further remarks, such as removed islands."""
     volume_cc: Annotated[float, Field(ge=0)]
@@ -206,7 +206,7 @@ class OrganPart(_Part):
     parents: tuple[str, ...] = ()
     """Organs from which a derived structure was made."""
     localization: LocalizationPart | None = None
-    """The localizer's result."""
+    """Position at which the organ was searched for; null if its network needs none."""
 
 
 class OutputPart(_Part):

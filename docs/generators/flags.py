@@ -15,51 +15,57 @@ HEAD = f"""# Flags
 
 {MADE}
 `oarflow codes --flags` prints the same tables. [How flags work](../explanation/flags.md) explains
-limits and evidence.
+the limits.
 
-A flag is a warning about one contour or about the whole study. In `result.json` it has a `code`, a
-`scope` (`organ` or `study`), a `message`, and `values`: the figures, each with its unit in its name
-(`volume_cc`). The messages below are filled with example figures. Most limits come from training
-patients: "usually at most 45 cc" means that nearly all good contours are no larger
-([figures](../results/plausibility.md)). A flagged contour can be right, and a contour without a
-flag can be wrong.
+A flag is a warning about one organ or about the whole study. A contour with a flag can be right,
+and a contour without a flag can be wrong ([how often](../results/plausibility.md)).
 
-Two kinds of neural network are used. The **localization network** (not the CT scout) finds each
-organ on the whole CT. The organ's own network then contours it in a part of the CT around that
-position. Directions are the patient's: superior is toward the head, anterior toward the front.
+In `result.json` a flag has these fields:
 
-| status | meaning |
+| field | content |
 | --- | --- |
-| `segmented` | contoured, no flag of its own |
-| `suspicious` | contoured; a flag doubts the contour |
-| `truncated` | contoured, and cut by the CT's field of view |
-| `failed` | not contoured, because of an error |
-| `absent` | not contoured, because no network found it in the scan |
-| `no_model` | not contoured, because no network for it is installed |
+| `code` | the name of the flag |
+| `scope` | `organ` or `study` |
+| `message` | one sentence. The messages on this page hold example values |
+| `values` | all values by name. Units are part of the names, for example `volume_cc` |
+
+Most limits come from training patients. "Usually at most 45 cc" means that nearly all good contours
+of the organ have at most 45 cc.
+
+The messages name two kinds of network. The **localization network** finds each organ on the whole
+CT. It has nothing to do with the scout view of the scanner. The **network of the organ** then
+contours the organ in a part of the CT around that position. Directions are those of the patient:
+superior is toward the head, anterior toward the front.
+
+[Review contours](../how-to/review-contours.md#before-you-look) explains the status of an organ.
 """
 
 STUDY = """## The whole study
 
-Each appears once, under `study_flags`. They apply to all contours and do not change any organ's
-status. They are shown in the RTSTRUCT (Structure Set Description, and in short in each ROI
-Description), at the top of the reports and above the table at the terminal. With `strict: true` the
-program ends with exit status 4, and the DICOM node holds the study until a person has reviewed it.
+These flags concern all contours. They do not change the status of any organ. They appear:
+
+- in `result.json` under `study_flags`,
+- at the top of the reports and above the table at the terminal,
+- in the Structure Set Description of the RTSTRUCT, and in short in each ROI Description.
+
+With `strict: true`, a run with a study flag ends with exit status 4, and the DICOM node holds the
+study until a person has reviewed it.
 """
 
 SUSPICIOUS = """## An organ that is contoured, and in doubt
 
-Each makes the organ `suspicious`. Look at the organ in all three planes first.
+Each of these flags makes the organ `suspicious`. Look at the organ in all three planes first.
 """
 
 CUT = """## An organ that the field of view cuts
 
-If this is its only flag, the organ is `truncated`.
+If this is the only flag of the organ, the organ is `truncated`.
 """
 
 UNCONTOURED = """## An organ that is not contoured
 
-The organ is `failed` or `absent`, and the flag says why. An organ that the localization network
-does not find is `absent` without a flag.
+The organ is `failed` or `absent`, and the flag gives the reason. An organ is also `absent`, without
+a flag, if the localization network does not find it.
 """
 
 

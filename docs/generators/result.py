@@ -10,15 +10,17 @@ from oarflow.flags.flag import Flag
 HEAD = f"""# result.json
 
 {MADE}
-Every run ends with `result.json` in the output folder. It is written last. It holds no patient
-name, ID or birth date.
+`result.json` is the last file that a run writes into the output folder. It holds no patient name,
+ID or birth date. A run that stops with exit status 2, 130 or 143 leaves no `result.json` ([exit
+statuses](exit-statuses.md)).
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
-Later versions with the same major number only add fields. A reader refuses a document of another
-major number. `template`, `source` and `parents` are reserved: no run of this version fills them.
+Later versions with the same major number only add fields. A program should refuse a document with
+another major number. The fields `template`, `source` and `parents` and the status `not_derived`
+are reserved: this version does not use them.
 
-An organ has the first status that applies: failed, suspicious, truncated, segmented; without a
-contour absent or no_model. `not_derived` is reserved. [Review
+An organ with a contour is `suspicious`, `truncated` or `segmented`: the first that applies. An
+organ without a contour is `failed`, `absent` or `no_model`. [Review
 contours](../how-to/review-contours.md#before-you-look) explains each status.
 """
 

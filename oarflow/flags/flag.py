@@ -26,9 +26,9 @@ class Flag:
     scope: Scope
     """Whether it concerns one organ or the whole study."""
     message: str
-    """One sentence for people, with the figure that matters."""
+    """One sentence for people, with the value that matters."""
     values: Mapping[str, str | int | float | list[str] | list[float]]
-    """All figures by name. Units are part of the names (`volume_cc`, `limit_mm`); shares and Dice
+    """All values by name. Units are part of the names (`volume_cc`, `limit_mm`). Shares and Dice
     are 0 to 1."""
 
     @classmethod

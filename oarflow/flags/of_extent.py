@@ -17,8 +17,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{distance_mm:.0f} mm {direction} of {other}, should be {expected}",
         "{distance_mm:.0f} mm {direction}",
         meaning="A left organ must lie to the left of its right partner, of the brainstem and of "
-        "the cord; a right organ to the right of them.",
-        check="The side, on an axial slice, before anything else: left and right may be swapped.",
+        "the cord. A right organ must lie to the right of them.",
+        check="First the side, on an axial slice: left and right may be swapped.",
         distance_mm=55.0,
         direction="right",
         expected="left",
@@ -32,10 +32,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "organs ({deviation_sd:.1f} SD, limit {limit_sd:.1f}).",
         "{shift_mm:.0f} mm {direction} of its expected position",
         "{shift_mm:.0f} mm {direction}",
-        meaning="The other organs of this patient predict another position. SD: standard "
-        "deviations "
-        "between patients.",
-        check="Whether the contour is on the wrong structure; unusual anatomy.",
+        meaning="The other organs of this patient predict another position. SD is the standard "
+        "deviation between patients.",
+        check="Whether the contour is on a wrong structure. The anatomy may also be unusual.",
         shift_mm=45.0,
         direction="inferior",
         other="Brainstem",
@@ -50,8 +49,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "found, usually at most {limit_mm:.0f} mm.",
         "{shift_mm:.0f} mm {direction} of the localization network's position",
         "{shift_mm:.0f} mm {direction}",
-        meaning="The organ's own network and the localization network disagree about its position.",
-        check="Which of the two is right: the contour may be on a neighbouring structure.",
+        meaning="The network of the organ and the localization network disagree about the "
+        "position.",
+        check="Whether the contour is on a neighbouring structure. The localization network may "
+        "also be wrong.",
         shift_mm=15.0,
         direction="superior",
         limit_mm=8.1,
@@ -63,8 +64,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Volume is {volume_cc:.1f} cc, usually at most {limit_cc:.1f} cc.",
         "volume {volume_cc:.1f} cc, usually at most {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
-        meaning="Larger than the reference contours of this organ.",
-        check="A leak into a neighbouring structure; normal variation.",
+        meaning="The contour is larger than nearly all reference contours of this organ.",
+        check="Leaks into a neighbouring structure. The organ may also be large in this patient.",
         volume_cc=62.0,
         limit_cc=45.0,
     ),
@@ -73,10 +74,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Volume is {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc.",
         "volume {volume_cc:.1f} cc, usually at least {limit_cc:.1f} cc",
         "{volume_cc:.1f} cc",
-        meaning="Smaller than the reference contours of this organ. Not checked for organs that "
-        "the "
-        "CT's field of view cuts.",
-        check="A missing part; surgery; normal variation.",
+        meaning="The contour is smaller than nearly all reference contours of this organ. Organs "
+        "that the field of view cuts are not checked.",
+        check="Missing parts. The organ may also be small in this patient, or partly removed by "
+        "surgery.",
         volume_cc=3.1,
         limit_cc=12.0,
     ),
@@ -85,8 +86,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Volume is {ratio:.2f} times that of {partner}, usually {bound} {limit_ratio:.2f} times.",
         "volume {ratio:.2f} times that of {partner}, usually {bound} {limit_ratio:.2f}",
         "ratio {ratio:.2f}",
-        meaning="Left and right differ more than pairs usually do.",
-        check="A missing part of the smaller one, a leak of the larger one; surgery.",
+        meaning="The volumes of the left and the right organ differ more than usual.",
+        check="A missing part of the smaller organ, or a leak of the larger one. Surgery may "
+        "also be the cause.",
         ratio=2.1,
         partner="Parotid_R",
         bound="at most",
@@ -98,8 +100,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "volume, usually at least {limit_share:.0%}.",
         "{pieces} separate pieces, the largest holds {largest_share:.0%}",
         "{pieces} pieces",
-        meaning="The organ is one piece (a pair: two), and the largest should hold at least 90% of "
-        "the volume.",
+        meaning="The contour has more pieces than the organ (one; a pair has two), and its "
+        "largest piece is too small.",
         check="The gap between the pieces, or the stray piece.",
         pieces=3,
         largest_share=0.62,
@@ -110,7 +112,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Contour is missing on {slices} slice(s) between its ends.",
         "missing on {slices} slice(s) between its ends",
         "{slices} empty",
-        meaning="Slices between the first and the last outline have none.",
+        meaning="Slices between the first and the last slice of the organ have no outline.",
         check="The empty slices: fill them, or remove the stray piece.",
         slices=2,
     ),
@@ -120,7 +122,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{limit_share:.0%}.",
         "{share:.0%} overlaps with {other}",
         "{share:.0%} {other}",
-        meaning="Two organs claim the same voxels.",
+        meaning="Two contours share voxels.",
         check="Which of the two organs is there.",
         share=0.35,
         other="Glnd_Submand_L",
@@ -132,9 +134,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "Only {share:.0%} of {part} lies inside this contour, usually at least {limit_share:.0%}.",
         "only {share:.0%} of {part} lies inside",
         "{share:.0%} of {part}",
-        meaning="Part of a structure lies outside the one that should contain it: cord in canal, "
-        "brainstem in brain, one lung in both lungs.",
-        check="Which of the two is too short, or in the wrong place.",
+        meaning="A structure should lie inside this one, but part of it lies outside. This "
+        "concerns the cord in the canal, the brainstem in the brain, and each lung in "
+        "Lungs.",
+        check="Which of the two contours is too short, or in the wrong place.",
         share=0.5,
         part="SpinalCord",
         limit_share=0.88,
@@ -147,7 +150,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{difference_mm:.0f} mm short of the expected {side} border",
         "{difference_mm:.0f} mm {side}",
         meaning="The contour ends before the border that the localization network found.",
-        check="A missing end on that side.",
+        check="The end on that side: it may be missing.",
         side="superior",
         difference_mm=20.0,
         limit_mm=16.0,
@@ -162,7 +165,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{difference_mm:.0f} mm beyond the expected {side} border",
         "{difference_mm:.0f} mm {side}",
         meaning="The contour ends beyond the border that the localization network found.",
-        check="A tail or a leak on that side.",
+        check="The end on that side: it may have a tail or a leak.",
         side="inferior",
         difference_mm=25.0,
         limit_mm=16.0,
@@ -176,9 +179,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "in the middle, usually at most {limit_share:.0%}.",
         "does not taper on its {side} side",
         "{width_share:.0%} {side}",
-        meaning="The outermost 6 mm are about as wide as the middle, where the organ usually "
-        "tapers.",
-        check="Lost slices; a cut at a metal streak.",
+        meaning="The organ usually tapers at this end. Here the outermost 6 mm are about as wide "
+        "as the middle.",
+        check="The end on that side: slices may be lost, or a metal streak may cut the contour.",
         side="superior",
         width_share=0.95,
         usual_share=0.4,
@@ -193,8 +196,9 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "organ's CT numbers, usually at most {limit_share:.0%}.",
         "{side} part may be missing: similar tissue beyond",
         "{similar_share:.0%} {side}",
-        meaning="In other patients the CT numbers change at this border.",
-        check="The part that is missing on that side.",
+        meaning="In other patients, the CT numbers change at this border. Here they continue "
+        "beyond it.",
+        check="The end on that side: it may be missing.",
         side="superior",
         similar_share=0.6,
         usual_share=0.1,
@@ -208,10 +212,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{deviation_sd:.1f} SD (limit {limit_sd:.1f}).",
         "{side} part may be missing",
         "{deviation_sd:.1f} SD {side}",
-        meaning="The signs of one side (no taper, similar tissue beyond, distance to the expected "
-        "border), added up, exceed the limit, even if no single sign does. SD: standard "
-        "deviations between patients.",
-        check="The end on that side.",
+        meaning="Several signs of one side together exceed the limit: no taper, similar tissue "
+        "beyond, or a wrong distance to the expected border. SD is the standard "
+        "deviation between patients.",
+        check="The end on that side: it may be missing.",
         side="superior",
         deviation_sd=5.2,
         limit_sd=4.0,
@@ -220,23 +224,21 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.PATCH_EDGE: of_organ(
         SUSPICIOUS,
-        "Contour reaches the edge of the part of the CT that the network was given; the organ may "
+        "Contour reaches the edge of the part of the CT that the network reads; the organ may "
         "extend further.",
         "reaches the edge of the network's input",
         "",
-        meaning="The network is given a part of the CT. The part was enlarged twice and was still "
-        "too "
-        "small.",
-        check="The end on that side.",
+        meaning="The network reads a part of the CT around the organ. The part was enlarged "
+        "twice and was still too small.",
+        check="The outline at that edge: a part of the organ may be missing.",
     ),
     FlagCode.FIELD_OF_VIEW: of_organ(
         ("truncated", "suspicious"),
         "CT ends within the organ ({sides}); only the visible part is contoured.",
         "cut by the field of view: {sides}",
         "{sides}",
-        meaning="The CT's field of view cuts the organ. If this is its only flag, the organ is "
-        "`truncated`, not `suspicious`.",
-        check="Do not use volume, mean dose or DVH as if they were of the whole organ.",
+        meaning="The field of view of the CT cuts the organ.",
+        check="Volume, mean dose and DVH: they describe only the visible part of the organ.",
         sides=("inferior",),
     ),
 }

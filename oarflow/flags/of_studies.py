@@ -12,9 +12,10 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "Patient is {age_years} years old; the networks were trained on adults.",
         "patient is {age_years} years old, networks learned from adults",
         "{age_years} years",
-        meaning="The networks have never seen a child. The age is taken from Patient's Age, or "
-        "calculated from the dates of birth and study if these are plausible.",
-        check="Every contour, whatever its own status.",
+        meaning="The networks did not learn from children. The age comes from Patient's Age. "
+        "Without that, it is calculated from the dates of birth and study, if these are "
+        "plausible.",
+        check="Every contour, whatever its status.",
         age_years=12,
         limit_years=18,
     ),
@@ -22,9 +23,9 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "{flagged} of {contours} contours are flagged; the CT itself may be the cause.",
         "{flagged} of {contours} contours are flagged",
         "{flagged} of {contours}",
-        meaning="At least three contours, and more than half of all, carry a flag of their own. "
-        "The CT may be damaged, or unlike any that the networks learned from.",
-        check="The CT first, then every contour, those without a flag too.",
+        meaning="At least three contours, and more than half of all contours, have a flag of "
+        "their own. The CT may be damaged, or may differ from the training CTs.",
+        check="First the CT, then every contour, also those without a flag.",
         flagged=5,
         contours=7,
     ),
@@ -33,8 +34,9 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "usually at most {limit_share:.1%}.",
         "more metal than in the training CTs (around {organ})",
         "{share:.1%}",
-        meaning="Share of voxels above 2200 HU within 20 mm of the organ with the highest excess, "
-        "after averaging to the voxel size of the training CTs.",
+        meaning="The value is the share of voxels above 2200 HU within 20 mm of the organ, on a "
+        "CT that was averaged to the voxel size of the training CTs. The message names "
+        "the organ with the highest excess.",
         check="The outlines near the metal and in its streaks.",
         organ="Bone_Mandible",
         organs=("Bone_Mandible", "Parotid_L"),
@@ -46,9 +48,9 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "within 20 mm, usually at most {limit_share:.1%}.",
         "more contrast medium, bone or streaks than in the training CTs (near {organ})",
         "{share:.1%}",
-        meaning="Contrast medium, bone or streaks within 20 mm of the organ with the highest "
-        "excess.",
-        check="The outlines beside contrast-filled vessels and streaks.",
+        meaning="Bright voxels are contrast medium, bone or streaks. The message names the organ "
+        "with the highest excess.",
+        check="The outlines beside streaks and beside vessels with contrast medium.",
         organ="Larynx",
         organs=("Larynx",),
         share=0.32,
@@ -59,10 +61,9 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "{limit_hu:.0f} HU).",
         "noisier than the training CTs (around {organ})",
         "{noise_hu:.0f} HU",
-        meaning="Standard deviation of soft tissue within 20 mm of the organ, after averaging to "
-        "the "
-        "voxel size of the training CTs.",
-        check="Borders between soft tissues; another reconstruction may be better.",
+        meaning="The value is the standard deviation of soft tissue within 20 mm of the organ, "
+        "on a CT that was averaged to the voxel size of the training CTs.",
+        check="The borders between soft tissues. Another reconstruction of the CT may be better.",
         organ="Esophagus",
         organs=("Esophagus", "SpinalCord"),
         noise_hu=45.0,
@@ -72,10 +73,10 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "MR was not used: {reason}.",
         "MR was not used ({reason})",
         "",
-        meaning="The study contains MR, but no single series could be selected or read. Organs "
-        "that "
-        "also have a network for CT alone are contoured with it; the others are not contoured.",
-        check="The reason given; the organs that use the MR.",
+        meaning="The study holds MR, but no single series could be chosen or read. Organs with a "
+        "network for the CT alone are contoured with that network. The other organs are "
+        "not contoured.",
+        check="The reason in the message, and the organs that use the MR.",
         reason="2 series match the MR selection rule, so none could be chosen",
         organs=("Glnd_Thyroid",),
     ),
@@ -83,9 +84,10 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "MR was not used, its registration to the CT failed: {reason}.",
         "MR was not used, its registration failed",
         "",
-        meaning="The registration failed its check, so the MR was ignored. Organs that also have a "
-        "network for CT alone are contoured with it; the others are not contoured.",
-        check="Whether the MR shows the same region and position; the organs that use the MR.",
+        meaning="The registration of the MR to the CT failed its check, so the MR is ignored. "
+        "Organs with a network for the CT alone are contoured with that network. The "
+        "other organs are not contoured.",
+        check="Whether the MR shows the same region and position. The organs that use the MR.",
         reason="only 41% of the patient on the MR lies within the CT, required 60%",
         organs=("Glnd_Thyroid",),
         overlap_share=0.41,

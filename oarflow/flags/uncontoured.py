@@ -16,16 +16,17 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Not contoured: this organ's neural network stopped with an error; see the log.",
         "network stopped with an error",
         "",
-        meaning="A fault of the program, the network's file or the device.",
-        check="The log; `oarflow self-test`. Contour the organ by hand.",
+        meaning="The program, the file of the network or the device has a fault.",
+        check="The log, and `oarflow self-test`. Contour the organ by hand.",
     ),
     FlagCode.ORGAN_TIME_LIMIT: of_organ(
         FAILED,
         "Not contoured: the time limit for one organ (organ_seconds) was exceeded.",
         "longer than the time limit for one organ",
         "",
-        meaning="This organ was skipped so as not to delay the others.",
-        check="The load of the machine; the setting `organ_seconds`.",
+        meaning="This organ was skipped, so that the others are not delayed.",
+        check="The load of the machine, and the setting `organ_seconds`. Contour the organ by "
+        "hand.",
     ),
     FlagCode.NOTHING_FOUND: of_organ(
         FAILED,
@@ -34,8 +35,8 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "nothing there.",
         "the localization network found it, its own network did not",
         "",
-        meaning="Two networks disagree on whether the organ is there.",
-        check="The CT: contour the organ by hand where it is there.",
+        meaning="Two networks disagree whether the CT shows the organ.",
+        check="The CT. If it shows the organ, contour it by hand.",
     ),
     FlagCode.NO_SEARCH_REGION: of_organ(
         FAILED,
@@ -43,19 +44,19 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "search.",
         "no position to search",
         "",
-        meaning="The organ's network needs a position, and the localization network does not cover "
-        "this organ.",
-        check="Whether neighbouring organs were requested too; if so, contour it by hand.",
+        meaning="The network of the organ needs a position. The localization network does not "
+        "know the organ, and no other contour predicts its position.",
+        check="Whether the neighbouring organs were requested too. If they were, contour the "
+        "organ by hand.",
     ),
     FlagCode.REGION_ORGAN_MISSING: of_organ(
         ("failed", "absent"),
         "Not contoured: it is searched for near {organ}, which has no contour ({status}).",
         "searched for near {organ}, which has no contour",
         "{organ}",
-        meaning="Its network needs the contour of another organ. It is `absent` if the other "
-        "organ is "
-        "`absent`, otherwise `failed`.",
-        check="The other organ first.",
+        meaning="The network of the organ needs the contour of another organ. If the other organ "
+        "is `absent`, this organ is `absent`. Otherwise it is `failed`.",
+        check="First the other organ.",
         organ="SpinalCord",
         status="absent",
         codes=(),
@@ -65,7 +66,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Not contoured: this organ's network needs an MR, and {reason}.",
         "network needs an MR",
         "",
-        meaning="The only network of this organ reads an MR registered to the CT.",
+        meaning="The only network of this organ reads an MR that is registered to the CT.",
         check="Whether the study holds an MR of this patient, and why it was not used.",
         reason="none was given",
     ),
@@ -75,7 +76,7 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "no outline for the RTSTRUCT",
         "",
         meaning="The result of the network is too small or too thin for a contour.",
-        check="Contour the organ by hand.",
+        check="The CT. Contour the organ by hand.",
         reason="no outline is large enough to be written",
     ),
     FlagCode.SELF_CHECK_FAILED: of_organ(
@@ -84,8 +85,8 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "({failures}).",
         "left out: contour did not match the network's result",
         "",
-        meaning="A fault of the program.",
-        check="Report it with the log. Contour the organ by hand.",
+        meaning="The program has a fault.",
+        check="The log: report the fault with it. Contour the organ by hand.",
         failures=("Dice 0.91, required 0.98",),
     ),
     FlagCode.NOT_IN_REGION: of_organ(
@@ -93,17 +94,17 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Not contoured: the network found nothing where other organs predict this organ.",
         "nothing found where other organs predict it",
         "",
-        meaning="The localization network does not cover this organ; it was searched for where "
-        "other organs predict it.",
-        check="Whether the organ is in the scan.",
+        meaning="The localization network does not know the organ. Its network searched at the "
+        "position that other organs predict.",
+        check="Whether the CT shows the organ.",
     ),
     FlagCode.TOO_SMALL: of_organ(
         ABSENT,
         "Not contoured: the network found only {volume_cc:.1f} cc, minimum {limit_cc:.1f} cc.",
         "only {volume_cc:.1f} cc found",
         "{volume_cc:.1f} cc",
-        meaning="So small a volume is usually an error.",
-        check="Whether the organ is in the scan.",
+        meaning="So small a contour is usually an error.",
+        check="Whether the CT shows the organ.",
         volume_cc=0.8,
         limit_cc=2.0,
     ),
