@@ -31,6 +31,9 @@ The keys of the node's settings file. An unknown key is an error that names the 
 URLs. In a section's name, `[]` stands for an entry of a list and NAME for a name of your choice.
 """
 
+BY_INSTALLATION = ("command", "models")
+"""Keys of `execution` whose default depends on the place of the program."""
+
 
 def pages() -> dict[str, str]:
     """Text of both pages by path below docs/reference."""
@@ -91,9 +94,9 @@ def node() -> str:
 
 
 def node_rows(model: type[BaseModel]) -> list[Row]:
-    """The rows of a section, without the default of `command`, which differs by installation."""
+    """The rows of a section, without the defaults that differ by installation."""
     return [
-        dataclasses.replace(row, default=SECTION) if row.name == "command" else row
+        dataclasses.replace(row, default=SECTION) if row.name in BY_INSTALLATION else row
         for row in rows(model)
     ]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from oarflow.locations import default_models
 from oarflow.node.execution.application import default_command
 from oarflow.node.settings.fields import Megabytes, Seconds, Section
 
@@ -31,8 +32,8 @@ class ExecutionSettings(Section):
     command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
     """The application's command line, with {python}, {input}, {output}, {models} and {config}.
     Default: `python -m app` in a checkout or image, otherwise `oarflow segment`."""
-    models: Path = Path("models")
-    """The folder of the networks."""
+    models: Path = Field(default_factory=default_models)
+    """The folder of the networks. Default: the networks that come with OARflow."""
     config: Path | None = None
     """The application's settings file; left out: the application's defaults."""
     environment: dict[str, str] = Field(default={})
