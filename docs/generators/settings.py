@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from docs.generators import MADE
+from docs.generators import MADE, profiles
 from docs.generators.fields import SECTION, Row, about, default_text, rows, sections
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.node.settings import NodeSettings
@@ -63,6 +63,7 @@ def application() -> str:
             mr,
         ),
         *(table(f"## `{place}`", about(model), rows(model)) for place, model in own.items()),
+        profiles.section(),
     ]
     return "\n".join(parts)
 

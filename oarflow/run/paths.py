@@ -94,7 +94,8 @@ def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path 
         return found[0].resolve()
     folder = default_models(beside)
     if not folder.is_dir():
-        raise ConfigurationError("NO_MODELS", f"the models folder {folder} does not exist: name one")
+        message = f"the models folder {folder} does not exist: name one"
+        raise ConfigurationError("NO_MODELS", message)
     return folder
 
 

@@ -107,7 +107,8 @@ class Retry(Section):
     longest_seconds: Seconds = 3600
     """The longest pause."""
     give_up_hours: float = Field(default=24, gt=0)
-    """The sum of all pauses after which the node gives up: the delivery is a dead letter."""
+    """The node gives up when the growing pauses would add up to more than this; with the defaults,
+    after 30 attempts. The delivery is then a dead letter."""
 
 
 class Mail(Section):

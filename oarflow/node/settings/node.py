@@ -45,8 +45,8 @@ class StorageSettings(Section):
     """The section `storage`: the node's files."""
 
     folder: Path = Path("oarflow-node")
-    """The folder for images, results and SQLite's database. Only the node's user can read it. A
-    relative folder starts at systemd's STATE_DIRECTORY or the current folder."""
+    """The folder for images, results and SQLite's database. Only the node's user and group may read
+    it. A relative folder starts at systemd's STATE_DIRECTORY or the current folder."""
     min_free_mb: Megabytes = 2048
     """The node accepts no instance that would leave less free space than this."""
 
