@@ -57,8 +57,7 @@ REASONS: Mapping[str, Reason] = {
         "Send the series again into an empty folder, and check the folder's permissions.",
     ),
     Code.UNREADABLE_PIXELS: _refusal(
-        "The pixel data of a slice are missing, cut short or damaged, or a CT image cannot have "
-        "pixel data of this kind.",
+        "The pixel data of a slice are missing, cut short or damaged, or are not of a CT image.",
         "Send the series again. If that fails, export it uncompressed, with 16 bits per pixel.",
     ),
     Code.AMBIGUOUS_PIXELS: _refusal(
@@ -123,8 +122,8 @@ REASONS: Mapping[str, Reason] = {
         "Export the original CT. A planning system needs this UID too.",
     ),
     Code.DUPLICATE_CONFLICT: _refusal(
-        "Two slices have the same position but different content, two objects have the same UID "
-        "but different content, or one image occurs at two positions.",
+        "Two slices at one position, or two objects with one UID, have different content. Or one "
+        "image occurs at two positions.",
         "Send the series again from its source, with one reconstruction only.",
     ),
     Code.MISSING_SLICE: _refusal(
