@@ -1,7 +1,7 @@
 # OARflow as a MONAI Application Package. docs/how-to/build-the-image.md says how to build and run it.
 #
-#   docker build -t oarflow .                                          for NVIDIA GPUs (and CPU)
-#   docker build -t oarflow:cpu --build-arg BASE=debian:bookworm-slim \
+#   docker build -t oarflow:0.1.0-cuda .                                for NVIDIA GPUs (and CPU)
+#   docker build -t oarflow:0.1.0-cpu --build-arg BASE=debian:bookworm-slim \
 #       --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu . for CPU alone, 2 GB
 #
 # A machine's own pip configuration and certificates come as secrets and leave nothing behind:

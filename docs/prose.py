@@ -1,4 +1,4 @@
-"""Finds phrases that read badly, and lines that are too long.
+"""Finds phrases that read badly, lines that are too long, and interrupted numbered lists.
 
 `python docs/prose.py` checks every tracked text; `python docs/prose.py FILE ...` some of them.
 The phrases are in docs/prose.yaml. Exit status: 0 nothing found, 1 something found.
@@ -27,6 +27,8 @@ OTHERS_WORDS = ("LICENSE", "NOTICE", "docs/prose.yaml")
 LONGEST = 100
 UNBREAKABLE = re.compile(r"^\s*(\||!?\[|#|https?:|<)|```|\]\([^)]*\)|https?://\S+")
 """Lines that may be longer: tables, headings, links and markup."""
+STEP = re.compile(r"(?P<number>\d+)\. \S")
+INDENTED = re.compile(r" {1,3}\S")
 BREAK = r"[\s#]+"
 """Between two words of a phrase: also a line's end and the next line's comment sign."""
 
@@ -71,6 +73,7 @@ def found(path: Path, patterns: Mapping[re.Pattern[str], str]) -> Iterator[str]:
             yield f'{path}:{line}: "{words}": {advice}'
     if path.suffix == ".md" and not str(path).startswith(GENERATED):
         yield from too_long(path, text)
+        yield from interrupted(path, text)
 
 
 def too_long(path: Path, text: str) -> Iterator[str]:
@@ -81,6 +84,24 @@ def too_long(path: Path, text: str) -> Iterator[str]:
             code = not code
         elif not code and len(line) > LONGEST and not UNBREAKABLE.search(line):
             yield f"{path}:{number}: {len(line)} characters: wrap at {LONGEST}"
+
+
+def interrupted(path: Path, text: str) -> Iterator[str]:
+    """Steps of numbered lists that a page shows as running text or counts anew.
+
+    What stands between two steps must be indented by four spaces: the site's Markdown needs that.
+    """
+    listed = False
+    before = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        step = STEP.match(line)
+        if step and not listed and (before or step["number"] != "1"):
+            yield f"{path}:{number}: step {step['number']}: indent what stands before it"
+        if listed and INDENTED.match(line):
+            yield f"{path}:{number}: indent by four spaces in a numbered list"
+        if line and not line.startswith(" "):
+            listed = bool(step)
+        before = line
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ ROOT = PACKAGE.parent
 DATA = PACKAGE / "data"
 """The wheel's copy of the files that a checkout keeps beside the package."""
 
+IMAGE_MODELS = Path("/opt/holoscan/models")
+"""The folder of networks in the container image."""
+
 SAMPLE = Path("samples") / "openkbp_validation"
 
 
@@ -32,3 +35,8 @@ def shipped(name: Path | str, root: Path = ROOT) -> Path:
     """A file or folder of the program, such as `app.yaml`; it need not exist."""
     found = places(name, root)
     return next((place for place in found if place.exists()), found[0])
+
+
+def default_models(root: Path = ROOT) -> Path:
+    """The folder of networks if none is named: the image's, or the program's; it need not exist."""
+    return IMAGE_MODELS if IMAGE_MODELS.is_dir() else shipped("models", root)

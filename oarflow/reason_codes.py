@@ -31,8 +31,8 @@ REASONS: Mapping[str, Reason] = {
         "Pack the CT again as a plain zip without a password, or pass the unpacked folder.",
     ),
     Code.ARCHIVE_UNSAFE: _refusal(
-        "The zip archive holds something that no CT export needs: another archive, a link, a path "
-        "that leads outside, or more data than the limits allow.",
+        "The zip archive holds another archive, a link, a path that leads outside, or more data "
+        "than the limits allow. No CT export needs these.",
         "Find out where the archive comes from. Unpack it with care, and pass the CT's folder.",
     ),
     Code.NO_DICOM: _refusal(
@@ -41,8 +41,8 @@ REASONS: Mapping[str, Reason] = {
     ),
     Code.NOT_CT: _refusal(
         "The input holds DICOM objects, but no CT image.",
-        "Send the planning CT as CT Image Storage: not contours, a plan, a dose, another modality "
-        "or private objects of a scanner.",
+        "Send the planning CT as CT Image Storage. Contours, plans, doses, other modalities and "
+        "private objects of a scanner cannot be contoured.",
     ),
     Code.ONLY_LOCALIZER: _refusal(
         "All CT objects are localizer (scout) images, dose reports or secondary captures.",
@@ -57,13 +57,12 @@ REASONS: Mapping[str, Reason] = {
         "Send the series again into an empty folder, and check the folder's permissions.",
     ),
     Code.UNREADABLE_PIXELS: _refusal(
-        "The pixel data of a slice are missing, cut short, damaged, or of a kind that a CT image "
-        "cannot have.",
+        "The pixel data of a slice are missing, cut short or damaged, or are not of a CT image.",
         "Send the series again. If that fails, export it uncompressed, with 16 bits per pixel.",
     ),
     Code.AMBIGUOUS_PIXELS: _refusal(
-        "Bits Stored, High Bit or Pixel Representation contradict the pixel data, so that the "
-        "values of some voxels are ambiguous.",
+        "Bits Stored, High Bit or Pixel Representation contradicts the pixel data. The values of "
+        "some voxels are therefore ambiguous.",
         "Export the series with Bits Stored 16 and without graphics in the pixels.",
     ),
     Code.UNSUPPORTED_TRANSFER_SYNTAX: _refusal(
@@ -115,28 +114,29 @@ REASONS: Mapping[str, Reason] = {
         "Export the series with its geometry.",
     ),
     Code.MISSING_RESCALE: _refusal(
-        "A slice has no valid Rescale Slope and Intercept, so its Hounsfield units are unknown.",
+        "A slice has no valid Rescale Slope and Intercept. Its Hounsfield units are unknown.",
         "Export the original CT, not a derived copy.",
     ),
     Code.MISSING_FRAME_OF_REFERENCE: _refusal(
-        "The series has no Frame of Reference UID, so contours could not be tied to it.",
-        "Export the original CT; a planning system needs this UID too.",
+        "The series has no Frame of Reference UID. Contours could not refer to it.",
+        "Export the original CT. A planning system needs this UID too.",
     ),
     Code.DUPLICATE_CONFLICT: _refusal(
-        "Two slices at one position, or two objects with one UID, differ in content; or one image "
-        "occurs at two positions.",
+        "Two slices at one position, or two objects with one UID, have different content. Or one "
+        "image occurs at two positions.",
         "Send the series again from its source, with one reconstruction only.",
     ),
     Code.MISSING_SLICE: _refusal(
-        "A slice is missing: the distance between neighbours jumps once.",
+        "A slice is missing: one distance between neighbouring slices is too large.",
         "Send the series again, complete.",
     ),
     Code.DISPLACED_SLICE: _refusal(
-        "A slice is out of place in an evenly spaced stack: its position is damaged.",
+        "The position of a slice is damaged: the other slices are evenly spaced, and this one is "
+        "not.",
         "Send the series again from its source.",
     ),
     Code.GANTRY_TILT: _refusal(
-        "The stack is sheared: the slices are not aligned along their normal (gantry tilt).",
+        "The slices are shifted against each other, as with a tilted gantry.",
         "Acquire the planning CT without gantry tilt.",
     ),
     Code.OBLIQUE: _refusal(
@@ -156,8 +156,8 @@ REASONS: Mapping[str, Reason] = {
         "Send the original images, or set `series.lossy: note` to accept the loss.",
     ),
     Code.INVALID_IDENTITY: _refusal(
-        "The patient's name or ID, a UID or the character set breaks DICOM's rules, so that no "
-        "result could be matched to the patient.",
+        "The patient's name or ID, a UID or the character set breaks DICOM's rules. No result "
+        "could be matched to the patient.",
         "Correct the identity at its source.",
     ),
     Code.TOO_FEW_SLICES: _refusal(
@@ -166,8 +166,8 @@ REASONS: Mapping[str, Reason] = {
     ),
     Code.WRONG_ANATOMY: _refusal(
         "The scan does not show a head and neck, or only a part of them.",
-        "Send a CT of the head and neck. If it is one, the patient may be registered in a wrong "
-        "position, or part of the image is lost: do not use these images as they are.",
+        "Send a CT of the head and neck. If this CT is one, its patient position may be wrong, "
+        "or a part of the image may be lost. Do not use these images as they are.",
     ),
     Code.POSITION_CONTRADICTS_ANATOMY: _refusal(
         "The anatomy contradicts the orientation in the header: left and right may be swapped.",
@@ -178,8 +178,8 @@ REASONS: Mapping[str, Reason] = {
         "Export the original CT with its own rescale, and check the scanner's calibration.",
     ),
     Code.DISCONTINUOUS_SLICES: _refusal(
-        "The images of neighbouring slices do not fit together: some have another slice's header, "
-        "or are mirrored or damaged.",
+        "The images of neighbouring slices do not fit together. Some are mirrored or damaged, or "
+        "have the header of another slice.",
         "Send the series again from its source. Do not use these images as they are.",
     ),
     Code.NOTHING_SEGMENTED: _refusal(
@@ -188,7 +188,7 @@ REASONS: Mapping[str, Reason] = {
     ),
     "SETTINGS": Reason(
         "The settings cannot be read, or hold an unknown key or a value that is not allowed.",
-        "The message names the file, the key and the allowed values; see `oarflow config`.",
+        "Correct the key that the message names. `oarflow config` prints valid settings.",
     ),
     "NO_CONFIG": Reason(
         "The settings file does not exist.",
@@ -211,7 +211,7 @@ REASONS: Mapping[str, Reason] = {
         "The message names the wrong value.",
     ),
     "ROI_NAMES": Reason(
-        "A name, prefix or colour of an ROI breaks the profile's rules, two names are equal, or "
+        "A name, prefix or colour of an ROI breaks the profile's rules. Or two names are equal. Or "
         "the CT's character set lacks a letter of a name.",
         "Correct `rois` in app.yaml.",
     ),
@@ -261,7 +261,7 @@ REASONS: Mapping[str, Reason] = {
         "export`.",
     ),
     "MODEL_MISSING": Reason(
-        "A network's file, or a network that another one needs, is missing.",
+        "The file of a network is missing, or another network that it needs.",
         "Install the network again, with all its files.",
     ),
     "MODEL_HASH": Reason(
@@ -302,7 +302,7 @@ REASONS: Mapping[str, Reason] = {
         "Install OARflow again, with its samples.",
     ),
     "TIME_LIMIT": Reason(
-        "The run took longer than `run_seconds` and stopped; the output folder is unchanged.",
+        "The run took longer than `run_seconds` and stopped. The output folder is unchanged.",
         "Find out why the run was slow. Give it more processors or a higher `run_seconds`.",
         ExitStatus.TERMINATED,
     ),

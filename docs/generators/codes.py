@@ -10,12 +10,12 @@ from oarflow.tables import markdown_table
 PAGE = f"""# Reason codes
 
 {MADE}
-`oarflow codes` prints the same tables. [Exit statuses](exit-statuses.md) lists the statuses.
+`oarflow codes` prints the same tables. [Exit statuses](exit-statuses.md) explains the statuses.
 
 ## Why an input is refused
 
-`result.json` has the code under `refusal`. If several codes hold, the first in this table is the
-refusal and the others are under `also`. No `.dcm` file is written.
+`result.json` has the code under `refusal`. If several codes apply, the first in this table is the
+refusal. The others are under `also`. No `.dcm` file is written.
 
 {{refused}}
 ## Why a run does not start, or stops

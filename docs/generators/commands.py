@@ -40,10 +40,12 @@ def menu() -> str:
     return f"""# Command line
 
 {MADE}
-`oarflow VERB --help` prints what these pages show. In every verb `-o` names the output, `-m` the
-folder of networks and `-c` a settings file. The container and MONAI Deploy run `python -m app`,
-which writes the same files as `oarflow segment` with the same settings. All verbs use the same
+`oarflow VERB --help` prints the text of these pages. In every verb, `-o` names the output, `-m` the
+folder of networks and `-c` the settings file. All verbs use the same
 [exit statuses](exit-statuses.md).
+
+The container and MONAI Deploy run `python -m app`. With the same settings it writes the same files
+as `oarflow segment`.
 
 | verb | does |
 | --- | --- |

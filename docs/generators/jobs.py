@@ -8,8 +8,9 @@ from oarflow.node.states import MEANINGS, TRANSITIONS, State
 PAGE = f"""# Jobs of the node
 
 {MADE}
-A job is one version of one series of one sender. Every step is a row with its time, its reason and
-the user who asked for it. `oarflow/node/states.py` has the table of states and steps.
+A job is one version of one series of one sender. The database has a row for every step of a job:
+the time, the reason and the user who asked for it. `oarflow/node/states.py` has the table of
+states and steps.
 
 ## States
 
@@ -23,8 +24,9 @@ the user who asked for it. `oarflow/node/states.py` has the table of states and 
 | --- | --- |
 {{ends}}
 
-A restart of the node or of the scheduler uses up no attempt. A person may have a refused, failed,
-held or cancelled study [contoured again](../how-to/web-page.md).
+A restart of the node or of the scheduler does not count as an attempt. An operator may
+[contour again](../how-to/web-page.md#actions-of-operators) a refused, failed, held or cancelled
+study.
 
 ## Allowed steps
 
@@ -40,9 +42,10 @@ ENDS = {
     "exit status 0": "`segmented`",
     "exit status 3": "`refused`",
     "exit status 4": "`held`",
-    "exit status 2, time limit, memory limit": "`failed` at once, as a repeat would end alike",
-    "exit status 1 or any other, signal, result that breaks the contract, lost worker": (
-        "`queued`; `failed` after `execution.attempts`"
+    "exit status 2, time limit, memory limit": "`failed` at once: a repeat would end in the same "
+    "way",
+    "any other exit status, signal, result that cannot be used, lost worker": (
+        "`queued` again. After `execution.attempts` runs: `failed`"
     ),
 }
 

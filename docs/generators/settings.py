@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from docs.generators import MADE
+from docs.generators import MADE, profiles
 from docs.generators.fields import SECTION, Row, about, default_text, rows, sections
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.node.settings import NodeSettings
@@ -16,20 +16,24 @@ from oarflow.run.settings import Settings
 APPLICATION = f"""# Settings
 
 {MADE}
-The keys of `app.yaml`. An unknown key is an error that names the nearest known one. `oarflow
-config` prints the settings in force. [Choose organs, names and
+These are the keys of `app.yaml`. An unknown key is an error. Its message names the nearest known
+key. `oarflow config` prints the settings in force. [Choose organs, names and
 settings](../how-to/choose-settings.md) shows common choices.
 
-`application` and `resources` are read by the MONAI Deploy packager only.
+Only the MONAI Deploy packager reads `application` and `resources`.
 """
 
 NODE = f"""# Settings of the node
 
 {MADE}
-The keys of the node's settings file. An unknown key is an error that names the nearest known one.
-`oarflow node --print-config` prints the settings in force, with `***` for passwords and tokens in
-URLs. In a section's name, `[]` stands for an entry of a list and NAME for a name of your choice.
+These are the keys of the node's settings file. An unknown key is an error. Its message names the
+nearest known key. `oarflow node --print-config` prints the settings in force, with `***` for
+passwords and tokens in URLs. In the name of a section, `[]` stands for an entry of a list, and NAME
+for a name that you choose.
 """
+
+BY_INSTALLATION = ("command", "models")
+"""Keys of `execution` whose default depends on the place of the program."""
 
 
 def pages() -> dict[str, str]:
@@ -54,12 +58,13 @@ def application() -> str:
         ),
         table(
             "## `mr`",
-            "Which MR series is read, if a network reads one. The MR must be of the CT's patient; "
-            "its study\nand Frame of Reference may be others. It is registered to the CT. If a "
-            "check fails, it is not used.",
+            "Which MR series is read, if a network reads an MR. The MR must be of the CT's "
+            "patient. Its study\nand Frame of Reference may differ. The program registers the MR "
+            "to the CT. If the check of\nthe registration fails, the MR is not used.",
             mr,
         ),
         *(table(f"## `{place}`", about(model), rows(model)) for place, model in own.items()),
+        profiles.section(),
     ]
     return "\n".join(parts)
 
@@ -91,9 +96,9 @@ def node() -> str:
 
 
 def node_rows(model: type[BaseModel]) -> list[Row]:
-    """The rows of a section, without the default of `command`, which differs by installation."""
+    """The rows of a section, without the defaults that differ by installation."""
     return [
-        dataclasses.replace(row, default=SECTION) if row.name == "command" else row
+        dataclasses.replace(row, default=SECTION) if row.name in BY_INSTALLATION else row
         for row in rows(model)
     ]
 

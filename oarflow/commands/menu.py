@@ -43,7 +43,7 @@ def require(extra: str) -> None:
     for package in EXTRAS[extra]:
         if importlib.util.find_spec(package) is None:
             raise ConfigurationError(
-                "EXTRA", f"{package} is not installed: run pip install 'oarflow[{extra}]'"
+                "EXTRA", f"{package} is not installed: install OARflow with the extra [{extra}]"
             )
 
 

@@ -49,17 +49,17 @@ class SeriesRule:
     """
 
     modality: str = "CT"
-    """Modality of the series; CT is the only one that can be chosen."""
+    """Modality of the series. Only CT can be chosen."""
     description: str = ""
-    """Regular expression that is searched in Series Description, ignoring case."""
+    """Regular expression that must occur in Series Description, in upper or lower case."""
     image_type: tuple[str, ...] = ()
-    """Values that must all be in Image Type."""
+    """Values that Image Type must contain, all of them."""
     min_slices: int = 0
     """Smallest number of slices."""
     max_slices: int = 1_000_000
     """Greatest number of slices."""
     prefer: Prefer = Prefer.NONE
-    """Which series to take if several fit. With `none` such a choice is ambiguous."""
+    """Which series to take if several fit. With `none` the choice is ambiguous."""
 
     def __post_init__(self) -> None:
         if len(self.description) > MAX_PATTERN_LENGTH:
@@ -99,18 +99,19 @@ class SeriesRules:
     """
 
     select: tuple[SeriesRule, ...] = ()
-    """Rules in order; the first that any series fits decides. Without rules, the only CT series
-    of at least `min_slices` slices is taken."""
+    """Rules in order. The first rule that fits a series decides. Without rules, the program takes
+    the only CT series with at least `min_slices` slices."""
     min_slices: int = MIN_SLICES
-    """Fewer slices are refused."""
+    """A series with fewer slices is refused."""
     max_oblique_degrees: float = MAX_OBLIQUE_DEGREES
     """Greatest accepted angle between the slices and the axial plane."""
     expected_slices: int | None = None
-    """Number of slices that the sender counts; shows slices lost at the ends. null: unknown."""
+    """Number of slices by the sender's count. It shows slices that are lost at the ends. null:
+    unknown."""
     lossy: Lossy = Lossy.NOTE
-    """A CT compressed with loss gets a note or is refused."""
+    """Whether a CT that was compressed with loss gets a note or is refused."""
     ignore_patient_position: bool = False
-    """Accept a Patient Position that contradicts the orientation."""
+    """Whether to accept a Patient Position that contradicts the orientation."""
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> SeriesRules:

@@ -28,12 +28,12 @@ MEANINGS: dict[State, str] = {
     State.QUEUED: "waits for a worker",
     State.RUNNING: "a worker contours it",
     State.REFUSED: "the input was refused, with a reason code",
-    State.FAILED: "the application failed as often as execution.attempts allows",
-    State.HELD: "contoured and doubtful: a person must decide",
+    State.FAILED: "the application failed and is not started again",
+    State.HELD: "contoured, but doubtful: a person must decide",
     State.SEGMENTED: "contoured and checked; waits for delivery",
-    State.DELIVERING: "on its way to at least one destination",
-    State.DELIVERED: "every destination has it, or none is configured",
-    State.DEAD_LETTER: "given up: a destination was not reached, or nothing was written for it",
+    State.DELIVERING: "the node sends it, or waits for the next attempt",
+    State.DELIVERED: "all destinations have it, or it has none",
+    State.DEAD_LETTER: "at least one delivery was given up",
     State.CANCELLED: "stopped by a person",
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oarflow.errors import ConfigurationError
-from oarflow.locations import ROOT, shipped
+from oarflow.locations import ROOT, default_models, shipped
 
 INPUT = ("HOLOSCAN_INPUT_PATH", "MONAI_INPUTPATH", "MERCURE_IN_DIR")
 OUTPUT = ("HOLOSCAN_OUTPUT_PATH", "MONAI_OUTPUTPATH", "MERCURE_OUT_DIR")
@@ -16,7 +16,6 @@ CONFIG = ("HOLOSCAN_CONFIG_PATH",)
 
 DEFAULT_INPUT = Path("/var/holoscan/input")
 DEFAULT_OUTPUT = Path("/var/holoscan/output")
-DEFAULT_MODELS = Path("/opt/holoscan/models")
 DEFAULT_CONFIG = Path("/var/holoscan/app.yaml")
 
 
@@ -93,12 +92,11 @@ def models_path(flag: Path | None, environment: Mapping[str, str], beside: Path 
         if not found[0].is_dir():
             raise ConfigurationError("NO_MODELS", f"models {found[0]} is not a folder ({found[1]})")
         return found[0].resolve()
-    for candidate in (DEFAULT_MODELS, shipped("models", beside)):
-        if candidate.is_dir():
-            return candidate
-    raise ConfigurationError(
-        "NO_MODELS", f"the models folder {DEFAULT_MODELS} does not exist: name one"
-    )
+    folder = default_models(beside)
+    if not folder.is_dir():
+        message = f"the models folder {folder} does not exist: name one"
+        raise ConfigurationError("NO_MODELS", message)
+    return folder
 
 
 def _first(

@@ -40,13 +40,13 @@ class Contours(_Section):
     """How masks become contours."""
 
     tolerance_mm: float = Field(default=0.02, ge=0, le=0.1)
-    """Greatest distance by which simplifying may move a contour."""
+    """How far (mm) the simplification may move a contour at most."""
     interpolate_gaps: int = Field(default=0, ge=0)
-    """Longest run of empty slices within an organ that is filled by interpolation."""
+    """The program interpolates up to this many empty slices in a row within an organ."""
 
 
 class Outputs(_Section):
-    """Files beside the RTSTRUCT. A refused study gets the HTML and PDF reports with the reason."""
+    """Files beside the RTSTRUCT. For a refused study, the HTML and PDF reports give the reason."""
 
     seg: bool = False
     """Write the organs as a DICOM SEG too."""
@@ -62,7 +62,7 @@ class Settings(_Section):
     """The settings in force."""
 
     organs: Literal["all"] | tuple[str, ...] = "all"
-    """Organs to contour: all that have a network, or a list of names or aliases."""
+    """Organs to contour: a list of names or aliases. `all` means all that have a network."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,
@@ -79,25 +79,28 @@ class Settings(_Section):
         "max_slices": 1_000_000,
         "prefer": "most_slices",
     }
-    """Which MR series is read, if a network reads one."""
+    """Which MR series is read, if a network reads an MR."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where the networks run. `auto` takes a CUDA device if there is one."""
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads of the networks; null: torch decides."""
+    """CPU threads of the networks. null: torch decides."""
     shifts: bool = True
-    """Run each network twice, the second time with a shifted patch, and flag unstable contours."""
+    """Whether to run each network a second time, with a shifted patch, and flag unstable
+    contours."""
     organ_seconds: float | None = Field(default=None, gt=0)
-    """Time limit per organ. An organ that exceeds it is `failed`; null: no limit."""
+    """Time limit of each organ. An organ that exceeds it is `failed`. null: no limit."""
     run_seconds: int | None = Field(default=3600, ge=1)
-    """Time limit per run, which then ends with status 143 and writes nothing; null: no limit."""
+    """Time limit of a run. A run that exceeds it ends with status 143 and writes nothing. null: no
+    limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
-    """Expected peak memory in GiB, of the process and of the GPU each. More is recorded in
-    `result.json` and, with `strict`, ends with status 4; null: no limit."""
+    """Expected peak memory in GiB, of the process and of the GPU each. A higher peak makes a remark
+    in `result.json`. With `strict`, the run then ends with status 4. null: no limit."""
     strict: bool = False
-    """End with status 4 if the study has a flag or an organ is `failed` or `suspicious`."""
+    """Whether to end with status 4 if the study has a flag, or an organ is `failed` or
+    `suspicious`."""
     profile: str = "generic"
     """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
-    `pinnacle`, or `dicom` (names with spaces and in other scripts)."""
+    `pinnacle` or `dicom`. See Profiles below."""
     label: str = "OARflow"
     """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
@@ -106,7 +109,7 @@ class Settings(_Section):
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
     """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
-    """SHA-256 of the only networks that may be loaded; null: trust the model cards."""
+    """SHA-256 of the only networks that may be loaded. null: trust the model cards."""
 
     @property
     def rules(self) -> SeriesRules:

@@ -205,5 +205,5 @@ def test_a_verb_names_the_extra_that_it_lacks(
 ) -> None:
     done = run(environment / "oarflow", *words, cwd=tmp_path)
     assert done.returncode == 2
-    assert f"pip install 'oarflow[{extra}]'" in done.stderr
+    assert f"install OARflow with the extra [{extra}]" in done.stderr
     assert "Traceback" not in done.stderr

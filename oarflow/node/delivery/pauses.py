@@ -10,8 +10,9 @@ from oarflow.node.settings.delivery import Retry
 def pause_after(attempts: int, retry: Retry, *, longest: bool = False) -> timedelta | None:
     """The pause after this many failed attempts (from 1); None to give up.
 
-    longest: use the longest pause, since only a person can remove the cause. The sum of the pauses
-    decides when to give up, so that a stopped node or a clock that jumps makes no dead letter.
+    longest: use the longest pause, since only a person can remove the cause. The number of attempts
+    decides when to give up: after as many as growing pauses need to pass give_up_hours. A stopped
+    node or a clock that jumps therefore makes no dead letter.
     """
     lengths = [_length(number, retry) for number in range(1, attempts + 1)]
     if sum(lengths) > retry.give_up_hours * 3600:

@@ -25,11 +25,7 @@ def storage(settings: NodeSettings) -> Iterator[CheckResult]:
         with tempfile.TemporaryDirectory(dir=root, prefix=".doctor-") as folder:
             write_safely(Path(folder) / "file", b"x")
     except OSError as error:
-        yield bad(
-            "storage",
-            f"{root}: {error.strerror}",
-            "set storage.folder to a folder that the node may write to",
-        )
+        yield _unusable(root, error)
         return
     yield good("storage", f"{root} is writable")
     if root.stat().st_mode & stat.S_IROTH:
@@ -48,6 +44,19 @@ def storage(settings: NodeSettings) -> Iterator[CheckResult]:
         )
     else:
         yield good("disk", f"{free} MB free, {least} MB needed")
+
+
+def _unusable(root: Path, error: OSError) -> CheckResult:
+    """A finding for a storage folder that is missing or not writable."""
+    if root.exists():
+        remedy = "set storage.folder to a folder that the node may write to"
+        return bad("storage", f"{root}: {error.strerror}", remedy)
+    return bad(
+        "storage",
+        f"{root} does not exist, and this user may not make it ({error.strerror})",
+        "make it for the node's user: install -d -m 0750 -o USER -g GROUP FOLDER. Under systemd, "
+        "the first start makes the unit's StateDirectory",
+    )
 
 
 def database(settings: NodeSettings) -> Iterator[CheckResult]:

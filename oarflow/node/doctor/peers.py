@@ -128,9 +128,13 @@ def _web(subject: str, place: WebPacs) -> CheckResult:
 
 def _folder(subject: str, destination: FolderDestination) -> CheckResult:
     """The folder is writable. A share whose server is gone may block, so this runs like a peer."""
-    if destination.path.is_dir() and os.access(destination.path, os.W_OK):
-        return good(subject, f"{destination.path} is writable")
-    return bad(subject, f"{destination.path} is not writable", "mount it, or correct its rights")
+    folder = destination.path
+    if not folder.is_dir():
+        remedy = "make it or mount it, before the node starts; the node does not make it"
+        return bad(subject, f"the folder {folder} does not exist", remedy)
+    if not os.access(folder, os.W_OK):
+        return bad(subject, f"{folder} is not writable", "give the node's user the right to write")
+    return good(subject, f"{folder} is writable")
 
 
 def _service(subject: str, destination: DicomWebDestination) -> CheckResult:

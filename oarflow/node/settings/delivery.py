@@ -30,9 +30,10 @@ class _Destination(Section):
     """Settings that all destinations have."""
 
     objects: tuple[ObjectKind, ...] = Field(default=("RTSTRUCT",), min_length=1)
-    """The kinds of files that the destination gets, in this order. Only folders take reports."""
+    """The files that the destination gets, in this order. Only folders take REPORT_PDF and
+    REPORT_HTML."""
     refusals: bool = False
-    """Whether the destination gets the reason of a refused study, as an Encapsulated PDF."""
+    """Whether to send the reason of a refused study, as an Encapsulated PDF."""
     timeout_seconds: Seconds = 60
     """How long the destination may be silent."""
 
@@ -49,7 +50,7 @@ class DicomDestination(_Destination):
     port: Port = 104
     """The destination's DICOM port."""
     tls: ClientTls | None = None
-    """TLS of the connection; left out: no TLS."""
+    """TLS of the connection. Default: no TLS."""
     commitment: bool = True
     """Whether to ask for storage commitment if the destination offers it."""
     commitment_seconds: Seconds = 3600
@@ -94,7 +95,7 @@ class DeliveryRule(Section):
     series_description: str = "*"
     """Pattern of Series Description (0008,103E)."""
     to: tuple[Name, ...]
-    """Names of destinations; an empty list sends the study nowhere."""
+    """Names of destinations. An empty list sends the study nowhere."""
 
 
 class Retry(Section):
@@ -103,11 +104,12 @@ class Retry(Section):
     first_seconds: Seconds = 30
     """The first pause."""
     factor: float = Field(default=2, ge=1, le=10)
-    """Each further pause is this many times longer."""
+    """Each pause is this many times as long as the one before."""
     longest_seconds: Seconds = 3600
     """The longest pause."""
     give_up_hours: float = Field(default=24, gt=0)
-    """The sum of all pauses after which the node gives up: the delivery is a dead letter."""
+    """The node gives up when the growing pauses would add up to more than this. With the defaults,
+    it gives up after 30 attempts. The delivery is then a dead letter."""
 
 
 class Mail(Section):
@@ -137,20 +139,20 @@ class AlarmSettings(Section):
     webhook: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     """A URL that takes JSON by POST."""
     mail: Mail | None = None
-    """A mail server; left out: no mail."""
+    """A mail server. Default: no mail."""
 
 
 class DeliverySettings(Section):
     """The section `delivery`: destinations, rules, retries and alarms."""
 
     ae_title: AeTitle | None = None
-    """The AE title by which the node calls; left out: the listener's."""
+    """The AE title of the node when it calls a peer. Default: the listener's."""
     destinations: dict[Name, Destination] = Field(default_factory=dict)
-    """The destinations, by names of your choice."""
+    """The destinations. You choose their names."""
     rules: tuple[DeliveryRule, ...] = ()
-    """Rules; the first one that matches a study decides."""
+    """Rules. The first rule that matches a study decides."""
     otherwise: tuple[Name, ...] = ()
-    """Destinations of the studies that no rule matches."""
+    """Destinations of studies that no rule matches."""
     retry: Retry = Retry()
     """Pauses between attempts."""
     alarm: AlarmSettings = AlarmSettings()

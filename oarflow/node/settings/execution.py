@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from oarflow.locations import default_models
 from oarflow.node.execution.application import default_command
 from oarflow.node.settings.fields import Megabytes, Seconds, Section
 
@@ -29,37 +30,37 @@ class ExecutionSettings(Section):
     """The section `execution`: the application, its workers and its limits."""
 
     command: tuple[str, ...] = Field(default_factory=default_command, min_length=1)
-    """The application's command line, with {python}, {input}, {output}, {models} and {config}.
-    Default: `python -m app` in a checkout or image, otherwise `oarflow segment`."""
-    models: Path = Path("models")
-    """The folder of the networks."""
+    """The application's command line. The node replaces {python}, {input}, {output}, {models} and
+    {config}. Default: `python -m app` in a checkout or image, otherwise `oarflow segment`."""
+    models: Path = Field(default_factory=default_models)
+    """The folder of the networks. Default: the networks that come with OARflow."""
     config: Path | None = None
-    """The application's settings file; left out: the application's defaults."""
+    """The application's settings file, such as `app.yaml`. Default: the application's defaults."""
     environment: dict[str, str] = Field(default={})
-    """Variables for the application, besides the node's PATH, HOME, LANG and those that name
-    threads and devices."""
+    """Further variables for the application. It also gets the node's PATH, HOME, LANG and those
+    that name threads and devices."""
     workers: int = Field(default=1, ge=1, le=64)
-    """Worker processes of the node; each contours one study at a time."""
+    """Worker processes of the node. Each contours one study at a time."""
     gpus: tuple[Device, ...] = ()
-    """GPUs of this machine, as CUDA_VISIBLE_DEVICES names them; each worker gets one."""
+    """GPUs of this machine, as CUDA_VISIBLE_DEVICES names them. Each worker gets one."""
     scheduler: str | None = None
-    """The address of a Dask scheduler whose workers see the storage folder under the same path;
-    left out: the node starts its own workers."""
+    """The address of a Dask scheduler. Its workers must see the storage folder under the same path.
+    Default: the node starts its own workers."""
     scheduler_tls: SchedulerTls | None = None
     """Certificates for a scheduler at tls://."""
     resources: dict[str, float] = Field(default={})
-    """The resources of a scheduler's worker that one study takes, such as {GPU: 1}."""
+    """What one study takes of a scheduler's worker, such as {GPU: 1}."""
     time_limit_seconds: Seconds = 3600
     """The longest that one run may take."""
     memory_limit_mb: Megabytes | None = 8192
-    """The most resident memory of all processes of one run; null: no limit."""
+    """The most resident memory of one run, of all its processes together. null: no limit."""
     attempts: int = Field(default=3, ge=1)
-    """How often a run that fails is started in all."""
+    """How often a failing run is started in all."""
     heartbeat_seconds: Seconds = 5
     """How often a worker reports."""
     lease_seconds: Seconds = 60
-    """A run is given to another worker when its worker has not reported for this long. At least
-    three times `heartbeat_seconds`."""
+    """When a worker has not reported for this long, another worker gets its run. At least three
+    times `heartbeat_seconds`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -45,8 +45,7 @@ class ServerTls(Section):
     ca: Path | None = None
     """Certificates of the authority that signs the clients' certificates, a PEM file."""
     client_certificates: Literal["required", "none"] = "required"
-    """`required`: clients must have a certificate that `ca`, then needed, signed. `none`: they
-    need none."""
+    """`required`: clients need a certificate that `ca` signed. `none`: they need none."""
 
 
 class ClientTls(Section):
@@ -59,7 +58,8 @@ class ClientTls(Section):
     key: Path | None = None
     """The private key of the node's certificate, a PEM file."""
     check_hostname: bool = True
-    """Whether the peer's certificate must name `host`. If false, any that `ca` signed will do."""
+    """Whether the peer's certificate must name `host`. If false, the node accepts any certificate
+    that `ca` signed."""
 
 
 class Peer(Section):
@@ -72,14 +72,14 @@ class Peer(Section):
     port: Port
     """The system's DICOM port."""
     tls: ClientTls | None = None
-    """TLS of the connection; left out: no TLS."""
+    """TLS of the connection. Default: no TLS."""
 
 
 class WebSignIn(Section):
     """Certificates and credentials for a DICOMweb service."""
 
     ca: Path | None = None
-    """Certificates of the authority that signs the service's certificate, a PEM file; left out: the
+    """Certificates of the authority that signs the service's certificate, a PEM file. Default: the
     machine's own list."""
     certificate: Path | None = None
     """The node's certificate, a PEM file, if the service asks for one."""

@@ -21,7 +21,7 @@ class Caller(Section):
     """A system that may call the node."""
 
     ae_title: AeTitle | None = None
-    """The system's AE title; left out: any."""
+    """The system's AE title. Default: any."""
     addresses: tuple[Network, ...] = Field(default=LOOPBACK, min_length=1)
     """Addresses or networks (CIDR) from which it may call."""
 
@@ -40,15 +40,15 @@ class ListenerSettings(Section):
     allow: tuple[Caller, ...] = (Caller(),)
     """The systems that may call. Default: any AE title, from the node's machine only."""
     tls: ServerTls | None = None
-    """TLS of the port; left out: no TLS."""
+    """TLS of the port. Default: no TLS."""
     max_associations: int = Field(default=20, ge=1)
-    """The most associations at once, of all senders together."""
+    """The most associations at once, from all senders together."""
     max_per_address: int = Field(default=10, ge=1)
     """The most associations at once from one address."""
     max_pdu: int = Field(default=131072, ge=4096)
     """The longest PDU that the node receives, in bytes."""
     idle_seconds: Seconds = 60
-    """How long a peer may be silent. A whole PDU must arrive within this time too."""
+    """How long a peer may be silent, and how long one PDU may take to arrive."""
     max_instance_mb: Megabytes = 256
     """The largest instance that the node stores."""
     max_inflated_mb: Megabytes = 512

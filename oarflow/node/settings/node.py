@@ -24,15 +24,15 @@ class SeriesSettings(Section):
     """The section `series`: when a series is complete, and which series are contoured."""
 
     modalities: tuple[Literal["CT", "MR"], ...] = ("CT",)
-    """Modalities that are contoured. Series of others are kept only."""
+    """Modalities that are contoured. The node keeps other series and does not contour them."""
     quiet_seconds: Seconds = 30
-    """A series is judged when none of its instances has arrived for this long."""
+    """The node judges a series when no instance of it has arrived for this long."""
     gap_seconds: Seconds = 600
-    """A series with a gap is refused when none of its instances has arrived for this long."""
+    """The node refuses a series with a gap when no instance of it has arrived for this long."""
     expect_images: bool = False
-    """Take Images in Acquisition (0020,1002) as the number of instances of the series."""
+    """Whether Images in Acquisition (0020,1002) is the number of instances of the series."""
     resend_result: bool = False
-    """Deliver the result again if the same series arrives again."""
+    """Whether to deliver the result again if the same series arrives again."""
 
     @model_validator(mode="after")
     def _longer(self) -> Self:
@@ -45,10 +45,10 @@ class StorageSettings(Section):
     """The section `storage`: the node's files."""
 
     folder: Path = Path("oarflow-node")
-    """The folder for images, results and SQLite's database. Only the node's user can read it. A
-    relative folder starts at systemd's STATE_DIRECTORY or the current folder."""
+    """The folder for images, results and SQLite's database. Only the node's user and group may read
+    it. A relative folder starts at systemd's STATE_DIRECTORY or the current folder."""
     min_free_mb: Megabytes = 2048
-    """The node accepts no instance that would leave less free space than this."""
+    """The free space that must remain on the disk. Below it, the node accepts no instance."""
 
     @property
     def root(self) -> Path:
@@ -60,9 +60,10 @@ class DatabaseSettings(Section):
     """The section `database`."""
 
     url: str | None = Field(default=None, repr=False)
-    """SQLAlchemy's URL of SQLite or PostgreSQL; left out: SQLite in the storage folder."""
+    """The URL of the database in SQLAlchemy's form: SQLite or PostgreSQL. Default: SQLite in the
+    storage folder."""
     busy_seconds: Seconds = 10
-    """How long a transaction waits for the locks of others."""
+    """How long a transaction waits for a lock."""
 
 
 class NodeSettings(Section):

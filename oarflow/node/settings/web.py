@@ -20,13 +20,14 @@ class WebSettings(Section):
     port: Port = 8042
     """The port to listen on."""
     tls: ServerTls | None = None
-    """TLS of the page; left out: no TLS."""
+    """TLS of the page. Default: no TLS."""
     plain_http: bool = False
-    """Serve other machines without TLS, because a proxy in front of the page has TLS."""
+    """Whether to serve other machines without TLS. Use it if a proxy in front of the page has
+    TLS."""
     hosts: tuple[str, ...] = Field(default=("localhost", "127.0.0.1", "[::1]"), min_length=1)
-    """The names by which browsers call the page. Requests under other names are refused."""
+    """The host names of the page. The node refuses requests under other names."""
     proxies: tuple[Network, ...] = ()
-    """Addresses or networks (CIDR) of proxies whose X-Forwarded-For header is believed."""
+    """Addresses or networks (CIDR) of proxies. The node reads X-Forwarded-For from these only."""
     session_hours: float = Field(default=8, gt=0, le=24)
     """How long a sign-in lasts at most."""
     idle_minutes: float = Field(default=30, gt=0)

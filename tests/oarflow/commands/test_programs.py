@@ -111,7 +111,8 @@ def test_what_is_not_installed_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     assert main(verb) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"oarflow: EXTRA: {module} is not installed: run pip install 'oarflow[{extra}]'"
+    words = f"{module} is not installed: install OARflow with the extra [{extra}]"
+    assert line == f"oarflow: EXTRA: {words}"
 
 
 @pytest.fixture

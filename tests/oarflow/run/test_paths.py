@@ -69,7 +69,7 @@ def test_order_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     checkout(tmp_path / "checkout")
     for place in places:
         place.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr("oarflow.run.paths.DEFAULT_MODELS", tmp_path / "image")
+    monkeypatch.setattr("oarflow.locations.IMAGE_MODELS", tmp_path / "image")
     monkeypatch.setattr("oarflow.locations.DATA", tmp_path / "package")
     variables = {
         "HOLOSCAN_MODEL_PATH": str(tmp_path / "holoscan"),
@@ -92,7 +92,7 @@ def test_site_packages_is_no_checkout(tmp_path: Path, monkeypatch: pytest.Monkey
     """A folder `models` of another package beside ours holds no networks of ours."""
     (tmp_path / "site-packages" / "models").mkdir(parents=True)
     (tmp_path / "package" / "models").mkdir(parents=True)
-    monkeypatch.setattr("oarflow.run.paths.DEFAULT_MODELS", tmp_path / "image")
+    monkeypatch.setattr("oarflow.locations.IMAGE_MODELS", tmp_path / "image")
     monkeypatch.setattr("oarflow.locations.DATA", tmp_path / "package")
     found = models_path(None, {}, tmp_path / "site-packages")
     assert found == tmp_path / "package" / "models"

@@ -261,5 +261,5 @@ def test_without_its_extra_the_node_says_how_to_install_it() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "pip install 'oarflow[node]'" in run.stderr
+    assert "install OARflow with the extra [node]" in run.stderr
     assert "Traceback" not in run.stderr

@@ -86,8 +86,15 @@ def test_pauses_grow_and_end_after_a_day() -> None:
     assert timedelta(hours=23) <= sum(pauses, timedelta()) <= timedelta(hours=24)
 
 
-def test_what_a_person_must_mend_is_tried_rarely() -> None:
-    assert pause_after(1, Retry(), longest=True) == timedelta(hours=1)
+def test_what_a_person_must_mend_is_tried_every_hour_and_as_often() -> None:
+    """docs/how-to/deliver.md has the number of attempts and the hours."""
+    retry = Retry()
+    pauses = []
+    while (pause := pause_after(len(pauses) + 1, retry, longest=True)) is not None:
+        pauses.append(pause)
+    assert pauses == [timedelta(hours=1)] * 29
+    assert pause_after(29, retry) is not None
+    assert pause_after(30, retry) is None
 
 
 @pytest.mark.parametrize(

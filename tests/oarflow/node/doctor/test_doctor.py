@@ -128,6 +128,22 @@ def test_a_dicomweb_destination_that_is_away_and_a_secret_that_is_gone(tmp_path:
     assert "cannot be read: No such file" in finding.text
 
 
+def test_a_missing_folder_is_told_apart_from_one_without_rights(tmp_path: Path) -> None:
+    """As before the first start, where nothing has made the folders yet."""
+    missing = going_to(tmp_path, kind="folder", path=str(tmp_path / "contours"))
+    finding = only(missing, peers.peers, "destination there")
+    assert finding.status is CheckStatus.BAD
+    assert "does not exist" in finding.text
+    assert "before the node starts" in finding.remedy
+    (tmp_path / "contours").mkdir()
+    assert only(missing, peers.peers, "destination there").status is CheckStatus.GOOD
+    state = {"folder": "/proc/nobody/may/make/this"}
+    finding = only(settings_at(tmp_path, storage=state), machine.storage, "storage")
+    assert finding.status is CheckStatus.BAD
+    assert "does not exist" in finding.text
+    assert "StateDirectory" in finding.remedy
+
+
 def test_an_alarm_that_nobody_would_hear(tmp_path: Path) -> None:
     mail = {"host": "127.0.0.1", "port": free_port(), "sender": "a@b", "to": ["c@d"]}
     webhook = f"http://127.0.0.1:{free_port()}/alarm"

@@ -14,6 +14,7 @@ from oarflow.node.execution.application import (
 )
 from oarflow.node.execution.workspace import command
 from oarflow.node.settings import ExecutionSettings, NodeSettings
+from oarflow.run.paths import models_path
 
 OPTIONS = ("-o", "{output}", "-m", "{models}", "--progress", "json", "--quiet")
 
@@ -37,6 +38,21 @@ def test_an_installed_wheel_runs_the_verb(tmp_path: Path) -> None:
     (tmp_path / "app" / "__main__.py").touch()
     found = default_command(tmp_path)
     assert found == ("{python}", "-m", "oarflow", "segment", "{input}", *OPTIONS)
+
+
+def test_the_networks_are_those_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the current folder holds none, as in the service of an installed wheel."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("oarflow.locations.IMAGE_MODELS", tmp_path / "image")
+    execution = ExecutionSettings()
+    words = command(execution, tmp_path / "in")
+    folder = Path(words[words.index("-m", 3) + 1])
+    assert (folder / "organs.yaml").is_file()
+    assert folder == models_path(None, {})
+    (tmp_path / "image").mkdir()
+    assert ExecutionSettings().models == tmp_path / "image"
 
 
 def test_placeholders_are_filled_and_settings_added(tmp_path: Path) -> None:
