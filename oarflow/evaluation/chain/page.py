@@ -90,12 +90,18 @@ def markdown(
     return "\n\n".join(parts) + "\n"
 
 
-_READING = (
-    "n: patients with a reference and a network. Missed: patients among them without a contour; "
-    "they count with Dice 0 and are left out of HD95. SD and IQR (25 % to 75 %) are of Dice. Dice "
-    "in range: on the slices from the reference's first to its last. Volume: mean relative "
-    "difference from the reference, and its SD. HD95 in mm, weighted by surface area. This table "
-    "leaves no reference out."
+_COLUMNS = {
+    "n": "patients with a reference and a network",
+    "missed": "patients among them without a contour. They count with Dice 0, and do not count for "
+    "HD95",
+    "SD, IQR, min": "standard deviation, 25 % to 75 %, and minimum of Dice",
+    "Dice in range": "Dice on the slices from the reference's first to its last",
+    "HD95": "in mm, weighted by surface area",
+    "volume": "mean relative difference from the reference's volume, and its SD",
+}
+
+_READING = "This table leaves no reference out. Its columns:\n\n" + markdown_table(
+    ("column", "meaning"), _COLUMNS.items()
 )
 
 

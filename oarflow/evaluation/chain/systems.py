@@ -74,6 +74,18 @@ def shared_organs(systems: Sequence[System]) -> tuple[str, ...]:
     return organs
 
 
+_COLUMNS = {
+    "networks, parameters, training minutes": "with the localization network; minutes on one core, "
+    "from the model cards",
+    "Dice": "mean of the organs' means",
+    "in range": "the same on the slices from the reference's first to its last",
+    "HD95": "mean of the organs' means, in mm, of existing contours",
+    "missed": "references without a contour",
+    "seconds": "median of a study, from DICOM to RTSTRUCT; all systems ran on the same machine, "
+    "beside other work",
+}
+
+
 def markdown(systems: Sequence[System], *, title: str, command: str, date: str) -> str:
     """The whole page. command: what made it. date: ISO 8601."""
     organs = shared_organs(systems)
@@ -82,15 +94,11 @@ def markdown(systems: Sequence[System], *, title: str, command: str, date: str) 
         f"# {title}",
         f"Made by `{command}` on {date}, from {len(systems[0].cases)} patients: each written as a "
         "DICOM CT series, contoured by the application with each system's networks, and its "
-        "RTSTRUCT rasterised on the CT grid. Every reference counts, suspicious ones too.",
+        "RTSTRUCT rasterised on the CT grid. Suspicious references count too.",
         "## Systems",
         _whole(systems, organs),
         *(["\n".join(told)] if told else []),
-        "Dice, Dice in range (on the slices from the reference's first to its last) and HD95 (mm; "
-        "existing contours) are means of the organs' means. Missed: references without a contour. "
-        "Seconds: median of a study, from DICOM to RTSTRUCT; all systems ran on the same machine, "
-        "beside other work. Networks, parameters and training minutes (one core, from the cards) "
-        "include the localizer.",
+        markdown_table(("column", "meaning"), _COLUMNS.items()),
         "## Dice by organ: mean ± standard deviation",
         _by_organ(systems, organs),
         "## HD95 by organ: median, mm",

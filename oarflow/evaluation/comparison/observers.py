@@ -151,15 +151,24 @@ _HEAD = (
     "HD95 4 mm (mm)",
 )
 
+_COLUMNS = {
+    "all values": "mean (SD) over scans",
+    "native": "pixels of 0.94 to 1.27 mm, slices 2.5 mm apart",
+    "4 mm": "both masks on pixels of 4 x 4 mm on the same slices, as in OpenKBP (most voxels 3.9 x "
+    "3.9 x 2.5 to 3 mm). A pixel belongs to the organ if at least half of its area does. An organ "
+    "that vanishes on these pixels does not count (n)",
+    "HD95": "weighted by surface area, without infinite distances (an empty mask)",
+}
+
 _READING = (
-    "Mean (SD) over scans. Native: pixels of 0.94 to 1.27 mm, slices 2.5 mm apart. 4 mm: both "
-    "masks resampled to pixels of 4 x 4 mm on the same slices, as in OpenKBP (most voxels 3.9 x "
-    "3.9 x 2.5 to 3 mm); a pixel belongs to the organ if at least half of its area does. The 4 "
-    "mm columns are the ceiling for a network's figures on OpenKBP, with two reservations: both "
-    "observers here followed one protocol, while OpenKBP's contours come from many clinics with "
-    "protocols of their own; and each clinic drew parotids, cords and larynxes as far as it "
-    "needed them. An organ that vanishes on the coarse voxels is left out there (n). HD95 in mm, "
-    "weighted by surface area; infinite distances (an empty mask) are left out."
+    markdown_table(("column", "meaning"), _COLUMNS.items())
+    + """
+
+The values at 4 mm are the best that a network can reach on OpenKBP, with two reservations:
+
+- Both observers followed one protocol. OpenKBP's contours come from many clinics with protocols of
+  their own.
+- Each clinic drew parotids, cords and larynxes only as far as it needed them."""
 )
 
 

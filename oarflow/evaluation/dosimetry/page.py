@@ -165,7 +165,8 @@ def markdown(
     if outside:
         parts.append(
             f"**The dose grid does not cover {outside} of {len(doses)} organs wholly. They are in "
-            "no mean, test, limit or histogram** and are listed under Not wholly covered."
+            "no mean, test, limit or histogram.** [Not wholly covered](#not-wholly-covered) lists "
+            "them."
         )
     parts += [
         "## By organ",
@@ -173,22 +174,23 @@ def markdown(
         _READING,
         "## Limits",
         limits(doses),
-        "Limits that planners often use, not the data set's own. A verdict differs where one "
-        "contour meets the limit and the other does not.",
+        "These are limits that planners often use, not those of the data set. Verdicts differ if "
+        "one contour meets the limit and the other does not.",
         "## Largest differences",
         worst(doses),
     ]
     if outside:
         parts += [
             "## Not wholly covered",
-            "Share of each contour's volume within the dose grid, and Gy of that part alone. "
-            "Nothing is known of the rest.",
+            "The table has the share of each contour's volume within the dose grid, and the dose "
+            "of that part in Gy. The dose of the rest is unknown.",
             not_covered(doses),
         ]
     if len(sure) < len(doses):
         parts += [
             "## Without suspicious clinical contours",
-            f"The first table without the {len(doses) - len(sure)} clinical contours {DOUBTS}.",
+            f"This is the first table without {len(doses) - len(sure)} clinical contours: those "
+            f"{DOUBTS}.",
             table(sure),
         ]
     if remarks:
@@ -196,15 +198,24 @@ def markdown(
     return "\n\n".join(parts) + "\n"
 
 
+_COLUMNS = {
+    "clinical, predicted": "mean (SD) over cases",
+    "difference": "predicted minus clinical",
+    "D2%": "the least dose of the hottest 2 % of the volume",
+    "p": "Wilcoxon's signed-rank test of the pairs, two-sided",
+    "p, Holm": f"the same, Holm-corrected over all rows; significant below {ALPHA:g}",
+    "missed": "not contoured, and left out",
+    "not wholly covered": "the clinical or the predicted contour reaches beyond the dose grid, and "
+    "the pair is left out",
+}
+
 _READING = (
-    "Mean (SD) over cases; difference: predicted minus clinical. D2%: the least dose of the "
-    "hottest 2 % of the volume. p: Wilcoxon's signed-rank test of the pairs, two-sided, then "
-    f"Holm-corrected over all rows (a difference is significant below {ALPHA:g}). Missed: not "
-    "contoured, and left out. Not wholly covered: the clinical or the predicted contour reaches "
-    "beyond the dose grid, and the pair is left out. The plans were made for the clinical "
-    "contours. The table shows what a planner would read from the same plan, not the effect of a "
-    "plan for the predicted contours. A difference that is not significant can still be large: "
-    "read the SD."
+    markdown_table(("column", "meaning"), _COLUMNS.items())
+    + """
+
+The plans were made for the clinical contours. The table shows what a planner would read from the
+same plan. It does not show the effect of a plan for the predicted contours. A difference that is
+not significant can still be large: read the SD."""
 )
 
 

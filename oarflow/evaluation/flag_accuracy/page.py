@@ -33,11 +33,13 @@ def page(verdicts: Sequence[JudgedContour], limits: Limits, command: str, date: 
             [
                 "# Flags: the errors that they find, and the errors that they miss",
                 f"Made by `{command}` on {date}, from the {patients} validation patients of "
-                "OpenKBP. No network, rule or limit was tuned on these patients. Intervals are "
-                "95 % (Clopper and Pearson). [Flags](../reference/flags.md) explains the codes.",
+                "OpenKBP. No network learned from these patients, and no limit was set on them. "
+                "The page is still not wholly independent of them: see [how it was "
+                "calibrated](#how-it-was-calibrated). Intervals are 95 % (Clopper and Pearson). "
+                "[Flags](../reference/flags.md) explains the codes.",
                 "## False alarms on good contours",
-                f"Organs that clinics drew: {', '.join(_organs(drawn))}. Organs learned from "
-                "derived labels have a section of their own below.\n\n" + _false_alarms(drawn),
+                f"Organs that clinics drew: {', '.join(_organs(drawn))}. A later section has the "
+                "organs learned from derived labels.\n\n" + _false_alarms(drawn),
                 _of_all_organs(verdicts),
                 "## Simulated errors",
                 _simulated(drawn),
@@ -67,9 +69,9 @@ def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
     ]
     rows.append(("**all**", f"**{_share(references)}**", f"**{_share(good)}**"))
     lines = [
-        "References are judged by the rules that need no network (without "
-        f"{', '.join(sorted(OF_NETWORKS))}). Networks' contours with a Dice over {GOOD_DICE:g} are "
-        "judged by all rules. A contour also counts as flagged if its study is.",
+        "All rules judge the networks' contours with a Dice over "
+        f"{GOOD_DICE:g}. Rules that need no network judge the references: all but "
+        f"{', '.join(sorted(OF_NETWORKS))}. A contour also counts as flagged if its study is.",
         "",
         markdown_table(("organ", "references flagged", "networks' good contours flagged"), rows),
         "",
@@ -98,18 +100,18 @@ def _met(group: Sequence[JudgedContour]) -> str:
 
 def _simulated(verdicts: Sequence[JudgedContour]) -> str:
     lines = [
-        f"Each error is made in a network's contour with a Dice over {GOOD_DICE:g}, one at a time. "
-        "The other organs stay as they are. All rules judge the result.",
+        "A program puts one error at a time into a network's contour with a Dice over "
+        f"{GOOD_DICE:g}. The other organs stay as they are. All rules judge the result.",
         "",
         "- Shift: along three axes, both ways.",
         "- Missing half: at most half of the volume is left, on each of six sides.",
         "- Mirrored: pairs about the patient's middle, other organs front to back.",
         "- Leak: a bar of 20 mm from the organ's middle through the back, 30 mm beyond the skin. "
-        "It ends in the air, or in a couch top (two shells and foam) drawn behind the patient, "
+        "It ends in the air or in a couch top (two shells and foam). The couch top is drawn, "
         "because these CTs show none.",
         "",
         f"A change that leaves a Dice over {HARMLESS_DICE:g} with the original contour does not "
-        "count as an error. These are counted below the table.",
+        "count as an error. The text below the table counts such changes.",
         "",
         *_simulated_table(verdicts),
     ]
@@ -149,12 +151,13 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
     still = [v for v in called if not _over(v, WRONG_DSC)]
     middling = [v for v in networks if FAILED_DICE <= (v.dice or 0) <= GOOD_DICE]
     lines = [
-        f"- Dice under {FAILED_DICE:g}: {len(failed)} of {len(networks)} organs with a reference; "
-        f"{len(failed) - len(contoured)} of them not contoured at all. Of the contoured ones, "
-        f"**{_share(contoured)}** are flagged. Without suspicious references: {_share(sound)}.",
+        f"- Dice under {FAILED_DICE:g}: {len(failed)} of {len(networks)} organs with a reference. "
+        f"{len(failed) - len(contoured)} of them have no contour. The rules flag "
+        f"**{_share(contoured)}** of the others, and {_share(sound)} without suspicious "
+        "references.",
         f"- Dice under {WRONG_DSC:g} and `segmented` before the rules: {len(wrong)}. The rules "
         f"flag {_share(wrong)}. {len(still)} of {len(called)} contours that stay "
-        "`segmented` are wrong like this.",
+        f"`segmented` have a Dice under {WRONG_DSC:g}.",
         f"- Dice {FAILED_DICE:g} to {GOOD_DICE:g}, neither good nor failed: {_share(middling)} are "
         "flagged.",
         "",
@@ -198,14 +201,14 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     rows.append(("**all**", len(judged), f"**{_share(good)}**"))
     lines = [
         f"{organs}: compared with [derived labels](../explanation/derived-labels.md) of the same "
-        "patients, on the slices that these labels cover. The networks learned such labels. The "
-        "figures measure the flags, not the agreement with a clinic.",
+        "patients, on the slices that these labels cover. The networks learned from such labels. "
+        "The values measure the flags, not the agreement with a clinic.",
         "",
         markdown_table(("organ", "labels", "networks' good contours flagged"), rows),
         "",
         f"The goal of at most {GOAL:.0%} is {_met(good)}. By code: {_codes(good)}.",
         "",
-        f"The {len(rest)} contours with a Dice up to {GOOD_DICE:g}: {_of_rest(rest)}.",
+        f"{len(rest)} contours have a Dice of at most {GOOD_DICE:g}: {_of_rest(rest)}.",
         "",
         "Simulated errors, as above:",
         "",
@@ -240,60 +243,88 @@ def _limits(limits: Limits) -> str:
 
 
 _METHOD = """\
-- **Figures that any contour has** (volume, ratio of a pair, place among the other organs, ends,
-  tissue beyond them, parts that it should hold, shape, voxels, look of the CT) are compared with
-  the references of OpenKBP's 170 training patients, without the wrong labels
-  (`oarflow/priors.json`). For organs that OpenKBP lacks, they are compared with 35 scans of
-  tcia-oars, without voxels.
-- **Figures that only a network's contour has** (agreement with the localizer, doubt) are compared
-  with networks' contours of the 34 tuning patients. The shipped networks of the organs that clinics
-  drew learned from these patients, so other networks take their place (`--unseen`): networks of the
-  same recipe for Brainstem, Parotid_L, Bone_Mandible and Esophagus, and networks 1.0 for the other
-  three. The weights never saw the tuning patients; settings of the training were chosen on them.
-  Contours with a known Dice of at most 0.7 are left out of these spreads.
-- **Organs learned from derived labels** are compared with the networks' contours in every figure.
-  They do not predict the places of other organs, because clinics draw something else under the same
-  names. Their Dice is the one with derived labels. A contour with less than 90 % of its volume on
-  slices that its label covers has no Dice and is not judged here.
-- **Ends** are judged where the CT continues beyond them: not at its own end, and not where much of
-  it was cut away (its cross-section changes by more than half from one slice to the next). If fewer
-  than ten contours show a side of an organ, all sides of the organ give the spread.
-- **Sum of one side.** The scores of one side (abrupt end, similar tissue beyond, shorter than the
-  localizer found) are added and divided by the root of their number: `cut`.
-- **Folds.** The same figures come from three folds of short trainings on all 170 patients
-  ([calibration](calibration.md)). The limit is the widest of what references, tuning patients
-  (organs that clinics drew, and the others) and folds need.
-- **Spread.** A spread is a median and, for each side, the distance to the 5th or 95th percentile
-  over 1.645. A family of figures shares one limit: 10 % beyond the 99.5th percentile (folds: that
-  percentile, or the 99th of agreement with the localizer) of the largest scores of good training
-  contours, and at least 3. The limit of doubt is lower, at the 98.5th percentile: doubt alone shows
-  a failure on which localizer and network agree.
-- **Leave-one-out spreads.** For figures that only networks have, each contour is compared with the
-  spreads of all tuning patients except its own. Without this, 5.0 % of the good contours of tuning
-  patients were flagged, and 8.1 % (4.1 to 14.1) of those of validation patients. These validation
-  figures led to the correction, so the figures on this page are not wholly independent. Neither are
-  those after the six organs of derived labels were added: 12 of 135 good contours were flagged
-  until these organs got spreads of their own.
-- **MOST_ORGANS_FLAGGED** flags a study in which more than half of the contours (at least three)
-  are flagged. The idea came from a validation patient, pt_221. It flags one tuning patient (a CT in
-  pieces) and no training reference. Simulated errors are judged without it.
-- **After a change of networks** run `oarflow evaluate calibrate --derived LABELS --unseen ...
-  --folds ...` and then `oarflow evaluate plausibility --derived LABELS` (labels of the training
-  patients for the first, of the validation patients for the second: `oarflow data derive`)."""
+The limits come from measurements of good contours. `oarflow evaluate calibrate` sets them.
+
+| measurements | compared with |
+| --- | --- |
+| of any contour: volume, ratio of a pair, place among the other organs, ends, tissue beyond the \
+ends, parts inside, shape, voxels, look of the CT | the references of OpenKBP's 170 training \
+patients, without the wrong labels (`oarflow/priors.json`). For organs that OpenKBP lacks: 35 \
+scans of tcia-oars, without voxels |
+| of contours by networks only: agreement with the localization network, doubt | networks' \
+contours of the 34 tuning patients |
+| of organs learned from derived labels: all measurements | networks' contours of these organs |
+
+**Tuning patients.** The shipped networks of the organs that clinics drew learned from the tuning
+patients. Other networks therefore take their place (`--unseen`): networks of the same recipe for
+Brainstem, Parotid_L, Bone_Mandible and Esophagus, and networks 1.0 for the other three. The weights
+of these networks never saw the tuning patients, but settings of the training were chosen on them.
+Contours with a known Dice of at most 0.7 do not count.
+
+**Organs learned from derived labels.** They do not predict the places of other organs, because
+clinics draw something else under the same names. Their Dice is the one with derived labels. A
+contour is not judged here if less than 90 % of its volume lies on slices that its label covers.
+
+**Ends.** An end is judged where the CT continues beyond it. It is not judged at the end of the CT,
+or where much of the CT was cut away: where its cross-section changes by more than half from one
+slice to the next. If fewer than ten contours show a side of an organ, the spread of that side comes
+from all sides.
+
+**Sum of one side (`cut`).** The scores of one side are added and divided by the root of their
+number. The scores are those of an abrupt end, of similar tissue beyond, and of an end before the
+border that the localization network found.
+
+**Folds.** The same measurements also come from cross-validation: three folds of short trainings on
+all 170 patients ([calibration](calibration.md)). The limit is the widest of the limits that the
+references, the tuning patients and the folds need.
+
+**Spread and limit.** A spread is a median and, for each side, the distance to the 5th or 95th
+percentile divided by 1.645. A family of measurements shares one limit:
+
+| measurements | limit of a family, at least 3 |
+| --- | --- |
+| of references and tuning patients | 10 % beyond the 99.5th percentile of the largest scores of \
+good contours |
+| of folds | the 99.5th percentile; for the agreement with the localization network the 99th |
+| of doubt | the 98.5th percentile. Doubt alone shows a failure if localization network and \
+organ's network agree |
+
+**Leave-one-out spreads.** For measurements that only networks have, each contour is compared with
+the spreads of all tuning patients except its own.
+
+**What is not independent.** Results of validation patients led to these changes, so the values on
+this page are not wholly independent:
+
+| result of the validation patients | change |
+| --- | --- |
+| 8.1 % (4.1 to 14.1) of the good contours were flagged, against 5.0 % of the tuning patients' | \
+leave-one-out spreads |
+| after the six organs of derived labels were added, 12 of 135 good contours were flagged | \
+spreads of their own for these organs |
+| pt_221 gave the idea | the flag MOST_ORGANS_FLAGGED |
+
+MOST_ORGANS_FLAGGED flags one tuning patient (a CT in pieces) and no training reference. Simulated
+errors are judged without it.
+
+**After a change of networks**, run `oarflow evaluate calibrate --derived LABELS --unseen ...
+--folds ...` with derived labels of the training patients. Then run `oarflow evaluate plausibility
+--derived LABELS` with those of the validation patients. `oarflow data derive` makes the labels."""
 
 _CANNOT = """\
-- **Localizer and network wrong together.** Both learned from the same patients. If they agree on
-  the wrong place, only the priors can object, and the priors allow for all human variety.
+- **Both networks wrong together.** The localization network and the network of the organ learned
+  from the same patients. If they agree on the wrong place, only the references can contradict them,
+  and references vary widely between people.
 - **Another definition.** If a clinic draws larynx, esophagus or cord to other limits, a good
   contour has a low Dice.
 - **Wrong ends, blurred limits, half-right contours.** Most real failures of the networks are of
-  this kind: their figures are no stranger than those of good contours. Simulated errors are gross.
-  That nearly all of them are found says little about the failures in the table above.
-- **Ends without an edge.** A trachea continues below wherever it is cut, and too few of OpenKBP's
-  scans show the carina to say how far it must reach.
-- **One network for whole and parts.** `Lungs`, `Lung_L` and `Lung_R` come from one network. That
-  `Lungs` holds both sides shows a lost half, but no failure that all three share.
-- **Couches.** OpenKBP's CTs end at the skin: the couch of the simulated leaks is drawn."""
+  this kind. Their measurements are as usual as those of good contours. Simulated errors are gross,
+  so they say little about the real failures in the table above.
+- **Ends without an edge.** A trachea continues below, wherever it is cut. Too few of OpenKBP's
+  scans show the carina to know how far the contour must reach.
+- **One network for the whole and its parts.** `Lungs`, `Lung_L` and `Lung_R` come from one network.
+  The check that `Lungs` holds both sides finds a lost half. It finds no failure that all three
+  share.
+- **Couches.** OpenKBP's CTs end at the skin, so a couch was drawn for the simulated leaks."""
 
 
 def _over(verdict: JudgedContour, limit: float) -> bool:

@@ -42,14 +42,16 @@ def page(found: Calibration, command: str, date: str) -> str:
     lines = [
         "# Calibration: contours out of fold",
         "",
-        f"Made by `{command}` on {date}, from {patients} training patients: each contoured by "
-        "networks of a short training on the patients of the other folds. Such networks fail more "
-        "often than the shipped ones. The localizer is the shipped one, which saw 136 of the "
-        f"patients. Good contours (Dice over {GOOD_DICE:g}) set the limits, so their column is no "
-        f"test of false alarms. Failures (Dice under {FAILED_DICE:g}) set no limit, so their "
-        "column is a test, but these patients also served to make the rules. Some failures are "
-        "references of another definition, not wrong contours. Intervals are 95 % (Clopper and "
-        "Pearson).",
+        f"Made by `{command}` on {date}, from {patients} training patients. Networks of a short "
+        "training on the other folds contoured each patient. Such networks fail more often than "
+        "the shipped ones. The localization network is the shipped one, which learned from 136 of "
+        "the patients. Intervals are 95 % (Clopper and Pearson).",
+        "",
+        f"- Good contours (Dice over {GOOD_DICE:g}) set the limits. Their column is therefore no "
+        "test of false alarms.",
+        f"- Failures (Dice under {FAILED_DICE:g}) set no limit, so their column is a test. But "
+        "these patients also served to make the rules.",
+        "- Some failures are references of another definition, not wrong contours.",
         "",
         markdown_table(("organ", "n", "mean Dice", "good, flagged", "failed, flagged"), rows),
     ]

@@ -57,12 +57,12 @@ def localization_errors(case: TrainingCase, store: ModelStore) -> Iterable[Local
 def write_localizers(cases: Sequence[TrainingCase], folders: Sequence[Path], output: Path) -> None:
     """Write a Markdown table of every localizer's errors and seconds."""
     lines = [
-        "# Localizers compared",
+        "# Localization networks compared",
         "",
         f"{len(cases)} tuning patients of OpenKBP, without the labels that the split excludes."
-        " Centre: in-plane distance between the found and the labelled centre, median and 95th"
-        " percentile. Ends: median distance of the lowest and highest found slice from the label's."
-        " Seconds: one thread, beside other work.",
+        " Centre: distance in the plane between the found and the labelled centre, median and 95th"
+        " percentile. Ends: median distance of the lowest and the highest found slice from the"
+        " label's. Seconds: on one thread, beside other work.",
         "",
         "Made by `oarflow train localizers --data DIR --models DIR DIR --output FILE`.",
     ]

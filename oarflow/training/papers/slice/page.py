@@ -21,27 +21,42 @@ Made by `{command}`.
 
 {finished} of {all} networks are trained and measured.{missing}
 
-- Data: {data}; {readable} patients, {patients} of each organ where there are so
-  many ({counts} that fit, tune and test), split
-  70/15/15 **by patient**, the same for every network of an organ. The paper splits slices:
-  neighbouring slices of one patient are nearly copies of each other, so that test slices have
-  copies in training, and the test rewards remembering the patient. Other patients are not read.
-- Networks: U-Nets on the named encoder at compact width (`{table}`),
-  from scratch, Dice loss, Adam 5e-4, {steps} steps of 16 slices for each network alike; the weights
-  that validated best. Only slices that hold the organ, no augmentation, as in the paper.
-- Pixels are {pixel} mm for both, {times} times the paper's 0.9766 mm; the CTs' own are {own} mm,
-  their slices {slices} mm apart. Crops of {crops} pixels ({edges} mm) against slices of {whole}.
-- A crop lies around the reference's centre, as in the paper. In use a localizer gives the centre,
-  and its errors are added; full slices need no localizer. This favours the crops.
-- In the first two tables, crops and full slices each have the backbone of their own best tuning IoU
-  (named in this order if they differ). A choice by one side would favour that side. Later trainings
-  on crops use the crops' choice (`backbones.yaml`).
-- Dice and IoU are per patient, over the slices that hold the organ, pasted back onto the CT's grid.
-- Times are {clock}. Inference: all slices of a scan, from the
-  CT to the pasted mask.
-- Wilcoxon's signed-rank test pairs **patients within an organ**, two-sided, Holm-corrected over the
-  rows of a table. The paper pairs 41 organ means instead, which says nothing about the spread
-  between patients. With n pairs p cannot be below 2 / 2^n.
+The experiment trains two networks for each organ and backbone: one on crops, one on full slices.
+
+**Patients**
+
+- Data: {data}; {readable} patients, {patients} of each organ where there are so many. Other
+  patients are not read.
+- The split is 70/15/15 **by patient** ({counts} fit, tune and test), the same for every network of
+  an organ.
+- The paper splits by slices. Neighbouring slices of one patient are nearly copies of each other, so
+  that test slices have copies in training. Such a test rewards memory.
+
+**Networks**
+
+- U-Nets on the named encoder at a quarter of the width (`{table}`).
+- All networks are trained alike: from scratch, Dice loss, Adam 5e-4, {steps} steps of 16 slices.
+  The weights that validated best are used.
+- As in the paper, only slices that hold the organ are used, without augmentation.
+
+**Images**
+
+- Pixels are {pixel} mm for both, {times} times the paper's 0.9766 mm. The CTs' own pixels are {own}
+  mm, and their slices are {slices} mm apart.
+- Crops have {crops} pixels ({edges} mm), full slices {whole} pixels.
+- A crop lies around the reference's centre, as in the paper. This favours the crops: in use, a
+  localization network gives the centre with an error. Full slices need no centre.
+
+**Tables**
+
+- In the first two tables, crops and full slices each have the backbone of their own best tuning
+  IoU. If the backbones differ, that of the crops comes first. A choice by one side would favour
+  that side. Later trainings on crops use the crops' choice (`backbones.yaml`).
+- Dice and IoU are per patient, over the slices that hold the organ, on the grid of the CT.
+- Times are {clock}. Inference covers all slices of a scan, from the CT to the mask.
+- Wilcoxon's signed-rank test (two-sided) pairs the **patients within an organ**. It is
+  Holm-corrected over the rows of a table. With n pairs, p cannot be below 2 / 2^n. The paper pairs
+  41 organ means instead, which says nothing about the spread between patients.
 """
 
 CLAIMS = {

@@ -145,12 +145,13 @@ def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None
     assert [pair.backbone for pair in chosen(found)] == ["seresnet34"]
     three = ExperimentSettings(("Parotid_L", "Larynx"), SETTINGS.backbones, patients=0, steps=3)
     assert write(three)
-    text = page.read_text()
+    text = page.read_text().replace("\n  ", " ")
     assert "OpenKBP" not in text
     assert "- Data: Our clinic; 31 patients, all of each organ" in text
-    assert "(28, 0, 9 that fit, tune and test)" in text.replace("\n  ", " ")
-    assert "4 times the paper's 0.9766 mm; the CTs' own are 0.9 to 1.2 mm" in text
-    assert "their slices 2.5 mm apart. Crops of 32 or 64 pixels (125 or 250 mm)" in text
+    assert "(28, 0, 9 fit, tune and test)" in text
+    assert "4 times the paper's 0.9766 mm. The CTs' own pixels are 0.9 to 1.2 mm" in text
+    assert "their slices are 2.5 mm apart." in text
+    assert "Crops have 32 or 64 pixels (125 or 250 mm)" in text
     assert "Made by `COMMAND`" in text
     assert "4 of 8 networks are trained and measured." in text
     assert "Missing: Larynx-resnet34-sliced, " in text
@@ -219,6 +220,6 @@ def test_a_researchers_run_writes_into_its_work(
     assert main(["train", *command, "--data-name", "Our clinic"]) == 0
     page = (folder / "slice-experiment.md").read_text()
     assert "- Data: Our clinic; 5 patients, 60 of each organ" in page
-    assert "the CTs' own are 2 to 2.5 mm" in page
-    assert "their slices 4 mm apart" in page
+    assert "The CTs' own pixels are 2 to 2.5" in page
+    assert "their slices are 4 mm apart" in page
     assert "Parotid_L: resnet34" in (folder / "backbones.yaml").read_text()
