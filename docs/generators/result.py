@@ -15,7 +15,7 @@ name, ID or birth date.
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
 Later versions with the same major number only add fields. A reader refuses a document of another
-major number. `template`, `source` and `parents` are reserved: no run of this version fills them.
+major number. `source` and `parents` are reserved: no run of this version fills them.
 
 An organ has the first status that applies: failed, suspicious, truncated, segmented; without a
 contour absent or no_model. `not_derived` is reserved. [Review
@@ -30,6 +30,7 @@ PARTS: tuple[tuple[str, type], ...] = (
     ("`fault`", result.FaultPart),
     ("`input`", result.Input),
     ("`files`", result.Files),
+    ("`template`", result.TemplatePart),
     ("`organs[]`", result.OrganPart),
     ("`organs[].model`", result.ModelPart),
     ("`organs[].source`", result.SourcePart),

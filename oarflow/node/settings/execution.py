@@ -34,7 +34,8 @@ class ExecutionSettings(Section):
     models: Path = Path("models")
     """The folder of the networks."""
     config: Path | None = None
-    """The application's settings file; left out: the application's defaults."""
+    """The application's settings file; left out: the application's defaults. The node reads its key
+    `templates` too, passes the AE titles to the rules, and takes up changed templates."""
     environment: dict[str, str] = Field(default={})
     """Variables for the application, besides the node's PATH, HOME, LANG and those that name
     threads and devices."""
