@@ -57,18 +57,20 @@ def _act(flags: argparse.Namespace, started: float) -> int:
 
 
 def _contour(flags: argparse.Namespace, stop: StopOnSignal, started: float) -> int:
+    from oarflow.run.layers import SettingsLayers, templates_change
     from oarflow.run.paths import resolve
-    from oarflow.run.settings import load_settings
     from oarflow.run.start import Display, contour
+    from oarflow.templates.rules import context_of
 
     paths = resolve(vars(flags), os.environ)
     return contour(
         paths,
-        load_settings(paths.config),
+        SettingsLayers.read(paths.config, templates_change(flags.templates)),
         stop,
         started,
         Display(flags.progress, flags.quiet),
         each_study=flags.each_study,
+        context=context_of(flags.context),
         chain=_graph,
     )
 

@@ -37,6 +37,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("-c", "--config", type=Path, metavar="FILE", help="settings (app.yaml)")
     add(
+        "--templates",
+        metavar="DIR",
+        help="folder of templates; shipped: those of OARflow; none (default: the settings')",
+    )
+    add(
+        "--context",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value for the templates' rules, such as calling_ae=CT1; may be repeated",
+    )
+    add(
         "--each-study",
         action="store_true",
         help="contour every study, each into its own folder in OUT",

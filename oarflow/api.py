@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,12 @@ from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
 from oarflow.result import FILE_NAME, OrganPart, ResultDocument
 from oarflow.run.delivery import Delivery, Parcel
+from oarflow.run.layers import SettingsLayers
 from oarflow.run.outcome import Outcome, conclude, require_room
 from oarflow.run.paths import config_path, models_path
 from oarflow.run.progress import Silent
-from oarflow.run.settings import Settings, checked_settings, load_settings
-from oarflow.run.setup import Setup
+from oarflow.run.settings import Settings
+from oarflow.run.setups import TemplateSetups
 from oarflow.structures import Segmentation, Status
 
 if TYPE_CHECKING:
@@ -40,36 +42,40 @@ def contour(
     organs: Sequence[str] | None = None,
     models: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | str | Path | None = None,
+    context: Mapping[str, str] | None = None,
     progress: Observer | None = None,
 ) -> Result:
     """Contour the planning CT in a folder of DICOM files.
 
     organs: catalogue names or aliases; None for every organ that has a network. models: folder of
     networks; None for those of the installation. settings: as in app.yaml: a mapping, a file or
-    Settings; None for the defaults. progress: an observer that is called for each stage and organ.
+    Settings; None for the defaults. context: values for the rules of templates, such as
+    {"calling_ae": "CT1"}. progress: an observer that is called for each stage and organ.
 
     Raises Refusal (with its `code`) where the input cannot be contoured safely, ConfigurationError
     where models or settings are wrong, Fault where the program failed its own check.
     """
     started = time.monotonic()
-    chosen = _settings(settings)
+    layers = _layers(settings)
     if organs is not None:
-        named = (organs,) if isinstance(organs, str) else tuple(organs)
-        chosen = chosen.model_copy(update={"organs": named})
-    setup = Setup.of(
+        named = [organs] if isinstance(organs, str) else list(organs)
+        layers = replace(layers, changes=(f"organs={json.dumps(named)}",))
+    setups = TemplateSetups.of(
         models_path(None if models is None else Path(models), os.environ),
-        chosen,
+        layers,
         run_time(),
         started,
+        context or {},
     )
     source = Path(folder).resolve()
     if not source.is_dir():
         raise ConfigurationError("NO_INPUT", f"input {source} is not a folder")
     with tempfile.TemporaryDirectory(prefix="oarflow-") as room:
-        task = setup.task(partial(read_volume, source, chosen.rules), Path(room))
+        rules = setups.plain.settings.rules
+        task = setups.task(partial(read_volume, source, rules), Path(room))
         before = Study(seconds={"start": time.monotonic() - started})
         study = pipeline.run(before, task, progress or Silent())
-        outcome = conclude(study, task, setup)
+        outcome = conclude(study, study.task or task, setups.of_study(study))
         if outcome.study.error is not None:
             raise outcome.study.error
         return Result(outcome, source)
@@ -169,9 +175,9 @@ class Result(Mapping[str, ContouredOrgan]):
         return segmentation.field.full_mask(self.hu.shape)
 
 
-def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
+def _layers(given: Settings | Mapping[str, Any] | str | Path | None) -> SettingsLayers:
     if isinstance(given, Settings):
-        return given
+        return SettingsLayers.of(given)
     if isinstance(given, Mapping):
-        return checked_settings(given, "settings")
-    return load_settings(config_path(None if given is None else Path(given), os.environ))
+        return SettingsLayers(given, "settings")
+    return SettingsLayers.read(config_path(None if given is None else Path(given), os.environ))

@@ -24,6 +24,7 @@ from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Segmentation
+from oarflow.templates.template import TemplateChoice
 from oarflow.writing.proven import WritePlan, Written, write_proved
 
 Progress = Callable[[int, int], None]
@@ -52,7 +53,8 @@ class Task:
     the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
     shifts: whether each network runs a second time on a shifted patch, to measure how stable its
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
-    the networks read.
+    the networks read. template: the template that the settings are from, None without one.
+    for_ct: gives the task under the template that fits the CT; None where there are no templates.
     """
 
     read: Callable[[Progress], Intake]
@@ -64,6 +66,8 @@ class Task:
     catalogue: Catalogue
     plan: WritePlan
     mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
+    template: TemplateChoice | None = None
+    for_ct: Callable[[Intake], Task] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,8 @@ class Study:
 
     seconds: by stage. networks: cards of the networks that ran, in the order of their first run.
     segmentations: in the order of the task's organs. flags: of the whole study. error: the error
-    that ended the chain; the later steps are skipped.
+    that ended the chain; the later steps are skipped. task: the task for the CT that was read; None
+    where it is the run's own.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -84,6 +89,7 @@ class Study:
     flags: tuple[Flag, ...] = ()
     written: Written | None = None
     error: Exception | None = None
+    task: Task | None = None
 
     @property
     def read(self) -> Intake:
@@ -125,7 +131,7 @@ def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study
     observer.stage_started(stage)
     started = time.monotonic()
     try:
-        study = STEPS[stage](study, task, observer)
+        study = STEPS[stage](study, study.task or task, observer)
     except ConfigurationError:
         raise
     except StepError as error:
@@ -138,8 +144,9 @@ def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study
 
 
 def intake(study: Study, task: Task, observer: Observer) -> Study:
-    """Read the files as one CT. Raises Refusal."""
-    return replace(study, intake=task.read(observer.slices_read))
+    """Read the files as one CT, and take the template that fits it. Raises Refusal."""
+    found = task.read(observer.slices_read)
+    return replace(study, intake=found, task=task.for_ct(found) if task.for_ct else None)
 
 
 def localize(study: Study, task: Task, observer: Observer) -> Study:

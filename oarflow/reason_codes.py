@@ -190,6 +190,14 @@ REASONS: Mapping[str, Reason] = {
         "The settings cannot be read, or hold an unknown key or a value that is not allowed.",
         "Correct the key that the message names. `oarflow config` prints valid settings.",
     ),
+    "TEMPLATES": Reason(
+        "The folder of templates cannot be read, or one of its templates is invalid.",
+        "The message names the template and the key; see `oarflow config templates`.",
+    ),
+    "CONTEXT": Reason(
+        "A value of the context cannot be used.",
+        "Write `--context name=value`, each name once.",
+    ),
     "NO_CONFIG": Reason(
         "The settings file does not exist.",
         "Correct `--config` or HOLOSCAN_CONFIG_PATH.",

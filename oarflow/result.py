@@ -26,6 +26,7 @@ from oarflow.structures import (
     Side,
     Status,
 )
+from oarflow.templates.template import TemplateChoice
 from oarflow.version import __version__
 from oarflow.volume import Volume
 
@@ -222,6 +223,17 @@ class OutputPart(_Part):
     """SHA-256 of the file."""
 
 
+class TemplatePart(_Part):
+    """The template that was chosen for the CT."""
+
+    name: str
+    """Name of the template."""
+    rule: str | None
+    """The rule that fits the CT; null: it is the default."""
+    sha256: Sha256
+    """SHA-256 of the template's name, rules and settings."""
+
+
 class ResultError(ValueError):
     """A document that is no result.json or has another version; the message says what to do."""
 
@@ -243,8 +255,8 @@ class ResultDocument(_Part):
     """The CT that was read; null if none was."""
     files: Files | None = None
     """Every file of the input."""
-    template: str | None = None
-    """Name of the template that named the organs; null without a template."""
+    template: TemplatePart | None = None
+    """The template that was chosen for the CT; null without one."""
     study_flags: tuple[Flag, ...] = ()
     """Flags of the whole study. They concern all organs and make none suspicious."""
     organs: tuple[OrganPart, ...] = ()
@@ -315,6 +327,14 @@ def input_part(volume: Volume, notes: Sequence[str] = ()) -> Input:
         orientation=(_vector(grid.x_direction), _vector(grid.y_direction)),
         notes=tuple(notes),
     )
+
+
+def template_part(choice: TemplateChoice | None) -> TemplatePart | None:
+    """A choice of a template, without the texts that its rule matched."""
+    if choice is None:
+        return None
+    rule = None if choice.rule is None else choice.rule.words
+    return TemplatePart(name=choice.template.name, rule=rule, sha256=choice.template.digest)
 
 
 def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPart:

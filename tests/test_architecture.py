@@ -22,7 +22,7 @@ LAYERS = {
         "",
         "errors flags types geometry masks structures faces organs reason_codes priors clock "
         "console shown locations runtime version yaml_files json_files settings_files tables "
-        "docstrings",
+        "docstrings patterns templates",
     ),
     "values": ("ground", "volume result sitk"),
     "steps": (
@@ -66,6 +66,9 @@ KNOWS = {
         "oarflow.intake.files",
         "oarflow.settings_files",
         "oarflow.yaml_files",
+        "oarflow.patterns",
+        "oarflow.templates.folder",
+        "oarflow.templates.template",
     },
 }
 """All that these modules and packages import of ours beside themselves. The node runs the

@@ -16,8 +16,8 @@ statuses](exit-statuses.md)).
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
 Later versions with the same major number only add fields. A program should refuse a document with
-another major number. The fields `template`, `source` and `parents` and the status `not_derived`
-are reserved: this version does not use them.
+another major number. The fields `source` and `parents` and the status `not_derived` are reserved:
+this version does not use them.
 
 An organ with a contour is `suspicious`, `truncated` or `segmented`: the first that applies. An
 organ without a contour is `failed`, `absent` or `no_model`. [Review
@@ -32,6 +32,7 @@ PARTS: tuple[tuple[str, type], ...] = (
     ("`fault`", result.FaultPart),
     ("`input`", result.Input),
     ("`files`", result.Files),
+    ("`template`", result.TemplatePart),
     ("`organs[]`", result.OrganPart),
     ("`organs[].model`", result.ModelPart),
     ("`organs[].source`", result.SourcePart),

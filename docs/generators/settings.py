@@ -1,8 +1,10 @@
-"""Pages of the settings: the application's and the node's."""
+"""Pages of the settings: the application's, the templates' and the node's."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import textwrap
 from collections.abc import Iterable
 
 from pydantic import BaseModel
@@ -11,7 +13,11 @@ from docs.generators import MADE, profiles
 from docs.generators.fields import SECTION, Row, about, default_text, rows, sections
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.node.settings import NodeSettings
-from oarflow.run.settings import Settings
+from oarflow.patterns import MAX_SEARCHED
+from oarflow.run.settings import PACKAGER_KEYS, Settings
+from oarflow.templates.folder import MAX_BYTES, MAX_TEMPLATES, RUN_KEYS
+from oarflow.templates.rules import TemplateRule
+from oarflow.templates.template import TemplateKeys
 
 APPLICATION = f"""# Settings
 
@@ -21,6 +27,35 @@ key. `oarflow config` prints the settings in force. [Choose organs, names and
 settings](../how-to/choose-settings.md) shows common choices.
 
 Only the MONAI Deploy packager reads `application` and `resources`.
+"""
+
+TEMPLATES = f"""# Templates
+
+{MADE}
+A template is a file `NAME.yaml` in the folder that the setting `templates` names. It has the keys
+below and keys of [app.yaml](settings.md), such as `organs`, `rois`, `profile` and `label`.
+[Choose organs by protocol](../how-to/choose-by-protocol.md) shows how to write one.
+
+The settings of a run come from these layers. A later layer replaces values of an earlier one:
+
+1. the defaults;
+2. `app.yaml`;
+3. the template;
+4. `--set`, then options such as `--organs` and `--profile`.
+
+Sections such as `rois` are merged key by key; lists are replaced.
+
+Templates are tried in ascending `order`, those of the same order by name. The first one with a rule
+that fits is taken, else the default. If no rule fits and there is no default, layer 3 is empty.
+
+{{fixed}}
+
+A folder has at most {MAX_TEMPLATES} templates of at most {MAX_BYTES // 2**10} KiB each. Hidden
+files and files with other endings are left out. A link must stay in the folder. A faulty template
+ends every run with exit status 2 before the CT is read.
+
+Of each text, the first {MAX_SEARCHED} characters are read, in the CT's character set. A condition
+fails for a text that differs between the slices of the CT.
 """
 
 NODE = f"""# Settings of the node
@@ -37,8 +72,12 @@ BY_INSTALLATION = ("command", "models")
 
 
 def pages() -> dict[str, str]:
-    """Text of both pages by path below docs/reference."""
-    return {"settings.md": application(), "node-settings.md": node()}
+    """Text of the pages by path below docs/reference."""
+    return {
+        "settings.md": application(),
+        "templates.md": templates(),
+        "node-settings.md": node(),
+    }
 
 
 def application() -> str:
@@ -77,6 +116,16 @@ def top_level() -> list[Row]:
         else row
         for row in rows(Settings)
     ]
+
+
+def templates() -> str:
+    """Every key of a template that is no setting."""
+    fixed = ", ".join(f"`{key}`" for key in sorted(RUN_KEYS - PACKAGER_KEYS))
+    words = f"These keys apply to the whole run, so that a template cannot set them: {fixed}."
+    head = TEMPLATES.format(fixed=textwrap.fill(words, 100, break_on_hyphens=False))
+    keys = table("## Keys", "", rows(TemplateKeys))
+    rules = table("## `rules[]`", inspect.getdoc(TemplateRule) or "", rows(TemplateRule))
+    return "\n".join([head, keys, rules])
 
 
 def node() -> str:

@@ -76,6 +76,22 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_templates(parser: argparse.ArgumentParser) -> None:
+    """--templates and --context: which templates there are, and what their rules read."""
+    parser.add_argument(
+        "--templates",
+        metavar="DIR",
+        help="folder of templates; shipped: those of OARflow; none (default: the settings')",
+    )
+    parser.add_argument(
+        "--context",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value for the templates' rules, such as calling_ae=CT1; may be repeated",
+    )
+
+
 def profiles() -> str:
     """Names of the shipped profiles, found without heavy imports."""
     folder = PACKAGE / "rtstruct" / "profiles"

@@ -17,13 +17,14 @@ from oarflow.commands.flags import (
     add_config,
     add_models,
     add_set,
+    add_templates,
     profiles,
 )
 from oarflow.errors import ConfigurationError, exit_statuses
 
 if TYPE_CHECKING:
+    from oarflow.run.layers import SettingsLayers
     from oarflow.run.paths import Paths
-    from oarflow.run.settings import Settings
 
 _REPORT = "outputs.report_html"
 _REPORTS = (_REPORT, "outputs.report_pdf", "outputs.report_dicom")
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models(parser)
     add_config(parser)
     add_set(parser)
+    add_templates(parser)
     add("--device", choices=DEVICES, help="device for the networks")
     add(
         "--each-study",
@@ -82,15 +84,17 @@ def run(flags: argparse.Namespace) -> int:
     # Before numpy is imported: its threads must have the signals blocked too.
     with StopOnSignal() as stop:
         from oarflow.run.start import Display, contour
+        from oarflow.templates.rules import context_of
 
         paths = _paths(flags)
         return contour(
             paths,
-            _settings(flags, paths),
+            _layers(flags, paths),
             stop,
             started,
             Display(flags.progress, flags.quiet),
             each_study=flags.each_study,
+            context=context_of(flags.context),
         )
 
 
@@ -111,19 +115,19 @@ def _paths(flags: argparse.Namespace) -> Paths:
     )
 
 
-def _settings(flags: argparse.Namespace, paths: Paths) -> Settings:
+def _layers(flags: argparse.Namespace, paths: Paths) -> SettingsLayers:
     from oarflow.locations import shipped
-    from oarflow.run.settings import load_settings
+    from oarflow.run.layers import SettingsLayers, templates_change
 
-    changes = [*flags.changes, *_changes(flags)]
-    settings = load_settings(paths.config, changes)
+    changes = [*flags.changes, *templates_change(flags.templates), *_changes(flags)]
+    layers = SettingsLayers.read(paths.config, changes)
     if flags.report is not None or not sys.stdout.isatty():
-        return settings
+        return layers
     own_file = paths.config != shipped("app.yaml")
-    decided = own_file and "report_html" in settings.outputs.model_fields_set
+    decided = own_file and "report_html" in layers.settings().outputs.model_fields_set
     if decided or any(change.partition("=")[0].strip() in _REPORT_KEYS for change in changes):
-        return settings
-    return load_settings(paths.config, [*changes, f"{_REPORT}=true"])
+        return layers
+    return SettingsLayers.read(paths.config, [*changes, f"{_REPORT}=true"])
 
 
 def _changes(flags: argparse.Namespace) -> Iterator[str]:

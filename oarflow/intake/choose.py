@@ -14,16 +14,13 @@ from oarflow.errors import Code, ConfigurationError, Finding
 from oarflow.intake.headers import InstanceHeader, frame_of
 from oarflow.intake.limits import (
     MAX_OBLIQUE_DEGREES,
-    MAX_PATTERN_LENGTH,
-    MAX_TEXT,
     MIN_SLICES,
 )
 from oarflow.intake.scan import FileRecord
+from oarflow.patterns import check_expression, is_found
 
 UID_DIGITS = 8
 """Number of last digits of a Series Instance UID that identify a series in a message."""
-
-_NESTED_QUANTIFIER = re.compile(r"[*+}]\??\)(?:[*+]|\{)")
 
 
 class Prefer(StrEnum):
@@ -62,14 +59,10 @@ class SeriesRule:
     """Which series to take if several fit. With `none` the choice is ambiguous."""
 
     def __post_init__(self) -> None:
-        if len(self.description) > MAX_PATTERN_LENGTH:
-            raise _wrong(f"description is longer than {MAX_PATTERN_LENGTH} characters")
-        if _NESTED_QUANTIFIER.search(self.description):
-            raise _wrong("description has nested repetitions, which may take forever")
         try:
-            re.compile(self.description)
-        except re.error as error:
-            raise _wrong(f"description is not a regular expression: {error}") from error
+            check_expression(self.description)
+        except ValueError as error:
+            raise _wrong(f"description {error}") from error
 
     def fits(self, series: Sequence[FileRecord]) -> bool:
         """Whether a series fulfils every condition."""
@@ -79,7 +72,7 @@ class SeriesRule:
             (header.modality or "CT") == self.modality.upper()
             and self.min_slices <= len(series) <= self.max_slices
             and words <= set(header.image_type)
-            and bool(re.search(self.description, header.series_description[:MAX_TEXT], re.I))
+            and is_found(self.description, header.series_description)
         )
 
 

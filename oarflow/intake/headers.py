@@ -9,16 +9,19 @@ import numpy as np
 from pydicom import Dataset
 
 from oarflow.intake import elements
+from oarflow.intake.character_sets import decoded
 from oarflow.intake.limits import (
     END_RUN_STEPS,
     EQUAL_STEP,
     GAP_FACTOR,
     MAX_POSITION_MM,
+    MAX_TEXT,
     RUN_STEPS,
     SAME_POSITION_MM,
     STEP_ROUNDING_MM,
     UNIT_TOLERANCE,
 )
+from oarflow.templates.rules import HEADER_KEYWORDS
 from oarflow.types import FloatArray
 from oarflow.volume import IDENTITY_KEYWORDS
 
@@ -55,7 +58,9 @@ _OTHER_KEYWORDS = (
     "LossyImageCompression",
 )
 
-HEADER_TAGS = tuple(elements.tag_of(keyword) for keyword in IDENTITY_KEYWORDS + _OTHER_KEYWORDS)
+_KEYWORDS = dict.fromkeys((*IDENTITY_KEYWORDS, *_OTHER_KEYWORDS, *HEADER_KEYWORDS.values()))
+
+HEADER_TAGS = tuple(elements.tag_of(keyword) for keyword in _KEYWORDS)
 """The only tags of a header that the intake reads."""
 
 
@@ -68,6 +73,7 @@ class InstanceHeader:
     media_sop_instance_uid: the instance's UID in the file meta group, empty where there is none.
     padding: range of stored values that mean padding, or None.
     identity: raw bytes of the elements that an RTSTRUCT copies, by keyword, if present.
+    texts: what the rules of templates read, by their keys.
     """
 
     sop_class_uid: str
@@ -104,6 +110,7 @@ class InstanceHeader:
     lossy: bool
     images_in_acquisition: int | None
     identity: Mapping[str, bytes] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)
 
 
 def header_of(
@@ -151,7 +158,25 @@ def header_of(
         lossy=elements.text(dataset, "LossyImageCompression") == "01",
         images_in_acquisition=elements.integer_text(dataset, "ImagesInAcquisition"),
         identity=identity,
+        texts={key: _decoded(dataset, keyword) for key, keyword in HEADER_KEYWORDS.items()},
     )
+
+
+def _decoded(dataset: Dataset, keyword: str) -> str:
+    """A text in its character set; other characters of an invalid one are replaced."""
+    value = elements.raw(dataset, keyword) or b""
+    declared = elements.raw(dataset, "SpecificCharacterSet") or b""
+    text = decoded(value[: 4 * MAX_TEXT], declared)
+    return elements.plain(value) if text is None else text.strip(" \0\t\r\n")
+
+
+def common_texts(headers: Sequence[InstanceHeader]) -> dict[str, str | None]:
+    """The texts of a series by the keys of the rules; None where its slices have different ones."""
+    found: dict[str, str | None] = {}
+    for key in HEADER_KEYWORDS:
+        values = {header.texts[key] for header in headers}
+        found[key] = values.pop() if len(values) == 1 else None
+    return found
 
 
 def _orientation(dataset: Dataset) -> tuple[float, ...] | None:

@@ -196,8 +196,5 @@ remark. A CT that was masked to the body, often in strips, gets only a remark.""
 AIR_AROUND, THIN_AIR_HU = 0.1, -900.0
 """A scan with a smaller share of air (voxels with a value below these HU) was masked."""
 
-MAX_PATTERN_LENGTH = 200
-"""Longest regular expression of a series rule, in characters."""
-
 MAX_TEXT = 64
-"""Greatest length in characters of the text that patterns read, and of LO and UID values."""
+"""Greatest length in characters of LO and UID values."""

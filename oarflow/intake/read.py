@@ -15,7 +15,7 @@ from oarflow.intake.choose import DEFAULT_RULES, SeriesRules, choose
 from oarflow.intake.continuity import judge_continuity
 from oarflow.intake.decode import supported
 from oarflow.intake.gate import judge, lossy
-from oarflow.intake.headers import InstanceHeader, steps_mm
+from oarflow.intake.headers import InstanceHeader, common_texts, steps_mm
 from oarflow.intake.identity import another_person, is_uid, mixed_persons
 from oarflow.intake.limits import GAP_FACTOR
 from oarflow.intake.plausible import judge_hu
@@ -50,6 +50,7 @@ class Intake:
     """The CT that was read, all files by class, and remarks without patient data.
 
     paths: the files of the volume's slices, by SOP Instance UID. files: all files of the input.
+    texts: of the CT's header, as the rules of templates read them; they may hold patient data.
     """
 
     volume: Volume
@@ -57,6 +58,7 @@ class Intake:
     notes: tuple[str, ...] = ()
     paths: Mapping[str, Path] = field(default_factory=dict)
     files: Scan = field(default_factory=lambda: Scan(()))
+    texts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,23 @@ def read_volume(
     reasons and with the count of files.
     """
     return _read(scan(folder), rules, progress)
+
+
+def read_texts(
+    folder: Path | Sequence[Path], rules: SeriesRules = DEFAULT_RULES
+) -> dict[str, str | None]:
+    """The texts of the planning CT's header that `Intake` has, without reading its pixels.
+
+    Raises Refusal where no series can be chosen.
+    """
+    found = scan(folder)
+    series = found.of(*_OF_SERIES)
+    if not series:
+        raise refusal(found, _no_slices(found))
+    choice = choose(series, rules)
+    if choice.findings:
+        raise refusal(found, *choice.findings)
+    return common_texts(_headers(choice.series))
 
 
 def studies(folder: Path | Sequence[Path]) -> tuple[StudyFiles, ...]:
@@ -186,7 +205,7 @@ def _decoded(
         *_remarks_on_other_files(found, headers),
     )
     paths = {item.header.sop_instance_uid: item.path for item in kept}
-    return Intake(volume, found.account, remarks, paths, found)
+    return Intake(volume, found.account, remarks, paths, found, common_texts(headers))
 
 
 def _headers(records: Sequence[FileRecord]) -> list[InstanceHeader]:

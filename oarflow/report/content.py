@@ -248,6 +248,7 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
             ("Device", run.device or "no network ran"),
             ("Exit status", str(result.exit_status)),
             ("Seconds by stage", ", ".join(f"{k} {v:.1f}" for k, v in run.stages.items())),
+            *_template(result),
         ),
     )
     if result.input:
@@ -264,6 +265,12 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
         yield Table(
             "Settings", tuple((key, json.dumps(value)) for key, value in result.settings.items())
         )
+
+
+def _template(result: ResultDocument) -> Iterable[tuple[str, str]]:
+    if result.template is not None:
+        why = "no rule fits" if result.template.rule is None else f"rule {result.template.rule}"
+        yield "Template", f"{result.template.name} ({why}), sha256 {result.template.sha256}"
 
 
 def _network(part: NetworkPart) -> tuple[str, str]:

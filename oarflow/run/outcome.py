@@ -20,6 +20,7 @@ from oarflow.result import (
     network_part,
     organ_parts,
     refusal_part,
+    template_part,
     written_status,
 )
 from oarflow.run.environment import chain, describe
@@ -132,6 +133,7 @@ def _documents(setup: Setup, status: ExitStatus, **parts: Any) -> _Document:
         return ResultDocument(
             run=_run(study, setup),
             exit_status=int(status),
+            template=template_part(study.task.template if study.task else None),
             study_flags=study.flags,
             outputs=outputs,
             settings=setup.settings.model_dump(mode="json"),

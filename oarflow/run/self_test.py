@@ -18,6 +18,7 @@ from typing import Any
 
 from oarflow.errors import ConfigurationError, ExitStatus
 from oarflow.locations import SAMPLE, shipped
+from oarflow.run.layers import SettingsLayers
 from oarflow.run.paths import Paths, config_path, models_path
 from oarflow.run.self_test_judge import Check, Verdict, judge
 from oarflow.run.settings import Settings, load_settings
@@ -56,7 +57,7 @@ def run_self_test(
         paths = Paths((sample / "ct",), produced, folder, None)
         from oarflow.run.session import Session
 
-        session = Session(paths, _settings(site), when, "none", True, started)
+        session = Session(paths, _layers(site), when, "none", True, started)
         session.run(stop)
         checks = judge(sample, produced, folder)
         record = _record(when.isoformat(), checks, produced, time.monotonic() - started)
@@ -79,10 +80,10 @@ def as_text(checks: Sequence[Check]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(site: Settings) -> Settings:
+def _layers(site: Settings) -> SettingsLayers:
     """The default settings, as for the expected result, on the site's device."""
     kept = ("device", "threads", "trusted_models")
-    return Settings(**{name: getattr(site, name) for name in kept})
+    return SettingsLayers.of(Settings(**{name: getattr(site, name) for name in kept}))
 
 
 def _record(when: str, checks: Sequence[Check], produced: Path, seconds: float) -> dict[str, Any]:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from oarflow import pipeline
 from oarflow.errors import ExitStatus, Refusal
-from oarflow.intake import Intake, read_study, read_volume, studies
+from oarflow.intake import Intake, SeriesRules, read_study, read_volume, studies
 from oarflow.intake.archive import unpacked
 from oarflow.pipeline import Observer, Progress, Study, Task
 from oarflow.result import ResultDocument
 from oarflow.run.delivery import Delivery, Parcel
+from oarflow.run.layers import SettingsLayers
 from oarflow.run.outcome import conclude, require_room
 from oarflow.run.paths import Paths
 from oarflow.run.progress import ProgressKind, Silent, make_progress
-from oarflow.run.settings import Settings
-from oarflow.run.setup import Setup
+from oarflow.run.setups import TemplateSetups
 from oarflow.run.signals import StopOnSignal
 
 Chain = Callable[[Study, Task, Observer, Callable[[Study], None]], None]
@@ -42,16 +42,18 @@ def in_process(
 class Session:
     """A run with its settings.
 
-    when: the run's time. started: time.monotonic() of the process's start.
+    when: the run's time. started: time.monotonic() of the process's start. context: values from
+    the caller, for the rules of templates.
     """
 
     paths: Paths
-    settings: Settings
+    settings: SettingsLayers
     when: datetime
     progress: str
     quiet: bool
     started: float
     chain: Chain = in_process
+    context: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
         """Contour the input. Raises ConfigurationError and then leaves OUT unchanged."""
@@ -63,13 +65,15 @@ class Session:
             delivery.abandon()
 
     def _run(self, delivery: Delivery, each_study: bool) -> ExitStatus:
-        setup = Setup.of(self.paths.models, self.settings, self.when, self.started)
+        setups = TemplateSetups.of(
+            self.paths.models, self.settings, self.when, self.started, self.context
+        )
         observer = make_progress(ProgressKind(self.progress), sys.stderr)
-        run = _Run(setup, delivery, observer, self.chain)
+        run = _Run(setups, delivery, observer, self.chain)
         documents: dict[Path, ResultDocument] = {}
         worst = ExitStatus.USAGE  # the status of an error that leaves this block
         try:
-            inputs = list(self._inputs(delivery, each_study))
+            inputs = list(self._inputs(delivery, setups.plain.settings.rules, each_study))
             for number, (folder, read) in enumerate(inputs, start=1):
                 documents[folder] = run.contour(folder, read, last=number == len(inputs))
             statuses = (ExitStatus(document.exit_status) for document in documents.values())
@@ -82,10 +86,10 @@ class Session:
         return worst
 
     def _inputs(
-        self, delivery: Delivery, each_study: bool
+        self, delivery: Delivery, rules: SeriesRules, each_study: bool
     ) -> Iterator[tuple[Path, Callable[[Progress], Intake]]]:
         """Each study's output folder, and the function that reads it."""
-        out, rules = delivery.out, self.settings.rules
+        out = delivery.out
         try:
             folders = unpacked(self.paths.inputs, delivery.staging)
             found = studies(folders) if each_study else ()
@@ -123,7 +127,7 @@ class Session:
 class _Run:
     """The objects that all studies of a session share."""
 
-    setup: Setup
+    setups: TemplateSetups
     delivery: Delivery
     observer: Silent
     chain: Chain
@@ -133,19 +137,19 @@ class _Run:
     ) -> ResultDocument:
         """Contour and deliver one study into a folder. last: no other study follows."""
         documents: list[ResultDocument] = []
-        task = self.setup.task(read, self.delivery.room(folder.name))
+        task = self.setups.task(read, self.delivery.room(folder.name))
 
         def deliver(study: Study) -> None:
             self.observer.stage_started("deliver")
             started = time.monotonic()
-            outcome = conclude(study, task, self.setup)
+            outcome = conclude(study, study.task or task, self.setups.of_study(study))
             named = tuple((item.name, item.path) for item in outcome.files)
             parcel = Parcel(folder, named, outcome.document.as_json())
             self.delivery.commit(parcel, last=last)
             self.observer.stage_finished("deliver", time.monotonic() - started)
             documents.append(outcome.document)
 
-        before = Study(seconds={"start": time.monotonic() - self.setup.started})
+        before = Study(seconds={"start": time.monotonic() - self.setups.plain.started})
         self.chain(before, task, self.observer, deliver)
         return documents[0]
 

@@ -15,6 +15,7 @@ from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
 from oarflow.settings_files import checked, read_settings
+from oarflow.templates.folder import SHIPPED
 from oarflow.yaml_files import YamlError, parse_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
@@ -61,6 +62,9 @@ class Outputs(_Section):
 class Settings(_Section):
     """The settings in force."""
 
+    templates: str | None = None
+    """Folder of templates: settings by kind of CT, chosen by the CT's header. `shipped`: those of
+    OARflow. A relative folder starts at the settings file's. null: these settings alone."""
     organs: Literal["all"] | tuple[str, ...] = "all"
     """Organs to contour: a list of names or aliases. `all` means all that have a network."""
     series: dict[str, Any] = {
@@ -133,9 +137,23 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
     Raises ConfigurationError (SETTINGS) with the file or `--set`, the key and the problem.
     """
-    document = {} if path is None else read_settings(path)
+    document = read_document(path)
     settings = checked_settings(document, str(path))
     return checked_settings(changed(document, changes), "--set") if changes else settings
+
+
+def read_document(path: Path | None) -> dict[Any, Any]:
+    """The keys of a settings file, not yet checked; none without a file.
+
+    A relative folder of templates is made absolute. Raises ConfigurationError (SETTINGS).
+    """
+    if path is None:
+        return {}
+    document = read_settings(path)
+    named = document.get("templates")
+    if isinstance(named, str) and named != SHIPPED:
+        document["templates"] = str(path.absolute().parent / named)
+    return document
 
 
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:

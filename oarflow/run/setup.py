@@ -1,4 +1,4 @@
-"""The parts that all studies of a run share, checked before the input is read."""
+"""What one set of settings decides, checked before the input is read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
 from oarflow.run.settings import Settings, precedence, requested_organs
+from oarflow.templates.template import Template, TemplateChoice
 from oarflow.writing.proven import WritePlan
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Networks, catalogue, names and reports of a run.
+    """Networks, catalogue, names and reports under one set of settings.
 
     when: the run's time. started: time.monotonic() of the process's start.
     """
@@ -42,8 +43,6 @@ class Setup:
     @classmethod
     def of(cls, models: Path, settings: Settings, when: datetime, started: float) -> Setup:
         """Load and check all that does not depend on the input. Raises ConfigurationError."""
-        profile = load_profile(settings.profile)
-        profile.check_label(settings.label)
         try:
             catalogue = load_catalogue(models)
         except CatalogueError as error:
@@ -55,12 +54,47 @@ class Setup:
             settings.device,
             settings.threads,
         )
+        return cls._of(store, catalogue, settings, settings_digest(_plain(settings)), when, started)
+
+    def under(self, template: Template, settings: Settings) -> Setup:
+        """The setup under a template. settings: those with the template.
+
+        The template's digest enters the UIDs of the files where the template changes a setting.
+        Raises ConfigurationError (TEMPLATES) with the template's name.
+        """
+        plain = _plain(settings)
+        if plain != _plain(self.settings):
+            plain["template"] = template.digest
+        try:
+            return self._of(
+                self.store,
+                self.catalogue,
+                settings,
+                settings_digest(plain),
+                self.when,
+                self.started,
+            )
+        except ConfigurationError as error:
+            raise ConfigurationError("TEMPLATES", f"template {template.name}: {error}") from error
+
+    @classmethod
+    def _of(  # noqa: PLR0917  (the parts of a setup, in their order)
+        cls,
+        store: ModelStore,
+        catalogue: Catalogue,
+        settings: Settings,
+        settings_sha256: str,
+        when: datetime,
+        started: float,
+    ) -> Setup:
+        profile = load_profile(settings.profile)
+        profile.check_label(settings.label)
         organs = requested_organs(settings, store.organs, catalogue)
         site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
         specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
         provenance = Provenance(
-            settings_digest(settings.model_dump(mode="json")),
+            settings_sha256,
             device,
             tuple(card.identity for _, card in sorted(store.cards.items())),
         )
@@ -78,7 +112,12 @@ class Setup:
         first = precedence(settings, catalogue)
         return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
 
-    def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
+    def task(
+        self,
+        read: Callable[[Progress], Intake],
+        folder: Path,
+        template: TemplateChoice | None = None,
+    ) -> Task:
         """The task of one study. folder: for unfinished files."""
         return Task(
             read=read,
@@ -90,7 +129,13 @@ class Setup:
             catalogue=self.catalogue,
             plan=self.plan(folder),
             mr=self.settings.mr_rule,
+            template=template,
         )
+
+
+def _plain(settings: Settings) -> dict[str, object]:
+    """The settings as plain values, without the templates' folder: their digest enters UIDs."""
+    return settings.model_dump(mode="json", exclude={"templates"})
 
 
 def _device_name(device: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from oarflow.errors import ConfigurationError
+from oarflow.run.layers import SettingsLayers
 from oarflow.run.paths import Paths
-from oarflow.run.settings import Settings
 from oarflow.run.signals import StopOnSignal
 
 if TYPE_CHECKING:
@@ -27,27 +27,32 @@ class Display:
 
 def contour(
     paths: Paths,
-    settings: Settings,
+    settings: SettingsLayers,
     stop: StopOnSignal,
     started: float,
     display: Display,
     *,
     each_study: bool = False,
+    context: Mapping[str, str] | None = None,
     chain: Callable[[], Chain] | None = None,
 ) -> ExitStatus:
     """Contour the input into the output folder.
 
     stop: entered before numpy was imported. started: time.monotonic() of the process's start.
+    context: values from the caller, for the rules of templates.
     chain: imports and returns the function that runs the steps; None: in this process.
     Raises ConfigurationError and then leaves the output folder unchanged.
     """
-    if settings.run_seconds is not None:
-        stop.deadline = started + settings.run_seconds
+    limit = settings.settings().run_seconds
+    if limit is not None:
+        stop.deadline = started + limit
     when = run_moment()  # numerical libraries read the variable too and fail on a wrong value
     from oarflow.run.session import Session, in_process
 
     carried = in_process if chain is None else chain()
-    session = Session(paths, settings, when, display.progress, display.quiet, started, carried)
+    session = Session(
+        paths, settings, when, display.progress, display.quiet, started, carried, context or {}
+    )
     return session.run(stop, each_study)
 
 

@@ -25,6 +25,7 @@ from oarflow.node.series.watcher import SeriesWatcher
 from oarflow.node.settings import NodeSettings
 from oarflow.node.storage.receiver import Receiver
 from oarflow.node.storage.spool import INCOMING
+from oarflow.node.templates.keeper import TemplateKeeper
 from oarflow.node.web.server import WebServer
 
 LOGGER = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Node:
         self.database = Database(settings.database_url, settings.database.busy_seconds)
         self.receiver = Receiver(settings, self.database)
         self.executor = Executor(settings, self.database)
+        self.templates = TemplateKeeper(settings, self.database)
         reports = commitment(self.database, settings.delivery.retry)
         self.listener = Listener(settings.listener, self.receiver, [reports])
         self._all: tuple[Part, ...] = ()
@@ -48,7 +50,7 @@ class Node:
     def open(self) -> None:
         """Open folder, lock and database; then take up the work that a restart interrupted.
 
-        Raises ConfigurationError (STORAGE, IN_USE, DATABASE).
+        Raises ConfigurationError (STORAGE, IN_USE, DATABASE, SETTINGS, TEMPLATES).
         """
         try:
             make_folder(self.root)
@@ -58,6 +60,7 @@ class Node:
                 self.database.verify()
                 self._refuse_to_forget()
                 self.database.migrate()
+                self.templates.open()
                 files, runs = self.receiver.recover(), self.executor.recover()
         except OSError as error:
             raise ConfigurationError("STORAGE", f"{self.root}: {error.strerror}") from error
@@ -75,6 +78,7 @@ class Node:
         context = NodeContext(self.settings, self.database, self.health)
         self._all = (
             self.executor,
+            self.templates,
             *other_parts(context),
             self.listener,
             SeriesWatcher(self.settings, self.database),

@@ -31,6 +31,7 @@ from oarflow.node.storage.dataset import inspect
 from oarflow.node.storage.receiver import MEGABYTE, Receiver
 from oarflow.node.storage.spool import split_bytes
 from oarflow.node.storage.statuses import NotStored
+from oarflow.node.templates.keeper import TemplateKeeper
 from oarflow.result import FILE_NAME
 
 STATE_FOLDER = ".oarflow-node"
@@ -84,12 +85,17 @@ class BatchRun:
         self._database = database
         self._out = out
         self._receiver = Receiver(settings, database)
+        self._templates = TemplateKeeper(settings, database)
         self._watcher = SeriesWatcher(settings, database)
         self.executor = Executor(settings, database)
         self.counts = FileCounts()
 
     def take(self, folder: Path, seen: Callable[[], None]) -> FileCounts:
-        """Receive every image below a folder. Series with a refused image are not contoured."""
+        """Receive every image below a folder. Series with a refused image are not contoured.
+
+        Raises ConfigurationError if the templates are faulty.
+        """
+        self._templates.open()
         self._receiver.recover()
         self.executor.recover()
         self.counts = FileCounts()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from oarflow.node.database import alarms, leases
+from oarflow.node.database import alarms, leases, template_sets
 from oarflow.node.database.commit_log import log_on_commit
 from oarflow.node.database.models import Job, Step, now
 from oarflow.node.states import NotAllowed, State, check
@@ -85,8 +85,12 @@ def create(session: Session, series_id: int, version: int, reason: str, actor: s
 
 
 def complete(session: Session, job: Job, digest: str, epoch: int, reason: str) -> None:
-    """Queue the job of a complete series. digest and epoch make a repeated run write the same."""
+    """Queue the job of a complete series.
+
+    digest, epoch and the templates in force now make a repeated run write the same.
+    """
     job.digest, job.epoch = digest, epoch
+    template_sets.pin(session, job)
     job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
     move(session, job, State.COMPLETE, reason)
     move(session, job, State.QUEUED, "waits for a worker")
@@ -138,7 +142,7 @@ def _told(job: Job) -> bool:
 
 
 def retry(session: Session, job: Job, actor: str, reason: str = "asked to run again") -> None:
-    """Run a job again. Raises NotAllowed.
+    """Run a job again, with the templates in force now. Raises NotAllowed.
 
     A delivered job never restarts. If only the reason of its refusal was delivered, a new version
     is judged and run.
@@ -150,6 +154,7 @@ def retry(session: Session, job: Job, actor: str, reason: str = "asked to run ag
         return
     job.attempts, job.exit_status, job.refusal, job.output = 0, None, "", ""
     job.epoch = job.epoch or int(now().timestamp())
+    template_sets.pin(session, job)
     move(session, job, State.QUEUED, reason, actor)
 
 

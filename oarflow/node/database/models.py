@@ -154,7 +154,7 @@ class Job(Base):
     key: for URLs. digest: of the instances' UIDs and contents once complete. epoch: the job's
     SOURCE_DATE_EPOCH. attempts: number of runs. progress: the application's last report, as
     {stage, organ, number, total}. output: the folder of the accepted run, below the storage folder.
-    refusal: a reason code.
+    refusal: a reason code. template_set_id: the templates that every run of the job uses.
     """
 
     __tablename__ = "jobs"
@@ -174,6 +174,7 @@ class Job(Base):
     output: Mapped[str] = mapped_column(String(255), default="")
     exit_status: Mapped[int | None] = mapped_column(default=None)
     refusal: Mapped[str] = mapped_column(String(64), default="")
+    template_set_id: Mapped[int | None] = mapped_column(default=None)
 
     series: Mapped[Series] = relationship(back_populates="jobs")
     steps: Mapped[list[Step]] = relationship(back_populates="job", order_by="Step.id")
@@ -182,6 +183,20 @@ class Job(Base):
     )
 
     __table_args__ = (UniqueConstraint("series_id", "version"),)
+
+
+class StoredTemplates(Base):
+    """A set of templates that was accepted. digest: empty without templates. texts: files by name.
+
+    Jobs name their set by its ID, without a constraint, which SQLite could add only with the table.
+    """
+
+    __tablename__ = "template_sets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    accepted_at: Mapped[datetime] = mapped_column(Utc, default=now)
 
 
 class Step(Base):

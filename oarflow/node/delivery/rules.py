@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from oarflow.node.settings.delivery import DeliveryRule, DeliverySettings
+from oarflow.patterns import matches_whole
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,8 @@ def destinations(settings: DeliverySettings, study: RoutingAttributes) -> tuple[
 def fits(rule: DeliveryRule, study: RoutingAttributes) -> bool:
     """Whether every pattern of a rule matches."""
     return (
-        _fits(rule.calling_ae, study.calling_ae)
-        and _fits(rule.station, study.station)
-        and _fits(rule.study_description, study.study_description)
-        and _fits(rule.series_description, study.series_description)
+        matches_whole(rule.calling_ae, study.calling_ae)
+        and matches_whole(rule.station, study.station)
+        and matches_whole(rule.study_description, study.study_description)
+        and matches_whole(rule.series_description, study.series_description)
     )
-
-
-def _fits(pattern: str, value: str) -> bool:
-    return fnmatchcase(value.strip().casefold(), pattern.strip().casefold())

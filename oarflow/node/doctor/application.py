@@ -105,7 +105,7 @@ def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
             return
     asking = asks_settings(settings.execution.command, path)
     if asking is not None:
-        document = _answered(asking)
+        document = answered(asking)
         if document is None:
             yield bad(
                 "application",
@@ -118,7 +118,7 @@ def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
     yield from _lacking(settings, document if isinstance(document, dict) else {})
 
 
-def _answered(asking: tuple[str, ...]) -> dict[str, object] | None:
+def answered(asking: tuple[str, ...]) -> dict[str, object] | None:
     """The settings in force, as the application prints them; None if it refuses its settings."""
     try:
         answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)

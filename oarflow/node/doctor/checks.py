@@ -7,6 +7,7 @@ from oarflow.node.doctor.machine import database, memory, storage
 from oarflow.node.doctor.peers import alarm, peers
 from oarflow.node.doctor.ports import listener, web
 from oarflow.node.doctor.results import Check
+from oarflow.node.doctor.templates import templates
 
 CHECKS: tuple[Check, ...] = (
     storage,
@@ -15,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
     application,
     memory,
     outputs,
+    templates,
     web,
     peers,
     alarm,

@@ -1,4 +1,4 @@
-"""Command lines of the application: to contour, for its version and for its settings."""
+"""Command lines of the application: to contour, for its version, settings and templates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from oarflow.locations import ROOT, has_application
 
 IN_GRAPH = ("{python}", "-m", "app")
 """The MONAI Deploy application, in a checkout and in the image."""
+
+IN_IMAGE = ("{python}", "/opt/holoscan/app")
+"""The same in the image, as deploy/node names it."""
 
 BY_VERB = ("{python}", "-m", "oarflow", "segment")
 """The application without MONAI Deploy, in the wheel."""
@@ -45,8 +48,26 @@ def asks_settings(command: tuple[str, ...], config: Path | None) -> tuple[str, .
     return (interpreter(), "-m", module, ask, *file)
 
 
+def asks_templates(
+    command: tuple[str, ...], config: Path | None, models: Path, templates: Path
+) -> tuple[str, ...] | None:
+    """The command that checks and lists templates; None for a command of the site."""
+    if _module(command) is None:
+        return None
+    file = () if config is None else ("--config", str(config.absolute()))
+    folders = ("--models", str(models.absolute()), "--templates", str(templates))
+    return (interpreter(), "-m", BY_VERB[2], "config", "templates", *folders, *file)
+
+
+def is_own(command: tuple[str, ...]) -> bool:
+    """Whether the command starts this program, not one of the site."""
+    return _module(command) is not None
+
+
 def _module(command: tuple[str, ...]) -> str | None:
     """The module that the command starts: `app` or `oarflow`; None for a command of the site."""
+    if command[: len(IN_IMAGE)] == IN_IMAGE:
+        return IN_GRAPH[-1]
     for known in (IN_GRAPH, BY_VERB):
         if command[: len(known)] == known:
             return known[2]

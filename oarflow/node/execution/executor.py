@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from oarflow.node.assembly.worker import Worker
-from oarflow.node.database import Database, jobs, leases
+from oarflow.node.database import Database, jobs, leases, template_sets
 from oarflow.node.database.models import Job
 from oarflow.node.execution import workspace
 from oarflow.node.execution.engine import Engine, EngineLost, Ticket
@@ -206,10 +206,12 @@ class Executor(Worker):
             token = jobs.begin(session, job, self._owner)
             instances = [one for one in job.series.instances if one.deleted_at is None]
             key, epoch = job.key, job.epoch or 0
+            templates, context = template_sets.texts_of(session, job), _context(job)
         try:
             workspace.tidy(self._root, job_id, None)
             folder = workspace.prepare(self._root, job_id, token, instances)
-            order = workspace.order(self._settings, job_id, token, folder, epoch)
+            workspace.keep_templates(folder, templates)
+            order = workspace.order(self._settings, job_id, token, folder, epoch, context=context)
             self._runs[job_id] = _ActiveRun(job_id, token, self._engine.submit(order))
         except OSError as error:
             LOGGER.error("job %s cannot be prepared: %s", key, error.strerror)
@@ -264,3 +266,9 @@ class Executor(Worker):
             if not counts:
                 job.attempts = max(0, job.attempts - 1)
             self._again_or_fail(session, job, reason, again=True)
+
+
+def _context(job: Job) -> dict[str, str]:
+    """What the rules of templates read besides the header: the AE titles."""
+    titles = {"calling_ae": job.series.study.calling_ae, "called_ae": job.series.called_ae}
+    return {name: "".join(filter(str.isprintable, title)) for name, title in titles.items()}

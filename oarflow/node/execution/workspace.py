@@ -1,20 +1,23 @@
-"""Folders of a job's runs: jobs/<job>/<token>/ with images in `in` and results in `out-*`."""
+"""Folders of a job's runs: jobs/<job>/<token>/ with images in `in`, results in `out-*` and the
+templates."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from oarflow.node.database.models import Instance
-from oarflow.node.execution.application import interpreter
+from oarflow.node.execution.application import interpreter, is_own
 from oarflow.node.execution.order import STOP, RunOrder
 from oarflow.node.files import snapshot
 from oarflow.node.settings import ExecutionSettings, NodeSettings
+from oarflow.templates.folder import NO_TEMPLATES
 
 JOBS = "jobs"
 INPUT = "in"
+TEMPLATES = "templates"
 
 
 def job_folder(root: Path, job_id: int) -> Path:
@@ -29,14 +32,46 @@ def prepare(root: Path, job_id: int, token: str, instances: Iterable[Instance]) 
     return folder
 
 
-def order(settings: NodeSettings, job_id: int, token: str, workspace: Path, epoch: int) -> RunOrder:
-    """The order for a worker."""
+def keep_templates(workspace: Path, texts: Mapping[str, str]) -> None:
+    """Write the job's templates into the folder of a run. Raises OSError."""
+    if texts:
+        (workspace / TEMPLATES).mkdir()
+    for name, text in texts.items():
+        (workspace / TEMPLATES / name).write_text(text, encoding="utf-8")
+
+
+def template_options(
+    execution: ExecutionSettings, workspace: Path, context: Mapping[str, str]
+) -> Iterator[str]:
+    """Options that hold the application to the job's templates. context: for their rules."""
+    if (workspace / TEMPLATES).is_dir():
+        yield from ("--templates", str(workspace / TEMPLATES))
+        for name, value in context.items():
+            if value:
+                yield from ("--context", f"{name}={value}")
+    elif execution.config is not None and is_own(execution.command):
+        yield from ("--templates", NO_TEMPLATES)
+
+
+def order(
+    settings: NodeSettings,
+    job_id: int,
+    token: str,
+    workspace: Path,
+    epoch: int,
+    *,
+    context: Mapping[str, str],
+) -> RunOrder:
+    """The order for a worker. context: for the rules of templates."""
     execution = settings.execution
     return RunOrder(
         job_id=job_id,
         token=token,
         workspace=str(workspace),
-        command=command(execution, workspace / INPUT),
+        command=(
+            *command(execution, workspace / INPUT),
+            *template_options(execution, workspace, context),
+        ),
         environment=execution.environment | {"SOURCE_DATE_EPOCH": str(epoch)},
         time_limit_seconds=execution.time_limit_seconds,
         memory_bytes=execution.memory_limit_mb and execution.memory_limit_mb << 20,
@@ -79,6 +114,7 @@ def tidy(root: Path, job_id: int, keep: Path | None) -> None:
     for workspace in job_folder(root, job_id).glob("*/"):
         if keep is not None and keep.is_relative_to(workspace):
             shutil.rmtree(workspace / INPUT, ignore_errors=True)
+            shutil.rmtree(workspace / TEMPLATES, ignore_errors=True)
             for other in workspace.glob("out-*"):
                 if other != keep:
                     shutil.rmtree(other, ignore_errors=True)
@@ -86,5 +122,6 @@ def tidy(root: Path, job_id: int, keep: Path | None) -> None:
             with contextlib.suppress(OSError):
                 (workspace / STOP).touch()
             shutil.rmtree(workspace / INPUT, ignore_errors=True)
+            shutil.rmtree(workspace / TEMPLATES, ignore_errors=True)
             for other in workspace.glob("out-*"):
                 shutil.rmtree(other, ignore_errors=True)

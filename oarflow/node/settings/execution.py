@@ -35,7 +35,8 @@ class ExecutionSettings(Section):
     models: Path = Field(default_factory=default_models)
     """The folder of the networks. Default: the networks that come with OARflow."""
     config: Path | None = None
-    """The application's settings file, such as `app.yaml`. Default: the application's defaults."""
+    """The application's settings file, such as `app.yaml`. Default: the application's defaults.
+    The node also reads its key `templates` and passes the AE titles to the rules."""
     environment: dict[str, str] = Field(default={})
     """Further variables for the application. It also gets the node's PATH, HOME, LANG and those
     that name threads and devices."""

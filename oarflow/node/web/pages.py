@@ -12,6 +12,7 @@ from sqlalchemy import select
 from oarflow.node.audit import Action, record
 from oarflow.node.database.models import AuditEntry, Job
 from oarflow.node.states import State
+from oarflow.node.templates.keeper import TemplateKeeper
 from oarflow.node.web import views
 from oarflow.node.web.access import (
     context_of,
@@ -89,7 +90,16 @@ def _list(
         action = Action.SEARCH if term else Action.LIST
         detail: dict[str, Any] = {"term": term} if term else {}
         record(session, person(request, who), action, jobs=seen, **detail)
-    return page("list", who, found=found, newest=newest, state=state, states=list(State), term=term)
+    return page(
+        "list",
+        who,
+        found=found,
+        newest=newest,
+        state=state,
+        states=list(State),
+        term=term,
+        templates_trouble=context.health().get(TemplateKeeper.name),
+    )
 
 
 @router.get("/live")

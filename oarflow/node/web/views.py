@@ -71,8 +71,8 @@ class Listing:
 class Page:
     """The content of a study's page.
 
-    study_flags: messages of the study's flags, or why the result cannot be shown. actions: allowed
-    now.
+    study_flags: messages of the study's flags, or why the result cannot be shown. template: its
+    name and why it was taken, empty without one. actions: allowed now.
     """
 
     row: StudyRow
@@ -87,6 +87,7 @@ class Page:
     steps: tuple[Step, ...]
     deliveries: tuple[JobDelivery, ...]
     reports: tuple[str, ...]
+    template: str
     actions: tuple[str, ...]
 
 
@@ -194,8 +195,16 @@ def page_of(job: Job, root: Path, *, acts: bool) -> Page:
         steps=tuple(job.steps),
         deliveries=tuple(job.deliveries),
         reports=tuple(kind for kind in REPORTS if report_file(job, root, kind) is not None),
+        template=_template(found),
         actions=actions(job) if acts else (),
     )
+
+
+def _template(found: result.ResultDocument | None) -> str:
+    if found is None or found.template is None:
+        return ""
+    rule = found.template.rule
+    return f"{found.template.name} ({'no rule fits' if rule is None else f'rule {rule}'})"
 
 
 def actions(job: Job) -> tuple[str, ...]:

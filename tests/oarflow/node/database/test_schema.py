@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import select, text
 
 from oarflow.errors import ConfigurationError
 from oarflow.node.assembly.node import Node
 from oarflow.node.database import Database
+from oarflow.node.database.models import Job, StoredTemplates, User
+from oarflow.node.database.schema import MIGRATIONS
 from tests.oarflow.node.node_bench import settings_at
 
 
@@ -49,8 +53,28 @@ def test_a_database_of_another_version_is_refused_at_the_start(
 
 
 def test_a_database_of_this_version_is_opened_again(tmp_path: Path) -> None:
-    node = at_revision(tmp_path, "1")
+    node = at_revision(tmp_path, "2")
     try:
         node.open()
     finally:
         node.close()
+
+
+def test_a_database_of_an_earlier_version_keeps_its_rows(tmp_path: Path) -> None:
+    """A user, of the first revision: its table is the shortest."""
+    settings = settings_at(tmp_path)
+    settings.storage.root.mkdir(parents=True)
+    database = Database(settings.database_url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    user = "INSERT INTO users VALUES (1, 'jane', 'hash', 'viewer', 0, 0, NULL, '2026-01-01')"
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "1")
+        connection.execute(text(user))
+    database.migrate()
+    with database.read() as session:
+        assert [one.name for one in session.scalars(select(User))] == ["jane"]
+        assert session.scalars(select(Job.template_set_id)).all() == []
+        assert session.scalars(select(StoredTemplates)).all() == []
+    database.close()

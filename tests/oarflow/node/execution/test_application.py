@@ -8,6 +8,7 @@ import pytest
 
 from oarflow.node.execution.application import (
     asks_settings,
+    asks_templates,
     asks_version,
     default_command,
     interpreter,
@@ -79,3 +80,20 @@ def test_a_command_of_the_sites_own_is_asked_for_nothing() -> None:
     own = ("podman", "run", "IMAGE", "-i", "{input}", "-o", "{output}")
     assert asks_version(own) is None
     assert asks_settings(own, None) is None
+    assert asks_templates(own, None, Path("models"), Path("templates")) is None
+
+
+def test_the_commands_of_the_image_and_of_the_program_check_templates(tmp_path: Path) -> None:
+    image = ("{python}", "/opt/holoscan/app", "-i", "{input}")
+    models, templates = tmp_path / "models", tmp_path / "templates"
+    for command_line in (image, default_command(tmp_path)):
+        asking = asks_templates(command_line, tmp_path / "app.yaml", models, templates)
+        assert asking is not None
+        assert asking[1:5] == ("-m", "oarflow", "config", "templates")
+        named = dict(zip(asking[5::2], asking[6::2], strict=True))
+        assert named == {
+            "--models": str(models),
+            "--templates": str(templates),
+            "--config": str(tmp_path / "app.yaml"),
+        }
+    assert asks_version(image) == (interpreter(), "-m", "app", "--version")

@@ -68,7 +68,7 @@ def order_of(bench: Bench, tmp_path: Path, **changes: object) -> RunOrder:
     bench.send(ct_slice("a", 0))
     folder.mkdir()
     workspace.snapshot([bench.settings.storage.root / bench.instances()[0].path], folder / "in")
-    made = workspace.order(bench.settings, 1, "token", folder, 1_700_000_000)
+    made = workspace.order(bench.settings, 1, "token", folder, 1_700_000_000, context={})
     return RunOrder(**{**made.__dict__, **changes})
 
 

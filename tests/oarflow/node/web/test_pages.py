@@ -17,7 +17,7 @@ from oarflow.node.delivery.outgoing import Altered
 from oarflow.node.execution import results
 from oarflow.node.execution.results import NotProven
 from oarflow.node.states import State
-from oarflow.result import read_document
+from oarflow.result import TemplatePart, read_document
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.web import ward
 
@@ -120,6 +120,32 @@ def test_a_study_shows_its_own_flags_and_each_organ_s_messages(tmp_path: Path) -
     assert f"Whole study:</strong> {child.message}" in page
     (message, *_) = (flag.message for organ in document.organs for flag in organ.flags)
     assert message in page
+
+
+def test_a_study_shows_its_template(tmp_path: Path) -> None:
+    context = ward.make_ward(tmp_path)
+    job = bench.look(context, bench.add_job(context))
+    path = context.settings.storage.root / job.output / "result.json"
+    document = read_document(path.read_bytes())
+    visitor = ward.signed_in(context)
+    assert "<dt>Template</dt>" not in visitor.get(f"/studies/{job.key}").text
+    for rule, words in (("station: CT", "rule station: CT"), (None, "no rule fits")):
+        part = TemplatePart(name="larynx", rule=rule, sha256="0" * 64)
+        path.write_bytes(document.model_copy(update={"template": part}).as_json())
+        page = visitor.get(f"/studies/{job.key}").text
+        assert f"<dt>Template</dt><dd>larynx ({words})</dd>" in page
+
+
+def test_faulty_templates_show_on_the_list_and_do_not_stop_the_node(tmp_path: Path) -> None:
+    visitor = ward.signed_in(ward.make_ward(tmp_path))
+    assert "Templates:" not in visitor.get("/").text
+    visitor.trouble["templates"] = "bad.yaml: <line 1>"
+    assert "<strong>Templates:</strong> bad.yaml: &lt;line 1&gt;" in visitor.get("/").text
+    answer = visitor.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "trouble")
+    assert 'oarflow_part_up{part="templates"} 0.0' in visitor.get("/metrics").text
+    visitor.trouble["listener"] = "not running"
+    assert visitor.get("/healthz").status_code == 503
 
 
 def test_a_result_of_an_earlier_version_is_named(tmp_path: Path) -> None:
