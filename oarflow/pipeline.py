@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from oarflow.commissioning.site import SiteRecords
 from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
@@ -52,7 +53,7 @@ class Task:
     the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
     shifts: whether each network runs a second time on a shifted patch, to measure how stable its
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
-    the networks read.
+    the networks read. records: the networks that are commissioned at the site.
     """
 
     read: Callable[[Progress], Intake]
@@ -64,6 +65,7 @@ class Task:
     catalogue: Catalogue
     plan: WritePlan
     mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
+    records: SiteRecords = field(default_factory=SiteRecords)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +193,10 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
-    """Settle overlaps, and flag implausible contours."""
+    """Settle overlaps; flag implausible contours, and those of networks not commissioned."""
     found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
     flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
-    return replace(study.updated(found.segmentations), flags=flags)
+    return replace(study.updated(map(task.records.flagged, found.segmentations)), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:

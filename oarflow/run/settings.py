@@ -21,6 +21,10 @@ PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml for the MONAI Deploy packager only."""
 
 
+PATH_KEYS = ("commissioned", "commissioned_key")
+"""Keys of files and folders."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,6 +111,12 @@ class Settings(_Section):
     """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
     """SHA-256 of the only networks that may be loaded; null: trust the model cards."""
+    commissioned: Path | None = None
+    """The site's folder of commissioning records, relative to the settings file. Contours of a
+    network that OARflow does not ship are flagged without a valid record; null: no records."""
+    commissioned_key: Path | None = None
+    """Public key (Ed25519, PEM), relative to the settings file. With it, only records that are
+    signed with its private key are valid; null: signatures are not checked."""
 
     @property
     def rules(self) -> SeriesRules:
@@ -130,9 +140,15 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
     Raises ConfigurationError (SETTINGS) with the file or `--set`, the key and the problem.
     """
-    document = {} if path is None else read_settings(path)
+    document = {} if path is None else _with_paths(read_settings(path), path.absolute().parent)
     settings = checked_settings(document, str(path))
     return checked_settings(changed(document, changes), "--set") if changes else settings
+
+
+def _with_paths(document: dict[Any, Any], folder: Path) -> dict[Any, Any]:
+    """A settings file's values, with relative paths below the file's folder."""
+    paths = {key: document[key] for key in PATH_KEYS if isinstance(document.get(key), str)}
+    return document | {key: str(folder / path) for key, path in paths.items()}
 
 
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:

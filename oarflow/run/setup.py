@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from oarflow.commissioning.site import SiteRecords
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
@@ -17,7 +18,7 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
-from oarflow.run.settings import Settings, precedence, requested_organs
+from oarflow.run.settings import PATH_KEYS, Settings, precedence, requested_organs
 from oarflow.writing.proven import WritePlan
 
 
@@ -30,6 +31,7 @@ class Setup:
 
     settings: Settings
     store: ModelStore
+    records: SiteRecords
     organs: tuple[str, ...]
     precedence: tuple[str, ...]
     catalogue: Catalogue
@@ -59,11 +61,11 @@ class Setup:
         site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
         specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
-        provenance = Provenance(
-            settings_digest(settings.model_dump(mode="json")),
-            device,
-            tuple(card.identity for _, card in sorted(store.cards.items())),
-        )
+        records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
+        networks = tuple(card.identity for _, card in sorted(store.cards.items()))
+        # Paths change no contour; what the records say is in the regions' descriptions.
+        in_force = settings.model_dump(mode="json", exclude=set(PATH_KEYS))
+        provenance = Provenance(settings_digest(in_force), device, networks)
         contours = settings.contours
         plan = partial(
             WritePlan,
@@ -76,7 +78,9 @@ class Setup:
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
         first = precedence(settings, catalogue)
-        return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
+        return cls(
+            settings, store, records, organs, first, catalogue, plan, reports, device, when, started
+        )
 
     def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
         """The task of one study. folder: for unfinished files."""
@@ -90,6 +94,7 @@ class Setup:
             catalogue=self.catalogue,
             plan=self.plan(folder),
             mr=self.settings.mr_rule,
+            records=self.records,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oarflow.node.doctor.application import application, outputs
+from oarflow.node.doctor.application import application, networks, outputs
 from oarflow.node.doctor.machine import database, memory, storage
 from oarflow.node.doctor.peers import alarm, peers
 from oarflow.node.doctor.ports import listener, web
@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     application,
     memory,
     outputs,
+    networks,
     web,
     peers,
     alarm,

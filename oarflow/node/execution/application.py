@@ -1,4 +1,4 @@
-"""Command lines of the application: to contour, for its version and for its settings."""
+"""Command lines of the application: to contour; for its version, settings and networks."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def asks_settings(command: tuple[str, ...], config: Path | None) -> tuple[str, .
     ask = "--print-config" if module == IN_GRAPH[-1] else "config"
     file = () if config is None else ("--config", str(config.absolute()))
     return (interpreter(), "-m", module, ask, *file)
+
+
+def asks_networks(
+    command: tuple[str, ...], models: Path, config: Path | None
+) -> tuple[str, ...] | None:
+    """The command that prints the networks as JSON; None for a command of the site."""
+    if _module(command) is None:
+        return None
+    file = () if config is None else ("--config", str(config.absolute()))
+    folder = ("--models", str(models.absolute()))
+    return (interpreter(), "-m", BY_VERB[2], "models", "--json", *folder, *file)
 
 
 def _module(command: tuple[str, ...]) -> str | None:
