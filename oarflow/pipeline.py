@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from oarflow.commissioning.site import SiteRecords
 from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
@@ -55,6 +56,7 @@ class Task:
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
     the networks read. template: the template that the settings are from, None without one.
     for_ct: gives the task under the template that fits the CT; None where there are no templates.
+    records: the networks that are commissioned at the site.
     """
 
     read: Callable[[Progress], Intake]
@@ -68,6 +70,7 @@ class Task:
     mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
     template: TemplateChoice | None = None
     for_ct: Callable[[Intake], Task] | None = None
+    records: SiteRecords = field(default_factory=SiteRecords)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,10 +201,10 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
 
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:
-    """Settle overlaps, and flag implausible contours."""
+    """Settle overlaps; flag implausible contours, and those of networks not commissioned."""
     found = rules.assess(study.read.volume, study.segmentations, task.catalogue, task.precedence)
     flags = (*found.study_flags, *mr_flags(study.mr, task.organs, task.store))
-    return replace(study.updated(found.segmentations), flags=flags)
+    return replace(study.updated(map(task.records.flagged, found.segmentations)), flags=flags)
 
 
 def write(study: Study, task: Task, observer: Observer) -> Study:

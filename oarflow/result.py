@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +18,7 @@ from oarflow.errors import Code, ExitStatus, Finding, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.reason_codes import REASONS
 from oarflow.structures import (
+    Commercial,
     Localization,
     ModelIdentity,
     OutputKind,
@@ -58,11 +58,24 @@ class ModelPart(_Part):
     """True if it learned from labels that rules computed from CTs."""
 
 
+class SourcePart(_Part):
+    """Where a network comes from."""
+
+    origin: str
+    """Who made it, and from which data."""
+    licence: str
+    """Name of its licence."""
+    commercial: Commercial = "unknown"
+    """Whether the licence allows commercial use: `yes`, `no` or `unknown`."""
+
+
 class NetworkPart(ModelPart):
     """A network that ran."""
 
     role: NetworkRole
     """What the network is for."""
+    source: SourcePart | None = None
+    """Origin of the network; null if it is not recorded."""
 
 
 class Run(_Part):
@@ -172,15 +185,6 @@ class LocalizationPart(_Part):
     """First and last slice."""
     cut: tuple[Side, ...]
     """Sides on which the field of view cuts the organ."""
-
-
-class SourcePart(_Part):
-    """Where a network comes from."""
-
-    origin: str
-    """Who made it, and from which data."""
-    licence: str
-    """Name of its licence."""
 
 
 class OrganPart(_Part):
@@ -349,6 +353,7 @@ def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPa
         slices=segmentation.slices if written else 0,
         seconds=round(segmentation.seconds, 3),
         model=_model(segmentation.model),
+        source=_source(segmentation.model),
         localization=_localization(segmentation.localization),
     )
 
@@ -356,12 +361,23 @@ def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPa
 def _model(identity: ModelIdentity | None) -> ModelPart | None:
     if identity is None:
         return None
-    return ModelPart.model_validate(asdict(identity))
+    return ModelPart.model_validate(_plain(identity))
+
+
+def _source(identity: ModelIdentity | None) -> SourcePart | None:
+    source = None if identity is None else identity.source
+    if source is None:
+        return None
+    return SourcePart(origin=source.origin, licence=source.licence, commercial=source.commercial)
+
+
+def _plain(identity: ModelIdentity) -> dict[str, Any]:
+    return {name: getattr(identity, name) for name in ModelPart.model_fields}
 
 
 def network_part(identity: ModelIdentity, role: NetworkRole) -> NetworkPart:
     """A network that ran."""
-    return NetworkPart.model_validate({**asdict(identity), "role": role})
+    return NetworkPart(**_plain(identity), role=role, source=_source(identity))
 
 
 def _localization(found: Localization | None) -> LocalizationPart | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -143,17 +143,38 @@ class ProbabilityField:
         return dice_of_sizes(self.shared_voxels(other), *sizes)
 
 
+Commercial = Literal["yes", "no", "unknown"]
+"""Whether a licence allows commercial use."""
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """Where a network comes from.
+
+    origin: who made it, and from which data. licence: its name. shipped: whether OARflow brings it.
+    """
+
+    origin: str
+    licence: str
+    commercial: Commercial = "unknown"
+    shipped: bool = False
+
+
 @dataclass(frozen=True)
 class ModelIdentity:
     """The network that made a segmentation.
 
     derived_labels: whether it learned from labels that a rule computed, not from drawn contours.
+    card_sha256: of all on its card that changes contours. source: None where it is not recorded.
+    UIDs of written files depend on the repr, which leaves both out.
     """
 
     name: str
     version: str
     sha256: str
     derived_labels: bool = False
+    card_sha256: str = field(default="", repr=False)
+    source: NetworkSource | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ LAYERS = {
         "console shown locations runtime version yaml_files json_files settings_files tables "
         "docstrings patterns templates",
     ),
-    "values": ("ground", "volume result sitk"),
+    "values": ("ground", "volume result sitk commissioning"),
     "steps": (
         "values",
         "intake networks segmentation plausibility rtstruct writing compare dose",

@@ -26,6 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--clinic", default="", metavar="NAME", help="name of the clinic in the record")
     add(
+        "--signed-by",
+        metavar="NAME",
+        help="who releases the networks; needed if the settings have a folder `commissioned`",
+    )
+    add(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="private key (Ed25519, PEM) that signs the networks' records",
+    )
+    add(
         "--work",
         type=Path,
         metavar="DIR",

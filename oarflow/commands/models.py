@@ -49,13 +49,15 @@ def run(flags: argparse.Namespace) -> int:
         cards = {flags.name: _named(flags.name, cards)}
     if flags.json:
         document = {name: card.model_dump(mode="json") for name, card in cards.items()}
+        for name, words in _commissioned(cards, flags.config).items():
+            document[name]["commissioned"] = words
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif flags.action == "show":
         from oarflow.networks.card_page import card_page
 
         sys.stdout.write(card_page(cards[flags.name]))
     else:
-        _list(cards)
+        _list(cards, _commissioned(cards, flags.config))
     return ExitStatus.WRITTEN
 
 
@@ -66,14 +68,33 @@ def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
     raise ConfigurationError("USAGE", f"no network {name!r}; choose from {', '.join(cards)}")
 
 
-def _list(cards: Mapping[str, ModelCard]) -> None:
+def _commissioned(cards: Mapping[str, ModelCard], config: Path | None) -> dict[str, str]:
+    """Whether each network that contours is commissioned at the site, in words."""
+    from oarflow.commissioning.site import SiteRecords
+    from oarflow.networks.card import Role
+    from oarflow.run.paths import config_path
+    from oarflow.run.settings import load_settings
+
+    settings = load_settings(config_path(config, os.environ))
+    records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
+    return {
+        name: records.standing(card.identity).words
+        for name, card in cards.items()
+        if card.role is Role.SEGMENTER
+    }
+
+
+def _list(cards: Mapping[str, ModelCard], commissioned: Mapping[str, str]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from oarflow.run.console import rich_console
 
-    table = Table("network", "network version", "role", "organs", box=None, pad_edge=False)
+    titles = ("network", "network version", "role", "organs", "commissioned")
+    table = Table(*titles, box=None, pad_edge=False)
     for name, card in cards.items():
-        table.add_row(name, card.version, card.role, ", ".join(card.organs))
+        words = escape(commissioned.get(name, ""))
+        table.add_row(name, card.version, card.role, ", ".join(card.organs), words)
     rich_console(sys.stdout).print(table)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +15,7 @@ from oarflow.json_files import JsonError, parse_json
 from oarflow.settings_files import explain
 
 if TYPE_CHECKING:
-    from oarflow.structures import ModelIdentity
+    from oarflow.structures import ModelIdentity, NetworkSource
 
 CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
@@ -237,11 +239,34 @@ class ModelCard(Strict):
         return self.training.labels == DERIVED_LABELS
 
     @property
+    def digest(self) -> str:
+        """sha256 (hex) over all that changes contours: not over names, training and figures.
+
+        A field at its default does not count, so that new fields leave older cards' digests alone.
+        """
+        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=_WITHOUT_EFFECT)
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def origin(self) -> NetworkSource | None:
+        """Where the network comes from; None where that is not recorded."""
+        from oarflow.commissioning.shipped import is_shipped, shipped_source
+
+        return shipped_source() if is_shipped(self.sha256, self.digest) else None
+
+    @property
     def identity(self) -> ModelIdentity:
         """The network's identity for files and result.json."""
         from oarflow.structures import ModelIdentity
 
-        return ModelIdentity(self.name, self.version, self.sha256, self.derived_labels)
+        return ModelIdentity(
+            self.name, self.version, self.sha256, self.derived_labels, self.digest, self.origin
+        )
+
+
+_WITHOUT_EFFECT = {"schema_version", "name", "version", "training", "validation", "note"}
+"""Fields of a card that change no contour."""
 
 
 def partner(organ: str) -> str:

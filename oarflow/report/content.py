@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from oarflow.networks.card import ModelCard
 from oarflow.report.scene import ReportScene, make_scene
 from oarflow.report.strips import Strip, make_strips
-from oarflow.result import NetworkPart, OrganPart, ResultDocument
+from oarflow.result import NetworkPart, OrganPart, ResultDocument, SourcePart
 from oarflow.rtstruct.model import StructureSet
 from oarflow.structures import Status
 from oarflow.volume import Volume
@@ -277,8 +277,15 @@ def _network(part: NetworkPart) -> tuple[str, str]:
     labels = "; learned from rule-derived labels" if part.derived_labels else ""
     return (
         f"{part.name}, network version {part.version}",
-        f"{part.role}; sha256 {part.sha256}{labels}",
+        f"{part.role}; sha256 {part.sha256}{labels}{_source(part.source)}",
     )
+
+
+def _source(source: SourcePart | None) -> str:
+    if source is None:
+        return "; origin and licence not recorded"
+    commercial = f"commercial use: {source.commercial}"
+    return f"; origin: {source.origin}; licence: {source.licence}, {commercial}"
 
 
 def _input(result: ResultDocument) -> Iterable[tuple[str, str]]:

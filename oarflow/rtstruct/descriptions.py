@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from oarflow.flags.flag import Flag
 from oarflow.rtstruct.provenance import Origin, ascii_text
-from oarflow.structures import Segmentation
+from oarflow.structures import NetworkSource, Segmentation
 
 MAX_DESCRIPTION_LENGTH = 1024
 """Characters of Structure Set Description and ROI Description (VR ST)."""
+
+MAX_SOURCE_LENGTH = 64
+"""Characters of a network's origin and of its licence, which come from its card."""
 
 DERIVED = "network trained on labels derived by rules, not drawn"
 
@@ -26,7 +29,9 @@ def structure_set_description(origins: Collection[Origin], warnings: Sequence[st
 def roi_description(
     segmentation: Segmentation, study_flags: Sequence[Flag], *, contoured: bool
 ) -> str:
-    """Status, short flags of the study and the organ, and a remark on derived labels. ASCII.
+    """Status, short flags of the study and the organ, and remarks on the network. ASCII.
+
+    The remarks: derived labels; origin and licence of a network that OARflow does not ship.
 
     Flags of the study come first, so that the length limit never removes them.
     """
@@ -37,4 +42,15 @@ def roi_description(
     parts += [flag.short for flag in segmentation.flags]
     if segmentation.model is not None and segmentation.model.derived_labels:
         parts.append(DERIVED)
+    if segmentation.model is not None and segmentation.model.source is not None:
+        parts += _origin(segmentation.model.source)
     return ascii_text("; ".join(parts), MAX_DESCRIPTION_LENGTH)
+
+
+def _origin(source: NetworkSource) -> Iterator[str]:
+    if source.shipped:
+        return
+    yield f"network: {source.origin[:MAX_SOURCE_LENGTH]}"
+    yield f"licence: {source.licence[:MAX_SOURCE_LENGTH]}"
+    if source.commercial == "no":
+        yield "no commercial use"

@@ -22,6 +22,10 @@ PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml for the MONAI Deploy packager only."""
 
 
+PATH_KEYS = ("templates", "commissioned", "commissioned_key")
+"""Keys of files and folders."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,6 +118,12 @@ class Settings(_Section):
     """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
     """SHA-256 of the only networks that may be loaded. null: trust the model cards."""
+    commissioned: Path | None = None
+    """The site's folder of commissioning records, relative to the settings file. Contours of a
+    network that OARflow does not ship are flagged without a valid record; null: no records."""
+    commissioned_key: Path | None = None
+    """Public key (Ed25519, PEM), relative to the settings file. With it, only records that are
+    signed with its private key are valid; null: signatures are not checked."""
 
     @property
     def rules(self) -> SeriesRules:
@@ -145,14 +155,16 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 def read_document(path: Path | None) -> dict[Any, Any]:
     """The keys of a settings file, not yet checked; none without a file.
 
-    A relative folder of templates is made absolute. Raises ConfigurationError (SETTINGS).
+    Relative paths begin at the file's folder and are made absolute. Raises ConfigurationError
+    (SETTINGS).
     """
     if path is None:
         return {}
-    document = read_settings(path)
-    named = document.get("templates")
-    if isinstance(named, str) and named != SHIPPED:
-        document["templates"] = str(path.absolute().parent / named)
+    document, folder = read_settings(path), path.absolute().parent
+    for key in PATH_KEYS:
+        named = document.get(key)
+        if isinstance(named, str) and (key, named) != ("templates", SHIPPED):
+            document[key] = str(folder / named)
     return document
 
 

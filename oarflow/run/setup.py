@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from oarflow.commissioning.site import SiteRecords
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
@@ -17,7 +18,7 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
-from oarflow.run.settings import Settings, precedence, requested_organs
+from oarflow.run.settings import PATH_KEYS, Settings, precedence, requested_organs
 from oarflow.templates.template import Template, TemplateChoice
 from oarflow.writing.proven import WritePlan
 
@@ -31,6 +32,7 @@ class Setup:
 
     settings: Settings
     store: ModelStore
+    records: SiteRecords
     organs: tuple[str, ...]
     precedence: tuple[str, ...]
     catalogue: Catalogue
@@ -93,11 +95,9 @@ class Setup:
         site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
         specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
-        provenance = Provenance(
-            settings_sha256,
-            device,
-            tuple(card.identity for _, card in sorted(store.cards.items())),
-        )
+        records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
+        networks = tuple(card.identity for _, card in sorted(store.cards.items()))
+        provenance = Provenance(settings_sha256, device, networks)
         contours = settings.contours
         plan = partial(
             WritePlan,
@@ -110,7 +110,9 @@ class Setup:
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
         first = precedence(settings, catalogue)
-        return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
+        return cls(
+            settings, store, records, organs, first, catalogue, plan, reports, device, when, started
+        )
 
     def task(
         self,
@@ -130,12 +132,16 @@ class Setup:
             plan=self.plan(folder),
             mr=self.settings.mr_rule,
             template=template,
+            records=self.records,
         )
 
 
 def _plain(settings: Settings) -> dict[str, object]:
-    """The settings as plain values, without the templates' folder: their digest enters UIDs."""
-    return settings.model_dump(mode="json", exclude={"templates"})
+    """The settings as plain values, without paths: their digest enters UIDs.
+
+    Paths change no contour. The regions' descriptions say what the records say.
+    """
+    return settings.model_dump(mode="json", exclude=set(PATH_KEYS))
 
 
 def _device_name(device: str) -> str:

@@ -19,6 +19,7 @@ from tests.app.workbench import (
     Broken,
     app,
     nothing,
+    site_settings,
     write_ct,
     write_models,
 )
@@ -45,8 +46,9 @@ class TestWritten:
     @pytest.fixture(scope="class")
     @classmethod
     def out(cls, ct: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        out = tmp_path_factory.mktemp("run") / "new" / "out"
-        cls.ran = app("-i", ct, "-o", out, "-m", models)
+        folder = tmp_path_factory.mktemp("run")
+        out = folder / "new" / "out"
+        cls.ran = app("-i", ct, "-o", out, "-m", models, "-c", site_settings(folder, models))
         assert cls.ran.returncode == 0, cls.ran.stderr
         return out
 
@@ -109,7 +111,7 @@ def test_status_1_where_every_organ_fails(ct: Path, tmp_path: Path) -> None:
 def test_status_0_where_one_organ_fails_and_4_where_strict(ct: Path, tmp_path: Path) -> None:
     broken = write_models(tmp_path / "models", Parotid_R=Broken())
     assert app("-i", ct, "-o", tmp_path / "out", "-m", broken).returncode == 0
-    strict = settings(tmp_path, "strict: true")
+    strict = site_settings(tmp_path, broken, "strict: true")
     ran = app("-i", ct, "-o", tmp_path / "strict", "-m", broken, "-c", strict)
     assert ran.returncode == 4
     assert names(tmp_path / "strict") == ["result.json", "rtstruct.dcm"]
@@ -153,7 +155,7 @@ def test_status_3_where_no_organ_is_there(models: Path, tmp_path: Path) -> None:
 
 
 def test_an_organ_without_model_is_named(ct: Path, models: Path, tmp_path: Path) -> None:
-    wanted = settings(tmp_path, "organs: [left parotid, Brainstem]")
+    wanted = site_settings(tmp_path, models, "organs: [left parotid, Brainstem]")
     assert app("-i", ct, "-o", tmp_path / "out", "-m", models, "-c", wanted).returncode == 0
     organs = {organ.name: str(organ.status) for organ in result(tmp_path / "out").organs}
     assert organs == {"Brainstem": "no_model", "Parotid_L": "segmented"}

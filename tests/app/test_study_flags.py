@@ -12,7 +12,7 @@ import pytest
 from oarflow.node.execution.order import End, RunOutcome
 from oarflow.node.execution.results import conclude
 from oarflow.node.states import State
-from tests.app.workbench import app, write_ct
+from tests.app.workbench import app, site_settings, write_ct
 from tests.oarflow.report.cases import text_of
 
 MESSAGE = "Patient is 12 years old; the networks were trained on adults."
@@ -29,9 +29,9 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(child: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The folder of the results of a strict run, and the program that ended."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "app.yaml").write_text(SETTINGS)
+    settings = site_settings(folder, models, SETTINGS)
     out = folder / "out"
-    return out, app("-i", child, "-o", out, "-m", models, "-c", folder / "app.yaml")
+    return out, app("-i", child, "-o", out, "-m", models, "-c", settings)
 
 
 def result(out: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 
 from oarflow.networks.card import Role
 from tests.oarflow.chain import save_model
+from tests.oarflow.commissioning.made_up_records import commission_all
 from tests.phantoms import make_series, texture, write_series
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -108,6 +109,14 @@ def write_models(folder: Path, **networks: torch.nn.Module) -> Path:
             network=networks.get(organ, Bright()),
         )
     return folder
+
+
+def site_settings(folder: Path, models: Path, text: str = "") -> Path:
+    """Settings of a site that commissioned all networks of a models folder."""
+    commission_all(models, folder / "commissioned")
+    path = folder / "app.yaml"
+    path.write_text(f"commissioned: commissioned\n{text}")
+    return path
 
 
 def clean_environment(**variables: str) -> dict[str, str]:

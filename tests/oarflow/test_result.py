@@ -26,7 +26,14 @@ from oarflow.result import (
     refusal_part,
     written_status,
 )
-from oarflow.structures import Localization, ModelIdentity, Segmentation, Side, Status
+from oarflow.structures import (
+    Localization,
+    ModelIdentity,
+    NetworkSource,
+    Segmentation,
+    Side,
+    Status,
+)
 from oarflow.version import __version__
 from tests.oarflow.chain import sphere_volume
 
@@ -126,6 +133,21 @@ def test_an_organ_says_when_its_network_learned_from_derived_labels() -> None:
     part = organ_part(Segmentation("Brain", Status.SEGMENTED, model=derived))
     assert part.model is not None
     assert part.model.derived_labels
+
+
+def test_origin_and_licence_of_an_organ_s_network() -> None:
+    source = NetworkSource("CADS 558", "CC BY-NC-SA 4.0", "no")
+    identity = ModelIdentity("n", "1", "c" * 64, card_sha256="d" * 64, source=source)
+    part = organ_part(Segmentation("Eye_L", Status.SEGMENTED, model=identity))
+    plain = {"origin": "CADS 558", "licence": "CC BY-NC-SA 4.0", "commercial": "no"}
+    assert part.source is not None
+    assert part.source.model_dump() == plain
+    ran = network_part(identity, "segmenter")
+    assert ran.source is not None
+    assert ran.source.model_dump() == plain
+    without = ModelIdentity("n", "1", "c" * 64)
+    assert organ_part(Segmentation("Eye_L", Status.SEGMENTED, model=without)).source is None
+    assert network_part(without, "localizer").source is None
 
 
 def test_roles_are_those_of_the_cards() -> None:

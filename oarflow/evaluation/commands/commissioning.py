@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oarflow.errors import ConfigurationError, ExitStatus, Fault
 from oarflow.organs import load_catalogue
+
+if TYPE_CHECKING:
+    from oarflow.evaluation.commissioning.network_records import Release
 
 LOGGER = logging.getLogger("oarflow.evaluation")
 
@@ -23,6 +28,7 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
     from oarflow.evaluation.commissioning import pages, run
     from oarflow.evaluation.commissioning.thresholds import read_thresholds
 
+    release = _release(flags)
     limits = read_thresholds(flags.thresholds, load_catalogue(flags.models))
     plan = run.Plan(flags.data, flags.models, limits, flags.work, flags.clinic, flags.config)
     found = run.commission(plan)
@@ -35,9 +41,27 @@ def commission(flags: argparse.Namespace) -> ExitStatus:
         settings = pages.settings(found.record)
         (out / "released.yaml").write_text(settings, encoding="utf-8")
     run.write_key(out / run.KEY_NAME, found.folders)
+    if release is not None:
+        LOGGER.info("%d records of networks in %s", release.write(found.record), release.folder)
     LOGGER.info("%s", pages.allowed(found.record))
     LOGGER.info("record %s in %s", found.record.sha256, out)
     return ExitStatus.WRITTEN
+
+
+def _release(flags: argparse.Namespace) -> Release | None:
+    """Where the networks' records go; None if the settings have no folder for them."""
+    from oarflow.evaluation.commissioning.network_records import Release
+    from oarflow.run.paths import config_path
+    from oarflow.run.settings import load_settings
+
+    folder = load_settings(config_path(flags.config, os.environ)).commissioned
+    if folder is None:
+        if flags.signed_by or flags.key:
+            raise ConfigurationError(
+                "USAGE", "--signed-by and --key need settings with a folder `commissioned`"
+            )
+        return None
+    return Release.prepare(folder, flags.models, flags.signed_by, flags.key)
 
 
 def _verify(path: Path, models: Path) -> ExitStatus:

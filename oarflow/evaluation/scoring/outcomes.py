@@ -12,11 +12,13 @@ import numpy as np
 from oarflow.compare.overlap import dice
 from oarflow.compare.scores import TOLERANCE_MM, Score, score
 from oarflow.datasets.cases import Case
+from oarflow.flags.codes import FlagCode
 from oarflow.geometry import Grid
 from oarflow.organs import Catalogue
 from oarflow.result import OrganPart, ResultDocument
 from oarflow.rtstruct.raster import rasterise
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.structures import Status
 from oarflow.types import Mask
 
 
@@ -88,7 +90,7 @@ def outcomes(
         partner = catalogue.organ(organ).partner
         other = case.masks.get(partner) if partner else None
         swapped = other is not None and dice(mask, other) > fit.dsc
-        part = parts.get(organ)
+        part = as_commissioned(parts[organ]) if organ in parts else None
         found.append(
             OrganOutcome(
                 fit,
@@ -99,6 +101,23 @@ def outcomes(
             )
         )
     return found
+
+
+def as_commissioned(part: OrganPart) -> OrganPart:
+    """The organ as if its network were commissioned.
+
+    The flag NOT_COMMISSIONED says nothing about the contour. It would hide wrong contours that
+    carry no other flag.
+    """
+    flags = tuple(flag for flag in part.flags if flag.code is not FlagCode.NOT_COMMISSIONED)
+    if flags == part.flags:
+        return part
+    status = part.status
+    if not flags:
+        status = Status.SEGMENTED
+    elif [flag.code for flag in flags] == [FlagCode.FIELD_OF_VIEW]:
+        status = Status.TRUNCATED
+    return part.model_copy(update={"flags": flags, "status": status})
 
 
 def flag_codes(result: ResultDocument, part: OrganPart | None) -> tuple[str, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from oarflow.locations import ROOT
 from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
-from oarflow.node.execution.application import asks_settings, asks_version
+from oarflow.node.execution.application import asks_networks, asks_settings, asks_version
 from oarflow.node.execution.engine import Engine, EngineLost
 from oarflow.node.execution.workspace import command
 from oarflow.node.settings import NodeSettings
@@ -118,14 +119,38 @@ def outputs(settings: NodeSettings) -> Iterator[CheckResult]:
     yield from _lacking(settings, document if isinstance(document, dict) else {})
 
 
-def answered(asking: tuple[str, ...]) -> dict[str, object] | None:
-    """The settings in force, as the application prints them; None if it refuses its settings."""
+def answered(
+    asking: tuple[str, ...], parse: Callable[[str], object] = parse_yaml
+) -> dict[str, object] | None:
+    """What the application prints; None if it refuses its settings."""
     try:
         answer = subprocess.run(asking, cwd=ROOT, capture_output=True, timeout=120, check=True)
-        document = parse_yaml(answer.stdout.decode("utf-8"))
+        document = parse(answer.stdout.decode("utf-8"))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def networks(settings: NodeSettings) -> Iterator[CheckResult]:
+    """Networks that the site uses without having commissioned them."""
+    execution = settings.execution
+    asking = asks_networks(execution.command, execution.models, execution.config)
+    if asking is None or not execution.models.is_dir():
+        return
+    found = answered(asking, json.loads)
+    if found is None:
+        remedy = f"run `{' '.join(asking)}` and read its message"
+        yield bad("networks", "cannot be listed with their commissioning records", remedy)
+        return
+    for name, card in found.items():
+        words = card.get("commissioned") if isinstance(card, dict) else None
+        if isinstance(words, str) and (words == "no" or words.startswith("record not valid")):
+            yield CheckResult(
+                f"network {name}",
+                CheckStatus.DOUBTFUL,
+                f"commissioned at this site: {words}",
+                "run `oarflow commission`; until then its contours are suspicious",
+            )
 
 
 def _lacking(settings: NodeSettings, document: dict[str, object]) -> Iterator[CheckResult]:

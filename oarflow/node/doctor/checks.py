@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oarflow.node.doctor.application import application, outputs
+from oarflow.node.doctor.application import application, networks, outputs
 from oarflow.node.doctor.machine import database, memory, storage
 from oarflow.node.doctor.peers import alarm, peers
 from oarflow.node.doctor.ports import listener, web
@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
     memory,
     outputs,
     templates,
+    networks,
     web,
     peers,
     alarm,

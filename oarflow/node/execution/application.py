@@ -1,4 +1,4 @@
-"""Command lines of the application: to contour, for its version, settings and templates."""
+"""Command lines of the application: to contour, and for what it says about itself."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def asks_templates(
 def is_own(command: tuple[str, ...]) -> bool:
     """Whether the command starts this program, not one of the site."""
     return _module(command) is not None
+
+
+def asks_networks(
+    command: tuple[str, ...], models: Path, config: Path | None
+) -> tuple[str, ...] | None:
+    """The command that prints the networks as JSON; None for a command of the site."""
+    if _module(command) is None:
+        return None
+    file = () if config is None else ("--config", str(config.absolute()))
+    folder = ("--models", str(models.absolute()))
+    return (interpreter(), "-m", BY_VERB[2], "models", "--json", *folder, *file)
 
 
 def _module(command: tuple[str, ...]) -> str | None:

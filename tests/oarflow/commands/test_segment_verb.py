@@ -16,7 +16,7 @@ import pydicom
 import pytest
 
 from oarflow.commands import main
-from tests.app.workbench import Slow, app, clean_environment, write_models
+from tests.app.workbench import Slow, app, clean_environment, site_settings, write_models
 from tests.oarflow.commands.terminal import at_terminal, oarflow
 
 Shown = Callable[..., tuple[set[str], str]]
@@ -189,8 +189,7 @@ def test_output_within_an_input(
 def test_flags_are_settings(
     ct: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "site.yaml"
-    config.write_text("organs: [Parotid_R]\nlabel: SITE\n")
+    config = site_settings(tmp_path, models, "organs: [Parotid_R]\nlabel: SITE\n")
     out = tmp_path / "out"
     flags = ["--organs", "left parotid, Brainstem", "--profile", "eclipse", "--seg"]
     changes = [

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oarflow.commissioning.site import SiteRecords
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.intake import read_volume
@@ -314,6 +315,12 @@ def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
     away = np.linalg.norm(points - np.asarray(LEFT), axis=-1)
     field = ProbabilityField(np.clip((23 - away) / 16, 0, 1).astype(np.float32), (0, 0, 0))
     return flags([replace(LEFT_BALL, field=field)], entropy=spread(1.0, 0.5))
+
+
+@provokes(FlagCode.NOT_COMMISSIONED)
+def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """OARflow does not ship this network, and there is no record of it."""
+    return SiteRecords().flagged(contoured(tmp_path)).flags
 
 
 @provokes(FlagCode.PATCH_EDGE)

@@ -21,6 +21,7 @@ from oarflow.result import (
     OutputPart,
     ResultDocument,
     Run,
+    SourcePart,
     input_part,
     refusal_part,
 )
@@ -100,6 +101,9 @@ def flag(partner: str = "Parotid_R") -> Flag:
     )
 
 
+SOURCE = SourcePart(origin="Somewhere <b>else</b>", licence="CC BY-NC-SA 4.0", commercial="no")
+"""Of the segmenter; the localizer's is not recorded."""
+
 CHILD = Flag.of(FlagCode.PATIENT_UNDER_18, age_years=12, limit_years=18)
 
 
@@ -117,7 +121,7 @@ def result(found: Volume, *, partner: str = "Parotid_R") -> ResultDocument:
                 NetworkPart(
                     name="oarflow/where", version="2.0.0", sha256="b" * 64, role="localizer"
                 ),
-                NetworkPart(**model.model_dump(), role="segmenter"),
+                NetworkPart(**model.model_dump(), role="segmenter", source=SOURCE),
             ),
         ),
         exit_status=0,

@@ -94,6 +94,7 @@ def test_the_pdf_names_sides_networks_and_what_a_figure_is_against(tmp_path: Pat
     text = " ".join("\n".join(cases.text_of(tmp_path / "report.pdf")).split())
     assert re.search(r"\bR +L +R +L +R +L\b", text)
     assert f"Parotid_L: {DERIVED_DICE}labels of nobody." in text
+    assert "licence: CC BY-NC-SA 4.0, commercial use: no" in text
     cell = text_of_cells(tmp_path / "report.pdf")
     assert f"0.96 (n = 31) {AGAINST_DERIVED}" in cell
     for role in ("localizer", "segmenter"):

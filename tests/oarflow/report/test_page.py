@@ -163,6 +163,10 @@ def test_the_localizer_stands_among_the_networks(page: str) -> None:
     assert "Networks that ran" in provenance
     for role in ("localizer", "segmenter"):
         assert re.search(rf"<dd>{role}; sha256 [0-9a-f]{{64}}", provenance)
+    # Origin and licence: once for each network that ran, not for each organ.
+    assert "; origin and licence not recorded</dd>" in provenance
+    told = "origin: Somewhere &lt;b&gt;else&lt;/b&gt;; licence: CC BY-NC-SA 4.0, commercial use: no"
+    assert page.count(told) == 1
 
 
 def test_a_refusal_is_told_with_its_remedy(tmp_path: Path) -> None:

@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
+from oarflow.networks.card import Role
 from oarflow.node.database import Database
 from oarflow.node.database.models import User
 from oarflow.node.doctor import application, machine, peers, ports, results
 from oarflow.node.doctor.results import CheckResult, CheckStatus
+from oarflow.node.execution.application import default_command
 from oarflow.node.settings import NodeSettings
 from oarflow.node.web.server import WebServer
+from tests.oarflow.chain import save_model
+from tests.oarflow.commissioning.made_up_records import commission_all
 from tests.oarflow.node.delivery import bench
 from tests.oarflow.node.node_bench import free_port, settings_at
 
@@ -217,3 +221,29 @@ def test_a_damaged_database_is_named_with_the_command_that_restores_it(tmp_path:
     assert finding.status is CheckStatus.BAD
     assert "damaged" in finding.text
     assert "oarflow node restore ARCHIVE" in finding.remedy
+
+
+def test_networks_that_are_not_commissioned_are_named(tmp_path: Path) -> None:
+    models, config = tmp_path / "models", tmp_path / "app.yaml"
+    own = save_model(models / "own", Role.SEGMENTER, ("Parotid_L",), (0, 2, 2), (0, 64, 64))
+    config.write_text("commissioned: records")
+    settings = settings_at(
+        tmp_path,
+        execution={
+            "models": str(models),
+            "config": str(config),
+            "command": default_command(),
+        },
+    )
+    lost = only(settings, application.networks, "networks")
+    assert lost.status is CheckStatus.BAD
+    commission_all(models, tmp_path / "records")
+    assert list(application.networks(settings)) == []
+    record = tmp_path / "records" / f"{own.sha256}.json"
+    record.write_text(record.read_text().replace("Jane", "John"))
+    found = only(settings, application.networks, "network own")
+    assert found.status is CheckStatus.DOUBTFUL
+    assert "record not valid: it was changed after it was made" in found.text
+    record.unlink()
+    assert only(settings, application.networks, "network own").text.endswith(": no")
+    assert "oarflow commission" in found.remedy

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from oarflow.node.execution.application import (
+    asks_networks,
     asks_settings,
     asks_templates,
     asks_version,
@@ -80,6 +81,7 @@ def test_a_command_of_the_sites_own_is_asked_for_nothing() -> None:
     own = ("podman", "run", "IMAGE", "-i", "{input}", "-o", "{output}")
     assert asks_version(own) is None
     assert asks_settings(own, None) is None
+    assert asks_networks(own, Path("models"), None) is None
     assert asks_templates(own, None, Path("models"), Path("templates")) is None
 
 

@@ -1,0 +1,1 @@
+"""Which networks are commissioned at a site, by the site's own records."""

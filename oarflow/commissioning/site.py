@@ -1,0 +1,147 @@
+"""A site's folder of commissioning records, one for each network, named by its SHA-256."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oarflow.commissioning.record import NetworkRecord, RecordError, read_network_record
+from oarflow.commissioning.shipped import is_shipped
+from oarflow.errors import ConfigurationError
+from oarflow.flags.codes import FlagCode
+from oarflow.flags.flag import Flag
+from oarflow.shown import shown
+from oarflow.structures import ModelIdentity, Segmentation, Status
+from oarflow.version import __version__
+
+if TYPE_CHECKING:
+    from oarflow.commissioning.signature import PublicKey
+
+MAX_REASON = 200
+"""Characters of a flag's reason. Parts of it come from a file."""
+
+
+@dataclass(frozen=True)
+class NetworkStanding:
+    """A network with its card at a site.
+
+    record: None without a valid one. trouble: why the record's file is not valid.
+    """
+
+    network: ModelIdentity
+    shipped: bool = False
+    record: NetworkRecord | None = None
+    trouble: str = ""
+
+    @property
+    def words(self) -> str:
+        """Whether it is commissioned, for people."""
+        if self.record is not None:
+            return f"yes, {self.record.made.date()}, by {shown(self.record.signed_by)}"
+        if self.trouble:
+            return f"record not valid: {shown(self.trouble)}"
+        return "no (shipped with OARflow)" if self.shipped else "no"
+
+    def doubt(self, organ: str) -> str:
+        """Why an organ's contours are not commissioned here; empty where they are, or shipped."""
+        if self.shipped:
+            return ""
+        if self.record is not None:
+            return self.record.why_not(organ, self.network.card_sha256)
+        return f"its record is not valid: {self.trouble}" if self.trouble else "it has no record"
+
+
+@dataclass(frozen=True)
+class SiteRecords:
+    """The records of a site. folder: None where the settings name none.
+
+    key: if there is one, only records that are signed with it are valid.
+    """
+
+    folder: Path | None = None
+    key: PublicKey | None = None
+
+    @classmethod
+    def open(cls, folder: Path | None, key: Path | None) -> SiteRecords:
+        """The records of a folder. Raises ConfigurationError SETTINGS."""
+        if folder is not None and not folder.is_dir():
+            raise ConfigurationError("SETTINGS", f"commissioned: {folder} is not a folder")
+        if key is None:
+            return cls(folder)
+        from oarflow.commissioning.signature import PublicKey
+
+        try:
+            return cls(folder, PublicKey.read(key))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError("SETTINGS", f"commissioned_key: {key}: {error}") from error
+
+    def standing(self, network: ModelIdentity) -> NetworkStanding:
+        """Whether a network is commissioned, and why a record of it is not valid."""
+        shipped = is_shipped(network.sha256, network.card_sha256)
+        if self.folder is None:
+            return NetworkStanding(network, shipped)
+        try:
+            record = read_network_record(record_path(self.folder, network.sha256))
+            self._check(record, network)
+        except FileNotFoundError:
+            return NetworkStanding(network, shipped)
+        except RecordError as error:
+            return NetworkStanding(network, shipped, trouble=str(error))
+        return NetworkStanding(network, shipped, record)
+
+    def _check(self, record: NetworkRecord, network: ModelIdentity) -> None:
+        if record.network_sha256 != network.sha256:
+            raise RecordError("it belongs to another network")
+        if network.card_sha256 not in {verdict.card_sha256 for verdict in record.organs}:
+            raise RecordError("the network's card was changed since")
+        if record.version != __version__:
+            raise RecordError(f"OARflow {record.version} was measured, this is {__version__}")
+        if self.key is not None:
+            self.key.check(record)
+
+    def flagged(self, item: Segmentation) -> Segmentation:
+        """The organ with a flag, if it is contoured and its network is not commissioned for it."""
+        if item.model is None or not item.status.written:
+            return item
+        doubt = self.standing(item.model).doubt(item.organ)
+        if not doubt:
+            return item
+        reason = shown(doubt)[:MAX_REASON]
+        flag = Flag.of(FlagCode.NOT_COMMISSIONED, network=item.model.name, reason=reason)
+        return replace(item, status=Status.SUSPICIOUS, flags=(*item.flags, flag))
+
+
+def record_path(folder: Path, sha256: str) -> Path:
+    """Where the record of a network is."""
+    return folder / f"{sha256}.json"
+
+
+def write_record(folder: Path, record: NetworkRecord) -> None:
+    """Write a record; an older one of the network is replaced. Raises OSError."""
+    handle, name = tempfile.mkstemp(prefix=".oarflow-", dir=folder)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(record.as_json())
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(0o644)  # the application may run as another user
+        part.replace(record_path(folder, record.network_sha256))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder, and prove that records can be written. Raises ConfigurationError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".oarflow-", dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            "OUTPUT_NOT_WRITABLE",
+            f"the folder of commissioning records {folder} cannot be written: {error.strerror}",
+        ) from error
