@@ -69,7 +69,7 @@ class TemplateSet:
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def choose(self, facts: TemplateFacts) -> TemplateChoice | None:
-        """The first template of which a rule fits, else the default; None if there is neither."""
+        """The first template with a rule that fits, else the default; None without either."""
         for template in self.templates:
             if template.is_default:
                 return TemplateChoice(template, None)
