@@ -237,6 +237,11 @@ class TemplatePart(_Part):
     sha256: Sha256
     """SHA-256 of the template's name, rules and settings."""
 
+    @property
+    def words(self) -> str:
+        """The template and why it was chosen, for people."""
+        return f"{self.name} ({'no rule fits' if self.rule is None else f'rule {self.rule}'})"
+
 
 class ResultError(ValueError):
     """A document that is no result.json or has another version; the message says what to do."""

@@ -269,8 +269,7 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
 
 def _template(result: ResultDocument) -> Iterable[tuple[str, str]]:
     if result.template is not None:
-        why = "no rule fits" if result.template.rule is None else f"rule {result.template.rule}"
-        yield "Template", f"{result.template.name} ({why}), sha256 {result.template.sha256}"
+        yield "Template", f"{result.template.words}, sha256 {result.template.sha256}"
 
 
 def _network(part: NetworkPart) -> tuple[str, str]:

@@ -34,6 +34,8 @@ FLAG_LINES = 2
 def print_result(result: ResultDocument, stream: TextIO) -> None:
     """Print the result of a run as a table, or the reason of a refusal or fault."""
     console = rich_console(stream)
+    if result.template:
+        console.print(f"Template {_plain(result.template.words)}")
     for flag in result.study_flags:
         console.print(f"[bold yellow]Whole study: {flag.code}[/] {_plain(flag.message)}")
     if result.organs:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from oarflow.errors import ConfigurationError
-from oarflow.node.doctor.application import answered
+from oarflow.node.doctor.application import WRITTEN_BY, answered
 from oarflow.node.doctor.results import CheckResult, CheckStatus, bad, good
 from oarflow.node.execution.application import asks_settings
 from oarflow.node.settings import NodeSettings
@@ -35,6 +35,7 @@ def templates(settings: NodeSettings) -> Iterator[CheckResult]:
     yield good("templates", ", ".join(one.name for one in found.templates))
     for template in found.templates:
         yield from _misspelt(template)
+        yield from _switched_off(template, settings)
 
 
 def _unseen(settings: NodeSettings) -> Iterator[CheckResult]:
@@ -47,6 +48,23 @@ def _unseen(settings: NodeSettings) -> Iterator[CheckResult]:
             "the application's default settings name templates, which the node does not read",
             "name the settings file in execution.config",
         )
+
+
+def _switched_off(template: Template, settings: NodeSettings) -> Iterator[CheckResult]:
+    """Outputs that a template switches off although a destination gets them."""
+    outputs = template.settings.get("outputs")
+    if not isinstance(outputs, dict):
+        return
+    for name, destination in settings.delivery.destinations.items():
+        for kind in destination.objects:
+            key = WRITTEN_BY.get(kind)
+            if key is not None and outputs.get(key) is False:
+                yield CheckResult(
+                    f"destination {name}",
+                    CheckStatus.DOUBTFUL,
+                    f"gets {kind}, which the template {template.name} switches off",
+                    f"remove outputs.{key} from the template, or {kind} from `objects`",
+                )
 
 
 def _misspelt(template: Template) -> Iterator[CheckResult]:

@@ -195,16 +195,9 @@ def page_of(job: Job, root: Path, *, acts: bool) -> Page:
         steps=tuple(job.steps),
         deliveries=tuple(job.deliveries),
         reports=tuple(kind for kind in REPORTS if report_file(job, root, kind) is not None),
-        template=_template(found),
+        template=found.template.words if found and found.template else "",
         actions=actions(job) if acts else (),
     )
-
-
-def _template(found: result.ResultDocument | None) -> str:
-    if found is None or found.template is None:
-        return ""
-    rule = found.template.rule
-    return f"{found.template.name} ({'no rule fits' if rule is None else f'rule {rule}'})"
 
 
 def actions(job: Job) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from oarflow.report.content import (
 from oarflow.report.page import PAGE_BYTES, write_report
 from oarflow.report.scene import make_scene
 from oarflow.report.strips import make_strips
+from oarflow.result import TemplatePart
 from oarflow.structures import Status
 from oarflow.volume import Volume
 from tests.oarflow.report import cases
@@ -167,6 +168,14 @@ def test_the_localizer_stands_among_the_networks(page: str) -> None:
     assert "; origin and licence not recorded</dd>" in provenance
     told = "origin: Somewhere &lt;b&gt;else&lt;/b&gt;; licence: CC BY-NC-SA 4.0, commercial use: no"
     assert page.count(told) == 1
+
+
+def test_the_template_stands_in_the_run() -> None:
+    template = TemplatePart(name="larynx", rule="station: CT", sha256="a" * 64)
+    result = cases.refused().model_copy(update={"template": template})
+    (run,) = [table for table in make_report(result).provenance if table.heading == "Run"]
+    words = f"larynx (rule station: CT), sha256 {template.sha256}"
+    assert ("Template", words) in run.lines
 
 
 def test_a_refusal_is_told_with_its_remedy(tmp_path: Path) -> None:

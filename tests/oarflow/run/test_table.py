@@ -11,7 +11,7 @@ from oarflow.flags.codes import FlagCode, Scope
 from oarflow.flags.flag import Flag
 from oarflow.flags.table import FLAGS
 from oarflow.organs import load_catalogue
-from oarflow.result import OrganPart, ResultDocument, Run
+from oarflow.result import OrganPart, ResultDocument, Run, TemplatePart
 from oarflow.run import table
 from oarflow.run.table import print_flags, print_result
 from oarflow.structures import Status
@@ -64,6 +64,16 @@ def test_three_flags_are_two_and_a_count() -> None:
     k = next(k for k, line in enumerate(lines) if "Parotid_L" in line)
     assert lines[k].rstrip().endswith("VOLUME_HIGH 62.0 cc")
     assert lines[k + 1].strip() == "UNSTABLE Dice 0.83 +1"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"), [("station: [red]", "(rule station: [red])"), (None, "(no rule fits)")]
+)
+def test_the_template_is_named(rule: str | None, words: str) -> None:
+    stream = io.StringIO()
+    template = TemplatePart(name="larynx", rule=rule, sha256="0" * 64)
+    print_result(ResultDocument(run=RUN, exit_status=0, template=template), stream)
+    assert stream.getvalue().splitlines()[0] == f"Template larynx {words}"
 
 
 def test_the_study_s_flags_come_first() -> None:

@@ -10,6 +10,7 @@ from oarflow.node.doctor.results import CheckResult, CheckStatus
 from oarflow.node.doctor.templates import templates
 from oarflow.node.execution.application import default_command
 from oarflow.node.settings import NodeSettings
+from oarflow.node.settings.delivery import DeliverySettings
 from tests.app.workbench import write_models
 from tests.oarflow.node.node_bench import settings_at
 
@@ -60,6 +61,17 @@ def test_a_misspelt_name_of_the_context_is_doubtful(tmp_path: Path) -> None:
     good, doubt = findings(settings(tmp_path, left=rules + "organs: [Parotid_L]\n"))
     assert good.status is CheckStatus.GOOD
     assert (doubt.status, doubt.remedy) == (CheckStatus.DOUBTFUL, "did you mean calling_ae?")
+
+
+def test_an_output_that_a_template_switches_off(tmp_path: Path) -> None:
+    made = settings(tmp_path, left=GOOD + "outputs: {seg: false, report_pdf: true}\n")
+    share = {"kind": "folder", "path": str(tmp_path), "objects": ["RTSTRUCT", "SEG", "REPORT_PDF"]}
+    delivery = DeliverySettings.model_validate({"destinations": {"share": share}})
+    doubts = findings(made.model_copy(update={"delivery": delivery}))[1:]
+    assert [(one.subject, one.status) for one in doubts] == [
+        ("destination share", CheckStatus.DOUBTFUL)
+    ]
+    assert doubts[0].text == "gets SEG, which the template left switches off"
 
 
 def test_without_templates_there_is_nothing_to_say(tmp_path: Path) -> None:
