@@ -14,15 +14,12 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
-from oarflow.settings_files import checked, read_settings
+from oarflow.run.site_paths import read_with_paths
+from oarflow.settings_files import checked
 from oarflow.yaml_files import YamlError, parse_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml for the MONAI Deploy packager only."""
-
-
-PATH_KEYS = ("commissioned", "commissioned_key")
-"""Keys of files and folders."""
 
 
 class _Section(BaseModel):
@@ -140,15 +137,9 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
     Raises ConfigurationError (SETTINGS) with the file or `--set`, the key and the problem.
     """
-    document = {} if path is None else _with_paths(read_settings(path), path.absolute().parent)
+    document = {} if path is None else read_with_paths(path)
     settings = checked_settings(document, str(path))
     return checked_settings(changed(document, changes), "--set") if changes else settings
-
-
-def _with_paths(document: dict[Any, Any], folder: Path) -> dict[Any, Any]:
-    """A settings file's values, with relative paths below the file's folder."""
-    paths = {key: document[key] for key in PATH_KEYS if isinstance(document.get(key), str)}
-    return document | {key: str(folder / path) for key, path in paths.items()}
 
 
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:
