@@ -148,7 +148,7 @@ Commercial = Literal["yes", "no", "unknown"]
 
 
 @dataclass(frozen=True)
-class NetworkSource:
+class NetworkOrigin:
     """Where a network comes from.
 
     origin: who made it, and from which data. licence: its name. shipped: whether OARflow brings it.
@@ -174,7 +174,7 @@ class ModelIdentity:
     sha256: str
     derived_labels: bool = False
     card_sha256: str = field(default="", repr=False)
-    source: NetworkSource | None = field(default=None, repr=False)
+    source: NetworkOrigin | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

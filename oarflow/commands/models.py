@@ -70,15 +70,13 @@ def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
 
 def _commissioned(cards: Mapping[str, ModelCard], config: Path | None) -> dict[str, str]:
     """Whether each network that contours is commissioned at the site, in words."""
-    from oarflow.commissioning.site import SiteRecords
     from oarflow.networks.card import Role
     from oarflow.run.paths import config_path
-    from oarflow.run.settings import load_settings
+    from oarflow.run.site_paths import site_records
 
-    settings = load_settings(config_path(config, os.environ))
-    records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
+    records = site_records(config_path(config, os.environ))
     return {
-        name: records.standing(card.identity).words
+        name: records.standing(card.sha256, card.digest).words
         for name, card in cards.items()
         if card.role is Role.SEGMENTER
     }

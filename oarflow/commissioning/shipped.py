@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from oarflow.settings_files import checked
-from oarflow.structures import Commercial, NetworkSource
 from oarflow.yaml_files import read_yaml
+
+if TYPE_CHECKING:
+    from oarflow.structures import NetworkOrigin
 
 SHIPPED = Path(__file__).with_name("shipped.yaml")
 
@@ -29,7 +31,7 @@ class _ShippedNetworks(BaseModel):
 
     origin: str
     licence: str
-    commercial: Commercial
+    commercial: Literal["yes", "no", "unknown"]
     networks: dict[str, _ShippedNetwork]
 
 
@@ -48,7 +50,9 @@ def shipped_networks() -> tuple[_ShippedNetwork, ...]:
     return tuple(_shipped().networks.values())
 
 
-def shipped_source() -> NetworkSource:
+def shipped_source() -> NetworkOrigin:
     """Origin and licence of the networks that OARflow brings."""
+    from oarflow.structures import NetworkOrigin
+
     found = _shipped()
-    return NetworkSource(found.origin, found.licence, found.commercial, shipped=True)
+    return NetworkOrigin(found.origin, found.licence, found.commercial, shipped=True)

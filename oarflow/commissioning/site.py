@@ -14,11 +14,11 @@ from oarflow.errors import ConfigurationError
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.shown import shown
-from oarflow.structures import ModelIdentity, Segmentation, Status
 from oarflow.version import __version__
 
 if TYPE_CHECKING:
     from oarflow.commissioning.signature import PublicKey
+    from oarflow.structures import Segmentation
 
 MAX_REASON = 200
 """Characters of a flag's reason. Parts of it come from a file."""
@@ -26,12 +26,13 @@ MAX_REASON = 200
 
 @dataclass(frozen=True)
 class NetworkStanding:
-    """A network with its card at a site.
+    """A network at a site.
 
-    record: None without a valid one. trouble: why the record's file is not valid.
+    card_sha256: of the card with which it runs. record: None without a valid one. trouble: why the
+    record's file is not valid.
     """
 
-    network: ModelIdentity
+    card_sha256: str
     shipped: bool = False
     record: NetworkRecord | None = None
     trouble: str = ""
@@ -50,7 +51,7 @@ class NetworkStanding:
         if self.shipped:
             return ""
         if self.record is not None:
-            return self.record.why_not(organ, self.network.card_sha256)
+            return self.record.why_not(organ, self.card_sha256)
         return f"its record is not valid: {self.trouble}" if self.trouble else "it has no record"
 
 
@@ -78,24 +79,27 @@ class SiteRecords:
         except (OSError, ValueError) as error:
             raise ConfigurationError("SETTINGS", f"commissioned_key: {key}: {error}") from error
 
-    def standing(self, network: ModelIdentity) -> NetworkStanding:
-        """Whether a network is commissioned, and why a record of it is not valid."""
-        shipped = is_shipped(network.sha256, network.card_sha256)
-        if self.folder is None:
-            return NetworkStanding(network, shipped)
-        try:
-            record = read_network_record(record_path(self.folder, network.sha256))
-            self._check(record, network)
-        except FileNotFoundError:
-            return NetworkStanding(network, shipped)
-        except RecordError as error:
-            return NetworkStanding(network, shipped, trouble=str(error))
-        return NetworkStanding(network, shipped, record)
+    def standing(self, sha256: str, card_sha256: str) -> NetworkStanding:
+        """Whether a network is commissioned, and why a record of it is not valid.
 
-    def _check(self, record: NetworkRecord, network: ModelIdentity) -> None:
-        if record.network_sha256 != network.sha256:
+        sha256: of its file. card_sha256: `ModelCard.digest`.
+        """
+        shipped = is_shipped(sha256, card_sha256)
+        if self.folder is None:
+            return NetworkStanding(card_sha256, shipped)
+        try:
+            record = read_network_record(record_path(self.folder, sha256))
+            self._check(record, sha256, card_sha256)
+        except FileNotFoundError:
+            return NetworkStanding(card_sha256, shipped)
+        except RecordError as error:
+            return NetworkStanding(card_sha256, shipped, trouble=str(error))
+        return NetworkStanding(card_sha256, shipped, record)
+
+    def _check(self, record: NetworkRecord, sha256: str, card_sha256: str) -> None:
+        if record.network_sha256 != sha256:
             raise RecordError("it belongs to another network")
-        if network.card_sha256 not in {verdict.card_sha256 for verdict in record.organs}:
+        if card_sha256 not in {verdict.card_sha256 for verdict in record.organs}:
             raise RecordError("the network's card was changed since")
         if record.version != __version__:
             raise RecordError(f"OARflow {record.version} was measured, this is {__version__}")
@@ -104,9 +108,11 @@ class SiteRecords:
 
     def flagged(self, item: Segmentation) -> Segmentation:
         """The organ with a flag, if it is contoured and its network is not commissioned for it."""
+        from oarflow.structures import Status
+
         if item.model is None or not item.status.written:
             return item
-        doubt = self.standing(item.model).doubt(item.organ)
+        doubt = self.standing(item.model.sha256, item.model.card_sha256).doubt(item.organ)
         if not doubt:
             return item
         reason = shown(doubt)[:MAX_REASON]

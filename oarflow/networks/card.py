@@ -15,7 +15,7 @@ from oarflow.json_files import JsonError, parse_json
 from oarflow.settings_files import explain
 
 if TYPE_CHECKING:
-    from oarflow.structures import ModelIdentity, NetworkSource
+    from oarflow.structures import ModelIdentity, NetworkOrigin
 
 CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
@@ -240,16 +240,11 @@ class ModelCard(Strict):
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) over all that changes contours: not over names, training and figures.
-
-        A field at its default does not count, so that new fields leave older cards' digests alone.
-        """
-        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=_WITHOUT_EFFECT)
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """sha256 (hex) over all that changes contours."""
+        return card_digest(self)
 
     @property
-    def origin(self) -> NetworkSource | None:
+    def origin(self) -> NetworkOrigin | None:
         """Where the network comes from; None where that is not recorded."""
         from oarflow.commissioning.shipped import is_shipped, shipped_source
 
@@ -267,6 +262,16 @@ class ModelCard(Strict):
 
 _WITHOUT_EFFECT = {"schema_version", "name", "version", "training", "validation", "note"}
 """Fields of a card that change no contour."""
+
+
+def card_digest(card: BaseModel) -> str:
+    """sha256 (hex) over all fields of a card that change contours.
+
+    A field at its default does not count, so that new fields leave older cards' digests alone.
+    """
+    plain = card.model_dump(mode="json", exclude_defaults=True, exclude=_WITHOUT_EFFECT)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def partner(organ: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from oarflow.flags.flag import Flag
 from oarflow.rtstruct.provenance import Origin, ascii_text
-from oarflow.structures import NetworkSource, Segmentation
+from oarflow.structures import NetworkOrigin, Segmentation
 
 MAX_DESCRIPTION_LENGTH = 1024
 """Characters of Structure Set Description and ROI Description (VR ST)."""
@@ -47,7 +47,7 @@ def roi_description(
     return ascii_text("; ".join(parts), MAX_DESCRIPTION_LENGTH)
 
 
-def _origin(source: NetworkSource) -> Iterator[str]:
+def _origin(source: NetworkOrigin) -> Iterator[str]:
     if source.shipped:
         return
     yield f"network: {source.origin[:MAX_SOURCE_LENGTH]}"

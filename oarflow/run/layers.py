@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from oarflow.errors import ConfigurationError
-from oarflow.run.settings import Settings, changed, checked_settings, read_document
+from oarflow.run.settings import Settings, changed, checked_settings
+from oarflow.run.site_paths import read_with_paths
 from oarflow.templates.folder import NO_TEMPLATES, read_templates, templates_folder
 from oarflow.templates.template import Template, TemplateKeys, TemplateSet
 
@@ -30,7 +31,7 @@ class SettingsLayers:
     @classmethod
     def read(cls, path: Path | None, changes: Sequence[str] = ()) -> SettingsLayers:
         """The layers of a file and a command line. Raises ConfigurationError (SETTINGS)."""
-        return cls(read_document(path), str(path), tuple(changes))
+        return cls(read_with_paths(path), str(path), tuple(changes))
 
     @classmethod
     def of(cls, settings: Settings) -> SettingsLayers:

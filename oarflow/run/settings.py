@@ -14,16 +14,11 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
-from oarflow.settings_files import checked, read_settings
-from oarflow.templates.folder import SHIPPED
+from oarflow.settings_files import checked
 from oarflow.yaml_files import YamlError, parse_yaml
 
 PACKAGER_KEYS = frozenset({"application", "resources"})
 """Keys of app.yaml for the MONAI Deploy packager only."""
-
-
-PATH_KEYS = ("templates", "commissioned", "commissioned_key")
-"""Keys of files and folders."""
 
 
 class _Section(BaseModel):
@@ -147,25 +142,9 @@ def load_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
 
     Raises ConfigurationError (SETTINGS) with the file or `--set`, the key and the problem.
     """
-    document = read_document(path)
+    document = read_with_paths(path)
     settings = checked_settings(document, str(path))
     return checked_settings(changed(document, changes), "--set") if changes else settings
-
-
-def read_document(path: Path | None) -> dict[Any, Any]:
-    """The keys of a settings file, not yet checked; none without a file.
-
-    Relative paths begin at the file's folder and are made absolute. Raises ConfigurationError
-    (SETTINGS).
-    """
-    if path is None:
-        return {}
-    document, folder = read_settings(path), path.absolute().parent
-    for key in PATH_KEYS:
-        named = document.get(key)
-        if isinstance(named, str) and (key, named) != ("templates", SHIPPED):
-            document[key] = str(folder / named)
-    return document
 
 
 def changed(document: Mapping[Any, Any], changes: Iterable[str]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
-from oarflow.run.settings import PATH_KEYS, Settings, precedence, requested_organs
+from oarflow.run.settings import Settings, precedence, requested_organs
+from oarflow.run.site_paths import PATH_KEYS
 from oarflow.templates.template import Template, TemplateChoice
 from oarflow.writing.proven import WritePlan
 

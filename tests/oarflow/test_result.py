@@ -29,7 +29,7 @@ from oarflow.result import (
 from oarflow.structures import (
     Localization,
     ModelIdentity,
-    NetworkSource,
+    NetworkOrigin,
     Segmentation,
     Side,
     Status,
@@ -136,7 +136,7 @@ def test_an_organ_says_when_its_network_learned_from_derived_labels() -> None:
 
 
 def test_origin_and_licence_of_an_organ_s_network() -> None:
-    source = NetworkSource("CADS 558", "CC BY-NC-SA 4.0", "no")
+    source = NetworkOrigin("CADS 558", "CC BY-NC-SA 4.0", "no")
     identity = ModelIdentity("n", "1", "c" * 64, card_sha256="d" * 64, source=source)
     part = organ_part(Segmentation("Eye_L", Status.SEGMENTED, model=identity))
     plain = {"origin": "CADS 558", "licence": "CC BY-NC-SA 4.0", "commercial": "no"}

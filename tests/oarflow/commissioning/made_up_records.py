@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from oarflow.commissioning.record import NetworkRecord, OrganVerdict
-from oarflow.commissioning.site import write_record
+from oarflow.commissioning.site import NetworkStanding, SiteRecords, write_record
 from oarflow.networks.cards import read_cards
 from oarflow.structures import ModelIdentity
 
@@ -38,6 +38,11 @@ def record_of(network: ModelIdentity, *organs: str, **changes: Any) -> NetworkRe
         "record_sha256": "e" * 64,
     }
     return NetworkRecord(**plain | changes).sealed()
+
+
+def standing(records: SiteRecords, network: ModelIdentity) -> NetworkStanding:
+    """The standing of a network with its card."""
+    return records.standing(network.sha256, network.card_sha256)
 
 
 def commission_all(models: Path, folder: Path) -> Path:

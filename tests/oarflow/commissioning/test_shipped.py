@@ -32,9 +32,9 @@ def test_the_list_holds_every_network_of_models_and_no_other() -> None:
 
 def test_shipped_networks_are_not_flagged_and_have_a_source() -> None:
     for card in CARDS.values():
-        standing = SiteRecords().standing(card.identity)
-        assert standing.words == "no (shipped with OARflow)"
-        assert standing.doubt("Parotid_L") == ""
+        found = SiteRecords().standing(card.sha256, card.digest)
+        assert found.words == "no (shipped with OARflow)"
+        assert found.doubt("Parotid_L") == ""
         source = card.identity.source
         assert source is not None
         assert (source.licence, source.commercial) == ("Apache-2.0", "yes")
@@ -52,7 +52,7 @@ def test_shipped_networks_are_not_flagged_and_have_a_source() -> None:
 def test_a_changed_card_or_network_is_not_the_shipped_one(change: dict[str, object]) -> None:
     card = ModelCard.model_validate({**CARDS["Parotid_L"].model_dump(), **change})
     assert not is_shipped(card.sha256, card.digest)
-    assert SiteRecords().standing(card.identity).doubt("Parotid_L") == "it has no record"
+    assert SiteRecords().standing(card.sha256, card.digest).doubt("Parotid_L") == "it has no record"
     assert card.identity.source is None
 
 

@@ -17,14 +17,14 @@ from oarflow.commissioning.record import NetworkRecord
 from oarflow.commissioning.signature import PublicKey, SigningKey
 from oarflow.commissioning.site import SiteRecords, record_path
 from oarflow.structures import ModelIdentity
-from tests.oarflow.commissioning.made_up_records import record_of, write_keys
+from tests.oarflow.commissioning.made_up_records import record_of, standing, write_keys
 
 OWN = ModelIdentity("clinic/parotid", "1", "ab" * 32, card_sha256="cd" * 32)
 
 
 def words(folder: Path, record: NetworkRecord, public: Path) -> str:
     record_path(folder, OWN.sha256).write_text(record.as_json())
-    return SiteRecords.open(folder, public).standing(OWN).words
+    return standing(SiteRecords.open(folder, public), OWN).words
 
 
 def test_only_the_owner_of_the_key_makes_valid_records(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_without_a_key_the_signature_is_not_checked(tmp_path: Path) -> None:
     private, _ = write_keys(tmp_path, "site")
     signed = SigningKey.read(private).signed(record_of(OWN, "Parotid_L"))
     record_path(tmp_path, OWN.sha256).write_text(signed.as_json())
-    assert SiteRecords.open(tmp_path, None).standing(OWN).record == signed
+    assert standing(SiteRecords.open(tmp_path, None), OWN).record == signed
 
 
 def test_other_keys_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.structures import ModelIdentity, ProbabilityField, Segmentation, Status
-from tests.oarflow.commissioning.made_up_records import record_of, verdict
+from tests.oarflow.commissioning.made_up_records import record_of, standing, verdict
 
 OWN = ModelIdentity("clinic/parotid", "1", "ab" * 32, card_sha256="cd" * 32)
 OTHER = ModelIdentity("clinic/cord", "1", "12" * 32, card_sha256="34" * 32)
@@ -41,7 +41,7 @@ def test_without_a_record_a_contour_is_suspicious_and_says_so(tmp_path: Path) ->
         assert flag.code is FlagCode.NOT_COMMISSIONED
         assert flag.short == "not commissioned at this site"
         assert flag.values == {"network": "clinic/parotid", "reason": "it has no record"}
-        assert records.standing(OWN).words == "no"
+        assert standing(records, OWN).words == "no"
 
 
 def test_a_valid_record_is_believed_for_the_organs_that_passed(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_valid_record_is_believed_for_the_organs_that_passed(tmp_path: Path) -
     passed = verdict(OWN, "Parotid_L")
     write_record(tmp_path, record_of(OWN, organs=(passed, failed)))
     records = SiteRecords(tmp_path)
-    assert records.standing(OWN).words == "yes, 2026-01-31, by Jane Doe"
+    assert standing(records, OWN).words == "yes, 2026-01-31, by Jane Doe"
     assert records.flagged(contour("Parotid_L")).status is Status.SEGMENTED
     (flag,) = records.flagged(contour("Parotid_R")).flags
     assert flag.values["reason"] == "it did not pass: mean Dice 0.3 is below 0.8"
@@ -98,7 +98,7 @@ def test_a_record_that_is_not_valid_is_reported_and_not_believed(tmp_path: Path,
     text, said = RECORDS[name]
     record_path(tmp_path, OWN.sha256).write_text(text)
     records = SiteRecords(tmp_path)
-    assert records.standing(OWN).words.startswith(f"record not valid: {said}")
+    assert standing(records, OWN).words.startswith(f"record not valid: {said}")
     found = records.flagged(contour())
     assert found.status is Status.SUSPICIOUS
     assert found.flags[0].values["reason"].startswith("its record is not valid: ")  # type: ignore[union-attr]
@@ -108,19 +108,19 @@ def test_hidden_characters_of_a_record_are_shown_as_escapes(tmp_path: Path) -> N
     record_path(tmp_path, OWN.sha256).write_text(
         record_of(OWN, "X", signed_by="A\u202eB").as_json()
     )
-    assert SiteRecords(tmp_path).standing(OWN).words.endswith(r"A\u202eB")
+    assert standing(SiteRecords(tmp_path), OWN).words.endswith(r"A\u202eB")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_record_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     write_record(tmp_path, VALID)
     record_path(tmp_path, OWN.sha256).chmod(0)
-    assert "it cannot be read: Permission denied" in SiteRecords(tmp_path).standing(OWN).words
+    assert "it cannot be read: Permission denied" in standing(SiteRecords(tmp_path), OWN).words
 
 
 def test_a_folder_in_place_of_a_record_is_reported(tmp_path: Path) -> None:
     record_path(tmp_path, OWN.sha256).mkdir()
-    assert "it cannot be read: Is a directory" in SiteRecords(tmp_path).standing(OWN).words
+    assert "it cannot be read: Is a directory" in standing(SiteRecords(tmp_path), OWN).words
 
 
 def test_other_flags_stay_and_uncontoured_organs_get_none(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_read_only_folder_is_read_and_not_written(
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
-    assert SiteRecords(folder).standing(OWN).record == VALID
+    assert standing(SiteRecords(folder), OWN).record == VALID
     with pytest.raises(ConfigurationError, match="Read-only file system") as error:
         require_writable(folder)
     assert error.value.code == "OUTPUT_NOT_WRITABLE"
@@ -163,16 +163,16 @@ def test_one_network_with_two_cards_has_one_record(tmp_path: Path) -> None:
     organs = (verdict(OWN, "Parotid_L"), verdict(right, "Parotid_R"))
     write_record(tmp_path, record_of(OWN, organs=organs))
     records = SiteRecords(tmp_path)
-    assert records.standing(OWN).doubt("Parotid_L") == ""
-    assert records.standing(right).doubt("Parotid_R") == ""
-    assert records.standing(right).doubt("Parotid_L") == "it was not measured"
+    assert standing(records, OWN).doubt("Parotid_L") == ""
+    assert standing(records, right).doubt("Parotid_R") == ""
+    assert standing(records, right).doubt("Parotid_L") == "it was not measured"
 
 
 def test_a_newer_record_replaces_the_older(tmp_path: Path) -> None:
     write_record(tmp_path, VALID)
     write_record(tmp_path, record_of(OWN, "Larynx"))
-    assert SiteRecords(tmp_path).standing(OWN).doubt("Larynx") == ""
-    assert SiteRecords(tmp_path).standing(OWN).doubt("Parotid_L") == "it was not measured"
+    assert standing(SiteRecords(tmp_path), OWN).doubt("Larynx") == ""
+    assert standing(SiteRecords(tmp_path), OWN).doubt("Parotid_L") == "it was not measured"
 
 
 @pytest.mark.parametrize(

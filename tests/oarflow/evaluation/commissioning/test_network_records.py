@@ -22,7 +22,7 @@ from oarflow.flags.flag import Flag
 from oarflow.networks.card import ModelCard, Role
 from oarflow.result import ModelPart, OrganPart
 from oarflow.structures import Status
-from tests.oarflow.commissioning.made_up_records import write_keys
+from tests.oarflow.commissioning.made_up_records import standing, write_keys
 from tests.oarflow.evaluation.cases import made_up, result
 from tests.oarflow.systems import Near, write_model
 
@@ -62,7 +62,7 @@ class Clinic:
         return main(["commission", *words, *map(str, more)])
 
     def words(self, organ: str, key: Path | None = None) -> str:
-        return SiteRecords.open(self.records, key).standing(self.cards[organ].identity).words
+        return standing(SiteRecords.open(self.records, key), self.cards[organ].identity).words
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_each_network_gets_a_record_with_its_own_organs(
     assert [(one.organ, one.passed) for one in found.organs] == [("Parotid_L", True)]
     whole = read_record(clinic.folder / "out" / "record.json")
     assert found.record_sha256 == whole.sha256
-    cord = SiteRecords(clinic.records).standing(clinic.cards["SpinalCord"].identity)
+    cord = standing(SiteRecords(clinic.records), clinic.cards["SpinalCord"].identity)
     assert cord.doubt("SpinalCord") == "it did not pass: no limit is set for this organ"
 
 
