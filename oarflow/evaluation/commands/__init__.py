@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from oarflow.evaluation.commands import benchmarks, chain, comparison, dosimetry, limits, review
+from oarflow.evaluation.commands import (
+    benchmarks,
+    chain,
+    comparison,
+    dosimetry,
+    experts,
+    limits,
+    review,
+)
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "chain": chain.chain,
@@ -14,6 +22,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "rank": comparison.rank,
     "dose": dosimetry.dose,
     "human": comparison.human,
+    "experts": experts.experts,
     "overlays": review.overlays,
     "review": review.review,
     "edits": review.edits,
