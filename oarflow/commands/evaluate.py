@@ -242,6 +242,15 @@ def _add_limits(menu: Menu) -> None:
     page = RESULTS / "gate.md"
     add_output(gate, f"Markdown file (default: {page})", default=page)
 
+    smooth = menu("resolution", "find the smoothness at which fine and coarse CTs agree")
+    smooth.add_argument("ct", type=Path, help="folder of a CT with pixels of about 1 mm")
+    values = (2.4, 2.0, 1.66, 1.3, 0.9)
+    about = "in-plane smoothness in mm, to compare (default: 2.4 2.0 1.66 1.3 0.9)"
+    smooth.add_argument("--smoothness", type=float, nargs="+", default=values, help=about)
+    smooth.add_argument("--organs", nargs="+", default=(), help="organs to compare (default: all)")
+    add_models(smooth)
+    add_output(smooth, "folder for the page (default: docs/results)", default=RESULTS)
+
 
 def _add_benchmarks(menu: Menu) -> None:
     stages = menu("benchmark", "measure seconds and memory by stage")

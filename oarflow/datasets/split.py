@@ -107,15 +107,16 @@ class Split:
         """
         if not 1 <= number <= count:
             raise ValueError(f"there is no fold {number} of {count}")
-        persons = sorted({min(self._person(one)) for one in self.patients})
+        persons = sorted({self._person(one) for one in self.patients})
         shuffled = [persons[k] for k in np.random.default_rng(SEED).permutation(len(persons))]
         drawn = set(shuffled[number - 1 :: count])
-        apart = tuple(one for one in sorted(self.patients) if min(self._person(one)) in drawn)
+        apart = tuple(one for one in sorted(self.patients) if self._person(one) in drawn)
         return replace(self, fit=tuple(sorted(set(self.patients) - set(apart))), tune=apart)
 
-    def _person(self, patient: str) -> frozenset[str]:
-        """All ids of a patient."""
-        return next((group for group in self.same if patient in group), frozenset({patient}))
+    def _person(self, patient: str) -> str:
+        """The first id in this split of the patient with this id."""
+        group = next((group for group in self.same if patient in group), {patient})
+        return min(group & set(self.patients))
 
 
 def wrong_references(path: Path = OPENKBP_WRONG) -> dict[tuple[str, str], str]:

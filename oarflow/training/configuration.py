@@ -78,7 +78,7 @@ class Configuration(BaseModel):
     unions: dict[str, tuple[str, ...]] = {}
     patch_mm: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]
-    smoothness_mm: tuple[float, float, float] = (0.9, 2.0, 2.0)
+    smoothness_mm: tuple[float, float, float] = (0.9, 1.66, 1.66)
     jitter_mm: tuple[float, float, float] = (6.0, 6.0, 6.0)
     beyond_mm: float = 18.0
     architecture: str = "residual_unet"

@@ -12,6 +12,7 @@ from oarflow.evaluation.commands import (
     dosimetry,
     experts,
     limits,
+    resolution,
     review,
 )
 
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "calibrate": limits.calibrate,
     "plausibility": limits.plausibility,
     "gate-limits": limits.gate,
+    "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,

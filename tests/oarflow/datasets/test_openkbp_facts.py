@@ -45,6 +45,12 @@ def test_twins_are_one_patient_in_every_fold() -> None:
     assert set(split.without(["pt_212"]).fit) == set(ids) - {"pt_212", "pt_44"}
 
 
+def test_a_twin_that_is_not_there_changes_no_fold() -> None:
+    table = Split.read(OPENKBP_SPLIT)
+    for number in (1, 2, 3):
+        assert table.of_openkbp().fold(number, 3) == table.fold(number, 3)
+
+
 def test_twins_on_both_sides_are_refused() -> None:
     with pytest.raises(ValueError, match=r"pt_293, pt_36"):
         Split(("36",), ("293",)).of_openkbp()
