@@ -30,7 +30,7 @@ DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
 .PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
-	self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages
+	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -134,6 +134,11 @@ lock: ## write requirements/lock.txt afresh, from a new environment
 
 self-test: $(RUN_STAMP) ## contour the sample and compare with what is expected
 	$(BIN)/oarflow self-test $(ARGS)
+
+sample: $(RUN_STAMP) ## make the sample's CT and reference again (OARFLOW_DATA), and what is expected
+	rm -rf $(SAMPLE)/ct $(SAMPLE)/reference.dcm
+	$(BIN)/oarflow data dicom $(OARFLOW_DATA)/openkbp/validation/pt_225.npz -o $(SAMPLE) --crop
+	$(MAKE) self-test-expected
 
 # The networks in models/ decide: run it after they change, and look at the difference.
 self-test-expected: $(RUN_STAMP) ## store the sample's contours as what the self-test expects

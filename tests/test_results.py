@@ -8,6 +8,7 @@ from statistics import fmean
 
 import pytest
 
+from oarflow.evaluation.experts.scores import SHARED_ORGANS, SOURCES, read_scores
 from oarflow.networks.card import CARD_NAME, read_card
 from oarflow.version import NETWORKS, __version__
 
@@ -32,7 +33,7 @@ def scores() -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["chain.md", "more-organs.md", "dose.md"])
+@pytest.mark.parametrize("name", ["chain.md", "more-organs.md", "dose.md", "experts.md"])
 def test_a_page_is_of_the_shipped_networks(name: str) -> None:
     page = (RESULTS / name).read_text(encoding="utf-8")
     assert [card.name for card in CARDS if card.sha256 not in page] == []
@@ -48,14 +49,25 @@ def first_rows(page: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_readme_has_the_figures_of_the_pages() -> None:
+def test_the_readme_has_the_figures_of_the_experts_page() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    chain, observers = first_rows("chain.md"), first_rows("human.md")
+    found = read_scores(RESULTS / "experts.csv")
+    for organ in SHARED_ORGANS:
+        own = [one for one in found if one.organ == organ]
+        dice = [[one.dice for one in own if one.source == source] for source in SOURCES]
+        cells = [f"{fmean(values):.3f}" if values else "-" for values in dice]
+        assert f"| {organ} | {len(dice[0])} | {' | '.join(cells)} |" in readme
+
+
+def test_the_readme_has_the_figures_of_the_chain() -> None:
+    """Of the organs that the experts' page does not have; the page has those of the table."""
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    rows = first_rows("chain.md")
     for organ, dice in scores().items():
-        n, _, mean, middle, *_ = chain[organ]
-        people = observers[organ][1].split(" ")[0] if organ in observers else "-"
-        assert f"| {organ} | {n} | {mean} | {middle} | {people} |" in readme
+        n, _, mean, *_ = rows[organ]
         assert int(n) == len(dice)
+        assert mean == f"{fmean(dice):.3f}"
+    assert f"mean Dice {rows['Esophagus'][2]} and {rows['Larynx'][2]}" in readme
 
 
 def test_the_cards_have_the_figures_of_the_page() -> None:

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rank(menu("rank", "rank methods by their scores.csv, as the HaN-Seg challenge does"))
     _add_dose(menu("dose", "compare the planned dose in predicted and clinical contours"))
     _add_human(menu("human", "measure the agreement of two observers"))
+    _add_experts(menu("experts", "compare the application with two experts and the clinic"))
     _add_pictures(menu)
     _add_edits(menu("edits", "measure what a clinic edited, and its trend"))
     _add_blind(menu("blind", "make a page to compare two sources blinded"))
@@ -141,6 +142,20 @@ def _add_human(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "folder for the page (default: docs/results)", default=RESULTS)
 
 
+def _add_experts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", type=Path, help="experts' contours (default: experts/validation in OARFLOW_DATA)")
+    folds = "models folders of a cross-validation, the K-th of fold K/N"
+    add("--folds", type=Path, nargs="+", default=(), metavar="DIR", help=folds)
+    add("--organs", nargs="+", default=(), help="organs to compare (default: all)")
+    add("--before", type=Path, metavar="CSV", help="an earlier table, to test the difference")
+    add("--name", default="experts", help="file name of the tables, without suffix")
+    add("--cache", type=Path, default=Path("out/experts"), help="contours of patients already run")
+    add_models(parser)
+    add_config(parser, SETTINGS)
+    add_output(parser, "folder for the tables (default: docs/results)", default=RESULTS)
+
+
 def _add_pictures(menu: Menu) -> None:
     overlays = menu("overlays", "draw contours on their CT")
     overlays.add_argument("ct", type=Path, help="folder of the CT")
@@ -226,6 +241,15 @@ def _add_limits(menu: Menu) -> None:
     add_models(gate)
     page = RESULTS / "gate.md"
     add_output(gate, f"Markdown file (default: {page})", default=page)
+
+    smooth = menu("resolution", "find the smoothness at which fine and coarse CTs agree")
+    smooth.add_argument("ct", type=Path, help="folder of a CT with pixels of about 1 mm")
+    values = (2.4, 2.0, 1.66, 1.3, 0.9)
+    about = "in-plane smoothness in mm, to compare (default: 2.4 2.0 1.66 1.3 0.9)"
+    smooth.add_argument("--smoothness", type=float, nargs="+", default=values, help=about)
+    smooth.add_argument("--organs", nargs="+", default=(), help="organs to compare (default: all)")
+    add_models(smooth)
+    add_output(smooth, "folder for the page (default: docs/results)", default=RESULTS)
 
 
 def _add_benchmarks(menu: Menu) -> None:

@@ -117,6 +117,8 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
         action="store_true",
         help="learn from the tuning patients too, when all choices are made",
     )
+    leave_out = "data set whose patients take no part: the same patients with other contours"
+    add("--leave-out", type=Path, metavar="DATA", help=leave_out)
     add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
     add("--data-name", help="name of the data on the model card")
 
@@ -124,6 +126,8 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
 def _add_fit(made: argparse.ArgumentParser) -> None:
     backbones = "backbones.yaml of `experiment slice`: the chosen backbone of each organ"
     made.add_argument("--backbones", type=Path, help=backbones)
+    begin = "folder of a training's checkpoint whose weights are the start of this one"
+    made.add_argument("--begin", type=Path, metavar="DIR", help=begin)
     workers = "processes that prepare samples in advance, for a GPU"
     made.add_argument("--workers", type=int, default=0, help=workers)
 

@@ -13,7 +13,8 @@ SHOWN = 5
 
 
 def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[str, Case]:
-    """The patients of a folder by id: OpenKBP's npz or published CSV, HaN-Seg, PDDCA, a file per
+    """The patients of a folder by id: OpenKBP's npz or published CSV, experts' contours
+    on it, HaN-Seg, PDDCA, a file per
     organ, nnU-Net's layout, or a clinic's DICOM.
 
     A case is read on access. catalogue: None for the program's own. Raises FileNotFoundError for a
@@ -22,6 +23,10 @@ def open_data_set(folder: Path, catalogue: Catalogue | None = None) -> Mapping[s
     # The adapters are imported where they are needed: pydicom and SimpleITK load slowly.
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
+    from oarflow.datasets.experts import Experts, is_experts
+
+    if is_experts(folder):
+        return Experts(folder, catalogue)
     if any(folder.glob("pt_*.npz")):
         from oarflow.datasets.openkbp import OpenKbp
 

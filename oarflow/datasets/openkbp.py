@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from oarflow.datasets.cases import Case, LazyMasks
 from oarflow.datasets.label_values import organ_mask
+from oarflow.datasets.openkbp_facts import added_hu
 from oarflow.types import Mask
 from oarflow.volume import Image
 
@@ -42,11 +43,15 @@ ORGANS = {
 SIDE = 128
 """Voxels along each axis of a published array."""
 
-OFFSET_HU = 1024
-"""Added to HU in the published values."""
+STORED_OFFSET = 1024
+"""Stored CT values are the published ones less this, whatever was added to HU
+(`openkbp_facts.added_hu`); a case's CT is in HU."""
+
+UNPUBLISHED_HU = -1024
+"""Where no value was published, in the stored form and in a case."""
 
 HIGHEST_HU = 3071
-"""Greatest stored HU (12 bits). Published values reach 22,000 in metal."""
+"""Greatest stored value and greatest HU (12 bits). Published values reach 22,000 in metal."""
 
 
 class OpenKbp(Mapping[str, Case]):
@@ -106,7 +111,7 @@ def load_csv(folder: Path) -> Case:
     masks = LazyMasks(organs, lambda organ: _read_organ(folder, ORGANS[organ]))
     ct: Any = arrays["ct"]
     body: Any = arrays["body"]
-    return Case(folder.name, ct, (z, y, x), masks, body)
+    return Case(folder.name, in_hu(ct, body, folder.resolve().name), (z, y, x), masks, body)
 
 
 def published(folder: Path) -> list[Path]:
@@ -148,8 +153,14 @@ def load_npz(path: Path) -> Case:
     with _stored(path) as arrays:
         organs = tuple(organ for organ, key in ORGANS.items() if key in arrays.files)
         z, y, x = (float(mm) for mm in arrays["spacing_mm"])
-        ct = arrays["ct"]
-        return Case(path.stem, ct, (z, y, x), _masks(path, organs, ct.shape), arrays["body"])
+        ct, body = in_hu(arrays["ct"], arrays["body"], path.stem), arrays["body"]
+        return Case(path.stem, ct, (z, y, x), _masks(path, organs, ct.shape), body)
+
+
+def in_hu(stored: NDArray[np.int16], body: Mask, patient: str) -> NDArray[np.int16]:
+    """A patient's stored CT values as HU; -1024 where nothing was published."""
+    hu = np.minimum(stored + np.int16(STORED_OFFSET - added_hu(patient)), np.int16(HIGHEST_HU))
+    return np.where(body, hu, np.int16(UNPUBLISHED_HU))
 
 
 def _masks(path: Path, organs: tuple[str, ...], shape: tuple[int, ...]) -> LazyMasks:
@@ -166,7 +177,8 @@ def _masks(path: Path, organs: tuple[str, ...], shape: tuple[int, ...]) -> LazyM
 def read_csv_patient(folder: Path) -> dict[str, NDArray[np.generic]]:
     """One published patient as the arrays of the stored form.
 
-    ct: int16 HU, clipped to -1024..3071, -1024 where nothing was published. body: bool.
+    ct: int16, published values less 1024, clipped to -1024..3071, -1024 where nothing was
+    published. body: bool.
     spacing_mm: float64 (z, y, x). Organs by OpenKBP's name, bool, only those drawn.
 
     Raises FileNotFoundError without ct.csv or voxel_dimensions.csv, ValueError where an index is
@@ -181,8 +193,8 @@ def read_csv_patient(folder: Path) -> dict[str, NDArray[np.generic]]:
 
 def _read_image(folder: Path) -> dict[str, NDArray[np.generic]]:
     index, values = _sparse(folder / "ct.csv")
-    ct = np.full(SIDE**3, -OFFSET_HU, dtype=np.int16)
-    ct[index] = np.clip(np.rint(values) - OFFSET_HU, -OFFSET_HU, HIGHEST_HU)
+    ct = np.full(SIDE**3, UNPUBLISHED_HU, dtype=np.int16)
+    ct[index] = np.clip(np.rint(values) - STORED_OFFSET, -STORED_OFFSET, HIGHEST_HU)
     arrays: dict[str, NDArray[np.generic]] = {"ct": _oriented(ct), "body": _mask(index)}
     y, x, z = np.loadtxt(folder / "voxel_dimensions.csv", dtype=np.float64)
     arrays["spacing_mm"] = np.array((z, y, x))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from oarflow.datasets.openkbp_facts import twins
 from oarflow.yaml_files import YamlError, read_yaml
 
 OPENKBP_SPLIT = Path(__file__).parent / "openkbp_split.yaml"
@@ -19,11 +20,21 @@ SEED = 41
 
 @dataclass(frozen=True)
 class Split:
-    """Ids of the patients that fit and tune, and the labels that are left out: (organ, id)."""
+    """Ids of the patients that fit and tune, and the labels that are left out: (organ, id).
+
+    same: groups of ids that are one patient; they never stand on both sides.
+    Raises ValueError where they do.
+    """
 
     fit: tuple[str, ...]
     tune: tuple[str, ...]
     excluded: frozenset[tuple[str, str]] = frozenset()
+    same: tuple[frozenset[str], ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        for group in self.same:
+            if group & set(self.fit) and group & set(self.tune):
+                raise ValueError(f"one patient both fits and tunes: {', '.join(sorted(group))}")
 
     @classmethod
     def read(cls, path: Path) -> Split:
@@ -54,12 +65,23 @@ class Split:
         return split
 
     def of_openkbp(self) -> Split:
-        """The same table where ids may be OpenKBP's numbers: n is pt_n."""
+        """The same table where ids may be OpenKBP's numbers: n is pt_n; twins are one patient.
+
+        Raises ValueError where one of them fits and the other tunes.
+        """
         return Split(
             tuple(map(openkbp_id, self.fit)),
             tuple(map(openkbp_id, self.tune)),
             frozenset((organ, openkbp_id(patient)) for organ, patient in self.excluded),
+            twins(),
         )
+
+    def without(self, patients: Iterable[str]) -> Split:
+        """The same without these patients, and without the twins of these."""
+        out = set(patients)
+        out |= {one for group in self.same if group & out for one in group}
+        fit, tune = (tuple(one for one in part if one not in out) for part in (self.fit, self.tune))
+        return replace(self, fit=fit, tune=tune)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -85,10 +107,16 @@ class Split:
         """
         if not 1 <= number <= count:
             raise ValueError(f"there is no fold {number} of {count}")
-        ordered = sorted(self.patients)
-        shuffled = [ordered[k] for k in np.random.default_rng(SEED).permutation(len(ordered))]
-        apart = tuple(sorted(shuffled[number - 1 :: count]))
-        return replace(self, fit=tuple(sorted(set(ordered) - set(apart))), tune=apart)
+        persons = sorted({self._person(one) for one in self.patients})
+        shuffled = [persons[k] for k in np.random.default_rng(SEED).permutation(len(persons))]
+        drawn = set(shuffled[number - 1 :: count])
+        apart = tuple(one for one in sorted(self.patients) if self._person(one) in drawn)
+        return replace(self, fit=tuple(sorted(set(self.patients) - set(apart))), tune=apart)
+
+    def _person(self, patient: str) -> str:
+        """The first id in this split of the patient with this id."""
+        group = next((group for group in self.same if patient in group), {patient})
+        return min(group & set(self.patients))
 
 
 def wrong_references(path: Path = OPENKBP_WRONG) -> dict[tuple[str, str], str]:

@@ -106,6 +106,9 @@ CLINICAL_LABELS = "clinical contours"
 PROPOSED_LABELS = "clinical contours; proposals of networks for patients without one"
 """Of networks that also learned from what others proposed (oarflow train propose)."""
 
+EXPERT_LABELS = "contours of two experts by one guideline, drawn for research"
+"""Of networks whose training ended on them (oarflow/datasets/experts.py)."""
+
 DERIVED_LABELS = "derived by rules (docs/explanation/derived-labels.md), no clinical contours"
 """Of networks whose labels no one drew; their ROIDescription says so, too."""
 

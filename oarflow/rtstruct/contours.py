@@ -17,6 +17,7 @@ from oarflow.rtstruct.keyhole import KeyholeError
 from oarflow.rtstruct.model import Contour, GeometricType, Roi, StructureSet
 from oarflow.rtstruct.outlines import OutlineError, OutlineLimits, Region, Tally, outlines
 from oarflow.rtstruct.plane import SlicePlanes
+from oarflow.rtstruct.specks import without_specks
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.rtstruct.tracing import Rings, trace_rings
 from oarflow.structures import ProbabilityField, Segmentation
@@ -96,7 +97,7 @@ class OrganContours:
     slices: CT slices with a contour. gaps: empty CT slices between them. interpolated: CT slices
     filled from their neighbours. coarsest_mm: stronger simplification to meet a limit, else 0.
     refused: why the organ has no contour although it has a mask, else None. field: the contoured
-    field if it differs from the segmentation's (islands dropped, gaps filled), else None.
+    field if it differs from the segmentation's (islands or specks dropped, gaps filled), else None.
     """
 
     organ: str
@@ -225,6 +226,7 @@ def organ_contours(
     except (OutlineError, KeyholeError) as error:
         refused = str(error)
         logger.warning("%s has no contours: %s", spec.organ, refused)
+    kept = without_specks(kept, tally.specks)
     written = sorted({region.slice_index for region in regions}) if contours else []
     filled = np.zeros(grid.shape[0], dtype=bool)
     filled[written] = True
@@ -236,7 +238,7 @@ def organ_contours(
         gaps=gaps(filled),
         interpolated=interpolated,
         islands=islands,
-        rings_dropped=tally.rings_dropped,
+        rings_dropped=len(tally.specks),
         area_dropped_mm2=tally.area_dropped_mm2,
         rings_unsimplified=tally.rings_unsimplified,
         coarsest_mm=tally.coarsest_mm,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from oarflow.rtstruct.decimal_strings import format_ds
 from oarflow.rtstruct.keyhole import keyhole
 from oarflow.rtstruct.plane import SlicePlanes
+from oarflow.rtstruct.specks import Speck
 from oarflow.rtstruct.tracing import Rings
 
 MIN_RING_AREA_MM2 = 0.1
@@ -65,7 +66,7 @@ class Region:
 class Tally:
     """Counts of the changes to one organ's rings."""
 
-    rings_dropped: int = 0
+    specks: list[Speck] = field(default_factory=list)
     area_dropped_mm2: float = 0.0
     rings_unsimplified: int = 0
     coarsest_mm: float = 0.0
@@ -201,7 +202,11 @@ def _simplified_slices(
             if region.slice_index not in bad:
                 regions.setdefault(region.slice_index, []).append(region)
     counted = specks & ~np.isin(rings.slices, bad)
-    tally.rings_dropped += int(counted.sum())
+    for number in np.flatnonzero(counted):
+        row, column = rings.points[rings.starts[number]]
+        tally.specks.append(
+            Speck(int(rings.slices[number]), float(row), float(column), bool(rings.holes[number]))
+        )
     tally.area_dropped_mm2 += float(areas[counted].sum())
     return bad
 

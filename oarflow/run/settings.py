@@ -14,6 +14,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
+from oarflow.run.site_paths import read_with_paths
 from oarflow.settings_files import checked
 from oarflow.yaml_files import YamlError, parse_yaml
 

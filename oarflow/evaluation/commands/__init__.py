@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from oarflow.evaluation.commands import benchmarks, chain, comparison, dosimetry, limits, review
+from oarflow.evaluation.commands import (
+    benchmarks,
+    chain,
+    comparison,
+    dosimetry,
+    experts,
+    limits,
+    resolution,
+    review,
+)
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "chain": chain.chain,
@@ -14,6 +23,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "rank": comparison.rank,
     "dose": dosimetry.dose,
     "human": comparison.human,
+    "experts": experts.experts,
     "overlays": review.overlays,
     "review": review.review,
     "edits": review.edits,
@@ -22,6 +32,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "calibrate": limits.calibrate,
     "plausibility": limits.plausibility,
     "gate-limits": limits.gate,
+    "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,

@@ -24,7 +24,7 @@ from oarflow.volume import Source, Volume
 @lru_cache(maxsize=1)
 def openkbp_split() -> Split:
     """Who of OpenKBP's training patients fits and who tunes, and which labels are wrong."""
-    return Split.read(OPENKBP_SPLIT)
+    return Split.read(OPENKBP_SPLIT).of_openkbp()
 
 
 def openkbp_references(

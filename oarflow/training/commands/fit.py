@@ -11,9 +11,10 @@ from oarflow.training.commands.progress import progress
 from oarflow.training.configuration import Configuration, read_configuration
 from oarflow.training.data.cases import TrainingCase
 from oarflow.training.data.data_set import TrainingData
+from oarflow.training.fitting.checkpoint import read_checkpoint
 from oarflow.training.fitting.dry_run import require_trainable
 from oarflow.training.fitting.loop import train
-from oarflow.training.fitting.record import TrainingOrigin, program_commit
+from oarflow.training.fitting.record import TrainingOrigin, TrainingRecord, program_commit
 from oarflow.training.papers.slice.backbone_choice import chosen_backbone
 from oarflow.training.samplers.selection import sampler_for, validation_sampler
 
@@ -26,7 +27,14 @@ def run(options: Options) -> None:
             keys |= chosen_backbone(options.backbones, options.network, keys)
         configuration = read_configuration(options.network, **keys)
         require_trainable(configuration)
-    fit(configuration, open_data(options), options.work, options.device, workers=options.workers)
+    fit(
+        configuration,
+        open_data(options),
+        options.work,
+        options.device,
+        workers=options.workers,
+        begin=options.begin,
+    )
 
 
 def fit(
@@ -36,15 +44,17 @@ def fit(
     device: str,
     *,
     workers: int = 0,
+    begin: Path | None = None,
 ) -> None:
     """Train one network on the split's fitting patients, with progress.
 
     A configuration that validates does so on the split's tuning patients. The checkpoint holds
-    what was trained, and on what.
+    what was trained, and on what. begin: folder of another training's checkpoint to start from; the
+    record names its data, too.
     """
     mr = "mr" in configuration.images
     cases = data.keep(data.split.fit, work, mr=mr)
-    origin = _origin(configuration, data, cases)
+    origin = _origin(configuration, data, cases, begin)
     sampler = sampler_for(cases, configuration)
     if isinstance(sampler, Sized):
         configuration = configuration.lasting(len(sampler))
@@ -61,11 +71,15 @@ def fit(
             validation=validation,
             workers=workers,
             origin=origin,
+            begin=begin,
         )
 
 
 def _origin(
-    configuration: Configuration, data: TrainingData, cases: Sequence[TrainingCase]
+    configuration: Configuration,
+    data: TrainingData,
+    cases: Sequence[TrainingCase],
+    begin: Path | None,
 ) -> TrainingOrigin:
     """cases: those that fit."""
     organs = configuration.read_labels
@@ -76,4 +90,11 @@ def _origin(
             any(o in case.masks and o not in case.proposed for o in organs) for case in cases
         )
         labels = f"{labels}: drawn of {drawn} patients, proposed of {count - drawn} more"
-    return TrainingOrigin(data.name, count, labels, program_commit())
+    return TrainingOrigin(_data_name(data, begin), count, labels, program_commit())
+
+
+def _data_name(data: TrainingData, begin: Path | None) -> str | None:
+    """The data's name on the card; with `begin`, after that of the data it began with."""
+    record = None if begin is None else TrainingRecord.of(read_checkpoint(begin))
+    before = None if record is None or record.origin is None else record.origin.data
+    return data.name if before is None else f"{before}; then {data.name or 'others'}"

@@ -39,6 +39,8 @@ def open_data(options: Options) -> TrainingData:
     """
     data = TrainingData.open(options.data, options.split, options.derived, options.data_name)
     data = replace(data, proposed=options.proposed)
+    if options.leave_out is not None:
+        data = data.without(options.leave_out)
     if options.everyone and options.fold is not None:
         raise ConfigurationError(
             "USAGE", "--everyone and --fold contradict each other: give one of them"

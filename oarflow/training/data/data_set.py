@@ -19,13 +19,19 @@ from pydicom.errors import InvalidDicomError
 from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import ORGANS as DERIVED_ORGANS
 from oarflow.datasets.derived.store import with_derived
+from oarflow.datasets.experts import Experts
 from oarflow.datasets.naming import unknown_names
 from oarflow.datasets.opening import open_data_set
 from oarflow.datasets.openkbp import OpenKbp, OpenKbpCsv
 from oarflow.datasets.reading import each
 from oarflow.datasets.split import OPENKBP_SPLIT, Split
 from oarflow.errors import Refusal
-from oarflow.networks.card import CLINICAL_LABELS, DERIVED_LABELS, PROPOSED_LABELS
+from oarflow.networks.card import (
+    CLINICAL_LABELS,
+    DERIVED_LABELS,
+    EXPERT_LABELS,
+    PROPOSED_LABELS,
+)
 from oarflow.organs import load_catalogue
 from oarflow.rtstruct.errors import ReadError
 from oarflow.training.data.cases import TrainingCase, training_case
@@ -49,6 +55,7 @@ NAMED = 5
 """So many patients are named where there may be hundreds."""
 
 OPENKBP_NAME = "OpenKBP (open-kbp, MIT licence), training patients"
+EXPERTS_NAME = "contours of two experts (Nikolov et al., CC BY 4.0) on training patients of OpenKBP"
 
 
 @dataclass(frozen=True)
@@ -90,12 +97,19 @@ class TrainingData:
         """
         patients = open_data_set(folder)
         openkbp = isinstance(patients, OpenKbp | OpenKbpCsv)
-        if split is None:
-            parted = Split.read(OPENKBP_SPLIT) if openkbp else Split.by_patient(patients)
-        else:
+        known = OPENKBP_NAME if openkbp else None
+        if isinstance(patients, Experts):
+            known = EXPERTS_NAME
+        if split is not None:
             parted = Split.read(split).of_openkbp() if openkbp else Split.read(split)
             _check_exclusions(parted, split)
-        return cls(patients, parted, name or (OPENKBP_NAME if openkbp else None), derived)
+        elif openkbp:
+            parted = Split.read(OPENKBP_SPLIT).of_openkbp()
+        elif isinstance(patients, Experts):
+            parted = patients.split()
+        else:
+            parted = Split.by_patient(patients)
+        return cls(patients, parted, name or known, derived)
 
     def everyone(self) -> TrainingData:
         """The same patients, all of whom fit."""
@@ -104,6 +118,20 @@ class TrainingData:
     def fold(self, number: int, count: int) -> TrainingData:
         """The same patients, one of `count` parts of all of them held out; number from 1."""
         return replace(self, split=self.split.fold(number, count))
+
+    def without(self, folder: Path) -> TrainingData:
+        """The same without the patients of another data set, whatever their contours, and twins.
+
+        Raises FileNotFoundError, ValueError where it is no data set, and where nobody fits then.
+        """
+        other = open_data_set(folder)
+        ids = other.patients if isinstance(other, Experts) else tuple(other)
+        split = self.split.without(ids)
+        if not split.fit:
+            raise ValueError(f"without the patients of {folder} nobody fits")
+        left = len(self.split.patients) - len(split.patients)
+        name = f"{self.name or 'data'}, without {left} patients" if left else self.name
+        return replace(self, split=split, name=name)
 
     def read(
         self, ids: Sequence[str], *, mr: bool = False, organ: str | None = None
@@ -142,6 +170,8 @@ class TrainingData:
 
     def label_source(self, organs: Collection[str]) -> str:
         """Where labels of the organs come from, in a model card's words."""
+        if isinstance(self.patients, Experts):
+            return EXPERT_LABELS
         if self.derived is not None and set(organs) <= set(DERIVED_ORGANS):
             return DERIVED_LABELS
         return CLINICAL_LABELS if self.proposed is None else PROPOSED_LABELS

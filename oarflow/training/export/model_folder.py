@@ -25,7 +25,11 @@ from oarflow.training.architectures import build_network, describe
 from oarflow.training.architectures.organ_unions import NetworkWithUnions
 from oarflow.training.configuration import Configuration
 from oarflow.training.export.torchscript import greatest_difference, rounded, torchscript
-from oarflow.training.fitting.checkpoint import load_weights, read_checkpoint
+from oarflow.training.fitting.checkpoint import (
+    averaged_weights,
+    load_weights,
+    read_checkpoint,
+)
 from oarflow.training.fitting.record import TrainingOrigin
 
 AGREEMENT = 1e-4
@@ -40,13 +44,7 @@ def averaged_network(configuration: Configuration, work: Path) -> tuple[nn.Modul
     """
     saved = read_checkpoint(work)
     network = build_network(configuration)
-    kept = saved.get("best") if configuration.keep == "best" else None
-    prefix = "module."
-    weights = {
-        key.removeprefix(prefix): value
-        for key, value in (kept or saved["average"]).items()
-        if key.startswith(prefix)
-    }
+    weights = averaged_weights(saved, best=configuration.keep == "best")
     load_weights(network, weights, configuration)
     return network.eval(), int(saved["step"]), float(saved["seconds"]) / 60
 

@@ -45,6 +45,15 @@ def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[st
     return dict(saved)
 
 
+def averaged_weights(saved: dict[str, Any], *, best: bool = False) -> dict[str, Any]:
+    """The averaged network's weights in a checkpoint; best: those that validated best, if any."""
+    prefix = "module."
+    kept = (saved.get("best") if best else None) or saved["average"]
+    return {
+        key.removeprefix(prefix): value for key, value in kept.items() if key.startswith(prefix)
+    }
+
+
 def load_weights(module: nn.Module, weights: dict[str, Any], configuration: Configuration) -> None:
     """Weights into a network. Raises ConfigurationError where they are another network's."""
     try:

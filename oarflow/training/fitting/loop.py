@@ -47,6 +47,7 @@ def train(
     workers: int = 0,
     limit_s: float | None = None,
     origin: TrainingOrigin | None = None,
+    begin: Path | None = None,
 ) -> TrainedNetwork:
     """Train to the configured number of steps, going on from the folder's checkpoint.
 
@@ -56,6 +57,7 @@ def train(
     workers: processes that draw batches ahead; the weights do not depend on their number.
     limit_s: stop, with a checkpoint, after so many seconds.
     origin: what is learned from; the checkpoint holds it beside the configuration.
+    begin: folder of another training whose averaged weights are the start of this one.
     Raises ValueError for a configuration that cannot be trained so, and for a checkpoint that is
     damaged or was begun with another configuration or other data.
     """
@@ -68,6 +70,8 @@ def train(
         validator = Validator(validation, configuration.seed)
     folder.mkdir(parents=True, exist_ok=True)
     state = TrainingState(configuration, origin, device)
+    if begin is not None:
+        state.begin(begin)
     state.resume(folder)
     started = saved = time.monotonic()
     running: Tensor | None = None

@@ -15,7 +15,12 @@ from oarflow.training.architectures.memory_layout import memory_format
 from oarflow.training.augmentation.mixup import Mixture, mix
 from oarflow.training.configuration import Configuration
 from oarflow.training.data.batches import SampleBatch, SeededBatch
-from oarflow.training.fitting.checkpoint import CHECKPOINT_NAME, load_weights, read_checkpoint
+from oarflow.training.fitting.checkpoint import (
+    CHECKPOINT_NAME,
+    averaged_weights,
+    load_weights,
+    read_checkpoint,
+)
 from oarflow.training.fitting.curves import log_validation
 from oarflow.training.fitting.record import TrainingOrigin, TrainingRecord
 from oarflow.training.optimization.losses import objective
@@ -57,6 +62,15 @@ class TrainingState:
     def seconds(self, started: float) -> float:
         """Seconds of the whole training, earlier sessions included."""
         return self._seconds_before + time.monotonic() - started
+
+    def begin(self, folder: Path) -> None:
+        """Take the averaged weights of another training's checkpoint.
+
+        Raises ConfigurationError where they are of another architecture.
+        """
+        weights = averaged_weights(read_checkpoint(folder, self._device))
+        load_weights(self.network, weights, self._configuration)
+        load_weights(self.average.module, weights, self._configuration)
 
     def resume(self, folder: Path) -> None:
         """Go on from the folder's checkpoint, if there is one.
@@ -106,7 +120,7 @@ class TrainingState:
         self._optimizer.zero_grad(set_to_none=True)
         if self._configuration.mixup == "none":
             batch = seeded.batch.to(self._device)
-            loss = self._loss(self.network(batch.inputs), batch)
+            loss = self._loss(self._logits(batch.inputs), batch)
         else:
             loss = self._mixed_loss(mix(seeded.batch, seeded.random))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -133,10 +147,20 @@ class TrainingState:
             self.average.load_state_dict(self._best)
         return self.average.module
 
+    def _logits(self, inputs: Tensor) -> Tensor:
+        """float32 logits, computed in the configuration's precision."""
+        with torch.autocast(
+            self._device.type,
+            dtype=torch.bfloat16,
+            enabled=self._configuration.precision == "bfloat16",
+        ):
+            logits: Tensor = self.network(inputs)
+        return logits.float()
+
     def _loss(self, logits: Tensor, batch: SampleBatch) -> Tensor:
         return self._objective(logits, batch.targets, batch.known)
 
     def _mixed_loss(self, mixture: Mixture) -> Tensor:
-        logits = self.network(mixture.inputs.to(self._device))
+        logits = self._logits(mixture.inputs.to(self._device))
         first, second = (self._loss(logits, part.to(self._device)) for part in mixture.parts)
         return mixture.share * first + (1 - mixture.share) * second

@@ -93,7 +93,7 @@ def test_openkbp_as_published_is_a_layout(tmp_path: Path) -> None:
     case = cases["pt_3"]
     # Three published voxels, (z, y, x) with z toward the head.
     assert np.argwhere(case.body).tolist() == [[0, 5, 7], [0, 6, 7], [127, 5, 7]]
-    assert (case.ct[127, 5, 7], case.ct[0, 6, 7]) == (0, 3071)
+    assert (case.ct[127, 5, 7], case.ct[0, 6, 7]) == (24, 3071)  # published 1024 is 24 HU
     assert list(case.masks) == ["Parotid_L", "Larynx"]
     assert np.argwhere(case.masks["Parotid_L"]).tolist() == [[0, 5, 7]]
     (path,) = convert(tmp_path / "csv" / "pt_3", tmp_path / "npz")

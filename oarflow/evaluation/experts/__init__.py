@@ -1,0 +1,1 @@
+"""Contours against two experts, as `oarflow evaluate experts` measures them."""

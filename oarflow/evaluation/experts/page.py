@@ -1,0 +1,145 @@
+"""The page of contours against two experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from oarflow.compare.scores import finite
+from oarflow.evaluation.application import ModelFile
+from oarflow.evaluation.chain.page import models_table
+from oarflow.evaluation.experts.scores import OARFLOW, SHARED_ORGANS, SOURCES, ExpertScore
+from oarflow.evaluation.scoring.significance import holm, wilcoxon
+from oarflow.evaluation.scoring.statistics import p_value
+from oarflow.tables import markdown_table
+
+MEASURES = {
+    "Dice": ("dice", 3),
+    "HD95 (mm)": ("hd95_mm", 1),
+    "Surface Dice at 2 mm": ("surface_dice_2", 3),
+    "Surface Dice at 3 mm": ("surface_dice_3", 3),
+}
+"""Attribute and decimals by heading."""
+
+
+def markdown(
+    scores: Sequence[ExpertScore],
+    models: Sequence[ModelFile],
+    *,
+    patients: str,
+    command: str,
+    date: str,
+    before: Sequence[ExpertScore] = (),
+) -> str:
+    """The whole page. patients: their number and ids. command: what made it. date: ISO 8601.
+
+    before: scores of the same patients by other networks, to test the difference.
+    """
+    parts = [
+        "# Agreement with two experts",
+        f"Made by `{command}` on {date}, from {patients}: each written as a DICOM CT series, "
+        "contoured by the application, and its RTSTRUCT rasterised on the CT grid. The reference "
+        "is the contour of an oncologist. Three contours are compared with it: OARflow's, that of "
+        "the clinic that treated the patient (OpenKBP), and that of a second expert, a "
+        "radiographer. Both experts followed one guideline; the clinics had their own.",
+        *(f"## {heading}\n\n{_summary(heading, scores)}" for heading in MEASURES),
+        _READING,
+        *(_difference(scores, before) if before else ()),
+        "## Each patient",
+        _patients(scores),
+        "## Models",
+        models_table(models),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_READING = (
+    "n: patients with a reference. A number in brackets says how many of them a mean counts, where "
+    "some have no such contour. The mean of organs counts the organs that both the clinics and the "
+    "experts drew; for the clinic, those of them that it drew. An organ without a contour counts "
+    "with Dice 0 and is left out of HD95. An organ that the CT cuts off is left out, except the "
+    "cord, the canal, the brain and the lungs, which are compared within the CT."
+)
+
+
+def _organs(scores: Sequence[ExpertScore]) -> list[str]:
+    found = dict.fromkeys(score.organ for score in scores)
+    shared = [organ for organ in SHARED_ORGANS if organ in found]
+    return [*shared, *(organ for organ in found if organ not in shared)]
+
+
+def _summary(heading: str, scores: Sequence[ExpertScore]) -> str:
+    """Table of one measure, by organ and source."""
+    name, digits = MEASURES[heading]
+    means: dict[str, list[float]] = {source: [] for source in SOURCES}
+    rows = []
+    for organ in _organs(scores):
+        own = [score for score in scores if score.organ == organ]
+        count = len({score.patient for score in own})
+        cells = []
+        for source in SOURCES:
+            values = finite(getattr(score, name) for score in own if score.source == source)
+            if values and organ in SHARED_ORGANS:
+                means[source].append(fmean(values))
+            some = f" ({len(values)})" if len(values) < count else ""
+            cells.append(f"{fmean(values):.{digits}f}{some}" if values else "-")
+        rows.append((organ, count, *cells))
+    cells = [f"{fmean(means[one]):.{digits}f}" if means[one] else "-" for one in SOURCES]
+    rows.append(("**mean of organs**", "", *cells))
+    return markdown_table(("organ", "n", *SOURCES), rows)
+
+
+def _difference(scores: Sequence[ExpertScore], before: Sequence[ExpertScore]) -> list[str]:
+    """Dice of both networks, organ by organ, with Wilcoxon's paired test, corrected by Holm."""
+    pairs = {organ: _pairs(organ, scores, before) for organ in _organs(scores)}
+    pairs = {organ: found for organ, found in pairs.items() if found}
+    tests = [wilcoxon(*zip(*found, strict=True)) for found in pairs.values()]
+    corrected = holm([test.p for test in tests])
+    rows = []
+    for (organ, found), p in zip(pairs.items(), corrected, strict=True):
+        now, then = (fmean(values) for values in zip(*found, strict=True))
+        better = sum(one > other for one, other in found)
+        change = f"{now - then:+.3f}"
+        rows.append((organ, len(found), f"{then:.3f}", f"{now:.3f}", change, better, p_value(p)))
+    head = ("organ", "n", "before", "now", "difference", "better in", "p (Wilcoxon, Holm)")
+    return ["## Difference from the earlier networks (Dice)", markdown_table(head, rows)]
+
+
+def _pairs(
+    organ: str, scores: Sequence[ExpertScore], before: Sequence[ExpertScore]
+) -> list[tuple[float, float]]:
+    then = {one.patient: one.dice for one in before if (one.organ, one.source) == (organ, OARFLOW)}
+    return [
+        (one.dice, then[one.patient])
+        for one in scores
+        if (one.organ, one.source) == (organ, OARFLOW) and one.patient in then
+    ]
+
+
+def _patients(scores: Sequence[ExpertScore]) -> str:
+    head = (
+        "patient",
+        "organ",
+        "contour",
+        "Dice",
+        "HD95 (mm)",
+        "surface Dice at 2 mm",
+        "at 3 mm",
+        "volume (cc)",
+        "expert's (cc)",
+    )
+    rows = (
+        (
+            one.patient,
+            one.organ,
+            one.source,
+            f"{one.dice:.3f}",
+            f"{one.hd95_mm:.1f}",
+            f"{one.surface_dice_2:.3f}",
+            f"{one.surface_dice_3:.3f}",
+            f"{one.volume_cc:.1f}",
+            f"{one.reference_cc:.1f}",
+        )
+        for one in scores
+    )
+    return markdown_table(head, rows)

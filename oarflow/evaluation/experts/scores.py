@@ -1,0 +1,160 @@
+"""Scores of OARflow's, the clinic's and the second expert's contours against the first expert's.
+
+The first expert, an oncologist, is the reference. All contours lie on OpenKBP's voxels.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from oarflow.compare.overlap import dice
+from oarflow.compare.surfaces import surface_distances
+from oarflow.datasets.cases import Case
+from oarflow.datasets.experts import FIRST, SECOND, Experts
+from oarflow.evaluation.application import model_files
+from oarflow.evaluation.chain.run import contours_folder, evaluate
+from oarflow.evaluation.scoring.outcomes import read_masks
+from oarflow.masks import volume_cc
+from oarflow.tables import write_csv
+from oarflow.types import Mask
+
+OARFLOW, CLINIC, OBSERVER = "OARflow", "clinic", "second expert"
+SOURCES = (OARFLOW, CLINIC, OBSERVER)
+"""Whose contours are compared with the first expert's."""
+
+SHARED_ORGANS = ("Brainstem", "SpinalCord", "Parotid_R", "Parotid_L", "Bone_Mandible")
+"""Organs that OpenKBP's clinics and the experts both drew."""
+
+
+@dataclass(frozen=True)
+class ExpertScore:
+    """One contour of one organ of one patient against the first expert's. Lengths in mm.
+
+    source: of SOURCES. hd95_mm: inf where nothing was contoured. surface_dice_2, surface_dice_3:
+    at tolerances of 2 and 3 mm.
+    """
+
+    patient: str
+    organ: str
+    source: str
+    dice: float
+    hd95_mm: float
+    surface_dice_2: float
+    surface_dice_3: float
+    volume_cc: float
+    reference_cc: float
+
+
+COLUMNS = tuple(field.name for field in fields(ExpertScore))
+
+
+def measure(
+    experts: Experts,
+    models: Sequence[Path],
+    cache: Path,
+    *,
+    config: Path | None = None,
+    organs: Sequence[str] = (),
+) -> tuple[ExpertScore, ...]:
+    """Scores of all patients, in their order, by the whole chain from DICOM to RTSTRUCT.
+
+    models: one folder, or the K-th of N folds that did not learn from the K-th part of the patients
+    (`Split.fold`). organs: these alone. cache: what the application drew stays there.
+
+    Raises RunError where the application left no result.
+    """
+    found: list[ExpertScore] = []
+    for folder, patients in _groups(experts, models):
+        cases = {one: experts.drawn_by(FIRST, one) for one in patients}
+        evaluate(cases, patients, folder, cache, config=config)
+        contours = contours_folder(folder, cache, config=config)
+        contoured = {organ for model in model_files(folder) for organ in model.organs}
+        wanted = contoured & set(organs) if organs else contoured
+        for case in cases.values():
+            found += _patient(experts, case, contours / f"{case.id}.dcm", wanted)
+    order = {patient: k for k, patient in enumerate(experts.patients)}
+    return tuple(sorted(found, key=lambda score: order[score.patient]))
+
+
+def held_out(experts: Experts, number: int, count: int) -> tuple[str, ...]:
+    """The patients that fold number of count leaves out of training."""
+    apart = experts.split().fold(number, count).tune
+    return tuple(one for one in experts.patients if f"{one}-{FIRST}" in apart)
+
+
+def _groups(experts: Experts, models: Sequence[Path]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Models folders, each with the patients that it contours."""
+    if len(models) == 1:
+        yield models[0], experts.patients
+        return
+    for number, folder in enumerate(models, start=1):
+        yield folder, held_out(experts, number, len(models))
+
+
+def _patient(
+    experts: Experts, case: Case, rtstruct: Path, organs: Collection[str]
+) -> Iterator[ExpertScore]:
+    """Scores of those of the organs that the first expert drew."""
+    ours = read_masks(rtstruct, case.grid) if rtstruct.is_file() else {}
+    empty = np.zeros(case.ct.shape, dtype=np.bool_)
+    clinic = experts.clinical(case.id).masks
+    second = experts.drawn_by(SECOND, case.id).masks
+    for organ in case.masks:
+        if organ in organs:
+            sources: dict[str, Mapping[str, Mask]] = {
+                OARFLOW: {organ: ours.get(organ, empty)},
+                CLINIC: clinic,
+                OBSERVER: second,
+            }
+            yield from _organ(case, organ, sources)
+
+
+def _organ(
+    case: Case, organ: str, sources: Mapping[str, Mapping[str, Mask]]
+) -> Iterator[ExpertScore]:
+    reference = case.masks[organ]
+    if not reference.any():
+        return
+    for source, masks in sources.items():
+        if organ in masks:
+            mask = masks[organ]
+            distances = surface_distances(mask, reference, case.spacing_zyx)
+            yield ExpertScore(
+                case.id,
+                organ,
+                source,
+                dice(mask, reference),
+                distances.hausdorff(95),
+                distances.surface_dice(2.0),
+                distances.surface_dice(3.0),
+                volume_cc(mask, case.spacing_zyx),
+                volume_cc(reference, case.spacing_zyx),
+            )
+
+
+def write_scores(path: Path, scores: Sequence[ExpertScore]) -> None:
+    """One line per patient, organ and source; `inf` where nothing was contoured."""
+    rows = ([f"{v:.6g}" if isinstance(v, float) else v for v in astuple(one)] for one in scores)
+    write_csv(path, COLUMNS, rows)
+
+
+def read_scores(path: Path) -> tuple[ExpertScore, ...]:
+    """Read what `write_scores` wrote. Raises ValueError where it is something else."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path.name} is no table of experts: its columns differ")
+        return tuple(
+            ExpertScore(
+                row["patient"],
+                row["organ"],
+                row["source"],
+                *(float(row[name]) for name in COLUMNS[3:]),
+            )
+            for row in rows
+        )

@@ -1,0 +1,1 @@
+"""Contours of a fine CT against those of coarse CTs made from it."""
