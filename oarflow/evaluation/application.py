@@ -15,7 +15,7 @@ from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
 from oarflow.result import ResultDocument, read_document
 
-OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
+OFFLINE = frozenset({"datasets", "training", "evaluation", "node", "importing"})
 """Folders of `oarflow` that contouring does not use."""
 
 
