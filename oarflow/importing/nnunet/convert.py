@@ -15,7 +15,7 @@ from oarflow.networks.imported.card import (
     NetworkSource,
     OrganLabels,
 )
-from oarflow.networks.imported.orientation import check_orientation
+from oarflow.networks.imported.directions import check_orientation
 
 RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 """Readers that turn every image to RAS."""

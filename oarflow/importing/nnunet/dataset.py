@@ -17,8 +17,8 @@ MOST_LABELS = 255
 class LabelTable:
     """What a network's channels mean.
 
-    values: by the folder's name, the labels of which a structure consists: one, or several where
-    the network predicts regions. heads: number of channels. regions: the label that each channel
+    values: by the folder's name, the structure's labels: one, or several where the network
+    predicts regions. heads: number of channels. regions: the label that each channel
     paints; None where channel k is label k. name, reader: of the data set; "" where not stated.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from oarflow.networks.card import Positive, Role, Strict, Validation
-from oarflow.networks.imported.orientation import check_orientation
+from oarflow.networks.imported.directions import check_orientation
 
 if TYPE_CHECKING:
     from oarflow.structures import ModelIdentity
@@ -150,7 +150,6 @@ class ImportedCard(Strict):
     bfloat16: bool = False
     source: NetworkSource
     verification: tuple[Verification, ...] = ()
-    validation: Validation | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -185,6 +184,10 @@ class ImportedCard(Strict):
         """The labels of one of its organs. Raises KeyError for any other."""
         return {contour.organ: contour for contour in self.contours}[organ]
 
+    def source_organ(self, organ: str) -> str | None:
+        """The organ whose contour defines the network's region: none."""
+        return None
+
     @property
     def role(self) -> Role:
         return Role.SEGMENTER
@@ -196,6 +199,11 @@ class ImportedCard(Strict):
     @property
     def needs_mr(self) -> bool:
         return False
+
+    @property
+    def validation(self) -> Validation | None:
+        """Accuracy on this project's patients: not measured."""
+        return None
 
     @property
     def derived_labels(self) -> bool:

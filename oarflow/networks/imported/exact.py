@@ -21,6 +21,7 @@ from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 from oarflow.networks.imported.preprocessing import ReadRegion, normalized, read_region
 from oarflow.networks.imported.resampling import resampled
+from oarflow.networks.imported.tiles import plan_tiles, spanned
 from oarflow.types import FloatVoxels, Triple
 
 LabelVoxels = NDArray[np.uint8]
@@ -54,8 +55,9 @@ def exact_labels(
     hu = axes.into(even.onto(values))
     spacing: Triple = axes.lengths((even.step_mm, *grid.spacing_yx))
     region = read_region(hu, spacing, card)
-    data = network_input(hu, region, card)
-    logits = network.logits(data, mirroring=mirroring, before_each=before_each)
+    plan = plan_tiles(region.shape, card)
+    data = spanned(network_input(hu, region, card), plan)
+    logits = network.logits(data, plan, mirroring=mirroring, before_each=before_each)
     labels = np.zeros(hu.shape, dtype=np.uint8)
     labels[region.box] = painted(logits, region, card)
     labels = even.back(np.ascontiguousarray(axes.back(labels)))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.imported.card import ImportedCard
-from oarflow.networks.imported.tiles import tiled_logits
+from oarflow.networks.imported.tiles import TilePlan, tiled_logits
 
 FOLD = "fold_"
 """Name of a fold's module within the file, before the fold's own name."""
@@ -36,13 +36,15 @@ class ImportedNetwork:
     def logits(
         self,
         data: NDArray[np.float32],
+        plan: TilePlan,
         *,
         mirroring: bool,
         bfloat16: bool = False,
         before_each: Callable[[], None] = lambda: None,
     ) -> NDArray[np.float16]:
-        """(heads, z, y, x) logits of an input (z, y, x), the mean over the folds.
+        """(heads, z, y, x) logits of the plan's part to keep, the mean over the folds.
 
+        data: the input (z, y, x) of the plan's span, along the network's axes.
         mirroring: along the card's axes. bfloat16: on a CPU, multiply in that precision.
         before_each: called before every tile; an exception from it ends the run.
         """
@@ -52,7 +54,9 @@ class ImportedNetwork:
         with torch.inference_mode():
             for fold in self._folds:
                 run = self._runner(fold, bfloat16)
-                found = tiled_logits(run, data, card, axes, before_each)
+                found = tiled_logits(
+                    run, data, plan, card, mirror_axes=axes, before_each=before_each
+                )
                 total = found if total is None else total.add_(found)
             assert total is not None
             if len(self._folds) > 1:

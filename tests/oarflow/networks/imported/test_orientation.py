@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from oarflow.geometry import Grid
-from oarflow.networks.imported.orientation import (
-    AxisOrder,
-    check_orientation,
-    flips,
-    grid_orientation,
-)
+from oarflow.networks.imported.directions import check_orientation, flips
+from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 
 EVERY = [
     "".join(letters) for pairs in permutations(("LR", "AP", "SI")) for letters in product(*pairs)
