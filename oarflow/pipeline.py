@@ -16,7 +16,7 @@ from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
-from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
@@ -84,7 +84,7 @@ class Study:
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
-    networks: tuple[ModelCard, ...] = ()
+    networks: tuple[Card, ...] = ()
     intake: Intake | None = None
     localizations: Mapping[str, Localization] = field(default_factory=dict)
     mr: RegisteredMr = NO_MR

@@ -25,7 +25,7 @@ PREDEFINED = tuple(
     f"org.opencontainers.image.{name}"
     for name in ("description", "licenses", "source", "revision", "created", "vendor", "base.name")
 )
-_DEVELOPMENT = ("datasets", "evaluation", "training")
+_DEVELOPMENT = ("datasets", "evaluation", "importing", "training")
 NEVER_SHIPPED = ("tests", *_DEVELOPMENT, *(f"oarflow/{name}" for name in (*_DEVELOPMENT, "node")))
 BAKED = ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH")
 _SHELLS = ("bash", "sh", "cat")

@@ -1,4 +1,4 @@
-"""`oarflow models`: list, verify and describe the networks of a models folder."""
+"""`oarflow models`: list, verify, describe and import the networks of a models folder."""
 
 from __future__ import annotations
 
@@ -10,49 +10,106 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oarflow.commands.flags import add_config, add_models
+from oarflow.commands.flags import add_config
+from oarflow.commands.menu import carry_out, menu_of
 from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
-    from oarflow.networks.card import ModelCard
-
-EPILOG = """  oarflow models              list the networks
-  oarflow models verify       compare every file with its card and with trusted_models
-  oarflow models show NAME    print a network's card
-
-exit status of verify: 0 all files match; 1 at least one does not"""
+    from oarflow.networks.cards import Card
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's flags."""
-    parser.epilog = EPILOG
+    """The verb's commands. `-m` may come before or after a command; none lists the networks."""
+    parser.set_defaults(models=None, json=False)
+    _add_models(parser)
+    _add_json(parser)
+    menu = menu_of(parser, required=False)
+
+    listed = menu("list", "list the networks (without a command, too)")
+    shown = menu("show", "print a network's card")
+    shown.add_argument("name", metavar="NAME", help="the network's folder, or its name")
+    for command in (listed, shown):
+        _add_models(command)
+        _add_json(command)
+
+    verified = menu(
+        "verify",
+        "compare every file with its card and with trusted_models",
+        description="Compare every file with its card and with trusted_models. Exit status 0: all"
+        " files match; 1: at least one does not.",
+    )
+    _add_models(verified)
+    add_config(verified)
+
+    _add_import(menu("import", "import a network that was trained elsewhere"))
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    """-m of every command; one that is not given leaves the value given before the command."""
+    parser.add_argument(
+        "-m",
+        "--models",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="networks (default: those installed)",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    about = "print the cards as JSON"
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=about)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("action", nargs="?", choices=("list", "verify", "show"), default="list")
-    add("name", nargs="?", metavar="NAME", help="for show: the network's folder")
-    add_models(parser)
-    add_config(parser)
-    add("--json", action="store_true", help="print the cards as JSON")
+    add("form", choices=("nnunet",), help="nnunet: a result folder of nnU-Net v2")
+    add("folder", type=Path, metavar="FOLDER", help="the folder of plans.json and fold_*")
+    add(
+        "--orientation",
+        required=True,
+        metavar="RAS",
+        help="where the training images' index grew along x, y and z: three letters of L R A P S I",
+    )
+    add(
+        "--organs",
+        type=Path,
+        metavar="FILE",
+        help="which labels are which organs (default: labels with an organ's name)",
+    )
+    add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
+    add("--name", help="folder of the network in the models folder")
+    add("--licence", default="unknown", help="name of the network's licence")
+    add(
+        "--commercial",
+        choices=("yes", "no", "unknown"),
+        default="unknown",
+        help="whether its licence allows commercial use",
+    )
+    _add_models(parser)
 
 
 def run(flags: argparse.Namespace) -> int:
-    """List, verify or show. Returns the exit status. Raises ConfigurationError."""
+    """Run one command. Returns the exit status. Raises ConfigurationError."""
     from oarflow.networks.cards import read_cards
     from oarflow.run.paths import models_path
 
-    if (flags.name is not None) != (flags.action == "show"):
-        raise ConfigurationError("USAGE", "name a network with `show`, and only with `show`")
-    folder = models_path(flags.models, os.environ)
-    cards = read_cards(folder)
-    if flags.action == "verify":
-        return _verify(folder, cards, flags.config)
-    if flags.action == "show":
+    flags.models = models_path(flags.models, os.environ)
+    if flags.command == "import":
+        from oarflow.importing.commands import import_nnunet
+
+        return carry_out(lambda: import_nnunet(flags))
+    cards = read_cards(flags.models)
+    if flags.command == "verify":
+        return _verify(flags.models, cards, flags.config)
+    if flags.command == "show":
         cards = {flags.name: _named(flags.name, cards)}
     if flags.json:
         document = {name: card.model_dump(mode="json") for name, card in cards.items()}
         for name, words in _commissioned(cards, flags.config).items():
             document[name]["commissioned"] = words
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    elif flags.action == "show":
+    elif flags.command == "show":
         from oarflow.networks.card_page import card_page
 
         sys.stdout.write(card_page(cards[flags.name]))
@@ -61,14 +118,14 @@ def run(flags: argparse.Namespace) -> int:
     return ExitStatus.WRITTEN
 
 
-def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
+def _named(name: str, cards: Mapping[str, Card]) -> Card:
     for folder, card in cards.items():
         if name in (folder, card.name):
             return card
     raise ConfigurationError("USAGE", f"no network {name!r}; choose from {', '.join(cards)}")
 
 
-def _commissioned(cards: Mapping[str, ModelCard], config: Path | None) -> dict[str, str]:
+def _commissioned(cards: Mapping[str, Card], config: Path | None) -> dict[str, str]:
     """Whether each network that contours is commissioned at the site, in words."""
     from oarflow.networks.card import Role
     from oarflow.run.paths import config_path
@@ -82,7 +139,7 @@ def _commissioned(cards: Mapping[str, ModelCard], config: Path | None) -> dict[s
     }
 
 
-def _list(cards: Mapping[str, ModelCard], commissioned: Mapping[str, str]) -> None:
+def _list(cards: Mapping[str, Card], commissioned: Mapping[str, str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -96,7 +153,7 @@ def _list(cards: Mapping[str, ModelCard], commissioned: Mapping[str, str]) -> No
     rich_console(sys.stdout).print(table)
 
 
-def _verify(folder: Path, cards: Mapping[str, ModelCard], config: Path | None) -> int:
+def _verify(folder: Path, cards: Mapping[str, Card], config: Path | None) -> int:
     from oarflow.networks.card import NETWORK_NAME
     from oarflow.networks.cards import check_file
     from oarflow.run.paths import config_path

@@ -14,7 +14,7 @@ from oarflow.commands.flags import add_models
 from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
-    from oarflow.networks.card import ModelCard
+    from oarflow.networks.cards import Card
     from oarflow.organs import Catalogue
 
 EPILOG = """Dice: mean over n validation patients, from the network's card. A star (*): compared
@@ -74,7 +74,7 @@ def run(flags: argparse.Namespace) -> int:
     return ExitStatus.WRITTEN
 
 
-def organ_rows(catalogue: Catalogue, cards: Mapping[str, ModelCard]) -> tuple[OrganRow, ...]:
+def organ_rows(catalogue: Catalogue, cards: Mapping[str, Card]) -> tuple[OrganRow, ...]:
     """Every organ in the catalogue's order, those with a network first."""
     rows = (
         OrganRow(
@@ -88,7 +88,7 @@ def organ_rows(catalogue: Catalogue, cards: Mapping[str, ModelCard]) -> tuple[Or
     return tuple(sorted(rows, key=lambda row: not row.networks))
 
 
-def _networks(organ: str, cards: Iterable[ModelCard]) -> Iterable[OrganNetwork]:
+def _networks(organ: str, cards: Iterable[Card]) -> Iterable[OrganNetwork]:
     for card in cards:
         if card.role != "segmenter" or organ not in card.organs:
             continue

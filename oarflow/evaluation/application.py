@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
 from oarflow.result import ResultDocument, read_document
 
-OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
+OFFLINE = frozenset({"datasets", "training", "evaluation", "node", "importing"})
 """Folders of `oarflow` that contouring does not use."""
 
 
@@ -71,10 +72,16 @@ def model_files(models: Path) -> tuple[ModelFile, ...]:
     found = []
     for card_path in sorted(models.glob("*/model.json")):
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        organs = tuple(card["organs"]) if card["role"] == "segmenter" else ()
+        imported = (contour["organ"] for contour in card.get("contours", ()))
+        organs = tuple(card.get("organs", imported)) if _contours(card) else ()
         name, version, sha256 = card["name"], card["version"], card["sha256"]
         found.append(ModelFile(card_path.parent.name, name, version, sha256, organs))
     return tuple(found)
+
+
+def _contours(card: Mapping[str, Any]) -> bool:
+    """Whether a network makes contours; cards of imported networks name no other role."""
+    return bool(card.get("role", "segmenter") == "segmenter")
 
 
 def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:

@@ -6,12 +6,12 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oarflow.errors import ConfigurationError
-from oarflow.json_files import JsonError, parse_json
+from oarflow.json_files import JsonError, read_json
 from oarflow.settings_files import explain
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CARD_NAME = "model.json"
 NETWORK_NAME = "model.ts"
 
+Kind = TypeVar("Kind", bound=BaseModel)
 Window = tuple[float, float]
 SURE_SCORE = 0.85
 """Default of sure_score. With the shipped localizer, upright heads score at least 0.9; turned ones
@@ -263,7 +264,17 @@ class ModelCard(Strict):
         )
 
 
-_WITHOUT_EFFECT = {"schema_version", "name", "version", "training", "validation", "note"}
+_WITHOUT_EFFECT = {
+    "schema_version",
+    "name",
+    "version",
+    "training",
+    "validation",
+    "note",
+    "labels",
+    "source",
+    "verification",
+}
 """Fields of a card that change no contour."""
 
 
@@ -285,16 +296,28 @@ def partner(organ: str) -> str:
 
 def read_card(path: Path) -> ModelCard:
     """The card at path. Raises ConfigurationError MODEL_CARD where it is absent or not valid."""
+    return parse_card(read_document(path), ModelCard, path)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The keys and values of a card. Raises ConfigurationError MODEL_CARD."""
     try:
-        content = path.read_bytes()
-        parse_json(content)
-        return ModelCard.model_validate_json(content)
+        document = read_json(path)
     except OSError as error:
         raise ConfigurationError("MODEL_CARD", f"cannot read {path}: {error.strerror}") from error
     except JsonError as error:
         raise ConfigurationError("MODEL_CARD", f"{path}: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError("MODEL_CARD", f"{path} holds no keys and values")
+    return document
+
+
+def parse_card(document: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
+    """A card of that kind. path: for errors. Raises ConfigurationError MODEL_CARD."""
+    try:
+        return kind.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        raise ConfigurationError("MODEL_CARD", f"{path}: {explain(error, ModelCard)}") from error
+        raise ConfigurationError("MODEL_CARD", f"{path}: {explain(error, kind)}") from error
 
 
 def write_card(card: ModelCard, path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from jinja2 import Environment, StrictUndefined
 
-from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
+from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.imported.card_page import imported_page
 
 PAGE = """# {{ card.name }}, network version {{ card.version }}
 
@@ -49,8 +51,10 @@ Research use only. Every contour is a proposal that a physicist reviews.
 """
 
 
-def card_page(card: ModelCard) -> str:
-    """The card as Markdown: input, training, validation figures with n."""
+def card_page(card: Card) -> str:
+    """The card as Markdown: input, training or origin, figures with n."""
+    if isinstance(card, ImportedCard):
+        return imported_page(card)
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     figures = card.validation.figures if card.validation else {}
     extents = (f"{extent:g}" for extent in card.patch_mm if extent)

@@ -6,23 +6,36 @@ import hashlib
 from pathlib import Path
 
 from oarflow.errors import ConfigurationError
-from oarflow.networks.card import CARD_NAME, ModelCard, read_card
+from oarflow.networks.card import CARD_NAME, ModelCard, parse_card, read_document
+from oarflow.networks.imported.card import ImportedCard
+
+Card = ModelCard | ImportedCard
+"""A network's card, of schema 1 or 2."""
 
 
-def read_cards(folder: Path) -> dict[str, ModelCard]:
+def read_any_card(path: Path) -> Card:
+    """A card of either schema. Raises ConfigurationError MODEL_CARD."""
+    document = read_document(path)
+    if document.get("schema_version") == 2:
+        return parse_card(document, ImportedCard, path)
+    return parse_card(document, ModelCard, path)
+
+
+def read_cards(folder: Path) -> dict[str, Card]:
     """Every <network>/model.json, by the name of its folder.
 
     Raises ConfigurationError: NO_MODELS, MODEL_CARD.
     """
     if not folder.is_dir():
         raise ConfigurationError("NO_MODELS", f"the models folder {folder} does not exist")
-    cards = {path.parent.name: read_card(path) for path in sorted(folder.glob(f"*/{CARD_NAME}"))}
+    files = sorted(folder.glob(f"[!.]*/{CARD_NAME}"))
+    cards = {path.parent.name: read_any_card(path) for path in files}
     if not cards:
         raise ConfigurationError("NO_MODELS", f"{folder} holds no <network>/{CARD_NAME}")
     return cards
 
 
-def check_file(path: Path, card: ModelCard, trusted: frozenset[str] | None = None) -> None:
+def check_file(path: Path, card: Card, trusted: frozenset[str] | None = None) -> None:
     """Check that a network's file has the digest of its card.
 
     trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.

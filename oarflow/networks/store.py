@@ -10,7 +10,9 @@ import torch
 from oarflow.errors import ConfigurationError
 from oarflow.networks.backend import TorchScriptNetwork, choose_device
 from oarflow.networks.card import NETWORK_NAME, ModelCard, Role, View
-from oarflow.networks.cards import check_file, read_cards
+from oarflow.networks.cards import Card, check_file, read_cards
+from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.structures import ModelIdentity
 
 
@@ -18,13 +20,16 @@ from oarflow.structures import ModelIdentity
 class ModelStore:
     """All cards of a models folder, checked. Each network is loaded once, on first use.
 
+    An organ that an imported network gives too keeps its other network.
+
     cards: by the name of the network's folder. device: cuda or cpu.
     """
 
     folder: Path
-    cards: dict[str, ModelCard]
+    cards: dict[str, Card]
     device: str
     _loaded: dict[str, TorchScriptNetwork] = field(default_factory=dict)
+    _imported: dict[str, ImportedNetwork] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -39,7 +44,7 @@ class ModelStore:
         trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
         Raises ConfigurationError: NO_MODELS, MODEL_CARD, MODEL_MISSING, MODEL_HASH, MODEL_CLASH
         (two segmenters for one organ that both need an MR or both need none, two localizers,
-        organs whose regions depend on each other), DEVICE.
+        two imported networks for one organ, organs whose regions depend on each other), DEVICE.
         """
         cards = read_cards(folder)
         for name, card in cards.items():
@@ -94,8 +99,11 @@ class ModelStore:
     @property
     def localized_organs(self) -> tuple[str, ...]:
         """Organs whose network reads a patch around a localization."""
+        cards = {organ: self.card(organ) for organ in self.organs}
         return tuple(
-            organ for organ in self.organs if self.card(organ).region_from.source == "localization"
+            organ
+            for organ, card in cards.items()
+            if isinstance(card, ImportedCard) or card.region_from.source == "localization"
         )
 
     @property
@@ -112,11 +120,20 @@ class ModelStore:
         """The network of an organ that `organs` lists; KeyError for any other.
 
         mr: whether the study has a usable MR. With one, a network that reads it is preferred;
-        without one, a network that needs none, where the organ has one.
+        without one, a network that needs none, where the organ has one. Not for organs whose card
+        is an ImportedCard.
         """
         return self._network(self._segmenter(organ, mr=mr))
 
-    def card(self, organ: str, *, mr: bool = False) -> ModelCard:
+    def imported(self, card: ImportedCard) -> ImportedNetwork:
+        """The network of an imported card of this store."""
+        name = next(name for name, other in self.cards.items() if other is card)
+        if name not in self._imported:
+            path = self.folder / name / NETWORK_NAME
+            self._imported[name] = ImportedNetwork(path, card, self.device)
+        return self._imported[name]
+
+    def card(self, organ: str, *, mr: bool = False) -> Card:
         """The card of that network; KeyError as `segmenter`."""
         return self.cards[self._segmenter(organ, mr=mr)]
 
@@ -128,35 +145,56 @@ class ModelStore:
         ]
         if not names:
             raise KeyError(organ)
-        return min(
-            names,
-            key=lambda name: not self.cards[name].reads_mr if mr else self.cards[name].needs_mr,
-        )
+
+        def rank(name: str) -> tuple[bool, bool]:
+            card = self.cards[name]
+            return isinstance(card, ImportedCard), not card.reads_mr if mr else card.needs_mr
+
+        return min(names, key=rank)
 
     def _network(self, name: str) -> TorchScriptNetwork:
         if name not in self._loaded:
-            path = self.folder / name / NETWORK_NAME
-            self._loaded[name] = TorchScriptNetwork(path, self.cards[name], self.device)
+            card, path = self.cards[name], self.folder / name / NETWORK_NAME
+            assert isinstance(card, ModelCard)
+            self._loaded[name] = TorchScriptNetwork(path, card, self.device)
         return self._loaded[name]
 
 
-def _check_roles(cards: dict[str, ModelCard]) -> None:
+def _check_roles(cards: dict[str, Card]) -> None:
     localizers = [card for card in cards.values() if card.role in (Role.LOCALIZER, Role.FUSION)]
     if len(localizers) > 1:
         raise ConfigurationError("MODEL_CLASH", "the models folder holds two localizers")
-    _check_coarse_stage(cards)
     seen: dict[tuple[str, bool], str] = {}
-    for name, card in cards.items():
+    own = {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
+    _check_coarse_stage(own)
+    for name, card in own.items():
         for organ in card.organs if card.role is Role.SEGMENTER else ():
             first = seen.setdefault((organ, card.needs_mr), name)
             if first != name:
                 raise ConfigurationError(
                     "MODEL_CLASH", f"both {first} and {name} are segmenters of {organ}"
                 )
+    for organ, name in _imported_organs(cards).items():
+        seen.setdefault((organ, False), name)
     for mr in (False, True):
         _check_sources(
             cards, {organ: seen.get((organ, mr), name) for (organ, _), name in seen.items()}
         )
+
+
+def _imported_organs(cards: dict[str, Card]) -> dict[str, str]:
+    """The imported network of each organ. Raises ConfigurationError MODEL_CLASH."""
+    found: dict[str, str] = {}
+    for name, card in cards.items():
+        for organ in card.organs if isinstance(card, ImportedCard) else ():
+            first = found.setdefault(organ, name)
+            if first != name:
+                raise ConfigurationError(
+                    "MODEL_CLASH",
+                    f"the imported networks {first} and {name} both contour {organ}: import one of"
+                    " them again without this organ",
+                )
+    return found
 
 
 def _check_coarse_stage(cards: dict[str, ModelCard]) -> None:
@@ -178,7 +216,7 @@ def _check_coarse_stage(cards: dict[str, ModelCard]) -> None:
                 )
 
 
-def _check_sources(cards: dict[str, ModelCard], segmenters: dict[str, str]) -> None:
+def _check_sources(cards: dict[str, Card], segmenters: dict[str, str]) -> None:
     """Check that every organ that defines a region has a network, without cycles."""
     for organ in segmenters:
         way, current = [organ], organ

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
 from oarflow.report.scene import ReportScene, make_scene
 from oarflow.report.strips import Strip, make_strips
 from oarflow.result import NetworkPart, OrganPart, ResultDocument, SourcePart
@@ -202,7 +202,7 @@ def make_report(
     return Report(result, scene, make_strips(scene), figures or {})
 
 
-def validation_figures(cards: Iterable[ModelCard]) -> dict[str, ModelFigures]:
+def validation_figures(cards: Iterable[Card]) -> dict[str, ModelFigures]:
     """By organ, the figures of its network's card; organs without figures are left out."""
     found = {}
     for card in cards:

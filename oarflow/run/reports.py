@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
 from oarflow.result import OutputPart, ResultDocument
 from oarflow.rtstruct.model import StructureSet
 from oarflow.rtstruct.provenance import Provenance
@@ -21,7 +21,7 @@ class Reports:
     """The reports that the settings request. cards: of all networks."""
 
     outputs: Outputs
-    cards: tuple[ModelCard, ...]
+    cards: tuple[Card, ...]
     provenance: Provenance
     when: datetime
 

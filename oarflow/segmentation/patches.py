@@ -49,7 +49,7 @@ def localized_patch(
 
     grown_mm: added to its in-plane extent (2-D) or to all extents (3-D).
     """
-    boxes = [_localized_box(grid, item) for item in localizations]
+    boxes = [localized_box(grid, item) for item in localizations]
     first = min(item.slices[0] for item in localizations if item.slices)
     last = max(item.slices[1] for item in localizations if item.slices)
     ends = (grid.offsets_mm[first] - card.margin_mm, grid.offsets_mm[last] + card.margin_mm)
@@ -106,7 +106,8 @@ def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> Probabili
     return replace(field, values=values)
 
 
-def _localized_box(grid: Grid, item: Localization) -> Bounds:
+def localized_box(grid: Grid, item: Localization) -> Bounds:
+    """The box of an organ that is present, where the localizer saw it."""
     assert item.centroid_lps is not None
     assert item.extent_mm is not None
     centre = grid.patient_to_axes(item.centroid_lps)

@@ -13,8 +13,11 @@ from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
 from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
+from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.preprocessing import Images
 from oarflow.networks.store import ModelStore
+from oarflow.segmentation.imported import ImportedOrgans
 from oarflow.segmentation.mr import NO_MR, RegisteredMr
 from oarflow.segmentation.patches import Patch, organ_patch, volume_patch
 from oarflow.segmentation.predictions import BeforeBatch, Prediction, Predictor
@@ -50,6 +53,7 @@ class Segmenter:
         shifts: bool = False,
     ) -> None:
         """shifts: run each network a second time on a shifted patch to measure its stability."""
+        self._volume = volume
         self._grid = volume.grid
         axes = (volume.grid.axis_mm(0), volume.grid.axis_mm(1), volume.grid.axis_mm(2))
         self._predictor = Predictor(self._grid, Images(volume.hu, axes, mr.values))
@@ -59,10 +63,11 @@ class Segmenter:
         self._shifts = shifts
         self._predictions: dict[tuple[str, tuple[str, ...], float], Prediction] = {}
         self._done: dict[str, Segmentation] = {}
-        self._networks: list[ModelCard] = []
+        self._imported: dict[str, ImportedOrgans] = {}
+        self._networks: list[Card] = []
 
     @property
-    def networks(self) -> tuple[ModelCard, ...]:
+    def networks(self) -> tuple[Card, ...]:
         """Cards of the networks whose predictions were used so far, the first used first."""
         return tuple(self._networks)
 
@@ -80,18 +85,24 @@ class Segmenter:
         if organ not in self._store.organs:
             return Segmentation(organ, Status.NO_MODEL)
         usable = self._mr.values is not None
+        card = self._store.card(organ, mr=usable)
         blank = Segmentation(
             organ,
             Status.FAILED,
-            model=self._store.card(organ, mr=usable).identity,
+            model=card.identity,
             localization=self._localizations.get(organ),
         )
         try:
-            network = self._network(organ)
-            blank = replace(blank, notes=self._notes(network.card, organ))
-            field = self._field(organ, network, deadline)
-            result = with_measurements(blank, field, self._grid)
-            _refuse_crumbs(result, network.card)
+            if isinstance(card, ImportedCard):
+                blank = replace(blank, notes=self._search_notes(organ))
+                field = self._imported_field(organ, card, deadline)
+                result = with_measurements(blank, field, self._grid)
+            else:
+                network = self._network(organ)
+                blank = replace(blank, notes=self._notes(network.card, organ))
+                field = self._field(organ, network, deadline)
+                result = with_measurements(blank, field, self._grid)
+                _refuse_crumbs(result, network.card)
         except _NotSegmentedError as reason:
             result = replace(blank, status=reason.status, flags=reason.flags)
         except Exception:
@@ -106,13 +117,16 @@ class Segmenter:
             raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NEEDS_MR, reason=reason))
         return self._store.segmenter(organ, mr=usable)
 
-    def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
-        notes = []
+    def _search_notes(self, organ: str) -> tuple[str, ...]:
         localization = self._localizations.get(organ)
-        if localization is not None and localization.by_neighbours:
-            notes.append(
-                "searched in the region predicted from other organs (not covered by the localizer)"
-            )
+        if localization is None or not localization.by_neighbours:
+            return ()
+        return (
+            "searched in the region predicted from other organs (not covered by the localizer)",
+        )
+
+    def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
+        notes = [*self._search_notes(organ)]
         if (source := card.source_organ(organ)) is not None:
             notes.append(f"contoured within {card.region_from.grow_mm:g} mm of {source}'s box only")
         if card.reads_mr and self._mr.values is not None:
@@ -124,10 +138,7 @@ class Segmenter:
     def _field(
         self, organ: str, network: TorchScriptNetwork, deadline: float | None
     ) -> ProbabilityField:
-        def in_time() -> None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.ORGAN_TIME_LIMIT))
-
+        in_time = _until(deadline)
         card = network.card
         if card.region_from.source != "organ":
             self._refuse_absent(organ, card)
@@ -141,6 +152,21 @@ class Segmenter:
         if card.outputs > 1:  # only results for several organs are kept
             self._predictions[key] = prediction
         return self._predictor.field(prediction, card, organ)
+
+    def _imported_field(
+        self, organ: str, card: ImportedCard, deadline: float | None
+    ) -> ProbabilityField:
+        """The organ's field by an imported network, which runs once for all its organs."""
+        localization = self._localizations.get(organ)
+        if localization is not None and not localization.present:
+            raise _NotSegmentedError(Status.ABSENT)
+        if card.sha256 not in self._imported:
+            network = self._store.imported(card)
+            self._imported[card.sha256] = ImportedOrgans(self._volume, network, self._localizations)
+        field = self._imported[card.sha256].field(organ, _until(deadline))
+        if card not in self._networks:
+            self._networks.append(card)
+        return field
 
     def _predict(
         self, organ: str, network: TorchScriptNetwork, side: float, in_time: BeforeBatch
@@ -189,6 +215,16 @@ class Segmenter:
             raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NO_SEARCH_REGION))
         if localization is not None and not localization.present:
             raise _NotSegmentedError(Status.ABSENT)
+
+
+def _until(deadline: float | None) -> BeforeBatch:
+    """Called before every batch: ends the organ after its deadline."""
+
+    def in_time() -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.ORGAN_TIME_LIMIT))
+
+    return in_time
 
 
 def with_measurements(result: Segmentation, field: ProbabilityField, grid: Grid) -> Segmentation:

@@ -16,7 +16,7 @@ from tests.test_architecture import Imports, ours
 
 APPLICATION = ("app.__main__", "oarflow.run.self_test")
 NODE_ALONE = ("commands", "node")
-NOT_SERVING = (*NODE_ALONE, "datasets", "evaluation", "training")
+NOT_SERVING = (*NODE_ALONE, "datasets", "evaluation", "importing", "training")
 ON_DEMAND = {"SimpleITK", "skimage"}
 """Imported with an MR, for the Python interface or for surface distances; no image has them."""
 DOCKERFILE = "deploy/node/Dockerfile"

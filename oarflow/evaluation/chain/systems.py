@@ -36,7 +36,7 @@ class Size:
         return cls(
             len(cards),
             sum(card["parameters"] for card in cards),
-            sum(card["training"]["minutes"] for card in cards),
+            sum(card.get("training", {}).get("minutes", 0.0) for card in cards),
         )
 
 

@@ -14,8 +14,7 @@ from oarflow.commissioning.signature import SigningKey
 from oarflow.commissioning.site import require_writable, write_record
 from oarflow.errors import ConfigurationError
 from oarflow.evaluation.commissioning.record import CommissioningRecord
-from oarflow.networks.card import ModelCard
-from oarflow.networks.cards import read_cards
+from oarflow.networks.cards import Card, read_cards
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Release:
     """
 
     folder: Path
-    cards: Mapping[str, ModelCard]
+    cards: Mapping[str, Card]
     signed_by: str
     key: SigningKey | None = None
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oarflow.compare.overlap import dice
-from oarflow.networks.card import ModelCard
+from oarflow.networks.cards import Card
+from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.pasting import without_strays
 from oarflow.segmentation.search import find_organs
@@ -104,5 +105,6 @@ def _means(found: Sequence[TwoNetworkDice]) -> Iterator[str]:
         yield f"{statistics.mean(column):.3f}"
 
 
-def _network(card: ModelCard) -> str:
-    return f"{card.dimensions}-D {card.architecture}, {card.training.steps} steps"
+def _network(card: Card) -> str:
+    trained = "imported" if isinstance(card, ImportedCard) else f"{card.training.steps} steps"
+    return f"{card.dimensions}-D {card.architecture}, {trained}"

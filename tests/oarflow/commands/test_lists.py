@@ -72,10 +72,16 @@ def test_models_are_listed_and_described(capsys: Capture) -> None:
     assert set(json.loads(said(capsys, "models", "show", "Larynx", "--json"))) == {"Larynx"}
 
 
-@pytest.mark.parametrize("words", [["show"], ["show", "Larinx"], ["verify", "Larynx"]])
+@pytest.mark.parametrize("words", [["show"], ["verify", "Larynx"], ["import", "nnunet", "x"]])
 def test_wrong_use_of_models(words: list[str], capsys: Capture) -> None:
-    assert main(["models", *words]) == 2
-    assert capsys.readouterr().err.startswith("oarflow: USAGE: ")
+    with pytest.raises(SystemExit, match="2"):
+        main(["models", *words])
+    assert capsys.readouterr().err.startswith("usage: oarflow ")
+
+
+def test_an_unknown_network_is_not_shown(capsys: Capture) -> None:
+    assert main(["models", "show", "Larinx"]) == 2
+    assert capsys.readouterr().err.startswith("oarflow: USAGE: no network 'Larinx'")
 
 
 def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> None:

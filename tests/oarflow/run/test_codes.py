@@ -13,7 +13,7 @@ from oarflow.reason_codes import REASONS
 from oarflow.run.table import print_codes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-OFFLINE = ("datasets", "training", "evaluation", "node")
+OFFLINE = ("datasets", "training", "evaluation", "importing", "node")
 """Parts of `oarflow` whose commands end in codes of their own."""
 
 

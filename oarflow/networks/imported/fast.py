@@ -1,0 +1,123 @@
+"""Fast inference: the network's logits in a box of the CT, without mirroring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.imported.preprocessing import normalized
+from oarflow.networks.imported.tiles import TilePlan, plan_tiles
+from oarflow.networks.imported.voxel_map import VoxelMap
+from oarflow.networks.sampling import paste
+from oarflow.types import Box, FloatVoxels
+
+
+@dataclass(frozen=True, eq=False)
+class BoxLogits:
+    """Logits of a box of the network's voxels, by the CT's axes.
+
+    values: float16 (heads, z, y, x). box: of the network's voxels (`VoxelMap`).
+    """
+
+    values: torch.Tensor
+    box: Box
+    voxels: VoxelMap
+
+    @cached_property
+    def best(self) -> torch.Tensor:
+        """float16 (z, y, x): the greatest logit of all heads."""
+        best = self.values[0].clone()
+        for head in range(1, len(self.values)):
+            torch.maximum(best, self.values[head], out=best)
+        return best
+
+    def around(self, near: torch.Tensor) -> Box | None:
+        """The CT's voxels around the marked voxels of the network; None if none is marked."""
+        sides = []
+        for axis, side in enumerate(self.box):
+            others = tuple(other for other in range(3) if other != axis)
+            used = np.flatnonzero(near.amax(dim=others).numpy())
+            if not len(used):
+                return None
+            first = max(0, int(used[0]) - 1)
+            sides.append(slice(side.start + first, min(side.stop, side.start + int(used[-1]) + 2)))
+        z, y, x = sides
+        ct = self.voxels.ct_box((z, y, x))
+        return ct if all(side.stop > side.start for side in ct) else None
+
+    def on_ct(self, head: int, ct: Box) -> FloatVoxels:
+        """float32 logits of one head at voxels of the CT, as nnU-Net interpolates them."""
+        weights, sides = [], []
+        for matrix, rows, side in zip(self.voxels.back, ct, self.box, strict=True):
+            used = np.flatnonzero(matrix[rows, side].any(axis=0))
+            columns = slice(int(used[0]), int(used[-1]) + 1)
+            sides.append(columns)
+            weights.append(matrix[rows, side][:, columns])
+        z, y, x = sides
+        values = self.values[head, z, y, x].float().numpy()
+        return paste(values, (weights[0], weights[1], weights[2]))
+
+
+def box_logits(
+    values: FloatVoxels,
+    network: ImportedNetwork,
+    voxels: VoxelMap,
+    box: Box,
+    *,
+    bfloat16: bool = False,
+    before_each: Callable[[], None] = lambda: None,
+) -> BoxLogits:
+    """Logits of a box of the network's voxels.
+
+    values: HU (z, y, x) of the whole CT. before_each: called before every tile.
+    """
+    card, axes = network.card, voxels.axes
+    wanted = [box[axis] for axis in axes.order]
+    plan = plan_tiles(voxels.region.shape, card, (wanted[0], wanted[1], wanted[2]))
+    data = plan_input(values, card, voxels, plan)
+    logits = network.logits(data, plan, mirroring=False, bfloat16=bfloat16, before_each=before_each)
+    order = [0, *(1 + axis for axis in _inverse(axes.order))]
+    return BoxLogits(torch.from_numpy(logits).permute(order), box, voxels)
+
+
+def plan_input(
+    values: FloatVoxels, card: ImportedCard, voxels: VoxelMap, plan: TilePlan
+) -> FloatVoxels:
+    """float32 input of a plan's span along the network's axes; 0 beyond the grid."""
+    read, zeros = [], []
+    for (low, high), size in zip(plan.span, voxels.region.shape, strict=True):
+        read.append(slice(max(0, low), min(size, high)))
+        zeros.append((max(0, -low), max(0, high - size)))
+    z, y, x = (read[place] for place in _inverse(voxels.axes.order))
+    found = box_input(values, card, voxels, (z, y, x))
+    return np.pad(found.transpose(voxels.axes.order), zeros)
+
+
+def box_input(values: FloatVoxels, card: ImportedCard, voxels: VoxelMap, box: Box) -> FloatVoxels:
+    """float32 input of a box of the network's voxels, by the CT's axes.
+
+    Values are limited to the range of the whole CT, as in nnU-Net.
+    """
+    rule = card.normalization
+    matrices, read = voxels.read_rows(box)
+    if rule.scheme in ("ct", "none"):
+        whole = values[voxels.inside]
+        limits = normalized(np.array([whole.min(), whole.max()], dtype=np.float32), rule)
+        part = normalized(values[read], rule)
+    else:
+        every = np.zeros_like(values)
+        every[voxels.inside] = normalized(values[voxels.inside], rule)
+        limits, part = np.array([every.min(), every.max()]), every[read]
+    found = paste(part, matrices)
+    return np.clip(found, limits[0], limits[1])
+
+
+def _inverse(order: Sequence[int]) -> NDArray[np.intp]:
+    return np.argsort(order)

@@ -1,0 +1,224 @@
+"""The organs of an imported network on one CT: where it runs, and a field for each organ.
+
+Surfaces lie where an organ's logit equals the greatest of the others', so that neighbours meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy import special
+
+from oarflow.geometry import Grid
+from oarflow.networks.imported.card import ImportedCard, OrganLabels
+from oarflow.networks.imported.exact import LabelVoxels, exact_labels
+from oarflow.networks.imported.fast import BoxLogits, box_logits
+from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.imported.precision import has_bfloat16
+from oarflow.networks.imported.voxel_map import voxel_map
+from oarflow.segmentation.components import keep_largest
+from oarflow.segmentation.midline import middle_mm, on_side
+from oarflow.segmentation.pasting import NEGLIGIBLE, cropped
+from oarflow.segmentation.patches import Bounds, localized_box
+from oarflow.structures import Localization, ProbabilityField
+from oarflow.types import Box, FloatVoxels
+from oarflow.volume import Volume
+
+LEVEL = 0.5
+"""Value of a field at the organ's surface."""
+
+NEAR = float(-special.logit(NEGLIGIBLE))
+"""Difference of logits below the greatest one from which a voxel counts as outside."""
+
+ROOM_MM = 20.0
+"""Margin in mm around the localized organs."""
+
+BeforeTile = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedOrgans:
+    """An imported network on one CT. It runs once, when the first organ is asked for.
+
+    localizations: by organ. orientation: read the CT as if the training images lay so; None: as the
+    card says. exact: label every voxel as nnU-Net does; surfaces then follow the CT's voxels.
+    before_tile: called before every tile; an exception from it ends the run.
+    """
+
+    volume: Volume
+    network: ImportedNetwork
+    localizations: Mapping[str, Localization]
+    orientation: str | None = None
+    exact: bool = False
+
+    def field(self, organ: str, before_tile: BeforeTile = lambda: None) -> ProbabilityField:
+        """One organ's field on the CT. Raises KeyError for an organ of another network."""
+        contour = self.card.contour(organ)
+        if self.exact:
+            field = self._exact_field(contour, before_tile)
+        else:
+            field = self._fast_field(contour, self._run(before_tile))
+        if contour.side is None:
+            return field
+        middle = middle_mm(self.volume, self.localizations)
+        return on_side(field, self.volume.grid, contour.side, middle)
+
+    @property
+    def card(self) -> ImportedCard:
+        return self.network.card
+
+    @cached_property
+    def _results(self) -> dict[str, BoxLogits | LabelVoxels]:
+        return {}
+
+    def _run(self, before_tile: BeforeTile) -> BoxLogits:
+        found = self._results.get("logits")
+        if found is None:
+            grid, card = self.volume.grid, self.card
+            voxels = voxel_map(self.volume.hu, grid, card, self.orientation)
+            bounds = search_bounds(grid, card, self.localizations)
+            box = voxels.network_box(bounds)
+            found = box_logits(
+                self.volume.hu,
+                self.network,
+                voxels,
+                box,
+                bfloat16=card.bfloat16 and has_bfloat16(),
+                before_each=before_tile,
+            )
+            self._results["logits"] = found
+        assert isinstance(found, BoxLogits)
+        return found
+
+    def _exact_field(self, contour: OrganLabels, before_tile: BeforeTile) -> ProbabilityField:
+        labels = self._results.get("labels")
+        if labels is None:
+            labels = exact_labels(
+                self.volume.hu,
+                self.volume.grid,
+                self.network,
+                orientation=self.orientation,
+                before_each=before_tile,
+            )
+            self._results["labels"] = labels
+        assert isinstance(labels, np.ndarray)
+        mask = np.isin(labels, contour.labels)
+        return ProbabilityField.of_mask(mask) if mask.any() else _empty()
+
+    def _fast_field(self, contour: OrganLabels, logits: BoxLogits) -> ProbabilityField:
+        field = self._margin_field(contour.labels, logits)
+        for rule in self.card.postprocessing:
+            if not set(rule.labels) & set(contour.labels) or not field.mask.any():
+                continue
+            if set(rule.labels) == set(contour.labels):
+                field = keep_largest(field, field)
+            else:
+                field = keep_largest(field, self._margin_field(rule.labels, logits))
+        return field
+
+    def _margin_field(self, labels: tuple[int, ...], logits: BoxLogits) -> ProbabilityField:
+        ct = logits.around(near(logits, self.card, labels))
+        if ct is None:
+            return _empty()
+        margin = margin_of(labels, self.card, lambda head: logits.on_ct(head, ct))
+        values = special.expit(margin)
+        start = (ct[0].start, ct[1].start, ct[2].start)
+        field = cropped(values, start, LEVEL)
+        return replace(field, clipped=_clipped(field, logits))
+
+
+def search_bounds(
+    grid: Grid, card: ImportedCard, localizations: Mapping[str, Localization]
+) -> Bounds:
+    """The part of the CT in mm along (z, y, x) in which a network runs.
+
+    The boxes of its organs where the localizer knows all of them; else those of the card's crop
+    rule, if one is in the CT; else the whole CT.
+    """
+    whole = [
+        (float(grid.axis_mm(axis)[0]) - step / 2, float(grid.axis_mm(axis)[-1]) + step / 2)
+        for axis, step in enumerate(grid.spacing_zyx)
+    ]
+    margin, names = ROOM_MM, card.organs
+    if any(organ not in localizations for organ in card.organs):
+        margin, names = card.crop.margin_mm, card.crop.organs
+    found = [localizations[name] for name in names if name in localizations]
+    boxes = [localized_box(grid, item) for item in found if item.present]
+    if not boxes:
+        return whole[0], whole[1], whole[2]
+    z, y, x = (
+        (
+            max(end[0], min(box[axis][0] for box in boxes) - margin),
+            min(end[1], max(box[axis][1] for box in boxes) + margin),
+        )
+        for axis, end in enumerate(whole)
+    )
+    return z, y, x
+
+
+def margin_of(
+    labels: tuple[int, ...], card: ImportedCard, logit: Callable[[int], FloatVoxels]
+) -> FloatVoxels:
+    """How far the labels' logits lie above the rivals', voxel by voxel; positive inside.
+
+    logit: one head's logits; called for one head after another, so that few are held at once.
+    """
+    if card.regions is not None:
+        return _region_margin(labels, card.regions, logit)
+    inside: FloatVoxels | None = None
+    rival: FloatVoxels | None = None
+    for head in range(card.heads):
+        found = logit(head)
+        if head in labels:
+            inside = found if inside is None else np.maximum(inside, found)
+        else:
+            rival = found if rival is None else np.maximum(rival, found)
+    assert inside is not None
+    assert rival is not None
+    return inside - rival
+
+
+def _region_margin(
+    labels: tuple[int, ...], regions: tuple[int, ...], logit: Callable[[int], FloatVoxels]
+) -> FloatVoxels:
+    """Later regions are painted over earlier ones: a voxel has the label of the last that is on."""
+    margin: FloatVoxels | None = None
+    for head, label in enumerate(regions):
+        found = logit(head)
+        if margin is None:
+            margin = found if label in labels else np.full_like(found, -np.inf)
+        elif label in labels:
+            margin = np.maximum(margin, found)
+        else:
+            margin = np.minimum(margin, -found)
+    assert margin is not None
+    return margin
+
+
+def near(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> torch.Tensor:
+    """bool (z, y, x) of the network's voxels where the labels win or nearly win."""
+    if card.regions is not None:
+        heads = [head for head, label in enumerate(card.regions) if label in labels]
+        own = logits.values[heads].amax(dim=0)
+        return own > -NEAR
+    own = logits.values[list(labels)].amax(dim=0)
+    return own > logits.best - NEAR
+
+
+def _clipped(field: ProbabilityField, logits: BoxLogits) -> bool:
+    """Whether the organ reaches the end of the searched box although the CT continues."""
+    if not field.mask.any():
+        return False
+    searched: Box = logits.voxels.ct_box(logits.box)
+    return any(
+        (side.start <= limit.start > ct.start) or (side.stop >= limit.stop < ct.stop)
+        for side, limit, ct in zip(field.mask_box, searched, logits.voxels.inside, strict=True)
+    )
+
+
+def _empty() -> ProbabilityField:
+    return ProbabilityField(np.zeros((1, 1, 1), dtype=np.float32), (0, 0, 0), LEVEL)
