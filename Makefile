@@ -30,7 +30,7 @@ DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
 .PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
-	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages
+	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages shipped-networks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ lint: $(TEST_STAMP) ## ruff, mypy and the phrases of docs/prose.yaml
 
 docs: $(DOCS_STAMP) ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. .venvs/docs/bin/mkdocs build --strict
+
+shipped-networks: $(RUN_STAMP) ## list the networks in models/ as shipped
+	$(BIN)/python -m deploy.shipped_networks
 
 docs-pages: $(RUN_STAMP) ## write the reference pages that are made from the program
 	$(BIN)/python -m docs.generate

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oarflow.commands.flags import add_config
 from oarflow.commands.menu import carry_out, menu_of
 from oarflow.errors import ConfigurationError, ExitStatus
 
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's commands. `-m` may come before or after a command; none lists the networks."""
-    parser.set_defaults(models=None, json=False)
+    """The verb's commands; without one, it lists. `-m` and `-c` may come before or after it."""
+    parser.set_defaults(models=None, config=None, json=False)
     _add_models(parser)
+    _add_settings(parser)
     _add_json(parser)
     menu = menu_of(parser, required=False)
 
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("name", metavar="NAME", help="the network's folder, or its name")
     for command in (listed, shown):
         _add_models(command)
+        _add_settings(command)
         _add_json(command)
 
     verified = menu(
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " files match; 1: at least one does not.",
     )
     _add_models(verified)
-    add_config(verified)
+    _add_settings(verified)
 
     _add_import(menu("import", "import a network that was trained elsewhere"))
 
@@ -53,6 +54,17 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         default=argparse.SUPPRESS,
         help="networks (default: those installed)",
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="settings (default: the shipped app.yaml)",
     )
 
 

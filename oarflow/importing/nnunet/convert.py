@@ -10,12 +10,12 @@ from oarflow.importing.export import sha256, torchscript
 from oarflow.importing.nnunet.checkpoint import load_network
 from oarflow.importing.nnunet.folder import ResultFolder
 from oarflow.networks.imported.card import (
-    Commercial,
     ImportedCard,
     NetworkSource,
     OrganLabels,
 )
 from oarflow.networks.imported.directions import check_orientation
+from oarflow.structures import Commercial
 
 RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 """Readers that turn every image to RAS."""

@@ -65,8 +65,8 @@ def test_every_form_of_folder_gives_the_result_of_nnunetv2(
     seen: list[NDArray[Any]] = []
     run = ImportedNetwork.logits
 
-    def watched(self: ImportedNetwork, data: FloatVoxels, **how: Any) -> NDArray[np.float16]:
-        seen.extend((data, run(self, data, **how)))
+    def watched(self: ImportedNetwork, *given: Any, **how: Any) -> NDArray[np.float16]:
+        seen.extend((given[0], run(self, *given, **how)))
         return seen[-1]
 
     monkeypatch.setattr(ImportedNetwork, "logits", watched)
