@@ -14,7 +14,6 @@ from scipy import ndimage
 from oarflow.networks.imported.card import LargestComponent
 from oarflow.networks.imported.exact import exact_labels, largest_components
 from oarflow.networks.imported.network import ImportedNetwork
-from oarflow.types import FloatVoxels
 from tests.oarflow.importing.nnunet.cases import SMALL, Golden, goldens, imported
 
 FOLDERS = (
