@@ -39,14 +39,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--templates",
         metavar="DIR",
-        help="folder of templates; shipped: those of OARflow; none (default: the settings')",
+        help="folder of templates, or: shipped, none",
     )
     add(
         "--context",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="value for the templates' rules, such as calling_ae=CT1; may be repeated",
+        help="for templates, such as calling_ae=CT1; repeatable",
     )
     add(
         "--each-study",

@@ -81,14 +81,14 @@ def add_templates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--templates",
         metavar="DIR",
-        help="folder of templates; shipped: those of OARflow; none (default: the settings')",
+        help="folder of templates, or: shipped, none",
     )
     parser.add_argument(
         "--context",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="value for the templates' rules, such as calling_ae=CT1; may be repeated",
+        help="for templates, such as calling_ae=CT1; repeatable",
     )
 
 
