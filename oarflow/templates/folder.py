@@ -36,6 +36,8 @@ RUN_KEYS = frozenset(
         "run_seconds",
         "memory_gb",
         "trusted_models",
+        "commissioned",
+        "commissioned_key",
         "templates",
         "application",
         "resources",
