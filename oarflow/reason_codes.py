@@ -282,8 +282,8 @@ REASONS: Mapping[str, Reason] = {
         "Remove one of them.",
     ),
     "NO_LOCALIZER": Reason(
-        "The models folder holds no localizer.",
-        "Add a localizer, or three coarse views and their fusion.",
+        "The models folder holds no localization network.",
+        "Add a localization network, or three coarse views and their fusion.",
     ),
     "DEVICE": Reason(
         "The requested device is unknown or not available.",

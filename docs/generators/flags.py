@@ -48,7 +48,7 @@ These flags concern all contours. They do not change the status of any organ. Th
 - at the top of the reports and above the table at the terminal,
 - in the Structure Set Description of the RTSTRUCT, and in short in each ROI Description.
 
-With `strict: true`, a run with a study flag ends with exit status 4, and the DICOM node holds the
+With `strict: true`, a run with a study flag ends with exit status 4. The DICOM node then holds the
 study until a person has reviewed it.
 """
 

@@ -34,9 +34,8 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "usually at most {limit_share:.1%}.",
         "more metal than in the training CTs (around {organ})",
         "{share:.1%}",
-        meaning="The value is the share of voxels above 2200 HU within 20 mm of the organ, on a "
-        "CT that was averaged to the voxel size of the training CTs. The message names "
-        "the organ with the highest excess.",
+        meaning="The value is the share of voxels above 2200 HU, measured at the voxel size of "
+        "the training CTs. The message names the organ with the highest excess.",
         check="The outlines near the metal and in its streaks.",
         organ="Bone_Mandible",
         organs=("Bone_Mandible", "Parotid_L"),
@@ -62,7 +61,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "noisier than the training CTs (around {organ})",
         "{noise_hu:.0f} HU",
         meaning="The value is the standard deviation of soft tissue within 20 mm of the organ, "
-        "on a CT that was averaged to the voxel size of the training CTs.",
+        "measured at the voxel size of the training CTs.",
         check="The borders between soft tissues. Another reconstruction of the CT may be better.",
         organ="Esophagus",
         organs=("Esophagus", "SpinalCord"),

@@ -59,7 +59,7 @@ class ModelStore:
         """The localizer. Raises ConfigurationError NO_LOCALIZER where there is none."""
         found = self._of(Role.LOCALIZER)
         if not found:
-            raise ConfigurationError("NO_LOCALIZER", f"{self.folder} holds no localizer")
+            raise ConfigurationError("NO_LOCALIZER", f"{self.folder} holds no localization network")
         return found[0]
 
     @property
