@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oarflow.structures import Segmentation
 
 MAX_REASON = 200
-"""Characters of a flag's reason. Parts of it come from a file."""
+"""Characters of a flag's reason, which may hold text of a record."""
 
 
 @dataclass(frozen=True)
