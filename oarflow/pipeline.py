@@ -16,10 +16,13 @@ from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
 from oarflow.networks.card import ModelCard
+from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
+from oarflow.rules.rule import RuleOptions
+from oarflow.segmentation.clipping import EXTERNAL, clipped
 from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
@@ -52,7 +55,8 @@ class Task:
     the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
     shifts: whether each network runs a second time on a shifted patch, to measure how stable its
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
-    the networks read.
+    the networks read. rules: what the site decides about organs without a network.
+    clip: whether organs are clipped to External.
     """
 
     read: Callable[[Progress], Intake]
@@ -64,19 +68,21 @@ class Task:
     catalogue: Catalogue
     plan: WritePlan
     mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
+    rules: RuleOptions = field(default_factory=RuleOptions)
+    clip: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
     """The results for a study so far.
 
-    seconds: by stage. networks: cards of the networks that ran, in the order of their first run.
+    seconds: by stage. networks: cards of the networks and rules that ran, the first one first.
     segmentations: in the order of the task's organs. flags: of the whole study. error: the error
     that ended the chain; the later steps are skipped.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
-    networks: tuple[ModelCard, ...] = ()
+    networks: tuple[ModelCard | RuleCard, ...] = ()
     intake: Intake | None = None
     localizations: Mapping[str, Localization] = field(default_factory=dict)
     mr: RegisteredMr = NO_MR
@@ -173,7 +179,12 @@ def register(study: Study, task: Task, observer: Observer) -> Study:
 def segment(study: Study, task: Task, observer: Observer) -> Study:
     """Contour each organ: run its network, keep its probability field, set its status."""
     segmenter = Segmenter(
-        study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
+        study.read.volume,
+        study.localizations,
+        task.store,
+        study.mr,
+        shifts=task.shifts,
+        rules=task.rules,
     )
     before, total = study, len(task.organs)
     try:
@@ -182,6 +193,8 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
             limit = task.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
             found = segmenter.segment(organ, deadline)
+            if task.clip:
+                found = clipped(found, segmenter.segment(EXTERNAL), study.read.volume.grid)
             networks = (*before.networks, *segmenter.networks)
             study = replace(study.updated([found]), networks=networks)
             observer.organ_finished(found, number, total)

@@ -145,15 +145,17 @@ class ProbabilityField:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """The network that made a segmentation.
+    """The network or rule that made a segmentation.
 
     derived_labels: whether it learned from labels that a rule computed, not from drawn contours.
+    rule: whether it is a rule of the program, not a network. sha256 is then of what defines it.
     """
 
     name: str
     version: str
     sha256: str
     derived_labels: bool = False
+    rule: bool = False
 
 
 @dataclass(frozen=True, eq=False)

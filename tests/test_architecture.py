@@ -27,7 +27,7 @@ LAYERS = {
     "values": ("ground", "volume result sitk"),
     "steps": (
         "values",
-        "intake networks segmentation plausibility rtstruct writing compare dose",
+        "intake rules networks segmentation plausibility rtstruct writing compare dose",
     ),
     "pipeline": ("steps", "pipeline"),
     "serving": ("pipeline", "report run api"),
@@ -77,6 +77,7 @@ UNREACHABLE = {
     "oarflow": ("monai.deploy", "holoscan", "deploy", "tests"),
     "oarflow.rtstruct": ("torch", "monai", "oarflow.networks"),
     "oarflow.networks": ("pydicom", "highdicom"),
+    "oarflow.rules": OPTIONAL,
     "oarflow.compare": OPTIONAL,
     "oarflow.dose": OPTIONAL,
 }

@@ -1,4 +1,4 @@
-"""`oarflow models`: list, verify and describe the networks of a models folder."""
+"""`oarflow models`: list, verify and describe the networks and rules of a models folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
     from oarflow.networks.card import ModelCard
+    from oarflow.networks.rule_card import RuleCard
 
-EPILOG = """  oarflow models              list the networks
+    Cards = Mapping[str, ModelCard | RuleCard]
+
+EPILOG = """  oarflow models              list the networks and rules
   oarflow models verify       compare every file with its card and with trusted_models
-  oarflow models show NAME    print a network's card
+  oarflow models show NAME    print the card of a network or rule
 
 exit status of verify: 0 all files match; 1 at least one does not"""
 
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("action", nargs="?", choices=("list", "verify", "show"), default="list")
-    add("name", nargs="?", metavar="NAME", help="for show: the network's folder")
+    add("name", nargs="?", metavar="NAME", help="for show: the folder of the network or rule")
     add_models(parser)
     add_config(parser)
     add("--json", action="store_true", help="print the cards as JSON")
@@ -37,41 +40,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """List, verify or show. Returns the exit status. Raises ConfigurationError."""
     from oarflow.networks.cards import read_cards
+    from oarflow.networks.rule_card import RuleCard, read_rules
     from oarflow.run.paths import models_path
 
     if (flags.name is not None) != (flags.action == "show"):
         raise ConfigurationError("USAGE", "name a network with `show`, and only with `show`")
     folder = models_path(flags.models, os.environ)
-    cards = read_cards(folder)
+    networks = read_cards(folder)
+    both: Cards = {**networks, **read_rules(folder)}
+    cards = {name: both[name] for name in sorted(both)}
     if flags.action == "verify":
-        return _verify(folder, cards, flags.config)
+        return _verify(folder, networks, flags.config)
     if flags.action == "show":
         cards = {flags.name: _named(flags.name, cards)}
     if flags.json:
         document = {name: card.model_dump(mode="json") for name, card in cards.items()}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif flags.action == "show":
-        from oarflow.networks.card_page import card_page
+        from oarflow.networks.card_page import card_page, rule_page
 
-        sys.stdout.write(card_page(cards[flags.name]))
+        card = cards[flags.name]
+        page = rule_page(card) if isinstance(card, RuleCard) else card_page(card)
+        sys.stdout.write(page)
     else:
         _list(cards)
     return ExitStatus.WRITTEN
 
 
-def _named(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
+def _named(name: str, cards: Cards) -> ModelCard | RuleCard:
     for folder, card in cards.items():
         if name in (folder, card.name):
             return card
-    raise ConfigurationError("USAGE", f"no network {name!r}; choose from {', '.join(cards)}")
+    raise ConfigurationError(
+        "USAGE", f"no network or rule {name!r}; choose from {', '.join(cards)}"
+    )
 
 
-def _list(cards: Mapping[str, ModelCard]) -> None:
+def _list(cards: Cards) -> None:
     from rich.table import Table
 
     from oarflow.run.console import rich_console
 
-    table = Table("network", "network version", "role", "organs", box=None, pad_edge=False)
+    table = Table("network or rule", "version", "role", "organs", box=None, pad_edge=False)
     for name, card in cards.items():
         table.add_row(name, card.version, card.role, ", ".join(card.organs))
     rich_console(sys.stdout).print(table)

@@ -13,6 +13,7 @@ from pathlib import Path
 from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
+from oarflow.networks.rule_card import read_rules
 from oarflow.result import ResultDocument, read_document
 
 OFFLINE = frozenset({"datasets", "training", "evaluation", "node"})
@@ -25,7 +26,7 @@ class RunError(Fault):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A network's card in short. organs: those that it contours; none for what localizes."""
+    """The card of a network or rule in short. organs: that it contours; none for localizers."""
 
     folder: str
     name: str
@@ -67,13 +68,15 @@ def run_application(
 
 
 def model_files(models: Path) -> tuple[ModelFile, ...]:
-    """Every network of a models folder, in order of their folders' names."""
+    """Every network and rule of a models folder, in order of their folders' names."""
+    rules = read_rules(models)
     found = []
     for card_path in sorted(models.glob("*/model.json")):
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        organs = tuple(card["organs"]) if card["role"] == "segmenter" else ()
-        name, version, sha256 = card["name"], card["version"], card["sha256"]
-        found.append(ModelFile(card_path.parent.name, name, version, sha256, organs))
+        folder, name, version = card_path.parent.name, card["name"], card["version"]
+        organs = tuple(card["organs"]) if card["role"] in ("segmenter", "rule") else ()
+        sha256 = rules[folder].sha256 if folder in rules else card["sha256"]
+        found.append(ModelFile(folder, name, version, sha256, organs))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, StrictUndefined
 
 from oarflow.networks.card import ModelCard
+from oarflow.networks.rule_card import RuleCard
 
 PAGE = """# {{ card.name }}, network version {{ card.version }}
 
@@ -47,6 +48,26 @@ Not measured.
 
 Research use only. Every contour is a proposal that a physicist reviews.
 """
+
+
+RULE_PAGE = """# {card.name}, version {card.version}
+
+| | |
+| --- | --- |
+| role | {card.role}: the program's rule `{card.rule}`, no network |
+| organs | {organs} |
+| contoured | {when} |
+
+{card.note}
+
+Research use only. Every contour is a proposal that a physicist reviews.
+"""
+
+
+def rule_page(card: RuleCard) -> str:
+    """The card of a rule as Markdown."""
+    when = "only where `organs` names it" if card.on_request else "by default"
+    return RULE_PAGE.format(card=card, organs=", ".join(card.organs), when=when)
 
 
 def card_page(card: ModelCard) -> str:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.card import CARD_NAME, ModelCard, read_card
+from oarflow.networks.rule_card import is_rule
 
 
 def read_cards(folder: Path) -> dict[str, ModelCard]:
-    """Every <network>/model.json, by the name of its folder.
+    """Every <network>/model.json, by the name of its folder. `read_rules` reads those of rules.
 
     Raises ConfigurationError: NO_MODELS, MODEL_CARD.
     """
     if not folder.is_dir():
         raise ConfigurationError("NO_MODELS", f"the models folder {folder} does not exist")
-    cards = {path.parent.name: read_card(path) for path in sorted(folder.glob(f"*/{CARD_NAME}"))}
+    paths = (path for path in sorted(folder.glob(f"*/{CARD_NAME}")) if not is_rule(path))
+    cards = {path.parent.name: read_card(path) for path in paths}
     if not cards:
         raise ConfigurationError("NO_MODELS", f"{folder} holds no <network>/{CARD_NAME}")
     return cards

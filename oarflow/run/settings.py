@@ -14,6 +14,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
+from oarflow.rules.rule import RuleOptions
 from oarflow.settings_files import checked, read_settings
 from oarflow.yaml_files import YamlError, parse_yaml
 
@@ -45,6 +46,22 @@ class Contours(_Section):
     """Longest run of empty slices within an organ that is filled by interpolation."""
 
 
+class ExternalSection(_Section):
+    """The body's outline (External), and what follows it."""
+
+    fill_cavities: bool = True
+    """Contain the air cavities of the body, such as sinuses and lungs."""
+    skin_mm: float = Field(default=5.0, ge=1.0, le=20.0)
+    """Thickness of `Skin`, from the body's surface inward."""
+    clip: bool = False
+    """Clip every organ to External. Organs inside it do not change."""
+
+    @property
+    def rule_options(self) -> RuleOptions:
+        """The part that the rules read."""
+        return RuleOptions(self.fill_cavities, self.skin_mm)
+
+
 class Outputs(_Section):
     """Files beside the RTSTRUCT. A refused study gets the HTML and PDF reports with the reason."""
 
@@ -62,7 +79,8 @@ class Settings(_Section):
     """The settings in force."""
 
     organs: Literal["all"] | tuple[str, ...] = "all"
-    """Organs to contour: all that have a network, or a list of names or aliases."""
+    """Organs to contour: all that have a network or rule but `Skin`, or a list of names or
+    aliases."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,
@@ -102,6 +120,7 @@ class Settings(_Section):
     """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
     contours: Contours = Contours()
+    external: ExternalSection = ExternalSection()
     outputs: Outputs = Outputs()
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
     """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""

@@ -55,14 +55,14 @@ class Setup:
             settings.device,
             settings.threads,
         )
-        organs = requested_organs(settings, store.organs, catalogue)
+        organs = requested_organs(settings, store.organs_by_default, catalogue)
         site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
         specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
         provenance = Provenance(
             settings_digest(settings.model_dump(mode="json")),
             device,
-            tuple(card.identity for _, card in sorted(store.cards.items())),
+            store.every_identity,
         )
         contours = settings.contours
         plan = partial(
@@ -90,6 +90,8 @@ class Setup:
             catalogue=self.catalogue,
             plan=self.plan(folder),
             mr=self.settings.mr_rule,
+            rules=self.settings.external.rule_options,
+            clip=self.settings.external.clip,
         )
 
 
