@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from oarflow.types import Box, Mask, Spacing
 
@@ -15,12 +14,12 @@ def bounding_box(mask: Mask, margin_voxels: Sequence[int] = (0, 0, 0)) -> Box:
 
     The box is cut at the array's edges. Raises ValueError where the mask is empty.
     """
-    found = ndimage.find_objects(mask.view(np.uint8))
-    if not found:
+    used = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
+    if not used[0].size:
         raise ValueError("an empty mask has no bounding box")
     z, y, x = (
-        slice(max(0, side.start - margin), min(size, side.stop + margin))
-        for side, margin, size in zip(found[0], margin_voxels, mask.shape, strict=True)
+        slice(max(0, int(at[0]) - margin), min(size, int(at[-1]) + 1 + margin))
+        for at, margin, size in zip(used, margin_voxels, mask.shape, strict=True)
     )
     return z, y, x
 

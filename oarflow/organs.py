@@ -75,9 +75,11 @@ class Organ(_Strict):
     laterality: side, "midline", or "both" for a pair contoured as one.
     partner: name of the same organ on the other side.
     part_of: organs that contain this one; they may overlap with it.
+    interpreted_type: RT ROI Interpreted Type. An EXTERNAL contains every other organ.
     stems: names without a side; aliases: other names. `names` lists every accepted name.
     sources: the organ's name in each paper.
-    patch_mm: edges of the square patches that SLICE uses for it, ascending, in mm.
+    patch_mm: edges of the square patches that SLICE uses for it, ascending, in mm; none for an
+        organ that only a rule contours.
     backbone: SLICE's encoder; None where SLICE lacks the organ.
     colour: red, green, blue, 0 to 255.
     code: the anatomic structure, without side; None where no code means exactly this part.
@@ -92,9 +94,10 @@ class Organ(_Strict):
     part_of: tuple[str, ...] = ()
     stems: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    sources: dict[Paper, str] = Field(min_length=1)
-    patch_mm: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
-    backbone: Backbone | None
+    interpreted_type: Literal["ORGAN", "EXTERNAL"] = "ORGAN"
+    sources: dict[Paper, str] = {}
+    patch_mm: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    backbone: Backbone | None = None
     colour: Colour
     code: Concept | None
     volume_cc: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
@@ -117,8 +120,8 @@ class Organ(_Strict):
 
     @property
     def default_patch_mm(self) -> float:
-        """The largest of the patches, into which the whole organ fits, in mm."""
-        return self.patch_mm[-1]
+        """The largest of the patches, into which the whole organ fits, in mm; 0 without patches."""
+        return max(self.patch_mm, default=0.0)
 
     @property
     def laterality_code(self) -> Concept | None:

@@ -17,10 +17,13 @@ from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
 from oarflow.networks.cards import Card
+from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
+from oarflow.rules.rule import RuleOptions
+from oarflow.segmentation.clipping import EXTERNAL, clipped
 from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
@@ -56,7 +59,8 @@ class Task:
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
     the networks read. template: the template that the settings are from, None without one.
     for_ct: gives the task under the template that fits the CT; None where there are no templates.
-    records: the networks that are commissioned at the site.
+    records: the networks that are commissioned at the site. rules: what the site decides about
+    organs without a network. clip: whether organs are clipped to External.
     """
 
     read: Callable[[Progress], Intake]
@@ -71,20 +75,22 @@ class Task:
     template: TemplateChoice | None = None
     for_ct: Callable[[Intake], Task] | None = None
     records: SiteRecords = field(default_factory=SiteRecords)
+    rules: RuleOptions = field(default_factory=RuleOptions)
+    clip: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
     """The results for a study so far.
 
-    seconds: by stage. networks: cards of the networks that ran, in the order of their first run.
+    seconds: by stage. networks: cards of the networks and rules that ran, the first one first.
     segmentations: in the order of the task's organs. flags: of the whole study. error: the error
     that ended the chain; the later steps are skipped. task: the task for the CT that was read; None
     where it is the run's own.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
-    networks: tuple[Card, ...] = ()
+    networks: tuple[Card | RuleCard, ...] = ()
     intake: Intake | None = None
     localizations: Mapping[str, Localization] = field(default_factory=dict)
     mr: RegisteredMr = NO_MR
@@ -183,7 +189,12 @@ def register(study: Study, task: Task, observer: Observer) -> Study:
 def segment(study: Study, task: Task, observer: Observer) -> Study:
     """Contour each organ: run its network, keep its probability field, set its status."""
     segmenter = Segmenter(
-        study.read.volume, study.localizations, task.store, study.mr, shifts=task.shifts
+        study.read.volume,
+        study.localizations,
+        task.store,
+        study.mr,
+        shifts=task.shifts,
+        rules=task.rules,
     )
     before, total = study, len(task.organs)
     try:
@@ -192,6 +203,8 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
             limit = task.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
             found = segmenter.segment(organ, deadline)
+            if task.clip:
+                found = clipped(found, segmenter.segment(EXTERNAL), study.read.volume.grid)
             networks = (*before.networks, *segmenter.networks)
             study = replace(study.updated([found]), networks=networks)
             observer.organ_finished(found, number, total)

@@ -36,7 +36,7 @@ SCHEMA_VERSION: Literal["2.0"] = "2.0"
 FILE_NAME = "result.json"
 
 Vector = tuple[float, float, float]
-NetworkRole = Literal["localizer", "coarse view", "fusion", "segmenter"]
+NetworkRole = Literal["localizer", "coarse view", "fusion", "segmenter", "rule"]
 Seconds = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -46,16 +46,18 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """A network."""
+    """A network or a rule."""
 
     name: str
-    """Name of the network."""
+    """Its name."""
     version: str
-    """Version of the network."""
+    """Its version."""
     sha256: str
-    """SHA-256 of its file `model.ts`."""
+    """SHA-256 of a network's file `model.ts`, or of the source files and card of a rule."""
     derived_labels: bool = False
     """True if it learned from labels that rules computed from CTs."""
+    rule: bool = False
+    """True if it is a rule of the program, not a network."""
 
 
 class SourcePart(_Part):
@@ -70,10 +72,10 @@ class SourcePart(_Part):
 
 
 class NetworkPart(ModelPart):
-    """A network that ran."""
+    """A network or rule that ran."""
 
     role: NetworkRole
-    """What the network is for."""
+    """Its task."""
     source: SourcePart | None = None
     """Origin of the network; null if it is not recorded."""
 

@@ -162,11 +162,12 @@ class NetworkOrigin:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """The network that made a segmentation.
+    """The network or rule that made a segmentation.
 
     derived_labels: whether it learned from labels that a rule computed, not from drawn contours.
     card_sha256: of all on its card that changes contours. source: None where it is not recorded.
-    UIDs of written files depend on the repr, which leaves both out.
+    UIDs of written files depend on the repr, which leaves both out. rule: whether it is a rule of
+    the program, not a network. sha256 is then of what defines it.
     """
 
     name: str
@@ -175,6 +176,7 @@ class ModelIdentity:
     derived_labels: bool = False
     card_sha256: str = field(default="", repr=False)
     source: NetworkOrigin | None = field(default=None, repr=False)
+    rule: bool = False
 
 
 @dataclass(frozen=True, eq=False)

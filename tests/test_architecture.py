@@ -27,7 +27,7 @@ LAYERS = {
     "values": ("ground", "volume result sitk commissioning"),
     "steps": (
         "values",
-        "intake networks segmentation plausibility rtstruct writing compare dose",
+        "intake rules networks segmentation plausibility rtstruct writing compare dose",
     ),
     "importing": ("steps", "importing"),
     "pipeline": ("steps", "pipeline"),
@@ -81,6 +81,7 @@ UNREACHABLE = {
     "oarflow": ("monai.deploy", "holoscan", "deploy", "tests"),
     "oarflow.rtstruct": ("torch", "monai", "oarflow.networks"),
     "oarflow.networks": ("pydicom", "highdicom"),
+    "oarflow.rules": OPTIONAL,
     "oarflow.compare": OPTIONAL,
     "oarflow.dose": OPTIONAL,
 }

@@ -1,4 +1,4 @@
-"""`oarflow models`: list, verify, describe and import the networks of a models folder."""
+"""`oarflow models`: list, verify, describe and import networks and rules of a models folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
     from oarflow.networks.cards import Card
+    from oarflow.networks.rule_card import RuleCard
+
+    Cards = Mapping[str, Card | RuleCard]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
     menu = menu_of(parser, required=False)
 
-    listed = menu("list", "list the networks (without a command, too)")
-    shown = menu("show", "print a network's card")
-    shown.add_argument("name", metavar="NAME", help="the network's folder, or its name")
+    listed = menu("list", "list the networks and rules (without a command, too)")
+    shown = menu("show", "print the card of a network or rule")
+    shown.add_argument("name", metavar="NAME", help="its folder, or its name")
     for command in (listed, shown):
         _add_models(command)
         _add_settings(command)
@@ -104,6 +107,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Run one command. Returns the exit status. Raises ConfigurationError."""
     from oarflow.networks.cards import read_cards
+    from oarflow.networks.rule_card import read_rules
     from oarflow.run.paths import models_path
 
     flags.models = models_path(flags.models, os.environ)
@@ -111,30 +115,35 @@ def run(flags: argparse.Namespace) -> int:
         from oarflow.importing.commands import import_nnunet
 
         return carry_out(lambda: import_nnunet(flags))
-    cards = read_cards(flags.models)
+    networks = read_cards(flags.models)
     if flags.command == "verify":
-        return _verify(flags.models, cards, flags.config)
+        return _verify(flags.models, networks, flags.config)
+    both: Cards = {**networks, **read_rules(flags.models)}
+    cards = {name: both[name] for name in sorted(both)}
     if flags.command == "show":
         cards = {flags.name: _named(flags.name, cards)}
     if flags.json:
         document = {name: card.model_dump(mode="json") for name, card in cards.items()}
-        for name, words in _commissioned(cards, flags.config).items():
-            document[name]["commissioned"] = words
+        for name, words in _commissioned(networks, flags.config).items():
+            if name in document:
+                document[name]["commissioned"] = words
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif flags.command == "show":
         from oarflow.networks.card_page import card_page
 
         sys.stdout.write(card_page(cards[flags.name]))
     else:
-        _list(cards, _commissioned(cards, flags.config))
+        _list(cards, _commissioned(networks, flags.config))
     return ExitStatus.WRITTEN
 
 
-def _named(name: str, cards: Mapping[str, Card]) -> Card:
+def _named(name: str, cards: Cards) -> Card | RuleCard:
     for folder, card in cards.items():
         if name in (folder, card.name):
             return card
-    raise ConfigurationError("USAGE", f"no network {name!r}; choose from {', '.join(cards)}")
+    raise ConfigurationError(
+        "USAGE", f"no network or rule {name!r}; choose from {', '.join(cards)}"
+    )
 
 
 def _commissioned(cards: Mapping[str, Card], config: Path | None) -> dict[str, str]:
@@ -151,13 +160,13 @@ def _commissioned(cards: Mapping[str, Card], config: Path | None) -> dict[str, s
     }
 
 
-def _list(cards: Mapping[str, Card], commissioned: Mapping[str, str]) -> None:
+def _list(cards: Cards, commissioned: Mapping[str, str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from oarflow.run.console import rich_console
 
-    titles = ("network", "network version", "role", "organs", "commissioned")
+    titles = ("network or rule", "version", "role", "organs", "commissioned")
     table = Table(*titles, box=None, pad_edge=False)
     for name, card in cards.items():
         words = escape(commissioned.get(name, ""))

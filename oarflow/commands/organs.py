@@ -1,4 +1,4 @@
-"""`oarflow organs`: the catalogue, with each organ's network and accuracy."""
+"""`oarflow organs`: the catalogue, with each organ's network or rule, and accuracy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
     from oarflow.networks.cards import Card
+    from oarflow.networks.rule_card import RuleCard
     from oarflow.organs import Catalogue
 
 EPILOG = """Dice: mean over n validation patients, from the network's card. A star (*): compared
-with labels computed by rules, not with drawn contours. Names of paired organs need a side:
+with labels computed by rules, not with drawn contours. A rule contours its organ in place of the
+networks listed below it. Names of paired organs need a side:
 "Left Parotid", "Parotid_L". --json lists every accepted name."""
 
 
@@ -36,7 +38,9 @@ class OrganNetwork:
 
 @dataclass(frozen=True)
 class OrganRow:
-    """An organ of the catalogue and its networks.
+    """An organ of the catalogue, its rule and its networks.
+
+    rule: name and version of the rule that contours it; a rule takes precedence over networks.
 
     aliases: every other accepted name. stems: names that need a side before or behind them;
     `aliases` has these forms too.
@@ -45,6 +49,7 @@ class OrganRow:
     name: str
     aliases: tuple[str, ...]
     stems: tuple[str, ...]
+    rule: str | None
     networks: tuple[OrganNetwork, ...]
 
 
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """Print the catalogue. Returns the exit status. Raises ConfigurationError."""
     from oarflow.networks.cards import read_cards
+    from oarflow.networks.rule_card import read_rules
     from oarflow.organs import CatalogueError, load_catalogue
     from oarflow.run.paths import models_path
 
@@ -66,7 +72,7 @@ def run(flags: argparse.Namespace) -> int:
         catalogue = load_catalogue(models)
     except CatalogueError as error:
         raise ConfigurationError("CATALOGUE", str(error)) from error
-    rows = organ_rows(catalogue, read_cards(models))
+    rows = organ_rows(catalogue, read_cards(models), read_rules(models))
     if flags.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     else:
@@ -74,18 +80,24 @@ def run(flags: argparse.Namespace) -> int:
     return ExitStatus.WRITTEN
 
 
-def organ_rows(catalogue: Catalogue, cards: Mapping[str, Card]) -> tuple[OrganRow, ...]:
-    """Every organ in the catalogue's order, those with a network first."""
+def organ_rows(
+    catalogue: Catalogue, cards: Mapping[str, Card], rules: Mapping[str, RuleCard]
+) -> tuple[OrganRow, ...]:
+    """Every organ in the catalogue's order, those with a network or rule first."""
+    ruled = {
+        organ: f"{card.name} {card.version}" for card in rules.values() for organ in card.organs
+    }
     rows = (
         OrganRow(
             organ.name,
             organ.names[1:],
             organ.stems,
+            ruled.get(organ.name),
             tuple(_networks(organ.name, cards.values())),
         )
         for organ in catalogue
     )
-    return tuple(sorted(rows, key=lambda row: not row.networks))
+    return tuple(sorted(rows, key=lambda row: not (row.rule or row.networks)))
 
 
 def _networks(organ: str, cards: Iterable[Card]) -> Iterable[OrganNetwork]:
@@ -103,15 +115,18 @@ def _print(rows: Iterable[OrganRow]) -> None:
 
     from oarflow.run.console import rich_console
 
-    table = Table("organ", "network", box=None, pad_edge=False)
+    table = Table("organ", "network or rule", box=None, pad_edge=False)
     table.add_column("Dice", justify="right")
     table.add_column("n", justify="right")
     table.add_column("other names")
     for row in rows:
-        first, *others = row.networks or (None,)
-        table.add_row(row.name, *_words(first), ", ".join(_short_names(row)))
-        for network in others:
-            table.add_row("", *_words(network), "")
+        sources = [_words(network) for network in row.networks]
+        if row.rule:
+            sources.insert(0, (f"{row.rule} (rule)", "", ""))
+        first, *others = sources or [("none", "", "")]
+        table.add_row(row.name, *first, ", ".join(_short_names(row)))
+        for other in others:
+            table.add_row("", *other, "")
     rich_console(sys.stdout).print(table)
 
 
@@ -121,9 +136,7 @@ def _short_names(row: OrganRow) -> Iterable[str]:
     yield from (name for name in row.aliases if not any(stem in name for stem in row.stems))
 
 
-def _words(network: OrganNetwork | None) -> tuple[str, str, str]:
-    if network is None:
-        return "none", "", ""
+def _words(network: OrganNetwork) -> tuple[str, str, str]:
     name = f"{network.name} {network.version}" + (" (reads MR)" if network.reads_mr else "")
     if network.dice_mean is None:
         return name, "not measured", ""

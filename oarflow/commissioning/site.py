@@ -107,10 +107,10 @@ class SiteRecords:
             self.key.check(record)
 
     def flagged(self, item: Segmentation) -> Segmentation:
-        """The organ with a flag, if it is contoured and its network is not commissioned for it."""
+        """The organ with a flag, if a network contoured it that is not commissioned for it."""
         from oarflow.structures import Status
 
-        if item.model is None or not item.status.written:
+        if item.model is None or item.model.rule or not item.status.written:
             return item
         doubt = self.standing(item.model.sha256, item.model.card_sha256).doubt(item.organ)
         if not doubt:

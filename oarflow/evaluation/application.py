@@ -14,6 +14,7 @@ from typing import Any
 from oarflow.errors import Fault
 from oarflow.locations import PACKAGE, ROOT, shipped
 from oarflow.networks.card import CARD_NAME
+from oarflow.networks.rule_card import read_rules
 from oarflow.result import ResultDocument, read_document
 
 OFFLINE = frozenset({"datasets", "training", "evaluation", "node", "importing"})
@@ -26,7 +27,7 @@ class RunError(Fault):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A network's card in short. organs: those that it contours; none for what localizes."""
+    """The card of a network or rule in short. organs: that it contours; none for localizers."""
 
     folder: str
     name: str
@@ -68,20 +69,22 @@ def run_application(
 
 
 def model_files(models: Path) -> tuple[ModelFile, ...]:
-    """Every network of a models folder, in order of their folders' names."""
+    """Every network and rule of a models folder, in order of their folders' names."""
+    rules = read_rules(models)
     found = []
     for card_path in sorted(models.glob("*/model.json")):
         card = json.loads(card_path.read_text(encoding="utf-8"))
         imported = (contour["organ"] for contour in card.get("contours", ()))
         organs = tuple(card.get("organs", imported)) if _contours(card) else ()
-        name, version, sha256 = card["name"], card["version"], card["sha256"]
-        found.append(ModelFile(card_path.parent.name, name, version, sha256, organs))
+        folder, name, version = card_path.parent.name, card["name"], card["version"]
+        sha256 = rules[folder].sha256 if folder in rules else card["sha256"]
+        found.append(ModelFile(folder, name, version, sha256, organs))
     return tuple(found)
 
 
 def _contours(card: Mapping[str, Any]) -> bool:
-    """Whether a network makes contours; cards of imported networks name no other role."""
-    return bool(card.get("role", "segmenter") == "segmenter")
+    """Whether a network or rule makes contours; cards of imported networks name no role."""
+    return card.get("role", "segmenter") in {"segmenter", "rule"}
 
 
 def program_digest(models: Path, more: Mapping[str, str] | None = None) -> str:

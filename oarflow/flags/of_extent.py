@@ -232,6 +232,73 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "twice and was still too small.",
         check="The outline at that edge: a part of the organ may be missing.",
     ),
+    FlagCode.AREA_JUMP: of_organ(
+        SUSPICIOUS,
+        "Cross-section changes by {change_cm2:.0f} cm2 between slices {first} and {second}, "
+        "usually at most {limit_cm2:.0f} cm2.",
+        "cross-section changes by {change_cm2:.0f} cm2 between slices {first} and {second}",
+        "{change_cm2:.0f} cm2",
+        meaning="The outline of the body differs much between neighbouring slices. Slices are "
+        "numbered from 1, from the feet to the head.",
+        check="Both slices: a missing shoulder or arm, a couch inside the outline, or a CT "
+        "whose parts were cut away.",
+        change_cm2=160.0,
+        first=42,
+        second=43,
+        limit_cm2=120.0,
+    ),
+    FlagCode.DEVICE_TOUCHED: of_organ(
+        SUSPICIOUS,
+        "{share:.0%} of the surface touches a couch, mask or other device, usually at most "
+        "{limit_share:.0%}.",
+        "{share:.0%} of the surface touches a device",
+        "{share:.0%}",
+        meaning="The outline separates the body from devices by their shape. It is less certain "
+        "where they touch.",
+        check="The back, the neck and the ears: parts of a device inside the outline.",
+        share=0.25,
+        limit_share=0.15,
+    ),
+    FlagCode.PARTS_LEFT_OUT: of_organ(
+        SUSPICIOUS,
+        "{others_cc:.0f} cc of other large pieces in the CT are left out, usually at most "
+        "{limit_cc:.0f} cc.",
+        "{others_cc:.0f} cc of other large pieces are left out",
+        "{others_cc:.0f} cc",
+        meaning="The outline is the largest piece. Other pieces are as thick as a limb.",
+        check="Whether they belong to the patient: an arm, or the CT was cut away between them.",
+        others_cc=900.0,
+        limit_cc=500.0,
+    ),
+    FlagCode.AIRWAY_LOST: of_organ(
+        SUSPICIOUS,
+        "The airway could not be followed: {reason}.",
+        "the airway could not be followed",
+        "",
+        meaning="Trachea and lungs are told apart by the airway, slice by slice from the larynx to "
+        "its fork.",
+        check="The lower end of the trachea; parts of the airway in a lung.",
+        reason="it ends before the scan does, without a fork",
+    ),
+    FlagCode.LUNGS_TOUCH: of_organ(
+        SUSPICIOUS,
+        "Left and right lung touch and are parted at the midline.",
+        "left and right lung touch",
+        "",
+        meaning="No thin place was found at which the lungs part.",
+        check="The border between both lungs, in front of the heart and behind it.",
+    ),
+    FlagCode.FREE_AIR: of_organ(
+        SUSPICIOUS,
+        "{share:.0%} of the lung is air without tissue, usually at most {limit_share:.0%}.",
+        "{share:.0%} is air without tissue",
+        "{share:.0%}",
+        meaning="Voxels below -980 HU: a leak of the contour to the outside, a pneumothorax or "
+        "emphysema.",
+        check="The whole outline.",
+        share=0.6,
+        limit_share=0.3,
+    ),
     FlagCode.FIELD_OF_VIEW: of_organ(
         ("truncated", "suspicious"),
         "CT ends within the organ ({sides}); only the visible part is contoured.",

@@ -19,6 +19,23 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         meaning="The program, the file of the network or the device has a fault.",
         check="The log, and `oarflow self-test`. Contour the organ by hand.",
     ),
+    FlagCode.RULE_ERROR: of_organ(
+        FAILED,
+        "Not contoured: this organ's rule stopped with an error; see the log.",
+        "rule stopped with an error",
+        "",
+        meaning="A fault of the program.",
+        check="The log; report it. Contour the organ by hand.",
+    ),
+    FlagCode.RULE_FOUND_NOTHING: of_organ(
+        ("failed", "absent"),
+        "Not contoured: {reason}.",
+        "{reason}",
+        "",
+        meaning="A rule, not a network, contours this organ, and found nothing that fits.",
+        check="The CT: contour the organ by hand where it is there.",
+        reason="no air was found below the larynx",
+    ),
     FlagCode.ORGAN_TIME_LIMIT: of_organ(
         FAILED,
         "Not contoured: the time limit for one organ (organ_seconds) was exceeded.",

@@ -31,12 +31,13 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Role(StrEnum):
-    """The task of a network."""
+    """The task of a network, or of the rule that a card names (oarflow.networks.rule_card)."""
 
     LOCALIZER = "localizer"
     VIEW = "coarse view"
     FUSION = "fusion"
     SEGMENTER = "segmenter"
+    RULE = "rule"
 
 
 class View(StrEnum):
@@ -189,6 +190,8 @@ class ModelCard(Strict):
     def _fits_its_dimensions(self) -> ModelCard:
         if (self.dimensions == 2) != (self.view is not None):
             raise ValueError("a 2-D network has a view, a 3-D network has none")
+        if self.role is Role.RULE:
+            raise ValueError("a network is no rule")
         if len(set(self.organs)) != len(self.organs):
             raise ValueError("an organ is named twice")
         if (self.role is Role.FUSION) != any(c.source == "view" for c in self.channels):

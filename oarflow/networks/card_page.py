@@ -7,6 +7,7 @@ from jinja2 import Environment, StrictUndefined
 from oarflow.networks.cards import Card
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.imported.card_page import imported_page
+from oarflow.networks.rule_card import RuleCard
 
 PAGE = """# {{ card.name }}, network version {{ card.version }}
 
@@ -51,10 +52,32 @@ Research use only. Every contour is a proposal that a physicist reviews.
 """
 
 
-def card_page(card: Card) -> str:
+RULE_PAGE = """# {card.name}, version {card.version}
+
+| | |
+| --- | --- |
+| role | {card.role}: the program's rule `{card.rule}`, no network |
+| organs | {organs} |
+| contoured | {when} |
+
+{card.note}
+
+Research use only. Every contour is a proposal that a physicist reviews.
+"""
+
+
+def _rule_page(card: RuleCard) -> str:
+    """The card of a rule as Markdown."""
+    when = "only where `organs` names it" if card.on_request else "by default"
+    return RULE_PAGE.format(card=card, organs=", ".join(card.organs), when=when)
+
+
+def card_page(card: Card | RuleCard) -> str:
     """The card as Markdown: input, training or origin, figures with n."""
     if isinstance(card, ImportedCard):
         return imported_page(card)
+    if isinstance(card, RuleCard):
+        return _rule_page(card)
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     figures = card.validation.figures if card.validation else {}
     extents = (f"{extent:g}" for extent in card.patch_mm if extent)

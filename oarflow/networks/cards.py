@@ -8,6 +8,7 @@ from pathlib import Path
 from oarflow.errors import ConfigurationError
 from oarflow.networks.card import CARD_NAME, ModelCard, parse_card, read_document
 from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.rule_card import is_rule
 
 Card = ModelCard | ImportedCard
 """A network's card, of schema 1 or 2."""
@@ -22,14 +23,14 @@ def read_any_card(path: Path) -> Card:
 
 
 def read_cards(folder: Path) -> dict[str, Card]:
-    """Every <network>/model.json, by the name of its folder.
+    """Every <network>/model.json, by the name of its folder. `read_rules` reads those of rules.
 
     Raises ConfigurationError: NO_MODELS, MODEL_CARD.
     """
     if not folder.is_dir():
         raise ConfigurationError("NO_MODELS", f"the models folder {folder} does not exist")
     files = sorted(folder.glob(f"[!.]*/{CARD_NAME}"))
-    cards = {path.parent.name: read_any_card(path) for path in files}
+    cards = {path.parent.name: read_any_card(path) for path in files if not is_rule(path)}
     if not cards:
         raise ConfigurationError("NO_MODELS", f"{folder} holds no <network>/{CARD_NAME}")
     return cards

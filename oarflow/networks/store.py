@@ -1,4 +1,4 @@
-"""The models folder: its organs, and its networks, which are loaded on first use."""
+"""The models folder: its organs, its rules, and its networks, which are loaded on first use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from oarflow.networks.card import NETWORK_NAME, ModelCard, Role, View
 from oarflow.networks.cards import Card, check_file, read_cards
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.rule_card import RuleCard, read_rules
 from oarflow.structures import ModelIdentity
 
 
@@ -22,12 +23,14 @@ class ModelStore:
 
     An organ that an imported network gives too keeps its other network.
 
-    cards: by the name of the network's folder. device: cuda or cpu.
+    cards: by the name of the network's folder. device: cuda or cpu. rules: cards of rules, by the
+    name of their folder; a rule takes precedence over a network of the same organ.
     """
 
     folder: Path
     cards: dict[str, Card]
     device: str
+    rules: dict[str, RuleCard] = field(default_factory=dict)
     _loaded: dict[str, TorchScriptNetwork] = field(default_factory=dict)
     _imported: dict[str, ImportedNetwork] = field(default_factory=dict)
 
@@ -44,7 +47,8 @@ class ModelStore:
         trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
         Raises ConfigurationError: NO_MODELS, MODEL_CARD, MODEL_MISSING, MODEL_HASH, MODEL_CLASH
         (two segmenters for one organ that both need an MR or both need none, two localizers,
-        two imported networks for one organ, organs whose regions depend on each other), DEVICE.
+        two imported networks or two rules for one organ, organs whose regions depend on each
+        other), DEVICE.
         """
         cards = read_cards(folder)
         for name, card in cards.items():
@@ -52,7 +56,7 @@ class ModelStore:
         _check_roles(cards)
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(folder, cards, choose_device(device))
+        return cls(folder, cards, choose_device(device), read_rules(folder))
 
     @property
     def localizer(self) -> TorchScriptNetwork:
@@ -92,14 +96,28 @@ class ModelStore:
 
     @property
     def organs(self) -> tuple[str, ...]:
-        """Organs with a segmenter, each once."""
-        segmenters = (card for card in self.cards.values() if card.role is Role.SEGMENTER)
-        return tuple(dict.fromkeys(organ for card in segmenters for organ in card.organs))
+        """Organs with a segmenter or a rule, each once."""
+        named = [card.organs for card in self.cards.values() if card.role is Role.SEGMENTER]
+        named += [card.organs for card in self.rules.values()]
+        return tuple(dict.fromkeys(organ for organs in named for organ in organs))
+
+    @property
+    def organs_by_default(self) -> tuple[str, ...]:
+        """`organs` without those that a rule contours on request only."""
+        return tuple(
+            organ
+            for organ in self.organs
+            if (rule := self.rule(organ)) is None or not rule.on_request
+        )
+
+    def rule(self, organ: str) -> RuleCard | None:
+        """The rule that contours an organ; None where a network does."""
+        return next((card for card in self.rules.values() if organ in card.organs), None)
 
     @property
     def localized_organs(self) -> tuple[str, ...]:
         """Organs whose network reads a patch around a localization."""
-        cards = {organ: self.card(organ) for organ in self.organs}
+        cards = {organ: self.card(organ) for organ in self.organs if self.rule(organ) is None}
         return tuple(
             organ
             for organ, card in cards.items()
@@ -108,8 +126,15 @@ class ModelStore:
 
     @property
     def identities(self) -> dict[str, ModelIdentity]:
-        """The network of each organ."""
-        return {organ: self.cards[self._segmenter(organ)].identity for organ in self.organs}
+        """The rule or network of each organ."""
+        return {organ: (self.rule(organ) or self.card(organ)).identity for organ in self.organs}
+
+    @property
+    def every_identity(self) -> tuple[ModelIdentity, ...]:
+        """All networks and rules, by the names of their folders."""
+        found = {name: card.identity for name, card in self.cards.items()}
+        found |= {name: card.identity for name, card in self.rules.items()}
+        return tuple(found[name] for name in sorted(found))
 
     @property
     def reads_mr(self) -> bool:
@@ -117,7 +142,7 @@ class ModelStore:
         return any(card.reads_mr for card in self.cards.values())
 
     def segmenter(self, organ: str, *, mr: bool = False) -> TorchScriptNetwork:
-        """The network of an organ that `organs` lists; KeyError for any other.
+        """The network of an organ; KeyError for an organ without one.
 
         mr: whether the study has a usable MR. With one, a network that reads it is preferred;
         without one, a network that needs none, where the organ has one. Not for organs whose card

@@ -83,6 +83,6 @@ def _share(mask: Mask, like: Mask, step_mm: float) -> float:
     total = alike = 0
     for planes in sorted({max(1, round(depth / step_mm)) for depth in DEPTHS_MM}):
         beyond = mask[:-planes] & ~mask[planes:]
-        total += int(beyond.sum())
-        alike += int((beyond & like[planes:]).sum())
+        total += int(np.count_nonzero(beyond))
+        alike += int(np.count_nonzero(beyond & like[planes:]))
     return alike / total if total else 0.0

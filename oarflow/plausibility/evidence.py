@@ -48,8 +48,14 @@ class Contour:
 
     @property
     def derived(self) -> bool:
-        """Whether its network learned from labels that a rule computed."""
-        return self.item.model is not None and self.item.model.derived_labels
+        """Whether a rule made it, or computed the labels from which its network learned."""
+        model = self.item.model
+        return model is not None and (model.derived_labels or model.rule)
+
+    @property
+    def ruled(self) -> bool:
+        """Whether a rule made it."""
+        return self.item.model is not None and self.item.model.rule
 
 
 @dataclass(frozen=True, eq=False)

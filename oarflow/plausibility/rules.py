@@ -14,7 +14,7 @@ from oarflow.plausibility.exceeded import Values, exceeded, flags_of, worst_of
 from oarflow.plausibility.limits import Measures, load_limits
 from oarflow.plausibility.overlap import overlaps, settled
 from oarflow.plausibility.sides import cuts
-from oarflow.plausibility.signs import Family, places, signs
+from oarflow.plausibility.signs import OF_RULES, Family, places, signs
 from oarflow.plausibility.study import study_flags
 from oarflow.priors import load_priors
 from oarflow.structures import Segmentation, Status
@@ -84,7 +84,7 @@ def judge_all(scene: Scene, measures: Measures) -> Judgement:
 
 def judge(contour: Contour, scene: Scene, measures: Measures) -> tuple[Flag, ...]:
     """All flags of one contour, those without a calibrated limit first."""
-    families = frozenset(Family) - {Family.IMAGE}
+    families = OF_RULES if contour.ruled else frozenset(Family) - {Family.IMAGE}
     return (
         *(flag for rule in _RULES for flag in rule(contour, scene)),
         *flags_of(exceeded(contour, scene, measures, families), contour, scene),
@@ -103,6 +103,8 @@ def _assessed(item: Segmentation, flags: Sequence[Flag]) -> Segmentation:
 def _cuts(contour: Contour, scene: Scene, measures: Measures) -> Iterator[Flag]:
     limit = measures.limits.families.get(Family.CUT, UNMEASURED_LIMIT_SD)
     organ = contour.item.organ
+    if contour.ruled:
+        return
     found: list[tuple[float, Values]] = [
         (cut.score, {"side": cut.side.value, "deviation_sd": cut.score, "limit_sd": limit})
         for cut in cuts(signs(contour, scene), lambda name: measures.spread(organ, name))
@@ -207,9 +209,14 @@ def _overlap(contour: Contour, scene: Scene) -> Iterator[Flag]:
 
 
 def _nested(one: Contour, other: Contour) -> bool:
-    """Whether one of the two is part of the other: a cord lies in its canal."""
+    """Whether one of the two is part of the other: a cord lies in its canal, all in External."""
     if one.organ is None or other.organ is None:
         return False
+    if one is not other and "EXTERNAL" in (
+        one.organ.interpreted_type,
+        other.organ.interpreted_type,
+    ):
+        return True
     return one.organ.name in other.organ.part_of or other.organ.name in one.organ.part_of
 
 

@@ -49,6 +49,11 @@ OF_CONTOURS = (
 """Families that apply to any contour, drawn by a person or a program; the others need networks."""
 
 
+OF_RULES = frozenset({Family.VOLUME, Family.PAIR, Family.PARTS, Family.VOXELS})
+"""Families that apply to contours of rules. The others are measured on networks' contours: their
+ends, their doubt, their agreement with the localizer."""
+
+
 @dataclass(frozen=True)
 class Sign:
     """One figure. low, high: whether too low and too high values make the contour doubtful.

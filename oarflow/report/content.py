@@ -229,7 +229,7 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
         flags=flags,
         details=(*flags, *map(_sentence, part.notes), *([DERIVED_NOTE] if derived else [])),
         network=f"{part.model.name} {part.model.version}" if part.model else "",
-        dice=figures.words if figures else "not measured",
+        dice=figures.words if figures and part.model and not part.model.rule else "not measured",
         strip=strip,
     )
 
@@ -254,7 +254,7 @@ def _provenance(result: ResultDocument) -> Iterable[Table]:
     if result.input:
         yield Table("Input", tuple(_input(result)))
     if run.networks:
-        yield Table("Networks that ran", tuple(map(_network, run.networks)))
+        yield Table("Networks and rules that ran", tuple(map(_network, run.networks)))
     if result.outputs:
         lines = tuple(
             (item.path, f"{item.kind}, SOP Instance UID {item.sop_instance_uid}, {item.sha256}")
@@ -274,8 +274,9 @@ def _template(result: ResultDocument) -> Iterable[tuple[str, str]]:
 
 def _network(part: NetworkPart) -> tuple[str, str]:
     labels = "; learned from rule-derived labels" if part.derived_labels else ""
+    kind = "rule" if part.rule else "network"
     return (
-        f"{part.name}, network version {part.version}",
+        f"{part.name}, {kind} version {part.version}",
         f"{part.role}; sha256 {part.sha256}{labels}{_source(part.source)}",
     )
 

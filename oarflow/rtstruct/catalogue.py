@@ -17,6 +17,7 @@ def _spec(organ: Organ) -> RoiSpec:
         name=organ.name,
         colour=organ.colour,
         code=_code(organ.code, organ.laterality_code) if organ.code else None,
+        interpreted_type=organ.interpreted_type,
         minimum_island_cc=organ.minimum_island_cc,
     )
 

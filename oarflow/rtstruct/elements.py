@@ -38,7 +38,8 @@ ANATOMICAL_STRUCTURE = CodedConcept("123037004", "SCT", "Anatomical Structure")
 """The category of all contoured organs (CID 7150)."""
 
 _PROCESSING_EQUIPMENT = CodedConcept("109102", "DCM", "Processing Equipment")
-_ARTIFICIAL_INTELLIGENCE = CodedConcept("113111", "DCM", "Artificial Intelligence")
+_ARTIFICIAL_INTELLIGENCE = CodedConcept("123110", "DCM", "Artificial Intelligence")
+_MORPHOLOGICAL = CodedConcept("123104", "DCM", "Morphological Operations")
 
 
 @cache
@@ -135,9 +136,10 @@ def code_item(code: CodedConcept) -> Dataset:
 
 
 def algorithm_item(model: ModelIdentity) -> Dataset:
-    """A network as an Algorithm Identification item (PS3.3 10.16)."""
+    """A network or rule as an Algorithm Identification item (PS3.3 10.16)."""
     item = Dataset()
-    item.AlgorithmFamilyCodeSequence = [code_item(_ARTIFICIAL_INTELLIGENCE)]
+    family = _MORPHOLOGICAL if model.rule else _ARTIFICIAL_INTELLIGENCE
+    item.AlgorithmFamilyCodeSequence = [code_item(family)]
     item.AlgorithmName = ascii_text(model.name, 64)
     item.AlgorithmVersion = ascii_text(model.version, 64)
     item.AlgorithmParameters = f"sha256={ascii_text(model.sha256, 64)}"

@@ -14,6 +14,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
 from oarflow.organs import Catalogue, Colour
+from oarflow.rules.rule import RuleOptions
 from oarflow.run.site_paths import read_with_paths
 from oarflow.settings_files import checked
 from oarflow.yaml_files import YamlError, parse_yaml
@@ -46,6 +47,22 @@ class Contours(_Section):
     """The program interpolates up to this many empty slices in a row within an organ."""
 
 
+class ExternalSection(_Section):
+    """The body's outline (External), and what follows it."""
+
+    fill_cavities: bool = True
+    """Contain the air cavities of the body, such as sinuses and lungs."""
+    skin_mm: float = Field(default=5.0, ge=1.0, le=20.0)
+    """Thickness of `Skin`, from the body's surface inward."""
+    clip: bool = False
+    """Clip every organ to External. Organs inside it do not change."""
+
+    @property
+    def rule_options(self) -> RuleOptions:
+        """The part that the rules read."""
+        return RuleOptions(self.fill_cavities, self.skin_mm)
+
+
 class Outputs(_Section):
     """Files beside the RTSTRUCT. For a refused study, the HTML and PDF reports give the reason."""
 
@@ -66,7 +83,8 @@ class Settings(_Section):
     """Folder of templates: settings by kind of CT, chosen by the CT's header. `shipped`: those of
     OARflow. A relative folder starts at the settings file's. null: these settings alone."""
     organs: Literal["all"] | tuple[str, ...] = "all"
-    """Organs to contour: a list of names or aliases. `all` means all that have a network."""
+    """Organs to contour: a list of names or aliases. `all` means all that have a network or a rule,
+    without `Skin`."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,
@@ -109,6 +127,7 @@ class Settings(_Section):
     """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
     contours: Contours = Contours()
+    external: ExternalSection = ExternalSection()
     outputs: Outputs = Outputs()
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
     """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""

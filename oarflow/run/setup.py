@@ -92,13 +92,12 @@ class Setup:
     ) -> Setup:
         profile = load_profile(settings.profile)
         profile.check_label(settings.label)
-        organs = requested_organs(settings, store.organs, catalogue)
+        organs = requested_organs(settings, store.organs_by_default, catalogue)
         site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
         specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
         device = _device_name(store.device)
         records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
-        networks = tuple(card.identity for _, card in sorted(store.cards.items()))
-        provenance = Provenance(settings_sha256, device, networks)
+        provenance = Provenance(settings_sha256, device, store.every_identity)
         contours = settings.contours
         plan = partial(
             WritePlan,
@@ -134,6 +133,8 @@ class Setup:
             mr=self.settings.mr_rule,
             template=template,
             records=self.records,
+            rules=self.settings.external.rule_options,
+            clip=self.settings.external.clip,
         )
 
 

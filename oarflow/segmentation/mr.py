@@ -46,7 +46,11 @@ def registered(ct: Volume, mr: Volume) -> tuple[RegisteredMr, str]:
 def mr_flags(mr: RegisteredMr, organs: Sequence[str], store: ModelStore) -> Iterator[Flag]:
     """The study's flag, if its MR cannot be used and a requested organ's network reads one."""
     wanted = [
-        organ for organ in organs if organ in store.organs and store.card(organ, mr=True).reads_mr
+        organ
+        for organ in organs
+        if organ in store.organs
+        and store.rule(organ) is None
+        and store.card(organ, mr=True).reads_mr
     ]
     if not mr.trouble or not wanted:
         return

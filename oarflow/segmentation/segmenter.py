@@ -16,11 +16,14 @@ from oarflow.networks.card import ModelCard
 from oarflow.networks.cards import Card
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.preprocessing import Images
+from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
+from oarflow.rules.rule import DEFAULT_OPTIONS, RuleInput, RuleOptions
 from oarflow.segmentation.imported import ImportedOrgans
 from oarflow.segmentation.mr import NO_MR, RegisteredMr
 from oarflow.segmentation.patches import Patch, organ_patch, volume_patch
 from oarflow.segmentation.predictions import BeforeBatch, Prediction, Predictor
+from oarflow.segmentation.ruled import Ruled
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Status
 from oarflow.volume import Volume
 
@@ -37,7 +40,7 @@ class _NotSegmentedError(Exception):
 
 
 class Segmenter:
-    """Contours all organs of one study, in any order. A network of several organs runs once.
+    """Contours all organs of one study, in any order. What contours several organs runs once.
 
     If an organ's network starts from another organ's contour, that organ is contoured first, once.
     Without a usable MR, an organ uses a network that needs none, if there is one.
@@ -51,6 +54,7 @@ class Segmenter:
         mr: RegisteredMr = NO_MR,
         *,
         shifts: bool = False,
+        rules: RuleOptions = DEFAULT_OPTIONS,
     ) -> None:
         """shifts: run each network a second time on a shifted patch to measure its stability."""
         self._volume = volume
@@ -64,11 +68,12 @@ class Segmenter:
         self._predictions: dict[tuple[str, tuple[str, ...], float], Prediction] = {}
         self._done: dict[str, Segmentation] = {}
         self._imported: dict[str, ImportedOrgans] = {}
-        self._networks: list[Card] = []
+        self._networks: list[Card | RuleCard] = []
+        self._ruled = Ruled(RuleInput(volume, localizations, self._neighbour, rules))
 
     @property
-    def networks(self) -> tuple[Card, ...]:
-        """Cards of the networks whose predictions were used so far, the first used first."""
+    def networks(self) -> tuple[Card | RuleCard, ...]:
+        """Cards of the networks and rules that were used so far, the first used first."""
         return tuple(self._networks)
 
     def segment(self, organ: str, deadline: float | None = None) -> Segmentation:
@@ -77,8 +82,17 @@ class Segmenter:
         deadline: time.monotonic() after which the organ is failed: timeout.
         """
         if organ not in self._done:
-            self._done[organ] = self._segment(organ, deadline)
+            rule = self._store.rule(organ)
+            if rule is None:
+                self._done[organ] = self._segment(organ, deadline)
+            else:
+                self._done[organ] = self._ruled.segment(organ, rule)
+                if rule not in self._networks:
+                    self._networks.append(rule)
         return self._done[organ]
+
+    def _neighbour(self, organ: str) -> ProbabilityField | None:
+        return self.segment(organ).field if organ in self._store.organs else None
 
     def _segment(self, organ: str, deadline: float | None) -> Segmentation:
         started = time.monotonic()

@@ -211,9 +211,10 @@ def _description(
 
 
 def _algorithm(model: ModelIdentity | None) -> hd.AlgorithmIdentificationSequence:
+    ruled = model is not None and model.rule
     return hd.AlgorithmIdentificationSequence(
         name=ascii_text(model.name, 64) if model else SOFTWARE,
-        family=codes.DCM.ArtificialIntelligence,
+        family=codes.DCM.MorphologicalOperations if ruled else codes.DCM.ArtificialIntelligence,
         version=ascii_text(model.version, 64) if model else "unknown",
         source=SOFTWARE,
         parameters={"sha256": ascii_text(model.sha256, 64)} if model else None,

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
-from oarflow.networks.card import Role, read_card
+from oarflow.networks.card import Role
+from oarflow.networks.cards import read_cards
+from oarflow.networks.rule_card import read_rules
 from oarflow.organs import load_catalogue
 
 # Machado, Oliveira and Fernandes, A physiologically-based model for simulation of color vision
@@ -45,10 +47,11 @@ def simulated(colours: NDArray[np.float64], matrix: Any) -> NDArray[np.float64]:
 @pytest.mark.parametrize("vision", VISIONS)
 def test_shipped_organs_are_told_apart_by_the_colour_blind(vision: str) -> None:
     """CIE76 in CIELAB, as for all colours in normal vision."""
-    cards = Path(__file__).resolve().parents[2].glob("models/*/model.json")
-    shipped = [read_card(path) for path in cards]
+    models = Path(__file__).resolve().parents[2] / "models"
+    networks = [card for card in read_cards(models).values() if card.role is Role.SEGMENTER]
     catalogue = load_catalogue()
-    organs = sorted({o for card in shipped if card.role is Role.SEGMENTER for o in card.organs})
+    named = [card.organs for card in (*networks, *read_rules(models).values())]
+    organs = sorted({organ for organs in named for organ in organs})
     assert len(organs) >= 13
     colours = np.array([catalogue.organ(organ).colour for organ in organs]) / 255.0
     lab = rgb2lab(simulated(colours, VISIONS[vision])[None])[0]

@@ -8,16 +8,20 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from oarflow.networks.card import CARD_NAME, ModelCard, Role, Validation, read_card, write_card
+from oarflow.networks.card import CARD_NAME, ModelCard, Role, Validation, write_card
 from oarflow.networks.card_page import card_page
+from oarflow.networks.cards import read_cards
+from oarflow.networks.rule_card import read_rules
 
 
 def record_validation(scores: Path, models: Path, data: str) -> None:
     """Put mean, median, spread and least Dice, HD95 and n of scores.csv into the cards.
 
     scores: columns case, organ, dice, hd95_mm at least, as `oarflow evaluate chain` writes them.
-    The localizer's card is left as it is.
+    The localizer's card is left as it is. Organs that a rule contours are left out: their scores
+    are not the network's.
     """
+    ruled = {organ for card in read_rules(models).values() for organ in card.organs}
     dice: dict[str, list[float]] = defaultdict(list)
     distance: dict[str, list[float]] = defaultdict(list)
     with scores.open(newline="", encoding="utf-8") as file:
@@ -26,7 +30,7 @@ def record_validation(scores: Path, models: Path, data: str) -> None:
             if row["hd95_mm"] not in ("", "nan", "inf"):
                 distance[row["organ"]].append(float(row["hd95_mm"]))
     for path, card in _cards(models):
-        organs = [organ for organ in card.organs if dice[organ]]
+        organs = [organ for organ in card.organs if dice[organ] and organ not in ruled]
         if card.role is not Role.SEGMENTER or not organs:
             continue
         validation = Validation(
@@ -50,12 +54,13 @@ def _figures(dice: list[float], distance: list[float]) -> dict[str, float]:
 
 
 def write_pages(models: Path, output: Path) -> None:
-    """One Markdown page a model in the output folder."""
+    """One Markdown page for each network and rule in the output folder."""
     output.mkdir(parents=True, exist_ok=True)
-    for path, card in _cards(models):
-        (output / f"{path.parent.name}.md").write_text(card_page(card), encoding="utf-8")
+    for name, card in {**read_cards(models), **read_rules(models)}.items():
+        (output / f"{name}.md").write_text(card_page(card), encoding="utf-8")
 
 
 def _cards(models: Path) -> Iterator[tuple[Path, ModelCard]]:
-    for path in sorted(models.glob(f"*/{CARD_NAME}")):
-        yield path, read_card(path)
+    for name, card in read_cards(models).items():
+        if isinstance(card, ModelCard):
+            yield models / name / CARD_NAME, card

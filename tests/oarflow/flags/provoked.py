@@ -16,6 +16,7 @@ from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
 from oarflow.intake import read_volume
 from oarflow.networks.card import InputRegion
+from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
 from oarflow.plausibility.evidence import gather
 from oarflow.plausibility.limits import Limits, Measures
@@ -24,6 +25,10 @@ from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.rtstruct.contours import ContourReport, structure_set
 from oarflow.rtstruct.model import StructureSet
+from oarflow.rules.chest import chest
+from oarflow.rules.external import external
+from oarflow.rules.rule import NotOutlined, Outlined, RuleInput
+from oarflow.segmentation import ruled
 from oarflow.segmentation.localizer import localize
 from oarflow.segmentation.mr import mr_flags, registered
 from oarflow.segmentation.segmenter import Segmenter
@@ -43,6 +48,8 @@ from tests.oarflow.flags.bench import (
     store_of_mr,
 )
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
+from tests.oarflow.rules import chests
+from tests.oarflow.rules.bodies import patient, points, sampled, shadow
 from tests.oarflow.systems import Everywhere, Near, write_model
 
 LEFT, RIGHT, STEM = (55.0, 0.0, 90.0), (-55.0, 0.0, 90.0), (0.0, 20.0, 130.0)
@@ -343,6 +350,92 @@ def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
     store = store_of(tmp_path)
     ct = sphere_volume({"Parotid_L": (40.0, 5.0, -58.0)})
     return Segmenter(ct, localize(ct, store), store).segment("Parotid_L").flags
+
+
+def of_external(ct: Volume) -> Sequence[Flag]:
+    found = external(RuleInput(ct, {}, lambda organ: None))["External"]
+    assert isinstance(found, Outlined)
+    return found.flags
+
+
+def of_chest(organ: str, ct: Volume) -> Sequence[Flag]:
+    found = chest(chests.given(ct))[organ]
+    return found.flags if isinstance(found, Outlined) else (found.flag,) if found.flag else ()
+
+
+@provokes(FlagCode.AREA_JUMP)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """Shoulders of 300 cm2 lose what lies beside the neck from one slice to the next."""
+    ct = sampled(patient)
+    x, _y, z = points(ct)
+    hidden = (np.abs(x) > 35) & (z < -62)
+    return of_external(replace(ct, hu=np.where(hidden, np.float32(-1000), ct.hu)))
+
+
+@provokes(FlagCode.DEVICE_TOUCHED)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """Bars of 2 mm, 8 mm apart, stand on a quarter of the skin."""
+    ct = sampled(patient)
+    x, y, z = points(ct)
+    bars = (np.mod(x, 8) < 2) & (np.abs(y) < 120) & ~shadow(x, y, z)
+    return of_external(replace(ct, hu=np.where(bars, np.float32(100), ct.hu)))
+
+
+@provokes(FlagCode.PARTS_LEFT_OUT)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """Four slices of air between head and shoulders."""
+    ct = sampled(patient)
+    gap = np.abs(points(ct)[2] + 10) < 8
+    return of_external(replace(ct, hu=np.where(gap, np.float32(-1000), ct.hu)))
+
+
+@provokes(FlagCode.AIRWAY_LOST)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The airway is filled from 40 mm above the carina on."""
+    ct = chests.scanned()
+    x, y, z = points(ct)
+    filled = (np.hypot(x, y + 20) < 40) & (z < 20)
+    return of_chest("Trachea", replace(ct, hu=np.where(filled, np.float32(40), ct.hu)))
+
+
+@provokes(FlagCode.LUNGS_TOUCH)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The whole chest is lung."""
+    ct = chests.scanned()
+    x, y, z = points(ct)
+    one = chests.in_body(x * 1.2, y * 1.2, z) & (z < -5)
+    return of_chest("Lungs", replace(ct, hu=np.where(one, np.float32(-820), ct.hu)))
+
+
+@provokes(FlagCode.FREE_AIR)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The left lung holds nothing but air."""
+    ct = chests.scanned()
+    lung = chests.in_lung(*points(ct), 1)
+    return of_chest("Lung_L", replace(ct, hu=np.where(lung, np.float32(-1000), ct.hu)))
+
+
+@provokes(FlagCode.RULE_FOUND_NOTHING)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """A chest without lungs."""
+    ct = chests.scanned()
+    solid = np.where(chests.in_body(*points(ct)), np.float32(40), ct.hu)
+    return of_chest("Lung_R", replace(ct, hu=solid))
+
+
+@provokes(FlagCode.RULE_ERROR)
+def _(_: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The rule raises an exception."""
+
+    def broken(given: RuleInput) -> dict[str, Outlined | NotOutlined]:
+        raise ValueError
+
+    monkeypatch.setattr(ruled, "RULES", {"external": broken})
+    card = RuleCard.model_validate(
+        {"name": "x", "version": "1", "role": "rule", "rule": "external", "organs": ["External"]}
+    )
+    given = RuleInput(sampled(patient), {}, lambda organ: None)
+    return ruled.Ruled(given).segment("External", card).flags
 
 
 @provokes(FlagCode.NETWORK_ERROR)

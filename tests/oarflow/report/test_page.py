@@ -161,7 +161,7 @@ def test_a_figure_against_derived_labels_says_so(tmp_path: Path) -> None:
 
 def test_the_localizer_stands_among_the_networks(page: str) -> None:
     provenance = page[page.index('id="provenance"') :]
-    assert "Networks that ran" in provenance
+    assert "Networks and rules that ran" in provenance
     for role in ("localizer", "segmenter"):
         assert re.search(rf"<dd>{role}; sha256 [0-9a-f]{{64}}", provenance)
     # Origin and licence: once for each network that ran, not for each organ.
