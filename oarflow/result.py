@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from oarflow import docstrings
 from oarflow.errors import Code, ExitStatus, Finding, Refusal
 from oarflow.flags.flag import Flag
+from oarflow.licences import Commercial
 from oarflow.reason_codes import REASONS
 from oarflow.structures import (
-    Commercial,
     Localization,
     ModelIdentity,
     OutputKind,

@@ -10,6 +10,7 @@ import numpy as np
 
 from oarflow.flags.flag import Flag
 from oarflow.geometry import Grid
+from oarflow.licences import Commercial
 from oarflow.masks import bounding_box, common_part, dice_of_sizes
 from oarflow.types import Box, FloatVoxels, Mask, Point, Triple
 
@@ -141,10 +142,6 @@ class ProbabilityField:
         """Dice of both masks."""
         sizes = (int(np.count_nonzero(field.mask)) for field in (self, other))
         return dice_of_sizes(self.shared_voxels(other), *sizes)
-
-
-Commercial = Literal["yes", "no", "unknown"]
-"""Whether a licence allows commercial use."""
 
 
 @dataclass(frozen=True)

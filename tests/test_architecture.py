@@ -22,7 +22,7 @@ LAYERS = {
         "",
         "errors flags types geometry masks structures faces organs reason_codes priors clock "
         "console shown locations runtime version yaml_files json_files settings_files tables "
-        "docstrings patterns templates",
+        "docstrings patterns templates licences",
     ),
     "values": ("ground", "volume result sitk commissioning"),
     "steps": (

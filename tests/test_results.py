@@ -9,12 +9,12 @@ from statistics import fmean
 import pytest
 
 from oarflow.evaluation.experts.scores import SHARED_ORGANS, SOURCES, read_scores
-from oarflow.networks.card import CARD_NAME, read_card
+from oarflow.networks.cards import read_cards
 from oarflow.version import NETWORKS, __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "docs" / "results"
-CARDS = [read_card(path) for path in sorted(REPOSITORY.glob(f"models/*/{CARD_NAME}"))]
+CARDS = list(read_cards(REPOSITORY / "models").values())
 
 
 def test_program_and_networks_have_versions_of_their_own() -> None:

@@ -9,13 +9,13 @@ from oarflow.importing.errors import NotImportedError
 from oarflow.importing.export import sha256, torchscript
 from oarflow.importing.nnunet.checkpoint import load_network
 from oarflow.importing.nnunet.folder import ResultFolder
+from oarflow.licences import Commercial
 from oarflow.networks.imported.card import (
     ImportedCard,
     NetworkSource,
     OrganLabels,
 )
 from oarflow.networks.imported.directions import check_orientation
-from oarflow.structures import Commercial
 
 RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 """Readers that turn every image to RAS."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from oarflow.licences import Commercial
 from oarflow.networks.card import Positive, Role, Strict, Validation, card_digest
 from oarflow.networks.imported.directions import check_orientation
-from oarflow.structures import Commercial, ModelIdentity, NetworkOrigin
+
+if TYPE_CHECKING:
+    from oarflow.structures import ModelIdentity, NetworkOrigin
 
 Label = Annotated[int, Field(ge=1, le=255)]
 Axis = Annotated[int, Field(ge=0, le=2)]
@@ -215,11 +218,15 @@ class ImportedCard(Strict):
     @property
     def origin(self) -> NetworkOrigin:
         """Where the network comes from."""
+        from oarflow.structures import NetworkOrigin
+
         return NetworkOrigin(self.source.origin, self.source.licence, self.source.commercial)
 
     @property
     def identity(self) -> ModelIdentity:
         """The network's identity for files and result.json."""
+        from oarflow.structures import ModelIdentity
+
         return ModelIdentity(
             self.name, self.version, self.sha256, self.derived_labels, self.digest, self.origin
         )

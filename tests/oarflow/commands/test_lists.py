@@ -81,7 +81,7 @@ def test_wrong_use_of_models(words: list[str], capsys: Capture) -> None:
 
 def test_an_unknown_network_is_not_shown(capsys: Capture) -> None:
     assert main(["models", "show", "Larinx"]) == 2
-    assert capsys.readouterr().err.startswith("oarflow: USAGE: no network 'Larinx'")
+    assert capsys.readouterr().err.startswith("oarflow: USAGE: no network or rule 'Larinx'")
 
 
 def test_models_are_verified(models: Path, tmp_path: Path, capsys: Capture) -> None:

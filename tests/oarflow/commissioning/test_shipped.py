@@ -24,6 +24,8 @@ def test_the_list_holds_every_network_of_models_and_no_other() -> None:
     there = {}
     for path in sorted(MODELS.glob("*/model.json")):
         card = json.loads(path.read_text())
+        if card["role"] == "rule":
+            continue
         network = hashlib.sha256((path.parent / "model.ts").read_bytes()).hexdigest()
         assert card["sha256"] == network
         there[path.parent.name] = {"network": network, "card": read_card(path).digest}

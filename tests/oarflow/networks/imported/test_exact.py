@@ -14,6 +14,7 @@ from scipy import ndimage
 from oarflow.networks.imported.card import LargestComponent
 from oarflow.networks.imported.exact import exact_labels, largest_components
 from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.types import FloatVoxels
 from tests.oarflow.importing.nnunet.cases import SMALL, Golden, goldens, imported
 
 FOLDERS = (
@@ -64,8 +65,8 @@ def test_every_form_of_folder_gives_the_result_of_nnunetv2(
     seen: list[NDArray[Any]] = []
     run = ImportedNetwork.logits
 
-    def watched(self: ImportedNetwork, *given: Any, **how: Any) -> NDArray[np.float16]:
-        seen.extend((given[0], run(self, *given, **how)))
+    def watched(self: ImportedNetwork, data: FloatVoxels, **how: Any) -> NDArray[np.float16]:
+        seen.extend((data, run(self, data, **how)))
         return seen[-1]
 
     monkeypatch.setattr(ImportedNetwork, "logits", watched)
