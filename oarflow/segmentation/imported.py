@@ -22,7 +22,7 @@ from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.networks.imported.voxel_map import voxel_map
 from oarflow.segmentation.components import keep_largest
 from oarflow.segmentation.midline import middle_mm, on_side
-from oarflow.segmentation.pasting import NEGLIGIBLE, cropped
+from oarflow.segmentation.pasting import cropped
 from oarflow.segmentation.patches import Bounds, localized_box
 from oarflow.structures import Localization, ProbabilityField
 from oarflow.types import Box, FloatVoxels
@@ -30,9 +30,6 @@ from oarflow.volume import Volume
 
 LEVEL = 0.5
 """Value of a field at the organ's surface."""
-
-NEAR = float(-special.logit(NEGLIGIBLE))
-"""Difference of logits below the greatest one from which a voxel counts as outside."""
 
 ROOM_MM = 20.0
 """Margin in mm around the localized organs."""
@@ -121,7 +118,7 @@ class ImportedOrgans:
         return field
 
     def _margin_field(self, labels: tuple[int, ...], logits: BoxLogits) -> ProbabilityField:
-        ct = logits.around(near(logits, self.card, labels))
+        ct = logits.around(won(logits, self.card, labels))
         if ct is None:
             return _empty()
         margin = margin_of(labels, self.card, lambda head: logits.on_ct(head, ct))
@@ -199,14 +196,20 @@ def _region_margin(
     return margin
 
 
-def near(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> torch.Tensor:
-    """bool (z, y, x) of the network's voxels where the labels win or nearly win."""
-    if card.regions is not None:
+def won(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> torch.Tensor:
+    """bool (z, y, x) of the network's voxels where the labels have the greatest logit.
+
+    Of a network of regions: where a region is on that paints one of the labels.
+    """
+    if card.regions is None:
+        heads, level = list(labels), logits.best
+    else:
         heads = [head for head, label in enumerate(card.regions) if label in labels]
-        own = logits.values[heads].amax(dim=0)
-        return own > -NEAR
-    own = logits.values[list(labels)].amax(dim=0)
-    return own > logits.best - NEAR
+        level = torch.zeros((), dtype=logits.values.dtype)
+    found = torch.zeros(logits.values.shape[1:], dtype=torch.bool)
+    for head in heads:
+        found |= logits.values[head] >= level
+    return found
 
 
 def _clipped(field: ProbabilityField, logits: BoxLogits) -> bool:

@@ -18,6 +18,9 @@ from oarflow.networks.imported.voxel_map import VoxelMap
 from oarflow.networks.sampling import paste
 from oarflow.types import Box, FloatVoxels
 
+ROOM = 2
+"""Voxels of the network around an organ's own in which its surface lies."""
+
 
 @dataclass(frozen=True, eq=False)
 class BoxLogits:
@@ -38,16 +41,18 @@ class BoxLogits:
             torch.maximum(best, self.values[head], out=best)
         return best
 
-    def around(self, near: torch.Tensor) -> Box | None:
-        """The CT's voxels around the marked voxels of the network; None if none is marked."""
+    def around(self, marked: torch.Tensor) -> Box | None:
+        """The CT's voxels around marked voxels (z, y, x) of the box; None if none is marked."""
         sides = []
         for axis, side in enumerate(self.box):
             others = tuple(other for other in range(3) if other != axis)
-            used = np.flatnonzero(near.amax(dim=others).numpy())
+            used = np.flatnonzero(marked.amax(dim=others).numpy())
             if not len(used):
                 return None
-            first = max(0, int(used[0]) - 1)
-            sides.append(slice(side.start + first, min(side.stop, side.start + int(used[-1]) + 2)))
+            first = max(0, int(used[0]) - ROOM)
+            sides.append(
+                slice(side.start + first, min(side.stop, side.start + int(used[-1]) + 1 + ROOM))
+            )
         z, y, x = sides
         ct = self.voxels.ct_box((z, y, x))
         return ct if all(side.stop > side.start for side in ct) else None
