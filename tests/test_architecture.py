@@ -27,7 +27,7 @@ LAYERS = {
     "values": ("ground", "volume result sitk"),
     "steps": (
         "values",
-        "intake networks segmentation plausibility rtstruct writing compare dose",
+        "intake networks segmentation plausibility rtstruct derived writing compare dose",
     ),
     "pipeline": ("steps", "pipeline"),
     "serving": ("pipeline", "report run api"),
