@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from oarflow.derived.deriving import derived
+from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
@@ -52,7 +54,7 @@ class Task:
     the order in which they are contoured. organ_seconds: time limit of one organ, None for none.
     shifts: whether each network runs a second time on a shifted patch, to measure how stable its
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
-    the networks read.
+    the networks read. structures: made from contours, parents before children.
     """
 
     read: Callable[[Progress], Intake]
@@ -64,6 +66,7 @@ class Task:
     catalogue: Catalogue
     plan: WritePlan
     mr: SeriesRule = field(default_factory=lambda: SeriesRule(modality="MR"))
+    structures: Sequence[DerivedStructure] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +74,8 @@ class Study:
     """The results for a study so far.
 
     seconds: by stage. networks: cards of the networks that ran, in the order of their first run.
-    segmentations: in the order of the task's organs. flags: of the whole study. error: the error
-    that ended the chain; the later steps are skipped.
+    segmentations: in the order of the task's organs, then of its structures. flags: of the whole
+    study. error: the error that ended the chain; the later steps are skipped.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -113,9 +116,16 @@ Step = Callable[[Study, Task, Observer], Study]
 def run(study: Study, task: Task, observer: Observer) -> Study:
     """Run every step of a task. Errors are stored in the study. Raises ConfigurationError."""
     for stage in STEPS:
-        if stage != "register" or task.store.reads_mr:
+        if is_needed(stage, task):
             study = carry_out(stage, study, task, observer)
     return study
+
+
+def is_needed(stage: str, task: Task) -> bool:
+    """Whether a task has work for a stage."""
+    if stage == "register":
+        return task.store.reads_mr
+    return stage != "derive" or bool(task.structures)
 
 
 def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study:
@@ -197,6 +207,13 @@ def assess(study: Study, task: Task, observer: Observer) -> Study:
     return replace(study.updated(found.segmentations), flags=flags)
 
 
+def derive(study: Study, task: Task, observer: Observer) -> Study:
+    """Make the structures that follow from contours by recipe."""
+    plan, grid = task.plan, study.read.volume.grid
+    made = derived(grid, study.segmentations, task.structures, plan.specs, plan.options)
+    return study.updated(made)
+
+
 def write(study: Study, task: Task, observer: Observer) -> Study:
     """Write the DICOM files, read them back and compare. Raises Refusal, Fault."""
     lost: list[Segmentation] = []
@@ -221,6 +238,7 @@ STEPS: Mapping[str, Step] = {
     "register": register,
     "segment": segment,
     "assess": assess,
+    "derive": derive,
     "write": write,
 }
 """The steps in their order, by the names that result.json gives them."""

@@ -36,6 +36,7 @@ position. Directions are the patient's: superior is toward the head, anterior to
 | `failed` | not contoured, because of an error |
 | `absent` | not contoured, because no network found it in the scan |
 | `no_model` | not contoured, because no network for it is installed |
+| `not_derived` | a [structure by recipe](structures.md) that was not made |
 """
 
 STUDY = """## The whole study
@@ -63,6 +64,13 @@ does not find is `absent` without a flag.
 """
 
 
+NOT_DERIVED = """## A structure that is not made
+
+The structure is `not_derived`, and the flag says why. A structure that is made has the flags
+PARENT_SUSPICIOUS, PARENT_TRUNCATED and FIELD_OF_VIEW above, and no others: look at its parents.
+"""
+
+
 def pages() -> dict[str, str]:
     """Text of the page by its path below docs/reference."""
     sections: tuple[tuple[str, Callable[[Definition], bool]], ...] = (
@@ -70,6 +78,7 @@ def pages() -> dict[str, str]:
         (SUSPICIOUS, lambda row: row.statuses == ("suspicious",)),
         (CUT, lambda row: "truncated" in row.statuses),
         (UNCONTOURED, lambda row: bool({"failed", "absent"} & set(row.statuses))),
+        (NOT_DERIVED, lambda row: row.statuses == ("not_derived",)),
     )
     parts = [HEAD]
     for head, belongs in sections:

@@ -15,11 +15,11 @@ name, ID or birth date.
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
 Later versions with the same major number only add fields. A reader refuses a document of another
-major number. `template`, `source` and `parents` are reserved: no run of this version fills them.
+major number. `template` and `source` are reserved: no run of this version fills them.
 
 An organ has the first status that applies: failed, suspicious, truncated, segmented; without a
-contour absent or no_model. `not_derived` is reserved. [Review
-contours](../how-to/review-contours.md#before-you-look) explains each status.
+contour absent or no_model. A [structure by recipe](structures.md) is `not_derived` where it is not
+made. [Review contours](../how-to/review-contours.md#before-you-look) explains each status.
 """
 
 PARTS: tuple[tuple[str, type], ...] = (

@@ -14,6 +14,8 @@ from oarflow.organs import Colour
 MOST_MM = 100.0
 """Greatest margin of a recipe."""
 
+MOST_STRUCTURES = 200
+
 InterpretedType = Literal["ORGAN", "AVOIDANCE", "CONTROL", "EXTERNAL"]
 Millimetres = Annotated[float, Field(gt=0, le=MOST_MM)]
 Name = Annotated[str, Field(min_length=1)]
@@ -345,7 +347,10 @@ Recipe = Annotated[
 ]
 """One recipe, by its operator."""
 
-Structures = tuple[Annotated[dict[Name, Recipe], Field(min_length=1, max_length=1)], ...]
+Structures = Annotated[
+    tuple[Annotated[dict[Name, Recipe], Field(min_length=1, max_length=1)], ...],
+    Field(max_length=MOST_STRUCTURES),
+]
 """Derived structures in their order: entries of one name and its recipe."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -54,16 +54,19 @@ def derived_structures(
 def structure_specs(
     structures: Sequence[DerivedStructure], specs: Mapping[str, RoiSpec]
 ) -> dict[str, RoiSpec]:
-    """A spec for every structure. specs: of the organs."""
+    """A spec for every structure. specs: of the organs. Raises ConfigurationError (STRUCTURES)."""
     found = dict(specs)
     for item in structures:
         recipe = item.recipe
-        found[item.name] = RoiSpec(
-            organ=item.name,
-            name=item.name,
-            colour=recipe.colour or _lighter(found[recipe.parents[0]].colour),
-            interpreted_type=recipe.type or recipe.default_type,
-        )
+        try:
+            found[item.name] = RoiSpec(
+                organ=item.name,
+                name=item.name,
+                colour=recipe.colour or _lighter(found[recipe.parents[0]].colour),
+                interpreted_type=recipe.type or recipe.default_type,
+            )
+        except ValueError as error:
+            raise _error(str(error)) from error
     return {item.name: found[item.name] for item in structures}
 
 
@@ -127,24 +130,29 @@ def _check_prv(name: str, recipe: Recipe) -> None:
         raise _error(f"structure {name!r} does not name its margin in mm with two digits: {digits}")
 
 
-def _ordered(recipes: Mapping[str, Recipe]) -> Iterable[str]:
+def _ordered(recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
+    """Names in the order of the settings, but each after its parents. Raises ConfigurationError."""
     graph = {
         name: [parent for parent in recipe.parents if parent in recipes]
         for name, recipe in recipes.items()
     }
     try:
-        sorter = TopologicalSorter(graph)
-        sorter.prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
-        raise _error(
-            f"structures follow each other in a circle: {' <- '.join(error.args[1])}"
-        ) from error
-    done: list[str] = []
-    while sorter.is_active():  # those that are ready keep the order of the settings
-        ready = sorted(sorter.get_ready(), key=list(recipes).index)
-        done += ready
-        sorter.done(*ready)
-    return done
+        circle = " <- ".join(error.args[1])
+        raise _error(f"structures follow each other in a circle: {circle}") from error
+    done: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        for parent in graph[name]:
+            add(parent)
+        done[name] = None
+
+    for name in recipes:
+        add(name)
+    return tuple(done)
 
 
 def _error(message: str) -> ConfigurationError:

@@ -26,7 +26,7 @@ def structure_set_description(origins: Collection[Origin], warnings: Sequence[st
 def roi_description(
     segmentation: Segmentation, study_flags: Sequence[Flag], *, contoured: bool
 ) -> str:
-    """Status, short flags of the study and the organ, and a remark on derived labels. ASCII.
+    """Status, short flags of the study and the organ, a remark on derived labels, recipe. ASCII.
 
     Flags of the study come first, so that the length limit never removes them.
     """
@@ -37,4 +37,6 @@ def roi_description(
     parts += [flag.short for flag in segmentation.flags]
     if segmentation.model is not None and segmentation.model.derived_labels:
         parts.append(DERIVED)
+    if segmentation.recipe:
+        parts.append(segmentation.recipe)
     return ascii_text("; ".join(parts), MAX_DESCRIPTION_LENGTH)

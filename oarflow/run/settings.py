@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from oarflow.derived.recipes import Structures
 from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
@@ -94,13 +95,16 @@ class Settings(_Section):
     """Expected peak memory in GiB, of the process and of the GPU each. More is recorded in
     `result.json` and, with `strict`, ends with status 4; null: no limit."""
     strict: bool = False
-    """End with status 4 if the study has a flag or an organ is `failed` or `suspicious`."""
+    """End with status 4 if the study has a flag, or if an organ or a structure is `failed`,
+    `suspicious` or `not_derived`."""
     profile: str = "generic"
     """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
     `pinnacle`, or `dicom` (names with spaces and in other scripts)."""
     label: str = "OARflow"
     """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
+    structures: Structures = Field(default=(), exclude_if=lambda structures: not structures)
+    """Structures that are made from contours, each by a [recipe](structures.md)."""
     contours: Contours = Contours()
     outputs: Outputs = Outputs()
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")

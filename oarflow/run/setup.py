@@ -8,15 +8,16 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
-from oarflow.rtstruct.catalogue import catalogue_specs
-from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
+from oarflow.rtstruct.profile import load_profile
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
+from oarflow.run.rois import requested_structures, roi_specs
 from oarflow.run.settings import Settings, precedence, requested_organs
 from oarflow.writing.proven import WritePlan
 
@@ -31,6 +32,7 @@ class Setup:
     settings: Settings
     store: ModelStore
     organs: tuple[str, ...]
+    structures: tuple[DerivedStructure, ...]
     precedence: tuple[str, ...]
     catalogue: Catalogue
     plan: Callable[[Path], WritePlan]
@@ -56,8 +58,8 @@ class Setup:
             settings.threads,
         )
         organs = requested_organs(settings, store.organs, catalogue)
-        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-        specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
+        structures = requested_structures(settings, organs, catalogue)
+        specs = roi_specs(settings, organs, structures, catalogue)
         device = _device_name(store.device)
         provenance = Provenance(
             settings_digest(settings.model_dump(mode="json")),
@@ -75,8 +77,19 @@ class Setup:
             seg=settings.outputs.seg,
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
-        first = precedence(settings, catalogue)
-        return cls(settings, store, organs, first, catalogue, plan, reports, device, when, started)
+        return cls(
+            settings,
+            store,
+            organs,
+            structures,
+            precedence(settings, catalogue),
+            catalogue,
+            plan,
+            reports,
+            device,
+            when,
+            started,
+        )
 
     def task(self, read: Callable[[Progress], Intake], folder: Path) -> Task:
         """The task of one study. folder: for unfinished files."""
@@ -90,6 +103,7 @@ class Setup:
             catalogue=self.catalogue,
             plan=self.plan(folder),
             mr=self.settings.mr_rule,
+            structures=self.structures,
         )
 
 
