@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from oarflow.pipeline import Observer, Study, Task
+from oarflow.pipeline import Observer, Study, Task, is_needed
 from operators.assess_operator import AssessOperator
 from operators.deliver_operator import DeliverOperator
+from operators.derive_operator import DeriveOperator
 from operators.intake_operator import IntakeOperator
 from operators.localize_operator import LocalizeOperator
 from operators.register_operator import RegisterOperator
@@ -20,7 +21,8 @@ from operators.write_operator import WriteOperator
 class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
     """Contours of the organs at risk of one study.
 
-    intake -> localize -> (register ->) segment -> assess -> write (and self-check) -> deliver
+    intake -> localize -> (register ->) segment -> assess -> (derive ->) write (and self-check)
+    -> deliver
 
     One study passes from operator to operator. `deliver` also receives refused and failed studies
     and records them in result.json. `run` raises ConfigurationError.
@@ -43,10 +45,10 @@ class OARflow(Application):  # type: ignore[misc]  # the SDK has no types
             RegisterOperator,
             SegmentOperator,
             AssessOperator,
+            DeriveOperator,
             WriteOperator,
         ]
-        if not task.store.reads_mr:
-            kinds.remove(RegisterOperator)
+        kinds = [kind for kind in kinds if is_needed(kind.stage, task)]
         chain = [
             IntakeOperator(
                 self, CountCondition(self, 1), task=task, observer=observer, study=self.study

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from docs.generators import codes, commands, flags, jobs, result, settings
+from docs.generators import codes, commands, flags, jobs, result, settings, structures
 
 REFERENCE = Path(__file__).parent / "reference"
 
 
 def pages() -> dict[str, str]:
     """Text of every page by its path below docs/reference."""
-    makers = (commands, settings, result, codes, flags, jobs)
+    makers = (commands, settings, structures, result, codes, flags, jobs)
     return {name: text for maker in makers for name, text in maker.pages().items()}
 
 

@@ -26,7 +26,7 @@ RUN_STATUSES = {
     ExitStatus.FAULT: "the program failed; only result.json is written",
     ExitStatus.USAGE: "wrong usage or configuration; nothing is written",
     ExitStatus.REFUSED: "the input is refused; result.json has the reason",
-    ExitStatus.HELD: "strict: written, but the study is flagged, or an organ failed or suspicious",
+    ExitStatus.HELD: "strict: written, but the study is flagged, or a contour doubtful or missing",
     ExitStatus.INTERRUPTED: "interrupted; OUT is unchanged",
     ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is unchanged",
 }

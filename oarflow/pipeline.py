@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from oarflow.commissioning.site import SiteRecords
+from oarflow.derived.deriving import derived
+from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
 from oarflow.intake import Intake, SeriesRule
@@ -61,6 +63,7 @@ class Task:
     for_ct: gives the task under the template that fits the CT; None where there are no templates.
     records: the networks that are commissioned at the site. rules: what the site decides about
     organs without a network. clip: whether organs are clipped to External.
+    structures: made from contours, parents before children.
     """
 
     read: Callable[[Progress], Intake]
@@ -77,6 +80,7 @@ class Task:
     records: SiteRecords = field(default_factory=SiteRecords)
     rules: RuleOptions = field(default_factory=RuleOptions)
     clip: bool = False
+    structures: Sequence[DerivedStructure] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +88,9 @@ class Study:
     """The results for a study so far.
 
     seconds: by stage. networks: cards of the networks and rules that ran, the first one first.
-    segmentations: in the order of the task's organs. flags: of the whole study. error: the error
-    that ended the chain; the later steps are skipped. task: the task for the CT that was read; None
-    where it is the run's own.
+    segmentations: in the order of the task's organs, then of its structures. flags: of the whole
+    study. error: the error that ended the chain; the later steps are skipped. task: the task for
+    the CT that was read; None where it is the run's own.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -128,9 +132,16 @@ Step = Callable[[Study, Task, Observer], Study]
 def run(study: Study, task: Task, observer: Observer) -> Study:
     """Run every step of a task. Errors are stored in the study. Raises ConfigurationError."""
     for stage in STEPS:
-        if stage != "register" or task.store.reads_mr:
+        if is_needed(stage, task):
             study = carry_out(stage, study, task, observer)
     return study
+
+
+def is_needed(stage: str, task: Task) -> bool:
+    """Whether a task has work for a stage."""
+    if stage == "register":
+        return task.store.reads_mr
+    return stage != "derive" or bool(task.structures)
 
 
 def carry_out(stage: str, study: Study, task: Task, observer: Observer) -> Study:
@@ -220,6 +231,13 @@ def assess(study: Study, task: Task, observer: Observer) -> Study:
     return replace(study.updated(map(task.records.flagged, found.segmentations)), flags=flags)
 
 
+def derive(study: Study, task: Task, observer: Observer) -> Study:
+    """Make the structures that follow from contours by recipe."""
+    plan, grid = task.plan, study.read.volume.grid
+    made = derived(grid, study.segmentations, task.structures, plan.specs, plan.options)
+    return study.updated(made)
+
+
 def write(study: Study, task: Task, observer: Observer) -> Study:
     """Write the DICOM files, read them back and compare. Raises Refusal, Fault."""
     lost: list[Segmentation] = []
@@ -244,6 +262,7 @@ STEPS: Mapping[str, Step] = {
     "register": register,
     "segment": segment,
     "assess": assess,
+    "derive": derive,
     "write": write,
 }
 """The steps in their order, by the names that result.json gives them."""

@@ -223,6 +223,11 @@ REASONS: Mapping[str, Reason] = {
         "the CT's character set lacks a letter of a name.",
         "Correct `rois` in app.yaml.",
     ),
+    "STRUCTURES": Reason(
+        "A derived structure has a wrong name, or a recipe that names an unknown or circular "
+        "structure or an organ that is not requested.",
+        "Correct `structures` in the settings.",
+    ),
     "STRUCTURE_LABEL": Reason(
         "The structure set's label is too long or not plain ASCII.",
         "Correct `label` in app.yaml.",

@@ -190,10 +190,10 @@ class LocalizationPart(_Part):
 
 
 class OrganPart(_Part):
-    """One requested organ."""
+    """One requested organ or derived structure."""
 
     name: str
-    """Name in the catalogue."""
+    """Name in the catalogue or in `structures`."""
     status: Status
     """Outcome for the organ."""
     flags: tuple[Flag, ...] = ()
@@ -211,7 +211,9 @@ class OrganPart(_Part):
     source: SourcePart | None = None
     """Origin of the network; null if it is not recorded."""
     parents: tuple[str, ...] = ()
-    """Organs from which a derived structure was made."""
+    """Organs and structures from which a derived structure is made."""
+    recipe: str | None = None
+    """How a derived structure is made; null: a network contoured it."""
     localization: LocalizationPart | None = None
     """Position at which the organ was searched for; null if its network needs none."""
 
@@ -271,7 +273,7 @@ class ResultDocument(_Part):
     study_flags: tuple[Flag, ...] = ()
     """Flags of the whole study. They concern all organs and make none suspicious."""
     organs: tuple[OrganPart, ...] = ()
-    """Every requested organ."""
+    """Every requested organ, then every derived structure."""
     outputs: tuple[OutputPart, ...] = ()
     """The delivered files."""
     settings: dict[str, Any] = {}
@@ -361,6 +363,8 @@ def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPa
         seconds=round(segmentation.seconds, 3),
         model=_model(segmentation.model),
         source=_source(segmentation.model),
+        parents=segmentation.parents,
+        recipe=segmentation.recipe or None,
         localization=_localization(segmentation.localization),
     )
 
@@ -411,7 +415,7 @@ def written_status(
     organs: Iterable[OrganPart], study_flags: Sequence[Flag], *, strict: bool
 ) -> ExitStatus:
     """Exit status of a run whose RTSTRUCT was written."""
-    doubtful = (Status.FAILED, Status.SUSPICIOUS)
+    doubtful = (Status.FAILED, Status.SUSPICIOUS, Status.NOT_DERIVED)
     if strict and (study_flags or any(organ.status in doubtful for organ in organs)):
         return ExitStatus.HELD
     return ExitStatus.WRITTEN

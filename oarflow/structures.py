@@ -178,10 +178,11 @@ class ModelIdentity:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """One organ's result. field is None unless the status is written.
+    """The result of one organ or derived structure. field is None unless the status is written.
 
     volume_cc, slices: of the mask on the CT grid. flags: empty where no rule was violated. notes:
-    further remarks in words, such as dropped islands. seconds: time that the organ took.
+    further remarks in words, such as dropped islands. seconds: time that the organ took. parents,
+    recipe: of a derived structure, the recipe in words; empty for an organ.
     """
 
     organ: str
@@ -194,6 +195,8 @@ class Segmentation:
     model: ModelIdentity | None = None
     localization: Localization | None = None
     notes: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    recipe: str = ""
 
     def with_field(self, field: ProbabilityField, grid: Grid) -> Segmentation:
         """A copy with another field, its volume and its slices."""

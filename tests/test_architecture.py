@@ -27,7 +27,7 @@ LAYERS = {
     "values": ("ground", "volume result sitk commissioning"),
     "steps": (
         "values",
-        "intake rules networks segmentation plausibility rtstruct writing compare dose",
+        "intake rules networks segmentation plausibility rtstruct derived writing compare dose",
     ),
     "importing": ("steps", "importing"),
     "pipeline": ("steps", "pipeline"),

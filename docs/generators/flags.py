@@ -69,6 +69,13 @@ a flag, if the localization network does not find it.
 """
 
 
+NOT_DERIVED = """## A structure that is not made
+
+The structure is `not_derived`, and the flag says why. A structure that is made has the flags
+PARENT_SUSPICIOUS, PARENT_TRUNCATED and FIELD_OF_VIEW above, and no others: look at its parents.
+"""
+
+
 def pages() -> dict[str, str]:
     """Text of the page by its path below docs/reference."""
     sections: tuple[tuple[str, Callable[[Definition], bool]], ...] = (
@@ -76,6 +83,7 @@ def pages() -> dict[str, str]:
         (SUSPICIOUS, lambda row: row.statuses == ("suspicious",)),
         (CUT, lambda row: "truncated" in row.statuses),
         (UNCONTOURED, lambda row: bool({"failed", "absent"} & set(row.statuses))),
+        (NOT_DERIVED, lambda row: row.statuses == ("not_derived",)),
     )
     parts = [HEAD]
     for head, belongs in sections:

@@ -16,11 +16,11 @@ statuses](exit-statuses.md)).
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
 Later versions with the same major number only add fields. A program should refuse a document with
-another major number. The field `parents` and the status `not_derived` are reserved: this version
-does not use them.
+another major number.
 
 An organ with a contour is `suspicious`, `truncated` or `segmented`: the first that applies. An
-organ without a contour is `failed`, `absent` or `no_model`. [Review
+organ without a contour is `failed`, `absent` or `no_model`. A [structure by recipe](structures.md)
+without a contour is `not_derived`. [Review
 contours](../how-to/review-contours.md#before-you-look) explains each status.
 """
 

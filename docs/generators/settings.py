@@ -82,7 +82,11 @@ def pages() -> dict[str, str]:
 
 def application() -> str:
     """Every key of app.yaml."""
-    own = {place: model for place, model in sections(Settings) if place}
+    own = {
+        place: model
+        for place, model in sections(Settings)
+        if place and not place.startswith("structures")  # structures.md has the recipes
+    }
     rules = [row for row in rows(SeriesRule) if row.name != "modality"]
     defaults = Settings().mr
     mr = [dataclasses.replace(row, default=defaults[row.name]) for row in rules]

@@ -282,3 +282,7 @@ def _add_benchmarks(menu: Menu) -> None:
     trip.add_argument("--data", type=Path, help="tcia-oars (default: in OARFLOW_DATA)")
     trip.add_argument("--scans", type=int, help="number of scans, evenly chosen (default: all)")
     add_output(trip, "Markdown file", required=True)
+
+    margins = menu("margins", "compare margins with formulas, SimpleITK and plastimatch")
+    page = RESULTS / "margins.md"
+    add_output(margins, f"Markdown file (default: {page})", default=page)

@@ -80,8 +80,8 @@ class ModelFigures:
 class Row:
     """One line of the overview.
 
-    flags: sentences with their codes. details: flags and notes. network: name and version. dice:
-    the validation Dice in words.
+    flags: sentences with their codes. details: recipe, flags and notes. network: name and version,
+    or the parents of a derived structure. dice: the validation Dice in words.
     """
 
     part: OrganPart
@@ -227,11 +227,28 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
         status=STATUS_WORDS[part.status],
         volume=f"{part.volume_cc:.1f} cc on {part.slices} slices" if written else "",
         flags=flags,
-        details=(*flags, *map(_sentence, part.notes), *([DERIVED_NOTE] if derived else [])),
-        network=f"{part.model.name} {part.model.version}" if part.model else "",
-        dice=figures.words if figures and part.model and not part.model.rule else "not measured",
+        details=(
+            *([_sentence(part.recipe)] if part.recipe else []),
+            *flags,
+            *map(_sentence, part.notes),
+            *([DERIVED_NOTE] if derived else []),
+        ),
+        network=_maker(part),
+        dice=_dice(part, figures),
         strip=strip,
     )
+
+
+def _dice(part: OrganPart, figures: ModelFigures | None) -> str:
+    if figures and part.model and not part.model.rule:
+        return figures.words
+    return "" if part.parents else "not measured"
+
+
+def _maker(part: OrganPart) -> str:
+    if part.parents:
+        return f"made from {', '.join(part.parents)}"
+    return f"{part.model.name} {part.model.version}" if part.model else ""
 
 
 def _sentence(note: str) -> str:

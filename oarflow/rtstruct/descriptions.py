@@ -29,7 +29,7 @@ def structure_set_description(origins: Collection[Origin], warnings: Sequence[st
 def roi_description(
     segmentation: Segmentation, study_flags: Sequence[Flag], *, contoured: bool
 ) -> str:
-    """Status, short flags of the study and the organ, and remarks on the network. ASCII.
+    """Status, short flags of the study and the organ, recipe, and remarks on the network. ASCII.
 
     The remarks: derived labels; origin and licence of a network that OARflow does not ship.
 
@@ -44,6 +44,8 @@ def roi_description(
         parts.append(DERIVED)
     if segmentation.model is not None and segmentation.model.source is not None:
         parts += _origin(segmentation.model.source)
+    if segmentation.recipe:
+        parts.append(segmentation.recipe)
     return ascii_text("; ".join(parts), MAX_DESCRIPTION_LENGTH)
 
 

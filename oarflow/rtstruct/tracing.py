@@ -125,6 +125,29 @@ def trace_rings(
     return replace(separate, components=_components(separate, inside, pixel))
 
 
+def trace_segments(
+    values: NDArray[np.floating], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The boundary of `values >= level` as separate segments, in no order.
+
+    Returns (m, 2, 2) starts and ends (row, column) in the index space of `values`, the inside on
+    the left (columns as x, rows as y), and (m,) the slice of each. 0 is assumed outside the array.
+    Raises ValueError where level is not above 0.
+    """
+    if level <= 0:
+        raise ValueError(f"the level {level} must be above 0, the value outside the array")
+    found = [_plane_segments(plane, level) for plane in np.asarray(values)]
+    slices = np.repeat(np.arange(len(found)), [len(ends) for ends in found])
+    return np.concatenate([np.zeros((0, 2, 2)), *found]), slices
+
+
+def _plane_segments(plane: NDArray[np.floating], level: float) -> NDArray[np.float64]:
+    """(m, 2, 2) segments of one slice; slice by slice, a large stack stays in the cache."""
+    padded = np.pad(plane, 1)[None]
+    steps = _steps(padded >= level)
+    return np.stack([_crossings(padded, level, edges, 0.0) for edges in steps], axis=1) - 1.0
+
+
 def _steps(inside: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Steps of all mixed cells, as edge numbers (entered, left).
 

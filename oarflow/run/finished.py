@@ -11,11 +11,10 @@ from oarflow.errors import ConfigurationError
 from oarflow.intake import read_study, studies
 from oarflow.organs import Catalogue
 from oarflow.result import FILE_NAME, ResultDocument, ResultError, read_document
-from oarflow.rtstruct.catalogue import catalogue_specs
 from oarflow.rtstruct.errors import ReadError
 from oarflow.rtstruct.model import StructureSet
-from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
 from oarflow.rtstruct.reader import read_structure_set
+from oarflow.run.rois import requested_structures, roi_specs
 from oarflow.run.settings import Settings, checked_settings
 from oarflow.volume import Volume
 
@@ -88,7 +87,7 @@ def settings_of(result: ResultDocument) -> Settings:
 
 def _organs_by_name(result: ResultDocument, catalogue: Catalogue) -> Mapping[str, str]:
     settings = settings_of(result)
-    site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-    organs = [part.name for part in result.organs]
-    specs = site_specs(catalogue_specs(catalogue), load_profile(settings.profile), site, organs)
+    organs = [part.name for part in result.organs if part.recipe is None]
+    structures = requested_structures(settings, organs, catalogue)
+    specs = roi_specs(settings, organs, structures, catalogue)
     return {spec.name: organ for organ, spec in specs.items()}

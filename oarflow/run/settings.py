@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from oarflow.derived.recipes import Structures
 from oarflow.errors import ConfigurationError
 from oarflow.intake import SeriesRule, SeriesRules
 from oarflow.intake.mr import mr_rule
@@ -118,14 +119,16 @@ class Settings(_Section):
     """Expected peak memory in GiB, of the process and of the GPU each. A higher peak makes a remark
     in `result.json`. With `strict`, the run then ends with status 4. null: no limit."""
     strict: bool = False
-    """Whether to end with status 4 if the study has a flag, or an organ is `failed` or
-    `suspicious`."""
+    """Whether to end with status 4 if the study has a flag, or an organ or a structure is
+    `failed`, `suspicious` or `not_derived`."""
     profile: str = "generic"
     """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
     `pinnacle` or `dicom`. See Profiles below."""
     label: str = "OARflow"
     """Structure set label, at most 16 characters."""
     rois: Rois = Rois()
+    structures: Structures = Field(default=(), exclude_if=lambda structures: not structures)
+    """Structures that are made from contours, each by a [recipe](structures.md)."""
     contours: Contours = Contours()
     external: ExternalSection = ExternalSection()
     outputs: Outputs = Outputs()

@@ -9,15 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from oarflow.commissioning.site import SiteRecords
+from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
-from oarflow.rtstruct.catalogue import catalogue_specs
-from oarflow.rtstruct.profile import SiteNames, load_profile, site_specs
+from oarflow.rtstruct.profile import load_profile
 from oarflow.rtstruct.provenance import Provenance, settings_digest
 from oarflow.run.reports import Reports
+from oarflow.run.rois import requested_structures, roi_specs
 from oarflow.run.settings import Settings, precedence, requested_organs
 from oarflow.run.site_paths import PATH_KEYS
 from oarflow.templates.template import Template, TemplateChoice
@@ -35,6 +36,7 @@ class Setup:
     store: ModelStore
     records: SiteRecords
     organs: tuple[str, ...]
+    structures: tuple[DerivedStructure, ...]
     precedence: tuple[str, ...]
     catalogue: Catalogue
     plan: Callable[[Path], WritePlan]
@@ -93,8 +95,8 @@ class Setup:
         profile = load_profile(settings.profile)
         profile.check_label(settings.label)
         organs = requested_organs(settings, store.organs_by_default, catalogue)
-        site = SiteNames(settings.rois.prefix, settings.rois.names, settings.rois.colours)
-        specs = site_specs(catalogue_specs(catalogue), profile, site, organs)
+        structures = requested_structures(settings, organs, catalogue)
+        specs = roi_specs(settings, organs, structures, catalogue)
         device = _device_name(store.device)
         records = SiteRecords.open(settings.commissioned, settings.commissioned_key)
         provenance = Provenance(settings_sha256, device, store.every_identity)
@@ -109,9 +111,19 @@ class Setup:
             seg=settings.outputs.seg,
         )
         reports = Reports(settings.outputs, tuple(store.cards.values()), provenance, when)
-        first = precedence(settings, catalogue)
         return cls(
-            settings, store, records, organs, first, catalogue, plan, reports, device, when, started
+            settings,
+            store,
+            records,
+            organs,
+            structures,
+            precedence(settings, catalogue),
+            catalogue,
+            plan,
+            reports,
+            device,
+            when,
+            started,
         )
 
     def task(
@@ -135,6 +147,7 @@ class Setup:
             records=self.records,
             rules=self.settings.external.rule_options,
             clip=self.settings.external.clip,
+            structures=self.structures,
         )
 
 

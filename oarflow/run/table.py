@@ -99,10 +99,12 @@ def _organs(result: ResultDocument) -> Table:
 
 
 def flag_lines(organ: OrganPart) -> list[str]:
-    """The organ's flags as codes with their figures, in two lines at most."""
+    """The recipe of a structure; the flags as codes with their figures, in two lines at most."""
+    recipe = [organ.recipe] if organ.recipe else []
     lines = [flag.brief for flag in organ.flags]
-    rest = len(lines) - FLAG_LINES
-    return [*lines[: FLAG_LINES - 1], f"{lines[FLAG_LINES - 1]} +{rest}"] if rest > 0 else lines
+    if (rest := len(lines) - FLAG_LINES) > 0:
+        lines = [*lines[: FLAG_LINES - 1], f"{lines[FLAG_LINES - 1]} +{rest}"]
+    return [*recipe, *lines]
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from oarflow.derived.deriving import parent_missing
 from oarflow.errors import Code, Fault, Finding, Refusal
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
@@ -162,18 +163,21 @@ def _without(
     lost: Mapping[str, Flag],
     update: Callable[[Segmentation], None] | None,
 ) -> tuple[Segmentation, ...]:
-    """The segmentations with some organs failed, and their flags."""
+    """The segmentations with some organs failed, and without the structures made from them."""
     for organ, flag in lost.items():
         LOGGER.warning("%s is not written: %s", organ, flag.message)
+    gone: dict[str, Segmentation] = {}
     result = []
-    for kept in segmentations:
-        if kept.organ not in lost:
-            result.append(kept)
-            continue
-        flags = (*kept.flags, lost[kept.organ])
-        result.append(replace(kept, status=Status.FAILED, field=None, flags=flags))
-        if update:
-            update(result[-1])
+    for kept in segmentations:  # parents come before children
+        missing = tuple(parent_missing(name, gone[name]) for name in kept.parents if name in gone)
+        if kept.organ in lost:
+            flags = (*kept.flags, lost[kept.organ])
+            gone[kept.organ] = replace(kept, status=Status.FAILED, field=None, flags=flags)
+        elif missing and kept.status.written:
+            gone[kept.organ] = replace(kept, status=Status.NOT_DERIVED, field=None, flags=missing)
+        result.append(gone.get(kept.organ, kept))
+        if update and kept.organ in gone:
+            update(gone[kept.organ])
     return tuple(result)
 
 

@@ -92,11 +92,27 @@ def test_every_flag_round_trips() -> None:
 
 
 def test_fields_that_nothing_fills_yet_are_there() -> None:
-    organ = organ_part(Segmentation("Parotid_L", Status.NOT_DERIVED))
+    organ = organ_part(Segmentation("Parotid_L", Status.ABSENT))
     stored = json.loads(ResultDocument(run=RUN, exit_status=0, organs=(organ,)).as_json())
     assert (stored["template"], stored["study_flags"]) == (None, [])
     (part,) = stored["organs"]
-    assert (part["source"], part["parents"], part["status"]) == (None, [], "not_derived")
+    assert (part["source"], part["parents"], part["recipe"]) == (None, [], None)
+
+
+def test_a_derived_structure_names_its_parents_and_its_recipe() -> None:
+    found = Segmentation("Ring", Status.SEGMENTED, parents=("Larynx",), recipe="ring around Larynx")
+    part = organ_part(found)
+    assert (part.parents, part.recipe, part.model) == (("Larynx",), "ring around Larynx", None)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_strict_holds_what_is_doubtful_or_missing(status: Status) -> None:
+    organs = [organ_part(Segmentation("Larynx", status))]
+    held = status in (Status.FAILED, Status.SUSPICIOUS, Status.NOT_DERIVED)
+    assert written_status(organs, (), strict=True) is (
+        ExitStatus.HELD if held else ExitStatus.WRITTEN
+    )
+    assert written_status(organs, (), strict=False) is ExitStatus.WRITTEN
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "3.0"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from app.application import OARflow
 from oarflow import pipeline
+from oarflow.derived.structures import derived_structures
 from oarflow.errors import Code, ConfigurationError, Fault, Finding, Refusal
 from oarflow.intake import FileAccount, Intake
 from oarflow.networks.store import ModelStore
@@ -18,6 +20,7 @@ from oarflow.pipeline import Study, Task
 from oarflow.rtstruct.provenance import Provenance
 from oarflow.rtstruct.specs import RoiSpec
 from oarflow.run.progress import Silent
+from oarflow.run.settings import checked_settings
 from oarflow.structures import Segmentation, Status
 from oarflow.writing.proven import WritePlan
 from operators import sdk
@@ -138,3 +141,33 @@ def test_graph_and_pipeline_carry_out_the_same_steps(store: ModelStore, tmp_path
             other.status,
             other.volume_cc,
         )
+
+
+def test_structures_are_derived_in_the_graph_as_in_the_pipeline(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    def read(progress: object) -> Intake:
+        return Intake(sphere_volume({"Parotid_L": (30.0, 0.0, 0.0)}), FileAccount())
+
+    entries = [
+        {"Parotid_PRV03_L": {"grow": "Parotid_L", "mm": 3}},
+        {"Parotids": {"union": ["Parotid_L", "Parotid_R"]}},
+    ]
+    settings = checked_settings({"structures": entries}, "test")
+    structures = derived_structures(settings.structures, load_catalogue(), None)
+    with_structures = replace(task(store, tmp_path, read), structures=structures)
+    graph, plain = Watcher(), Watcher()
+    found = contoured(with_structures, graph)
+    alone = pipeline.run(Study(), with_structures, plain)
+    assert graph.told == plain.told
+    assert "derive finished" in graph.told
+    for study in (found, alone):
+        statuses = {item.organ: item.status for item in study.segmentations}
+        assert statuses == {
+            "Parotid_L": Status.SEGMENTED,
+            "Parotid_R": Status.ABSENT,
+            "Parotid_PRV03_L": Status.SEGMENTED,
+            "Parotids": Status.NOT_DERIVED,
+        }
+        ball, margin = (study.segmentations[n].volume_cc for n in (0, 2))
+        assert margin / ball == pytest.approx((15 / 12) ** 3, rel=0.1)

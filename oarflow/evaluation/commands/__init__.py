@@ -37,5 +37,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
+    "margins": benchmarks.margins,
 }
 """By name; None or an exit status. oarflow/commands/evaluate.py has their flags."""

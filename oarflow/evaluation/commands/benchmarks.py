@@ -1,4 +1,4 @@
-"""What `oarflow evaluate benchmark…` and `rtstruct-roundtrip` do."""
+"""What `oarflow evaluate benchmark…`, `rtstruct-roundtrip` and `margins` do."""
 
 from __future__ import annotations
 
@@ -69,3 +69,11 @@ def roundtrip(flags: argparse.Namespace) -> ExitStatus:
     flags.output.write_text(page(results, len(chosen)), encoding="utf-8")
     passed = results and all(result.passed for result in results)
     return ExitStatus.WRITTEN if passed else ExitStatus.FAULT
+
+
+def margins(flags: argparse.Namespace) -> None:
+    """Margins of shapes against formulas, beside SimpleITK and plastimatch."""
+    from oarflow.evaluation.margins.page import write_page
+
+    flags.output.parent.mkdir(parents=True, exist_ok=True)
+    write_page(flags.output, as_typed(flags.command_line))

@@ -36,6 +36,7 @@ from oarflow.structures import Localization, ProbabilityField, Segmentation, Sta
 from oarflow.volume import Volume
 from oarflow.writing import proven
 from tests.oarflow.chain import sphere_volume
+from tests.oarflow.derived import test_deriving as deriving
 from tests.oarflow.flags.bench import (
     SAMPLE,
     Blind,
@@ -534,3 +535,40 @@ def _(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
     monkeypatch.setattr(proven, "structure_set", careless)
     cube = np.ones((8, 8, 8), dtype=np.float32)
     return flags_of_writing(tmp_path, ProbabilityField(cube, (4, 30, 30)))
+
+
+def margin_flags(organ: Segmentation) -> Sequence[Flag]:
+    """Flags of an organ with a margin."""
+    return deriving.made([{"Made": {"grow": organ.organ, "mm": 3}}], organ)["Made"].flags
+
+
+@provokes(FlagCode.PARENT_SUSPICIOUS)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The larynx has a flag of its own."""
+    return margin_flags(deriving.organ("Larynx", deriving.BALL, Status.SUSPICIOUS))
+
+
+@provokes(FlagCode.PARENT_TRUNCATED)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The field of view cuts the larynx."""
+    return margin_flags(deriving.organ("Larynx", deriving.BALL, Status.TRUNCATED))
+
+
+@provokes(FlagCode.PARENT_MISSING)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """There is no larynx."""
+    return margin_flags(deriving.organ("Larynx", None, Status.ABSENT))
+
+
+@provokes(FlagCode.NOTHING_LEFT)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """A ball of 12 mm has nothing 20 mm below its surface."""
+    organ = deriving.organ("Larynx", deriving.BALL)
+    return deriving.made([{"Made": {"shrink": "Larynx", "mm": 20}}], organ)["Made"].flags
+
+
+@provokes(FlagCode.RECIPE_ERROR)
+def _(_: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The program stops within the recipe."""
+    monkeypatch.setattr("oarflow.derived.deriving.carried_out", lambda *args: 1 / 0)
+    return margin_flags(deriving.organ("Larynx", deriving.BALL))

@@ -29,7 +29,7 @@ from oarflow.report.content import (
 from oarflow.report.page import PAGE_BYTES, write_report
 from oarflow.report.scene import make_scene
 from oarflow.report.strips import make_strips
-from oarflow.result import TemplatePart
+from oarflow.result import OrganPart, TemplatePart
 from oarflow.structures import Status
 from oarflow.volume import Volume
 from tests.oarflow.report import cases
@@ -216,3 +216,20 @@ def test_the_shipped_cards_say_which_figures_are_against_derived_labels() -> Non
     figures = validation_figures(store.cards.values())
     derived = {organ for organ, found in figures.items() if found.derived}
     assert derived == {"Brain", "Lung_L", "Lung_R", "Lungs", "Trachea", "SpinalCanal"}
+
+
+def test_a_derived_structure_shows_recipe_and_parents_and_no_dice() -> None:
+    ring = OrganPart(
+        name="Ring",
+        status=Status.SEGMENTED,
+        volume_cc=3.0,
+        slices=10,
+        seconds=0.1,
+        parents=("Larynx", "Brain"),
+        recipe="ring from 0 to 3 mm around Larynx, within Brain",
+    )
+    found = cases.result(cases.volume())
+    report = make_report(found.model_copy(update={"organs": (*found.organs, ring)}))
+    row = next(row for row in report.rows if row.part.name == "Ring")
+    assert row.details == ("Ring from 0 to 3 mm around Larynx, within Brain.",)
+    assert (row.network, row.dice) == ("made from Larynx, Brain", "")

@@ -86,3 +86,14 @@ def test_every_flag_is_printed() -> None:
     stream = io.StringIO()
     print_flags(stream)
     assert all(code in stream.getvalue() for code in FlagCode)
+
+
+def test_a_structure_shows_its_recipe_above_its_flags() -> None:
+    part = organ("Ring_Cord", EXAMPLES[FlagCode.PARENT_SUSPICIOUS]).model_copy(
+        update={"recipe": "ring from 5 to 15 mm around SpinalCord", "parents": ("SpinalCord",)}
+    )
+    lines = printed(part)
+    first = next(k for k, line in enumerate(lines) if "Ring_Cord" in line)
+    assert "ring from 5 to 15 mm" in lines[first]
+    assert "PARENT_SUSPICIOUS SpinalCord" in lines[first + 1]
+    assert max(map(len, lines)) <= 80

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -52,6 +54,21 @@ def write(intake: Intake, plan: WritePlan, *segmentations: Segmentation) -> Writ
     return write_proved(intake.volume, intake.paths, segmentations, plan)
 
 
+def careless(organ: str) -> Callable[..., tuple[StructureSet, ContourReport]]:
+    """The contours of one organ lose a quarter of their slices on the way into the file."""
+    contour = proven.structure_set
+
+    def lossy(*args: Any, **kwargs: Any) -> tuple[StructureSet, ContourReport]:
+        structures, report = contour(*args, **kwargs)
+        rois = tuple(
+            replace(roi, contours=roi.contours[:-2]) if roi.organ == organ else roi
+            for roi in structures.rois
+        )
+        return replace(structures, rois=rois), report
+
+    return lossy
+
+
 def statuses(written: Written) -> dict[str, Status]:
     return {s.organ: s.status for s in written.segmentations}
 
@@ -71,18 +88,7 @@ def test_both_organs_are_in_the_file(intake: Intake, plan: WritePlan) -> None:
 def test_an_organ_that_does_not_match_its_mask_is_dropped(
     intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The contours of one organ lose a quarter of their slices on the way into the file."""
-    contour = proven.structure_set
-
-    def careless(*args: object, **kwargs: object) -> tuple[StructureSet, ContourReport]:
-        structures, report = contour(*args, **kwargs)  # type: ignore[arg-type]
-        rois = tuple(
-            replace(roi, contours=roi.contours[:-2]) if roi.organ == "Parotid_L" else roi
-            for roi in structures.rois
-        )
-        return replace(structures, rois=rois), report
-
-    monkeypatch.setattr(proven, "structure_set", careless)
+    monkeypatch.setattr(proven, "structure_set", careless("Parotid_L"))
     pair = (segmentation("Brainstem", cube(2, 8, 8)), segmentation("Parotid_L", cube(4, 30, 30)))
     written = write(intake, plan, *pair)
     assert statuses(written) == {"Brainstem": Status.SEGMENTED, "Parotid_L": Status.FAILED}
@@ -155,3 +161,30 @@ def test_the_end_of_a_dropped_organ_is_told_even_where_no_file_leaves(
     with pytest.raises(Fault, match="1 of 1 failed"):
         write_proved(intake.volume, intake.paths, only, plan, told.append)
     assert [(s.organ, s.status) for s in told] == [("Brainstem", Status.FAILED)]
+
+
+def test_a_structure_is_not_written_if_its_parents_contour_is_not(
+    intake: Intake, plan: WritePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A margin of a contour that failed the self-check would hide the failure."""
+    names = {"Brainstem": (), "Parotid_L": (), "Margin": ("Parotid_L",), "Ring": ("Margin",)}
+    specs = {name: RoiSpec(name, name, (255, 0, 0)) for name in names}
+    items = [
+        segmentation(name, cube(2 + 2 * n, 8 + 10 * n, 8), parents=parents)
+        for n, (name, parents) in enumerate(names.items())
+    ]
+    monkeypatch.setattr(proven, "structure_set", careless("Parotid_L"))
+    told: list[Segmentation] = []
+    done = write_proved(intake.volume, intake.paths, items, replace(plan, specs=specs), told.append)
+    assert statuses(done) == {
+        "Brainstem": Status.SEGMENTED,
+        "Parotid_L": Status.FAILED,
+        "Margin": Status.NOT_DERIVED,
+        "Ring": Status.NOT_DERIVED,
+    }
+    assert [item.organ for item in told] == ["Parotid_L", "Margin", "Ring"]
+    for item, parent in zip(done.segmentations[2:], ("Parotid_L", "Margin"), strict=True):
+        (flag,) = item.flags
+        assert (flag.code, flag.values["parent"]) == (FlagCode.PARENT_MISSING, parent)
+    rois = pydicom.dcmread(done.files[0].path, force=True).StructureSetROISequence
+    assert [roi.ROIName for roi in rois] == ["Brainstem"]

@@ -1,0 +1,1 @@
+"""Structures by recipe: margins, rings and combinations of contoured organs, in mm."""

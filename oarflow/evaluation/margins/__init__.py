@@ -1,0 +1,1 @@
+"""Margins against formulas, beside other programs, and what they cost."""
