@@ -92,6 +92,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="which labels are which organs (default: labels with an organ's name)",
     )
+    add(
+        "--probe",
+        type=Path,
+        metavar="CT",
+        help="folder of a CT on which the orientation is proved (default: the shipped sample)",
+    )
     add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
     add("--name", help="folder of the network in the models folder")
     add("--licence", default="unknown", help="name of the network's licence")

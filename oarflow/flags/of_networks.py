@@ -9,6 +9,19 @@ from oarflow.flags.definition import Definition, of_organ
 from oarflow.flags.of_extent import SUSPICIOUS
 
 OF_NETWORKS: Mapping[FlagCode, Definition] = {
+    FlagCode.ORIENTATION_UNPROVEN: of_organ(
+        SUSPICIOUS,
+        "Contoured by the imported network {network}, whose orientation {orientation} was not "
+        "proved: left and right may be swapped.",
+        "left and right not proved",
+        "",
+        meaning="The network was imported by a recipe, and no CT on which both it and OARflow "
+        "contour an organ has shown how its training images lay.",
+        check="Side and position of the contour on every slice. Import the network again with "
+        "`--probe` and a CT that shows an organ that both contour.",
+        network="imported/Dataset001",
+        orientation="RAS",
+    ),
     FlagCode.NOT_COMMISSIONED: of_organ(
         SUSPICIOUS,
         "Contoured by the network {network}, which is not commissioned at this site: {reason}.",

@@ -13,6 +13,7 @@ from oarflow.importing.export import write_network
 from oarflow.importing.nnunet.convert import Statement, convert
 from oarflow.importing.nnunet.folder import ResultFolder, read_folder
 from oarflow.importing.organ_map import Assignment, by_file, by_name
+from oarflow.importing.orientation import with_proof
 from oarflow.networks.cards import Card, read_cards
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.organs import load_catalogue
@@ -24,7 +25,7 @@ FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
 def import_nnunet(flags: argparse.Namespace) -> int:
     """Import an nnU-Net result folder. Returns the exit status.
 
-    Raises NotImportedError, ConfigurationError, OSError.
+    Raises NotImportedError, Refusal, ConfigurationError, OSError.
     """
     found = read_folder(flags.folder, flags.folds)
     catalogue = load_catalogue(flags.models)
@@ -38,6 +39,7 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     kept = _kept_by_others(assignment, read_cards(flags.models))
     statement = Statement(name, flags.orientation, flags.licence, flags.commercial)
     content, card = convert(found, statement, assignment.contours)
+    card = with_proof(card, content, flags.probe)
     write_network(target, content, card)
     sys.stdout.write(_summary(target, found, card, assignment, kept))
     return ExitStatus.WRITTEN
@@ -91,6 +93,7 @@ def _summary(
         ("architecture", f"{card.architecture}, {card.parameters:,} parameters"),
         ("folds", ", ".join(card.folds)),
         ("orientation", f"{card.orientation}, {card.orientation_proof}"),
+        *_evidence(card),
         ("licence", f"{card.source.licence}; commercial use: {card.source.commercial}"),
         *((organ, _labels(card, organ, kept)) for organ in card.organs),
     ]
@@ -99,6 +102,20 @@ def _summary(
     rows.extend(("note", remark) for remark in found.remarks)
     rows.append(("written to", str(target)))
     return text_table(("imported", target.name), rows) + "\n"
+
+
+def _evidence(card: ImportedCard) -> list[tuple[str, str]]:
+    """What proves the orientation, as rows of the table."""
+    found = card.orientation_evidence
+    if found is None:
+        return []
+    figures = ", ".join(
+        f"{organ} {dice:.2f}" for organ, dice in found.dice[card.orientation].items()
+    )
+    rows = [("compared on", found.ct), (f"Dice as {card.orientation}", figures)]
+    if len(found.agreeing) > 1:
+        rows.append(("agree, too", ", ".join(o for o in found.agreeing if o != card.orientation)))
+    return rows
 
 
 def _labels(card: ImportedCard, organ: str, kept: dict[str, str]) -> str:

@@ -277,6 +277,7 @@ _WITHOUT_EFFECT = {
     "labels",
     "source",
     "verification",
+    "orientation_evidence",
 }
 """Fields of a card that change no contour."""
 

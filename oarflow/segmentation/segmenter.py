@@ -108,9 +108,11 @@ class Segmenter:
         )
         try:
             if isinstance(card, ImportedCard):
-                blank = replace(blank, notes=self._search_notes(organ))
+                notes = (*self._search_notes(organ), *side_notes(card, organ))
+                blank = replace(blank, notes=notes)
                 field = self._imported_field(organ, card, deadline)
                 result = with_measurements(blank, field, self._grid)
+                result = with_orientation_doubt(result, card)
             else:
                 network = self._network(organ)
                 blank = replace(blank, notes=self._notes(network.card, organ))
@@ -252,6 +254,22 @@ def with_measurements(result: Segmentation, field: ProbabilityField, grid: Grid)
         status=Status.TRUNCATED if cut else Status.SEGMENTED,
         flags=(Flag.of(FlagCode.FIELD_OF_VIEW, sides=sorted(cut)),) if cut else (),
     )
+
+
+def with_orientation_doubt(result: Segmentation, card: ImportedCard) -> Segmentation:
+    """The result, flagged where nothing has proved how the network's training images lay."""
+    if card.orientation_proof != "unproven":
+        return result
+    code, network = FlagCode.ORIENTATION_UNPROVEN, card.name
+    flag = Flag.of(code, network=network, orientation=card.orientation)
+    return replace(result, status=Status.SUSPICIOUS, flags=(*result.flags, flag))
+
+
+def side_notes(card: ImportedCard, organ: str) -> tuple[str, ...]:
+    """A note on an organ whose side the network does not know."""
+    if card.contour(organ).side is None:
+        return ()
+    return ("left and right were divided at the patient's middle, not by the network",)
 
 
 def _refuse_crumbs(result: Segmentation, card: ModelCard) -> None:

@@ -13,6 +13,7 @@ from oarflow.compare.overlap import dice
 from oarflow.compare.scores import TOLERANCE_MM, Score, score
 from oarflow.datasets.cases import Case
 from oarflow.flags.codes import FlagCode
+from oarflow.flags.of_networks import OF_NETWORKS
 from oarflow.geometry import Grid
 from oarflow.organs import Catalogue
 from oarflow.result import OrganPart, ResultDocument
@@ -106,10 +107,10 @@ def outcomes(
 def as_commissioned(part: OrganPart) -> OrganPart:
     """The organ as if its network were commissioned.
 
-    The flag NOT_COMMISSIONED says nothing about the contour. It would hide wrong contours that
-    carry no other flag.
+    The flags of networks say nothing about the contour. They would hide wrong contours that carry
+    no other flag.
     """
-    flags = tuple(flag for flag in part.flags if flag.code is not FlagCode.NOT_COMMISSIONED)
+    flags = tuple(flag for flag in part.flags if flag.code not in OF_NETWORKS)
     if flags == part.flags:
         return part
     status = part.status

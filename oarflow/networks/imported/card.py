@@ -94,6 +94,18 @@ class NetworkSource(Strict):
     commercial: Commercial = "unknown"
 
 
+class OrientationEvidence(Strict):
+    """How a network's organs agree with OARflow's own on one CT, read in all eight flips.
+
+    ct: the CT, without patient data. dice: by orientation and organ; the stated orientation first.
+    agreeing: the orientations that agree.
+    """
+
+    ct: str
+    dice: dict[str, dict[str, float]]
+    agreeing: tuple[str, ...]
+
+
 class Verification(Strict):
     """A comparison of this network's contours with those of another program on one CT.
 
@@ -113,6 +125,7 @@ class ImportedCard(Strict):
     orientation: directions in which the training images' index grew along x, y and z, such as RAS:
         to the right, front and head. orientation_proof: whether OARflow's own organs confirmed it;
         "sides undecided": confirmed, and left and right are the same to the network.
+        orientation_evidence: what the proof rests on.
     transpose: the network's axes among the image's (z, y, x). The following fields are in the
         network's axes.
     spacing_mm: of the network's voxels; 0 along the first axis of a 2-D network: the CT's own.
@@ -134,6 +147,7 @@ class ImportedCard(Strict):
     dimensions: Literal[2, 3]
     orientation: str
     orientation_proof: OrientationProof = "unproven"
+    orientation_evidence: OrientationEvidence | None = None
     transpose: tuple[Axis, Axis, Axis]
     normalization: IntensityNormalization
     spacing_mm: tuple[Annotated[float, Field(ge=0)], Positive, Positive]

@@ -51,6 +51,7 @@ from tests.oarflow.flags.bench import (
 from tests.oarflow.plausibility.scenes import CATALOGUE, GRID, SHAPE, ball, volume
 from tests.oarflow.rules import chests
 from tests.oarflow.rules.bodies import patient, points, sampled, shadow
+from tests.oarflow.segmentation.imported_networks import write_imported
 from tests.oarflow.systems import Everywhere, Near, write_model
 
 LEFT, RIGHT, STEM = (55.0, 0.0, 90.0), (-55.0, 0.0, 90.0), (0.0, 20.0, 130.0)
@@ -323,6 +324,16 @@ def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
     away = np.linalg.norm(points - np.asarray(LEFT), axis=-1)
     field = ProbabilityField(np.clip((23 - away) / 16, 0, 1).astype(np.float32), (0, 0, 0))
     return flags([replace(LEFT_BALL, field=field)], entropy=spread(1.0, 0.5))
+
+
+@provokes(FlagCode.ORIENTATION_UNPROVEN)
+def _(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The card of an imported network says that no CT has shown how its training images lay."""
+    scan = sphere_volume({"Parotid_L": (40.0, 5.0, 3.0)})
+    scan.hu[scan.hu == 0] = 1.0
+    write_imported(tmp_path / "models" / "elsewhere", orientation_proof="unproven")
+    store = ModelStore.open(tmp_path / "models", device="cpu")
+    return Segmenter(scan, {}, store).segment("Parotid_L").flags
 
 
 @provokes(FlagCode.NOT_COMMISSIONED)

@@ -27,8 +27,9 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    """A models folder with a localizer and both parotids."""
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder with a localizer and both parotids. No orientation is asked for a proof."""
+    monkeypatch.setattr("oarflow.importing.commands.with_proof", lambda card, content, ct: card)
     folder = save_models(tmp_path / "models")
     shutil.copy(ROOT / "models" / "organs.yaml", folder)
     return folder
