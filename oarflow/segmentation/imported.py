@@ -11,9 +11,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import special
+from scipy import ndimage, special
 
 from oarflow.geometry import Grid
+from oarflow.masks import bounding_box
 from oarflow.networks.imported.card import ImportedCard, OrganLabels
 from oarflow.networks.imported.exact import LabelVoxels, exact_labels
 from oarflow.networks.imported.fast import BoxLogits, box_logits
@@ -25,11 +26,15 @@ from oarflow.segmentation.midline import middle_mm, on_side
 from oarflow.segmentation.pasting import cropped
 from oarflow.segmentation.patches import Bounds, localized_box
 from oarflow.structures import Localization, ProbabilityField
-from oarflow.types import Box, FloatVoxels
+from oarflow.types import Box, FloatVoxels, Mask
 from oarflow.volume import Volume
 
 LEVEL = 0.5
 """Value of a field at the organ's surface."""
+
+SPECK_SHARE = 0.02
+"""Components smaller than this share of the organ's largest one do not widen the box in which its
+field is computed: a network's specks lie anywhere in the searched part."""
 
 ROOM_MM = 20.0
 """Margin in mm around the localized organs."""
@@ -43,6 +48,8 @@ class ImportedOrgans:
 
     localizations: by organ. orientation: read the CT as if the training images lay so; None: as the
     card says. exact: label every voxel as nnU-Net does; surfaces then follow the CT's voxels.
+    bfloat16: whether fast inference multiplies in it; None: if the card allows it and the processor
+    has it.
     before_tile: called before every tile; an exception from it ends the run.
     """
 
@@ -51,6 +58,7 @@ class ImportedOrgans:
     localizations: Mapping[str, Localization]
     orientation: str | None = None
     exact: bool = False
+    bfloat16: bool | None = None
 
     def field(self, organ: str, before_tile: BeforeTile = lambda: None) -> ProbabilityField:
         """One organ's field on the CT. Raises KeyError for an organ of another network."""
@@ -68,6 +76,12 @@ class ImportedOrgans:
     def card(self) -> ImportedCard:
         return self.network.card
 
+    @property
+    def _in_bfloat16(self) -> bool:
+        if self.bfloat16 is None:
+            return self.card.bfloat16 and has_bfloat16()
+        return self.bfloat16
+
     @cached_property
     def _results(self) -> dict[str, BoxLogits | LabelVoxels]:
         return {}
@@ -84,7 +98,7 @@ class ImportedOrgans:
                 self.network,
                 voxels,
                 box,
-                bfloat16=card.bfloat16 and has_bfloat16(),
+                bfloat16=self._in_bfloat16,
                 before_each=before_tile,
             )
             self._results["logits"] = found
@@ -118,7 +132,7 @@ class ImportedOrgans:
         return field
 
     def _margin_field(self, labels: tuple[int, ...], logits: BoxLogits) -> ProbabilityField:
-        ct = logits.around(won(logits, self.card, labels))
+        ct = logits.around(without_specks(won(logits, self.card, labels)))
         if ct is None:
             return _empty()
         margin = margin_of(labels, self.card, lambda head: logits.on_ct(head, ct))
@@ -196,7 +210,7 @@ def _region_margin(
     return margin
 
 
-def won(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> torch.Tensor:
+def won(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> Mask:
     """bool (z, y, x) of the network's voxels where the labels have the greatest logit.
 
     Of a network of regions: where a region is on that paints one of the labels.
@@ -209,7 +223,20 @@ def won(logits: BoxLogits, card: ImportedCard, labels: tuple[int, ...]) -> torch
     found = torch.zeros(logits.values.shape[1:], dtype=torch.bool)
     for head in heads:
         found |= logits.values[head] >= level
-    return found
+    return np.asarray(found.numpy())
+
+
+def without_specks(found: Mask) -> Mask:
+    """A mask without components below `SPECK_SHARE` of the largest one."""
+    if not found.any():
+        return found
+    box = bounding_box(found)
+    labels, count = ndimage.label(found[box], np.ones((3, 3, 3)))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    kept = np.zeros_like(found)
+    kept[box] = (sizes >= SPECK_SHARE * sizes.max())[labels] & (labels > 0)
+    return kept if count > 1 else found
 
 
 def _clipped(field: ProbabilityField, logits: BoxLogits) -> bool:

@@ -16,7 +16,7 @@ from oarflow.networks.imported.preprocessing import normalized
 from oarflow.networks.imported.tiles import TilePlan, plan_tiles
 from oarflow.networks.imported.voxel_map import VoxelMap
 from oarflow.networks.sampling import paste
-from oarflow.types import Box, FloatVoxels
+from oarflow.types import Box, FloatVoxels, Mask
 
 ROOM = 2
 """Voxels of the network around an organ's own in which its surface lies."""
@@ -41,12 +41,12 @@ class BoxLogits:
             torch.maximum(best, self.values[head], out=best)
         return best
 
-    def around(self, marked: torch.Tensor) -> Box | None:
+    def around(self, marked: Mask) -> Box | None:
         """The CT's voxels around marked voxels (z, y, x) of the box; None if none is marked."""
         sides = []
         for axis, side in enumerate(self.box):
             others = tuple(other for other in range(3) if other != axis)
-            used = np.flatnonzero(marked.amax(dim=others).numpy())
+            used = np.flatnonzero(marked.any(axis=others))
             if not len(used):
                 return None
             first = max(0, int(used[0]) - ROOM)

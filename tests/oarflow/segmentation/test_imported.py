@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import oarflow.segmentation.imported as imported_module
 from oarflow.compare.overlap import dice
 from oarflow.geometry import Grid
 from oarflow.networks.imported.card import CropRule, LargestComponent, OrganLabels
@@ -63,8 +64,14 @@ def test_fast_finds_what_is_there_in_every_orientation(
         assert not organs.field(organ).clipped
 
 
-def test_fast_gives_the_labels_of_exact_inference(tmp_path: Path) -> None:
-    """The random network's labels meet everywhere: an error of half a voxel would show."""
+def test_fast_gives_the_labels_of_exact_inference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The random network's labels meet everywhere: an error of half a voxel would show.
+
+    It has specks alone, so that they count.
+    """
+    monkeypatch.setattr(imported_module, "SPECK_SHARE", 0.0)
     (golden,) = goldens(SMALL)
     found = imported(golden, tmp_path / "model.ts")
     contours = tuple(
@@ -169,6 +176,17 @@ def test_only_the_largest_component_stays(tmp_path: Path) -> None:
         found = network(tmp_path / str(components), postprocessing=rules)
         mask = full(ImportedOrgans(volume, found, {}), "Parotid_L")
         assert bool(mask[4, 13, 13]) == (components == 2)
+
+
+def test_specks_do_not_widen_a_field(volume: Volume, tmp_path: Path) -> None:
+    """A few voxels far away would make the field as large as the CT; a lesser part stays."""
+    volume.hu[4:6, 10:13, 10:13] = 100.0
+    found = network(tmp_path / "n")
+    assert min(ImportedOrgans(volume, found, {}).field("Parotid_L").offset) > 15
+    volume.hu[2:10, 6:20, 6:20] = 100.0
+    mask = full(ImportedOrgans(volume, found, {}), "Parotid_L")
+    assert mask[6, 13, 13]
+    assert mask[30, 69, 120]
 
 
 def present(organ: str, volume: Volume) -> Localization:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from oarflow.networks.imported.card import LargestComponent
 from oarflow.networks.imported.exact import exact_labels, largest_components
 from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.imported.tiles import TilePlan
 from oarflow.types import FloatVoxels
 from tests.oarflow.importing.nnunet.cases import SMALL, Golden, goldens, imported
 
@@ -65,19 +66,22 @@ def test_every_form_of_folder_gives_the_result_of_nnunetv2(
     seen: list[NDArray[Any]] = []
     run = ImportedNetwork.logits
 
-    def watched(self: ImportedNetwork, data: FloatVoxels, **how: Any) -> NDArray[np.float16]:
-        seen.extend((data, run(self, data, **how)))
-        return seen[-1]
+    def watched(
+        self: ImportedNetwork, data: FloatVoxels, plan: TilePlan, **how: Any
+    ) -> NDArray[np.float16]:
+        found = run(self, data, plan, **how)
+        seen.extend((data[plan.keep], found))
+        return found
 
     monkeypatch.setattr(ImportedNetwork, "logits", watched)
-    for golden in goldens(place):
+    for golden in reversed(goldens(place)):
         network = imported(golden, tmp_path / "model.ts")
         assert differing(golden, network) <= allowed(), golden.facts["file"]
     piece = np.load(place / "golden_logits.npz")
     ends = zip(piece["start"], piece["data"].shape[1:], strict=True)
     at = tuple(slice(first, first + size) for first, size in ends)
-    assert np.array_equal(seen[0][at], piece["data"][0])
-    logits = seen[1][(slice(None), *at)].astype(float)
+    assert np.array_equal(seen[-2][at], piece["data"][0])
+    logits = seen[-1][(slice(None), *at)].astype(float)
     assert float(np.abs(logits - piece["logits"]).max()) <= (0 if allowed() == 0 else 0.01)
 
 
