@@ -19,8 +19,8 @@ Later versions with the same major number only add fields. If the major number d
 the document.
 
 An organ with a contour has the first status of these that applies: `suspicious`, `truncated`,
-`segmented`. An organ without a contour is `failed`, `absent` or `no_model`. A [structure by recipe](structures.md)
-without a contour is `not_derived`. [Review
+`segmented`. An organ without a contour is `failed`, `absent` or `no_model`. A [structure by
+recipe](structures.md) without a contour is `not_derived`. [Review
 contours](../how-to/review-contours.md#before-you-look) explains each status.
 """
 
