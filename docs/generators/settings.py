@@ -45,9 +45,9 @@ The settings of a run come from four layers. A later layer replaces values of an
 
 A later layer replaces single keys of a section such as `rois`. It replaces a list as a whole.
 
-OARflow tries the templates in ascending `order`, those of the same order by name. It takes the first
-one with a rule that fits. If no rule fits, it takes the default. If there is no default, layer 3 is
-empty.
+OARflow tries the templates in ascending `order`, those of the same order by name. It takes the
+first one with a rule that fits. If no rule fits, it takes the default. If there is no default,
+layer 3 is empty.
 
 {{fixed}}
 

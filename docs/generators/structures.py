@@ -41,9 +41,9 @@ crops](../how-to/derived-structures.md) shows examples.
 | one without a contour | `not_derived`, with the flag PARENT_MISSING |
 | nothing is left by the recipe | `not_derived`, with the flag NOTHING_LEFT |
 
-A structure is also `truncated` if it reaches the edge of the CT where no parent does. With `strict`,
-`not_derived` has the same effect as `failed`. If the self-check removes a contour, it also removes
-the structures that are made from it.
+A structure is also `truncated` if it reaches the edge of the CT where no parent does. With
+`strict`, `not_derived` has the same effect as `failed`. If the self-check removes a contour, it
+also removes the structures that are made from it.
 
 ## Geometry
 
