@@ -1,8 +1,8 @@
-"""Masks as SimpleITK images. SimpleITK is imported on use: it comes with the extra `sitk`."""
+"""Masks and CTs as SimpleITK images. The extra `sitk` brings SimpleITK, imported on use."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,21 @@ def sitk_image(mask: NDArray[np.bool_], grid: Grid) -> SimpleITK.Image:
 
     Raises ValueError where the slices are unevenly spaced, ImportError without the extra `sitk`.
     """
+    return _placed(np.asarray(mask, dtype=np.uint8), grid)
+
+
+def ct_image(hu: NDArray[np.float32], grid: Grid) -> SimpleITK.Image:
+    """HU (z, y, x) on a grid as an image in patient space (LPS, mm): float32.
+
+    Raises ValueError where the slices are unevenly spaced, ImportError without the extra `sitk`.
+    """
+    return _placed(hu, grid)
+
+
+def _placed(voxels: NDArray[Any], grid: Grid) -> SimpleITK.Image:
     import SimpleITK  # a quarter of a gigabyte
 
-    image = SimpleITK.GetImageFromArray(np.asarray(mask, dtype=np.uint8))
+    image = SimpleITK.GetImageFromArray(voxels)
     _, y_mm, x_mm = grid.spacing_zyx
     image.SetSpacing((x_mm, y_mm, _even_step_mm(grid)))
     image.SetOrigin(tuple(float(value) for value in grid.positions_lps[0]))

@@ -26,16 +26,16 @@ In `result.json` a flag has these fields:
 | --- | --- |
 | `code` | the name of the flag |
 | `scope` | `organ` or `study` |
-| `message` | one sentence. The messages on this page hold example values |
+| `message` | one sentence. The numbers in the messages below are examples |
 | `values` | all values by name. Units are part of the names, for example `volume_cc` |
 
 Most limits come from training patients. "Usually at most 45 cc" means that nearly all good contours
 of the organ have at most 45 cc.
 
 The messages name two kinds of network. The **localization network** finds each organ on the whole
-CT. It has nothing to do with the scout view of the scanner. The **network of the organ** then
-contours the organ in a part of the CT around that position. Directions are those of the patient:
-superior is toward the head, anterior toward the front.
+CT. The **network of the organ** then contours the organ in a part of the CT around that position.
+[Rules](../explanation/rules.md) contour some organs without a network. Directions are those of the
+patient: superior is toward the head, anterior toward the front.
 
 [Review contours](../how-to/review-contours.md#before-you-look) explains the status of an organ.
 """
@@ -52,9 +52,9 @@ With `strict: true`, a run with a study flag ends with exit status 4. The DICOM 
 study until a person has reviewed it.
 """
 
-SUSPICIOUS = """## An organ that is contoured, and in doubt
+SUSPICIOUS = """## Flags that make an organ suspicious
 
-Each of these flags makes the organ `suspicious`. Look at the organ in all three planes first.
+The organ is contoured, but the contour is in doubt. Look at the organ in all three planes first.
 """
 
 CUT = """## An organ that the field of view cuts
@@ -71,8 +71,8 @@ a flag, if the localization network does not find it.
 
 NOT_DERIVED = """## A structure that is not made
 
-The structure is `not_derived`, and the flag says why. A structure that is made has the flags
-PARENT_SUSPICIOUS, PARENT_TRUNCATED and FIELD_OF_VIEW above, and no others: look at its parents.
+The structure is `not_derived`, and the flag says why. A structure that is made can have only the
+flags PARENT_SUSPICIOUS, PARENT_TRUNCATED and FIELD_OF_VIEW (see above). Look at its parents.
 """
 
 

@@ -13,6 +13,7 @@ from oarflow.errors import ConfigurationError, ExitStatus
 EXTRAS = {
     "node": ("oarflow.node", "sqlalchemy", "alembic", "pynetdicom", "fastapi", "distributed"),
     "evaluate": ("oarflow.evaluation", "SimpleITK", "skimage", "matplotlib"),
+    "sitk": ("SimpleITK",),
     "train": ("oarflow.training", "SimpleITK", "skimage", "matplotlib", "monai"),
 }
 """By extra of the wheel: the packages that its commands import."""

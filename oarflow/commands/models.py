@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oarflow.commands.menu import carry_out, menu_of
+from oarflow.commands.menu import carry_out, menu_of, require
 from oarflow.errors import ConfigurationError, ExitStatus
 
 if TYPE_CHECKING:
@@ -38,14 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     verified = menu(
         "verify",
-        "compare every file with its card and with trusted_models",
-        description="Compare every file with its card and with trusted_models. Exit status 0: all"
-        " files match; 1: at least one does not.",
+        "compare files with their cards, or an imported network with nnunetv2",
+        description="Without NAME, compare every file with its card and with trusted_models. Exit"
+        " status 0: all files match; 1: at least one does not. With NAME, predict a CT with the"
+        " imported network and with nnunetv2, and write Dice and surface distances onto its card.",
     )
+    _add_comparison(verified)
     _add_models(verified)
     _add_settings(verified)
 
     _add_import(menu("import", "import a network that was trained elsewhere"))
+
+
+def _add_comparison(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("name", metavar="NAME", nargs="?", help="an imported network's folder, or its name")
+    add("--case", type=Path, metavar="CT", help="folder of a CT")
+    add("--python", type=Path, metavar="PATH", help="Python of an environment with nnunetv2")
+    add(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="the network's result folder (default: where it was imported from)",
+    )
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +137,8 @@ def run(flags: argparse.Namespace) -> int:
 
         return carry_out(lambda: import_nnunet(flags))
     networks = read_cards(flags.models)
+    if flags.command == "verify" and flags.name is not None:
+        return carry_out(lambda: _verify_network(flags, networks))
     if flags.command == "verify":
         return _verify(flags.models, networks, flags.config)
     both: Cards = {**networks, **read_rules(flags.models)}
@@ -150,6 +167,23 @@ def _named(name: str, cards: Cards) -> Card | RuleCard:
     raise ConfigurationError(
         "USAGE", f"no network or rule {name!r}; choose from {', '.join(cards)}"
     )
+
+
+def _verify_network(flags: argparse.Namespace, cards: Mapping[str, Card]) -> None:
+    require("sitk")
+    from oarflow.importing.verify import Comparison, verify
+    from oarflow.networks.imported.card import ImportedCard
+
+    card = _named(flags.name, cards)
+    if not isinstance(card, ImportedCard):
+        raise ConfigurationError(
+            "USAGE",
+            f"{flags.name} was not imported: only imported networks have nnunetv2 to compare with",
+        )
+    if flags.case is None or flags.python is None:
+        raise ConfigurationError("USAGE", "verify NAME needs --case and --python")
+    folder = next(name for name, other in cards.items() if other is card)
+    verify(flags.models / folder, card, Comparison(flags.case, flags.python, flags.folder))
 
 
 def _commissioned(cards: Mapping[str, Card], config: Path | None) -> dict[str, str]:

@@ -73,7 +73,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "network is unsure (mean probability {probability:.2f})",
         "{probability:.2f}",
         meaning="The value is the mean of all probabilities above 0.3.",
-        check="The whole outline. A poor contour has this flag more often than any other.",
+        check="The whole outline.",
         probability=0.6,
         usual_probability=0.93,
         limit_probability=0.85,
@@ -84,8 +84,9 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "usual maximum.",
         "network is unsure of the border",
         "{times_limit:.1f} times",
-        meaning="The probabilities fall from 1 to 0 over an unusually wide strip. The value "
-        "compares the entropy across the border (in bit mm) with its limit.",
+        meaning="The probabilities fall from 1 to 0 over an unusually wide strip. The number "
+        "in the message is the ratio of the measured uncertainty to the usual maximum. The "
+        "uncertainty is an entropy across the border, in bit mm.",
         check="The whole outline.",
         entropy_bit_mm=3.2,
         usual_bit_mm=1.4,

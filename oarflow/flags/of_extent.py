@@ -100,8 +100,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "volume, usually at least {limit_share:.0%}.",
         "{pieces} separate pieces, the largest holds {largest_share:.0%}",
         "{pieces} pieces",
-        meaning="The contour has more pieces than the organ (one; a pair has two), and its "
-        "largest piece is too small.",
+        meaning="The contour has more pieces than expected (1; 2 for Lungs), and its largest piece "
+        "is too small.",
         check="The gap between the pieces, or the stray piece.",
         pieces=3,
         largest_share=0.62,
@@ -228,8 +228,8 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "extend further.",
         "reaches the edge of the network's input",
         "",
-        meaning="The network reads a part of the CT around the organ. The part was enlarged "
-        "twice and was still too small.",
+        meaning="The network reads a part of the CT around the organ. OARflow enlarged this part "
+        "twice, but it is still too small.",
         check="The outline at that edge: a part of the organ may be missing.",
     ),
     FlagCode.AREA_JUMP: of_organ(
@@ -275,17 +275,17 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "The airway could not be followed: {reason}.",
         "the airway could not be followed",
         "",
-        meaning="Trachea and lungs are told apart by the airway, slice by slice from the larynx to "
-        "its fork.",
+        meaning="OARflow separates the trachea from the lungs: it follows the airway, slice by "
+        "slice, from the larynx to its fork.",
         check="The lower end of the trachea; parts of the airway in a lung.",
         reason="it ends before the scan does, without a fork",
     ),
     FlagCode.LUNGS_TOUCH: of_organ(
         SUSPICIOUS,
-        "Left and right lung touch and are parted at the midline.",
+        "Left and right lung touch; OARflow separated them at the midline.",
         "left and right lung touch",
         "",
-        meaning="No thin place was found at which the lungs part.",
+        meaning="OARflow found no thin place between the lungs.",
         check="The border between both lungs, in front of the heart and behind it.",
     ),
     FlagCode.FREE_AIR: of_organ(

@@ -23,8 +23,9 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "{flagged} of {contours} contours are flagged; the CT itself may be the cause.",
         "{flagged} of {contours} contours are flagged",
         "{flagged} of {contours}",
-        meaning="At least three contours, and more than half of all contours, have a flag of "
-        "their own. The CT may be damaged, or may differ from the training CTs.",
+        meaning="At least three contours, and more than half of all contours, have an unusual "
+        "measurement. FIELD_OF_VIEW does not count. The CT may be damaged, or may differ from the "
+        "training CTs.",
         check="First the CT, then every contour, also those without a flag.",
         flagged=5,
         contours=7,
@@ -35,7 +36,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "more metal than in the training CTs (around {organ})",
         "{share:.1%}",
         meaning="The value is the share of voxels above 2200 HU, measured at the voxel size of "
-        "the training CTs. The message names the organ with the highest excess.",
+        "the training CTs. The message names the organ whose value is furthest above its limit.",
         check="The outlines near the metal and in its streaks.",
         organ="Bone_Mandible",
         organs=("Bone_Mandible", "Parotid_L"),
@@ -48,7 +49,7 @@ OF_STUDIES: Mapping[FlagCode, Definition] = {
         "more contrast medium, bone or streaks than in the training CTs (near {organ})",
         "{share:.1%}",
         meaning="Bright voxels are contrast medium, bone or streaks. The message names the organ "
-        "with the highest excess.",
+        "whose value is furthest above its limit.",
         check="The outlines beside streaks and beside vessels with contrast medium.",
         organ="Larynx",
         organs=("Larynx",),

@@ -53,11 +53,21 @@ def write_network(folder: Path, content: bytes, card: ImportedCard) -> None:
     building.mkdir(parents=True)
     try:
         (building / NETWORK_NAME).write_bytes(content)
-        text = card.model_dump_json(indent=2) + "\n"
-        (building / CARD_NAME).write_text(text, encoding="utf-8")
+        (building / CARD_NAME).write_text(_text(card), encoding="utf-8")
         building.rename(folder)
     except OSError:
         for file in building.glob("*"):
             file.unlink()
         building.rmdir()
         raise
+
+
+def write_card(path: Path, card: ImportedCard) -> None:
+    """Replace the card at path; complete or not at all. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(_text(card), encoding="utf-8")
+    part.replace(path)
+
+
+def _text(card: ImportedCard) -> str:
+    return card.model_dump_json(indent=2) + "\n"

@@ -48,7 +48,7 @@ Not measured.
 {% endif %}
 {{ card.note }}
 
-Research use only. Every contour is a proposal that a physicist reviews.
+Research use only. Every contour is a proposal that a qualified person reviews.
 """
 
 
@@ -62,7 +62,7 @@ RULE_PAGE = """# {card.name}, version {card.version}
 
 {card.note}
 
-Research use only. Every contour is a proposal that a physicist reviews.
+Research use only. Every contour is a proposal that a qualified person reviews.
 """
 
 

@@ -18,7 +18,7 @@ from oarflow.volume import Volume
 WARNING = "AI-generated, unapproved"
 """Shown on every view and on every page."""
 
-PURPOSE = "For research use only. A physicist must review every contour."
+PURPOSE = "For research use only. A qualified person must review every contour."
 
 AGAINST_DERIVED = "with labels computed by rules"
 """Shown beside every Dice that was not measured with drawn contours."""

@@ -1,7 +1,7 @@
 """Masks at a coarser resolution, and morphology of masks by shifted copies.
 
-scipy's binary morphology is ten to forty times slower on stacks of a whole CT than the logical
-operations here. Measured figures are in docs/explanation/decisions/contours.md.
+scipy's binary morphology is slower on whole CTs than the logical operations here: see
+docs/explanation/decisions/chain.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from oarflow.types import Mask
 
 BLOCK_MM = 4.0
 """Edge of a block of pixels."""
+
+IN_SLICES = np.zeros((3, 3, 3), dtype=np.bool_)
+IN_SLICES[1] = ndimage.generate_binary_structure(2, 1)
+"""Structure for labels of each slice on its own."""
 
 Blocks = tuple[int, int]
 """Rows and columns of a block."""

@@ -15,6 +15,7 @@ from oarflow.geometry import Grid
 from oarflow.masks import bounding_box
 from oarflow.rules.blocks import (
     BLOCK_MM,
+    IN_SLICES,
     Blocks,
     block_counts,
     blocks_of,
@@ -117,10 +118,11 @@ def find_body(hu: FloatVoxels, grid: Grid, *, fill_cavities: bool = True) -> Bod
     coarse = coarse[tight]
     solid = solid[_fine(tight, blocks, solid.shape)]
     body = solid & from_blocks(dilated(coarse, (0, 1, 1)), blocks, solid.shape)
+    body = _held(body, from_blocks(coarse, blocks, solid.shape))
     if fill_cavities:
         body = _filled(body, coarse, blocks)
     box = _fine(_inner(near, tight), blocks, hu.shape)
-    return Body(_largest(body), dense[box], box, others)
+    return Body(body, dense[box], box, others)
 
 
 def _inner(outer: Box, inner: Box) -> Box:
@@ -162,11 +164,14 @@ def _grown(core: Mask, coarse: Mask, grid: Grid, blocks: Blocks) -> Mask:
     step = in_voxels(BLOCK_MM, grid, blocks)
     thick = opened(coarse, (0, *step[1:]))
     body = _followed(core & thick, thick)
+    rim = dilated(body, (0, *step[1:]))
     others = thick & ~body
     for _ in range(round(REACH_MM / BLOCK_MM)):
-        grown = dilated(body, step) & coarse & ~others
-        others |= dilated(others, step) & coarse & ~grown
-        body = grown
+        others |= dilated(others, step) & coarse & ~body
+        # From slice to slice only thin parts grow, such as ears: a thin part of a device may lie
+        # right under a shoulder.
+        reached = dilated(body, (0, *step[1:])) | dilated(body & ~rim, (step[0], 0, 0))
+        body = reached & coarse & ~others
     return body
 
 
@@ -176,9 +181,7 @@ def _followed(core: Mask, mask: Mask) -> Mask:
     A piece continues the body if half of it lies over or under the body's pieces of the next slice.
     A couch or head-rest that the back touches has other slices of its own.
     """
-    structure = np.zeros((3, 3, 3), dtype=bool)
-    structure[1] = ndimage.generate_binary_structure(2, 1)
-    labels, count = ndimage.label(mask, structure)
+    labels, count = ndimage.label(mask, IN_SLICES)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     own = np.zeros(count + 1, dtype=bool)
     first = int(core.sum(axis=(1, 2)).argmax())
@@ -204,14 +207,16 @@ def _filled(body: Mask, coarse: Mask, blocks: Blocks) -> Mask:
     return filled_slices(body | from_blocks(inner, blocks, body.shape))
 
 
-def _largest(mask: Mask) -> Mask:
-    labels, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    # Slice by slice, because numpy would copy all labels as 64-bit integers.
-    sizes = np.sum([np.bincount(plane.ravel(), minlength=count + 1) for plane in labels], axis=0)
-    best = 1 + int(sizes[1:].argmax())
-    return np.asarray(labels == best)
+def _held(body: Mask, coarse: Mask) -> Mask:
+    """The pieces of each slice that hold a part of the coarse body.
+
+    Beside it lie parts of devices that come within a block of the skin.
+    """
+    labels, count = ndimage.label(body, IN_SLICES)
+    kept = np.zeros(count + 1, dtype=bool)
+    kept[labels[coarse & body]] = True
+    kept[0] = False
+    return kept[labels]
 
 
 def probabilities(hu: NDArray[np.float32], body: Mask, dense: Mask) -> FloatVoxels:

@@ -19,6 +19,7 @@ from oarflow.networks.preprocessing import Images
 from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
 from oarflow.rules.rule import DEFAULT_OPTIONS, RuleInput, RuleOptions
+from oarflow.segmentation.heights import lowest_mm
 from oarflow.segmentation.imported import ImportedOrgans
 from oarflow.segmentation.mr import NO_MR, RegisteredMr
 from oarflow.segmentation.patches import Patch, organ_patch, volume_patch
@@ -212,7 +213,9 @@ class Segmenter:
         """The whole volume, or the box of the organ from which the network starts."""
         source = card.source_organ(organ)
         if source is None:
-            return volume_patch(self._grid, card)
+            asked = (name for name in card.organs if self._store.rule(name) is None)
+            lowest = lowest_mm(asked, self._localizations, self._grid)
+            return volume_patch(self._grid, card, lowest)
         found = self.segment(source)
         if found.field is None:
             status = Status.ABSENT if found.status is Status.ABSENT else Status.FAILED

@@ -25,7 +25,6 @@ def test_the_pages_snippets_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(ROOT / "samples" / "openkbp_validation" / "ct", tmp_path / "CT_FOLDER")
-    (tmp_path / "EMPTY_FOLDER").mkdir()
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for number, snippet in enumerate(snippets(), start=1):
@@ -36,9 +35,9 @@ def test_the_pages_snippets_run(
     assert "['Brainstem', 'Parotid_L']" in told
     assert (tmp_path / "OUTPUT_FOLDER" / "result.json").is_file()
     changed = RTStruct.open("changed.dcm", ct="CT_FOLDER")
-    assert {"Brainstem", "Brainstem PRV"} <= set(changed.masks)
+    assert {"Brainstem", "Brainstem_grown"} <= set(changed.masks)
     assert len(list(tmp_path.glob("mask_*.nii.gz"))) == len(changed.masks)
-    image = SimpleITK.ReadImage("mask_Brainstem PRV.nii.gz")
+    image = SimpleITK.ReadImage("mask_Brainstem_grown.nii.gz")
     np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(image) > 0, names["grown"])
     manual = RTStruct.open("manual.dcm", ct="CT_FOLDER")
     np.testing.assert_array_equal(manual.masks["Brainstem"], names["brainstem"])

@@ -69,6 +69,7 @@ def convert(
             form="nnU-Net v2",
             origin=_origin(folder),
             files=folder.files,
+            folder=str(folder.path.resolve()),
             licence=statement.licence,
             commercial=statement.commercial,
         ),

@@ -83,13 +83,14 @@ class NetworkSource(Strict):
     """Where a network came from.
 
     form: the kind of folder. origin: data set, trainer, plans and configuration. files: SHA-256 of
-    each file that was read, by its path within the folder. licence: its name, or "unknown".
-    commercial: whether the licence allows commercial use.
+    each file that was read, by its path within the folder. folder: where that was at the import.
+    licence: its name, or "unknown". commercial: whether the licence allows commercial use.
     """
 
     form: str
     origin: str
     files: dict[str, Sha256]
+    folder: str = ""
     licence: str = "unknown"
     commercial: Commercial = "unknown"
 

@@ -109,7 +109,7 @@ def test_a_label_of_both_sides_that_is_divided_has_no_side(own: OwnOrgans, tmp_p
     assert "middle" in side_notes(card, "Parotid_L")[0]
 
 
-def agreement(sided: bool = True, **rows: dict[str, float]) -> Agreement:
+def agreement(*, sided: bool = True, **rows: dict[str, float]) -> Agreement:
     """Dice by hand: an orientation without a row has nothing."""
     organs = next(iter(rows.values()))
     dice = {flip: rows.get(flip, dict.fromkeys(organs, 0.0)) for flip in LPS}
@@ -146,7 +146,7 @@ def test_the_figures_of_a_trained_network_prove_it(own: OwnOrgans, tmp_path: Pat
         "RPS": {"Brainstem": 0.746, "SpinalCord": 0.733, "Parotid_L": 0.0},
         "LPI": {"Brainstem": 0.255, "SpinalCord": 0.554, "Parotid_L": 0.0},
     }
-    card = proved(write_imported(tmp_path / "n"), agreement(**rows), own.ct)
+    card = proved(write_imported(tmp_path / "n"), agreement(**rows, sided=True), own.ct)
     assert card.orientation_proof == "proven"
     midline = {flip: {"Brainstem": row["Brainstem"]} for flip, row in rows.items()}
     card = proved(write_imported(tmp_path / "m"), agreement(sided=False, **midline), own.ct)
