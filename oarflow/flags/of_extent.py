@@ -265,10 +265,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{limit_cc:.0f} cc.",
         "{others_cc:.0f} cc of other large pieces are left out",
         "{others_cc:.0f} cc",
-        meaning="External is the largest connected piece of solid voxels. Other pieces are as thick "
-        "as a limb.",
-        check="Whether they belong to the patient, for example an arm, or a part of the body behind "
-        "a gap in the CT.",
+        meaning="External is the largest connected piece of solid voxels. Other pieces are as "
+        "thick as a limb.",
+        check="Whether they belong to the patient, for example an arm, or a part of the body "
+        "behind a gap in the CT.",
         others_cc=900.0,
         limit_cc=500.0,
     ),
@@ -306,9 +306,7 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "CT ends within the organ ({sides}); only the visible part is contoured.",
         "cut by the field of view: {sides}",
         "{sides}",
-        meaning="The field of view of the CT cuts the organ. An organ with no other flag is "
-        "`truncated`. With another flag it is `suspicious`, and its volume and DVH are still "
-        "incomplete.",
+        meaning="The field of view of the CT cuts the organ.",
         check="Volume, mean dose and DVH: they describe only the visible part of the organ.",
         sides=("inferior",),
     ),
