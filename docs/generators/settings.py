@@ -26,7 +26,8 @@ These are the keys of `app.yaml`. An unknown key is an error. Its message names 
 key. `oarflow config` prints the settings in force. [Choose organs, names and
 settings](../how-to/choose-settings.md) shows common choices.
 
-Only the MONAI Deploy packager reads `application` and `resources`.
+Only the MONAI Deploy packager reads the keys `application` and `resources`, which are not listed
+here.
 """
 
 TEMPLATES = f"""# Templates
