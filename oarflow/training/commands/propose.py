@@ -1,4 +1,4 @@
-"""`oarflow train propose`: contours of the fitting patients where nobody drew any."""
+"""`oarflow train propose`: contours for fitting patients without drawn ones."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ class TrainingCase:
     ct: int16 (z, y, x) HU, x to the left, y to the back, z to the head. spacing_mm: (z, y, x).
     masks: bool (z, y, x) for each organ that is labelled; a missing one says nothing. mr: float32
     on the CT's voxels, scaled as networks read it; None where there is none. proposed: organs whose
-    label a network proposed, and nobody drew. ignored: voxels that nobody labelled and that add
-    nothing to the loss; None where all were labelled.
+    label a network proposed, without a drawn contour. ignored: unlabelled voxels, which add nothing
+    to the loss; None where all were labelled.
     """
 
     name: str

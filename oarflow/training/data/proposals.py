@@ -1,4 +1,4 @@
-"""Contours that networks propose where nobody drew any, so that more patients teach an organ."""
+"""Contours that networks propose for patients without drawn ones, as further training labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contours that networks propose for training: where nobody drew any, and only for fitting."""
+"""Contours that networks propose for fitting patients without drawn ones."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_a_run_that_wrote_nothing_down_is_exported_by_what_is_told(
     assert card.channels[0].window == (-50, 90)
     assert export(fitted, models, *told, "--set", "widths=[8, 8]", work=work) == 2
     assert "holds another network than Parotid_L" in capsys.readouterr().err
-    # Gone on with, it still has none: nobody knows how it began.
+    # A continued training has no record either: its beginning is unknown.
     train(sampler_for(CASES, small(**NETWORK)), small(**NETWORK | {"steps": 3}), place)
     assert "configuration" not in read_checkpoint(place)
     assert read_checkpoint(place)["step"] == 3
