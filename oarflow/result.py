@@ -120,14 +120,14 @@ class RefusalPart(ReasonPart):
     """The reason for which the input was refused."""
 
     also: tuple[ReasonPart, ...] = ()
-    """Further reasons that hold."""
+    """Other reasons for refusal."""
 
 
 class FaultPart(_Part):
     """An error of the program."""
 
     kind: str
-    """`FAULT` if the program expects this error, otherwise the exception's name."""
+    """`FAULT` for a fault that the program detected itself, otherwise the exception's name."""
     message: str
     """The error in words."""
 
@@ -167,7 +167,7 @@ class Files(_Part):
     total: Annotated[int, Field(ge=0)]
     """Number of files."""
     classes: dict[str, int]
-    """Number of files by what they are."""
+    """Number of files by class, for example `ct_slice`."""
     other_objects: dict[str, int] = {}
     """Number of other DICOM objects by kind."""
 
@@ -176,7 +176,7 @@ class LocalizationPart(_Part):
     """What the localization network found for an organ."""
 
     present: bool
-    """Whether the organ is in the CT."""
+    """Whether the organ is in the CT, according to the localization network."""
     score: float
     """Score of the localization network, 0 to 1."""
     centroid_mm: Vector | None
@@ -184,7 +184,7 @@ class LocalizationPart(_Part):
     extent_mm: Vector | None
     """Extent (z, y, x)."""
     slices: tuple[int, int] | None
-    """First and last slice."""
+    """First and last slice. Slice 0 is the slice nearest to the feet."""
     cut: tuple[Side, ...]
     """Sides on which the field of view cuts the organ."""
 
@@ -255,7 +255,7 @@ class ResultDocument(_Part):
     """The whole document."""
 
     schema_version: Literal["2.0"] = SCHEMA_VERSION
-    """Version of this document's form."""
+    """Version of the structure of this document."""
     run: Run
     """The program and the run."""
     exit_status: int

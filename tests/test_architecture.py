@@ -36,7 +36,7 @@ LAYERS = {
     "app": ("serving operators", "app"),
     "datasets": ("steps", "datasets"),
     "training": ("datasets", "training"),
-    "evaluation": ("datasets serving", "evaluation"),
+    "evaluation": ("datasets serving importing", "evaluation"),
     "node": ("", "node"),
     "commands": ("serving training evaluation node importing", "commands __main__"),
 }

@@ -21,7 +21,7 @@ def test_program_and_networks_have_versions_of_their_own() -> None:
     newest = max(tuple(map(int, card.version.split("."))) for card in CARDS)
     assert ".".join(map(str, newest[:2])) == NETWORKS
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    assert f"networks {NETWORKS}, which come with OARflow {__version__}" in readme
+    assert f"networks {NETWORKS} (OARflow {__version__})" in readme
 
 
 def scores() -> dict[str, list[float]]:
@@ -67,7 +67,9 @@ def test_the_readme_has_the_figures_of_the_chain() -> None:
         n, _, mean, *_ = rows[organ]
         assert int(n) == len(dice)
         assert mean == f"{fmean(dice):.3f}"
-    assert f"mean Dice {rows['Esophagus'][2]} and {rows['Larynx'][2]}" in readme
+    for organ in ("Esophagus", "Larynx"):
+        n, _, mean, *_ = rows[organ]
+        assert f"{mean} for the {organ.lower()} ({n} patients" in readme
 
 
 def test_the_cards_have_the_figures_of_the_page() -> None:

@@ -59,7 +59,8 @@ The organ is contoured, but the contour is in doubt. Look at the organ in all th
 
 CUT = """## An organ that the field of view cuts
 
-If this is the only flag of the organ, the organ is `truncated`.
+An organ with no other flag is `truncated`. With another flag it is `suspicious`, and its volume and
+DVH are still incomplete.
 """
 
 UNCONTOURED = """## An organ that is not contoured

@@ -8,9 +8,9 @@ from oarflow.node.states import MEANINGS, TRANSITIONS, State
 PAGE = f"""# Jobs of the node
 
 {MADE}
-A job is one version of one series of one sender. The database has a row for every step of a job:
-the time, the reason and the user who asked for it. `oarflow/node/states.py` has the table of
-states and steps.
+A job is one version of one series of one sender. A step leads a job from one state to the next. The
+database has a row for every step, with the time, the reason and the user who asked for the step.
+`oarflow/node/states.py` has the table of states and steps.
 
 ## States
 
@@ -42,8 +42,8 @@ ENDS = {
     "exit status 0": "`segmented`",
     "exit status 3": "`refused`",
     "exit status 4": "`held`",
-    "exit status 2, time limit, memory limit": "`failed` at once: a repeat would end in the same "
-    "way",
+    "exit status 2, time limit, memory limit": "`failed` at once, because a repeated run would end "
+    "in the same way",
     "any other exit status, signal, result that cannot be used, lost worker": (
         "`queued` again. After `execution.attempts` runs: `failed`"
     ),

@@ -11,16 +11,16 @@ HEAD = f"""# result.json
 
 {MADE}
 `result.json` is the last file that a run writes into the output folder. It holds no patient name,
-ID or birth date. A run that stops with exit status 2, 130 or 143 leaves no `result.json` ([exit
-statuses](exit-statuses.md)).
+ID or birth date. A run that stops with exit status 2, 130 or 143 leaves no `result.json`. [Exit
+statuses](exit-statuses.md) explains the field `exit_status`.
 
 The JSON Schema is [result.schema.json](result.schema.json); `oarflow config schema` prints it.
-Later versions with the same major number only add fields. A program should refuse a document with
-another major number.
+Later versions with the same major number only add fields. If the major number differs, do not read
+the document.
 
-An organ with a contour is `suspicious`, `truncated` or `segmented`: the first that applies. An
-organ without a contour is `failed`, `absent` or `no_model`. A [structure by recipe](structures.md)
-without a contour is `not_derived`. [Review
+An organ with a contour has the first status of these that applies: `suspicious`, `truncated`,
+`segmented`. An organ without a contour is `failed`, `absent` or `no_model`. A [structure by
+recipe](structures.md) without a contour is `not_derived`. [Review
 contours](../how-to/review-contours.md#before-you-look) explains each status.
 """
 

@@ -26,7 +26,8 @@ These are the keys of `app.yaml`. An unknown key is an error. Its message names 
 key. `oarflow config` prints the settings in force. [Choose organs, names and
 settings](../how-to/choose-settings.md) shows common choices.
 
-Only the MONAI Deploy packager reads `application` and `resources`.
+Only the MONAI Deploy packager reads the keys `application` and `resources`, which are not listed
+here.
 """
 
 TEMPLATES = f"""# Templates
@@ -36,26 +37,27 @@ A template is a file `NAME.yaml` in the folder that the setting `templates` name
 below and keys of [app.yaml](settings.md), such as `organs`, `rois`, `profile` and `label`.
 [Choose organs by protocol](../how-to/choose-by-protocol.md) shows how to write one.
 
-The settings of a run come from these layers. A later layer replaces values of an earlier one:
+The settings of a run come from four layers. A later layer replaces values of an earlier one:
 
 1. the defaults;
 2. `app.yaml`;
 3. the template;
 4. `--set`, then options such as `--organs` and `--profile`.
 
-Sections such as `rois` are merged key by key; lists are replaced.
+A later layer replaces single keys of a section such as `rois`. It replaces a list as a whole.
 
-Templates are tried in ascending `order`, those of the same order by name. The first one with a rule
-that fits is taken, else the default. If no rule fits and there is no default, layer 3 is empty.
+OARflow tries the templates in ascending `order`, those of the same order by name. It takes the
+first one with a rule that fits. If no rule fits, it takes the default. If there is no default,
+layer 3 is empty.
 
 {{fixed}}
 
 A folder has at most {MAX_TEMPLATES} templates of at most {MAX_BYTES // 2**10} KiB each. Hidden
-files and files with other endings are left out. A link must stay in the folder. A faulty template
-ends every run with exit status 2 before the CT is read.
+files and files with other endings are left out. A link must not lead out of the folder. A faulty
+template ends every run with exit status 2 before the CT is read.
 
-Of each text, the first {MAX_SEARCHED} characters are read, in the CT's character set. A condition
-fails for a text that differs between the slices of the CT.
+OARflow reads the first {MAX_SEARCHED} characters of each text, in the CT's character set. A
+condition fails if the text differs between the slices of the CT.
 """
 
 NODE = f"""# Settings of the node

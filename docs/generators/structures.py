@@ -13,14 +13,14 @@ HEAD = f"""# Recipes of structures
 
 {MADE}
 `structures` in the settings lists structures that OARflow makes from its contours. Each entry has
-one name and one recipe; a recipe has exactly one operator. [Make PRVs, rings and
+one name and one recipe. A recipe has exactly one operator. [Make PRVs, rings and
 crops](../how-to/derived-structures.md) shows examples.
 
 ## Names and parents
 
 - A parent is an organ of the catalogue or another structure. Structures may be listed in any order.
-- If `organs` is a list, it must name the parents. A margin without its organ in the same file could
-  not be reviewed.
+- If `organs` is a list, it must name the parents. Nobody could review a margin without its organ in
+  the same file.
 - A name follows the rules of the profile: letters, digits, `_ - + ~ ^` and at most 16 characters
   for most planning systems. It is not a name of an organ. `rois` renames and colours structures as
   it does organs.
@@ -41,22 +41,22 @@ crops](../how-to/derived-structures.md) shows examples.
 | one without a contour | `not_derived`, with the flag PARENT_MISSING |
 | nothing is left by the recipe | `not_derived`, with the flag NOTHING_LEFT |
 
-A structure that reaches the edge of the CT where no parent does is `truncated`. With `strict`,
-`not_derived` counts as `failed` does. If the self-check removes a contour, it removes the
-structures made from it.
+A structure is also `truncated` if it reaches the edge of the CT where no parent does. With
+`strict`, `not_derived` has the same effect as `failed`. If the self-check removes a contour, it
+also removes the structures that are made from it.
 
 ## Geometry
 
-Structures are made from the outlines that the RTSTRUCT holds, as signed distances in mm and below a
-pixel. [Margins](../results/margins.md) has measured errors.
+OARflow makes structures from the outlines that the RTSTRUCT holds. It computes signed distances in
+mm, more finely than a pixel. [Margins](../results/margins.md) has measured errors.
 
 - **Margins** are half axes of an ellipsoid, one quarter of an ellipse in each quadrant. A direction
   without a margin moves by less than a third of a pixel if another direction has one.
 - **Between slices**, signed distances change linearly with the true position. In a gap above 2 mm,
   a section at its middle follows a cubic through four slices.
 - **At an end**, the last section continues half-way to the next slice and ends flat there. A margin
-  is added to that.
-- **At the edge of the CT** nothing shrinks: the body goes on there.
+  begins at this flat end.
+- **At the edge of the CT** nothing shrinks, because the body continues there.
 - **Combinations** are made on every slice. Structures that touch within 0.1 mm join without a seam.
   `subtract`, `ring` and `wall` share no voxel with what they leave out.
 - Structures thinner than a pixel can fail the self-check. They are then left out with a flag.

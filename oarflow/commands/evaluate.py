@@ -263,6 +263,15 @@ def _add_benchmarks(menu: Menu) -> None:
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)
 
+    imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
+    add = imported.add_argument
+    add("--tiles", type=int, default=10, help="timed tiles of each network (default: 10)")
+    environments = Path(".venvs")
+    about = f"folder of nnunetv2's environment `nnunet`, if there is one (default: {environments})"
+    add("--environments", type=Path, default=environments, help=about)
+    page = RESULTS / "benchmark-imported.md"
+    add_output(imported, f"Markdown file (default: {page})", default=page)
+
     receiving = menu("benchmark-receiving", "compare the node with Orthanc and DCMTK's storescp")
     add = receiving.add_argument
     series = Path("samples/openkbp_validation/ct")
@@ -274,7 +283,6 @@ def _add_benchmarks(menu: Menu) -> None:
 
     writing = menu("benchmark-rtstruct", "compare the writing of RTSTRUCTs with rt-utils")
     writing.add_argument("--json", action="store_true", help="print JSON")
-    environments = Path(".venvs")
     about = f"folder for rt-utils' own environment (default: {environments})"
     writing.add_argument("--environments", type=Path, default=environments, help=about)
 

@@ -86,7 +86,7 @@ OF_APPEARANCE: Mapping[FlagCode, Definition] = {
         "{times_limit:.1f} times",
         meaning="The probabilities fall from 1 to 0 over an unusually wide strip. The number "
         "in the message is the ratio of the measured uncertainty to the usual maximum. The "
-        "uncertainty is an entropy across the border, in bit mm.",
+        "uncertainty is the entropy of the probabilities, integrated across the border (bit mm).",
         check="The whole outline.",
         entropy_bit_mm=3.2,
         usual_bit_mm=1.4,

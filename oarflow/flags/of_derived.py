@@ -25,8 +25,7 @@ OF_DERIVED: Mapping[FlagCode, Definition] = {
         "Made from {parent}, which the CT shows in part only.",
         "made from {parent}, which is truncated",
         "{parent}",
-        meaning="The CT's field of view cuts the parent, so that a part of this structure is "
-        "missing too. A structure that is `truncated` only for this has no other doubt.",
+        meaning="The CT's field of view cuts the parent. A part of this structure is missing too.",
         check="The end on that side.",
         parent="SpinalCord",
     ),
@@ -56,7 +55,7 @@ OF_DERIVED: Mapping[FlagCode, Definition] = {
         "Not made: the program stopped with an error; see the log.",
         "the program stopped with an error",
         "",
-        meaning="A fault of the program.",
-        check="Report it with the log. Make the structure in the planning system.",
+        meaning="The program has a fault.",
+        check="The log: report the fault with it. Make the structure in the planning system.",
     ),
 }

@@ -265,8 +265,10 @@ OF_EXTENT: Mapping[FlagCode, Definition] = {
         "{limit_cc:.0f} cc.",
         "{others_cc:.0f} cc of other large pieces are left out",
         "{others_cc:.0f} cc",
-        meaning="The outline is the largest piece. Other pieces are as thick as a limb.",
-        check="Whether they belong to the patient: an arm, or the CT was cut away between them.",
+        meaning="External is the largest connected piece of solid voxels. Other pieces are as "
+        "thick as a limb.",
+        check="Whether they belong to the patient, for example an arm, or a part of the body "
+        "behind a gap in the CT.",
         others_cc=900.0,
         limit_cc=500.0,
     ),

@@ -15,8 +15,8 @@ OF_NETWORKS: Mapping[FlagCode, Definition] = {
         "proved: left and right may be swapped.",
         "left and right not proved",
         "",
-        meaning="The network was imported by a recipe, and no CT on which both it and OARflow "
-        "contour an organ has shown how its training images lay.",
+        meaning="The orientation of the training images was not checked: there was no CT on which "
+        "both the network and OARflow contour the same organ.",
         check="Side and position of the contour on every slice. Import the network again with "
         "`--probe` and a CT that shows an organ that both contour.",
         network="imported/Dataset001",

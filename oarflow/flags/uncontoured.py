@@ -111,8 +111,8 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         "Not contoured: the network found nothing where other organs predict this organ.",
         "nothing found where other organs predict it",
         "",
-        meaning="The localization network does not know the organ. Its network searched at the "
-        "position that other organs predict.",
+        meaning="The localization network does not know the organ. The network of the organ "
+        "searched at the position that other organs predict.",
         check="Whether the CT shows the organ.",
     ),
     FlagCode.TOO_SMALL: of_organ(

@@ -26,14 +26,14 @@ MEANINGS: dict[State, str] = {
     State.RECEIVED: "instances arrive; more may follow",
     State.COMPLETE: "the series is quiet and has no gap",
     State.QUEUED: "waits for a worker",
-    State.RUNNING: "a worker contours it",
+    State.RUNNING: "a worker contours the series",
     State.REFUSED: "the input was refused, with a reason code",
     State.FAILED: "the application failed and is not started again",
     State.HELD: "contoured, but doubtful: a person must decide",
     State.SEGMENTED: "contoured and checked; waits for delivery",
-    State.DELIVERING: "the node sends it, or waits for the next attempt",
-    State.DELIVERED: "all destinations have it, or it has none",
-    State.DEAD_LETTER: "at least one delivery was given up",
+    State.DELIVERING: "the node sends the result, or waits for the next attempt",
+    State.DELIVERED: "all destinations have the result, or the job has no destination",
+    State.DEAD_LETTER: "the node gave up at least one delivery",
     State.CANCELLED: "stopped by a person",
 }
 

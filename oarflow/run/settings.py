@@ -52,11 +52,11 @@ class ExternalSection(_Section):
     """The body's outline (External), and what follows it."""
 
     fill_cavities: bool = True
-    """Contain the air cavities of the body, such as sinuses and lungs."""
+    """Whether External contains the air cavities of the body, such as sinuses and lungs."""
     skin_mm: float = Field(default=5.0, ge=1.0, le=20.0)
     """Thickness of `Skin`, from the body's surface inward."""
     clip: bool = False
-    """Clip every organ to External. Organs inside it do not change."""
+    """Whether to cut off the parts of organs that lie outside External."""
 
     @property
     def rule_options(self) -> RuleOptions:
@@ -111,16 +111,17 @@ class Settings(_Section):
     """Whether to run each network a second time, with a shifted patch, and flag unstable
     contours."""
     organ_seconds: float | None = Field(default=None, gt=0)
-    """Time limit of each organ. An organ that exceeds it is `failed`. null: no limit."""
+    """Time limit of each organ in seconds. An organ that exceeds it is `failed`. null: no limit."""
     run_seconds: int | None = Field(default=3600, ge=1)
-    """Time limit of a run. A run that exceeds it ends with status 143 and writes nothing. null: no
-    limit."""
+    """Time limit of a run in seconds. A run that exceeds it ends with status 143 and writes
+    nothing. null: no limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
-    """Expected peak memory in GiB, of the process and of the GPU each. A higher peak makes a remark
-    in `result.json`. With `strict`, the run then ends with status 4. null: no limit."""
+    """Limit of the peak memory in GiB, for the process and for the GPU each. A higher peak makes a
+    remark in `result.json` and does not stop the run. With `strict`, the run then ends with status
+    4. null: no limit."""
     strict: bool = False
-    """Whether to end with status 4 if the study has a flag, or an organ or a structure is
-    `failed`, `suspicious` or `not_derived`."""
+    """Whether to end with status 4 if the study has a flag, if an organ or a structure is
+    `failed`, `suspicious` or `not_derived`, or if memory exceeded `memory_gb`."""
     profile: str = "generic"
     """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
     `pinnacle` or `dicom`. See Profiles below."""
@@ -133,9 +134,10 @@ class Settings(_Section):
     external: ExternalSection = ExternalSection()
     outputs: Outputs = Outputs()
     precedence: tuple[str, ...] = ("Brainstem", "SpinalCord")
-    """Organs that may not overlap: an earlier one keeps the voxels shared with a later one."""
+    """Organs that may not overlap. An organ keeps the voxels that it shares with organs after it in
+    the list."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
-    """SHA-256 of the only networks that may be loaded. null: trust the model cards."""
+    """SHA-256 of the only networks that may be loaded. null: those on the model cards."""
     commissioned: Path | None = None
     """The site's folder of commissioning records, relative to the settings file. Contours of a
     network that OARflow does not ship are flagged without a valid record; null: no records."""

@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "gate-limits": limits.gate,
     "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
+    "benchmark-imported": benchmarks.imported,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,

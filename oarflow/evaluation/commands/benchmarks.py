@@ -31,6 +31,17 @@ def stages(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", page)
 
 
+def imported(flags: argparse.Namespace) -> None:
+    """Imported networks of full size, beside nnunetv2's predictor."""
+    from oarflow.evaluation.benchmarks.imported import SIZES, benchmark, nnunet_python, page
+
+    found = benchmark(SIZES, flags.tiles, flags.environments)
+    with_peer = nnunet_python(flags.environments) is not None
+    text = page(found, as_typed(flags.command_line), with_peer=with_peer)
+    flags.output.write_text(text, encoding="utf-8")
+    LOGGER.info("%s", text)
+
+
 def receiving(flags: argparse.Namespace) -> None:
     """The node beside Orthanc and dcmtk's storescp."""
     from oarflow.evaluation.benchmarks.receiving import benchmark, page

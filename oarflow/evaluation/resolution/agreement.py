@@ -17,7 +17,8 @@ import numpy as np
 
 from oarflow.compare.overlap import dice
 from oarflow.evaluation.resolution.lattices import LATTICES, coarse, on_lattice
-from oarflow.networks.card import CARD_NAME, NETWORK_NAME, Role, read_card, write_card
+from oarflow.networks.card import CARD_NAME, NETWORK_NAME, ModelCard, Role, write_card
+from oarflow.networks.cards import read_cards
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
@@ -89,14 +90,17 @@ def contours(volume: Volume, store: ModelStore, organs: Sequence[str]) -> dict[s
 def _store(models: Path, folder: Path, smoothness_mm: float) -> ModelStore:
     """The networks with another in-plane smoothness on the cards of those that contour."""
     target = folder / f"{smoothness_mm:g}"
-    for card_path in sorted(models.glob(f"*/{CARD_NAME}")):
-        network = target / card_path.parent.name
+    for name, card in read_cards(models).items():
+        if not isinstance(card, ModelCard):
+            continue
+        network = target / name
         network.mkdir(parents=True)
-        (network / NETWORK_NAME).symlink_to((card_path.parent / NETWORK_NAME).resolve())
-        card = read_card(card_path)
+        (network / NETWORK_NAME).symlink_to((models / name / NETWORK_NAME).resolve())
         if card.role is Role.SEGMENTER:
             smoothness = (card.smoothness_mm[0], smoothness_mm, smoothness_mm)
-            card = card.model_copy(update={"smoothness_mm": smoothness})
-        write_card(card, network / CARD_NAME)
+            changed = card.model_copy(update={"smoothness_mm": smoothness})
+            write_card(changed, network / CARD_NAME)
+        else:
+            write_card(card, network / CARD_NAME)
     shutil.copy(models / "organs.yaml", target)
     return ModelStore.open(target)

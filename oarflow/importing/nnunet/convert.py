@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.export import sha256, torchscript
 from oarflow.importing.nnunet.checkpoint import load_network
@@ -16,6 +18,7 @@ from oarflow.networks.imported.card import (
     OrganLabels,
 )
 from oarflow.networks.imported.directions import check_orientation
+from oarflow.settings_files import explain
 
 RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 """Readers that turn every image to RAS."""
@@ -44,36 +47,39 @@ def convert(
     content = torchscript(networks, plans.patch)
     flat = len(plans.patch) == 2
     first = next(iter(networks.values()))
-    card = ImportedCard(
-        name=f"imported/{statement.name}",
-        version="1.0.0",
-        sha256=sha256(content),
-        architecture=plans.architecture.words,
-        parameters=sum(parameter.numel() for parameter in first.parameters()),
-        folds=tuple(networks),
-        dimensions=2 if flat else 3,
-        orientation=statement.orientation,
-        transpose=plans.transpose,
-        normalization=plans.normalization,
-        spacing_mm=(0.0, *plans.spacing_mm) if flat else plans.spacing_mm,  # type: ignore[arg-type]
-        image_resampling=plans.image_resampling,
-        logits_resampling=plans.logits_resampling,
-        patch=(1, *plans.patch) if flat else plans.patch,  # type: ignore[arg-type]
-        mirror_axes=tuple(axis + flat for axis in folder.first.mirror_axes),
-        heads=labels.heads,
-        regions=labels.regions,
-        labels=labels.names,
-        contours=tuple(contours),
-        postprocessing=folder.postprocessing,
-        source=NetworkSource(
-            form="nnU-Net v2",
-            origin=_origin(folder),
-            files=folder.files,
-            folder=str(folder.path.resolve()),
-            licence=statement.licence,
-            commercial=statement.commercial,
-        ),
-    )
+    try:
+        card = ImportedCard(
+            name=f"imported/{statement.name}",
+            version="1.0.0",
+            sha256=sha256(content),
+            architecture=plans.architecture.words,
+            parameters=sum(parameter.numel() for parameter in first.parameters()),
+            folds=tuple(networks),
+            dimensions=2 if flat else 3,
+            orientation=statement.orientation,
+            transpose=plans.transpose,
+            normalization=plans.normalization,
+            spacing_mm=(0.0, *plans.spacing_mm) if flat else plans.spacing_mm,  # type: ignore[arg-type]
+            image_resampling=plans.image_resampling,
+            logits_resampling=plans.logits_resampling,
+            patch=(1, *plans.patch) if flat else plans.patch,  # type: ignore[arg-type]
+            mirror_axes=tuple(axis + flat for axis in folder.first.mirror_axes),
+            heads=labels.heads,
+            regions=labels.regions,
+            labels=labels.names,
+            contours=tuple(contours),
+            postprocessing=folder.postprocessing,
+            source=NetworkSource(
+                form="nnU-Net v2",
+                origin=_origin(folder),
+                files=folder.files,
+                folder=str(folder.path.resolve()),
+                licence=statement.licence,
+                commercial=statement.commercial,
+            ),
+        )
+    except ValidationError as error:
+        raise NotImportedError(f"no card can be made: {explain(error, ImportedCard)}") from None
     return content, card
 
 

@@ -23,7 +23,7 @@ class SchedulerTls(Section):
     certificate: Path
     """The node's certificate, a PEM file."""
     key: Path
-    """Its private key, a PEM file."""
+    """The private key of the node's certificate, a PEM file."""
 
 
 class ExecutionSettings(Section):
@@ -36,10 +36,11 @@ class ExecutionSettings(Section):
     """The folder of the networks. Default: the networks that come with OARflow."""
     config: Path | None = None
     """The application's settings file, such as `app.yaml`. Default: the application's defaults.
-    The node also reads its key `templates` and passes the AE titles to the rules."""
+    The node also reads the key `templates` of this file, and passes the AE titles to the rules of
+    the templates."""
     environment: dict[str, str] = Field(default={})
-    """Further variables for the application. It also gets the node's PATH, HOME, LANG and those
-    that name threads and devices."""
+    """Further environment variables of the application. The application also gets the node's PATH,
+    HOME, LANG and its variables for threads and devices."""
     workers: int = Field(default=1, ge=1, le=64)
     """Worker processes of the node. Each contours one study at a time."""
     gpus: tuple[Device, ...] = ()
@@ -50,18 +51,18 @@ class ExecutionSettings(Section):
     scheduler_tls: SchedulerTls | None = None
     """Certificates for a scheduler at tls://."""
     resources: dict[str, float] = Field(default={})
-    """What one study takes of a scheduler's worker, such as {GPU: 1}."""
+    """Dask resources that one study takes from a worker of `scheduler`, such as {GPU: 1}."""
     time_limit_seconds: Seconds = 3600
-    """The longest that one run may take."""
+    """The longest time that one run may take."""
     memory_limit_mb: Megabytes | None = 8192
-    """The most resident memory of one run, of all its processes together. null: no limit."""
+    """The most resident memory that all processes of one run may use together. null: no limit."""
     attempts: int = Field(default=3, ge=1)
-    """How often a failing run is started in all."""
+    """The greatest number of runs of a job whose runs fail."""
     heartbeat_seconds: Seconds = 5
-    """How often a worker reports."""
+    """Pause between two reports (heartbeats) of a worker."""
     lease_seconds: Seconds = 60
-    """When a worker has not reported for this long, another worker gets its run. At least three
-    times `heartbeat_seconds`."""
+    """When a worker has not reported for this long, another worker gets its job. The value must be
+    at least three times `heartbeat_seconds`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

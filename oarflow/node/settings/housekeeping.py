@@ -24,7 +24,7 @@ class HousekeepingSettings(Section):
     others_days: float | None = Field(default=30, ge=0)
     """Delete images without a job, such as MR, this long after the last image of their series."""
     quota_gb: float | None = Field(default=None, gt=0)
-    """If all images are larger than this, delete images of delivered studies early, the oldest
-    first."""
+    """If all images together are larger than this, delete images of delivered studies early, the
+    oldest first."""
     every_minutes: float = Field(default=10, gt=0)
     """How often the node looks for files to delete."""

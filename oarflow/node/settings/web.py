@@ -22,8 +22,8 @@ class WebSettings(Section):
     tls: ServerTls | None = None
     """TLS of the page. Default: no TLS."""
     plain_http: bool = False
-    """Whether to serve other machines without TLS. Use it if a proxy in front of the page has
-    TLS."""
+    """Whether to serve other machines without TLS. Set it to true only if a proxy in front of the
+    page has TLS."""
     hosts: tuple[str, ...] = Field(default=("localhost", "127.0.0.1", "[::1]"), min_length=1)
     """The host names of the page. The node refuses requests under other names."""
     proxies: tuple[Network, ...] = ()

@@ -72,7 +72,7 @@ def test_models_are_listed_and_described(capsys: Capture) -> None:
     assert set(json.loads(said(capsys, "models", "show", "Larynx", "--json"))) == {"Larynx"}
 
 
-@pytest.mark.parametrize("words", [["show"], ["verify", "Larynx"], ["import", "nnunet", "x"]])
+@pytest.mark.parametrize("words", [["show"], ["verify", "Larynx", "x"], ["import", "nnunet", "x"]])
 def test_wrong_use_of_models(words: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["models", *words])

@@ -164,7 +164,7 @@ def test_no_organ_in_common(
 ) -> None:
     nothing = OwnOrgans(own.ct, own.volume, {}, {})
     monkeypatch.setattr(orientation, "own_organs", lambda folder, wanted: nothing)
-    card = write_imported(tmp_path / "n")
+    card = write_imported(tmp_path / "n", orientation_proof="unproven")
     content = (tmp_path / "n" / "model.ts").read_bytes()
     with pytest.raises(NotImportedError, match=r"none of Parotid_L, Parotid_R .* --probe"):
         with_proof(card, content, None)
@@ -172,7 +172,7 @@ def test_no_organ_in_common(
 
 
 def test_an_unproven_network_is_flagged_in_every_run(own: OwnOrgans, tmp_path: Path) -> None:
-    card = written(tmp_path / "n", Sides())
+    card = written(tmp_path / "n", Sides(), orientation_proof="unproven")
     network = ImportedNetwork(tmp_path / "n" / "model.ts", card, "cpu")
     field = ImportedOrgans(own.volume, network, {}).field("Parotid_L")
     plain = with_measurements(Segmentation("Parotid_L", Status.FAILED), field, own.volume.grid)

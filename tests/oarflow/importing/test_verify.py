@@ -177,7 +177,7 @@ def test_what_the_command_needs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["models", "verify", "-m", models]) == 0
     for words, said in (
         (["elsewhere"], "--case and --python"),
-        (["nothing"], "no network 'nothing'"),
+        (["nothing"], "no network or rule 'nothing'"),
     ):
         capsys.readouterr()
         assert main(["models", "verify", *words, "-m", models]) != 0

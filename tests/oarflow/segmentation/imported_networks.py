@@ -50,6 +50,7 @@ def write_imported(
         "folds": ("0",),
         "dimensions": 3,
         "orientation": "LPS",
+        "orientation_proof": "proven",
         "transpose": (0, 1, 2),
         "normalization": IntensityNormalization(scheme="none"),
         "spacing_mm": (3.0, 2.0, 2.0),
