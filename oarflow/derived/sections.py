@@ -91,7 +91,7 @@ class Sections:
         margins differ between directions, lengths are those of a metric in which every margin of
         the slice is as long as the greatest one.
     empty: (z,) slices without the structure. z_mm: (z,) positions of the slices. reach: greatest
-        distances that the array holds.
+        distances that the array holds. inverted: whether these are distances of everything outside.
     """
 
     lattice: Lattice
@@ -99,12 +99,15 @@ class Sections:
     empty: NDArray[np.bool_]
     z_mm: FloatArray
     reach: Reach
+    inverted: bool = False
 
     @property
     def complement(self) -> Sections:
         """The sections of everything outside."""
         reach = Reach(self.reach.inside_mm, self.reach.outside_mm)
-        return Sections(self.lattice, -self.distance, self.empty, self.z_mm, reach)
+        return Sections(
+            self.lattice, -self.distance, self.empty, self.z_mm, reach, not self.inverted
+        )
 
 
 def sections(field: ProbabilityField, search: Search) -> Sections:
