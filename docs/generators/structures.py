@@ -54,8 +54,9 @@ mm, more finely than a pixel. [Margins](../results/margins.md) has measured erro
   without a margin moves by less than a third of a pixel if another direction has one.
 - **Between slices**, signed distances change linearly with the true position. In a gap above 2 mm,
   a section at its middle follows a cubic through four slices.
-- **At an end**, the last section continues half-way to the next slice and ends flat there. A margin
-  begins at this flat end.
+- **At an end**, a structure continues half-way to the next slice and ends flat there. Up to there
+  its outline narrows as it did on the slices before; it does not widen. A margin begins at this
+  flat end.
 - **At the edge of the CT** nothing shrinks, because the body continues there.
 - **Combinations** are made on every slice. Structures that touch within 0.1 mm join without a seam.
   `subtract`, `ring` and `wall` share no voxel with what they leave out.

@@ -5,9 +5,10 @@ the ellipsoid whose half axes are the margins of the directions (one quarter of 
 quadrant). Shrinking grows what lies outside, in opposite directions.
 
 Between two slices, signed distances pass linearly from one section to the next, by true positions;
-in a gap above JOINED_MM, through a section at its middle, on a cubic through four sections. At an
-end, the last section continues half-way to the next slice and ends flat there, as slice thickness
-counts in volumes. The edge of the CT is no surface: nothing shrinks from it.
+in a gap above JOINED_MM, through a section at its middle, on a cubic through four sections. An end
+lies half-way to the next slice, as slice thickness counts in volumes, and is flat. Up to there, the
+outline continues as from the slice before, but never widens. The edge of the CT is no surface:
+nothing shrinks from it.
 """
 
 from __future__ import annotations
@@ -143,32 +144,53 @@ class _Parts:
 
     @classmethod
     def of(cls, found: Sections) -> _Parts:
-        """Two slices with the structure are joined; one without it takes over half-way."""
+        """Two slices with the structure are joined; an end lies half-way to the next slice."""
         z, last = found.z_mm, len(found.z_mm) - 1
         planes = found.distance.reshape(last + 1, -1)
-        middles: list[FloatVoxels] = []
+        added: list[FloatVoxels] = []
         parts = [(z[0] - _BEYOND, z[0], 0, 0)]
         for k in range(last):
-            middle = (z[k] + z[k + 1]) / 2
-            if found.empty[k] != found.empty[k + 1]:
-                parts += [(z[k], middle, k, k), (middle, z[k + 1], k + 1, k + 1)]
-            elif not found.empty[k] and z[k + 1] - z[k] > JOINED_MM:
-                number = len(planes) + len(middles)
-                middles.append(_middle(planes, found, k))
-                parts += [(z[k], middle, k, number), (middle, z[k + 1], number, k + 1)]
+            middle, number = (z[k] + z[k + 1]) / 2, len(planes) + len(added)
+            below, above = k, k + 1
+            if found.empty[k] == found.empty[k + 1]:
+                if found.empty[k] or z[k + 1] - z[k] <= JOINED_MM:
+                    parts.append((z[k], z[k + 1], k, k + 1))
+                    continue
+                added.append(_middle(planes, found, k))
+                below = above = number
+            elif found.empty[k]:
+                added.append(_end(planes, found, k + 1, k + 2, z[k + 1] - middle))
+                above = number
             else:
-                parts.append((z[k], z[k + 1], k, k + 1))
+                added.append(_end(planes, found, k, k - 1, middle - z[k]))
+                below = number
+            parts += [(z[k], middle, k, below), (middle, z[k + 1], above, k + 1)]
         parts.append((z[last], z[last] + _BEYOND, last, last))
-        low, high, below, above = map(np.array, zip(*parts, strict=True))
-        if middles:
-            planes = np.concatenate((planes, middles))
-        return cls(planes, low, high, below, above)
+        low, high, first, second = map(np.array, zip(*parts, strict=True))
+        return cls(
+            np.concatenate((planes, *(row[None] for row in added))), low, high, first, second
+        )
 
     def within(self, low: float, high: float) -> slice:
         """The parts that meet a range, in mm."""
         first = int(np.searchsorted(self.high, low))
         stop = int(np.searchsorted(self.low, high, side="right"))
         return slice(first, max(stop, first + 1))
+
+
+def _end(
+    planes: FloatVoxels, found: Sections, last: int, before: int, half_mm: float
+) -> FloatVoxels:
+    """Signed distances at an end, half_mm from the last slice with the structure.
+
+    The outline narrows as from the slice before to the last one. It does not widen.
+    """
+    if not 0 <= before < len(found.z_mm) or found.empty[before]:
+        return np.asarray(planes[last])
+    change = planes[last] - planes[before]
+    change = np.maximum(change, 0) if found.inverted else np.minimum(change, 0)
+    step_mm = abs(found.z_mm[last] - found.z_mm[before])
+    return np.asarray(planes[last] + np.float32(half_mm / step_mm) * change)
 
 
 def _middle(planes: FloatVoxels, found: Sections, k: int) -> FloatVoxels:

@@ -20,11 +20,12 @@ from oarflow.rtstruct.tracing import trace_segments
 from oarflow.structures import ProbabilityField
 from oarflow.types import Box, FloatArray, FloatVoxels
 
+SLACK_CELLS = 1.25
+"""A segment's middle lies at most half a lattice cell from its cell, its ends less than a pixel
+from its middle: so much further distances are computed."""
+
 MOST_PIECES = 40
 """A segment is divided into at most this many pieces before the search."""
-
-_APART = 1e6
-"""Distance that keeps slices apart in one search tree."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Sections:
         margins differ between directions, lengths are those of a metric in which every margin of
         the slice is as long as the greatest one.
     empty: (z,) slices without the structure. z_mm: (z,) positions of the slices. reach: greatest
-        distances that the array holds.
+        distances that the array holds. inverted: whether these are distances of everything outside.
     """
 
     lattice: Lattice
@@ -98,12 +99,15 @@ class Sections:
     empty: NDArray[np.bool_]
     z_mm: FloatArray
     reach: Reach
+    inverted: bool = False
 
     @property
     def complement(self) -> Sections:
         """The sections of everything outside."""
         reach = Reach(self.reach.inside_mm, self.reach.outside_mm)
-        return Sections(self.lattice, -self.distance, self.empty, self.z_mm, reach)
+        return Sections(
+            self.lattice, -self.distance, self.empty, self.z_mm, reach, not self.inverted
+        )
 
 
 def sections(field: ProbabilityField, search: Search) -> Sections:
@@ -186,7 +190,7 @@ def _near(inside: NDArray[np.bool_], outline: _Outline, search: Search) -> NDArr
     flags[outline.slices, cells[:, 0], cells[:, 1]] = 1
     shorter, longer = sorted((reach.outside_mm, reach.inside_mm))
     least = _stretches(search.margins).min(axis=0) * search.step_mm
-    both, one = (_widened(flags, np.ceil(mm / least)) for mm in (shorter, longer))
+    both, one = (_widened(flags, mm / least) for mm in (shorter, longer))
     one &= inside if reach.inside_mm > reach.outside_mm else ~inside
     return np.flatnonzero(both | one)
 
@@ -194,7 +198,7 @@ def _near(inside: NDArray[np.bool_], outline: _Outline, search: Search) -> NDArr
 def _widened(flags: NDArray[np.uint8], widths: FloatArray) -> NDArray[np.bool_]:
     """Flags also at all points of a slice at most so many rows and columns away."""
     for axis, width in enumerate(widths, start=1):
-        size = 2 * int(width) + 5
+        size = 2 * int(width + SLACK_CELLS) + 1
         flags = ndimage.maximum_filter1d(flags, size, axis=axis, mode="constant")
     return np.asarray(flags.view(np.bool_))
 
@@ -248,8 +252,12 @@ def _distances(
 
 
 def _lengths(vectors: FloatArray, most: float) -> FloatArray:
-    lengths = np.sqrt((vectors**2).sum(axis=1))
-    return np.asarray(np.fmin(lengths, most))
+    return np.asarray(np.fmin(np.sqrt(_products(vectors, vectors)), most))
+
+
+def _products(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(n,) scalar product of each two vectors."""
+    return np.asarray(np.einsum("ij,ij->i", one, other))
 
 
 def _nearest(
@@ -266,21 +274,43 @@ def _nearest(
     """
     ends, on = _divided(outline.ends * stretch, outline.slices, most)
     starts, along = ends[:, 0], ends[:, 1] - ends[:, 0]
-    middles = np.column_stack((on * _APART, starts + along / 2))
-    tree = KDTree(middles, balanced_tree=False, compact_nodes=False)
     at = points * stretch
-    longest = float(np.sqrt((along**2).sum(axis=1).max()))
-    _, nearest = tree.query(
-        np.column_stack((slices * _APART, at)), distance_upper_bound=most + longest
-    )
-    nearest = np.asarray(nearest)
+    nearest = _nearest_middles(at, slices, starts + along / 2, on, _longest(along) + most)
     hit = nearest < len(starts)
     which = nearest[hit]
     away, direction = at[hit] - starts[which], along[which]
-    length = np.maximum((direction**2).sum(axis=1), 1e-12)
-    part = np.clip((away * direction).sum(axis=1) / length, 0.0, 1.0)
+    length = np.maximum(_products(direction, direction), 1e-12)
+    part = np.clip(_products(away, direction) / length, 0.0, 1.0)
     found = np.full_like(points, np.nan)
     found[hit] = (away - part[:, None] * direction) / stretch
+    return found
+
+
+def _longest(vectors: FloatArray) -> float:
+    return float(np.sqrt(_products(vectors, vectors).max()))
+
+
+def _nearest_middles(
+    points: FloatArray,
+    slices: NDArray[np.intp],
+    middles: FloatArray,
+    on: NDArray[np.intp],
+    most: float,
+) -> NDArray[np.intp]:
+    """(n,) index of the middle nearest to each point on its slice; their number where none is near.
+
+    slices, on: the slices of points and of middles, ascending.
+    """
+    found = np.full(len(points), len(middles), dtype=np.intp)
+    for k in np.unique(slices):
+        first, stop = np.searchsorted(on, (k, k + 1))
+        if first == stop:
+            continue
+        start, end = np.searchsorted(slices, (k, k + 1))
+        tree = KDTree(middles[first:stop], balanced_tree=False, compact_nodes=False)
+        _, nearest = tree.query(points[start:end], distance_upper_bound=most)
+        nearest = np.asarray(nearest)
+        found[start:end] = np.where(nearest < stop - first, nearest + first, len(middles))
     return found
 
 
@@ -295,7 +325,8 @@ def _divided(
     ends: FloatArray, slices: NDArray[np.intp], reach_mm: float
 ) -> tuple[FloatArray, NDArray[np.intp]]:
     """The segments, those that are long in the stretched plane divided into equal pieces."""
-    lengths = np.sqrt(((ends[:, 1] - ends[:, 0]) ** 2).sum(axis=1))
+    along = ends[:, 1] - ends[:, 0]
+    lengths = np.sqrt(_products(along, along))
     longest = max(reach_mm / 4, 1.5)
     if lengths.max() <= longest:
         return ends, slices

@@ -157,10 +157,12 @@ def _steps(inside: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp
     case |= inside[:, :-1, 1:].view(np.uint8) << 1
     case |= inside[:, 1:, 1:].view(np.uint8) << 2
     case |= inside[:, 1:, :-1].view(np.uint8) << 3
-    mixed = np.nonzero((case != 0) & (case != 15))
-    kind = case[mixed]
+    mixed = np.flatnonzero((case != 0) & (case != 15))
+    kind = case.ravel()[mixed]
     row_length = inside.shape[2]
-    pixel = np.asarray((mixed[0] * inside.shape[1] + mixed[1]) * row_length + mixed[2])
+    k, in_slice = np.divmod(mixed, case.shape[1] * case.shape[2])
+    row, column = np.divmod(in_slice, case.shape[2])
+    pixel = (k * inside.shape[1] + row) * row_length + column
     edges = np.stack((2 * pixel, 2 * pixel + 3, 2 * (pixel + row_length), 2 * pixel + 1))
     leaves_by = _LEAVES_BY[:, kind]
     side, cell = np.nonzero(leaves_by >= 0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oarflow.derived import deriving
 from oarflow.derived.deriving import derived
+from oarflow.derived.operators import carried_out
 from oarflow.derived.structures import derived_structures, structure_specs
 from oarflow.flags.codes import FlagCode
 from oarflow.flags.flag import Flag
@@ -137,7 +138,7 @@ def test_a_recipe_that_leaves_nothing_says_so() -> None:
 
 
 def test_an_error_costs_one_structure_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = deriving.carried_out
+    real = carried_out
 
     def broken(recipe: Any, *args: Any) -> Any:
         if recipe.operator == "wall":

@@ -49,10 +49,10 @@ class TestFormulas:
         points = moved(field, grid, mm)
         away = points - CENTRE
         distance = np.linalg.norm(away, axis=1)
-        # Points whose normal leads to the first or last section belong to the caps.
+        # Points whose normal leads beyond the first or last section belong to the caps.
         height = away[:, 0] / distance * 22
         ends = outline(field, grid)[:, 0] - CENTRE[0]
-        sides = (height > ends.min() + max(gaps) / 2) & (height < ends.max() - max(gaps) / 2)
+        sides = (height > ends.min()) & (height < ends.max())
         error = np.abs(distance - 22 - mm)[sides]
         assert len(error) > 100
         assert error.mean() <= limit_mm(gaps)
@@ -148,6 +148,26 @@ def test_an_end_lies_half_way_to_the_next_slice() -> None:
     assert moved(field, grid, 1)[:, 0].max() == 80
     assert moved(field, grid, -3)[:, 0].max() == 76
     assert moved(field, grid, -1)[:, 0].max() == 80
+
+
+def test_an_end_narrows_as_the_slices_before_it_and_never_widens() -> None:
+    """A cone of 20 mm radius at 40 mm, 1 mm narrower or wider with each mm, cut at 52 mm."""
+    grid = uneven_grid((4.0,))
+    at = {}
+    for way in (-1, 1):
+
+        def cone(z: Floats, y: Floats, x: Floats, way: int = way) -> Floats:
+            radius = 20 + way * (z - 40)
+            inside = radius - np.hypot(y - CENTRE[1], x - CENTRE[2])
+            return np.asarray(np.where((z >= 28) & (z <= 52), inside, -10.0))
+
+        points = moved(field_of(cone, grid), grid, 3)
+        top = points[points[:, 0] == 56]
+        at[way] = np.hypot(top[:, 1] - CENTRE[1], top[:, 2] - CENTRE[2])
+    # The section at 54 mm has a radius of 6 or 32 mm, and 56 mm lies 2 mm above it.
+    reach = np.sqrt(3**2 - 2**2)
+    assert at[-1].mean() == pytest.approx(6 + reach, abs=0.25)
+    assert at[1].mean() == pytest.approx(32 + reach, abs=0.1)
 
 
 def test_nothing_shrinks_from_the_edge_of_the_ct() -> None:

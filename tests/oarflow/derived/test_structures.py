@@ -97,7 +97,8 @@ def test_parents_are_requested_organs_where_organs_are_listed() -> None:
 
 
 def test_many_layers_of_two_parents_are_ordered_at_once() -> None:
-    entries = [{"S0": {"union": ["Larynx", "Brainstem"]}}, {"S1": {"wall": "S0", "mm": 1}}]
+    entries: list[dict[str, Any]] = [{"S0": {"union": ["Larynx", "Brainstem"]}}]
+    entries += [{"S1": {"wall": "S0", "mm": 1}}]
     entries += [{f"S{n}": {"union": [f"S{n - 1}", f"S{n - 2}"]}} for n in range(2, 100)]
     assert len(structures(*reversed(entries))) == 100
 
