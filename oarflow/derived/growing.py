@@ -29,7 +29,9 @@ from oarflow.types import Box, FloatArray, FloatVoxels
 FINE_POINTS = 60_000
 """A box with more points on a slice is sampled at COARSE_MM instead of at each pixel."""
 
-COARSE_MM = 2.0
+COARSE_MM = 3.0
+"""On the body of a 1 mm CT, margins of 3 to 10 mm then lie 0.05 mm (mean) and 0.15 mm (95 %) from
+those sampled at each pixel."""
 
 CURVATURE_MM = 0.03
 """Greatest distance (mm) of a sampled surface from an outline whose radius is the margin. It

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -109,8 +110,8 @@ def find_body(hu: FloatVoxels, grid: Grid, *, fill_cavities: bool = True) -> Bod
     core, others = _core(coarse, grid, blocks)
     if not core.any():
         return None
-    patient = _grown(core, coarse, grid, blocks)
-    near = bounding_box(patient, (0, *in_voxels(REACH_MM, grid, blocks)[1:]))
+    patient = _trunk(core, coarse, grid, blocks)[1]
+    near = bounding_box(patient, in_voxels(2 * REACH_MM, grid, blocks))
     sheet = [int(SHEET_MM / step) for step in grid.spacing_yx]
     solid = opened(dense[_fine(near, blocks, hu.shape)], (0, sheet[0], sheet[1]))
     coarse = _grown(core[near], block_counts(solid, blocks) >= half, grid, blocks)
@@ -162,8 +163,7 @@ def _core(coarse: Mask, grid: Grid, blocks: Blocks) -> tuple[Mask, float]:
 def _grown(core: Mask, coarse: Mask, grid: Grid, blocks: Blocks) -> Mask:
     """The core with all that is nearer to it, within the mask, than to other solid pieces."""
     step = in_voxels(BLOCK_MM, grid, blocks)
-    thick = opened(coarse, (0, *step[1:]))
-    body = _followed(core & thick, thick)
+    thick, body = _trunk(core, coarse, grid, blocks)
     rim = dilated(body, (0, *step[1:]))
     others = thick & ~body
     for _ in range(round(REACH_MM / BLOCK_MM)):
@@ -173,6 +173,12 @@ def _grown(core: Mask, coarse: Mask, grid: Grid, blocks: Blocks) -> Mask:
         reached = dilated(body, (0, *step[1:])) | dilated(body & ~rim, (step[0], 0, 0))
         body = reached & coarse & ~others
     return body
+
+
+def _trunk(core: Mask, coarse: Mask, grid: Grid, blocks: Blocks) -> tuple[Mask, Mask]:
+    """The solid pieces of each slice, and those of them that continue the core."""
+    thick = opened(coarse, (0, *in_voxels(BLOCK_MM, grid, blocks)[1:]))
+    return thick, _followed(core & thick, thick)
 
 
 def _followed(core: Mask, mask: Mask) -> Mask:
@@ -187,16 +193,18 @@ def _followed(core: Mask, mask: Mask) -> Mask:
     first = int(core.sum(axis=(1, 2)).argmax())
     own[labels[first][core[first]]] = True
     own[0] = False
-    upward = [(k - 1, k) for k in range(1, len(mask))]
-    downward = [(k, k - 1) for k in range(len(mask) - 1, 0, -1)]
-    while True:
-        before = own.sum()
-        for known, new in (*upward, *downward):
-            shared = labels[new][own[labels[known]]]
-            common = np.bincount(shared, minlength=count + 1)
-            own |= (common > CONTINUED * sizes) & (np.arange(count + 1) > 0)
-        if own.sum() == before:
-            return own[labels]
+    grew = deque([first])
+    while grew:
+        known = grew.popleft()
+        under = own[labels[known]]
+        for new in {max(known - 1, 0), min(known + 1, len(mask) - 1)} - {known}:
+            common = np.bincount(labels[new][under], minlength=count + 1)
+            continued = (common > CONTINUED * sizes) & ~own
+            continued[0] = False
+            if continued.any():
+                own |= continued
+                grew.append(new)
+    return own[labels]
 
 
 def _filled(body: Mask, coarse: Mask, blocks: Blocks) -> Mask:
@@ -212,11 +220,14 @@ def _held(body: Mask, coarse: Mask) -> Mask:
 
     Beside it lie parts of devices that come within a block of the skin.
     """
-    labels, count = ndimage.label(body, IN_SLICES)
-    kept = np.zeros(count + 1, dtype=bool)
-    kept[labels[coarse & body]] = True
-    kept[0] = False
-    return kept[labels]
+    held = body & coarse
+    for plane, core in zip(body, held, strict=True):
+        labels, count = ndimage.label(plane)
+        if count > 1 or not core.any():
+            kept = np.zeros(count + 1, dtype=bool)
+            kept[labels[core]] = True
+            np.take(kept, labels, out=plane)
+    return body
 
 
 def probabilities(hu: NDArray[np.float32], body: Mask, dense: Mask) -> FloatVoxels:

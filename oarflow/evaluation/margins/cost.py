@@ -1,23 +1,32 @@
-"""Processor time of six recipes on a large CT."""
+"""Processor time of External and six recipes on a large CT."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
+from pydicom import Dataset
 
 from oarflow.derived.operators import carried_out
 from oarflow.derived.recipes import Directions, Grow, Recipe, Ring, Shrink, Subtract, Union
 from oarflow.geometry import Grid
 from oarflow.masks import bounding_box
+from oarflow.rules.external import LEVEL_HU, RAMP_HU, external
+from oarflow.rules.rule import RuleInput
 from oarflow.structures import ProbabilityField
 from oarflow.types import FloatArray, FloatVoxels
+from oarflow.volume import Source, Volume
 
 SHAPE, STEP_MM, PIXEL_MM = (186, 512, 512), 1.45, 0.998
 
+COUCH_ROWS, COUCH_COLUMNS, COUCH_HU = slice(400, 415), slice(60, 450), 100.0
+
+NOISE_HU = 12.0
+
 RUNS = 3
-"""Each recipe is timed this often; the least time counts, because other work only adds."""
+"""Each structure is timed this often; the least time counts, because other work only adds."""
 
 RECIPES: Mapping[str, Recipe] = {
     "SpinalCord_PRV05": Grow(grow="SpinalCord", mm=5),
@@ -32,15 +41,20 @@ RECIPES: Mapping[str, Recipe] = {
 def seconds() -> dict[str, float]:
     """Processor seconds by structure."""
     grid, fields = _patient()
-    found = {}
+    given = RuleInput(_ct(fields["External"], grid), {}, lambda _: None)
+    found = {"External": _least(lambda: external(given))}
     for name, recipe in RECIPES.items():
-        times = []
-        for _ in range(RUNS):
-            started = time.process_time()
-            carried_out(recipe, fields, grid)
-            times.append(time.process_time() - started)
-        found[name] = min(times)
+        found[name] = _least(partial(carried_out, recipe, fields, grid))
     return found
+
+
+def _least(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(RUNS):
+        started = time.process_time()
+        work()
+        times.append(time.process_time() - started)
+    return min(times)
 
 
 def _patient() -> tuple[Grid, dict[str, ProbabilityField]]:
@@ -64,6 +78,16 @@ def _patient() -> tuple[Grid, dict[str, ProbabilityField]]:
     }
     fields = {name: _ellipsoid(grid, *organ) for name, organ in organs.items()}
     return grid, fields | {"External": _body(grid)}
+
+
+def _ct(body: ProbabilityField, grid: Grid) -> Volume:
+    """The CT of that body on a couch, with noise."""
+    hu = np.full(grid.shape, -1000.0, dtype=np.float32)
+    hu[body.box] = np.where(body.values < 1, LEVEL_HU + RAMP_HU * (body.values - 0.5), 30.0)
+    hu[:, COUCH_ROWS, COUCH_COLUMNS] = np.maximum(hu[:, COUCH_ROWS, COUCH_COLUMNS], COUCH_HU)
+    hu += np.random.default_rng(0).normal(0, NOISE_HU, hu.shape)
+    uids = tuple(f"1.2.3.{number}" for number in range(len(hu)))
+    return Volume(hu, grid, Source("1.2.1", "1.2.2", "1.2.4", "1.2.5", uids, Dataset(), ""))
 
 
 def _ellipsoid(grid: Grid, centre: FloatArray, half: FloatArray) -> ProbabilityField:

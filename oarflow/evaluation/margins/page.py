@@ -49,8 +49,8 @@ outermost voxels by Maurer's algorithm; therefore their figures are equal.{missi
 
 COST = """## Cost
 
-Processor seconds of six recipes on a CT by formula, {slices} slices of {rows} x {columns}, spacing
-{step} x {pixel} x {pixel} mm. The least of three runs.
+Processor seconds of External and six recipes on a CT by formula, {slices} slices of
+{rows} x {columns}, spacing {step} x {pixel} x {pixel} mm. The least of three runs.
 
 """
 
