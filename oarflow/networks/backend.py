@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.card import ModelCard
+from oarflow.networks.imported.precision import has_bfloat16
 
 CPU_BATCH_PLACES = 60_000
 GPU_BATCH_PLACES = 6_000_000
@@ -63,7 +64,8 @@ class TorchScriptNetwork:
         self._device = torch.device(device)
         self._module = load_network(content, self._device)
         self._format = torch.channels_last if card.dimensions == 2 else torch.channels_last_3d
-        self._half = device == "cuda"
+        self._half = torch.float16 if device == "cuda" else torch.bfloat16
+        self._mixed = device == "cuda" or has_bfloat16()
 
     def probabilities(
         self, batch: NDArray[np.float32], before_each: Callable[[], None] = lambda: None
@@ -86,7 +88,7 @@ class TorchScriptNetwork:
         inputs = inputs.contiguous(memory_format=self._format)
         with (
             torch.inference_mode(),
-            torch.autocast(self._device.type, dtype=torch.float16, enabled=self._half),
+            torch.autocast(self._device.type, dtype=self._half, enabled=self._mixed),
         ):
             output = self._module(inputs)
         output = output.float()

@@ -12,6 +12,7 @@ from oarflow.commissioning.site import SiteRecords
 from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
+from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
@@ -160,8 +161,9 @@ def _plain(settings: Settings) -> dict[str, object]:
 
 
 def _device_name(device: str) -> str:
+    """With the arithmetic or the model, because contours depend on it by parts of a voxel."""
     if not device.startswith("cuda"):
-        return device
+        return f"{device} bfloat16" if has_bfloat16() else device
     import torch
 
     return f"{device} {torch.cuda.get_device_name(device)}"

@@ -17,6 +17,10 @@ from oarflow.types import FloatArray
 ROOM_MM = 15.0
 """Least margin in mm between the localized organ and the patch's border, on each side."""
 
+SLICE_STEP_MM = 3.0
+"""Slices of the CT that an axial 2-D network reads lie at most so far apart where the CT's slices
+are nearer. The networks learned from slices 2 to 5 mm apart."""
+
 Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """First and last position in mm along (z, y, x) from the CT's voxel (0, 0, 0)."""
 
@@ -25,13 +29,24 @@ Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 class Patch:
     """The voxels that a network reads.
 
-    slices: the CT slices of an axial 2-D network on the CT's own slices, None for any other.
+    slices: the CT slices that an axial 2-D network reads, ascending; None for any other network.
     box: the part that may be contoured, if it is smaller than the patch; None for all of it.
     """
 
     grid: NetworkGrid
     slices: NDArray[np.intp] | None
     box: Bounds | None = None
+
+    @property
+    def every_slice(self) -> bool:
+        """Whether it holds every CT slice from its first to its last."""
+        return self.slices is not None and bool((np.diff(self.slices) == 1).all())
+
+    def of_planes(self, planes: NDArray[np.intp]) -> Patch:
+        """Some of the planes of a patch that has CT slices."""
+        assert self.slices is not None
+        grid = replace(self.grid, z_mm=self.grid.z_mm[planes])
+        return replace(self, grid=grid, slices=self.slices[planes])
 
     def moved(self, voxels: tuple[float, float, float], card: ModelCard) -> Patch:
         """The patch shifted by some of the network's voxels (z, y, x); CT slices do not change."""
@@ -136,4 +151,14 @@ def _patch(
         assert z is not None
         return Patch(NetworkGrid(z, y, x), None)
     slices = np.flatnonzero((grid.offsets_mm >= ends_mm[0]) & (grid.offsets_mm <= ends_mm[1]))
+    slices = slices[_thinned(grid.offsets_mm[slices])]
     return Patch(NetworkGrid(grid.offsets_mm[slices], y, x), slices)
+
+
+def _thinned(heights_mm: FloatArray) -> NDArray[np.intp]:
+    """Fewest slices that lie at most SLICE_STEP_MM apart where possible, both ends among them."""
+    kept = [0] if len(heights_mm) else []
+    for k in range(1, len(heights_mm)):
+        if k + 1 == len(heights_mm) or heights_mm[k + 1] - heights_mm[kept[-1]] > SLICE_STEP_MM:
+            kept.append(k)
+    return np.array(kept, dtype=np.intp)

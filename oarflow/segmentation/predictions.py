@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oarflow.geometry import Grid
 from oarflow.networks.backend import TorchScriptNetwork
@@ -23,6 +24,12 @@ GROWTH_MM = 48.0
 MAX_PATCH_GROWTHS = 2
 """How often a patch may be enlarged."""
 
+BESIDE = 2
+"""Planes beyond the organ's ends that are predicted a second time, too."""
+
+MOST_PLANES = 24
+"""Of more planes, every second one is predicted a second time."""
+
 SHIFT_VOXELS = (2.5, -4.5, 3.5)
 """Shift of a patch in voxels (z, y, x) for the second run of its network; z for 3-D only."""
 
@@ -34,12 +41,23 @@ BeforeBatch = Callable[[], None]
 class Prediction:
     """A network's result for a patch. values: (organs, planes or z, y, x) probabilities.
 
-    shifted: the prediction of the same patch, shifted; None without a second run.
+    second: the same network on a shifted patch; None without a second look.
     """
 
     patch: Patch
     values: FloatVoxels
-    shifted: Prediction | None = None
+    second: SecondLook | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SecondLook:
+    """The same network's probabilities on a shifted patch.
+
+    planes: those of the first prediction that were predicted again; None for all.
+    """
+
+    prediction: Prediction
+    planes: NDArray[np.intp] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,28 +102,63 @@ class Predictor:
                 return found
             grown_mm += GROWTH_MM
 
-    def with_shifted(
+    def with_second_look(
         self,
         prediction: Prediction,
         network: TorchScriptNetwork,
         side: float,
         before_batch: BeforeBatch,
     ) -> Prediction:
-        """The prediction together with that of its shifted patch."""
-        patch = prediction.patch.moved(SHIFT_VOXELS, network.card)
-        return replace(prediction, shifted=self.predict(network, patch, side, before_batch))
+        """The prediction together with that of its shifted patch.
+
+        A 2-D network looks a second time at the planes on which it found an organ and beside, at
+        every second one if they are many. There is no second look where it found nothing.
+        """
+        planes = None
+        patch = prediction.patch
+        found = np.flatnonzero((prediction.values >= network.card.threshold).any(axis=(0, 2, 3)))
+        if not found.size:
+            return prediction
+        if patch.slices is not None:
+            first = max(0, int(found[0]) - BESIDE)
+            stop = min(len(patch.slices), int(found[-1]) + 1 + BESIDE)
+            planes = np.arange(first, stop, 2 if stop - first > MOST_PLANES else 1)
+            patch = patch.of_planes(planes)
+        patch = patch.moved(SHIFT_VOXELS, network.card)
+        second = SecondLook(self.predict(network, patch, side, before_batch), planes)
+        return replace(prediction, second=second)
 
     def field(self, prediction: Prediction, card: ModelCard, organ: str) -> ProbabilityField:
         """One organ's field on the CT, with its steadiness and whether it is clipped."""
         field = self._pasted(prediction, card, organ)
-        if prediction.shifted is not None and field.mask.any():
-            steadiness = field.dice(self._pasted(prediction.shifted, card, organ))
-            field = replace(field, steadiness=steadiness)
+        if prediction.second is not None and field.mask.any():
+            field = replace(field, steadiness=self._steadiness(prediction, card, organ))
         if prediction.patch.box is not None:
             return field
         return replace(field, clipped=_clipped(field, prediction.patch, self.grid))
 
+    def _steadiness(self, prediction: Prediction, card: ModelCard, organ: str) -> float:
+        """Dice of both looks, on the planes that were predicted twice."""
+        second = prediction.second
+        assert second is not None
+        if second.planes is None:
+            one = self._pasted(prediction, card, organ)
+            return one.dice(self._pasted(second.prediction, card, organ))
+        patch = prediction.patch.of_planes(second.planes)
+        first = Prediction(patch, prediction.values[:, second.planes])
+        one, other = (self._on_planes(look, card, organ) for look in (first, second.prediction))
+        return one.dice(other)
+
     def _pasted(self, prediction: Prediction, card: ModelCard, organ: str) -> ProbabilityField:
+        patch = prediction.patch
+        if patch.every_slice:
+            return self._on_planes(prediction, card, organ)
+        values = prediction.values[card.output(organ)].astype(np.float32, copy=False)
+        field = paste_field(values, patch.grid, self.grid, None, card.threshold)
+        return field if patch.box is None else restricted_to(patch.box, self.grid, field)
+
+    def _on_planes(self, prediction: Prediction, card: ModelCard, organ: str) -> ProbabilityField:
+        """The field on the prediction's own planes, as if they followed each other in the CT."""
         patch = prediction.patch
         values = prediction.values[card.output(organ)].astype(np.float32, copy=False)
         field = paste_field(values, patch.grid, self.grid, patch.slices, card.threshold)

@@ -197,7 +197,7 @@ class Segmenter:
             prediction = predictor.predict(network, self._patch(organ, card), side, in_time)
         # Whole slices and volumes have no patch that could be shifted.
         if self._shifts and card.region_from.source != "volume":
-            return predictor.with_shifted(prediction, network, side, in_time)
+            return predictor.with_second_look(prediction, network, side, in_time)
         return prediction
 
     def _present(self, card: ModelCard, side: float) -> list[Localization]:
