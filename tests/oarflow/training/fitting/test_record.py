@@ -69,7 +69,7 @@ def test_the_card_holds_what_the_training_wrote_down(fitted: Path, tmp_path: Pat
     page = (tmp_path / "pages" / "Parotid_L.md").read_text()
     assert "| commit | " in page
     assert (
-        "\n| record | configuration, data and commit come from the training's checkpoint |" in page
+        "\n| record | configuration, data and commit were recorded during the training |" in page
     )
 
 
