@@ -60,8 +60,9 @@ mm, more finely than a pixel. [Margins](../results/margins.md) has measured erro
   there. On this half step the outline narrows as much as it does from the slice before to the last
   one. It never widens. A margin starts at the flat end.
 - **At the edge of the CT** nothing shrinks, because the body continues there.
-- **Combinations** (`union`, `intersect`, `subtract`) are computed slice by slice. Structures that touch within 0.1 mm join without a seam.
-  `subtract`, `ring` and `wall` share no voxel with what they leave out.
+- **Combinations** (`union`, `intersect`, `subtract`) are computed slice by slice. Structures that
+  touch within 0.1 mm join without a seam. `subtract`, `ring` and `wall` share no voxel with what
+  they leave out.
 - Structures thinner than a pixel can fail the self-check. They are then left out with a flag.
 """
 

@@ -217,7 +217,7 @@ def _doubts(scores: Sequence[OrganOutcome]) -> str:
     if not suspicious:
         return "No reference is suspicious."
     lines = [
-        f"References {DOUBTS}. The first table counts them.",
+        f"A reference is suspicious if {DOUBTS}. The first table includes suspicious references.",
         "",
         _reasons({one: one.doubt for one in suspicious}),
     ]
