@@ -139,7 +139,7 @@ class Segmenter:
         if localization is None or not localization.by_neighbours:
             return ()
         return (
-            "searched in the region predicted from other organs (the localization network lacks it)",
+            "searched where other organs predict it (the localization network does not know it)",
         )
 
     def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:
