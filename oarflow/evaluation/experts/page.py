@@ -37,11 +37,11 @@ def markdown(
     """
     parts = [
         "# Agreement with two experts",
-        f"Made by `{command}` on {date}, from {patients}: each written as a DICOM CT series, "
-        "contoured by the application, and its RTSTRUCT rasterised on the CT grid. The reference "
-        "is the contour of an oncologist. Three contours are compared with it: OARflow's, that of "
-        "the clinic that treated the patient (OpenKBP), and that of a second expert, a "
-        "radiographer. Both experts followed one guideline; the clinics had their own.",
+        f"Made by `{command}` on {date}, from {patients}. Each CT was written as a DICOM "
+        "series and contoured by the application. The RTSTRUCT was then rasterised on the CT grid. "
+        "The reference is the contour of an oncologist. Three contours are compared with it: "
+        "OARflow's, that of the clinic that treated the patient (OpenKBP), and that of a second "
+        "expert, a radiographer. Both experts followed one guideline; the clinics had their own.",
         *(f"## {heading}\n\n{_summary(heading, scores)}" for heading in MEASURES),
         _READING,
         *(_difference(scores, before) if before else ()),
