@@ -51,8 +51,8 @@ OARflow makes structures from the outlines that the RTSTRUCT holds. It computes 
 mm, more finely than a pixel. [Margins](../results/margins.md) has measured errors.
 
 - **Margins** that differ by direction change smoothly from one direction to the next, as the
-  surface of an ellipsoid does. If only some directions have a margin, the surface moves by up to a
-  third of a pixel in the others.
+  surface of an ellipsoid does. If only some directions have a margin, the surface moves by less
+  than a third of a pixel in the others.
 - **Between slices**, OARflow interpolates the signed distances linearly by the true positions. If
   slices are more than 2 mm apart, it first interpolates a section half-way between them by a cubic
   through four slices.

@@ -124,8 +124,8 @@ def page(found: GateMeasurements) -> str:
     lines = [
         "# The input gate on good CTs",
         "",
-        f"{found.patients} training patients of OpenKBP, written as DICOM and read through the",
-        "gate; made by `OARFLOW_DATA=... oarflow evaluate gate-limits`.",
+        f"{found.patients} training patients of OpenKBP were written as DICOM and read through the",
+        "input gate. Made by `OARFLOW_DATA=... oarflow evaluate gate-limits`.",
         "",
         SIGNS,
         markdown_table(
