@@ -29,10 +29,10 @@ HEAD = """# Margins
 
 Made by `{command}`.
 
-Shapes by formula are grown (+) and shrunk (-) by 3, 5 and 10 mm on slices at the distances shown,
-with pixels of 1 mm. The figures are mean distances in mm of the outlines on all slices from the
-surface that the formula gives. Caps are left out: the ends of sphere and cylinder, the edges of
-the plates. The limit is 0.1 mm on slices up to 3 mm apart and 0.2 mm at 5 mm. {above}
+Shapes with an exact formula are grown (+) and shrunk (-) by 3, 5 and 10 mm, on pixels of 1 mm and
+slices at the distances shown. The figures are the mean distances (mm) of the outlines on all slices
+from the exact surface. The ends of sphere and cylinder and the edges of the plates are left out.
+The limit is 0.1 mm on slices up to 3 mm apart and 0.2 mm at 5 mm. {above}
 
 """
 
@@ -49,8 +49,8 @@ from the centres of the outermost voxels by Maurer's algorithm, so their figures
 
 COST = """## Cost
 
-Processor seconds of six recipes on a CT by formula, {slices} slices of {rows} x {columns}, spacing
-{step} x {pixel} x {pixel} mm. The least of three runs.
+Processor seconds of six recipes on a synthetic CT: {slices} slices of {rows} x {columns}, spacing
+{step} x {pixel} x {pixel} mm. The shortest of three runs.
 
 """
 
