@@ -224,8 +224,8 @@ REASONS: Mapping[str, Reason] = {
         "Correct `rois` in app.yaml.",
     ),
     "STRUCTURES": Reason(
-        "A derived structure has a wrong name, or a recipe that names an unknown or circular "
-        "structure or an organ that is not requested.",
+        "A derived structure is invalid. Its name breaks a rule, or its recipe needs itself, an "
+        "unknown structure, or an organ that is not requested.",
         "Correct `structures` in the settings.",
     ),
     "STRUCTURE_LABEL": Reason(

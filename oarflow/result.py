@@ -213,7 +213,7 @@ class OrganPart(_Part):
     parents: tuple[str, ...] = ()
     """Organs and structures from which a derived structure is made."""
     recipe: str | None = None
-    """How a derived structure is made; null: a network contoured it."""
+    """How a derived structure is made; null: a network or rule contoured it."""
     localization: LocalizationPart | None = None
     """Position at which the organ was searched for; null if its network needs none."""
 

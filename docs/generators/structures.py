@@ -19,8 +19,8 @@ crops](../how-to/derived-structures.md) shows examples.
 ## Names and parents
 
 - A parent is an organ of the catalogue or another structure. Structures may be listed in any order.
-- If `organs` is a list, it must name the parents. Nobody could review a margin without its organ in
-  the same file.
+- If `organs` is a list, it must name the parents. A reviewer of a margin needs its organ in the
+  same file.
 - A name follows the rules of the profile: letters, digits, `_ - + ~ ^` and at most 16 characters
   for most planning systems. It is not a name of an organ. `rois` renames and colours structures as
   it does organs.
@@ -28,8 +28,8 @@ crops](../how-to/derived-structures.md) shows examples.
   `SpinalCord_PRV05`. The structure must grow this organ by this margin, in at least one direction.
   The side may come last (`OpticNrv_PRV03_L`). Without digits (`SpinalCord_PRV`) any margin is
   accepted.
-- Anything else is a configuration error before the CT is read (`STRUCTURES`, `ROI_NAMES`,
-  `SETTINGS`).
+- If a name or a recipe breaks one of these rules, the run stops before it reads the CT
+  (`STRUCTURES`, `ROI_NAMES`, `SETTINGS`).
 
 ## Status
 
@@ -50,16 +50,19 @@ also removes the structures that are made from it.
 OARflow makes structures from the outlines that the RTSTRUCT holds. It computes signed distances in
 mm, more finely than a pixel. [Margins](../results/margins.md) has measured errors.
 
-- **Margins** are half axes of an ellipsoid, one quarter of an ellipse in each quadrant. A direction
-  without a margin moves by less than a third of a pixel if another direction has one.
-- **Between slices**, signed distances change linearly with the true position. In a gap above 2 mm,
-  a section at its middle follows a cubic through four slices.
-- **At an end**, a structure continues half-way to the next slice and ends flat there. Up to there
-  its outline narrows as it did on the slices before; it does not widen. A margin begins at this
-  flat end.
+- **Margins** that differ by direction change smoothly from one direction to the next, as the
+  surface of an ellipsoid does. If only some directions have a margin, the surface moves by less
+  than a third of a pixel in the others.
+- **Between slices**, OARflow interpolates the signed distances linearly by the true positions. If
+  slices are more than 2 mm apart, it first interpolates a section half-way between them by a cubic
+  through four slices.
+- **At an end**, a structure continues half-way to the next slice without a contour and ends flat
+  there. On this half step the outline narrows as much as it does from the slice before to the last
+  one. It never widens. A margin starts at the flat end.
 - **At the edge of the CT** nothing shrinks, because the body continues there.
-- **Combinations** are made on every slice. Structures that touch within 0.1 mm join without a seam.
-  `subtract`, `ring` and `wall` share no voxel with what they leave out.
+- **Combinations** (`union`, `intersect`, `subtract`) are computed slice by slice. Structures that
+  touch within 0.1 mm join without a seam. `subtract`, `ring` and `wall` share no voxel with what
+  they leave out.
 - Structures thinner than a pixel can fail the self-check. They are then left out with a flag.
 """
 

@@ -40,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command("tune", about, data, models, output="CSV of all scores").add_argument(
         "--jitter",
         type=float,
-        help="replace the localizer by the true place with an error of so many mm (SD)",
+        help="use the true position with an error of JITTER mm (SD), not a localization network",
     )
     about = "contour organs that have no label in the fitting patients"
     command("propose", about, data, models, output="folder for --proposed").add_argument(
         "--organs", nargs="+", required=True, help="organs to contour"
     )
-    about = "compare localizers on the tuning patients"
+    about = "compare localization networks on the tuning patients"
     _compares(command("localizers", about, data, output="Markdown file"), "+")
     about = "compare two networks of each organ on the tuning patients"
     _compares(command("agreement", about, data, output="Markdown file"), 2)

@@ -16,7 +16,7 @@ Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 
 class LazyMasks(Mapping[str, Mask]):
-    """Masks by catalogue name, read from their source at each access and kept by no one."""
+    """Masks by catalogue name, read from their source at each access and not kept."""
 
     def __init__(self, organs: tuple[str, ...], load: Callable[[str], Mask]) -> None:
         self._organs = organs
@@ -48,7 +48,7 @@ class Case:
     (0, 0, 0). unmapped: names of contours that mean no organ of the catalogue, or one that another
     contour is taken for. read_mr: reads the patient's MR; None where the data set has none.
     remarks: by catalogue name, contours that do not lie on the CT's slices as they should.
-    read_ignored: makes the mask of voxels that nobody labelled, which are no organ's and not
+    read_ignored: makes the mask of unlabelled voxels, which are no organ's and not
     outside one either; None where all were labelled.
 
     Raises ValueError where shapes or spacing cannot be.
@@ -80,11 +80,11 @@ class Case:
 
     @property
     def ignored(self) -> Mask | None:
-        """bool (z, y, x), voxels that nobody labelled; None where all were."""
+        """bool (z, y, x), unlabelled voxels; None where all are labelled."""
         return self.read_ignored() if self.read_ignored else None
 
     def labelled(self, mask: Mask) -> Mask:
-        """A mask without the voxels that nobody labelled, where it is neither right nor wrong."""
+        """A mask without the unlabelled voxels, in which it is neither right nor wrong."""
         ignored = self.ignored
         return mask if ignored is None else mask & ~ignored
 

@@ -36,10 +36,10 @@ DISPLACED = 3
 """If so many references, and more than half of a patient's, are suspicious, all of them are."""
 
 DOUBTS = (
-    "with an implausible volume, outside the published CT, in air or bone, or of a patient with "
-    "mostly such references"
+    "its volume is implausible, if it lies outside the published CT, in air or in bone, or if most "
+    "references of the patient are suspicious"
 )
-"""What makes a reference suspicious, for the pages with tables without such references."""
+"""When a reference is suspicious, for the pages with tables without such references."""
 
 
 @dataclass(frozen=True)

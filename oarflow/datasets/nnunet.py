@@ -29,7 +29,7 @@ from oarflow.volume import Image
 
 BACKGROUND = "background"
 IGNORE = "ignore"
-"""nnU-Net's name of the label of voxels that nobody labelled."""
+"""nnU-Net's name of the label of unlabelled voxels."""
 
 _itk: Any = SimpleITK  # its functions are untyped
 
@@ -37,7 +37,7 @@ _itk: Any = SimpleITK  # its functions are untyped
 @dataclass(frozen=True)
 class DataSetDescription:
     """The content of `dataset.json`. ct, mr: numbers of the channels. organs: values by
-    name, several for a region. ignore: the value of voxels that nobody labelled, or None.
+    name, several for a region. ignore: the value of unlabelled voxels, or None.
     """
 
     ct: int

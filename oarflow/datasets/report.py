@@ -219,8 +219,8 @@ def _missing(found: Sequence[CaseFacts], catalogue: Catalogue) -> ReportTable:
         "Missing contours",
         ("organ", "cases", "not drawn", "drawn empty"),
         tuple(rows),
-        "A missing contour does not mean that the organ is missing: nobody drew it. If an organ is "
-        "empty in all cases, check the position and the label value of its masks.",
+        "A missing contour does not mean that the organ is missing: it was not drawn. If an organ "
+        "is empty in all cases, check the position and the label value of its masks.",
     )
 
 

@@ -145,7 +145,7 @@ PEAK_SHARE = 0.3
 """Least height of a peak of fat or soft tissue, as a share of the highest peak."""
 
 SOFT_PEAK_HU = (-70.0, 140.0)
-"""Allowed range of the soft tissue's peak, in HU. In 170 training patients it is at -15 to 45; the
+"""Allowed range of the soft tissue's peak, in HU. In 170 training patients it is at 15 to 65; the
 margin allows for contrast medium, kernels and 25 HU between scanners."""
 
 COMPARED_SIDE = 128
@@ -169,7 +169,7 @@ second, because neighbours are less similar."""
 
 MAX_UNLIKE = (1.3, 1.7)
 """Greatest ratio of a slice's difference from either neighbour to the difference between these
-neighbours. docs/results/gate-limits.md has the worst values of 170 training patients."""
+neighbours. docs/results/gate.md has the worst values of 170 training patients."""
 
 NOTED_UNLIKE = 1.05
 """The same ratio for a remark, for thin slices only. Two exchanged neighbours hardly exceed it."""

@@ -112,7 +112,7 @@ EXPERT_LABELS = "contours of two experts by one guideline, drawn for research"
 """Of networks whose training ended on them (oarflow/datasets/experts.py)."""
 
 DERIVED_LABELS = "derived by rules (docs/explanation/derived-labels.md), no clinical contours"
-"""Of networks whose labels no one drew; their ROIDescription says so, too."""
+"""Of networks whose labels a program made; their ROIDescription says so, too."""
 
 
 class Training(Strict):

@@ -20,20 +20,21 @@ PAGE = """# {{ card.name }}, network version {{ card.version }}
 window {{ window }} HU |
 | patch | {{ patch }} |
 | network spacing | {{ spacing }} mm (z, y, x) |
-| smoothness | {{ card.smoothness_mm | join(", ") }} mm (z, y, x) |
+| smoothness of the training images | {{ card.smoothness_mm | join(", ") }} mm (z, y, x; standard \
+deviation of the blur) |
 | threshold | {{ card.threshold }} |
 | sha256 | `{{ card.sha256 }}` |
-| trained on | {{ card.training.data }}: {{ card.training.cases }} patients, \
-{{ card.training.labels }} |
+| trained on | {{ card.training.data }}: {{ card.training.cases }} patients |
+| labels | {{ card.training.labels }} |
 | training | {{ card.training.steps }} steps, {{ card.training.minutes }} minutes |
 | commit | {{ card.training.commit }} |
 {%- if card.training.recorded %}
-| record | configuration, data and commit come from the training's checkpoint |
+| record | configuration, data and commit were recorded during the training |
 {%- endif %}
 
 ## Validation
 {% if card.validation %}
-{{ card.validation.data }}
+Measured on {{ card.validation.data }}.
 
 | organ | n | {{ names | join(" | ") }} |
 | --- | --- |{{ " --- |" * names | length }}
@@ -42,13 +43,14 @@ window {{ window }} HU |
 "%.3f" % card.validation.figures[organ][name] }} |{% endfor %}
 {% endfor -%}
 {% elif card.role == "localizer" %}
-A localizer makes no contours. [Localizers](../results/localizers.md) has its errors.
+A localization network makes no contours. [Localization networks
+compared](../results/localizers.md) has its errors.
 {% else %}
 Not measured.
 {% endif %}
 {{ card.note }}
 
-Research use only. Every contour is a proposal that a qualified person reviews.
+Research use only. A qualified person must review every contour.
 """
 
 
@@ -56,13 +58,13 @@ RULE_PAGE = """# {card.name}, version {card.version}
 
 | | |
 | --- | --- |
-| role | {card.role}: the program's rule `{card.rule}`, no network |
+| role | {card.role}: `{card.rule}`, a part of the program; there is no network |
 | organs | {organs} |
 | contoured | {when} |
 
 {card.note}
 
-Research use only. Every contour is a proposal that a qualified person reviews.
+Research use only. A qualified person must review every contour.
 """
 
 
@@ -87,6 +89,6 @@ def card_page(card: Card | RuleCard) -> str:
         offsets=", ".join(f"{channel.offset_mm:g}" for channel in card.channels),
         window=" to ".join(f"{edge:g}" for edge in card.channels[0].window),
         patch=" x ".join(extents) + " mm" if any(card.patch_mm) else "the whole volume",
-        spacing=", ".join(f"{step:g}" for step in card.spacing_mm),
+        spacing=", ".join(f"{step:g}" if step else "the CT's own" for step in card.spacing_mm),
     )
     return page.rstrip() + "\n"

@@ -188,7 +188,7 @@ class ModelStore:
 def _check_roles(cards: dict[str, Card]) -> None:
     localizers = [card for card in cards.values() if card.role in (Role.LOCALIZER, Role.FUSION)]
     if len(localizers) > 1:
-        raise ConfigurationError("MODEL_CLASH", "the models folder holds two localizers")
+        raise ConfigurationError("MODEL_CLASH", "the models folder holds two localization networks")
     seen: dict[tuple[str, bool], str] = {}
     own = {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
     _check_coarse_stage(own)

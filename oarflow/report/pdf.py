@@ -107,7 +107,7 @@ def _overview(rows: Iterable[Row]) -> Flowable:
         "Volume",
         "What to check, notes",
         "Validation Dice",
-        "Network",
+        "Source",
     )
     lines = [[[_paragraph(word, _BOLD)] for word in head]]
     for row in rows:

@@ -120,8 +120,8 @@ class Settings(_Section):
     remark in `result.json` and does not stop the run. With `strict`, the run then ends with status
     4. null: no limit."""
     strict: bool = False
-    """Whether to end with status 4 if the study has a flag, if an organ or a structure is
-    `failed`, `suspicious` or `not_derived`, or if memory exceeded `memory_gb`."""
+    """Whether to end doubtful runs with
+    [status 4](exit-statuses.md#oarflow-segment-and-python-m-app)."""
     profile: str = "generic"
     """Planning system that receives the RTSTRUCT: `generic`, `eclipse`, `raystation`, `monaco`,
     `pinnacle` or `dicom`. See Profiles below."""

@@ -139,7 +139,7 @@ class Segmenter:
         if localization is None or not localization.by_neighbours:
             return ()
         return (
-            "searched in the region predicted from other organs (not covered by the localizer)",
+            "searched where other organs predict it (the localization network does not know it)",
         )
 
     def _notes(self, card: ModelCard, organ: str) -> tuple[str, ...]:

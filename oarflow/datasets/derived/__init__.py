@@ -1,1 +1,1 @@
-"""Labels that no one drew: derived from CTs by rules, each stated where it is carried out."""
+"""Labels that rules derive from CTs. Each rule is stated where it is carried out."""

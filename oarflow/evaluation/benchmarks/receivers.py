@@ -108,11 +108,11 @@ ORTHANC = ReceiverUnderTest(
 RECEIVERS = (
     NODE,
     ORTHANC,
-    ReceiverUnderTest("Orthanc, unsynced", "handed to the system", orthanc_unsynced),
-    ReceiverUnderTest("storescp", "file handed to the system; no index", storescp),
+    ReceiverUnderTest("Orthanc, unsynced", "file written, not synced", orthanc_unsynced),
+    ReceiverUnderTest("storescp", "file written, not synced; no index", storescp),
 )
 FLOOR = ReceiverUnderTest(
-    "pynetdicom, doing nothing", "received, and forgotten", nothing, keeps=False
+    "pynetdicom, without storing", "received, not stored", nothing, keeps=False
 )
 
 
@@ -180,7 +180,7 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

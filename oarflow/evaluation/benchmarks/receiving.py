@@ -52,7 +52,7 @@ class Transfer:
     instances: int
 
 
-SYNCS = "the node's three syncs, no network"
+SYNCS = "the node's three syncs, without receiving"
 
 
 def syncs(series: Path, parent: Path) -> Transfer:
@@ -166,21 +166,21 @@ def page(transfers: Sequence[Transfer], series: Path) -> str:
         f"Made by `oarflow evaluate benchmark-receiving` on {today}; {platform.machine()}, "
         f"{os.cpu_count()} processors, loopback; {_version('Orthanc')}; {_version('storescp')}.",
         "",
-        f"storescu sends the sample, {count} CT slices, {size:.0f} MB, over one association; then "
-        f"{SENDERS} of them send as many studies at once. Each receiver starts with an empty "
-        "folder every time, and is at rest before. The files stay until the end, because deleting "
-        "them would slow down the next receiver. The receivers were measured in turn, "
-        "interleaved in one run, after one round that is not counted, so that other work on the "
-        "machine affects all alike. Load at the end: "
-        f"{os.getloadavg()[1]:.1f} (mean of five minutes), on {os.cpu_count()} processors. "
-        "`TCP_NODELAY=1` is set for all. Without it dcmtk, and Orthanc, which uses it, wait for "
-        "acknowledgements, and all receivers look alike.",
+        f"First, one storescu sends the sample ({count} CT slices, {size:.0f} MB) over one "
+        f"association. Then {SENDERS} storescu send {SENDERS} studies at the same time. Each "
+        "measurement starts with an empty folder and an idle receiver. The files stay until the "
+        "end, because deleting them would slow down the next receiver. The receivers take turns, "
+        "so that other work on the machine affects all of them alike. The first round is not "
+        f"counted. Load at the end: {os.getloadavg()[1]:.1f} (mean of five minutes), on "
+        f"{os.cpu_count()} processors. `TCP_NODELAY=1` is set for all programs. Without it, dcmtk "
+        "waits for acknowledgements, and so does Orthanc, which uses dcmtk. All receivers would "
+        "then take about the same time.",
         "",
         markdown_table(
             _HEAD,
             [
                 *(_row(one.name, one.promise, 1, transfers) for one in (*RECEIVERS, FLOOR)),
-                _row(SYNCS, "file and folder, one after the other; a commit", 1, transfers),
+                _row(SYNCS, "file, folder and commit synced, one after the other", 1, transfers),
                 *(_row(one.name, one.promise, SENDERS, transfers) for one in RECEIVERS),
             ],
         ),
@@ -251,9 +251,9 @@ def _rest(transfers: Sequence[Transfer]) -> str:
         f"Of the {milliseconds(NODE.name):.1f} ms that the node takes for an instance of one "
         f"sender, its three syncs take {milliseconds(SYNCS):.1f} ms: the node syncs the file, its "
         "folder and the row, one after the other, before it reports success. Orthanc syncs the "
-        f"file only. pynetdicom alone takes {milliseconds(FLOOR.name):.1f} ms to receive an "
-        f"instance and do nothing; Orthanc takes {milliseconds(ORTHANC.name):.1f} ms for "
-        "everything. On a busy machine each sync also waits for a processor."
+        f"file only. pynetdicom takes {milliseconds(FLOOR.name):.1f} ms to receive an instance "
+        f"without storing it. Orthanc takes {milliseconds(ORTHANC.name):.1f} ms to receive and "
+        "store it. On a busy machine each sync also waits for a processor."
     )
 
 

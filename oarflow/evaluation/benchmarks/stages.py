@@ -104,7 +104,7 @@ def page(
         "",
         f"CT of {seen.rows} x {seen.columns} x {seen.slices}, spacing (z, y, x) "
         f"{' x '.join(f'{mm:.3g}' for mm in seen.spacing_mm)} mm; {len(organs)} organs contoured; "
-        f"{len(runs)} run(s), stages of the middle one.",
+        f"{len(runs)} run(s). The stages are those of the run with the median time.",
         "",
         markdown_table(
             ("stage", "seconds"),
@@ -123,14 +123,15 @@ def page(
         "",
         "## Compared with a whole-volume network",
         "",
-        f"A whole-volume sliding window of MONAI's DynUNet ({len(study.channels)} stages, "
+        f"The other network is MONAI's DynUNet ({len(study.channels)} stages, "
         f"{study.channels[0]} to {study.channels[-1]} channels, {other.parameters / 1e6:.1f} "
-        f"million random weights) at {' x '.join(f'{mm:g}' for mm in SPACING_MM)} mm: "
-        f"{' x '.join(map(str, other.shape))} voxels, windows of "
-        f"{' x '.join(map(str, study.window))}, half overlapping, hence {other.windows} windows. "
-        f"{len(other.window_seconds)} were timed ("
-        f"{', '.join(f'{seconds:.2f}' for seconds in other.window_seconds)} s) and the median "
-        "scaled to all: an estimate, without reading, resampling, contours or test-time mirroring.",
+        "million random weights). It reads the whole CT at "
+        f"{' x '.join(f'{mm:g}' for mm in SPACING_MM)} mm, that is "
+        f"{' x '.join(map(str, other.shape))} voxels, in {other.windows} windows of "
+        f"{' x '.join(map(str, study.window))} that overlap by half. The time of all windows is an "
+        f"estimate from the median of {len(other.window_seconds)} timed windows ("
+        f"{', '.join(f'{seconds:.2f}' for seconds in other.window_seconds)} s). It does not "
+        "include reading, resampling, contours or test-time mirroring.",
         "",
         markdown_table(
             ("", "seconds"),

@@ -73,8 +73,9 @@ def markdown(
     sure = [score for score in scores if not score.doubt]
     parts = [
         f"# {title}",
-        f"Made by `{command}` on {date}, from {len(cases)} patients: each written as a DICOM CT "
-        "series, contoured by the application, and its RTSTRUCT rasterised on the CT grid.",
+        f"Made by `{command}` on {date}, from {len(cases)} patients. Each CT was written as a "
+        "DICOM series and contoured by the application. The RTSTRUCT was then rasterised on the CT "
+        "grid.",
         "## By organ",
         organ_table(scores),
         _READING,
@@ -217,7 +218,7 @@ def _doubts(scores: Sequence[OrganOutcome]) -> str:
     if not suspicious:
         return "No reference is suspicious."
     lines = [
-        f"References {DOUBTS}. The first table counts them.",
+        f"A reference is suspicious if {DOUBTS}. The first table includes suspicious references.",
         "",
         _reasons({one: one.doubt for one in suspicious}),
     ]

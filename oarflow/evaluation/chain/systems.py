@@ -92,9 +92,10 @@ def markdown(systems: Sequence[System], *, title: str, command: str, date: str) 
     told = [f"- {system.name}: {system.about}" for system in systems if system.about]
     parts = [
         f"# {title}",
-        f"Made by `{command}` on {date}, from {len(systems[0].cases)} patients: each written as a "
-        "DICOM CT series, contoured by the application with each system's networks, and its "
-        "RTSTRUCT rasterised on the CT grid. Suspicious references count too.",
+        f"Made by `{command}` on {date}, from {len(systems[0].cases)} patients. Each CT was "
+        "written as a DICOM series and contoured by the application with the networks of each "
+        "system. The RTSTRUCT was then rasterised on the CT grid. Suspicious references are "
+        "included.",
         "## Systems",
         _whole(systems, organs),
         *(["\n".join(told)] if told else []),

@@ -54,11 +54,11 @@ def receiving(flags: argparse.Namespace) -> None:
 
 def rtstruct(flags: argparse.Namespace) -> None:
     """Writing an RTSTRUCT, beside rt-utils; Markdown or JSON on standard output."""
-    from oarflow.evaluation.benchmarks.rtstruct import benchmark, table
+    from oarflow.evaluation.benchmarks.rtstruct import benchmark, page
 
     figures = benchmark(flags.environments)
-    text = json.dumps([asdict(one) for one in figures]) if flags.json else table(figures)
-    sys.stdout.write(text + "\n")
+    text = json.dumps([asdict(one) for one in figures]) + "\n" if flags.json else page(figures)
+    sys.stdout.write(text)
 
 
 def roundtrip(flags: argparse.Namespace) -> ExitStatus:

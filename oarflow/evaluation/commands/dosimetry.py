@@ -52,10 +52,10 @@ def dose(flags: argparse.Namespace) -> ExitStatus:
 
 
 _OPENKBP = (
-    "The dose is OpenKBP's planned one (`openkbp/dose`), the clinical contours are its own, and "
-    "the predicted ones are what the application drew on each CT, as in [chain.md](chain.md). "
-    "OpenKBP publishes no dose outside its mask of possible dose: an organ that leaves the mask is "
-    "not wholly covered."
+    "The planned dose (`openkbp/dose`) and the clinical contours come from OpenKBP. The "
+    "application drew the predicted contours on each CT, as in [chain.md](chain.md). OpenKBP "
+    "publishes the dose only inside a region, the mask of possible dose. The dose of an organ "
+    "that reaches beyond this region is known only in part."
 )
 
 

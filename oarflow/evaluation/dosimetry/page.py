@@ -69,8 +69,8 @@ _ORGAN_HEAD = (
     "clinical (Gy)",
     "predicted (Gy)",
     "difference (Gy)",
-    "median of absolute",
-    "greatest",
+    "median absolute difference",
+    "greatest absolute difference",
     "p",
     "p, Holm",
 )
@@ -164,9 +164,9 @@ def markdown(
     ]
     if outside:
         parts.append(
-            f"**The dose grid does not cover {outside} of {len(doses)} organs wholly. They are in "
-            "no mean, test, limit or histogram.** [Not wholly covered](#not-wholly-covered) lists "
-            "them."
+            f"**The dose grid covers {outside} of {len(doses)} organs only in part. These organs "
+            "are not counted in any mean, test, limit or histogram.** [Not wholly "
+            "covered](#not-wholly-covered) lists them."
         )
     parts += [
         "## By organ",
@@ -189,8 +189,8 @@ def markdown(
     if len(sure) < len(doses):
         parts += [
             "## Without suspicious clinical contours",
-            f"This is the first table without {len(doses) - len(sure)} clinical contours: those "
-            f"{DOUBTS}.",
+            f"This is the first table without {len(doses) - len(sure)} suspicious clinical "
+            f"contours. A contour is suspicious if {DOUBTS}.",
             table(sure),
         ]
     if remarks:
@@ -201,7 +201,7 @@ def markdown(
 _COLUMNS = {
     "clinical, predicted": "mean (SD) over cases",
     "difference": "predicted minus clinical",
-    "D2%": "the least dose of the hottest 2 % of the volume",
+    "D2%": "lowest dose in the hottest 2 % of the volume",
     "p": "Wilcoxon's signed-rank test of the pairs, two-sided",
     "p, Holm": f"the same, Holm-corrected over all rows; significant below {ALPHA:g}",
     "missed": "not contoured, and left out",

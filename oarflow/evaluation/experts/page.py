@@ -37,11 +37,11 @@ def markdown(
     """
     parts = [
         "# Agreement with two experts",
-        f"Made by `{command}` on {date}, from {patients}: each written as a DICOM CT series, "
-        "contoured by the application, and its RTSTRUCT rasterised on the CT grid. The reference "
-        "is the contour of an oncologist. Three contours are compared with it: OARflow's, that of "
-        "the clinic that treated the patient (OpenKBP), and that of a second expert, a "
-        "radiographer. Both experts followed one guideline; the clinics had their own.",
+        f"Made by `{command}` on {date}, from {patients}. Each CT was written as a DICOM "
+        "series and contoured by the application. The RTSTRUCT was then rasterised on the CT grid. "
+        "The reference is the contour of an oncologist. Three contours are compared with it: "
+        "OARflow's, that of the clinic that treated the patient (OpenKBP), and that of a second "
+        "expert, a radiographer. Both experts followed one guideline; the clinics had their own.",
         *(f"## {heading}\n\n{_summary(heading, scores)}" for heading in MEASURES),
         _READING,
         *(_difference(scores, before) if before else ()),
@@ -54,11 +54,12 @@ def markdown(
 
 
 _READING = (
-    "n: patients with a reference. A number in brackets says how many of them a mean counts, where "
-    "some have no such contour. The mean of organs counts the organs that both the clinics and the "
-    "experts drew; for the clinic, those of them that it drew. An organ without a contour counts "
-    "with Dice 0 and is left out of HD95. An organ that the CT cuts off is left out, except the "
-    "cord, the canal, the brain and the lungs, which are compared within the CT."
+    "n: patients with a reference. If a mean counts fewer patients, because some have no such "
+    "contour, their number is in brackets. The mean of organs counts the organs that OpenKBP and "
+    "the experts have in common. For the clinic, it leaves out the organs that the clinic did not "
+    "draw. An organ without a contour counts with Dice 0 and is left out of HD95. An organ that "
+    "the CT cuts off is left out, except the cord, the canal, the brain and the lungs, which are "
+    "compared within the CT."
 )
 
 

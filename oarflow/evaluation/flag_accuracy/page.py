@@ -1,4 +1,4 @@
-"""docs/results/plausibility.md: what the rules flag, with 95 % intervals."""
+"""docs/results/plausibility.md: which errors are flagged, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -17,9 +17,26 @@ from oarflow.evaluation.flag_accuracy.simulated_errors import KINDS
 from oarflow.evaluation.limits.calibration import FAILED_DICE, GOOD_DICE
 from oarflow.evaluation.scoring.statistics import WRONG_DSC, share_with_interval
 from oarflow.plausibility.limits import Limits
+from oarflow.plausibility.signs import Family
 from oarflow.tables import markdown_table
 
 GOAL = 0.05
+MEASURED = {
+    Family.VOLUME: "volume",
+    Family.PAIR: "ratio of a pair's volumes",
+    Family.PLACE: "position among the other organs",
+    Family.ENDS: "abruptness of an end",
+    Family.BEYOND: "tissue beyond an end",
+    Family.PARTS: "share of a part that lies inside",
+    Family.CUT: "sum of one side",
+    Family.SHAPE: "shape",
+    Family.VOXELS: "CT numbers inside",
+    Family.CENTRE: "distance of the centre from the localization network's",
+    Family.FACES: "distance of the ends from the localization network's",
+    Family.DOUBT: "certainty of the network",
+    Family.IMAGE: "quality of the image",
+}
+"""Words for the families of measurements."""
 WRITTEN = ("segmented", "truncated")
 
 
@@ -69,9 +86,10 @@ def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
     ]
     rows.append(("**all**", f"**{_share(references)}**", f"**{_share(good)}**"))
     lines = [
-        "All rules judge the networks' contours with a Dice over "
-        f"{GOOD_DICE:g}. Rules that need no network judge the references: all but "
-        f"{', '.join(sorted(OF_NETWORKS))}. A contour also counts as flagged if its study is.",
+        "All flags are tested on the networks' contours with a Dice over "
+        f"{GOOD_DICE:g}. Flags that need no network are tested on the references too. These are "
+        f"all flags but {', '.join(sorted(OF_NETWORKS))}. A contour also counts as flagged if its "
+        "study has a flag.",
         "",
         markdown_table(("organ", "references flagged", "networks' good contours flagged"), rows),
         "",
@@ -80,8 +98,8 @@ def _false_alarms(verdicts: Sequence[JudgedContour]) -> str:
         "",
         f"By code, references: {_codes(references)}. Networks: {_codes(good)}.",
         "",
-        f"The first column leaves out {len(suspicious)} suspicious references ({DOUBTS}). The "
-        f"rules flag {_share(suspicious)} of them.",
+        f"The first column leaves out {len(suspicious)} suspicious references. A reference is "
+        f"suspicious if {DOUBTS}. Of these references, {_share(suspicious)} are flagged.",
     ]
     return "\n".join(lines)
 
@@ -101,7 +119,7 @@ def _met(group: Sequence[JudgedContour]) -> str:
 def _simulated(verdicts: Sequence[JudgedContour]) -> str:
     lines = [
         "A program puts one error at a time into a network's contour with a Dice over "
-        f"{GOOD_DICE:g}. The other organs stay as they are. All rules judge the result.",
+        f"{GOOD_DICE:g}. The other organs stay as they are. All flags are tested on the result.",
         "",
         "- Shift: along three axes, both ways.",
         "- Missing half: at most half of the volume is left, on each of six sides.",
@@ -137,7 +155,7 @@ def _simulated_table(verdicts: Sequence[JudgedContour]) -> list[str]:
         markdown_table(("error", *organs, "all"), rows),
         "",
         f"Changes that do not count: {_by(harmless, lambda v: f'{v.kind} {v.way} ({v.organ})')}. "
-        f"The rules flag {_share(harmless)} of them.",
+        f"Of these changes, {_share(harmless)} are flagged.",
     ]
 
 
@@ -152,17 +170,17 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
     middling = [v for v in networks if FAILED_DICE <= (v.dice or 0) <= GOOD_DICE]
     lines = [
         f"- Dice under {FAILED_DICE:g}: {len(failed)} of {len(networks)} organs with a reference. "
-        f"{len(failed) - len(contoured)} of them have no contour. The rules flag "
-        f"**{_share(contoured)}** of the others, and {_share(sound)} without suspicious "
-        "references.",
-        f"- Dice under {WRONG_DSC:g} and `segmented` before the rules: {len(wrong)}. The rules "
-        f"flag {_share(wrong)}. {len(still)} of {len(called)} contours that stay "
+        f"Without a contour: {len(failed) - len(contoured)}. Of the others, "
+        f"**{_share(contoured)}** are flagged, and {_share(sound)} if suspicious references are "
+        "left out.",
+        f"- Dice under {WRONG_DSC:g} and, without the flags, the status `segmented`: {len(wrong)}. "
+        f"Of these, {_share(wrong)} are flagged. {len(still)} of {len(called)} contours that stay "
         f"`segmented` have a Dice under {WRONG_DSC:g}.",
         f"- Dice {FAILED_DICE:g} to {GOOD_DICE:g}, neither good nor failed: {_share(middling)} are "
         "flagged.",
         "",
         markdown_table(
-            ("patient", "organ", "Dice", "status before the rules", "flags", "reference"),
+            ("patient", "organ", "Dice", "status without the flags", "flags", "reference"),
             [
                 (
                     v.case,
@@ -219,7 +237,7 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
 
 def _of_rest(rest: Sequence[JudgedContour]) -> str:
     said = [
-        f"{v.organ} of {v.case}, Dice {v.dice:.2f}, {v.status} before the rules, "
+        f"{v.organ} of {v.case}, Dice {v.dice:.2f}, status without the flags {v.status}, "
         + (f"flagged ({', '.join(v.codes)})" if v.caught else "not flagged")
         for v in sorted(rest, key=lambda v: v.dice or 0)
     ]
@@ -228,16 +246,17 @@ def _of_rest(rest: Sequence[JudgedContour]) -> str:
 
 def _limits(limits: Limits) -> str:
     lines = [
-        f"From `oarflow/plausibility/limits.json`, made by `{limits.command}`. In standard "
-        "deviations from the organ's median; each side has its own standard deviation.",
+        f"From `oarflow/plausibility/limits.json`, made by `{limits.command}`. The limits are in "
+        "standard deviations from the organ's median. Values above and below the median have "
+        "separate standard deviations.",
         "",
         markdown_table(
-            [family.value for family in limits.families],
-            [[f"{limit:g}" for limit in limits.families.values()]],
+            ("measurements", "limit (SD)"),
+            [(MEASURED[family], f"{limit:g}") for family, limit in limits.families.items()],
         ),
         "",
-        "These rules have no calibrated limit: side of the midline, pieces, empty slices, overlap, "
-        "the edge of the network's field of view, age, most organs flagged.",
+        "These flags have no calibrated limit: WRONG_SIDE, SEVERAL_PIECES, EMPTY_SLICES, OVERLAP, "
+        "PATCH_EDGE, PATIENT_UNDER_18, MOST_ORGANS_FLAGGED.",
     ]
     return "\n".join(lines)
 
@@ -247,12 +266,12 @@ The limits come from measurements of good contours. `oarflow evaluate calibrate`
 
 | measurements | compared with |
 | --- | --- |
-| of any contour: volume, ratio of a pair, place among the other organs, ends, tissue beyond the \
-ends, parts inside, shape, voxels, look of the CT | the references of OpenKBP's 170 training \
-patients, without the wrong labels (`oarflow/priors.json`). For organs that OpenKBP lacks: 35 \
-scans of tcia-oars, without voxels |
-| of contours by networks only: agreement with the localization network, doubt | networks' \
-contours of the 34 tuning patients |
+| of any contour: volume, ratio of a pair, position among the other organs, ends, tissue beyond \
+the ends, parts inside, shape, CT numbers, quality of the image | the references of OpenKBP's 170 \
+training patients, without the wrong labels (`oarflow/priors.json`). For organs that OpenKBP \
+lacks: 35 scans of tcia-oars, without CT numbers |
+| of contours by networks only: agreement with the localization network, certainty of the \
+network | networks' contours of the 34 tuning patients |
 | of organs learned from derived labels: all measurements | networks' contours of these organs |
 
 **Tuning patients.** The shipped networks of the organs that clinics drew learned from the tuning
@@ -261,8 +280,8 @@ Brainstem, Parotid_L, Bone_Mandible and Esophagus, and networks 1.0 for the othe
 of these networks never saw the tuning patients, but settings of the training were chosen on them.
 Contours with a known Dice of at most 0.7 do not count.
 
-**Organs learned from derived labels.** They do not predict the places of other organs, because
-clinics draw something else under the same names. Their Dice is the one with derived labels. A
+**Organs learned from derived labels.** OARflow does not predict positions of other organs from
+them, because clinics define these organs differently. Their Dice is the one with derived labels. A
 contour is not judged here if less than 90 % of its volume lies on slices that its label covers.
 
 **Ends.** An end is judged where the CT continues beyond it. It is not judged at the end of the CT,
@@ -270,7 +289,7 @@ or where much of the CT was cut away: where its cross-section changes by more th
 slice to the next. If fewer than ten contours show a side of an organ, the spread of that side comes
 from all sides.
 
-**Sum of one side (`cut`).** The scores of one side are added and divided by the root of their
+**Sum of one side (CUT_SHORT).** The scores of one side are added and divided by the root of their
 number. The scores are those of an abrupt end, of similar tissue beyond, and of an end before the
 border that the localization network found.
 
@@ -286,8 +305,9 @@ percentile divided by 1.645. A family of measurements shares one limit:
 | of references and tuning patients | 10 % beyond the 99.5th percentile of the largest scores of \
 good contours |
 | of folds | the 99.5th percentile; for the agreement with the localization network the 99th |
-| of doubt | the 98.5th percentile. Doubt alone shows a failure if localization network and \
-organ's network agree |
+| of the certainty of the network | the 98.5th percentile. The limit is stricter, because only \
+the certainty can show a failure in which the localization network and the network of the organ \
+agree |
 
 **Leave-one-out spreads.** For measurements that only networks have, each contour is compared with
 the spreads of all tuning patients except its own.

@@ -34,7 +34,7 @@ SHIFTED = "shifted by 15 mm"
 MIRRORED = "mirrored"
 HALVED = "half missing"
 SWAPPED = "left and right swapped"
-LEAKED = "leak into the couch"
+LEAKED = "leak through the back"
 KINDS = (SHIFTED, MIRRORED, HALVED, SWAPPED, LEAKED)
 
 

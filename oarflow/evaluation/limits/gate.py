@@ -48,6 +48,21 @@ REMARKS = ("neighbours", "each other's place")
 """In the gate's remarks on slices that may not follow one another."""
 
 
+SIGNS = """\
+The checks in `oarflow/intake/continuity.py` compare slices with their neighbours. The table shows
+the worst value of each patient: for all slices, and for every second or fourth slice, as in a scan
+with thicker slices. The first limit holds up to 4 mm between slices, the second beyond.
+
+| sign | ratio of |
+| --- | --- |
+| unlike | difference of a slice from its neighbours, and difference between these neighbours |
+| flipped | difference of two neighbours, and their difference after one of them is mirrored |
+| jumps | difference of two neighbours, and the differences around them |
+| exchanged | differences at the borders of two groups of slices, before and after their exchange |
+"""
+"""What the table of signs shows."""
+
+
 @dataclass
 class GateMeasurements:
     """What was found so far. worst: by sign and stride, of each patient. peaks: HU."""
@@ -109,25 +124,23 @@ def page(found: GateMeasurements) -> str:
     lines = [
         "# The input gate on good CTs",
         "",
-        f"{found.patients} training patients of OpenKBP, written as DICOM and read through the",
-        "gate; made by `OARFLOW_DATA=... oarflow evaluate gate-limits`.",
+        f"{found.patients} training patients of OpenKBP were written as DICOM and read through the",
+        "input gate. Made by `OARFLOW_DATA=... oarflow evaluate gate-limits`.",
         "",
-        "How slices follow one another (`oarflow/intake/continuity.py`): the worst value of each",
-        "patient; the limit up to 4 mm between slices, and beyond.",
-        "",
+        SIGNS,
         markdown_table(
             ("sign", "slices", "patients", "median", "the three worst", "limits"), _rows(found)
         ),
         "",
-        f"Soft tissue's peak: {min(found.peaks):.0f} to {max(found.peaks):.0f} HU, median "
-        f"{np.median(found.peaks):.0f} (n {len(found.peaks)}); accepted: {SOFT_PEAK_HU[0]:g} to "
-        f"{SOFT_PEAK_HU[1]:g}.",
+        f"Peak of soft tissue in the histogram: {min(found.peaks):.0f} to {max(found.peaks):.0f} "
+        f"HU, median {np.median(found.peaks):.0f} HU (n {len(found.peaks)}). Accepted: "
+        f"{SOFT_PEAK_HU[0]:g} to {SOFT_PEAK_HU[1]:g} HU.",
         "",
-        f"With a remark on slices against their neighbours: {found.remarked}.",
+        f"Patients with a remark that neighbouring slices may not fit together: {found.remarked}.",
     ]
     if found.sure:
-        listed = ", ".join(f"{n} patients {k}" for k, n in sorted(found.sure.items()))
-        lines += ["", f"Sure landmarks of {len(LANDMARKS)}: {listed}."]
+        head = f"landmarks found with certainty, of {len(LANDMARKS)}", "patients"
+        lines += ["", markdown_table(head, sorted(found.sure.items()))]
     refused = "; ".join(found.refused) or "none"
     lines += ["", f"Refused: {refused}.", ""]
     return "\n".join(lines)

@@ -49,9 +49,9 @@ def page(found: Calibration, command: str, date: str) -> str:
         "",
         f"- Good contours (Dice over {GOOD_DICE:g}) set the limits. Their column is therefore no "
         "test of false alarms.",
-        f"- Failures (Dice under {FAILED_DICE:g}) set no limit, so their column is a test. But "
-        "these patients also served to make the rules.",
-        "- Some failures are references of another definition, not wrong contours.",
+        f"- Failures (Dice under {FAILED_DICE:g}) set no limit, so their column is a test. "
+        "However, the flags were developed on the same patients.",
+        "- In some failures the contour is right, and the clinic defined the organ differently.",
         "",
         markdown_table(("organ", "n", "mean Dice", "good, flagged", "failed, flagged"), rows),
     ]

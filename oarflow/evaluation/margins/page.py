@@ -29,10 +29,10 @@ HEAD = """# Margins
 
 Made by `{command}`.
 
-Shapes by formula are grown (+) and shrunk (-) by 3, 5 and 10 mm on slices at the distances shown,
-with pixels of 1 mm. The figures are mean distances in mm of the outlines on all slices from the
-surface that the formula gives. Caps are left out: the ends of sphere and cylinder, the edges of
-the plates. The limit is 0.1 mm on slices up to 3 mm apart and 0.2 mm at 5 mm. {above}
+Shapes with an exact formula are grown (+) and shrunk (-) by 3, 5 and 10 mm, on pixels of 1 mm and
+slices at the distances shown. The figures are the mean distances (mm) of the outlines on all slices
+from the exact surface. The ends of sphere and cylinder and the edges of the plates are left out.
+The limit is 0.1 mm on slices up to 3 mm apart and 0.2 mm at 5 mm. {above}
 
 """
 
@@ -41,16 +41,16 @@ METHODS = """## Beside other programs
 Mean over the six margins, and the greatest of the six. *OARflow* starts from a field as smooth as a
 network's. *OARflow, from a mask* starts from voxels of 0 and 1, as the others do: a surface in
 voxels is known to half a pixel only. SimpleITK (signed Maurer distance map) and plastimatch
-(`dmap`, default boundary) need even slices: they get the nearest slice's mask every 1 mm, and the
-surface is the level of their map between voxels. Both measure from the centres of the
-outermost voxels by Maurer's algorithm; therefore their figures are equal.{missing}
+(`dmap`, default boundary) need evenly spaced slices. They get slices every 1 mm, each with
+the mask of the nearest slice. Their surface is interpolated in their distance map. Both measure
+from the centres of the outermost voxels by Maurer's algorithm, so their figures are equal.{missing}
 
 """
 
 COST = """## Cost
 
-Processor seconds of External and six recipes on a CT by formula, {slices} slices of
-{rows} x {columns}, spacing {step} x {pixel} x {pixel} mm. The least of three runs.
+Processor seconds of External and six recipes on a synthetic CT: {slices} slices of
+{rows} x {columns}, spacing {step} x {pixel} x {pixel} mm. The shortest of three runs.
 
 """
 

@@ -25,12 +25,13 @@ def markdown(
         rows.append((organ, *cells, " / ".join(volumes)))
     parts = [
         "# Smoothness of fine CTs",
-        f"Made by `{command}` on {date}. A CT with fine pixels is contoured as it is, and as "
-        f"{len(LATTICES)} CTs like those of OpenKBP: one of {STEP} pixels along rows and columns "
-        "is kept, and the CT is masked to the body. The table has the mean Dice of both contours "
-        "at the voxels of the coarse CTs, by the in-plane smoothness in mm on the cards of the "
-        "networks. The best of each row is bold. The last column has the volume in cc of the fine "
-        "CT's contour at each smoothness.",
+        f"Made by `{command}` on {date}. OARflow contours a CT with fine pixels and "
+        f"{len(LATTICES)} coarse CTs that are made from it. A coarse CT is like those of OpenKBP: "
+        f"it keeps one of {STEP} pixels along rows and columns, and it is masked to the body. The "
+        "table shows the mean Dice between the contours on the fine and on the coarse CTs. Each "
+        "column is for one in-plane smoothness (mm) on the cards of the networks: OARflow blurs "
+        "the fine CT to it. The best value of each row is bold. The last column shows the volume "
+        "(cc) of the contour on the fine CT at each smoothness.",
         markdown_table(("organ", *(f"{one:g}" for one in smoothness), "volume"), rows),
         "## Models",
         models_table(models),

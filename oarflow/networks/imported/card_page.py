@@ -48,7 +48,7 @@ Not verified against the program that trained it.
 {% endfor %}
 {{ card.note }}
 
-Research use only. Every contour is a proposal that a qualified person reviews.
+Research use only. A qualified person must review every contour.
 """
 
 

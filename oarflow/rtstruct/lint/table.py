@@ -23,7 +23,7 @@ FAILURES = (
 def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
     """The page: a table of rules, and one of findings in all structure sets below the folders.
 
-    other_ct: images of another study, to count the references that dangle in it.
+    other_ct: images of another study, to count the references to images that it lacks.
     """
     ct = images_below(other_ct)
     lines = [
@@ -34,12 +34,12 @@ def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
         "## Rules",
         "",
         markdown_table(
-            ("rule", "severity", "failure", "meaning", "what to do"),
+            ("rule", "severity", "topic", "meaning", "what to do"),
             [
                 (
                     name,
                     rule.severity.value,
-                    f"{rule.row} {FAILURES[rule.row - 1]}" if rule.row else "encoding",
+                    FAILURES[rule.row - 1] if rule.row else "Encoding",
                     rule.meaning,
                     rule.remedy,
                 )
@@ -49,8 +49,8 @@ def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
         "",
         "## Findings",
         "",
-        "The last column counts image references that dangle if the file is linted with `--ct` "
-        f"of the study {other_ct.name}.",
+        f"The last column counts the references to images that are not in the CT {other_ct.name} "
+        "(option `--ct`).",
         "",
     ]
     rows = []
@@ -59,7 +59,7 @@ def findings_page(folders: Sequence[Path], other_ct: Path, command: str) -> str:
             dangling = [f.count for f in lint(path, ct=ct) if f.rule == "DANGLING_REFERENCES"]
             place = path.relative_to(folder.parent)
             rows.append((place.as_posix(), *_cells(lint(path)), sum(dangling)))
-    lines.append(markdown_table(("file", "errors", "warnings", "notes", "dangling"), rows))
+    lines.append(markdown_table(("file", "errors", "warnings", "notes", "missing images"), rows))
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""`oarflow train localizers`: compare localizers on the tuning patients."""
+"""`oarflow train localizers`: compare localization networks on the tuning patients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from oarflow.training.tuning.localizers import write_localizers
 
 
 def run(options: Options) -> None:
-    """Compare the localizers of several models folders on the split's tuning patients."""
+    """Compare the localization networks of several models folders on the tuning patients."""
     data = open_data(options)
     cases = data.keep(data.split.tune, options.output.parent)
     write_localizers(cases, options.models, options.output)

@@ -1,4 +1,4 @@
-"""Training patients: the CT, its labels and what nobody labelled."""
+"""Training patients: the CT, its labels and its unlabelled voxels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TrainingCase:
     ignored: LabelBlock | None = None
 
     def labelled(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A mask without the voxels that nobody labelled, where it is neither right nor wrong."""
+        """A mask without the unlabelled voxels, in which it is neither right nor wrong."""
         return mask if self.ignored is None else mask & ~self.ignored.whole()
 
     def centroid_mm(self, organ: str) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def cut_mask(case: TrainingCase, crop: Crop, configuration: Configuration) -> Te
 def cut_ignored(
     case: TrainingCase, crop: Crop, configuration: Configuration, *, partly: bool
 ) -> Tensor:
-    """float32 (1, planes, y, x), the share that nobody labelled; (0, ...) where not partly."""
+    """float32 (1, planes, y, x), the unlabelled share; (0, ...) where not partly."""
     y, x = _axes(crop, configuration)
     centre = np.array([0.0, crop.y_mm, crop.x_mm])
     z = np.arange(crop.first, crop.last + 1) * case.spacing_mm[0]

@@ -71,8 +71,8 @@ class TrainingData:
 
     name: the data's name on model cards; None if none was given. derived: a folder of derived
     labels (datasets.derived) that are read with the drawn ones. proposed: the same of labels that
-    networks proposed where nobody drew any (training.data.proposals). unreadable: the patients that
-    were to be read and could not be, so far, with the reason.
+    networks proposed for patients without a drawn one (training.data.proposals). unreadable: the
+    patients that could not be read so far, with the reason.
     """
 
     patients: Mapping[str, Case]
@@ -120,15 +120,15 @@ class TrainingData:
         return replace(self, split=self.split.fold(number, count))
 
     def without(self, folder: Path) -> TrainingData:
-        """The same without the patients of another data set, whatever their contours, and twins.
+        """The same without the patients of another data set, and without second scans of them.
 
-        Raises FileNotFoundError, ValueError where it is no data set, and where nobody fits then.
+        Raises FileNotFoundError, ValueError where it is no data set or no fitting patient is left.
         """
         other = open_data_set(folder)
         ids = other.patients if isinstance(other, Experts) else tuple(other)
         split = self.split.without(ids)
         if not split.fit:
-            raise ValueError(f"without the patients of {folder} nobody fits")
+            raise ValueError(f"without the patients of {folder} no fitting patient is left")
         left = len(self.split.patients) - len(split.patients)
         name = f"{self.name or 'data'}, without {left} patients" if left else self.name
         return replace(self, split=split, name=name)

@@ -106,14 +106,14 @@ def sample_label(
 
 
 def partly_labelled(cases: Collection[TrainingCase]) -> bool:
-    """Whether some case has voxels that nobody labelled."""
+    """Whether some case has unlabelled voxels."""
     return any(case.ignored is not None for case in cases)
 
 
 def sample_ignored(
     case: TrainingCase, pose: Pose, axes_mm: tuple[NDArray[np.float64], ...], *, partly: bool
 ) -> Tensor:
-    """float32 (1, z, y, x), the share that nobody labelled; (0, z, y, x) where not partly."""
+    """float32 (1, z, y, x), the unlabelled share; (0, z, y, x) where not partly."""
     shape = tuple(len(axis) for axis in axes_mm)
     if not partly:
         return torch.zeros(0, *shape)
@@ -125,7 +125,7 @@ def sample_ignored(
 def known_where(labelled: Tensor, ignored: Tensor) -> Tensor:
     """What of a sample is known: (organs,) bool, or (organs, ...) where some voxels are not.
 
-    labelled: (organs,) bool. ignored: (0, ...) or (1, ...), the share that nobody labelled.
+    labelled: (organs,) bool. ignored: (0, ...) or (1, ...), the unlabelled share.
     """
     if not len(ignored):
         return labelled

@@ -18,7 +18,7 @@ OTHER_TRAINING = "OTHER_TRAINING"
 """Code of what contradicts a checkpoint."""
 
 UNKNOWN = "unknown"
-"""Said of a commit that nobody wrote down."""
+"""Stands for a commit that was not recorded."""
 
 CHANGED = "+changes"
 """After a commit: the program's files were not as it has them."""
@@ -31,7 +31,7 @@ ENDLESS = ("constant", "plateau")
 class TrainingOrigin:
     """What a network learned from.
 
-    data: a name of the data, None where nobody said one. cases: fitting patients that have a label
+    data: a name of the data, None where none was given. cases: fitting patients that have a label
     of the network. commit: of the program; several where a training went on under another one.
     """
 

@@ -75,7 +75,7 @@ class TrainingState:
     def resume(self, folder: Path) -> None:
         """Go on from the folder's checkpoint, if there is one.
 
-        One without a record gets none: nobody knows how its first steps were made.
+        One without a record gets none: how its first steps were made is unknown.
         """
         if not (folder / CHECKPOINT_NAME).exists():
             return

@@ -52,7 +52,7 @@ def step_scores(
 
 
 def _labelled_mask(case: TrainingCase, result: Segmentation) -> NDArray[np.bool_]:
-    """(z, y, x) on the CT's grid, without the voxels that nobody labelled."""
+    """(z, y, x) on the CT's grid, without the unlabelled voxels."""
     field, shape = result.field, case.ct.shape
     return case.labelled(field.full_mask(shape) if field else np.zeros(shape, bool))
 

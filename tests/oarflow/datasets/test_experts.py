@@ -74,5 +74,5 @@ def test_whom_the_experts_drew_takes_no_part_nor_a_twin(tmp_path: Path) -> None:
     assert data.split.fit == ("pt_4",)
     assert data.name == f"{OPENKBP_NAME}, without 2 patients"
     table.write_text("fit: [3, 36, 293]\ntune: [4]\n")
-    with pytest.raises(ValueError, match="nobody fits"):
+    with pytest.raises(ValueError, match="no fitting patient is left"):
         TrainingData.open(openkbp, table).without(experts)

@@ -59,7 +59,7 @@ def test_it_is_found_contoured_and_said(store: ModelStore) -> None:
     points = volume.grid.index_to_patient(np.argwhere(result.field.mask) + result.field.offset)
     assert points.mean(axis=0) == pytest.approx(LEFT, abs=0.5)
     assert result.notes == (
-        "searched in the region predicted from other organs (not covered by the localizer)",
+        "searched where other organs predict it (the localization network does not know it)",
     )
     assert contour_of(volume, result, CATALOGUE).localized is None
 

@@ -55,7 +55,7 @@ def label_on(case: TrainingCase, organ: str, grid: NetworkGrid) -> NDArray[np.bo
 
 
 def ignored_on(case: TrainingCase, grid: NetworkGrid) -> NDArray[np.bool_]:
-    """Voxels of a coarse grid, bool (z, y, x), that nobody labelled wholly."""
+    """Voxels of a coarse grid, bool (z, y, x), that are not labelled completely."""
     if case.ignored is None:
         return np.zeros(tuple(len(axis) for axis in grid.axes), dtype=bool)
     return _share_on(case, case.ignored.whole(), grid) > UNTOUCHED

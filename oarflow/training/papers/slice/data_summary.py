@@ -49,7 +49,7 @@ def data_summary(data: TrainingData, folder: Path) -> DataSummary:
 
 
 def require_name(data: TrainingData) -> str:
-    """The data's name. Raises ConfigurationError where nobody said one."""
+    """The data's name. Raises ConfigurationError where none was given."""
     if data.name is None:
         message = "--data-name is needed: the page and the results' folder bear it"
         raise ConfigurationError("USAGE", message)

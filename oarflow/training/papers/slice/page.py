@@ -25,12 +25,12 @@ The experiment trains two networks for each organ and backbone: one on crops, on
 
 **Patients**
 
-- Data: {data}; {readable} patients, {patients} of each organ where there are so many. Other
-  patients are not read.
+- Data: {data}; {readable} patients. For each organ, {patients} with its contour
+  are used.
 - The split is 70/15/15 **by patient** ({counts} fit, tune and test), the same for every network of
   an organ.
 - The paper splits by slices. Neighbouring slices of one patient are nearly copies of each other, so
-  that test slices have copies in training. Such a test rewards memory.
+  that test slices have copies in training. Such a test gives too good values.
 
 **Networks**
 
@@ -49,9 +49,10 @@ The experiment trains two networks for each organ and backbone: one on crops, on
 
 **Tables**
 
-- In the first two tables, crops and full slices each have the backbone of their own best tuning
-  IoU. If the backbones differ, that of the crops comes first. A choice by one side would favour
-  that side. Later trainings on crops use the crops' choice (`backbones.yaml`).
+- In the first two tables, the networks on crops and those on full slices each have the backbone
+  with their own best IoU on the tuning patients. If the backbones differ, that of the crops comes
+  first. One backbone for both, chosen by the crops, would favour the crops. Later trainings on
+  crops use the backbone of the crops (`backbones.yaml`).
 - Dice and IoU are per patient, over the slices that hold the organ, on the grid of the CT.
 - Times are {clock}. Inference covers all slices of a scan, from the CT to the mask.
 - Wilcoxon's signed-rank test (two-sided) pairs the **patients within an organ**. It is
@@ -116,7 +117,7 @@ def _head(
         missing=f" Missing: {', '.join(missing)}." if missing else "",
         data=data.name,
         readable=data.patients,
-        patients=settings.patients or "all",
+        patients=f"at most {settings.patients} patients" if settings.patients else "all patients",
         counts=_counts(settings, folder),
         pixel=f"{pixel:g}",
         times=f"{pixel / PAPER_PIXEL_MM:.3g}",

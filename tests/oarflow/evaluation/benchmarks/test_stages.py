@@ -50,5 +50,5 @@ def test_the_page_says_what_was_timed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "| localize | 2.0 |" in page
     assert "| **whole run, from start to end** | **10.0** |" in page
     assert "Peak memory 1.00 GB" in page
-    assert "1 were timed" in page
+    assert "from the median of 1 timed windows" in page
     assert "estimate" in page

@@ -70,7 +70,7 @@ def test_an_organ_partly_outside_the_dose_has_the_figures_of_its_part(tmp_path: 
     whole = (PAROTID_X + 50 + 100 * np.array([[23], [26], [29], [32], [35]])) / 100
     assert f"| Parotid_L | 1 | 0 | 1 | Dmean | {whole.mean():.2f} (0.00) |" in page
     assert "| Parotid_L | Dmean 26 Gy | 1 | 1 | 0 | 0 | 0 |" in page
-    assert "does not cover 2 of 4 organs wholly" in page
+    assert "covers 2 of 4 organs only in part" in page
     assert f"| cut | Parotid_L | 40.0 % | {part.mean():.2f} | {part.max():.2f} |" in page
     assert "| cut | SpinalCord | 55.5 % |" in page
 

@@ -39,7 +39,7 @@ def test_the_page_counts() -> None:
     text = page(verdicts, Limits({Family.DOUBT: 2.5}, {}, {}, "made"), "command", "2026-01-02")
     assert "| Larynx | 1 of 2 (50.0%; 1.3% to 98.7%) | 0 of 1 (0.0%; 0.0% to 97.5%) |" in text
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in text
-    assert "Dice under 0.5: 3 of 4 organs with a reference. 1 of them have no contour." in text
+    assert "Dice under 0.5: 3 of 4 organs with a reference. Without a contour: 1." in text
     assert "**1 of 2 (50.0%; 1.3% to 98.7%)**" in text
     assert "1 of 2 contours that stay `segmented` have a Dice under 0.3" in text
 
@@ -60,7 +60,7 @@ def test_organs_learned_from_rules_have_their_own_section() -> None:
     assert "Brain" not in head
     assert "1 of 3 (33.3%; 0.8% to 90.6%) of the networks' good" in head
     assert "| Brain | 3 | 1 of 2 (50.0%; 1.3% to 98.7%) |" in own
-    assert "1 contours have a Dice of at most 0.7: Brain of pt_3, Dice 0.60, truncated" in own
+    assert "1 contours have a Dice of at most 0.7: Brain of pt_3, Dice 0.60, status" in own
     assert "| **shifted by 15 mm** | 1/1 | **1 of 1 (100.0%; 2.5% to 100.0%)** |" in own
     unjudged = page([drawn, replace(brain, dice=None)], Limits({}, {}, {}), "c", "d")
     assert "Brain: not measured." in unjudged

@@ -68,9 +68,7 @@ def test_the_card_holds_what_the_training_wrote_down(fitted: Path, tmp_path: Pat
     write_pages(tmp_path / "models", tmp_path / "pages")
     page = (tmp_path / "pages" / "Parotid_L.md").read_text()
     assert "| commit | " in page
-    assert (
-        "\n| record | configuration, data and commit come from the training's checkpoint |" in page
-    )
+    assert "\n| record | configuration, data and commit were recorded during the training |" in page
 
 
 @pytest.mark.parametrize("key", FALSE)

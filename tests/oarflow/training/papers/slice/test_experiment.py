@@ -147,7 +147,7 @@ def test_the_page_says_what_is_found_and_what_is_missing(tmp_path: Path) -> None
     assert write(three)
     text = page.read_text().replace("\n  ", " ")
     assert "OpenKBP" not in text
-    assert "- Data: Our clinic; 31 patients, all of each organ" in text
+    assert "- Data: Our clinic; 31 patients. For each organ, all patients with its contour" in text
     assert "(28, 0, 9 fit, tune and test)" in text
     assert "4 times the paper's 0.9766 mm. The CTs' own pixels are 0.9 to 1.2 mm" in text
     assert "their slices are 2.5 mm apart." in text
@@ -219,7 +219,7 @@ def test_a_researchers_run_writes_into_its_work(
         finish(folder, Unit("Parotid_L", "resnet34", region), [0.8, 0.9], 0.5, 1.0)
     assert main(["train", *command, "--data-name", "Our clinic"]) == 0
     page = (folder / "slice-experiment.md").read_text()
-    assert "- Data: Our clinic; 5 patients, 60 of each organ" in page
+    assert "- Data: Our clinic; 5 patients. For each organ, at most 60 patients with its" in page
     assert "The CTs' own pixels are 2 to 2.5" in page
     assert "their slices are 4 mm apart" in page
     assert "Parotid_L: resnet34" in (folder / "backbones.yaml").read_text()
