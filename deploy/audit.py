@@ -26,7 +26,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Answer:
-    """What an index knows of one pinned version. why: empty unless it could not be asked."""
+    """What an index says of one pinned version. why: empty unless it gave no answer."""
 
     name: str
     version: str
@@ -42,7 +42,7 @@ def pins(paths: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def ask(index: str, name: str, version: str) -> Answer:
-    """An index's word on one version. Raises URLError where the index cannot be reached."""
+    """What an index says of one version. Raises URLError if the index cannot be reached."""
     try:
         page = _page(f"{index}/{name}/{version}/json") or _page(f"{index}/{name}/json")
     except ValueError:
@@ -51,7 +51,7 @@ def ask(index: str, name: str, version: str) -> Answer:
         return Answer(name, version, why="the index does not know it")
     newest = page["info"]["version"]
     if newest != version:
-        return Answer(name, version, why=f"the index tells of {newest} alone")
+        return Answer(name, version, why=f"the index has only the page of {newest}")
     standing = (entry for entry in page["vulnerabilities"] if not entry.get("withdrawn"))
     return Answer(name, version, tuple(map(_told, standing)))
 

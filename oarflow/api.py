@@ -47,10 +47,11 @@ def contour(
 ) -> Result:
     """Contour the planning CT in a folder of DICOM files.
 
-    organs: catalogue names or aliases; None for every organ that has a network. models: folder of
-    networks; None for those of the installation. settings: as in app.yaml: a mapping, a file or
-    Settings; None for the defaults. context: values for the rules of templates, such as
-    {"calling_ae": "CT1"}. progress: an observer that is called for each stage and organ.
+    organs: catalogue names or aliases; None for every organ that has a network or a rule, without
+    Skin. models: folder of networks; None for those of the installation. settings: as in app.yaml:
+    a mapping, a file or Settings; None for the defaults. context: values for the rules of
+    templates, such as {"calling_ae": "CT1"}. progress: an observer that is called for each stage
+    and organ.
 
     Raises Refusal (with its `code`) where the input cannot be contoured safely, ConfigurationError
     where models or settings are wrong, Fault where the program failed its own check.

@@ -23,10 +23,10 @@ class ExitStatus(IntEnum):
 
 RUN_STATUSES = {
     ExitStatus.WRITTEN: "the RTSTRUCT was written and passed its self-check",
-    ExitStatus.FAULT: "the program failed; only result.json is written",
+    ExitStatus.FAULT: "the program or its self-check failed; result.json has the error",
     ExitStatus.USAGE: "wrong usage or configuration; nothing is written",
     ExitStatus.REFUSED: "the input is refused; result.json has the reason",
-    ExitStatus.HELD: "strict: written, but the study is flagged, or a contour doubtful or missing",
+    ExitStatus.HELD: "strict: written, but study flagged, organ failed or doubtful, or memory high",
     ExitStatus.INTERRUPTED: "interrupted; OUT is unchanged",
     ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is unchanged",
 }

@@ -4,7 +4,7 @@ The version is in the file that pyproject.toml names for it, `[tool.hatch.versio
 
 They satisfy the specification's text 1.0.0 and what holoscan-cli 4.2.0 reads, which differ: the
 text asks for `type` and `output.format`, the tool reads `output.path`, `workingDirectory` and
-`formats`, and takes no GPU count but an integer.
+`formats`, and accepts only an integer as the number of GPUs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ ENVIRONMENT = {
     "HOLOSCAN_LOGS": "/var/holoscan/logs/",
     "HOLOSCAN_LOGS_PATH": "/var/holoscan/logs/",
 }
-"""What a host passes to the application. The text and the packager name docs and logs apart."""
+"""Variables that a host passes to the application. The specification and the packager use different
+names for the folders of docs and logs, so both are here."""
 
 _VERSION = re.compile(r"^__version__ = [\"']([^\"']+)[\"']$", re.MULTILINE)
 _SIZE = re.compile(r"[0-9]+(\.[0-9])?(Mi|Gi)")

@@ -1,4 +1,4 @@
-"""What a rule is, and what reading a manifest takes."""
+"""The parts of a rule, and functions that read a manifest."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def _add_derive(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=3,
         metavar=("Z", "Y", "X"),
-        help="first resample the CTs to such voxels in mm; the rules are made for 3 4 4",
+        help="voxel size (mm) to which the CTs are resampled first; the rules expect 3 4 4",
     )
     add("--sheets", action="store_true", help="write contact sheets too")
     add_output(parser, "folder for labels and facts", required=True)

@@ -68,7 +68,7 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME=TEXT",
         default=(),
-        help="a sentence about a system",
+        help="a sentence about each system",
     )
     add("--name", default="systems", help="file name of the tables, without suffix")
     add("--title", default="Systems side by side", help="the page's heading")
@@ -83,7 +83,7 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="file with one patient per line, or a split (.yaml)",
     )
-    add("--part", default="tune", help="list of the split (default: tune)")
+    add("--part", default="tune", help="list of patients in the split file (default: tune)")
     add("--cache", type=Path, default=Path("out/evaluation"), help="scores of cases already run")
     add_config(parser, SETTINGS)
     add_output(parser, "folder for the tables (default: docs/results)", default=RESULTS)
@@ -145,7 +145,7 @@ def _add_human(parser: argparse.ArgumentParser) -> None:
 def _add_experts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, help="experts' contours (default: experts/validation in OARFLOW_DATA)")
-    folds = "models folders of a cross-validation, the K-th of fold K/N"
+    folds = "models folders of a cross-validation; the K-th was trained with --fold K/N"
     add("--folds", type=Path, nargs="+", default=(), metavar="DIR", help=folds)
     add("--organs", nargs="+", default=(), help="organs to compare (default: all)")
     add("--before", type=Path, metavar="CSV", help="an earlier table, to test the difference")
@@ -199,7 +199,7 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
 
 def _add_limits(menu: Menu) -> None:
     """Commands that set and measure the limits of the input checks and of the flags."""
-    priors = menu("priors", "measure the figures of reference contours")
+    priors = menu("priors", "measure volume, position and other properties of reference contours")
     priors.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
     priors.add_argument(
         "--tcia-oars", type=Path, help="folder tcia-oars (default: in OARFLOW_DATA)"
@@ -214,14 +214,14 @@ def _add_limits(menu: Menu) -> None:
     add(
         "--unseen",
         type=Path,
-        help="like networks that saw no tuning patient",
+        help="folder of networks that were trained in the same way without the tuning patients",
     )
     add(
         "--folds",
         type=Path,
         nargs="+",
         default=(),
-        help="networks, the K-th folder of fold K/N",
+        help="models folders of a cross-validation; the K-th was trained with --fold K/N",
     )
     add("--page", type=Path, default=RESULTS / "calibration.md", help="page about the folds")
     add_models(calibrate)
@@ -237,7 +237,9 @@ def _add_limits(menu: Menu) -> None:
 
     gate = menu("gate-limits", "measure how far good CTs stay from the limits of the input checks")
     gate.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    gate.add_argument("--without-networks", action="store_true", help="leave landmarks out")
+    gate.add_argument(
+        "--without-networks", action="store_true", help="do not measure the landmarks"
+    )
     add_models(gate)
     page = RESULTS / "gate.md"
     add_output(gate, f"Markdown file (default: {page})", default=page)
@@ -258,7 +260,12 @@ def _add_benchmarks(menu: Menu) -> None:
     add("--ct", type=Path, help="folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)")
     add("--matrix", type=int, default=512, help="rows and columns of the resampled study")
     add("--slices", type=int, default=186, help="slices of the resampled study")
-    add("--windows", type=int, default=2, help="timed windows of the whole-volume network")
+    add(
+        "--windows",
+        type=int,
+        default=2,
+        help="timed windows of the network that the benchmark compares with",
+    )
     add("--runs", type=int, default=1, help="runs of the application; the median is shown")
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)

@@ -88,7 +88,7 @@ def add_templates(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="for templates, such as calling_ae=CT1; repeatable",
+        help="value for template rules: calling_ae=CT1; repeatable",
     )
 
 

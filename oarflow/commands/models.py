@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
     menu = menu_of(parser, required=False)
 
-    listed = menu("list", "list the networks and rules (without a command, too)")
+    listed = menu("list", "list the networks and rules; this is the default command")
     shown = menu("show", "print the card of a network or rule")
     shown.add_argument("name", metavar="NAME", help="its folder, or its name")
     for command in (listed, shown):
@@ -99,7 +99,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--orientation",
         required=True,
         metavar="RAS",
-        help="where the training images' index grew along x, y and z: three letters of L R A P S I",
+        help="directions in which x, y and z of the training images grow: three of L R A P S I",
     )
     add(
         "--organs",
@@ -111,7 +111,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--probe",
         type=Path,
         metavar="CT",
-        help="folder of a CT on which the orientation is proved (default: the shipped sample)",
+        help="folder of a CT on which the orientation is checked (default: the shipped sample)",
     )
     add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
     add("--name", help="folder of the network in the models folder")

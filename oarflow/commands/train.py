@@ -78,7 +78,8 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     _takes_data(unread, required=False)
     network.add_argument(
         "network",
-        help="a name from `systems`, table/organ, an organ of slice, or a YAML file",
+        help="a name that `train systems` prints, such as fine/Larynx; an organ (short for "
+        "slice/ORGAN); or a YAML file",
     )
     network.add_argument("--work", type=Path, required=True, help="folder for checkpoints and logs")
     network.add_argument("--steps", type=int)
@@ -93,7 +94,7 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     )
     add_models(models, "the models folder", required=True)
     device.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-    some.add_argument("--patients", type=int, help="at most so many patients (default: all)")
+    some.add_argument("--patients", type=int, help="greatest number of patients (default: all)")
     return data, unread, network, models, device, some
 
 
@@ -117,7 +118,7 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
         action="store_true",
         help="learn from the tuning patients too, when all choices are made",
     )
-    leave_out = "data set whose patients take no part: the same patients with other contours"
+    leave_out = "another data set with some of the same patients, who are left out"
     add("--leave-out", type=Path, metavar="DATA", help=leave_out)
     add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
     add("--data-name", help="name of the data on the model card")
@@ -126,7 +127,7 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
 def _add_fit(made: argparse.ArgumentParser) -> None:
     backbones = "backbones.yaml of `experiment slice`: the chosen backbone of each organ"
     made.add_argument("--backbones", type=Path, help=backbones)
-    begin = "folder of a training's checkpoint whose weights are the start of this one"
+    begin = "folder of a checkpoint; the training starts with its weights"
     made.add_argument("--begin", type=Path, metavar="DIR", help=begin)
     workers = "processes that prepare samples in advance, for a GPU"
     made.add_argument("--workers", type=int, default=0, help=workers)

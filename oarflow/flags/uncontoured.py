@@ -89,18 +89,17 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
     ),
     FlagCode.NO_OUTLINE: of_organ(
         FAILED,
-        "Not contoured: the network's result gives no outline for the RTSTRUCT ({reason}).",
+        "Not contoured: the mask gives no outline for the RTSTRUCT ({reason}).",
         "no outline for the RTSTRUCT",
         "",
-        meaning="The result of the network is too small or too thin for a contour.",
+        meaning="The mask of the organ or structure is too small or too thin for a contour.",
         check="The CT. Contour the organ by hand.",
         reason="no outline is large enough to be written",
     ),
     FlagCode.SELF_CHECK_FAILED: of_organ(
         FAILED,
-        "Left out of the RTSTRUCT: the written contour did not match the network's result "
-        "({failures}).",
-        "left out: contour did not match the network's result",
+        "Left out of the RTSTRUCT: the written contour did not match its mask ({failures}).",
+        "left out: contour did not match its mask",
         "",
         meaning="The program has a fault.",
         check="The log: report the fault with it. Contour the organ by hand.",

@@ -99,7 +99,7 @@ class SeriesRules:
     max_oblique_degrees: float = MAX_OBLIQUE_DEGREES
     """Greatest accepted angle between the slices and the axial plane."""
     expected_slices: int | None = None
-    """Number of slices by the sender's count. It shows slices that are lost at the ends. null:
+    """Number of slices that the sender announced. A series with fewer slices is refused. null:
     unknown."""
     lossy: Lossy = Lossy.NOTE
     """Whether a CT that was compressed with loss gets a note or is refused."""

@@ -49,7 +49,7 @@ class Contours(_Section):
 
 
 class ExternalSection(_Section):
-    """The body's outline (External), and what follows it."""
+    """The body's outline (External), the thickness of Skin, and clipping to External."""
 
     fill_cavities: bool = True
     """Whether External contains the air cavities of the body, such as sinuses and lungs."""
@@ -116,7 +116,7 @@ class Settings(_Section):
     """Time limit of a run in seconds. A run that exceeds it ends with status 143 and writes
     nothing. null: no limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
-    """Limit of the peak memory in GiB, for the process and for the GPU each. A higher peak makes a
+    """Limit in GiB of the process's peak memory, and of the GPU's. A higher peak makes a
     remark in `result.json` and does not stop the run. With `strict`, the run then ends with status
     4. null: no limit."""
     strict: bool = False
@@ -140,7 +140,7 @@ class Settings(_Section):
     """SHA-256 of the only networks that may be loaded. null: those on the model cards."""
     commissioned: Path | None = None
     """The site's folder of commissioning records, relative to the settings file. Contours of a
-    network that OARflow does not ship are flagged without a valid record; null: no records."""
+    network that OARflow does not ship are flagged if it has no valid record; null: no records."""
     commissioned_key: Path | None = None
     """Public key (Ed25519, PEM), relative to the settings file. With it, only records that are
     signed with its private key are valid; null: signatures are not checked."""

@@ -115,6 +115,7 @@ class Engine:
         self._client: Client | None = None
         self._scheduler_id = ""
         self._lacking_since: float | None = None
+        self._start_failed = False
         self._monitor: SilenceMonitor[str] = SilenceMonitor()
         self._silent: set[str] = set()
         self._restarted: set[str] = set()
@@ -188,9 +189,10 @@ class Engine:
     def trouble(self) -> str | None:
         """What is wrong with the workers, for a person; None if nothing."""
         if self._silent:
-            return f"{len(self._silent)} workers give no sign of life"
+            return f"workers without a sign of life: {len(self._silent)}"
         since = self._lacking_since
-        if since is not None and time.monotonic() - since > START_SECONDS:
+        late = since is not None and time.monotonic() - since > START_SECONDS
+        if late or self._start_failed:
             return "a worker process is not running"
         return None
 
@@ -244,10 +246,12 @@ class Engine:
         """Start all workers again if Dask could not replace one of the node's own."""
         if self._cluster is None or count >= self._settings.workers:
             self._lacking_since = None
+            self._start_failed = False
             return
         moment = time.monotonic()
         self._lacking_since = self._lacking_since or moment
         if moment - self._lacking_since > RESTART_SECONDS:
+            self._start_failed = True
             raise EngineLost("a worker process is gone and does not come back")
 
     def _info(self) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Mail(Section):
     port: Port = 25
     """The server's port."""
     encryption: Literal["none", "starttls", "tls"] = "starttls"
-    """`starttls`, `tls` from the first byte, or `none`."""
+    """`starttls`: TLS after STARTTLS. `tls`: TLS from the first byte. `none`: no TLS."""
     user: str | None = None
     """The user name, if the server asks for one."""
     password: Path | None = None

@@ -48,7 +48,7 @@ class ListenerSettings(Section):
     max_pdu: int = Field(default=131072, ge=4096)
     """The longest PDU that the node receives, in bytes."""
     idle_seconds: Seconds = 60
-    """How long a peer may be silent, and how long one PDU may take to arrive, each."""
+    """The longest silence of a peer, and the longest time that one PDU may take to arrive."""
     max_instance_mb: Megabytes = 256
     """The largest instance that the node stores."""
     max_inflated_mb: Megabytes = 512

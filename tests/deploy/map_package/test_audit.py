@@ -74,7 +74,7 @@ def test_the_newest_version_s_page_says_nothing_of_an_older(index: str, tmp_path
     ran = audit(tmp_path, index, "left==8.0\nunknown==1.0\ntaken-back==1.0\n")
     assert ran.returncode == 0
     assert ran.stdout.splitlines() == [
-        "not audited left 8.0: the index tells of 9.0 alone",
+        "not audited left 8.0: the index has only the page of 9.0",
         "not audited unknown 1.0: the index does not know it",
         "1 of 3 audited, 0 with known vulnerabilities",
     ]

@@ -13,7 +13,8 @@ import pytest
 from distributed import LocalCluster
 from pydantic import ValidationError
 
-from oarflow.node.execution.engine import Engine, Ticket
+from oarflow.node.execution import engine as engine_module
+from oarflow.node.execution.engine import Engine, EngineLost, OwnWorkers, Ticket
 from oarflow.node.execution.order import End, RunOrder
 from oarflow.node.settings import ExecutionSettings
 from tests.oarflow.node.node_bench import wait_for
@@ -67,11 +68,35 @@ def test_a_worker_that_hangs_is_told_and_replaced() -> None:
         first = worker_pid(engine)
         os.kill(first, signal.SIGSTOP)
         wait_for(lambda: engine.slots() == 0, 30, "its silence")
-        assert engine.trouble() == "1 workers give no sign of life"
+        assert engine.trouble() == "workers without a sign of life: 1"
         wait_for(lambda: engine.slots() == 1, 60, "the next one")
         assert engine.trouble() is None
         assert worker_pid(engine) != first
         assert not psutil.pid_exists(first)
+    finally:
+        engine.close()
+
+
+def test_workers_that_never_start_stay_a_fault_until_they_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each new attempt to start them must not look like a node without fault."""
+    monkeypatch.setattr(engine_module, "RESTART_SECONDS", 0.5)
+    engine = Engine(ExecutionSettings.model_validate({"workers": 1}))
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(OwnWorkers, "scale", lambda *_: None)
+            engine.open()
+            with pytest.raises(EngineLost):
+                wait_for(lambda: engine.slots() == 1, 10, "a worker")
+            engine.close()
+            engine.open()
+            assert engine.trouble() == "a worker process is not running"
+            engine.close()
+        monkeypatch.setattr(engine_module, "RESTART_SECONDS", 60.0)
+        engine.open()
+        wait_for(lambda: engine.slots() == 1, 60, "the worker")
+        assert engine.trouble() is None
     finally:
         engine.close()
 
