@@ -256,10 +256,8 @@ def _add_limits(menu: Menu) -> None:
 
 def _add_benchmarks(menu: Menu) -> None:
     stages = menu("benchmark", "measure seconds and memory by stage")
+    _add_timed_study(stages)
     add = stages.add_argument
-    add("--ct", type=Path, help="folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)")
-    add("--matrix", type=int, default=512, help="rows and columns of the resampled study")
-    add("--slices", type=int, default=186, help="slices of the resampled study")
     add(
         "--windows",
         type=int,
@@ -269,6 +267,15 @@ def _add_benchmarks(menu: Menu) -> None:
     add("--runs", type=int, default=1, help="runs of the application; the median is shown")
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)
+
+    versions = menu("benchmark-versions", "measure processor time beside an earlier version")
+    _add_timed_study(versions)
+    add = versions.add_argument
+    add("--checkout", type=Path, required=True, help="source folder of the earlier version")
+    add("--runs", type=int, default=3, help="runs of each version (default: 3)")
+    add_models(versions)
+    page = RESULTS / "benchmark-versions.md"
+    add_output(versions, f"Markdown file (default: {page})", default=page)
 
     imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
     add = imported.add_argument
@@ -301,3 +308,10 @@ def _add_benchmarks(menu: Menu) -> None:
     margins = menu("margins", "compare margins with formulas, SimpleITK and plastimatch")
     page = RESULTS / "margins.md"
     add_output(margins, f"Markdown file (default: {page})", default=page)
+
+
+def _add_timed_study(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--ct", type=Path, help="folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)")
+    add("--matrix", type=int, default=512, help="rows and columns of the resampled study")
+    add("--slices", type=int, default=186, help="slices of the resampled study")

@@ -54,7 +54,7 @@ def benchmark(study: TimedStudy, *, runs: int, command: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
         folder = Path(name)
-        ct = _study(study, folder)
+        ct = study_folder(study, folder)
         finished = []
         for number in range(runs):
             run = run_application(ct, folder / f"out{number}", study.models.resolve())
@@ -72,7 +72,11 @@ def benchmark(study: TimedStudy, *, runs: int, command: str) -> str:
     return page(finished, middle, other, study, command)
 
 
-def _study(study: TimedStudy, folder: Path) -> Path:
+def study_folder(study: TimedStudy, folder: Path) -> Path:
+    """The folder of the CT; made in `folder` from the archive where no CT is named.
+
+    Raises ValueError where neither is named.
+    """
     if study.ct is not None:
         return study.ct.resolve()
     if study.archive is None:

@@ -31,6 +31,19 @@ def stages(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", page)
 
 
+def versions(flags: argparse.Namespace) -> None:
+    """Processor time beside an earlier version."""
+    from oarflow.evaluation.benchmarks.stages import TimedStudy
+    from oarflow.evaluation.benchmarks.versions import benchmark
+
+    archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
+    study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, 0)
+    command = as_typed(flags.command_line)
+    page = benchmark(study, flags.checkout.resolve(), runs=flags.runs, command=command)
+    flags.output.write_text(page, encoding="utf-8")
+    LOGGER.info("%s", page)
+
+
 def imported(flags: argparse.Namespace) -> None:
     """Imported networks of full size, beside nnunetv2's predictor."""
     from oarflow.evaluation.benchmarks.imported import SIZES, benchmark, nnunet_python, page
