@@ -29,7 +29,7 @@ DOCS_STAMP := .venvs/docs/.oarflow
 DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
+.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark gpu-check benchmark-receiving lock \
 	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages shipped-networks
 
 help: ## this list
@@ -121,6 +121,10 @@ benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would ru
 	$(BIN)/oarflow evaluate benchmark $(ARGS)
 	$(BIN)/oarflow evaluate benchmark-imported
 	$(BIN)/oarflow evaluate benchmark-rtstruct | tee docs/results/benchmark-rtstruct.md
+
+gpu-check: $(TEST_STAMP) ## on a machine with a GPU: its tests; contours, seconds and memory on both devices
+	$(BIN)/python -m pytest -q tests/oarflow/test_gpu.py tests/oarflow/run/test_memory.py
+	$(BIN)/oarflow evaluate benchmark-devices samples/openkbp_validation/ct $(CT) -o out/gpu-check.md
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
 	$(BIN)/oarflow evaluate benchmark-receiving $(ARGS)

@@ -277,6 +277,12 @@ def _add_benchmarks(menu: Menu) -> None:
     page = RESULTS / "benchmark-versions.md"
     add_output(versions, f"Markdown file (default: {page})", default=page)
 
+    devices = menu("benchmark-devices", "compare contours and seconds on a GPU and the processor")
+    devices.add_argument("ct", type=Path, nargs="+", metavar="CT", help="folders of one CT each")
+    add_models(devices)
+    page = RESULTS / "benchmark-devices.md"
+    add_output(devices, f"Markdown file (default: {page})", default=page)
+
     imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
     add = imported.add_argument
     add("--tiles", type=int, default=10, help="timed tiles of each network (default: 10)")

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
     "benchmark-versions": benchmarks.versions,
+    "benchmark-devices": benchmarks.devices,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,

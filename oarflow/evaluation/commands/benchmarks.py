@@ -44,6 +44,21 @@ def versions(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", page)
 
 
+def devices(flags: argparse.Namespace) -> ExitStatus:
+    """Processor and GPU. Returns 1 where a contour or a status differs."""
+    from oarflow.runtime import preload_cuda_runtime
+
+    preload_cuda_runtime()
+    from oarflow.evaluation.benchmarks.devices import compare_devices, page
+
+    found = compare_devices({folder.name: folder for folder in flags.ct}, flags.models)
+    text = page(found, as_typed(flags.command_line))
+    flags.output.write_text(text, encoding="utf-8")
+    LOGGER.info("%s", text)
+    equal = all(organ.equal for ct in found for organ in ct.organs)
+    return ExitStatus.WRITTEN if equal else ExitStatus.FAULT
+
+
 def imported(flags: argparse.Namespace) -> None:
     """Imported networks of full size, beside nnunetv2's predictor."""
     from oarflow.evaluation.benchmarks.imported import SIZES, benchmark, nnunet_python, page
