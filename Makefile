@@ -119,6 +119,7 @@ evaluate: $(RUN_STAMP) ## the validation patients from DICOM to Dice, into docs/
 
 benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would run instead
 	$(BIN)/oarflow evaluate benchmark $(ARGS)
+	$(BIN)/oarflow evaluate benchmark-profile
 	$(BIN)/oarflow evaluate benchmark-imported
 	$(BIN)/oarflow evaluate benchmark-rtstruct | tee docs/results/benchmark-rtstruct.md
 

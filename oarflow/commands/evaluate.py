@@ -268,6 +268,16 @@ def _add_benchmarks(menu: Menu) -> None:
     add_models(stages)
     add_output(stages, "folder for the page (default: docs/results)", default=RESULTS)
 
+    _add_comparisons_in_time(menu)
+
+
+def _add_comparisons_in_time(menu: Menu) -> None:
+    profile = menu("benchmark-profile", "measure processor time by kind of work")
+    _add_timed_study(profile)
+    add_models(profile)
+    page = RESULTS / "benchmark-profile.md"
+    add_output(profile, f"Markdown file (default: {page})", default=page)
+
     versions = menu("benchmark-versions", "measure processor time beside an earlier version")
     _add_timed_study(versions)
     add = versions.add_argument
@@ -283,6 +293,10 @@ def _add_benchmarks(menu: Menu) -> None:
     page = RESULTS / "benchmark-devices.md"
     add_output(devices, f"Markdown file (default: {page})", default=page)
 
+    _add_other_benchmarks(menu)
+
+
+def _add_other_benchmarks(menu: Menu) -> None:
     imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
     add = imported.add_argument
     add("--tiles", type=int, default=10, help="timed tiles of each network (default: 10)")

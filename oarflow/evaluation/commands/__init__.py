@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
+    "benchmark-profile": benchmarks.profile,
     "benchmark-versions": benchmarks.versions,
     "benchmark-devices": benchmarks.devices,
     "benchmark-receiving": benchmarks.receiving,

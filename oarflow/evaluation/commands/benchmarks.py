@@ -44,6 +44,20 @@ def versions(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", page)
 
 
+def profile(flags: argparse.Namespace) -> None:
+    """Processor time by kind of work."""
+    from oarflow.evaluation.benchmarks.profile import profile as profiled
+    from oarflow.evaluation.benchmarks.stages import TimedStudy, study_folder
+
+    archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
+    study = TimedStudy(flags.ct, archive, flags.models, flags.matrix, flags.slices, 0)
+    with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
+        ct = study_folder(study, Path(name))
+        text = profiled(ct, flags.models, as_typed(flags.command_line))
+    flags.output.write_text(text, encoding="utf-8")
+    LOGGER.info("%s", text)
+
+
 def devices(flags: argparse.Namespace) -> ExitStatus:
     """Processor and GPU. Returns 1 where a contour or a status differs."""
     from oarflow.runtime import preload_cuda_runtime
