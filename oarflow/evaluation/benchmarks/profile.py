@@ -7,7 +7,7 @@ import importlib
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Stopwatch:
         self._clock = clock
         self._running = [REST]
         self._since = clock()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def kind(self, name: str) -> Iterator[None]:
