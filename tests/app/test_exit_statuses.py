@@ -68,7 +68,7 @@ class TestWritten:
     def test_result_says_what_was_done(self, out: Path) -> None:
         document = result(out)
         assert document.exit_status == 0
-        assert document.run.device == "cpu"
+        assert (document.run.device or "").startswith("cpu")
         assert document.files is not None
         assert document.files.total == 24
         assert document.input is not None
