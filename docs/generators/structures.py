@@ -56,9 +56,9 @@ mm, more finely than a pixel. [Margins](../results/margins.md) has measured erro
 - **Between slices**, OARflow interpolates the signed distances linearly by the true positions. If
   slices are more than 2 mm apart, it first interpolates a section half-way between them by a cubic
   through four slices.
-- **At an end**, a structure continues half-way to the next slice without a contour and ends flat
-  there. On this half step the outline narrows as much as it does from the slice before to the last
-  one. It never widens. A margin starts at the flat end.
+- **At an end**, a structure continues beyond its last slice, half-way to the next slice of the CT,
+  and ends flat there. Over this half step the outline narrows at the same rate as between the last
+  two slices of the structure. It never widens. A margin starts at the flat end.
 - **At the edge of the CT** nothing shrinks, because the body continues there.
 - **Combinations** (`union`, `intersect`, `subtract`) are computed slice by slice. Structures that
   touch within 0.1 mm join without a seam. `subtract`, `ring` and `wall` share no voxel with what

@@ -61,7 +61,7 @@ def grown(field: ProbabilityField, grid: Grid, margins: Margins) -> ProbabilityF
 
 
 def shrunk(field: ProbabilityField, grid: Grid, margins: Margins) -> ProbabilityField | None:
-    """The structure without a margin at its surface. None where nothing is left."""
+    """What is left after a layer at the surface is removed. None where nothing is left."""
     lattice, found = _sections(field, _box(field.box, grid, Margins()), grid, margins, inward=True)
     outside = _dilated(found.complement, grid, margins.mirrored)
     result = as_field(-outside, lattice, grid, margins.stretch)

@@ -72,7 +72,7 @@ class Plane(_Section):
     of: Name | None = Field(default=None, exclude_if=_unset)
     """Whose end it is; null: the end of the structure that is cut."""
     end: Literal["superior", "inferior"] | None = Field(default=None, exclude_if=_unset)
-    """Which end; null: the end that the plane cuts."""
+    """Which end; null: `superior` for the plane `superior`, `inferior` for `inferior`."""
     mm: Annotated[float, Field(ge=-1000, le=1000)] = 0.0
     """Distance of the plane from that end, positive towards the head."""
 
@@ -159,7 +159,7 @@ class Grow(_Recipe):
 
 
 class Shrink(_Recipe):
-    """A structure without a margin at its surface."""
+    """What is left of a structure after a layer at its surface is removed."""
 
     shrink: Name
     """The structure."""

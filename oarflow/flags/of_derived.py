@@ -26,7 +26,7 @@ OF_DERIVED: Mapping[FlagCode, Definition] = {
         "made from {parent}, which is truncated",
         "{parent}",
         meaning="The CT's field of view cuts the parent. A part of this structure is missing too.",
-        check="The end on that side.",
+        check="The end of the structure where the CT cuts the parent.",
         parent="SpinalCord",
     ),
     FlagCode.PARENT_MISSING: of_organ(

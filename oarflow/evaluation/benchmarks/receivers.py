@@ -103,7 +103,9 @@ def nothing(_: Path, port: int) -> list[str]:
 
 NODE = ReceiverUnderTest("OARflow's node", "file and folder synced; row committed and synced", node)
 ORTHANC = ReceiverUnderTest(
-    "Orthanc", "file synced (`SyncStorageArea`), index by its default", orthanc_synced
+    "Orthanc",
+    "file synced (`SyncStorageArea`); index with Orthanc's default settings",
+    orthanc_synced,
 )
 RECEIVERS = (
     NODE,

@@ -86,7 +86,7 @@ def markdown(
         _doubts(scores),
     ]
     if len(sure) < len(scores):
-        parts += ["The first table without the suspicious references:", organ_table(sure)]
+        parts += ["The first table again, without the suspicious references:", organ_table(sure)]
     parts += ["## Models", models_table(models)]
     return "\n\n".join(parts) + "\n"
 
@@ -209,7 +209,7 @@ def _without(scores: Sequence[OrganOutcome], wrong: Mapping[tuple[str, str], str
         _reasons({one: wrong[_key(one)] for one in scores if _key(one) in wrong}),
     ]
     right = [score for score in scores if _key(score) not in wrong]
-    heading = f"The first table without these {len(wrong)} references:"
+    heading = f"The first table again, without these {len(wrong)} references:"
     return ["## Wrong references", "\n".join(lines), heading, organ_table(right)]
 
 

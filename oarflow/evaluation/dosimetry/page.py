@@ -189,7 +189,7 @@ def markdown(
     if len(sure) < len(doses):
         parts += [
             "## Without suspicious clinical contours",
-            f"This is the first table without {len(doses) - len(sure)} suspicious clinical "
+            f"This is the first table again, without {len(doses) - len(sure)} suspicious clinical "
             f"contours. A contour is suspicious if {DOUBTS}.",
             table(sure),
         ]

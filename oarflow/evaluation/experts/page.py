@@ -54,12 +54,12 @@ def markdown(
 
 
 _READING = (
-    "n: patients with a reference. If a mean counts fewer patients, because some have no such "
-    "contour, their number is in brackets. The mean of organs counts the organs that OpenKBP and "
-    "the experts have in common. For the clinic, it leaves out the organs that the clinic did not "
-    "draw. An organ without a contour counts with Dice 0 and is left out of HD95. An organ that "
-    "the CT cuts off is left out, except the cord, the canal, the brain and the lungs, which are "
-    "compared within the CT."
+    "n: patients with a reference. If some of these patients have no such contour, the "
+    "number of patients in the mean is in brackets. The mean of organs counts the organs that "
+    "OpenKBP and the experts have in common. For the clinic, it leaves out the organs that the "
+    "clinic did not draw. An organ without a contour counts with Dice 0 and is left out of HD95. "
+    "An organ that the CT cuts off is left out, except the cord, the canal, the brain and the "
+    "lungs, which are compared within the CT."
 )
 
 

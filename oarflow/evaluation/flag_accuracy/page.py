@@ -286,8 +286,8 @@ contour is not judged here if less than 90 % of its volume lies on slices that i
 
 **Ends.** An end is judged where the CT continues beyond it. It is not judged at the end of the CT,
 or where much of the CT was cut away: where its cross-section changes by more than half from one
-slice to the next. If fewer than ten contours show a side of an organ, the spread of that side comes
-from all sides.
+slice to the next. An end of an organ has a spread of its own only if it can be judged in at least
+ten contours. Otherwise its spread comes from all sides of the organ together.
 
 **Sum of one side (CUT_SHORT).** The scores of one side are added and divided by the root of their
 number. The scores are those of an abrupt end, of similar tissue beyond, and of an end before the
@@ -297,13 +297,14 @@ border that the localization network found.
 all 170 patients ([calibration](calibration.md)). The limit is the widest of the limits that the
 references, the tuning patients and the folds need.
 
-**Spread and limit.** A spread is a median and, for each side, the distance to the 5th or 95th
-percentile divided by 1.645. A family of measurements shares one limit:
+**Spread and limit.** For each measurement OARflow keeps the median and two standard deviations, one
+below and one above it: the distances to the 5th and to the 95th percentile, divided by 1.645. A
+family of measurements shares one limit:
 
 | measurements | limit of a family, at least 3 |
 | --- | --- |
-| of references and tuning patients | 10 % beyond the 99.5th percentile of the largest scores of \
-good contours |
+| of references and tuning patients | 1.1 times the 99.5th percentile over good contours. A \
+contour counts with its largest score in the family |
 | of folds | the 99.5th percentile; for the agreement with the localization network the 99th |
 | of the certainty of the network | the 98.5th percentile. The limit is stricter, because only \
 the certainty can show a failure in which the localization network and the network of the organ \
@@ -339,8 +340,9 @@ _CANNOT = """\
 - **Wrong ends, blurred limits, half-right contours.** Most real failures of the networks are of
   this kind. Their measurements are as usual as those of good contours. Simulated errors are gross,
   so they say little about the real failures in the table above.
-- **Ends without an edge.** A trachea continues below, wherever it is cut. Too few of OpenKBP's
-  scans show the carina to know how far the contour must reach.
+- **Ends without an edge.** Wherever a contour of the trachea ends too early, the airway below looks
+  the same, so no measurement shows the missing part. Too few of OpenKBP's scans show the carina to
+  know how far the contour must reach.
 - **One network for the whole and its parts.** `Lungs`, `Lung_L` and `Lung_R` come from one network.
   The check that `Lungs` holds both sides finds a lost half. It finds no failure that all three
   share.

@@ -57,7 +57,7 @@ with thicker slices. The first limit holds up to 4 mm between slices, the second
 | --- | --- |
 | unlike | difference of a slice from its neighbours, and difference between these neighbours |
 | flipped | difference of two neighbours, and their difference after one of them is mirrored |
-| jumps | difference of two neighbours, and the differences around them |
+| jumps | difference of two neighbours, and the median of the differences of the pairs around them |
 | exchanged | differences at the borders of two groups of slices, before and after their exchange |
 """
 """What the table of signs shows."""

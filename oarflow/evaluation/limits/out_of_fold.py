@@ -42,9 +42,10 @@ def page(found: Calibration, command: str, date: str) -> str:
     lines = [
         "# Calibration: contours out of fold",
         "",
-        f"Made by `{command}` on {date}, from {patients} training patients. Networks of a short "
-        "training on the other folds contoured each patient. Such networks fail more often than "
-        "the shipped ones. The localization network is the shipped one, which learned from 136 of "
+        f"Made by `{command}` on {date}, from {patients} training patients. The networks "
+        "come from short trainings, one for each fold. The networks that contoured a patient had "
+        "learned from the other folds only. Such networks fail more often than the shipped ones. "
+        "The localization network is the shipped one, which learned from 136 of "
         "the patients. Intervals are 95 % (Clopper and Pearson).",
         "",
         f"- Good contours (Dice over {GOOD_DICE:g}) set the limits. Their column is therefore no "

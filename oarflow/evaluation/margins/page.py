@@ -41,9 +41,10 @@ METHODS = """## Beside other programs
 Mean over the six margins, and the greatest of the six. *OARflow* starts from a field as smooth as a
 network's. *OARflow, from a mask* starts from voxels of 0 and 1, as the others do: a surface in
 voxels is known to half a pixel only. SimpleITK (signed Maurer distance map) and plastimatch
-(`dmap`, default boundary) need evenly spaced slices. They get slices every 1 mm, each with
-the mask of the nearest slice. Their surface is interpolated in their distance map. Both measure
-from the centres of the outermost voxels by Maurer's algorithm, so their figures are equal.{missing}
+(`dmap`, default boundary) need evenly spaced slices. They get slices every 1 mm, each with the mask
+of the nearest slice. The surface is read from the distance map of each program by interpolation.
+Both measure from the centres of the outermost voxels by Maurer's algorithm, so their figures are
+equal.{missing}
 
 """
 

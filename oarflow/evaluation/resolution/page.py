@@ -29,9 +29,9 @@ def markdown(
         f"{len(LATTICES)} coarse CTs that are made from it. A coarse CT is like those of OpenKBP: "
         f"it keeps one of {STEP} pixels along rows and columns, and it is masked to the body. The "
         "table shows the mean Dice between the contours on the fine and on the coarse CTs. Each "
-        "column is for one in-plane smoothness (mm) on the cards of the networks: OARflow blurs "
-        "the fine CT to it. The best value of each row is bold. The last column shows the volume "
-        "(cc) of the contour on the fine CT at each smoothness.",
+        "column belongs to one value (mm) of the in-plane smoothness on the networks' cards. "
+        "OARflow blurs the fine CT to this smoothness. The best value of each row is bold. The "
+        "last column shows the volume (cc) of the contour on the fine CT at each smoothness.",
         markdown_table(("organ", *(f"{one:g}" for one in smoothness), "volume"), rows),
         "## Models",
         models_table(models),

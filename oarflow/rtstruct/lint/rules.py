@@ -101,8 +101,8 @@ RULES: dict[str, Rule] = {
     ),
     "REGIONS_ON_OTHER_FRAME": Rule(
         _E, 4,
-        "Regions have another frame of reference than the given CT (or than most regions), or have "
-        "several: some readers misplace them; OARflow leaves them out.",
+        "Regions have contours on a frame of reference that differs from that of the given CT "
+        "(without CT: of most regions): some readers misplace them; OARflow leaves them out.",
         "Use one structure set for each frame of reference.",
     ),
     "ROI_FRAME_UNKNOWN": Rule(
@@ -189,8 +189,8 @@ RULES: dict[str, Rule] = {
     ),
     "KEYHOLES": Rule(
         _N, 6,
-        "Contours repeat two or more vertices, like keyholes (a channel joins outer and inner "
-        "ring); together with DOUBLE_POINTS they may be duplicates.",
+        "Contours repeat two or more vertices, as keyholes do (a channel joins outer and inner "
+        "ring). If DOUBLE_POINTS is found too, the vertices may be mere duplicates.",
         "Nothing; some systems show the channel as a line.",
     ),
     "DS_TOO_LONG": Rule(
@@ -317,7 +317,7 @@ RULES: dict[str, Rule] = {
     ),
     "DOUBLE_POINTS": Rule(
         _W, 19,
-        "Contours repeat a point directly.",
+        "Contours hold the same point twice in a row.",
         "Remove the duplicates.",
     ),
     "CROSSING": Rule(
@@ -327,7 +327,7 @@ RULES: dict[str, Rule] = {
     ),
     "DUPLICATE_CONTOURS": Rule(
         _W, 19,
-        "Contours repeat others of the same region: readers that use exclusive or lose both.",
+        "Contours repeat others of the same region: readers that combine by XOR lose both.",
         "Write each contour once.",
     ),
     "MANY_POINTS": Rule(
@@ -386,7 +386,7 @@ RULES: dict[str, Rule] = {
         "Simplify the contours."),
     "PROFILE_HOLES": Rule(_W, 6, "Holes are written in another style than the profile's.",
         "Write holes in the profile's style."),
-    "PROFILE_TYPES": Rule(_W, 18, "Interpreted types are none of the profile's.",
+    "PROFILE_TYPES": Rule(_W, 18, "The profile does not list some regions' interpreted types.",
         "Use one of the profile's types."),
     "PROFILE_DECIMALS": Rule(_N, 7, "Coordinates have more decimals than the profile allows.",
         "Round the coordinates."),

@@ -49,10 +49,11 @@ The experiment trains two networks for each organ and backbone: one on crops, on
 
 **Tables**
 
-- In the first two tables, the networks on crops and those on full slices each have the backbone
-  with their own best IoU on the tuning patients. If the backbones differ, that of the crops comes
-  first. One backbone for both, chosen by the crops, would favour the crops. Later trainings on
-  crops use the backbone of the crops (`backbones.yaml`).
+- In the first two tables, the backbone of the networks on crops is the one with the highest IoU on
+  the tuning patients. The backbone of the networks on full slices is chosen in the same way, among
+  these networks. If the backbones differ, that of the crops comes first. One backbone for both,
+  chosen by the crops, would favour the crops. Later trainings on crops use the backbone of the
+  crops (`backbones.yaml`).
 - Dice and IoU are per patient, over the slices that hold the organ, on the grid of the CT.
 - Times are {clock}. Inference covers all slices of a scan, from the CT to the mask.
 - Wilcoxon's signed-rank test (two-sided) pairs the **patients within an organ**. It is
@@ -86,7 +87,7 @@ def write_page(
     best = at_best(settings, folder)
     sections = [
         _head(settings, data, folder, command, device),
-        "## Each organ, each side with the backbone that the tuning patients chose\n",
+        "## By organ, with the backbones that are best on the tuning patients\n",
         _table(best),
         "## Compared with the paper\n",
         _claims(best),
