@@ -26,7 +26,7 @@ RUN_STATUSES = {
     ExitStatus.FAULT: "the program or its self-check failed; result.json has the error",
     ExitStatus.USAGE: "wrong usage or configuration; nothing is written",
     ExitStatus.REFUSED: "the input is refused; result.json has the reason",
-    ExitStatus.HELD: "strict: written, but study flagged, organ failed or doubtful, or memory high",
+    ExitStatus.HELD: "with strict only: written, but doubtful (flag, failure or high memory)",
     ExitStatus.INTERRUPTED: "interrupted; OUT is unchanged",
     ExitStatus.TERMINATED: "terminated, or run_seconds passed; OUT is unchanged",
 }

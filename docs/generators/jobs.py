@@ -8,9 +8,10 @@ from oarflow.node.states import MEANINGS, TRANSITIONS, State
 PAGE = f"""# Jobs of the node
 
 {MADE}
-A job is one version of one series of one sender. A step leads a job from one state to the next. The
-database has a row for every step, with the time, the reason and the user who asked for the step.
-`oarflow/node/states.py` has the table of states and steps.
+A job is the work on one series from one sender. If the series changes after its delivery has
+started, a new job begins, with the next version number. A step leads a job from one state to the
+next. The database has a row for every step, with the time, the reason and the user who asked for
+the step. `oarflow/node/states.py` has the table of states and steps.
 
 ## States
 

@@ -98,9 +98,13 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=float,
         default=2.0,
-        help="of surface Dice and added path, mm (default: 2)",
+        help="tolerance of surface Dice and added path length in mm (default: 2)",
     )
-    add("--every-organ", action="store_true", help="count organs that no prediction has as missed")
+    add(
+        "--every-organ",
+        action="store_true",
+        help="count an organ as missed even if no prediction has it",
+    )
     add("--workers", type=int, default=1, help="cases read at the same time")
     add_models(parser, NAMES, names_only=True)
     add_output(parser, "folder for scores.csv, tables and plots", required=True)
@@ -148,7 +152,7 @@ def _add_experts(parser: argparse.ArgumentParser) -> None:
     folds = "models folders of a cross-validation; the K-th was trained with --fold K/N"
     add("--folds", type=Path, nargs="+", default=(), metavar="DIR", help=folds)
     add("--organs", nargs="+", default=(), help="organs to compare (default: all)")
-    add("--before", type=Path, metavar="CSV", help="an earlier table, to test the difference")
+    add("--before", type=Path, metavar="CSV", help="earlier table of scores to compare with")
     add("--name", default="experts", help="file name of the tables, without suffix")
     add("--cache", type=Path, default=Path("out/experts"), help="contours of patients already run")
     add_models(parser)
@@ -177,7 +181,7 @@ def _add_edits(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=float,
         default=2.0,
-        help="of the surface Dice, mm (default: 2)",
+        help="tolerance of the surface Dice in mm (default: 2)",
     )
     add("--save", type=Path, metavar="DIR", help="keep the record in this folder")
     add("--history", type=Path, metavar="DIR", help="table and plot of all records in a folder")
@@ -235,7 +239,7 @@ def _add_limits(menu: Menu) -> None:
     add_models(test)
     add_output(test, "folder for the page (default: docs/results)", default=RESULTS)
 
-    gate = menu("gate-limits", "measure how far good CTs stay from the limits of the input checks")
+    gate = menu("gate-limits", "compare acceptable CTs with the limits of the input checks")
     gate.add_argument("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
     gate.add_argument(
         "--without-networks", action="store_true", help="do not measure the landmarks"

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table",
         type=Path,
         metavar="FILE",
-        help="write all rules, and the findings in every file of the folders, as Markdown; --ct is "
-        "another study, to count the image references that dangle in it",
+        help="write a Markdown table of all rules and of the findings in every file of the "
+        "folders, with a count of references to images that the folder --ct lacks; needs --ct",
     )
 
 

@@ -105,7 +105,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--organs",
         type=Path,
         metavar="FILE",
-        help="which labels are which organs (default: labels with an organ's name)",
+        help="file with the organ of each label (default: by the labels' names)",
     )
     add(
         "--probe",

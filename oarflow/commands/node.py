@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     command("run", "run the node until SIGTERM or SIGINT")
     command("doctor", "check everything that the node depends on, with remedies")
-    _add_batch(command("batch", "contour a folder of studies without a network"))
+    _add_batch(command("batch", "contour a folder of studies, without DICOM transfer"))
     _add_pull(command("pull", "fetch studies from a PACS; the running node contours them"))
     _add_user(command("user", "add, disable, enable or list users of the web page"))
     command("audit", "check and print the audit log").add_argument(

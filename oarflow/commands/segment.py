@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="progress on standard error (default: auto)",
     )
     add("--quiet", action="store_true", help="print no table and no paths at the end")
-    add("--debug", action="store_true", help="for developers: log full tracebacks, without values")
+    add("--debug", action="store_true", help="for developers: log tracebacks without error texts")
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, metavar="OUT", help="folder for the record, self-test.json")
     add_models(parser)
     add_config(parser)
-    add("--debug", action="store_true", help="for developers: log full tracebacks, without values")
+    add("--debug", action="store_true", help="for developers: log tracebacks without error texts")
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -29,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return made
 
     command("systems", "list what can be trained")
-    command("audit", "find labels that stand out", data, output="CSV of every label's facts")
+    command(
+        "audit", "find labels that stand out", data, output="CSV with measurements of every label"
+    )
     about = "train a network, or continue a training"
     _add_fit(command("fit", about, data, network, device))
     about = "write a trained network and its card into a folder of networks"
     command("export", about, unread, network, models).add_argument("--version", default="1.0.0")
-    about = "learn the fusion of the coarse views (C2F)"
+    about = "train the network that combines the coarse views of C2F"
     command("fusion", about, data, models, some, device)
     about = "score networks on the tuning patients"
     command("tune", about, data, models, output="CSV of all scores").add_argument(
@@ -50,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _compares(command("localizers", about, data, output="Markdown file"), "+")
     about = "compare two networks of each organ on the tuning patients"
     _compares(command("agreement", about, data, output="Markdown file"), 2)
-    about = "compare C2F's views with their fusion on the tuning patients"
+    about = "compare C2F's coarse views with their combination, on the tuning patients"
     command(
         "views",
         about,
@@ -60,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         device,
         output="Markdown file, with a CSV beside it",
     )
-    about = "compare TWOSTEP's one and two steps on the tuning patients"
+    about = "compare one network with two in a row (TWOSTEP), on the tuning patients"
     _compares(command("steps", about, data, some, device, output="Markdown file"), 2)
     about = "run a paper's own comparison"
     _add_experiment(command("experiment", about, data, device))
@@ -108,7 +110,10 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
         help="folder of patients in a known layout"
         + ("" if required else "; only for a checkpoint without a record of its training"),
     )
-    split = "YAML table of fitting and tuning patients (default: OpenKBP's own; else 85/15)"
+    split = (
+        "YAML table of fitting and tuning patients (default: that of the data set if it has one, "
+        "otherwise 85 %% and 15 %% at random)"
+    )
     add("--split", type=Path, help=split)
     add("--derived", type=Path, help="folder of derived labels: oarflow data derive")
     fold = "leave out the K-th of N parts of all patients"
@@ -116,9 +121,9 @@ def _takes_data(made: argparse.ArgumentParser, *, required: bool) -> None:
     add(
         "--everyone",
         action="store_true",
-        help="learn from the tuning patients too, when all choices are made",
+        help="train on the tuning patients too, so that none are left for comparisons",
     )
-    leave_out = "another data set with some of the same patients, who are left out"
+    leave_out = "leave out the patients who are also in this data set"
     add("--leave-out", type=Path, metavar="DATA", help=leave_out)
     add("--proposed", type=Path, help="folder of proposed labels: oarflow train propose")
     add("--data-name", help="name of the data on the model card")

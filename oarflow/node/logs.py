@@ -18,7 +18,18 @@ _SLOTS = 4096
 
 
 class _OneLine(logging.Formatter):
-    """Escapes line breaks and bidirectional overrides in logged values."""
+    """Escapes line breaks and bidirectional overrides in logged values.
+
+    An exception that a library logs becomes its class: its text may quote patient data.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[0] if record.exc_info else None
+        if error is None or record.name.startswith("oarflow."):
+            return super().format(record)
+        first = record.getMessage().partition("\n")[0]
+        shortened = {"msg": f"{first} ({error.__name__})", "args": None, "exc_info": None}
+        return super().format(logging.makeLogRecord({**vars(record), **shortened}))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = shown(record.message)

@@ -82,7 +82,7 @@ class Settings(_Section):
 
     templates: str | None = None
     """Folder of templates: settings by kind of CT, chosen by the CT's header. `shipped`: those of
-    OARflow. A relative folder starts at the settings file's. null: these settings alone."""
+    OARflow. A relative folder is relative to the settings file. null: no templates."""
     organs: Literal["all"] | tuple[str, ...] = "all"
     """Organs to contour: a list of names or aliases. `all` means all that have a network or a rule,
     without `Skin`."""
@@ -137,7 +137,8 @@ class Settings(_Section):
     """Organs that may not overlap. An organ keeps the voxels that it shares with organs after it in
     the list."""
     trusted_models: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] | None = None
-    """SHA-256 of the only networks that may be loaded. null: those on the model cards."""
+    """If given, only networks with one of these SHA-256 are loaded. null: all that agree with their
+    model cards."""
     commissioned: Path | None = None
     """The site's folder of commissioning records, relative to the settings file. Contours of a
     network that OARflow does not ship are flagged if it has no valid record; null: no records."""

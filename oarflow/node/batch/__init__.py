@@ -1,1 +1,1 @@
-"""Contours a folder of studies without a network."""
+"""Contours a folder of studies, without DICOM transfer."""

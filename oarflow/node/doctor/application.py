@@ -28,11 +28,12 @@ WRITTEN_BY = {
 def application(settings: NodeSettings) -> Iterator[CheckResult]:
     """The command exists and names its folders; the networks exist; the scheduler answers."""
     execution = settings.execution
-    parts = command(execution, Path("in"))
-    if shutil.which(parts[0]) is None:
-        yield bad("application", f"{parts[0]} is not found", "correct execution.command")
+    program = command(execution, Path("in"))[0]
+    found = shutil.which(program)
+    if found is None:
+        yield bad("application", f"{program} is not found", "correct execution.command")
     else:
-        yield good("application", f"{Path(parts[0]).name} is found")
+        yield good("application", f"the program of execution.command exists: {found}")
     asking = asks_version(execution.command)
     if asking is None:
         yield from _own_command(settings)

@@ -57,7 +57,7 @@ class ExecutionSettings(Section):
     memory_limit_mb: Megabytes | None = 8192
     """The most resident memory that all processes of one run may use together. null: no limit."""
     attempts: int = Field(default=3, ge=1)
-    """The greatest number of runs of a job whose runs fail."""
+    """How often a job is run at most, if its runs fail."""
     heartbeat_seconds: Seconds = 5
     """Pause between two reports (heartbeats) of a worker."""
     lease_seconds: Seconds = 60

@@ -46,7 +46,8 @@ class StorageSettings(Section):
 
     folder: Path = Path("oarflow-node")
     """The folder for images, results and SQLite's database. Only the node's user and group may read
-    it. A relative folder starts at systemd's STATE_DIRECTORY or the current folder."""
+    it. A relative folder is in the folder that the variable STATE_DIRECTORY names (systemd
+    sets it), otherwise in the current folder."""
     min_free_mb: Megabytes = 2048
     """The free space that must remain on the disk. Below it, the node accepts no instance."""
 

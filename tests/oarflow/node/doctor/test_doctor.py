@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.server
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -209,6 +210,7 @@ def test_a_command_of_the_site_s_own(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, execution={"command": ["true", "{input}"]})
     said = [one for one in application.application(settings) if one.subject == "application"]
     assert [one.status for one in said] == [CheckStatus.GOOD, CheckStatus.BAD, CheckStatus.DOUBTFUL]
+    assert said[0].text.endswith(f": {shutil.which('true')}")
     assert "{output}" in said[1].text
 
 
