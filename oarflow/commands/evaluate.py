@@ -265,7 +265,8 @@ def _add_benchmarks(menu: Menu) -> None:
 
     imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
     add = imported.add_argument
-    add("--tiles", type=int, default=10, help="timed tiles of each network (default: 10)")
+    add("--tiles", type=int, default=5, help="timed tiles of each network and round (default: 5)")
+    add("--rounds", type=int, default=2, help="how often the programs take turns (default: 2)")
     environments = Path(".venvs")
     about = f"folder of nnunetv2's environment `nnunet`, if there is one (default: {environments})"
     add("--environments", type=Path, default=environments, help=about)

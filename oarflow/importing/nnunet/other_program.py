@@ -78,7 +78,7 @@ def _run(python: Path, room: Path, network: Path, folds: tuple[str, ...]) -> str
     words = [str(network), str(room / f"ct{ENDING}"), str(room / "labels"), *folds]
     try:
         done = subprocess.run(
-            [str(python), "-c", text, *words],
+            [str(python.absolute()), "-c", text, *words],
             cwd=room,
             capture_output=True,
             text=True,
