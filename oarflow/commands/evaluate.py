@@ -251,6 +251,13 @@ def _add_limits(menu: Menu) -> None:
     add_models(smooth)
     add_output(smooth, "folder for the page (default: docs/results)", default=RESULTS)
 
+    fast = menu("fast-inference", "compare fast inference of an imported network with exact labels")
+    fast.add_argument("network", help="the network's folder in the models folder")
+    fast.add_argument("ct", type=Path, nargs="+", help="folders of CTs")
+    add_models(fast)
+    page = RESULTS / "fast-inference.md"
+    add_output(fast, f"Markdown file (default: {page})", default=page)
+
 
 def _add_benchmarks(menu: Menu) -> None:
     stages = menu("benchmark", "measure seconds and memory by stage")

@@ -95,7 +95,7 @@ def _run(python: Path, room: Path, network: Path, folds: tuple[str, ...]) -> str
     if done.returncode:
         raise NotVerifiedError(
             f"{python} did not predict ({shown(last)[:200]}): name the Python of an environment"
-            " with nnunetv2 with --python"
+            " with nnunetv2 and the network's trainer with --python"
         )
     return shown(last)[:40]
 

@@ -63,7 +63,7 @@ class BoxLogits:
         return paste(self.values[head, z, y, x].float().numpy(), weights)
 
     def rivals(self, own: Collection[int], ct: Box) -> list[int]:
-        """The heads but `own` of which one has the greatest logit at any voxel of a box of the CT.
+        """The heads that may have the greatest logit but `own` at some voxel of a box of the CT.
 
         A head that another exceeds at each of the network's voxels is below it between them, too:
         weights of linear interpolation are not negative.

@@ -44,9 +44,8 @@ class Rounded(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.product = torch.nn.Conv3d(1, 1, 1)
+        self.product = torch.nn.Conv3d(1, 1, 1, bias=False)
         torch.nn.init.constant_(self.product.weight, 1.003)
-        torch.nn.init.zeros_(self.product.bias)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         above = self.product(image)[:, 0] - 100.0
