@@ -29,7 +29,7 @@ DOCS_STAMP := .venvs/docs/.oarflow
 DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark gpu-check benchmark-receiving lock \
+.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test import-test nnunet peers lint fuzz evaluate benchmark gpu-check benchmark-receiving lock \
 	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages shipped-networks
 
 help: ## this list
@@ -92,6 +92,12 @@ wheel-test: $(TEST_STAMP) ## build the wheel, install it alone elsewhere, contou
 
 tutorials-test: $(TEST_STAMP) ## the commands of the tutorials (needs Orthanc, dcmtk and OARFLOW_DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m tutorials tests/docs $(ARGS)
+
+import-test: $(TEST_STAMP) ## an imported network beside nnunetv2 (needs OARFLOW_DATA; make nnunet)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m imported tests/oarflow/importing $(ARGS)
+
+nnunet: ## nnunetv2 in .venvs/nnunet, for import-test and benchmark
+	PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' bash tests/peers/nnunet.sh
 
 peers: ## other readers of RTSTRUCT, each in an environment under .venvs, for the tests
 	PYTHON='$(PYTHON)' bash tests/peers/environments.sh

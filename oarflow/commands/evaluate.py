@@ -257,6 +257,13 @@ def _add_limits(menu: Menu) -> None:
     add_models(smooth)
     add_output(smooth, "folder for the page (default: docs/results)", default=RESULTS)
 
+    fast = menu("fast-inference", "compare fast inference of an imported network with exact labels")
+    fast.add_argument("network", help="the network's folder in the models folder")
+    fast.add_argument("ct", type=Path, nargs="+", help="folders of CTs")
+    add_models(fast)
+    page = RESULTS / "fast-inference.md"
+    add_output(fast, f"Markdown file (default: {page})", default=page)
+
 
 def _add_benchmarks(menu: Menu) -> None:
     stages = menu("benchmark", "measure seconds and memory by stage")
@@ -303,7 +310,8 @@ def _add_comparisons_in_time(menu: Menu) -> None:
 def _add_other_benchmarks(menu: Menu) -> None:
     imported = menu("benchmark-imported", "measure imported networks of full size, and nnunetv2")
     add = imported.add_argument
-    add("--tiles", type=int, default=10, help="timed tiles of each network (default: 10)")
+    add("--tiles", type=int, default=5, help="timed tiles of each network and round (default: 5)")
+    add("--rounds", type=int, default=2, help="how often the programs take turns (default: 2)")
     environments = Path(".venvs")
     about = f"folder of nnunetv2's environment `nnunet`, if there is one (default: {environments})"
     add("--environments", type=Path, default=environments, help=about)

@@ -113,6 +113,27 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         metavar="CT",
         help="folder of a CT on which the orientation is checked (default: the shipped sample)",
     )
+    add(
+        "--exact",
+        action="store_true",
+        help="label every voxel as nnU-Net does, mirroring included, in the whole CT (default:"
+        " contours in the searched part, without mirroring, which takes a fraction of the time)",
+    )
+    add(
+        "--crop-organs",
+        nargs="+",
+        default=(),
+        metavar="ORGAN",
+        help="search around these organs if the localization network does not know all organs of"
+        " the network (default: the whole CT)",
+    )
+    add(
+        "--crop-margin",
+        type=float,
+        default=30.0,
+        metavar="MM",
+        help="distance in mm around --crop-organs (default: 30)",
+    )
     add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
     add("--name", help="folder of the network in the models folder")
     add("--licence", default="unknown", help="name of the network's licence")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from oarflow.errors import ExitStatus
+from oarflow.importing.crop import crop_rule
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.export import write_network
 from oarflow.importing.nnunet.convert import Statement, convert
@@ -15,7 +16,7 @@ from oarflow.importing.nnunet.folder import ResultFolder, read_folder
 from oarflow.importing.organ_map import Assignment, by_file, by_name
 from oarflow.importing.orientation import with_proof
 from oarflow.networks.cards import Card, read_cards
-from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.imported.card import ImportedCard, InferenceMode
 from oarflow.organs import load_catalogue
 from oarflow.tables import text_table
 
@@ -36,8 +37,13 @@ def import_nnunet(flags: argparse.Namespace) -> int:
         assignment = by_file(flags.organs, structures, catalogue)
     name = flags.name or _name(found)
     target = _new_folder(flags.models, name)
-    kept = _kept_by_others(assignment, read_cards(flags.models))
-    statement = Statement(name, flags.orientation, flags.licence, flags.commercial)
+    cards = read_cards(flags.models)
+    kept = _kept_by_others(assignment, cards)
+    crop = crop_rule(flags.crop_organs, flags.crop_margin, catalogue, cards)
+    mode: InferenceMode = "exact" if flags.exact else "fast"
+    statement = Statement(
+        name, flags.orientation, flags.licence, flags.commercial, crop=crop, mode=mode
+    )
     content, card = convert(found, statement, assignment.contours)
     card = with_proof(card, content, flags.probe)
     write_network(target, content, card)
@@ -94,6 +100,7 @@ def _summary(
         ("folds", ", ".join(card.folds)),
         ("orientation", f"{card.orientation}, {card.orientation_proof}"),
         *_evidence(card),
+        ("inference", _inference(card)),
         ("licence", f"{card.source.licence}; commercial use: {card.source.commercial}"),
         *((organ, _labels(card, organ, kept)) for organ in card.organs),
     ]
@@ -102,6 +109,17 @@ def _summary(
     rows.extend(("note", remark) for remark in found.remarks)
     rows.append(("written to", str(target)))
     return text_table(("imported", target.name), rows) + "\n"
+
+
+def _inference(card: ImportedCard) -> str:
+    """How the network runs, and whether bfloat16 agreed with single precision."""
+    if card.mode == "exact":
+        return "exact: nnU-Net's labels of the whole CT"
+    if card.bfloat16_evidence is None:
+        return "fast, in single precision"
+    least = min((row["dice"] for row in card.bfloat16_evidence.figures.values()), default=0.0)
+    precision = "bfloat16" if card.bfloat16 else "single precision"
+    return f"fast, in {precision}: the least Dice of bfloat16 with single precision is {least:.4f}"
 
 
 def _evidence(card: ImportedCard) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from oarflow.importing.agreement import with_bfloat16
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.own_organs import OwnOrgans, own_organs, own_store
 from oarflow.networks.backend import choose_device
@@ -20,6 +21,7 @@ from oarflow.networks.card import NETWORK_NAME, partner
 from oarflow.networks.imported.card import ImportedCard, OrganLabels, OrientationEvidence
 from oarflow.networks.imported.directions import DIRECTIONS, flips
 from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.segmentation.imported import ImportedOrgans
 
 LOGGER = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ class Agreement:
 def with_proof(
     card: ImportedCard, content: bytes, ct: Path | None, *, known_recipe: bool = False
 ) -> ImportedCard:
-    """The card of a network with the proof of its orientation.
+    """The card of a network with the proof of its orientation, and whether bfloat16 agrees.
 
     content: of model.ts. ct: folder of the CT; None for the shipped sample. known_recipe: whether
     the orientation comes from a recipe for this very network: it stays unproven where the CT shows
@@ -93,8 +95,8 @@ def with_proof(
     with tempfile.TemporaryDirectory(prefix="oarflow-") as folder:
         path = Path(folder, NETWORK_NAME)
         path.write_bytes(content)
-        agreement = measured(path, card, own)
-    return proved(card, agreement, own.ct)
+        card = proved(card, measured(path, card, own), own.ct)
+        return with_bfloat16(card, path, own) if has_bfloat16() else card
 
 
 def proved(card: ImportedCard, agreement: Agreement, ct: str) -> ImportedCard:
@@ -141,7 +143,9 @@ def measured(path: Path, card: ImportedCard, own: OwnOrgans) -> Agreement:
     path: its model.ts. Organs without an own contour do not take part.
     """
     common = tuple(contour for contour in card.contours if contour.organ in own.fields)
-    reduced = card.model_copy(update={"contours": common, "step": max(card.step, STEP)})
+    reduced = card.model_copy(
+        update={"contours": common, "step": max(card.step, STEP), "mode": "fast"}
+    )
     network = ImportedNetwork(path, reduced, choose_device("auto"))
     dice = {flip: _dice(network, own, flip) for flip in flips(card.orientation)}
     return Agreement(dice, frozenset(c.organ for c in card.contours if of_one_side(c)))

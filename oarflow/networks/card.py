@@ -278,6 +278,7 @@ _WITHOUT_EFFECT = {
     "source",
     "verification",
     "orientation_evidence",
+    "bfloat16_evidence",
 }
 """Fields of a card that change no contour."""
 

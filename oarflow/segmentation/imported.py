@@ -5,9 +5,9 @@ Surfaces lie where an organ's logit equals the greatest of the others', so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
@@ -46,8 +46,8 @@ BeforeTile = Callable[[], None]
 class ImportedOrgans:
     """An imported network on one CT. It runs once, when the first organ is asked for.
 
-    localizations: by organ. orientation: read the CT as if the training images lay so; None: as the
-    card says. exact: label every voxel as nnU-Net does; surfaces then follow the CT's voxels.
+    localizations: by organ. orientation: read the CT as if the training images lay so. exact: label
+    every voxel as nnU-Net does, so that surfaces follow the CT's voxels. None: as the card says.
     bfloat16: whether fast inference multiplies in it; None: if the card allows it and the processor
     has it.
     before_tile: called before every tile; an exception from it ends the run.
@@ -57,13 +57,13 @@ class ImportedOrgans:
     network: ImportedNetwork
     localizations: Mapping[str, Localization]
     orientation: str | None = None
-    exact: bool = False
+    exact: bool | None = None
     bfloat16: bool | None = None
 
     def field(self, organ: str, before_tile: BeforeTile = lambda: None) -> ProbabilityField:
         """One organ's field on the CT. Raises KeyError for an organ of another network."""
         contour = self.card.contour(organ)
-        if self.exact:
+        if self.card.mode == "exact" if self.exact is None else self.exact:
             field = self._exact_field(contour, before_tile)
         else:
             field = self._fast_field(contour, self._run(before_tile))
@@ -135,7 +135,11 @@ class ImportedOrgans:
         ct = logits.around(without_specks(won(logits, self.card, labels)))
         if ct is None:
             return _empty()
-        margin = margin_of(labels, self.card, lambda head: logits.on_ct(head, ct))
+        if self.card.regions is None:
+            rivals = logits.rivals(labels, ct)
+            margin = margin_of(labels, rivals, lambda head: logits.on_ct(head, ct))
+        else:
+            margin = region_margin(labels, self.card.regions, lambda head: logits.on_ct(head, ct))
         values = special.expit(margin)
         start = (ct[0].start, ct[1].start, ct[2].start)
         field = cropped(values, start, LEVEL)
@@ -172,31 +176,23 @@ def search_bounds(
 
 
 def margin_of(
-    labels: tuple[int, ...], card: ImportedCard, logit: Callable[[int], FloatVoxels]
+    labels: Iterable[int], rivals: Iterable[int], logit: Callable[[int], FloatVoxels]
 ) -> FloatVoxels:
     """How far the labels' logits lie above the rivals', voxel by voxel; positive inside.
 
     logit: one head's logits; called for one head after another, so that few are held at once.
     """
-    if card.regions is not None:
-        return _region_margin(labels, card.regions, logit)
-    inside: FloatVoxels | None = None
-    rival: FloatVoxels | None = None
-    for head in range(card.heads):
-        found = logit(head)
-        if head in labels:
-            inside = found if inside is None else np.maximum(inside, found)
-        else:
-            rival = found if rival is None else np.maximum(rival, found)
-    assert inside is not None
-    assert rival is not None
-    return inside - rival
+    inside, rival = (reduce(np.maximum, map(logit, heads)) for heads in (labels, rivals))
+    return np.asarray(inside - rival)
 
 
-def _region_margin(
+def region_margin(
     labels: tuple[int, ...], regions: tuple[int, ...], logit: Callable[[int], FloatVoxels]
 ) -> FloatVoxels:
-    """Later regions are painted over earlier ones: a voxel has the label of the last that is on."""
+    """As margin_of, for a network of regions.
+
+    Later regions are painted over earlier ones: a voxel has the label of the last that is on.
+    """
     margin: FloatVoxels | None = None
     for head, label in enumerate(regions):
         found = logit(head)

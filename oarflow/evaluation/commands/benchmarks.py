@@ -75,11 +75,18 @@ def devices(flags: argparse.Namespace) -> ExitStatus:
 
 def imported(flags: argparse.Namespace) -> None:
     """Imported networks of full size, beside nnunetv2's predictor."""
-    from oarflow.evaluation.benchmarks.imported import SIZES, benchmark, nnunet_python, page
+    from oarflow.evaluation.benchmarks.imported import (
+        SIZES,
+        benchmark,
+        longest,
+        nnunet_python,
+        page,
+    )
 
-    found = benchmark(SIZES, flags.tiles, flags.environments)
+    found = benchmark(SIZES, flags.tiles, flags.rounds, flags.environments)
     with_peer = nnunet_python(flags.environments) is not None
-    text = page(found, as_typed(flags.command_line), with_peer=with_peer)
+    command = as_typed(flags.command_line)
+    text = page(found, longest(SIZES[0]), command, with_peer=with_peer)
     flags.output.write_text(text, encoding="utf-8")
     LOGGER.info("%s", text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -13,7 +13,9 @@ from oarflow.importing.nnunet.checkpoint import load_network
 from oarflow.importing.nnunet.folder import ResultFolder
 from oarflow.licences import Commercial
 from oarflow.networks.imported.card import (
+    CropRule,
     ImportedCard,
+    InferenceMode,
     NetworkSource,
     OrganLabels,
 )
@@ -26,12 +28,17 @@ RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 
 @dataclass(frozen=True)
 class Statement:
-    """What the user states about a network: nothing in the folder says it."""
+    """What the user states about a network: nothing in the folder says it.
+
+    crop, mode: where and how it runs.
+    """
 
     name: str
     orientation: str
     licence: str = "unknown"
     commercial: Commercial = "unknown"
+    crop: CropRule = field(default_factory=CropRule)
+    mode: InferenceMode = "fast"
 
 
 def convert(
@@ -69,6 +76,8 @@ def convert(
             labels=labels.names,
             contours=tuple(contours),
             postprocessing=folder.postprocessing,
+            crop=statement.crop,
+            mode=statement.mode,
             source=NetworkSource(
                 form="nnU-Net v2",
                 origin=_origin(folder),

@@ -78,7 +78,7 @@ def _run(python: Path, room: Path, network: Path, folds: tuple[str, ...]) -> str
     words = [str(network), str(room / f"ct{ENDING}"), str(room / "labels"), *folds]
     try:
         done = subprocess.run(
-            [str(python), "-c", text, *words],
+            [str(python.absolute()), "-c", text, *words],
             cwd=room,
             capture_output=True,
             text=True,
@@ -95,7 +95,7 @@ def _run(python: Path, room: Path, network: Path, folds: tuple[str, ...]) -> str
     if done.returncode:
         raise NotVerifiedError(
             f"{python} did not predict ({shown(last)[:200]}): name the Python of an environment"
-            " with nnunetv2 with --python"
+            " with nnunetv2 and the network's trainer with --python"
         )
     return shown(last)[:40]
 

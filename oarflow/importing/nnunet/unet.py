@@ -6,7 +6,7 @@ one. docs/explanation/decisions says why these classes are not taken from a libr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -54,12 +54,7 @@ def build(architecture: Architecture, heads: int) -> nn.Module:
     Weights are those of torch's initialization.
     """
     parts = _Parts(architecture)
-    encoder: nn.Module
-    if architecture.kind == "PlainConvUNet":
-        encoder = PlainEncoder(parts)
-    else:
-        encoder = ResidualEncoder(parts)
-    return NnUNet(encoder, Decoder(parts, heads)).eval()
+    return NnUNet(Encoder(parts), Decoder(parts, heads)).eval()
 
 
 class _Parts:
@@ -117,6 +112,22 @@ class ConvolutionBlock(nn.Module):
         return cast(torch.Tensor, self.nonlin(self.norm(self.conv(x))))
 
 
+def _row(
+    block: type[ConvolutionBlock | ResidualBlock],
+    parts: _Parts,
+    count: int,
+    before: int,
+    after: int,
+    *,
+    kernel: Sizes,
+    stride: Sizes,
+) -> nn.Sequential:
+    """Blocks of one kind in a row; the first one has the stride."""
+    first = block(parts, before, after, kernel, stride)
+    rest = (block(parts, after, after, kernel, parts.ones) for _ in range(count - 1))
+    return nn.Sequential(first, *rest)
+
+
 class ConvolutionStack(nn.Module):
     """Convolution blocks in a row; the first one has the stride."""
 
@@ -124,9 +135,9 @@ class ConvolutionStack(nn.Module):
         self, parts: _Parts, count: int, before: int, after: int, *, kernel: Sizes, stride: Sizes
     ) -> None:
         super().__init__()
-        first = ConvolutionBlock(parts, before, after, kernel, stride)
-        rest = (ConvolutionBlock(parts, after, after, kernel, parts.ones) for _ in range(count - 1))
-        self.convs = nn.Sequential(first, *rest)
+        self.convs = _row(
+            ConvolutionBlock, parts, count, before, after, kernel=kernel, stride=stride
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.convs(x))
@@ -166,62 +177,44 @@ class ResidualStage(nn.Module):
         self, parts: _Parts, count: int, before: int, after: int, *, kernel: Sizes, stride: Sizes
     ) -> None:
         super().__init__()
-        first = ResidualBlock(parts, before, after, kernel, stride)
-        rest = (ResidualBlock(parts, after, after, kernel, parts.ones) for _ in range(count - 1))
-        self.blocks = nn.Sequential(first, *rest)
+        self.blocks = _row(ResidualBlock, parts, count, before, after, kernel=kernel, stride=stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.blocks(x))
 
 
-class PlainEncoder(nn.Module):
-    """Stacks of convolutions, each at half the resolution of the one before."""
+class Encoder(nn.Module):
+    """Stages at falling resolution: stacks of convolutions, or a convolution and residual stages.
+
+    Checkpoints hold each stack within a sequence of its own.
+    """
 
     def __init__(self, parts: _Parts) -> None:
         super().__init__()
-        of, before, stages = parts.of, 1, []
-        for stage, after in enumerate(of.features):
-            stack = ConvolutionStack(
-                parts,
-                of.blocks[stage],
-                before,
-                after,
-                kernel=of.kernels[stage],
-                stride=of.strides[stage],
-            )
-            stages.append(nn.Sequential(stack))
+        of, before = parts.of, 1
+        residual = of.kind == "ResidualEncoderUNet"
+        self.stem: nn.Module = nn.Identity()
+        if residual:
+            after, kernel = of.features[0], of.kernels[0]
+            self.stem = ConvolutionStack(parts, 1, before, after, kernel=kernel, stride=parts.ones)
+            before = after
+        stages: list[nn.Module] = []
+        for after, kernel, stride, count in zip(
+            of.features, of.kernels, of.strides, of.blocks, strict=True
+        ):
+            kind = ResidualStage if residual else ConvolutionStack
+            stage = kind(parts, count, before, after, kernel=kernel, stride=stride)
+            stages.append(stage if residual else nn.Sequential(stage))
             before = after
         self.stages = nn.Sequential(*stages)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        return _each_stage(self.stages, x)
-
-
-class ResidualEncoder(nn.Module):
-    """A convolution, then stages of residual blocks."""
-
-    def __init__(self, parts: _Parts) -> None:
-        super().__init__()
-        of = parts.of
-        before = of.features[0]
-        self.stem = ConvolutionStack(parts, 1, 1, before, kernel=of.kernels[0], stride=parts.ones)
-        stages = []
-        for stage, after in enumerate(of.features):
-            stages.append(
-                ResidualStage(
-                    parts,
-                    of.blocks[stage],
-                    before,
-                    after,
-                    kernel=of.kernels[stage],
-                    stride=of.strides[stage],
-                )
-            )
-            before = after
-        self.stages = nn.Sequential(*stages)
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        return _each_stage(self.stages, self.stem(x))
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
 
 
 class Decoder(nn.Module):
@@ -258,18 +251,10 @@ class Decoder(nn.Module):
 class NnUNet(nn.Module):
     """(1, heads, ...) logits of an image (1, 1, ...)."""
 
-    def __init__(self, encoder: nn.Module, decoder: Decoder) -> None:
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.decoder(self.encoder(x)))
-
-
-def _each_stage(stages: Sequence[nn.Module] | nn.Sequential, x: torch.Tensor) -> list[torch.Tensor]:
-    features = []
-    for stage in stages:
-        x = stage(x)
-        features.append(x)
-    return features

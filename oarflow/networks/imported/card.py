@@ -19,6 +19,7 @@ Edge = Annotated[int, Field(ge=1, le=512)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 SplineOrder = Literal[0, 1, 2, 3, 4, 5]
 
+InferenceMode = Literal["fast", "exact"]
 OrientationProof = Literal["proven", "sides undecided", "unproven"]
 
 MOST_PATCH_VOXELS = 512 * 512 * 64
@@ -108,10 +109,10 @@ class OrientationEvidence(Strict):
 
 
 class Verification(Strict):
-    """A comparison of this network's contours with those of another program on one CT.
+    """A comparison of this network's contours with others on one CT.
 
-    against: the other program with its version. data: the CT. figures: by organ and name, such as
-    dice and mean_surface_distance_mm.
+    against: another program with its version, or another precision. data: the CT. figures: by
+    organ and name, such as dice and mean_surface_distance_mm.
     """
 
     against: str
@@ -135,7 +136,10 @@ class ImportedCard(Strict):
     heads: number of output channels. regions: the label that each channel paints, in order, where
         channels are regions and not labels.
     labels: the folder's names of the labels. contours: the organs and their labels.
-    bfloat16: whether inference in bfloat16 was measured to give equal contours.
+    mode: fast: contours in the searched part, without mirroring; exact: nnU-Net's own labels of the
+        whole CT.
+    bfloat16: whether fast inference in bfloat16 was measured to give equal contours.
+        bfloat16_evidence: that measurement.
     """
 
     schema_version: Literal[2] = 2
@@ -163,7 +167,9 @@ class ImportedCard(Strict):
     contours: tuple[OrganLabels, ...] = Field(min_length=1)
     postprocessing: tuple[LargestComponent, ...] = ()
     crop: CropRule = CropRule()
+    mode: InferenceMode = "fast"
     bfloat16: bool = False
+    bfloat16_evidence: Verification | None = None
     source: NetworkSource
     verification: tuple[Verification, ...] = ()
     note: str = ""

@@ -18,6 +18,7 @@ folds {{ card.folds | join(", ") }} |
 | network spacing | {{ spacing }} mm |
 | orientation | {{ card.orientation }}, {{ card.orientation_proof }} |
 | normalization | {{ card.normalization.scheme }} |
+| inference | {{ card.mode }}{{ ", in bfloat16 where the processor has it" if card.bfloat16 }} |
 | sha256 | `{{ card.sha256 }}` |
 | origin | {{ card.source.form }}: {{ card.source.origin }} |
 | licence | {{ card.source.licence }}; commercial use: {{ card.source.commercial }} |

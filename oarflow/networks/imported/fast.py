@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.imported.preprocessing import normalized
 from oarflow.networks.imported.tiles import TilePlan, plan_tiles
 from oarflow.networks.imported.voxel_map import VoxelMap
-from oarflow.networks.sampling import paste
+from oarflow.networks.sampling import Weights, paste
 from oarflow.types import Box, FloatVoxels, Mask
 
 ROOM = 2
@@ -59,6 +59,28 @@ class BoxLogits:
 
     def on_ct(self, head: int, ct: Box) -> FloatVoxels:
         """float32 logits of one head at voxels of the CT, as nnU-Net interpolates them."""
+        weights, (z, y, x) = self._interpolation(ct)
+        return paste(self.values[head, z, y, x].float().numpy(), weights)
+
+    def rivals(self, own: Collection[int], ct: Box) -> list[int]:
+        """The heads that may have the greatest logit but `own` at some voxel of a box of the CT.
+
+        A head that another exceeds at each of the network's voxels is below it between them, too:
+        weights of linear interpolation are not negative.
+        """
+        others = [head for head in range(len(self.values)) if head not in own]
+        weights, (z, y, x) = self._interpolation(ct)
+        if any(bool((matrix < 0).any()) for matrix in weights):
+            return others
+        values = self.values[:, z, y, x]
+        kept: list[int] = []
+        for head in sorted(others, key=lambda head: -float(values[head].mean(dtype=torch.float32))):
+            if not any(bool((values[head] <= values[rival]).all()) for rival in kept):
+                kept.append(head)
+        return kept
+
+    def _interpolation(self, ct: Box) -> tuple[tuple[Weights, Weights, Weights], Box]:
+        """(CT, network) weights of each axis for a box of the CT, and the voxels that they read."""
         weights, sides = [], []
         for matrix, rows, side in zip(self.voxels.back, ct, self.box, strict=True):
             used = np.flatnonzero(matrix[rows, side].any(axis=0))
@@ -66,8 +88,7 @@ class BoxLogits:
             sides.append(columns)
             weights.append(matrix[rows, side][:, columns])
         z, y, x = sides
-        values = self.values[head, z, y, x].float().numpy()
-        return paste(values, (weights[0], weights[1], weights[2]))
+        return (weights[0], weights[1], weights[2]), (z, y, x)
 
 
 def box_logits(

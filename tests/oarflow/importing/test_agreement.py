@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from oarflow.importing.agreement import ContourAgreement, bfloat16_agrees, contour_agreement
+from oarflow.importing.agreement import ContourAgreement, contour_agreement, with_bfloat16
+from oarflow.importing.own_organs import OwnOrgans
+from oarflow.networks.imported.card import OrganLabels
 from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.segmentation.imported import ImportedOrgans
 from oarflow.volume import Volume
@@ -25,10 +28,42 @@ def volume() -> Volume:
 
 def test_bfloat16_agrees_where_labels_are_far_apart(volume: Volume, tmp_path: Path) -> None:
     card = write_imported(tmp_path / "n")
-    assert bfloat16_agrees(volume, ImportedNetwork(tmp_path / "n" / "model.ts", card, "cpu"), {})
-    assert not bfloat16_agrees(
-        sphere_volume({}), ImportedNetwork(tmp_path / "n" / "model.ts", card, "cpu"), {}
-    )
+    path = tmp_path / "n" / "model.ts"
+    found = with_bfloat16(card, path, OwnOrgans("spheres", volume, {}, {}))
+    assert found.bfloat16
+    assert found.bfloat16_evidence is not None
+    assert found.bfloat16_evidence.data == "spheres"
+    for organ in CENTRES:
+        assert found.bfloat16_evidence.figures[organ]["dice"] >= 0.995
+    nothing = with_bfloat16(card, path, OwnOrgans("water", sphere_volume({}), {}, {}))
+    assert not nothing.bfloat16
+
+
+class Rounded(torch.nn.Module):
+    """Label 1 from 100 HU, after a product with weights that bfloat16 rounds by up to 0.4 %."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.product = torch.nn.Conv3d(1, 1, 1, bias=False)
+        torch.nn.init.constant_(self.product.weight, 1.003)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        above = self.product(image)[:, 0] - 100.0
+        return torch.stack([above * 0, above, above * 0 - 1000], dim=1)
+
+
+def test_a_network_that_bfloat16_changes_keeps_single_precision(
+    volume: Volume, tmp_path: Path
+) -> None:
+    """A sphere of 99.8 HU is label 1 in single precision alone."""
+    volume.hu[volume.hu == 100] = 99.8
+    contours = (OrganLabels(organ="Parotid_L", labels=(1,)),)
+    card = write_imported(tmp_path / "n", Rounded(), contours=contours)
+    found = with_bfloat16(card, tmp_path / "n" / "model.ts", OwnOrgans("", volume, {}, {}))
+    assert not found.bfloat16
+    assert found.bfloat16_evidence is not None
+    assert found.bfloat16_evidence.figures["Parotid_L"]["dice"] < 0.995
+    assert found.digest == card.digest
 
 
 def test_a_turned_network_does_not_agree(volume: Volume, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.organ_map import by_file, by_name
 from oarflow.networks.cards import read_any_card
-from oarflow.networks.imported.card import ImportedCard, OrganLabels
+from oarflow.networks.imported.card import CropRule, ImportedCard, OrganLabels
 from oarflow.networks.imported.exact import exact_labels
 from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.store import ModelStore
@@ -73,6 +73,17 @@ def test_one_command_makes_a_network(models: Path, tmp_path: Path, capsys: Captu
     assert not [path for path in models.iterdir() if path.name.startswith(".")]
 
 
+def test_how_and_where_it_runs_are_stated(models: Path, tmp_path: Path, capsys: Capture) -> None:
+    mapped = organ_map(tmp_path, "labels: {1: Eye_L}\n")
+    crop = ("--crop-organs", "Parotid_L", "left parotid", "--crop-margin", "55")
+    assert imported(models, "--organs", mapped, "--exact", *crop) == 0
+    assert "exact: nnU-Net's labels of the whole CT" in capsys.readouterr().out
+    card = read_any_card(models / "small" / "model.json")
+    assert isinstance(card, ImportedCard)
+    assert card.mode == "exact"
+    assert card.crop == CropRule(organs=("Parotid_L",), margin_mm=55.0)
+
+
 def test_the_network_is_listed_shown_and_verified(
     models: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -119,6 +130,10 @@ def test_two_imported_networks_never_share_an_organ(
         (["--name", "Parotid_L"], "exists"),
         (["--folds", "4"], "there is no fold 4"),
         (["--organs", "absent.yaml"], "absent.yaml cannot be read"),
+        (["--crop-organs", "Larynx"], "choose from Parotid_L, Parotid_R"),
+        (["--crop-organs", "Ear Wax"], "'Ear Wax', which the localization network does not find"),
+        (["--crop-margin", "-1"], "--crop-margin is -1: give it in mm"),
+        (["--crop-margin", "nan"], "--crop-margin is nan"),
     ],
 )
 def test_refusals_write_nothing(

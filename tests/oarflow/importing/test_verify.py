@@ -162,6 +162,16 @@ def test_a_program_that_does_not_predict(
         nnunet_labels(program, tmp_path / "results", card, scene.volume)
 
 
+def test_a_python_beside_the_caller_is_found(
+    scene: OwnOrgans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = written(tmp_path)
+    fake_python(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = nnunet_labels(Path("python"), tmp_path / "results", card, scene.volume)
+    assert found.version == "9.9"
+
+
 def test_a_folder_that_was_changed_is_not_run(scene: OwnOrgans, tmp_path: Path) -> None:
     card = written(tmp_path)
     (tmp_path / "results" / "plans.json").write_text('{"nonlin": "subprocess.Popen"}')

@@ -9,15 +9,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import oarflow.segmentation.imported as imported_module
 from oarflow.compare.overlap import dice
 from oarflow.geometry import Grid
-from oarflow.networks.imported.card import CropRule, LargestComponent, OrganLabels
+from oarflow.networks.imported.card import (
+    CropRule,
+    ImportedCard,
+    LargestComponent,
+    OrganLabels,
+)
 from oarflow.networks.imported.exact import exact_labels
+from oarflow.networks.imported.fast import BoxLogits
 from oarflow.networks.imported.network import ImportedNetwork
+from oarflow.networks.sampling import read_weights
 from oarflow.networks.store import ModelStore
-from oarflow.segmentation.imported import ImportedOrgans, margin_of, search_bounds
+from oarflow.segmentation.imported import (
+    ImportedOrgans,
+    margin_of,
+    region_margin,
+    search_bounds,
+)
 from oarflow.segmentation.search import find_organs
 from oarflow.segmentation.segmenter import Segmenter
 from oarflow.structures import Localization, Status
@@ -112,11 +125,39 @@ def test_neighbours_meet(tmp_path: Path) -> None:
 
 def test_a_field_is_between_the_organ_and_its_nearest_rival() -> None:
     heads = np.array([[0.0, 1.0, 5.0], [2.0, 4.0, 1.0], [1.0, 3.0, 3.0]], dtype=np.float32)
-    card = type("Card", (), {"regions": None, "heads": 3})()
-    one = margin_of((1,), card, lambda head: heads[head])
+    one = margin_of((1,), (0, 2), lambda head: heads[head])
     assert one.tolist() == [1.0, 1.0, -4.0]
-    union = margin_of((1, 2), card, lambda head: heads[head])
+    union = margin_of((1, 2), (0,), lambda head: heads[head])
     assert union.tolist() == [2.0, 3.0, -2.0]
+
+
+def test_heads_that_never_win_are_not_interpolated() -> None:
+    """The margin to the rivals alone is that to all heads, bit by bit."""
+    generator = np.random.default_rng(3)
+    values = generator.normal(size=(7, 6, 7, 8)).astype(np.float16)
+    values[4] = values[2] - np.abs(generator.normal(size=(6, 7, 8))).astype(np.float16)
+    values[5] = values[2]  # of two equal heads, one is enough
+    matrices = tuple(
+        read_weights(np.arange(n, dtype=float), np.linspace(0, n - 1, 3 * n), 0.0)
+        for n in (6, 7, 8)
+    )
+    voxels = type("Voxels", (), {"back": matrices})()
+    box = (slice(0, 6), slice(0, 7), slice(0, 8))
+    logits = BoxLogits(torch.from_numpy(values), box, voxels)
+    ct = (slice(3, 15), slice(2, 20), slice(0, 24))
+    rivals = logits.rivals((1,), ct)
+    assert sorted(rivals) in ([0, 2, 3, 6], [0, 3, 5, 6])
+    some = margin_of((1,), rivals, lambda head: logits.on_ct(head, ct))
+    every = margin_of((1,), (0, 2, 3, 4, 5, 6), lambda head: logits.on_ct(head, ct))
+    assert np.array_equal(some, every)
+
+
+def test_weights_below_zero_leave_all_rivals() -> None:
+    values = np.stack([np.full((4, 4, 4), level, dtype=np.float16) for level in (3.0, 2.0, 1.0)])
+    overshooting = np.eye(4, dtype=np.float32) * 1.2 - 0.05
+    voxels = type("Voxels", (), {"back": (overshooting,) * 3})()
+    box = (slice(0, 4),) * 3
+    assert BoxLogits(torch.from_numpy(values), box, voxels).rivals((1,), box) == [0, 2]
 
 
 def test_regions_are_painted_in_order() -> None:
@@ -124,12 +165,11 @@ def test_regions_are_painted_in_order() -> None:
     generator = np.random.default_rng(5)
     heads = generator.normal(size=(3, 500)).astype(np.float32)
     regions = (1, 2, 3)
-    card = type("Card", (), {"regions": regions, "heads": 3})()
     painted = np.zeros(500, dtype=int)
     for head, label in enumerate(regions):
         painted[heads[head] > 0] = label
     for labels in ((1,), (2,), (3,), (1, 2, 3), (2, 3), (1, 3)):
-        margin = margin_of(labels, card, lambda head: heads[head])
+        margin = region_margin(labels, regions, lambda head: heads[head])
         assert np.array_equal(margin > 0, np.isin(painted, labels))
 
 
@@ -258,6 +298,21 @@ def test_the_segmenter_uses_an_imported_network(volume: Volume, tmp_path: Path) 
     left = found["Parotid_L"].field
     assert left is not None
     assert dice(left.full_mask(volume.grid.shape), sphere(volume, "Parotid_L")) > 0.97
+
+
+def test_the_card_chooses_exact_labels_through_the_chain(volume: Volume, tmp_path: Path) -> None:
+    """The contour is then nnU-Net's label, voxel by voxel, with its mirroring."""
+    models = save_models(tmp_path / "models")
+    shutil.rmtree(models / "Parotid_L")
+    write_imported(models / "elsewhere", mode="exact", mirror_axes=(0, 2))
+    store = ModelStore.open(models)
+    card = store.card("Parotid_L")
+    assert isinstance(card, ImportedCard)
+    found = Segmenter(volume, find_organs(volume, store), store).segment("Parotid_L").field
+    assert found is not None
+    expected = exact_labels(volume.hu, volume.grid, store.imported(card)) == LEFT
+    assert np.array_equal(found.full_mask(volume.grid.shape), expected)
+    assert set(np.unique(found.values)) <= {0.0, 1.0}
 
 
 def test_an_imported_organ_that_the_localizer_misses_is_absent(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Fast inference of imported networks beside nnU-Net's own labels."""
