@@ -35,13 +35,13 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     else:
         assignment = by_file(flags.organs, structures, catalogue)
     name = flags.name or _name(found)
-    target = _new_folder(flags.models, name)
+    target = new_folder(flags.models, name)
     kept = _kept_by_others(assignment, read_cards(flags.models))
     statement = Statement(name, flags.orientation, flags.licence, flags.commercial)
     content, card = convert(found, statement, assignment.contours)
     card = with_proof(card, content, flags.probe)
     write_network(target, content, card)
-    sys.stdout.write(_summary(target, found, card, assignment, kept))
+    sys.stdout.write(import_summary(target, found, card, assignment, kept))
     return ExitStatus.WRITTEN
 
 
@@ -51,7 +51,8 @@ def _name(found: ResultFolder) -> str:
     return re.sub("[^A-Za-z0-9_-]+", "_", f"{data_set}_{found.configured.name}")[:60]
 
 
-def _new_folder(models: Path, name: str) -> Path:
+def new_folder(models: Path, name: str) -> Path:
+    """The folder of a new network. Raises NotImportedError where the name cannot be used."""
     if not re.fullmatch(FOLDER_NAME, name):
         raise NotImportedError(
             f"{name!r:.70} cannot be a folder's name: use letters, digits, _ and -"
@@ -79,7 +80,7 @@ def _kept_by_others(assignment: Assignment, cards: dict[str, Card]) -> dict[str,
     return kept
 
 
-def _summary(
+def import_summary(
     target: Path,
     found: ResultFolder,
     card: ImportedCard,
