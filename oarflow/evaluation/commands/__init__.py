@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
+    "benchmark-organs": benchmarks.many_organs,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
