@@ -167,6 +167,8 @@ def _list_recipes(flags: argparse.Namespace) -> int:
     table = Table(*titles, box=None, pad_edge=False)
     for row in rows:
         state = "imported" if row.imported else row.weights
+        if row.licence_number:
+            state += ", needs a licence number"
         organs = escape(", ".join(row.organs))
         table.add_row(row.program, str(row.number), row.task, state, organs)
     console = rich_console(sys.stdout)

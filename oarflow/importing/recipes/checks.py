@@ -66,7 +66,7 @@ def _check_labels(
         other.append(f"{number} {name!r:.60} for {wanted}")
     if not other:
         return ()
-    return (f"the folder names {len(other)} labels otherwise than the recipe: {'; '.join(other)}",)
+    return (f"the folder names {len(other)} labels differently: {'; '.join(other)}",)
 
 
 def _organs(recipe: ImportRecipe, label: str) -> set[str]:

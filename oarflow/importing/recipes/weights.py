@@ -65,8 +65,8 @@ def _root(recipe: ImportRecipe, environment: Mapping[str, str]) -> Path:
         if environment.get(place.variable):
             return Path(environment[place.variable]) / place.below
     raise MissingWeightsError(
-        f"{program.title} has no folder of weights that OARflow knows: name it with --weights or in"
-        f" {_variables(program)}; {program.title} fetches the weights with `{recipe.fetch()}`"
+        f"the folder of {program.title}'s weights is unknown: fetch them with `{recipe.fetch()}`,"
+        f" then name it with --weights or in {_variables(program)}"
     )
 
 
@@ -84,10 +84,9 @@ def _absent(recipe: ImportRecipe, root: Path, variant: str | None) -> NotImporte
         others = sorted(folder.glob(f"Dataset{recipe.number:03d}_*"))
         if others and variant in (None, name):
             return _other_version(recipe, others[0], recipe.folder, name)
-    title, shown = recipe.program.title, variant or ""
     return MissingWeightsError(
-        f"{root} has no {recipe.folder}: {title} fetches it with `{recipe.fetch(shown)}`; name its"
-        f" folder of weights with --weights or in {_variables(recipe.program)}"
+        f"the weights of {recipe.name} are missing: {root} has no {recipe.folder}; fetch them with"
+        f" `{recipe.fetch(variant or '')}`, or name their folder with --weights"
     )
 
 
