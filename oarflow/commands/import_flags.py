@@ -53,7 +53,7 @@ def _add_nnunet(parser: argparse.ArgumentParser) -> None:
         "--orientation",
         required=True,
         metavar="RAS",
-        help="where the training images' index grew along x, y and z: three letters of L R A P S I",
+        help="directions in which x, y and z of the training images grow: three of L R A P S I",
     )
     add(
         "--organs",
@@ -89,5 +89,5 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
         "--probe",
         type=Path,
         metavar="CT",
-        help="folder of a CT on which the orientation is proved (default: the shipped sample)",
+        help="folder of a CT on which the orientation is checked (default: the shipped sample)",
     )

@@ -54,7 +54,7 @@ def benchmark(study: TimedStudy, *, runs: int, command: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
         folder = Path(name)
-        ct = study_folder(study.ct, study.archive, (study.slices, study.matrix), folder)
+        ct = study_folder(study, folder)
         finished = []
         for number in range(runs):
             run = run_application(ct, folder / f"out{number}", study.models.resolve())
@@ -72,22 +72,19 @@ def benchmark(study: TimedStudy, *, runs: int, command: str) -> str:
     return page(finished, middle, other, study, command)
 
 
-def study_folder(
-    ct: Path | None, archive: Path | None, size: tuple[int, int], folder: Path
-) -> Path:
-    """The folder of a CT: the named one, or the one in an archive (tar.xz), resampled.
+def study_folder(study: TimedStudy, folder: Path) -> Path:
+    """The folder of the CT; made in `folder` from the archive where no CT is named.
 
-    size: slices, and rows and columns, of the resampled CT. folder: for its files.
-    Raises ValueError where neither is named, Refusal.
+    Raises ValueError where neither is named.
     """
-    if ct is not None:
-        return ct.resolve()
-    if archive is None:
+    if study.ct is not None:
+        return study.ct.resolve()
+    if study.archive is None:
         raise ValueError("neither a CT nor an archive is named")
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "original", filter="data")
-    slices, matrix = size
-    write_ct(resampled(folder / "original", matrix, slices, "benchmark"), folder / "ct")
+    with tarfile.open(study.archive) as archive:
+        archive.extractall(folder / "original", filter="data")
+    case = resampled(folder / "original", study.matrix, study.slices, "benchmark")
+    write_ct(case, folder / "ct")
     return folder / "ct"
 
 

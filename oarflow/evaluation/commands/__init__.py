@@ -35,10 +35,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
-    "benchmark-organs": benchmarks.many_organs,
     "benchmark-receiving": benchmarks.receiving,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
     "margins": benchmarks.margins,
+    "benchmark-organs": benchmarks.many_organs,
 }
 """By name; None or an exit status. oarflow/commands/evaluate.py has their flags."""
