@@ -166,7 +166,7 @@ def _list_recipes(flags: argparse.Namespace) -> int:
     titles = ("program", "number", "task", "weights", "organs")
     table = Table(*titles, box=None, pad_edge=False)
     for row in rows:
-        state = "imported" if row.imported else row.weights
+        state = "imported" if row.imported else str(row.weights)
         if row.licence_number:
             state += ", needs a licence number"
         organs = escape(", ".join(row.organs))
