@@ -64,13 +64,19 @@ def verb_pages(name: str, own: argparse.ArgumentParser) -> Iterator[tuple[str, s
     inner = dict(commands(own))
     head = [f"# oarflow {name}", MADE, block(own)]
     if len(inner) <= MANY:
-        sections = (f"## oarflow {name} {one}\n\n{block(its)}" for one, its in inner.items())
-        yield f"commands/{name}.md", "\n".join([*head, *sections])
+        yield f"commands/{name}.md", "\n".join([*head, *sections(f"oarflow {name}", own)])
         return
     links = (f"- [`oarflow {name} {one}`]({name}/{one}.md)" for one in inner)
     yield f"commands/{name}.md", "\n".join([*head, *links, ""])
     for one, its in inner.items():
         yield f"commands/{name}/{one}.md", f"# oarflow {name} {one}\n\n{MADE}\n{block(its)}"
+
+
+def sections(above: str, own: argparse.ArgumentParser) -> Iterator[str]:
+    """A section for each command below a parser, and for the commands below that."""
+    for one, its in commands(own):
+        yield f"## {above} {one}\n\n{block(its)}"
+        yield from sections(f"{above} {one}", its)
 
 
 def block(own: argparse.ArgumentParser) -> str:

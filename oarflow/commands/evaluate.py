@@ -318,6 +318,13 @@ def _add_other_benchmarks(menu: Menu) -> None:
     page = RESULTS / "benchmark-imported.md"
     add_output(imported, f"Markdown file (default: {page})", default=page)
 
+    organs = menu("benchmark-organs", "measure a run with the organs of imported networks")
+    about = "folder of a CT (default: hn_picker in OARFLOW_DATA, resampled)"
+    organs.add_argument("--ct", type=Path, help=about)
+    add_models(organs)
+    page = RESULTS / "benchmark-organs.md"
+    add_output(organs, f"Markdown file (default: {page})", default=page)
+
     receiving = menu("benchmark-receiving", "compare the node with Orthanc and DCMTK's storescp")
     add = receiving.add_argument
     series = Path("samples/openkbp_validation/ct")

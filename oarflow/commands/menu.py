@@ -20,10 +20,13 @@ EXTRAS = {
 
 
 def menu_of(
-    parser: argparse.ArgumentParser, *, required: bool = True
+    parser: argparse.ArgumentParser, *, required: bool = True, dest: str = "command"
 ) -> Callable[..., argparse.ArgumentParser]:
-    """Add commands to a verb. Call the result with name, help and parents of each command."""
-    commands = parser.add_subparsers(dest="command", required=required, metavar="COMMAND")
+    """Add commands to a verb. Call the result with name, help and parents of each command.
+
+    dest: attribute of the flags that holds the command's name.
+    """
+    commands = parser.add_subparsers(dest=dest, required=required, metavar=dest.upper())
 
     def add(
         name: str, about: str, *parents: argparse.ArgumentParser, description: str | None = None

@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oarflow.commands.import_flags import add_forms
 from oarflow.commands.menu import carry_out, menu_of, require
 from oarflow.errors import ConfigurationError, ExitStatus
 
@@ -49,6 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     _add_import(menu("import", "import a network that was trained elsewhere"))
 
+    recipes = menu(
+        "recipes",
+        "list the networks of TotalSegmentator and CADS that can be imported",
+        description="List the recipes for networks of TotalSegmentator and CADS: their organs, and"
+        " whether their weights are on this computer.",
+    )
+    _add_models(recipes)
+    _add_json(recipes, "print the recipes as JSON")
+
 
 def _add_comparison(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -86,64 +97,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    about = "print the cards as JSON"
+def _add_json(parser: argparse.ArgumentParser, about: str = "print the cards as JSON") -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=about)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("form", choices=("nnunet",), help="nnunet: a result folder of nnU-Net v2")
-    add("folder", type=Path, metavar="FOLDER", help="the folder of plans.json and fold_*")
-    add(
-        "--orientation",
-        required=True,
-        metavar="RAS",
-        help="directions in which x, y and z of the training images grow: three of L R A P S I",
-    )
-    add(
-        "--organs",
-        type=Path,
-        metavar="FILE",
-        help="file with the organ of each label (default: by the labels' names)",
-    )
-    add(
-        "--probe",
-        type=Path,
-        metavar="CT",
-        help="folder of a CT on which the orientation is checked (default: the shipped sample)",
-    )
-    add(
-        "--exact",
-        action="store_true",
-        help="label every voxel as nnU-Net does, mirroring included, in the whole CT (default:"
-        " contours in the searched part, without mirroring, which takes a fraction of the time)",
-    )
-    add(
-        "--crop-organs",
-        nargs="+",
-        default=(),
-        metavar="ORGAN",
-        help="search around these organs if the localization network does not know all organs of"
-        " the network (default: the whole CT)",
-    )
-    add(
-        "--crop-margin",
-        type=float,
-        default=30.0,
-        metavar="MM",
-        help="distance in mm around --crop-organs (default: 30)",
-    )
-    add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
-    add("--name", help="folder of the network in the models folder")
-    add("--licence", default="unknown", help="name of the network's licence")
-    add(
-        "--commercial",
-        choices=("yes", "no", "unknown"),
-        default="unknown",
-        help="whether its licence allows commercial use",
-    )
-    _add_models(parser)
+    add_forms(menu_of(parser, dest="form"), _add_models)
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -154,9 +113,9 @@ def run(flags: argparse.Namespace) -> int:
 
     flags.models = models_path(flags.models, os.environ)
     if flags.command == "import":
-        from oarflow.importing.commands import import_nnunet
-
-        return carry_out(lambda: import_nnunet(flags))
+        return carry_out(lambda: _import(flags))
+    if flags.command == "recipes":
+        return _list_recipes(flags)
     networks = read_cards(flags.models)
     if flags.command == "verify" and flags.name is not None:
         return carry_out(lambda: _verify_network(flags, networks))
@@ -178,6 +137,45 @@ def run(flags: argparse.Namespace) -> int:
         sys.stdout.write(card_page(cards[flags.name]))
     else:
         _list(cards, _commissioned(networks, flags.config))
+    return ExitStatus.WRITTEN
+
+
+def _import(flags: argparse.Namespace) -> int:
+    if flags.form == "nnunet":
+        from oarflow.importing.commands import import_nnunet
+
+        return import_nnunet(flags)
+    from oarflow.importing.recipes.commands import import_by_recipe
+
+    return import_by_recipe(flags)
+
+
+def _list_recipes(flags: argparse.Namespace) -> int:
+    from oarflow.importing.recipes.listing import recipe_rows
+    from oarflow.networks.cards import read_cards
+
+    rows = list(recipe_rows(read_cards(flags.models), os.environ))
+    if flags.json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        return ExitStatus.WRITTEN
+    from rich.markup import escape
+    from rich.table import Table
+
+    from oarflow.run.console import rich_console
+
+    titles = ("program", "number", "task", "weights", "organs")
+    table = Table(*titles, box=None, pad_edge=False)
+    for row in rows:
+        state = "imported" if row.imported else str(row.weights)
+        if row.licence_number:
+            state += ", needs a licence number"
+        organs = escape(", ".join(row.organs))
+        table.add_row(row.program, str(row.number), row.task, state, organs)
+    console = rich_console(sys.stdout)
+    console.print(table)
+    for row in rows:
+        if row.weights == "unusable":
+            console.print(escape(f"{row.program} {row.number}: {row.problem}"))
     return ExitStatus.WRITTEN
 
 

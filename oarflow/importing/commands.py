@@ -36,7 +36,7 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     else:
         assignment = by_file(flags.organs, structures, catalogue)
     name = flags.name or _name(found)
-    target = _new_folder(flags.models, name)
+    target = new_folder(flags.models, name)
     cards = read_cards(flags.models)
     kept = _kept_by_others(assignment, cards)
     crop = crop_rule(flags.crop_organs, flags.crop_margin, catalogue, cards)
@@ -47,7 +47,7 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     content, card = convert(found, statement, assignment.contours)
     card = with_proof(card, content, flags.probe)
     write_network(target, content, card)
-    sys.stdout.write(_summary(target, found, card, assignment, kept))
+    sys.stdout.write(import_summary(target, found, card, assignment, kept))
     return ExitStatus.WRITTEN
 
 
@@ -57,7 +57,8 @@ def _name(found: ResultFolder) -> str:
     return re.sub("[^A-Za-z0-9_-]+", "_", f"{data_set}_{found.configured.name}")[:60]
 
 
-def _new_folder(models: Path, name: str) -> Path:
+def new_folder(models: Path, name: str) -> Path:
+    """The folder of a new network. Raises NotImportedError where the name cannot be used."""
     if not re.fullmatch(FOLDER_NAME, name):
         raise NotImportedError(
             f"{name!r:.70} cannot be a folder's name: use letters, digits, _ and -"
@@ -85,7 +86,7 @@ def _kept_by_others(assignment: Assignment, cards: dict[str, Card]) -> dict[str,
     return kept
 
 
-def _summary(
+def import_summary(
     target: Path,
     found: ResultFolder,
     card: ImportedCard,

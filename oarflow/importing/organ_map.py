@@ -66,7 +66,7 @@ def by_name(labels: Mapping[str, Sequence[int]], catalogue: Catalogue) -> Assign
             )
         if organ is not None:
             found[organ.name] = name
-    return _assigned({organ: SidedLabels(labels=(name,)) for organ, name in found.items()}, labels)
+    return assigned({organ: SidedLabels(labels=(name,)) for organ, name in found.items()}, labels)
 
 
 def by_file(path: Path, labels: Mapping[str, Sequence[int]], catalogue: Catalogue) -> Assignment:
@@ -86,7 +86,7 @@ def by_file(path: Path, labels: Mapping[str, Sequence[int]], catalogue: Catalogu
             catalogue.organ(organ)
         except KeyError as error:
             raise NotImportedError(f"{path.name}: {error.args[0]}") from None
-    return _assigned(wanted, labels)
+    return assigned(wanted, labels)
 
 
 def _read(path: Path) -> OrganMap:
@@ -100,7 +100,11 @@ def _read(path: Path) -> OrganMap:
         raise NotImportedError(f"{path.name}: {explain(error, OrganMap)}") from None
 
 
-def _assigned(wanted: Mapping[str, SidedLabels], labels: Mapping[str, Sequence[int]]) -> Assignment:
+def assigned(wanted: Mapping[str, SidedLabels], labels: Mapping[str, Sequence[int]]) -> Assignment:
+    """The labels of each organ as numbers. labels: the numbers of each structure by its name.
+
+    Raises NotImportedError for no organs, or a label that the network does not have.
+    """
     if not wanted:
         raise NotImportedError(
             "no label has the name of an organ: state them with --organs map.yaml;"

@@ -82,7 +82,8 @@ def with_proof(
 
     content: of model.ts. ct: folder of the CT; None for the shipped sample. known_recipe: whether
     the orientation comes from a recipe for this very network: it stays unproven where the CT shows
-    no organ that both contour. Raises NotImportedError, Refusal, ConfigurationError.
+    no organ that both contour, or no paired one of a network with labels of one side.
+    Raises NotImportedError, Refusal, ConfigurationError.
     """
     own = own_organs(ct, card.organs)
     if not own.fields:
@@ -95,11 +96,13 @@ def with_proof(
     with tempfile.TemporaryDirectory(prefix="oarflow-") as folder:
         path = Path(folder, NETWORK_NAME)
         path.write_bytes(content)
-        card = proved(card, measured(path, card, own), own.ct)
+        card = proved(card, measured(path, card, own), own.ct, known_recipe=known_recipe)
         return with_bfloat16(card, path, own) if has_bfloat16() else card
 
 
-def proved(card: ImportedCard, agreement: Agreement, ct: str) -> ImportedCard:
+def proved(
+    card: ImportedCard, agreement: Agreement, ct: str, *, known_recipe: bool = False
+) -> ImportedCard:
     """The card with proof and evidence. Raises NotImportedError where they contradict it."""
     agreeing, stated = agreement.agreeing, agreement.stated
     if not agreeing:
@@ -114,20 +117,22 @@ def proved(card: ImportedCard, agreement: Agreement, ct: str) -> ImportedCard:
             f" ({_figures(agreement.dice[agreeing[0]])}): correct --orientation if the training"
             " images lay so, or correct the organ map if it swaps labels of left and right"
         )
-    if agreement.sided and not agreement.sides_decided:
+    undecided = bool(agreement.sided) and not agreement.sides_decided
+    if undecided and not known_recipe:
         raise NotImportedError(
             f"left and right are not proved ({_figures(agreement.dice[stated])}): a network with"
             f" labels of one side needs a paired organ, such as Parotid_L, that it and OARflow both"
             f" contour: add one to the organ map, or {ANOTHER_CT}"
         )
-    if agreement.sided and len(agreeing) > 1:
+    if agreement.sided and len(agreeing) > 1 and not undecided:
         raise NotImportedError(
             f"several orientations agree ({', '.join(agreeing)}), and the network has labels of"
             f" one side: {ANOTHER_CT}"
         )
+    proof = "proven" if len(agreeing) == 1 else "sides undecided"
     return card.model_copy(
         update={
-            "orientation_proof": "proven" if len(agreeing) == 1 else "sides undecided",
+            "orientation_proof": "unproven" if undecided else proof,
             "orientation_evidence": OrientationEvidence(
                 ct=ct,
                 dice={flip: dict(row) for flip, row in agreement.dice.items()},

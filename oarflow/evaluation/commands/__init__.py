@@ -44,5 +44,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
     "margins": benchmarks.margins,
+    "benchmark-organs": benchmarks.many_organs,
 }
 """By name; None or an exit status. oarflow/commands/evaluate.py has their flags."""

@@ -137,3 +137,17 @@ def margins(flags: argparse.Namespace) -> None:
 
     flags.output.parent.mkdir(parents=True, exist_ok=True)
     write_page(flags.output, as_typed(flags.command_line))
+
+
+def many_organs(flags: argparse.Namespace) -> None:
+    """A run with the organs of imported networks, too."""
+    from oarflow.evaluation.benchmarks.many_organs import benchmark, page
+    from oarflow.evaluation.benchmarks.stages import TimedStudy, study_folder
+
+    archive = None if flags.ct else data_folder("dicom", "hn_picker.tar.xz")
+    study = TimedStudy(flags.ct, archive, flags.models, matrix=512, slices=186, windows=0)
+    with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
+        found = benchmark(study_folder(study, Path(name)), flags.models, Path(name))
+    text = page(found, as_typed(flags.command_line))
+    flags.output.write_text(text, encoding="utf-8")
+    LOGGER.info("%s", text)

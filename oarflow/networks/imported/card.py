@@ -46,11 +46,14 @@ class SplineResampling(Strict):
 
     order: of the spline. separate_z: whether the axis with the thickest slices is resampled alone,
     with order_z; None: if its spacing is more than three times the smallest one.
+    corners: whether the centres of the outermost voxels of both grids coincide, instead of their
+    edges; all axes are then resampled alike.
     """
 
     order: SplineOrder
     order_z: SplineOrder = 0
     separate_z: bool | None = None
+    corners: bool = False
 
 
 class LargestComponent(Strict):
@@ -131,6 +134,8 @@ class ImportedCard(Strict):
     transpose: the network's axes among the image's (z, y, x). The following fields are in the
         network's axes.
     spacing_mm: of the network's voxels; 0 along the first axis of a 2-D network: the CT's own.
+    whole_hu: whether HU are resampled, cut to whole numbers and then normalized; else the
+        normalized image is resampled.
     patch: voxels of a tile; 1 along the first axis of a 2-D network. step: distance of tiles as a
         share of the patch. mirror_axes: along which exact inference mirrors the tiles.
     heads: number of output channels. regions: the label that each channel paints, in order, where
@@ -158,6 +163,7 @@ class ImportedCard(Strict):
     spacing_mm: tuple[Annotated[float, Field(ge=0)], Positive, Positive]
     image_resampling: SplineResampling
     logits_resampling: SplineResampling
+    whole_hu: bool = False
     patch: tuple[Edge, Edge, Edge]
     step: float = Field(default=0.5, gt=0, le=1)
     mirror_axes: tuple[Axis, ...] = ()
@@ -187,6 +193,10 @@ class ImportedCard(Strict):
             raise ValueError("the patch is too large")
         if self.dimensions == 2 and 0 in self.mirror_axes:
             raise ValueError("a 2-D network does not mirror across its slices")
+        if self.image_resampling.corners != self.logits_resampling.corners:
+            raise ValueError("image and logits are resampled between the same grids")
+        if self.whole_hu and self.normalization.scheme != "ct":
+            raise ValueError("only the scheme ct normalizes whole HU")
         if self.regions is not None and len(self.regions) != self.heads:
             raise ValueError("each channel of a network of regions paints one label")
         if len(set(self.organs)) != len(self.organs):

@@ -66,10 +66,12 @@ def exact_labels(
 
 def network_input(hu: FloatVoxels, region: ReadRegion, card: ImportedCard) -> FloatVoxels:
     """float32 input values of a whole CT. hu: in the network's axes."""
-    values = normalized(np.ascontiguousarray(hu[region.box]), card.normalization)
-    return resampled(
-        values, region.shape, region.spacing_mm, region.target_mm, card.image_resampling
-    )
+    values = np.ascontiguousarray(hu[region.box])
+    grids = region.shape, region.spacing_mm, region.target_mm, card.image_resampling
+    if card.whole_hu:
+        exact = resampled(values.astype(np.float64), *grids)
+        return normalized(np.trunc(exact).astype(np.float32), card.normalization)
+    return resampled(normalized(values, card.normalization), *grids)
 
 
 def painted(logits: NDArray[np.float16], region: ReadRegion, card: ImportedCard) -> LabelVoxels:

@@ -133,6 +133,8 @@ def box_input(values: FloatVoxels, card: ImportedCard, voxels: VoxelMap, box: Bo
     """
     rule = card.normalization
     matrices, read = voxels.read_rows(box)
+    if card.whole_hu:
+        return normalized(np.trunc(paste(values[read], matrices)), rule)
     if rule.scheme in ("ct", "none"):
         whole = values[voxels.inside]
         limits = normalized(np.array([whole.min(), whole.max()], dtype=np.float32), rule)

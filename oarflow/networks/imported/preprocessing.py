@@ -18,8 +18,9 @@ LEAST_STD = 1e-8
 class ReadRegion:
     """The part of a CT that nnU-Net reads, in the network's axes.
 
-    box: voxels of the CT without borders of exactly 0. spacing_mm: of the CT. target_mm, shape: of
-    the network's voxels for the whole box.
+    box: voxels of the CT without borders of exactly 0; all voxels where corners coincide, because
+    such borders are cut after resampling there. spacing_mm: of the CT. target_mm, shape: of the
+    network's voxels for the whole box.
     """
 
     box: Box
@@ -36,13 +37,19 @@ class ReadRegion:
 
 def read_region(values: NDArray[np.float32], spacing_mm: Triple, card: ImportedCard) -> ReadRegion:
     """The part of a CT, in the network's axes, that nnU-Net reads."""
-    box = _filled(values)
+    filled = not card.image_resampling.corners
+    box = _filled(values) if filled else _whole(values)
     target = (card.spacing_mm[0] or spacing_mm[0], card.spacing_mm[1], card.spacing_mm[2])
     z, y, x = (
         max(1, round(old / new * (side.stop - side.start)))
         for old, new, side in zip(spacing_mm, target, box, strict=True)
     )
     return ReadRegion(box, spacing_mm, target, (z, y, x))
+
+
+def _whole(values: NDArray[np.float32]) -> Box:
+    z, y, x = (slice(0, size) for size in values.shape)
+    return z, y, x
 
 
 def _filled(values: NDArray[np.float32]) -> Box:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from oarflow.geometry import Grid
-from oarflow.networks.imported.card import ImportedCard
+from oarflow.networks.imported.card import ImportedCard, SplineResampling
 from oarflow.networks.imported.even import EvenSlices, even_slices
 from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 from oarflow.networks.imported.preprocessing import ReadRegion, read_region
-from oarflow.networks.imported.resampling import axis_matrices
+from oarflow.networks.imported.resampling import axis_matrices, positions
 from oarflow.networks.sampling import Weights, read_weights
 from oarflow.types import Box, FloatArray, FloatVoxels
 
@@ -93,7 +93,7 @@ def voxel_map(
         region.size, region.shape, region.spacing_mm, region.target_mm, card.image_resampling
     )
     backward = axis_matrices(
-        region.shape, region.size, region.target_mm, region.spacing_mm, card.logits_resampling
+        region.shape, region.size, region.target_mm, region.spacing_mm, _smooth(card)
     )
     parts: list[tuple[Weights, Weights, FloatArray, slice]] = [None] * 3  # type: ignore[list-item]
     for place, axis in enumerate(axes.order):
@@ -103,6 +103,7 @@ def voxel_map(
             (region.box[place], region.shape[place]),
             lengths[axis],
             steps[axis],
+            corners=card.image_resampling.corners,
             flipped=place in axes.flipped,
             even=even if axis == 0 else None,
         )
@@ -117,6 +118,12 @@ def voxel_map(
     )
 
 
+def _smooth(card: ImportedCard) -> SplineResampling:
+    """How logits return to the CT: at least linearly, for surfaces between voxels."""
+    rule = card.logits_resampling
+    return rule.model_copy(update={"order": max(1, rule.order)})
+
+
 def _along(
     forward: FloatArray | None,
     backward: FloatArray | None,
@@ -124,6 +131,7 @@ def _along(
     length: int,
     step_mm: float,
     *,
+    corners: bool,
     flipped: bool,
     even: EvenSlices | None,
 ) -> tuple[Weights, Weights, FloatArray, slice]:
@@ -133,7 +141,7 @@ def _along(
     into, back = np.zeros((count, length)), np.zeros((length, count))
     into[:, box] = np.eye(size) if forward is None else forward
     back[box] = np.eye(size) if backward is None else backward
-    index = (np.arange(count) + 0.5) * size / count - 0.5 + box.start
+    index = positions(size, count, corners=corners) + box.start
     inside = box
     if flipped:
         into, back, index = into[:, ::-1], back[::-1], length - 1 - index

@@ -119,6 +119,19 @@ def agreement(*, sided: bool = True, **rows: dict[str, float]) -> Agreement:
 TRAINED = {"Brainstem": 0.75, "Parotid_L": 0.77}
 
 
+def test_a_recipes_sides_may_stay_unproven_but_not_be_contradicted(
+    own: OwnOrgans, tmp_path: Path
+) -> None:
+    card = write_imported(tmp_path / "n")
+    undecided = agreement(LPS={"Brainstem": 0.75}, RPS={"Brainstem": 0.74})
+    found = proved(card, undecided, own.ct, known_recipe=True)
+    assert found.orientation_proof == "unproven"
+    assert found.orientation_evidence is not None
+    swapped = agreement(LPS={"Brainstem": 0.75, "Parotid_L": 0.0}, RPS=TRAINED)
+    with pytest.raises(NotImportedError, match="contradicts"):
+        proved(card, swapped, own.ct, known_recipe=True)
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [
