@@ -14,6 +14,7 @@ from oarflow.evaluation.commands import (
     limits,
     resolution,
     review,
+    second_opinion,
 )
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "calibrate": limits.calibrate,
     "plausibility": limits.plausibility,
     "gate-limits": limits.gate,
+    "second-opinion": second_opinion.second_opinion,
     "resolution": resolution.resolution,
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
