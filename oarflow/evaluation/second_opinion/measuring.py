@@ -18,10 +18,13 @@ from oarflow.evaluation.second_opinion.pairs import ContourPairs
 from oarflow.structures import ProbabilityField, Segmentation, Status
 
 GOOD_SHARE = 0.05
-"""Share of an organ's good contours that its limit may flag."""
+"""Share of an organ's contours, good by both networks, that its limit may flag."""
+
+ROOM = 1.1
+"""Factor beyond the figures of the few contours."""
 
 LEAST_CONTOURS = 8
-"""Least number of good contours that give a limit."""
+"""Least number of contours that give a limit."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class ComparedContour:
     @property
     def good(self) -> bool:
         return self.dice > GOOD_DICE
+
+    @property
+    def both_good(self) -> bool:
+        """Whether both networks contour it well."""
+        return self.good and self.second_dice > GOOD_DICE
 
     @property
     def failed(self) -> bool:
@@ -100,19 +108,14 @@ def limit_mm(
 ) -> float | None:
     """The limit of an organ, in mm; None with fewer than `LEAST_CONTOURS`.
 
-    It is the figure that a share of good contours exceed, upward to 0.1 mm. Both sides of a pair
-    count. Patients that the second network learned from do not: it agrees too well there.
+    It is the figure that a share of the contours exceed where both networks are good, with `ROOM`,
+    upward to 0.1 mm. Both sides of a pair count.
     """
-    values = [
-        figure(one)
-        for one in contours
-        if _pair(one.organ) == _pair(organ) and one.good and not one.seen
-    ]
-    known = [value for value in values if math.isfinite(value)]
-    if len(known) < LEAST_CONTOURS:
+    values = [figure(one) for one in contours if _pair(one.organ) == _pair(organ) and one.both_good]
+    if len(values) < LEAST_CONTOURS:
         return None
-    highest = float(np.quantile(known, 1 - GOOD_SHARE, method="higher"))
-    return math.ceil(highest * 10) / 10
+    highest = float(np.quantile(values, 1 - GOOD_SHARE, method="higher"))
+    return math.ceil(round(highest * ROOM * 10, 6)) / 10
 
 
 def limits_mm(contours: Sequence[ComparedContour]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from oarflow.evaluation.scoring.statistics import share_with_interval
 from oarflow.evaluation.second_opinion.measuring import (
     GOOD_SHARE,
     LEAST_CONTOURS,
+    ROOM,
     ComparedContour,
     Figure,
     hd95_mm,
@@ -52,10 +53,11 @@ def page(found: Measured, command: str, date: str) -> str:
         "setting.",
         _WHO_SAW,
         "## Limits",
-        f"The limit of an organ is the mean surface distance that at most {GOOD_SHARE:.0%} of its "
-        f"good contours (Dice over {GOOD_DICE:g}) exceed, rounded up to 0.1 mm. Only patients from "
-        "which neither network learned set it. Both sides of a pair share a limit. With fewer than "
-        f"{LEAST_CONTOURS} such contours, the limit is a guess.",
+        "The limit of an organ comes from the contours that are good by both networks (Dice over "
+        f"{GOOD_DICE:g}). It is {ROOM:g} times the mean surface distance that at most "
+        f"{GOOD_SHARE:.0%} of them exceed, rounded up to 0.1 mm. Both sides of a pair share a "
+        f"limit. With fewer than {LEAST_CONTOURS} such contours, the limit is a guess. The table "
+        "divides the contours by whether the second network learned from the patient.",
         _limits(found.first, limits),
         "## Failures and good contours",
         f"A failure is a contour with a Dice under {FAILED_DICE:g}. It is found if the second "
@@ -65,7 +67,7 @@ def page(found: Measured, command: str, date: str) -> str:
         "## Every failure",
         _failures(found.first, limits),
         "## Mean distance or HD95",
-        "Contours of organs with a measured limit. Both figures have limits of the same kind:",
+        "Both figures with limits of the same kind:",
         _figures(found.first),
         "## Shipped networks",
         _shipped(found.shipped, limits),
@@ -94,7 +96,7 @@ def _limits(contours: Contours, limits: Mapping[str, float]) -> str:
     measured = limits_mm(contours)
     rows = []
     for organ, limit in limits.items():
-        good = [one for one in contours if one.organ == organ and one.good]
+        good = [one for one in contours if one.organ == organ and one.both_good]
         cells = (_distances([one for one in good if one.seen == seen]) for seen in (False, True))
         origin = "measured" if organ in measured else "guess"
         rows.append((organ, *(text for pair in cells for text in pair), f"**{limit:.1f}**", origin))
@@ -111,10 +113,10 @@ def _limits(contours: Contours, limits: Mapping[str, float]) -> str:
 
 
 def _distances(good: Contours) -> tuple[str, str]:
-    finite = [one.mean_mm for one in good if math.isfinite(one.mean_mm)]
-    if not finite:
-        return str(len(good)), "-"
-    return str(len(good)), f"{np.median(finite):.2f}, {max(finite):.2f}"
+    values = [one.mean_mm for one in good]
+    if not values:
+        return "0", "-"
+    return str(len(values)), f"{np.median(values):.2f}, {max(values):.2f}"
 
 
 def _shares(found: Measured) -> str:
@@ -198,7 +200,10 @@ def _failures(contours: Contours, limits: Mapping[str, float]) -> str:
 
 def _shipped(contours: Contours, limits: Mapping[str, float]) -> str:
     if not contours:
-        return "They were not measured."
+        return (
+            "Networks 1.1 were not measured. They learned from these patients, so that failures of "
+            "theirs cannot be counted on them."
+        )
     known = [one for one in contours if one.organ in limits]
     flagged = {one: one.mean_mm > limits[one.organ] for one in known}
     return (
