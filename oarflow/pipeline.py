@@ -16,6 +16,7 @@ from oarflow.derived.deriving import derived
 from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError, Refusal
 from oarflow.flags.flag import Flag
+from oarflow.geometry import Grid
 from oarflow.intake import Intake, SeriesRule
 from oarflow.intake.mr import read_mr
 from oarflow.networks.cards import Card
@@ -24,6 +25,8 @@ from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue
 from oarflow.plausibility import rules
 from oarflow.plausibility.anatomy import require_head_and_neck
+from oarflow.plausibility.distance_limits import load_distance_limits
+from oarflow.plausibility.second_opinion import with_opinion
 from oarflow.rules.rule import RuleOptions
 from oarflow.segmentation.clipping import EXTERNAL, clipped
 from oarflow.segmentation.mr import NO_MR, RegisteredMr, mr_flags, registered
@@ -63,7 +66,8 @@ class Task:
     for_ct: gives the task under the template that fits the CT; None where there are no templates.
     records: the networks that are commissioned at the site. rules: what the site decides about
     organs without a network. clip: whether organs are clipped to External.
-    structures: made from contours, parents before children.
+    structures: made from contours, parents before children. second_opinions: by organ, networks
+    that contour it, too; their contours are compared and then dropped.
     """
 
     read: Callable[[Progress], Intake]
@@ -81,6 +85,7 @@ class Task:
     rules: RuleOptions = field(default_factory=RuleOptions)
     clip: bool = False
     structures: Sequence[DerivedStructure] = ()
+    second_opinions: Mapping[str, Sequence[Card]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +177,7 @@ def intake(study: Study, task: Task, observer: Observer) -> Study:
 def localize(study: Study, task: Task, observer: Observer) -> Study:
     """Find every organ in the whole CT. Raises Refusal where it is no head and neck."""
     volume, store = study.read.volume, task.store
-    found = find_organs(volume, store)
+    found = find_organs(volume, store, also=task.second_opinions)
     study = replace(study, networks=store.localizing_cards)
     try:
         require_head_and_neck(
@@ -213,15 +218,29 @@ def segment(study: Study, task: Task, observer: Observer) -> Study:
             observer.organ_started(organ, number, total)
             limit = task.organ_seconds
             deadline = None if limit is None else time.monotonic() + limit
-            found = segmenter.segment(organ, deadline)
-            if task.clip:
-                found = clipped(found, segmenter.segment(EXTERNAL), study.read.volume.grid)
+            found = _contoured(organ, segmenter, task, study.read.volume.grid, deadline)
             networks = (*before.networks, *segmenter.networks)
             study = replace(study.updated([found]), networks=networks)
             observer.organ_finished(found, number, total)
     except Exception as error:
         raise StepError(study, error) from error
     return study
+
+
+def _contoured(
+    organ: str, segmenter: Segmenter, task: Task, grid: Grid, deadline: float | None
+) -> Segmentation:
+    """An organ, clipped if the task says so, with the second opinions that the task asks for."""
+
+    def within_body(item: Segmentation) -> Segmentation:
+        return clipped(item, segmenter.segment(EXTERNAL), grid) if task.clip else item
+
+    found = within_body(segmenter.segment(organ, deadline))
+    for card in task.second_opinions.get(organ, ()):
+        other = within_body(segmenter.segment_with(card, organ, deadline))
+        known = task.catalogue.organ(organ)
+        found = with_opinion(found, other, grid, known, load_distance_limits())
+    return found
 
 
 def assess(study: Study, task: Task, observer: Observer) -> Study:

@@ -284,7 +284,12 @@ REASONS: Mapping[str, Reason] = {
     ),
     "MODEL_CLASH": Reason(
         "Two networks of the models folder contour the same organ, or depend on each other.",
-        "Remove one of them.",
+        "Remove one of them. Of two imported networks, you can name one in `prefer` instead.",
+    ),
+    "NETWORK_CHOICE": Reason(
+        "The setting `prefer` or `second_opinion` names a network that does not contour the organ, "
+        "or `second_opinion` names the network that contours it already.",
+        "Use the name of another network of this organ: `oarflow models` lists them.",
     ),
     "NO_LOCALIZER": Reason(
         "The models folder holds no localization network.",

@@ -21,7 +21,9 @@ from oarflow.reason_codes import REASONS
 from oarflow.structures import (
     Localization,
     ModelIdentity,
+    OpinionVerdict,
     OutputKind,
+    SecondOpinion,
     Segmentation,
     Side,
     Status,
@@ -189,6 +191,31 @@ class LocalizationPart(_Part):
     """Sides on which the field of view cuts the organ."""
 
 
+class SecondOpinionPart(_Part):
+    """What a second network found for an organ."""
+
+    network: ModelPart
+    """The second network. Its contour is not written."""
+    verdict: OpinionVerdict
+    """`agrees` and `differs` compare two contours by their mean surface distance. `agrees` also
+    stands for two networks that find no organ. With `found_nothing`, only the organ's own network
+    found it, with `found_more` only the second network. With `failed`, there is no comparison."""
+    volume_cc: Annotated[float, Field(ge=0)]
+    """Volume of the second network's contour in cc."""
+    mean_mm: float | None
+    """Mean surface distance of both contours in mm; null without two contours."""
+    hd95_mm: float | None
+    """95 % Hausdorff distance of both contours in mm; null without two contours."""
+    limit_mm: float | None
+    """Greatest `mean_mm` of contours that agree; null without two contours."""
+    limit_measured: bool
+    """True if the limit was measured on patients, false if it is a guess."""
+    reason: str
+    """Why the second network failed; empty if it did not."""
+    seconds: Seconds
+    """Time that the second network took for the organ; part of the organ's `seconds`."""
+
+
 class OrganPart(_Part):
     """One requested organ or derived structure."""
 
@@ -216,6 +243,8 @@ class OrganPart(_Part):
     """How a derived structure is made; null: a network or rule contoured it."""
     localization: LocalizationPart | None = None
     """Position at which the organ was searched for; null if its network needs none."""
+    second_opinions: tuple[SecondOpinionPart, ...] = ()
+    """Results of the networks that the setting `second_opinion` names."""
 
 
 class OutputPart(_Part):
@@ -366,6 +395,21 @@ def organ_part(segmentation: Segmentation, notes: Sequence[str] = ()) -> OrganPa
         parents=segmentation.parents,
         recipe=segmentation.recipe or None,
         localization=_localization(segmentation.localization),
+        second_opinions=tuple(map(_second_opinion, segmentation.second_opinions)),
+    )
+
+
+def _second_opinion(opinion: SecondOpinion) -> SecondOpinionPart:
+    return SecondOpinionPart(
+        network=ModelPart.model_validate(_plain(opinion.model)),
+        verdict=opinion.verdict,
+        volume_cc=round(opinion.volume_cc, 3),
+        mean_mm=None if opinion.mean_mm is None else round(opinion.mean_mm, 3),
+        hd95_mm=None if opinion.hd95_mm is None else round(opinion.hd95_mm, 3),
+        limit_mm=opinion.limit_mm,
+        limit_measured=opinion.limit_measured,
+        reason=opinion.reason,
+        seconds=round(opinion.seconds, 3),
     )
 
 

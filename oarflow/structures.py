@@ -163,8 +163,9 @@ class ModelIdentity:
 
     derived_labels: whether it learned from labels that a rule computed, not from drawn contours.
     card_sha256: of all on its card that changes contours. source: None where it is not recorded.
-    UIDs of written files depend on the repr, which leaves both out. rule: whether it is a rule of
-    the program, not a network. sha256 is then of what defines it.
+    imported: whether it was trained elsewhere and imported.
+    UIDs of written files depend on the repr, which leaves these three out. rule: whether it is a
+    rule of the program, not a network. sha256 is then of what defines it.
     """
 
     name: str
@@ -173,7 +174,38 @@ class ModelIdentity:
     derived_labels: bool = False
     card_sha256: str = field(default="", repr=False)
     source: NetworkOrigin | None = field(default=None, repr=False)
+    imported: bool = field(default=False, repr=False)
     rule: bool = False
+
+
+class OpinionVerdict(StrEnum):
+    """How a second network's result compares with an organ's contour."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    FOUND_NOTHING = "found_nothing"
+    FOUND_MORE = "found_more"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """A second network's result for an organ. Its contour is compared and then dropped.
+
+    volume_cc: of its contour. mean_mm, hd95_mm: between both surfaces; None without two contours.
+    limit_mm: greatest mean_mm with which both agree. limit_measured: whether patients gave it.
+    reason: why the network failed. seconds: time that it took.
+    """
+
+    model: ModelIdentity
+    verdict: OpinionVerdict
+    volume_cc: float = 0.0
+    mean_mm: float | None = None
+    hd95_mm: float | None = None
+    limit_mm: float | None = None
+    limit_measured: bool = False
+    reason: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +214,8 @@ class Segmentation:
 
     volume_cc, slices: of the mask on the CT grid. flags: empty where no rule was violated. notes:
     further remarks in words, such as dropped islands. seconds: time that the organ took. parents,
-    recipe: of a derived structure, the recipe in words; empty for an organ.
+    recipe: of a derived structure, the recipe in words; empty for an organ. second_opinions: of
+    the networks that the settings ask, in their order.
     """
 
     organ: str
@@ -197,6 +230,7 @@ class Segmentation:
     notes: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     recipe: str = ""
+    second_opinions: tuple[SecondOpinion, ...] = ()
 
     def with_field(self, field: ProbabilityField, grid: Grid) -> Segmentation:
         """A copy with another field, its volume and its slices."""

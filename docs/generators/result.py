@@ -37,6 +37,7 @@ PARTS: tuple[tuple[str, type], ...] = (
     ("`organs[].model`", result.ModelPart),
     ("`organs[].source`", result.SourcePart),
     ("`organs[].localization`", result.LocalizationPart),
+    ("`organs[].second_opinions[]`", result.SecondOpinionPart),
     ("`organs[].flags[]`, `study_flags[]`", Flag),
     ("`outputs[]`", result.OutputPart),
 )

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_edits(menu("edits", "measure what a clinic edited, and its trend"))
     _add_blind(menu("blind", "make a page to compare two sources blinded"))
     _add_limits(menu)
+    _add_second_opinion(menu("second-opinion", "measure the failures that a second network finds"))
     _add_benchmarks(menu)
 
 
@@ -263,6 +264,21 @@ def _add_limits(menu: Menu) -> None:
     add_models(fast)
     page = RESULTS / "fast-inference.md"
     add_output(fast, f"Markdown file (default: {page})", default=page)
+
+
+def _add_second_opinion(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("network", metavar="NETWORK", help="folder of an imported network in the models folder")
+    add("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
+    about = "models folder of the first networks, which saw no tuning patient"
+    add("--unseen", type=Path, required=True, metavar="DIR", help=about)
+    add("--made", action="store_true", help="only patients whose contours are in the cache")
+    cache = Path("out/second-opinion")
+    add("--cache", type=Path, default=cache, help="contours of cases already run")
+    about = "JSON file of the limits (default: oarflow/plausibility/distance_limits.json)"
+    add("--limits", type=Path, metavar="FILE", help=about)
+    add_models(parser)
+    add_output(parser, "folder for the page (default: docs/results)", default=RESULTS)
 
 
 def _add_benchmarks(menu: Menu) -> None:

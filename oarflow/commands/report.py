@@ -80,7 +80,7 @@ def _report(flags: argparse.Namespace, result: ResultDocument) -> Report:
     from oarflow.run.paths import models_path
 
     models = models_path(flags.models, os.environ)
-    figures = validation_figures(read_cards(models).values())
+    figures = validation_figures(read_cards(models).values(), result.organs)
     if not any(item.kind == "RTSTRUCT" for item in result.outputs):
         return make_report(result, figures=figures)
     if not flags.ct:

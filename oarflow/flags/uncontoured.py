@@ -124,4 +124,15 @@ UNCONTOURED: Mapping[FlagCode, Definition] = {
         volume_cc=0.8,
         limit_cc=2.0,
     ),
+    FlagCode.ONLY_SECOND_FOUND: of_organ(
+        FAILED,
+        "Not contoured, but the second network, {network}, finds {volume_cc:.1f} cc of this organ.",
+        "the second network finds {volume_cc:.1f} cc",
+        "{volume_cc:.1f} cc",
+        meaning="The setting `second_opinion` asks another network. Its contour is not written. "
+        "Volumes below the least plausible one of the organ do not count.",
+        check="Whether the CT shows the organ. If it does, contour it by hand.",
+        network="imported/Dataset001",
+        volume_cc=24.1,
+    ),
 }

@@ -17,8 +17,11 @@ from oarflow.importing.organ_map import Assignment, by_file, by_name
 from oarflow.importing.orientation import with_proof
 from oarflow.networks.cards import Card, read_cards
 from oarflow.networks.imported.card import ImportedCard, InferenceMode
+from oarflow.networks.rule_card import RuleCard, read_rules
 from oarflow.organs import load_catalogue
 from oarflow.tables import text_table
+
+PREFER_WORDS = "`prefer` chooses the network of an organ, `second_opinion` compares two networks"
 
 FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
 
@@ -38,7 +41,7 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     name = flags.name or _name(found)
     target = new_folder(flags.models, name)
     cards = read_cards(flags.models)
-    kept = _kept_by_others(assignment, cards)
+    others = _others(assignment, cards, read_rules(flags.models))
     crop = crop_rule(flags.crop_organs, flags.crop_margin, catalogue, cards)
     mode: InferenceMode = "exact" if flags.exact else "fast"
     statement = Statement(
@@ -47,7 +50,7 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     content, card = convert(found, statement, assignment.contours)
     card = with_proof(card, content, flags.probe)
     write_network(target, content, card)
-    sys.stdout.write(import_summary(target, found, card, assignment, kept))
+    sys.stdout.write(import_summary(target, found, card, assignment, others))
     return ExitStatus.WRITTEN
 
 
@@ -70,20 +73,20 @@ def new_folder(models: Path, name: str) -> Path:
     return models / name
 
 
-def _kept_by_others(assignment: Assignment, cards: dict[str, Card]) -> dict[str, str]:
-    """By organ, the network that goes on contouring it. Refuses organs of imported networks."""
-    kept = {}
-    for contour in assignment.contours:
-        for name, card in cards.items():
-            if contour.organ not in card.organs or card.role != "segmenter":
+def _others(
+    assignment: Assignment, cards: dict[str, Card], rules: dict[str, RuleCard]
+) -> dict[str, str]:
+    """By organ, a sentence on the rule or network that contours it, too, if there is one."""
+    found: dict[str, str] = {}
+    for organ in (contour.organ for contour in assignment.contours):
+        for name, card in {**cards, **rules}.items():
+            if organ not in card.organs or card.role not in ("segmenter", "rule"):
                 continue
             if isinstance(card, ImportedCard):
-                raise NotImportedError(
-                    f"the imported network {name} already contours {contour.organ}: leave it out"
-                    " with --organs map.yaml, or remove that network"
-                )
-            kept[contour.organ] = name
-    return kept
+                found.setdefault(organ, f"{name} contours it, too: `prefer` must name one of both")
+            else:
+                found[organ] = f"not used: {name} contours it"
+    return found
 
 
 def import_summary(
@@ -91,7 +94,7 @@ def import_summary(
     found: ResultFolder,
     card: ImportedCard,
     assignment: Assignment,
-    kept: dict[str, str],
+    others: dict[str, str],
 ) -> str:
     """What was imported, as a short table."""
     rows = [
@@ -103,8 +106,10 @@ def import_summary(
         *_evidence(card),
         ("inference", _inference(card)),
         ("licence", f"{card.source.licence}; commercial use: {card.source.commercial}"),
-        *((organ, _labels(card, organ, kept)) for organ in card.organs),
+        *((organ, _labels(card, organ, others)) for organ in card.organs),
     ]
+    if others:
+        rows.append(("settings", PREFER_WORDS))
     if assignment.unused:
         rows.append(("without organ", ", ".join(assignment.unused)))
     rows.extend(("note", remark) for remark in found.remarks)
@@ -137,9 +142,9 @@ def _evidence(card: ImportedCard) -> list[tuple[str, str]]:
     return rows
 
 
-def _labels(card: ImportedCard, organ: str, kept: dict[str, str]) -> str:
+def _labels(card: ImportedCard, organ: str, others: dict[str, str]) -> str:
     contour = card.contour(organ)
     words = ", ".join(f"{label} {card.labels[label]}" for label in contour.labels)
     side = f", {contour.side} part" if contour.side else ""
-    other = f"; not used: {kept[organ]} contours it" if organ in kept else ""
+    other = f"; {others[organ]}" if organ in others else ""
     return f"label {words}{side}{other}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -21,16 +22,18 @@ from oarflow.structures import ModelIdentity
 class ModelStore:
     """All cards of a models folder, checked. Each network is loaded once, on first use.
 
-    An organ that an imported network gives too keeps its other network.
+    A rule takes precedence over a network of the same organ, and any other network over an
+    imported one, unless `preferred` says otherwise.
 
     cards: by the name of the network's folder. device: cuda or cpu. rules: cards of rules, by the
-    name of their folder; a rule takes precedence over a network of the same organ.
+    name of their folder. preferred: by organ, the folder of the network that contours it.
     """
 
     folder: Path
     cards: dict[str, Card]
     device: str
     rules: dict[str, RuleCard] = field(default_factory=dict)
+    preferred: Mapping[str, str] = field(default_factory=dict)
     _loaded: dict[str, TorchScriptNetwork] = field(default_factory=dict)
     _imported: dict[str, ImportedNetwork] = field(default_factory=dict)
 
@@ -41,22 +44,50 @@ class ModelStore:
         trusted: frozenset[str] | None = None,
         device: str = "auto",
         threads: int | None = None,
+        prefer: Mapping[str, str] | None = None,
     ) -> ModelStore:
         """Read every <network>/model.json and compare every network's file with its card.
 
         trusted: sha256 (hex) of the networks that may be loaded; None trusts the cards.
+        prefer: see `preferring`.
         Raises ConfigurationError: NO_MODELS, MODEL_CARD, MODEL_MISSING, MODEL_HASH, MODEL_CLASH
         (two segmenters for one organ that both need an MR or both need none, two localizers,
-        two imported networks or two rules for one organ, organs whose regions depend on each
-        other), DEVICE.
+        two imported networks for an organ that is not in `prefer`, two rules for one organ, organs
+        whose regions depend on each other), NETWORK_CHOICE, DEVICE.
         """
         cards = read_cards(folder)
         for name, card in cards.items():
             check_file(folder / name / NETWORK_NAME, card, trusted)
-        _check_roles(cards)
+        _check_localizers(cards)
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(folder, cards, choose_device(device), read_rules(folder))
+        store = cls(folder, cards, choose_device(device), read_rules(folder))
+        return store.preferring(prefer or {})
+
+    def preferring(self, prefer: Mapping[str, str]) -> ModelStore:
+        """The same networks with another choice among those of one organ.
+
+        prefer: by organ, the network that contours it: its folder, or the name on its card.
+        Raises ConfigurationError: NETWORK_CHOICE, MODEL_CLASH (see `open`).
+        """
+        preferred = {organ: self.network_of(organ, name) for organ, name in prefer.items()}
+        ruled = {organ for card in self.rules.values() for organ in card.organs}
+        _check_segmenters(self.cards, preferred, ruled)
+        return replace(self, preferred=preferred)
+
+    def network_of(self, organ: str, name: str) -> str:
+        """The folder of a network that contours an organ. name: its folder, or that on its card.
+
+        Raises ConfigurationError NETWORK_CHOICE where no network of that name contours the organ.
+        """
+        able = self._segmenters(organ)
+        for folder in able:
+            if name in (folder, self.cards[folder].name):
+                return folder
+        choice = f"choose from {', '.join(able)}" if able else "no network contours it"
+        raise ConfigurationError(
+            "NETWORK_CHOICE", f"{organ}: no network {name!r:.80} contours this organ; {choice}"
+        )
 
     @property
     def localizer(self) -> TorchScriptNetwork:
@@ -112,6 +143,8 @@ class ModelStore:
 
     def rule(self, organ: str) -> RuleCard | None:
         """The rule that contours an organ; None where a network does."""
+        if organ in self.preferred:
+            return None
         return next((card for card in self.rules.values() if organ in card.organs), None)
 
     @property
@@ -141,33 +174,27 @@ class ModelStore:
         """Whether any network reads an MR."""
         return any(card.reads_mr for card in self.cards.values())
 
-    def segmenter(self, organ: str, *, mr: bool = False) -> TorchScriptNetwork:
-        """The network of an organ; KeyError for an organ without one.
-
-        mr: whether the study has a usable MR. With one, a network that reads it is preferred;
-        without one, a network that needs none, where the organ has one. Not for organs whose card
-        is an ImportedCard.
-        """
-        return self._network(self._segmenter(organ, mr=mr))
+    def network(self, card: ModelCard) -> TorchScriptNetwork:
+        """The network of a card of this store."""
+        return self._network(self._folder(card))
 
     def imported(self, card: ImportedCard) -> ImportedNetwork:
         """The network of an imported card of this store."""
-        name = next(name for name, other in self.cards.items() if other is card)
+        name = self._folder(card)
         if name not in self._imported:
             path = self.folder / name / NETWORK_NAME
             self._imported[name] = ImportedNetwork(path, card, self.device)
         return self._imported[name]
 
     def card(self, organ: str, *, mr: bool = False) -> Card:
-        """The card of that network; KeyError as `segmenter`."""
-        return self.cards[self._segmenter(organ, mr=mr)]
+        """The card of the network that contours an organ; KeyError for an organ without one.
 
-    def _segmenter(self, organ: str, *, mr: bool = False) -> str:
-        names = [
-            name
-            for name, card in self.cards.items()
-            if card.role is Role.SEGMENTER and organ in card.organs
-        ]
+        mr: whether the study has a usable MR. With one, a network that reads it is preferred;
+        without one, a network that needs none, where the organ has one.
+        """
+        if organ in self.preferred:
+            return self.cards[self.preferred[organ]]
+        names = self._segmenters(organ)
         if not names:
             raise KeyError(organ)
 
@@ -175,7 +202,18 @@ class ModelStore:
             card = self.cards[name]
             return isinstance(card, ImportedCard), not card.reads_mr if mr else card.needs_mr
 
-        return min(names, key=rank)
+        return self.cards[min(names, key=rank)]
+
+    def _segmenters(self, organ: str) -> list[str]:
+        """Folders of the networks that contour an organ."""
+        return [
+            name
+            for name, card in self.cards.items()
+            if card.role is Role.SEGMENTER and organ in card.organs
+        ]
+
+    def _folder(self, card: Card) -> str:
+        return next(name for name, other in self.cards.items() if other is card)
 
     def _network(self, name: str) -> TorchScriptNetwork:
         if name not in self._loaded:
@@ -185,39 +223,55 @@ class ModelStore:
         return self._loaded[name]
 
 
-def _check_roles(cards: dict[str, Card]) -> None:
+def _check_localizers(cards: dict[str, Card]) -> None:
     localizers = [card for card in cards.values() if card.role in (Role.LOCALIZER, Role.FUSION)]
     if len(localizers) > 1:
         raise ConfigurationError("MODEL_CLASH", "the models folder holds two localization networks")
+    _check_coarse_stage(_own(cards))
+
+
+def _own(cards: dict[str, Card]) -> dict[str, ModelCard]:
+    """The cards of networks that were not imported."""
+    return {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
+
+
+def _check_segmenters(
+    cards: dict[str, Card], preferred: Mapping[str, str], ruled: Collection[str]
+) -> None:
+    """Check that each organ has one network, with an MR and without, and that regions exist.
+
+    ruled: organs that a rule contours.
+    """
     seen: dict[tuple[str, bool], str] = {}
-    own = {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
-    _check_coarse_stage(own)
-    for name, card in own.items():
+    for name, card in _own(cards).items():
         for organ in card.organs if card.role is Role.SEGMENTER else ():
             first = seen.setdefault((organ, card.needs_mr), name)
             if first != name:
                 raise ConfigurationError(
                     "MODEL_CLASH", f"both {first} and {name} are segmenters of {organ}"
                 )
-    for organ, name in _imported_organs(cards).items():
+    settled = {*ruled, *preferred, *(organ for organ, _ in seen)}
+    for organ, name in _imported_organs(cards, settled).items():
         seen.setdefault((organ, False), name)
     for mr in (False, True):
-        _check_sources(
-            cards, {organ: seen.get((organ, mr), name) for (organ, _), name in seen.items()}
-        )
+        networks = {organ: seen.get((organ, mr), name) for (organ, _), name in seen.items()}
+        _check_sources(cards, {**networks, **preferred})
 
 
-def _imported_organs(cards: dict[str, Card]) -> dict[str, str]:
-    """The imported network of each organ. Raises ConfigurationError MODEL_CLASH."""
+def _imported_organs(cards: dict[str, Card], settled: Collection[str]) -> dict[str, str]:
+    """The first imported network of each organ. Raises ConfigurationError MODEL_CLASH.
+
+    settled: organs that something else contours, or that the settings decide.
+    """
     found: dict[str, str] = {}
     for name, card in cards.items():
         for organ in card.organs if isinstance(card, ImportedCard) else ():
             first = found.setdefault(organ, name)
-            if first != name:
+            if first != name and organ not in settled:
                 raise ConfigurationError(
                     "MODEL_CLASH",
-                    f"the imported networks {first} and {name} both contour {organ}: import one of"
-                    " them again without this organ",
+                    f"the imported networks {first} and {name} both contour {organ}: name one of"
+                    f" them in the settings, such as `prefer: {{{organ}: {first}}}`",
                 )
     return found
 

@@ -57,6 +57,11 @@ class Contour:
         """Whether a rule made it."""
         return self.item.model is not None and self.item.model.rule
 
+    @property
+    def imported(self) -> bool:
+        """Whether an imported network made it."""
+        return self.item.model is not None and self.item.model.imported
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:

@@ -14,7 +14,7 @@ from oarflow.plausibility.exceeded import Values, exceeded, flags_of, worst_of
 from oarflow.plausibility.limits import Measures, load_limits
 from oarflow.plausibility.overlap import overlaps, settled
 from oarflow.plausibility.sides import cuts
-from oarflow.plausibility.signs import OF_RULES, Family, places, signs
+from oarflow.plausibility.signs import OF_IMPORTED, OF_RULES, Family, places, signs
 from oarflow.plausibility.study import study_flags
 from oarflow.priors import load_priors
 from oarflow.structures import Segmentation, Status
@@ -84,14 +84,19 @@ def judge_all(scene: Scene, measures: Measures) -> Judgement:
 
 def judge(contour: Contour, scene: Scene, measures: Measures) -> tuple[Flag, ...]:
     """All flags of one contour, those without a calibrated limit first."""
-    families = OF_RULES if contour.ruled else frozenset(Family) - {Family.IMAGE}
     return (
         *(flag for rule in _RULES for flag in rule(contour, scene)),
-        *flags_of(exceeded(contour, scene, measures, families), contour, scene),
+        *flags_of(exceeded(contour, scene, measures, _families(contour)), contour, scene),
         *_cuts(contour, scene, measures),
         *_places(contour, scene, measures),
         *_catalogue_volume(contour, scene, measures),
     )
+
+
+def _families(contour: Contour) -> frozenset[Family]:
+    if contour.ruled:
+        return OF_RULES
+    return OF_IMPORTED if contour.imported else frozenset(Family) - {Family.IMAGE}
 
 
 def _assessed(item: Segmentation, flags: Sequence[Flag]) -> Segmentation:

@@ -54,6 +54,11 @@ OF_RULES = frozenset({Family.VOLUME, Family.PAIR, Family.PARTS, Family.VOXELS})
 ends, their doubt, their agreement with the localizer."""
 
 
+OF_IMPORTED = frozenset(Family) - {Family.IMAGE, Family.DOUBT}
+"""Families that apply to contours of imported networks. How sure a network is of good contours
+differs between networks, and was measured on networks that OARflow trained."""
+
+
 @dataclass(frozen=True)
 class Sign:
     """One figure. low, high: whether too low and too high values make the contour doubtful.

@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from oarflow.networks.cards import Card
 from oarflow.report.scene import ReportScene, make_scene
 from oarflow.report.strips import Strip, make_strips
-from oarflow.result import NetworkPart, OrganPart, ResultDocument, SourcePart
+from oarflow.result import (
+    NetworkPart,
+    OrganPart,
+    ResultDocument,
+    SecondOpinionPart,
+    SourcePart,
+)
 from oarflow.rtstruct.model import StructureSet
-from oarflow.structures import Status
+from oarflow.structures import OpinionVerdict, Status
 from oarflow.volume import Volume
 
 WARNING = "AI-generated, unapproved"
@@ -202,18 +208,19 @@ def make_report(
     return Report(result, scene, make_strips(scene), figures or {})
 
 
-def validation_figures(cards: Iterable[Card]) -> dict[str, ModelFigures]:
-    """By organ, the figures of its network's card; organs without figures are left out."""
+def validation_figures(
+    cards: Iterable[Card], organs: Iterable[OrganPart]
+) -> dict[str, ModelFigures]:
+    """By organ, the figures on the card of the network that contoured it, where it has any."""
+    by_network = {card.sha256: card for card in cards}
     found = {}
-    for card in cards:
-        if card.validation is None:
-            continue
-        for organ in card.organs:
-            mean = card.validation.figures.get(organ, {}).get("dice_mean")
-            if mean is not None:
-                n = card.validation.n.get(organ, 0)
-                derived = card.identity.derived_labels
-                found[organ] = ModelFigures(mean, n, card.validation.data, derived)
+    for part in organs:
+        card = by_network.get(part.model.sha256) if part.model else None
+        measured = card.validation if card else None
+        mean = measured.figures.get(part.name, {}).get("dice_mean") if measured else None
+        if card and measured and mean is not None:
+            n = measured.n.get(part.name, 0)
+            found[part.name] = ModelFigures(mean, n, measured.data, card.identity.derived_labels)
     return found
 
 
@@ -231,12 +238,28 @@ def _row(part: OrganPart, figures: ModelFigures | None, strip: Strip | None) -> 
             *([_sentence(part.recipe)] if part.recipe else []),
             *flags,
             *map(_sentence, part.notes),
+            *map(_opinion, part.second_opinions),
             *([DERIVED_NOTE] if derived else []),
         ),
         network=_maker(part),
         dice=_dice(part, figures),
         strip=strip,
     )
+
+
+def _opinion(found: SecondOpinionPart) -> str:
+    network = f"Second network {found.network.name} {found.network.version}"
+    if found.mean_mm is not None and found.hd95_mm is not None:
+        measured = "measured on patients" if found.limit_measured else "a guess"
+        return (
+            f"{network}: mean surface distance {found.mean_mm:.1f} mm (limit "
+            f"{found.limit_mm:.1f} mm, {measured}), HD95 {found.hd95_mm:.1f} mm."
+        )
+    if found.verdict is OpinionVerdict.FAILED:
+        return f"{network}: {found.reason}."
+    if found.volume_cc:
+        return f"{network}: found {found.volume_cc:.1f} cc."
+    return f"{network}: found nothing."
 
 
 def _dice(part: OrganPart, figures: ModelFigures | None) -> str:

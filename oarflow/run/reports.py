@@ -49,7 +49,7 @@ class Reports:
             html=self.outputs.report_html,
             pdf=self.outputs.report_pdf,
             dicom=self.outputs.report_dicom,
-            figures=validation_figures(self.cards),
+            figures=validation_figures(self.cards, result.organs),
         )
         return write_reports(plan, result, volume, structures)
 

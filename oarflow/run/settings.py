@@ -86,6 +86,15 @@ class Settings(_Section):
     organs: Literal["all"] | tuple[str, ...] = "all"
     """Organs to contour: a list of names or aliases. `all` means all that have a network or a rule,
     without `Skin`."""
+    prefer: dict[str, str] = Field(default={}, exclude_if=lambda prefer: not prefer)
+    """The network that contours an organ, by organ, where several networks or a rule could. The
+    name is one that `oarflow models` lists, or the name of the network's folder. Without an entry,
+    the rule or the shipped network contours the organ ([how to](../how-to/two-networks.md))."""
+    second_opinion: dict[str, str | tuple[str, ...]] = Field(
+        default={}, exclude_if=lambda asked: not asked
+    )
+    """By organ, the name of another network or a list of names. Each of them contours the organ,
+    too. A flag says where both contours differ. The contour of the other network is not written."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,
@@ -224,7 +233,7 @@ def requested_organs(
     or for a network's organ that the catalogue lacks.
     """
     names = available if settings.organs == "all" else settings.organs
-    found = {_known(name, catalogue) for name in names}
+    found = {known_organ(name, catalogue) for name in names}
     if not found:
         raise ConfigurationError("ORGAN_UNKNOWN", "no organ is requested: see `organs`")
     return tuple(name for name in catalogue.names if name in found)
@@ -232,10 +241,11 @@ def requested_organs(
 
 def precedence(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:
     """Catalogue names of `precedence`, in its order. Raises ConfigurationError ORGAN_UNKNOWN."""
-    return tuple(dict.fromkeys(_known(name, catalogue) for name in settings.precedence))
+    return tuple(dict.fromkeys(known_organ(name, catalogue) for name in settings.precedence))
 
 
-def _known(name: str, catalogue: Catalogue) -> str:
+def known_organ(name: str, catalogue: Catalogue) -> str:
+    """The catalogue's name of an organ. Raises ConfigurationError ORGAN_UNKNOWN."""
     organ = catalogue.resolve(name)
     if organ is None:
         near = difflib.get_close_matches(name, catalogue.names, n=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,12 +12,14 @@ from oarflow.commissioning.site import SiteRecords
 from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
+from oarflow.networks.cards import Card
 from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task
 from oarflow.rtstruct.profile import load_profile
 from oarflow.rtstruct.provenance import Provenance, settings_digest
+from oarflow.run.network_choice import preferred_networks, second_opinions
 from oarflow.run.reports import Reports
 from oarflow.run.rois import requested_structures, roi_specs
 from oarflow.run.settings import Settings, precedence, requested_organs
@@ -40,6 +42,7 @@ class Setup:
     structures: tuple[DerivedStructure, ...]
     precedence: tuple[str, ...]
     catalogue: Catalogue
+    second_opinions: Mapping[str, Sequence[Card]]
     plan: Callable[[Path], WritePlan]
     reports: Reports
     device: str
@@ -59,6 +62,7 @@ class Setup:
             None if trusted is None else frozenset(trusted),
             settings.device,
             settings.threads,
+            preferred_networks(settings, catalogue),
         )
         return cls._of(store, catalogue, settings, settings_digest(_plain(settings)), when, started)
 
@@ -73,7 +77,7 @@ class Setup:
             plain["template"] = template.digest
         try:
             return self._of(
-                self.store,
+                self.store.preferring(preferred_networks(settings, self.catalogue)),
                 self.catalogue,
                 settings,
                 settings_digest(plain),
@@ -120,6 +124,7 @@ class Setup:
             structures,
             precedence(settings, catalogue),
             catalogue,
+            second_opinions(settings, catalogue, store),
             plan,
             reports,
             device,
@@ -149,6 +154,7 @@ class Setup:
             rules=self.settings.external.rule_options,
             clip=self.settings.external.clip,
             structures=self.structures,
+            second_opinions=self.second_opinions,
         )
 
 

@@ -96,11 +96,19 @@ class Segmenter:
         return self.segment(organ).field if organ in self._store.organs else None
 
     def _segment(self, organ: str, deadline: float | None) -> Segmentation:
-        started = time.monotonic()
         if organ not in self._store.organs:
             return Segmentation(organ, Status.NO_MODEL)
-        usable = self._mr.values is not None
-        card = self._store.card(organ, mr=usable)
+        card = self._store.card(organ, mr=self._mr.values is not None)
+        localization = self._localizations.get(organ)
+        if isinstance(card, ImportedCard) and localization is not None and not localization.present:
+            return Segmentation(
+                organ, Status.ABSENT, model=card.identity, localization=localization
+            )
+        return self.segment_with(card, organ, deadline)
+
+    def segment_with(self, card: Card, organ: str, deadline: float | None = None) -> Segmentation:
+        """One organ by the network of a card of the store, whichever network `segment` uses."""
+        started = time.monotonic()
         blank = Segmentation(
             organ,
             Status.FAILED,
@@ -115,11 +123,11 @@ class Segmenter:
                 result = with_measurements(blank, field, self._grid)
                 result = with_orientation_doubt(result, card)
             else:
-                network = self._network(organ)
-                blank = replace(blank, notes=self._notes(network.card, organ))
+                network = self._network(card)
+                blank = replace(blank, notes=self._notes(card, organ))
                 field = self._field(organ, network, deadline)
                 result = with_measurements(blank, field, self._grid)
-                _refuse_crumbs(result, network.card)
+                _refuse_crumbs(result, card)
         except _NotSegmentedError as reason:
             result = replace(blank, status=reason.status, flags=reason.flags)
         except Exception:
@@ -127,12 +135,11 @@ class Segmenter:
             result = replace(blank, flags=(Flag.of(FlagCode.NETWORK_ERROR),))
         return replace(result, seconds=time.monotonic() - started)
 
-    def _network(self, organ: str) -> TorchScriptNetwork:
-        usable = self._mr.values is not None
-        if self._store.card(organ, mr=usable).needs_mr and not usable:
+    def _network(self, card: ModelCard) -> TorchScriptNetwork:
+        if card.needs_mr and self._mr.values is None:
             reason = self._mr.trouble or "none was given"
             raise _NotSegmentedError(Status.FAILED, Flag.of(FlagCode.NEEDS_MR, reason=reason))
-        return self._store.segmenter(organ, mr=usable)
+        return self._store.network(card)
 
     def _search_notes(self, organ: str) -> tuple[str, ...]:
         localization = self._localizations.get(organ)
@@ -174,13 +181,11 @@ class Segmenter:
         self, organ: str, card: ImportedCard, deadline: float | None
     ) -> ProbabilityField:
         """The organ's field by an imported network, which runs once for all its organs."""
-        localization = self._localizations.get(organ)
-        if localization is not None and not localization.present:
-            raise _NotSegmentedError(Status.ABSENT)
-        if card.sha256 not in self._imported:
+        key = card.digest
+        if key not in self._imported:
             network = self._store.imported(card)
-            self._imported[card.sha256] = ImportedOrgans(self._volume, network, self._localizations)
-        field = self._imported[card.sha256].field(organ, _until(deadline))
+            self._imported[key] = ImportedOrgans(self._volume, network, self._localizations)
+        field = self._imported[key].field(organ, _until(deadline))
         if card not in self._networks:
             self._networks.append(card)
         return field

@@ -15,6 +15,7 @@ from oarflow.evaluation.commands import (
     limits,
     resolution,
     review,
+    second_opinion,
 )
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "calibrate": limits.calibrate,
     "plausibility": limits.plausibility,
     "gate-limits": limits.gate,
+    "second-opinion": second_opinion.second_opinion,
     "resolution": resolution.resolution,
     "fast-inference": fast_inference.fast_inference,
     "benchmark": benchmarks.stages,

@@ -83,8 +83,12 @@ def _imported(item: PlannedImport, catalogue: Catalogue, flags: argparse.Namespa
     assignment = Assignment(left, whole.unused)
     made = converted(item.recipe, item.weights, assignment, catalogue, flags.probe)
     write_network(item.target, made.content, made.card)
-    kept = {organ: own[organ] for organ in _organs(assignment) if organ in own}
-    summary = import_summary(item.target, made.found, made.card, assignment, kept)
+    used = {
+        organ: f"not used: {own[organ]} contours it"
+        for organ in _organs(assignment)
+        if organ in own
+    }
+    summary = import_summary(item.target, made.found, made.card, assignment, used)
     if taken:
         summary += f"left out, because imported networks contour them: {', '.join(taken)}\n"
     return summary

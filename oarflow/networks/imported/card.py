@@ -259,5 +259,10 @@ class ImportedCard(Strict):
         from oarflow.structures import ModelIdentity
 
         return ModelIdentity(
-            self.name, self.version, self.sha256, self.derived_labels, self.digest, self.origin
+            self.name,
+            self.version,
+            self.sha256,
+            card_sha256=self.digest,
+            source=self.origin,
+            imported=True,
         )

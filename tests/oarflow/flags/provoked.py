@@ -18,9 +18,11 @@ from oarflow.intake import read_volume
 from oarflow.networks.card import InputRegion
 from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
+from oarflow.plausibility.distance_limits import DistanceLimits
 from oarflow.plausibility.evidence import gather
 from oarflow.plausibility.limits import Limits, Measures
 from oarflow.plausibility.rules import judge_all
+from oarflow.plausibility.second_opinion import with_opinion
 from oarflow.plausibility.signs import Family
 from oarflow.priors import Priors, Spread
 from oarflow.rtstruct.contours import ContourReport, structure_set
@@ -32,7 +34,13 @@ from oarflow.segmentation import ruled
 from oarflow.segmentation.localizer import localize
 from oarflow.segmentation.mr import mr_flags, registered
 from oarflow.segmentation.segmenter import Segmenter
-from oarflow.structures import Localization, ProbabilityField, Segmentation, Status
+from oarflow.structures import (
+    Localization,
+    ModelIdentity,
+    ProbabilityField,
+    Segmentation,
+    Status,
+)
 from oarflow.volume import Volume
 from oarflow.writing import proven
 from tests.oarflow.chain import sphere_volume
@@ -340,6 +348,38 @@ def _(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[Flag]:
 def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
     """OARflow does not ship this network, and there is no record of it."""
     return SiteRecords().flagged(contoured(tmp_path)).flags
+
+
+def with_second(item: Segmentation, second: Segmentation) -> Sequence[Flag]:
+    """Flags of the second opinion of a network on a contour of the left parotid."""
+    model = ModelIdentity("test/second", "1.0.0", "0" * 64)
+    limits = DistanceLimits({}, 3.0, 1.5, "")
+    organ = CATALOGUE.organ("Parotid_L")
+    return with_opinion(item, replace(second, model=model), GRID, organ, limits).flags
+
+
+@provokes(FlagCode.NETWORKS_DIFFER)
+def _(_: Path, __: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """Another ball about the same centre: 21 mm instead of 15 mm, at most 3 mm apart."""
+    return with_second(LEFT_BALL, ball("Parotid_L", LEFT, 21.0))
+
+
+@provokes(FlagCode.SECOND_FOUND_NOTHING)
+def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The second network finds nothing at all."""
+    return with_second(LEFT_BALL, contoured(tmp_path, Blind()))
+
+
+@provokes(FlagCode.SECOND_FAILED)
+def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The second network runs on no image."""
+    return with_second(LEFT_BALL, contoured(tmp_path, Broken()))
+
+
+@provokes(FlagCode.ONLY_SECOND_FOUND)
+def _(tmp_path: Path, _: pytest.MonkeyPatch) -> Sequence[Flag]:
+    """The organ's network finds nothing, the second one a ball of 15 mm."""
+    return with_second(contoured(tmp_path, Blind()), LEFT_BALL)
 
 
 @provokes(FlagCode.PATCH_EDGE)

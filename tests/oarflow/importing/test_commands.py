@@ -20,6 +20,7 @@ from oarflow.networks.store import ModelStore
 from oarflow.organs import load_catalogue
 from tests.oarflow.chain import save_models
 from tests.oarflow.importing.nnunet.cases import SMALL, goldens
+from tests.oarflow.networks import test_rule_card
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = goldens(SMALL)[0]
@@ -110,16 +111,31 @@ def test_the_store_keeps_an_organs_own_network(models: Path, tmp_path: Path) -> 
     assert "Eye_L" in store.localized_organs
 
 
-def test_two_imported_networks_never_share_an_organ(
+def test_the_import_says_which_organs_others_contour(
+    models: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    test_rule_card.write(models, "ruled", rule="skin", organs=["Skin"])
+    mapped = organ_map(tmp_path, "labels: {1: Eye_L, 2: Parotid_L, 3: Skin}\n")
+    assert imported(models, "--organs", mapped) == 0
+    said = capsys.readouterr().out
+    assert "Parotid_L      label 2 SpinalCord; not used: Parotid_L contours it" in said
+    assert "Skin           label 3 Parotid_R; not used: ruled contours it" in said
+    assert "`prefer` chooses the network of an organ" in said
+    assert "Eye_L          label 1 Brainstem\n" in said
+
+
+def test_of_two_imported_networks_the_settings_must_name_one(
     models: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     mapped = organ_map(tmp_path, "labels: {1: Eye_L}\n")
     assert imported(models, "--organs", mapped) == 0
-    assert imported(models, "--organs", mapped, name="other") == 3
-    assert "small already contours Eye_L" in capsys.readouterr().err
-    shutil.copytree(models / "small", models / "copy")
+    assert "prefer" not in capsys.readouterr().out
+    assert imported(models, "--organs", mapped, name="other") == 0
+    assert "small contours it, too: `prefer` must name one" in capsys.readouterr().out
     with pytest.raises(ConfigurationError, match="both contour Eye_L"):
         ModelStore.open(models)
+    store = ModelStore.open(models, prefer={"Eye_L": "other"})
+    assert store.card("Eye_L").name == "imported/other"
 
 
 @pytest.mark.parametrize(

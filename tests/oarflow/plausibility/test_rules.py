@@ -228,6 +228,14 @@ def test_a_network_that_is_unsure() -> None:
     assert "(mean probability 0.60" in said(with_left(sure=0.6))["LOW_CONFIDENCE"].message
 
 
+def test_an_imported_network_is_not_judged_by_the_certainty_of_others() -> None:
+    model = ModelIdentity("imported/x", "1.0.0", "0" * 64, imported=True)
+    items = [replace(item, model=model) for item in with_left(sure=0.6)]
+    assert "LOW_CONFIDENCE" not in said(items)
+    far = [replace(item, model=model) for item in with_left(radius_mm=30.0)]
+    assert "VOLUME_HIGH" in said(far)
+
+
 def test_a_patch_that_was_too_small() -> None:
     assert set(said(with_left(clipped=True))) == {"PATCH_EDGE"}
 

@@ -29,8 +29,8 @@ from oarflow.report.content import (
 from oarflow.report.page import PAGE_BYTES, write_report
 from oarflow.report.scene import make_scene
 from oarflow.report.strips import make_strips
-from oarflow.result import OrganPart, TemplatePart
-from oarflow.structures import Status
+from oarflow.result import ModelPart, OrganPart, SecondOpinionPart, TemplatePart
+from oarflow.structures import OpinionVerdict, Status
 from oarflow.volume import Volume
 from tests.oarflow.report import cases
 from tests.oarflow.report.cards import card
@@ -203,19 +203,61 @@ def test_a_noisy_study_of_200_slices_stays_small(tmp_path: Path) -> None:
     assert path.stat().st_size < PAGE_BYTES
 
 
-def test_figures_come_from_the_cards() -> None:
+def contoured_by(sha256: str, organ: str) -> OrganPart:
+    model = ModelPart(name="test", version="1", sha256=sha256)
+    return OrganPart(
+        name=organ, status=Status.SEGMENTED, volume_cc=1.0, slices=1, seconds=0.0, model=model
+    )
+
+
+def test_figures_come_from_the_cards_of_the_networks_that_contoured() -> None:
     validation = Validation(
         data="OpenKBP", n={"Larynx": 39}, figures={"Larynx": {"dice_mean": 0.81}}
     )
     cards = [card(("Larynx", "Brainstem"), validation), card(("Parotid_L",), None)]
-    assert validation_figures(cards) == {"Larynx": ModelFigures(0.81, 39, "OpenKBP")}
+    organs = [contoured_by("0" * 64, organ) for organ in ("Larynx", "Brainstem", "Parotid_L")]
+    cards[1] = cards[1].model_copy(update={"sha256": "1" * 64})
+    assert validation_figures(cards, organs) == {"Larynx": ModelFigures(0.81, 39, "OpenKBP")}
+    assert validation_figures(cards, [contoured_by("2" * 64, "Larynx")]) == {}
 
 
 def test_the_shipped_cards_say_which_figures_are_against_derived_labels() -> None:
     store = ModelStore.open(Path(__file__).resolve().parents[3] / "models", device="cpu")
-    figures = validation_figures(store.cards.values())
+    cards = store.cards.values()
+    organs = [contoured_by(card.sha256, organ) for card in cards for organ in card.organs]
+    figures = validation_figures(cards, organs)
     derived = {organ for organ, found in figures.items() if found.derived}
     assert derived == {"Brain", "Lung_L", "Lung_R", "Lungs", "Trachea", "SpinalCanal"}
+
+
+def test_the_second_network_is_shown_with_its_figures() -> None:
+    second = SecondOpinionPart(
+        network=ModelPart(name="imported/other", version="1.2.0", sha256="d" * 64),
+        verdict=OpinionVerdict.AGREES,
+        volume_cc=30.0,
+        mean_mm=1.24,
+        hd95_mm=5.6,
+        limit_mm=3.0,
+        limit_measured=False,
+        reason="",
+        seconds=1.0,
+    )
+    nothing = second.model_copy(
+        update={"verdict": OpinionVerdict.FOUND_NOTHING, "mean_mm": None, "volume_cc": 0.0}
+    )
+    failed = nothing.model_copy(
+        update={"verdict": OpinionVerdict.FAILED, "reason": "network stopped with an error"}
+    )
+    part = contoured_by("0" * 64, "Larynx")
+    part = part.model_copy(update={"second_opinions": (second, nothing, failed)})
+    found = cases.result(cases.volume()).model_copy(update={"organs": (part,)})
+    (row,) = make_report(found).rows
+    assert row.details == (
+        "Second network imported/other 1.2.0: mean surface distance 1.2 mm (limit 3.0 mm, a "
+        "guess), HD95 5.6 mm.",
+        "Second network imported/other 1.2.0: found nothing.",
+        "Second network imported/other 1.2.0: network stopped with an error.",
+    )
 
 
 def test_a_derived_structure_shows_recipe_and_parents_and_no_dice() -> None:

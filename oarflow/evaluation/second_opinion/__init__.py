@@ -1,0 +1,1 @@
+"""How well a second network's contours reveal the failures of the first: cases, figures, page."""
