@@ -29,7 +29,7 @@ DOCS_STAMP := .venvs/docs/.oarflow
 DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-receiving lock \
+.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test peers lint fuzz evaluate benchmark benchmark-throughput benchmark-receiving lock \
 	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages shipped-networks
 
 help: ## this list
@@ -121,6 +121,9 @@ benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would ru
 	$(BIN)/oarflow evaluate benchmark $(ARGS)
 	$(BIN)/oarflow evaluate benchmark-imported
 	$(BIN)/oarflow evaluate benchmark-rtstruct | tee docs/results/benchmark-rtstruct.md
+
+benchmark-throughput: $(TEST_STAMP) ## the node's studies an hour, with and without warm processes
+	$(BIN)/oarflow evaluate benchmark-throughput $(ARGS)
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
 	$(BIN)/oarflow evaluate benchmark-receiving $(ARGS)

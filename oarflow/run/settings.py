@@ -114,11 +114,11 @@ class Settings(_Section):
     """Time limit of each organ in seconds. An organ that exceeds it is `failed`. null: no limit."""
     run_seconds: int | None = Field(default=3600, ge=1)
     """Time limit of a run in seconds. A run that exceeds it ends with status 143 and writes
-    nothing. null: no limit."""
+    nothing. With `oarflow segment --each-study`, the limit holds for each study. null: no limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
-    """Limit of the peak memory in GiB, for the process and for the GPU each. A higher peak makes a
-    remark in `result.json` and does not stop the run. With `strict`, the run then ends with status
-    4. null: no limit."""
+    """Limit of a study's peak memory in GiB, for the process and for the GPU each. A higher peak
+    makes a remark in `result.json` and does not stop the run. With `strict`, the run then ends with
+    status 4. null: no limit."""
     strict: bool = False
     """Whether to end with status 4 if the study has a flag, if an organ or a structure is
     `failed`, `suspicious` or `not_derived`, or if memory exceeded `memory_gb`."""

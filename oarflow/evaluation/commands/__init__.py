@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "benchmark": benchmarks.stages,
     "benchmark-imported": benchmarks.imported,
     "benchmark-receiving": benchmarks.receiving,
+    "benchmark-throughput": benchmarks.throughput,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
     "margins": benchmarks.margins,
