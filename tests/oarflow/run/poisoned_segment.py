@@ -1,7 +1,7 @@
 """The warm program of `segment`, which ends on one study: `poisoned_segment.py MARKS UID HOW`.
 
 MARKS: a folder in which each order leaves a file, named by its number and study. UID: the study's.
-HOW: the exit status, or a negative signal.
+HOW: the exit status, or a negative signal; 0 to hang.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def poisoned(self: Session, stop: StopOnSignal, each_study: bool = False) -> obj
     (marks / f"{time.monotonic_ns()}-{os.getpid()}-{self.study.uid}").touch()
     if self.study.uid == uid:
         (self.paths.output / "half.dcm").write_bytes(b"half")
+        if how == 0:
+            time.sleep(3600)
         os.kill(os.getpid(), -how) if how < 0 else os._exit(how)
     return run(self, stop, each_study)
 

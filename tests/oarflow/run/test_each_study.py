@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from oarflow.run.start import Display
 from oarflow.warm.process import WarmProgram
 from tests.app.workbench import REPOSITORY, write_ct, write_models
 from tests.oarflow.commands.conftest import process_as_before
+from tests.oarflow.node.node_bench import is_alive, wait_for
 
 __all__ = ["process_as_before"]
 
@@ -140,6 +143,36 @@ def test_a_study_that_ends_its_process_costs_no_other(
             assert document["exit_status"] == 0
             assert (ran.out / digest / "rtstruct.dcm").is_file()
     assert {path.name for path in ran.out.iterdir()} == set(digests(folder).values())
+
+
+def test_a_stopped_run_keeps_finished_studies_and_ends_its_process(
+    folder: Path, tmp_path: Path
+) -> None:
+    """SIGTERM in the second study."""
+    marks, out = tmp_path / "marks", tmp_path / "out"
+    marks.mkdir()
+    script = Path(__file__).with_name("poisoned_segment.py")
+    uid = uids(folder)[1]
+    program = (
+        "import sys\n"
+        "from oarflow.commands import main, warm_segment\n"
+        "from dataclasses import replace\n"
+        f"command = (sys.executable, {str(script)!r}, {str(marks)!r}, {uid!r}, '0')\n"
+        "made = replace(warm_segment.program(), command=command)\n"
+        "warm_segment.program = lambda: made\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["segment", folder / "ct", "-o", out, "-m", folder / "models", "--each-study"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+    )
+    wait_for(lambda: len(list(marks.iterdir())) == 2, 120)
+    pid = int(max(marks.iterdir()).name.split("-")[1])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    wait_for(lambda: not is_alive(pid), 10)
+    assert {path.name for path in out.iterdir()} == {digests(folder)[uids(folder)[0]]}
 
 
 def test_wrong_networks_leave_the_output_folder_as_it_was(

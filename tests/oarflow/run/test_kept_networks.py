@@ -12,6 +12,7 @@ from oarflow.errors import ConfigurationError
 from oarflow.run.kept_networks import KeptNetworks
 from oarflow.run.memory import peak_memory_mb, restart_peak
 from tests.app.workbench import Broken, write_models
+from tests.oarflow.segmentation.imported_networks import write_imported
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def test_a_network_is_loaded_once(models: Path) -> None:
     assert kept.open(models, None, "cpu", None) is first
     assert first.segmenter("Parotid_L") is network
     assert kept.open(models, frozenset(card.sha256 for card in first.cards.values()), "cpu", None)
+
+
+def test_an_imported_network_is_loaded_once(models: Path) -> None:
+    write_imported(models / "imported")
+    kept = KeptNetworks()
+    stores = [kept.open(models, None, "cpu", None) for _ in range(2)]
+    loaded = [store.imported(store.cards["imported"]) for store in stores]
+    assert loaded[0] is loaded[1]
 
 
 def test_a_changed_network_is_loaded_anew(models: Path, tmp_path: Path) -> None:
