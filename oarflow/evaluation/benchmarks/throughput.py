@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
@@ -117,15 +118,12 @@ def _round(mode: Mode, folder: Path, name: str, models: Path, studies: int) -> R
     statuses = [document.exit_status for document in documents]
     if statuses != [ExitStatus.WRITTEN] * studies:
         raise Fault(f"exit statuses {statuses}, but {studies} studies were to be contoured")
-    ends = sorted(path.stat().st_mtime for path in results)
-    lasted = [document.run.seconds for document in documents]
-    later = (ends[-1] - ends[0]) / max(1, studies - 1)
     return Round(
         mode,
         studies,
         wall,
         _cpu_seconds() - before,
-        later - mean(lasted),
+        _pause(results),
         max(document.run.peak_memory_mb for document in documents),
         frozenset(
             (document.input.study_instance_uid, organ.name, organ.volume_cc)
@@ -134,6 +132,17 @@ def _round(mode: Mode, folder: Path, name: str, models: Path, studies: int) -> R
             if document.input is not None
         ),
     )
+
+
+def _pause(results: Sequence[Path]) -> float:
+    """Mean seconds between the end of a run and the start of the next; 0 for one run."""
+    runs = sorted((path.stat().st_mtime, _seconds(path)) for path in results)
+    pauses = [end - before - lasted for (before, _), (end, lasted) in pairwise(runs)]
+    return mean(pauses) if pauses else 0.0
+
+
+def _seconds(result: Path) -> float:
+    return read_document(result.read_bytes()).run.seconds
 
 
 _VERB = ("{python}", "-m", "oarflow", "segment", "{input}")
@@ -188,8 +197,8 @@ def _page(
         "",
         f"`oarflow node batch` contours {studies} copies of one CT, {rounds} time(s) for each row, "
         "the rows in turns. Processor time holds for all processes of the command, with reading, "
-        "database and start. Other work on the machine changes the studies an hour, and the "
-        "processor time much less. All rows have the same volumes of all organs.",
+        "database and start. Other work on the machine changes all figures, and the "
+        "processor time less than the others. All rows have the same volumes of all organs.",
         "",
         markdown_table(heads, rows),
         "",
