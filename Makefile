@@ -29,7 +29,7 @@ DOCS_STAMP := .venvs/docs/.oarflow
 DOCS_LOCK := requirements/docs.txt
 SAMPLE := samples/openkbp_validation
 
-.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test import-test nnunet peers lint fuzz evaluate benchmark gpu-check benchmark-receiving lock \
+.PHONY: help setup setup-test segment test coverage node-test wheel-test tutorials-test import-test nnunet peers lint fuzz evaluate benchmark benchmark-throughput gpu-check benchmark-receiving lock \
 	sample self-test self-test-expected map map-test sbom audit deploy-lint docs docs-pages shipped-networks
 
 help: ## this list
@@ -132,6 +132,9 @@ benchmark: $(RUN_STAMP) ## seconds and memory by stage, beside what one would ru
 gpu-check: $(TEST_STAMP) ## on a machine with a GPU: its tests; contours, seconds and memory on both devices
 	$(BIN)/python -m pytest -q tests/oarflow/test_gpu.py tests/oarflow/run/test_memory.py
 	$(BIN)/oarflow evaluate benchmark-devices samples/openkbp_validation/ct $(CT) -o out/gpu-check.md
+
+benchmark-throughput: $(TEST_STAMP) ## the node's studies an hour, with and without warm processes
+	$(BIN)/oarflow evaluate benchmark-throughput $(ARGS)
 
 benchmark-receiving: $(TEST_STAMP) ## the node's receiving beside Orthanc's (needs Debian's dcmtk and orthanc)
 	$(BIN)/oarflow evaluate benchmark-receiving $(ARGS)

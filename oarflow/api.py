@@ -23,9 +23,9 @@ from oarflow.geometry import Grid
 from oarflow.intake import read_volume
 from oarflow.pipeline import Observer, Study
 from oarflow.result import FILE_NAME, OrganPart, ResultDocument
-from oarflow.run.delivery import Delivery, Parcel
+from oarflow.run.delivery import Delivery, Parcel, require_room
 from oarflow.run.layers import SettingsLayers
-from oarflow.run.outcome import Outcome, conclude, require_room
+from oarflow.run.outcome import Outcome, conclude
 from oarflow.run.paths import config_path, models_path
 from oarflow.run.progress import Silent
 from oarflow.run.settings import Settings

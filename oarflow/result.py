@@ -98,7 +98,7 @@ class Run(_Part):
     device: str | None
     """Device of the networks; null: no network ran."""
     peak_memory_mb: Annotated[float, Field(ge=0)]
-    """Peak memory of the process."""
+    """Peak memory of the process during the run."""
     peak_gpu_memory_mb: Annotated[float, Field(ge=0)] | None = None
     """Peak memory of the networks' tensors on the GPU; null: no GPU was used."""
     networks: tuple[NetworkPart, ...] = ()

@@ -22,7 +22,7 @@ LAYERS = {
         "",
         "errors flags types geometry masks structures faces organs reason_codes priors clock "
         "console shown locations runtime version yaml_files json_files settings_files tables "
-        "docstrings patterns templates licences",
+        "docstrings patterns templates licences warm",
     ),
     "values": ("ground", "volume result sitk commissioning"),
     "steps": (
@@ -70,6 +70,9 @@ KNOWS = {
         "oarflow.patterns",
         "oarflow.templates.folder",
         "oarflow.templates.template",
+        "oarflow.warm.child",
+        "oarflow.warm.order",
+        "oarflow.warm.process",
     },
 }
 """All that these modules and packages import of ours beside themselves. The node runs the

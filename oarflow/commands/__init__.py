@@ -10,7 +10,8 @@ import argparse
 import importlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, cast
 
 from oarflow.console import ignore_closed_pipes
@@ -70,8 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if flags.verb is None:
         parser().print_help()
         return ExitStatus.USAGE
+    return exit_status(partial(verb(flags.verb).run, flags))
+
+
+def exit_status(work: Callable[[], int]) -> int:
+    """The exit status of a verb's work. Its errors end in one line on standard error."""
     try:
-        return int(verb(flags.verb).run(flags))
+        return int(work())
     except tuple(_STATUSES) as error:
         code = f"{error.code}: " if isinstance(error, ConfigurationError | Refusal) else ""
         sys.stderr.write(f"oarflow: {code}{error}\n")

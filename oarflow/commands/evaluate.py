@@ -41,7 +41,7 @@ def run(flags: argparse.Namespace) -> int:
     require("evaluate")
     from oarflow.evaluation.commands import COMMANDS
 
-    if flags.command == "benchmark-receiving":
+    if flags.command in ("benchmark-receiving", "benchmark-throughput"):
         require("node")
     find_models(flags)
     return carry_out(lambda: COMMANDS[flags.command](flags))
@@ -349,6 +349,16 @@ def _add_other_benchmarks(menu: Menu) -> None:
     add("--folder", type=Path, help="where files are received (default: temporary)")
     page = RESULTS / "benchmark-receiving.md"
     add_output(receiving, f"Markdown file (default: {page})", default=page)
+
+    batches = menu("benchmark-throughput", "measure the node's studies an hour, cold and warm")
+    add = batches.add_argument
+    add("--ct", type=Path, default=series, help=f"the CT that is copied (default: {series})")
+    add("--studies", type=int, default=8, help="copies in each batch (default: 8)")
+    add("--rounds", type=int, default=1, help="batches for each row (default: 1)")
+    add("--workers", type=int, nargs="+", default=(1, 2), help="workers, by row (default: 1 2)")
+    add_models(batches)
+    page = RESULTS / "benchmark-throughput.md"
+    add_output(batches, f"Markdown file (default: {page})", default=page)
 
     writing = menu("benchmark-rtstruct", "compare the writing of RTSTRUCTs with rt-utils")
     writing.add_argument("--json", action="store_true", help="print JSON")

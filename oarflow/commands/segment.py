@@ -86,19 +86,22 @@ def run(flags: argparse.Namespace) -> int:
         from oarflow.run.start import Display, contour
         from oarflow.templates.rules import context_of
 
-        paths = _paths(flags)
-        return contour(
-            paths,
-            _layers(flags, paths),
-            stop,
-            started,
-            Display(flags.progress, flags.quiet),
-            each_study=flags.each_study,
-            context=context_of(flags.context),
-        )
+        paths = paths_of(flags)
+        layers = layers_of(flags, paths)
+        display = Display(flags.progress, flags.quiet)
+        context = context_of(flags.context)
+        if not flags.each_study:
+            return contour(paths, layers, stop, started, display, context=context)
+        from oarflow.commands.warm_segment import program
+        from oarflow.run.each_study import contour_each
+
+        options = tuple(_options(flags, layers))
+        settings = layers.settings()
+        return contour_each(paths, settings, stop, display, program=program(), options=options)
 
 
-def _paths(flags: argparse.Namespace) -> Paths:
+def paths_of(flags: argparse.Namespace) -> Paths:
+    """The folders that the options name. Raises ConfigurationError."""
     from oarflow.intake.archive import is_zip
     from oarflow.run.paths import Paths, config_path, models_path
 
@@ -115,7 +118,8 @@ def _paths(flags: argparse.Namespace) -> Paths:
     )
 
 
-def _layers(flags: argparse.Namespace, paths: Paths) -> SettingsLayers:
+def layers_of(flags: argparse.Namespace, paths: Paths) -> SettingsLayers:
+    """The settings that the options name, in layers. Raises ConfigurationError."""
     from oarflow.locations import shipped
     from oarflow.run.layers import SettingsLayers, templates_change
 
@@ -128,6 +132,20 @@ def _layers(flags: argparse.Namespace, paths: Paths) -> SettingsLayers:
     if decided or any(change.partition("=")[0].strip() in _REPORT_KEYS for change in changes):
         return layers
     return SettingsLayers.read(paths.config, [*changes, f"{_REPORT}=true"])
+
+
+def _options(flags: argparse.Namespace, layers: SettingsLayers) -> Iterator[str]:
+    """The options that an order repeats."""
+    yield from ("--progress", flags.progress)
+    for name in ("models", "config"):
+        if (path := getattr(flags, name)) is not None:
+            yield from (f"--{name}", str(path))
+    for change in layers.changes:
+        yield from ("--set", change)
+    for value in flags.context:
+        yield from ("--context", value)
+    if flags.debug:
+        yield "--debug"
 
 
 def _changes(flags: argparse.Namespace) -> Iterator[str]:

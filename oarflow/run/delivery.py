@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -12,9 +13,12 @@ from pathlib import Path
 
 from oarflow.errors import ConfigurationError
 from oarflow.result import FILE_NAME
+from oarflow.run.environment import chain
 
 _PREFIX = ".oarflow-"
 _LOCK = "lock"
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,19 @@ class Delivery:
             if descriptor is not None:
                 os.close(descriptor)
                 shutil.rmtree(other)
+
+
+def require_room(error: Exception) -> None:
+    """Raise ConfigurationError OUTPUT_NOT_WRITABLE for a full or read-only disk.
+
+    The site must correct that; it is no fault of the program.
+    """
+    for link in chain(error):  # libraries raise a new error without the first one's number
+        if isinstance(link, OSError) and link.errno in _NO_ROOM:
+            raise ConfigurationError(
+                "OUTPUT_NOT_WRITABLE",
+                f"the output folder cannot be written: {link.strerror}",
+            ) from error
 
 
 def _require_empty(out: Path) -> None:

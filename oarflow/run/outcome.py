@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from oarflow.errors import ConfigurationError, ExitStatus, Fault, Refusal
+from oarflow.errors import ExitStatus, Fault, Refusal
 from oarflow.pipeline import Study, Task
 from oarflow.result import (
     FaultPart,
@@ -23,15 +22,14 @@ from oarflow.result import (
     template_part,
     written_status,
 )
-from oarflow.run.environment import chain, describe
+from oarflow.run.delivery import require_room
+from oarflow.run.environment import describe
 from oarflow.run.memory import over_memory, peak_gpu_memory_mb, peak_memory_mb
 from oarflow.run.reports import output_parts
 from oarflow.run.setup import Setup
 from oarflow.writing.proven import OutputFile
 
 LOGGER = logging.getLogger(__name__)
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class _Document(Protocol):
@@ -154,16 +152,3 @@ def _run(study: Study, setup: Setup) -> Run:
         peak_gpu_memory_mb=None if gpu is None else round(gpu, 1),
         networks=tuple(network_part(card.identity, card.role.value) for card in study.networks),
     )
-
-
-def require_room(error: Exception) -> None:
-    """Raise ConfigurationError OUTPUT_NOT_WRITABLE for a full or read-only disk.
-
-    The site must correct that; it is no fault of the program.
-    """
-    for link in chain(error):  # libraries raise a new error without the first one's number
-        if isinstance(link, OSError) and link.errno in _NO_ROOM:
-            raise ConfigurationError(
-                "OUTPUT_NOT_WRITABLE",
-                f"the output folder cannot be written: {link.strerror}",
-            ) from error

@@ -57,7 +57,7 @@ def run_self_test(
         paths = Paths((sample / "ct",), produced, folder, None)
         from oarflow.run.session import Session
 
-        session = Session(paths, _layers(site), when, "none", True, started)
+        session = Session(paths, _layers(site), when, "none", started)
         session.run(stop)
         checks = judge(sample, produced, folder)
         record = _record(when.isoformat(), checks, produced, time.monotonic() - started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,23 +12,23 @@ from pathlib import Path
 
 from oarflow import pipeline
 from oarflow.errors import ExitStatus, Refusal
-from oarflow.intake import Intake, SeriesRules, read_study, read_volume, studies
+from oarflow.intake import Intake, SeriesRules, StudyFiles, read_study, read_volume, studies
 from oarflow.intake.archive import unpacked
+from oarflow.networks.store import ModelStore
 from oarflow.pipeline import Observer, Progress, Study, Task
 from oarflow.result import ResultDocument
-from oarflow.run.delivery import Delivery, Parcel
+from oarflow.run.delivery import Delivery, Parcel, require_room
 from oarflow.run.layers import SettingsLayers
-from oarflow.run.outcome import conclude, require_room
+from oarflow.run.outcome import conclude
 from oarflow.run.paths import Paths
 from oarflow.run.progress import ProgressKind, Silent, make_progress
+from oarflow.run.setup import OpenStore
 from oarflow.run.setups import TemplateSetups
 from oarflow.run.signals import StopOnSignal
+from oarflow.run.summary import worst_status
 
 Chain = Callable[[Study, Task, Observer, Callable[[Study], None]], None]
 """Runs a task's steps and passes the final study to its last argument."""
-
-_SEVERITY = (ExitStatus.WRITTEN, ExitStatus.HELD, ExitStatus.REFUSED, ExitStatus.FAULT)
-"""Exit statuses of studies, the worst last."""
 
 
 def in_process(
@@ -43,20 +43,25 @@ class Session:
     """A run with its settings.
 
     when: the run's time. started: time.monotonic() of the process's start. context: values from
-    the caller, for the rules of templates.
+    the caller, for the rules of templates. open_store: opens the models folder. study: the one
+    study to contour, if its headers are read already.
     """
 
     paths: Paths
     settings: SettingsLayers
     when: datetime
     progress: str
-    quiet: bool
     started: float
     chain: Chain = in_process
     context: Mapping[str, str] = field(default_factory=dict)
+    open_store: OpenStore = ModelStore.open
+    study: StudyFiles | None = None
 
-    def run(self, stop: StopOnSignal, each_study: bool = False) -> ExitStatus:
-        """Contour the input. Raises ConfigurationError and then leaves OUT unchanged."""
+    def run(self, stop: StopOnSignal, each_study: bool = False) -> dict[Path, ResultDocument]:
+        """Contour the input. Returns each study's result by the folder of its files.
+
+        Raises ConfigurationError and then leaves OUT unchanged, except for delivered studies.
+        """
         delivery = Delivery.open(self.paths.output, *self.paths.inputs)
         stop.cleanup = delivery.abandon
         try:
@@ -64,9 +69,14 @@ class Session:
         finally:
             delivery.abandon()
 
-    def _run(self, delivery: Delivery, each_study: bool) -> ExitStatus:
+    def _run(self, delivery: Delivery, each_study: bool) -> dict[Path, ResultDocument]:
         setups = TemplateSetups.of(
-            self.paths.models, self.settings, self.when, self.started, self.context
+            self.paths.models,
+            self.settings,
+            self.when,
+            self.started,
+            self.context,
+            open_store=self.open_store,
         )
         observer = make_progress(ProgressKind(self.progress), sys.stderr)
         run = _Run(setups, delivery, observer, self.chain)
@@ -76,20 +86,19 @@ class Session:
             inputs = list(self._inputs(delivery, setups.plain.settings.rules, each_study))
             for number, (folder, read) in enumerate(inputs, start=1):
                 documents[folder] = run.contour(folder, read, last=number == len(inputs))
-            statuses = (ExitStatus(document.exit_status) for document in documents.values())
-            worst = max(statuses, key=_SEVERITY.index)
+            worst = worst_status(documents.values())
         finally:
             observer.ended(worst)
-        self._print(tuple(documents.values()))
-        if not self.quiet:
-            self._name_reports(documents)
-        return worst
+        return documents
 
     def _inputs(
         self, delivery: Delivery, rules: SeriesRules, each_study: bool
     ) -> Iterator[tuple[Path, Callable[[Progress], Intake]]]:
         """Each study's output folder, and the function that reads it."""
         out = delivery.out
+        if self.study is not None:
+            yield out, partial(read_study, self.study, rules)
+            return
         try:
             folders = unpacked(self.paths.inputs, delivery.staging)
             found = studies(folders) if each_study else ()
@@ -103,24 +112,6 @@ class Session:
             yield out, partial(read_volume, folders, rules)
         for study in found:
             yield out / study.digest, partial(read_study, study, rules)
-
-    def _print(self, documents: Iterable[ResultDocument]) -> None:
-        from oarflow.run.table import print_result, print_trouble
-
-        for document in documents:
-            if not self.quiet:
-                print_result(document, sys.stdout)
-            elif ProgressKind(self.progress) in (ProgressKind.AUTO, ProgressKind.BAR):
-                print_trouble(document, sys.stderr)
-        if not self.quiet:
-            sys.stdout.write(f"results: {self.paths.output}\n")
-
-    def _name_reports(self, documents: Mapping[Path, ResultDocument]) -> None:
-        """Print the paths of the HTML and PDF reports. documents: by the folder of their files."""
-        for folder, document in documents.items():
-            for output in document.outputs:
-                if output.kind in ("REPORT_HTML", "REPORT_PDF"):
-                    sys.stdout.write(f"report: {folder / output.path}\n")
 
 
 @dataclass(frozen=True)

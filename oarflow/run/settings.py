@@ -123,11 +123,11 @@ class Settings(_Section):
     """Time limit of each organ in seconds. An organ that exceeds it is `failed`. null: no limit."""
     run_seconds: int | None = Field(default=3600, ge=1)
     """Time limit of a run in seconds. A run that exceeds it ends with status 143 and writes
-    nothing. null: no limit."""
+    nothing. With `oarflow segment --each-study`, the limit holds for each study. null: no limit."""
     memory_gb: float | None = Field(default=16.0, gt=0)
-    """Limit in GiB of the process's peak memory, and of the GPU's. A higher peak makes a
-    remark in `result.json` and does not stop the run. With `strict`, the run then ends with status
-    4. null: no limit."""
+    """Limit of a study's peak memory in GiB, for the process and for the GPU each. A higher peak
+    makes a remark in `result.json` and does not stop the run. With `strict`, the run then ends with
+    status 4. null: no limit."""
     strict: bool = False
     """Whether to end doubtful runs with
     [status 4](exit-statuses.md#oarflow-segment-and-python-m-app)."""

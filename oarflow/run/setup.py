@@ -27,6 +27,10 @@ from oarflow.run.site_paths import PATH_KEYS
 from oarflow.templates.template import Template, TemplateChoice
 from oarflow.writing.proven import WritePlan
 
+OpenStore = Callable[[Path, frozenset[str] | None, str, int | None, Mapping[str, str]], ModelStore]
+"""Opens a models folder; takes the trusted SHA-256, the device, the CPU threads and the preferred
+network of each organ."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -50,14 +54,21 @@ class Setup:
     started: float
 
     @classmethod
-    def of(cls, models: Path, settings: Settings, when: datetime, started: float) -> Setup:
+    def of(
+        cls,
+        models: Path,
+        settings: Settings,
+        when: datetime,
+        started: float,
+        open_store: OpenStore = ModelStore.open,
+    ) -> Setup:
         """Load and check all that does not depend on the input. Raises ConfigurationError."""
         try:
             catalogue = load_catalogue(models)
         except CatalogueError as error:
             raise ConfigurationError("CATALOGUE", str(error)) from error
         trusted = settings.trusted_models
-        store = ModelStore.open(
+        store = open_store(
             models,
             None if trusted is None else frozenset(trusted),
             settings.device,

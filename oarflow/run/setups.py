@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from oarflow.intake import Intake
+from oarflow.networks.store import ModelStore
 from oarflow.pipeline import Progress, Study, Task
 from oarflow.run.layers import SettingsLayers
-from oarflow.run.setup import Setup
+from oarflow.run.setup import OpenStore, Setup
 from oarflow.templates.rules import TemplateFacts
 from oarflow.templates.template import TemplateSet
 
@@ -36,11 +37,13 @@ class TemplateSetups:
         when: datetime,
         started: float,
         context: Mapping[str, str],
+        *,
+        open_store: OpenStore = ModelStore.open,
     ) -> TemplateSetups:
         """Load and check all that does not depend on the input. Raises ConfigurationError."""
         templates = layers.templates()
         settings = {one.name: layers.under(one) for one in templates.templates}
-        plain = Setup.of(models, layers.settings(), when, started)
+        plain = Setup.of(models, layers.settings(), when, started, open_store)
         setups = {one.name: plain.under(one, settings[one.name]) for one in templates.templates}
         return cls(plain, templates, setups, context)
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "benchmark-versions": benchmarks.versions,
     "benchmark-devices": benchmarks.devices,
     "benchmark-receiving": benchmarks.receiving,
+    "benchmark-throughput": benchmarks.throughput,
     "benchmark-rtstruct": benchmarks.rtstruct,
     "rtstruct-roundtrip": benchmarks.roundtrip,
     "margins": benchmarks.margins,

@@ -101,6 +101,22 @@ def receiving(flags: argparse.Namespace) -> None:
     LOGGER.info("%s", flags.output)
 
 
+def throughput(flags: argparse.Namespace) -> None:
+    """Studies an hour of the node, with and without warm processes."""
+    from oarflow.evaluation.benchmarks.throughput import benchmark
+
+    page = benchmark(
+        flags.ct.resolve(),
+        flags.models.resolve(),
+        studies=flags.studies,
+        rounds=flags.rounds,
+        workers=flags.workers,
+        command=as_typed(flags.command_line),
+    )
+    flags.output.write_text(page, encoding="utf-8")
+    LOGGER.info("%s", page)
+
+
 def rtstruct(flags: argparse.Namespace) -> None:
     """Writing an RTSTRUCT, beside rt-utils; Markdown or JSON on standard output."""
     from oarflow.evaluation.benchmarks.rtstruct import benchmark, page

@@ -29,6 +29,7 @@ class Worker:
     def __init__(self, every_seconds: float) -> None:
         self._every_seconds = every_seconds
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
         self._began: float | None = None
@@ -40,14 +41,20 @@ class Worker:
     def start(self) -> None:
         """Start the thread."""
         self._stop.clear()
+        self._woken.clear()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop after the current tick."""
         self._stop.set()
+        self.wake()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
+
+    def wake(self) -> None:
+        """Begin the next tick at once."""
+        self._woken.set()
 
     def trouble(self) -> str | None:
         """The error of the last tick, or that the current one hangs; None if neither."""
@@ -72,7 +79,8 @@ class Worker:
             self._began = time.monotonic()
             self.attempt()
             self._began = None
-            self._stop.wait(self._every_seconds)
+            self._woken.wait(self._every_seconds)
+            self._woken.clear()
 
     def attempt(self) -> None:
         """One tick; its errors become the part's trouble."""

@@ -16,6 +16,9 @@ IN_IMAGE = ("{python}", "/opt/holoscan/app")
 BY_VERB = ("{python}", "-m", "oarflow", "segment")
 """The application without MONAI Deploy, in the wheel."""
 
+WARM = ("{python}", "-m", "oarflow.commands.warm_segment")
+"""The verb in a warm process: the same program for the graph too, which writes the same bytes."""
+
 _SHOWN = ("--progress", "json", "--quiet")
 
 
@@ -62,6 +65,22 @@ def asks_templates(
 def is_own(command: tuple[str, ...]) -> bool:
     """Whether the command starts this program, not one of the site."""
     return _module(command) is not None
+
+
+def warm_arguments(command: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The order to a warm process that does what the command does; None if none does.
+
+    None for a command of the site, and for options that only the graph has.
+    """
+    if any(part.partition("=")[0] == "--model" for part in command):
+        return None
+    if command[: len(BY_VERB)] == BY_VERB:
+        return command[len(BY_VERB) - 1 :]
+    for graph in (IN_GRAPH, IN_IMAGE):
+        options = command[len(graph) :]
+        if command[: len(graph)] == graph and options[:1] == ("-i",):
+            return (BY_VERB[-1], *options[1:])
+    return None
 
 
 def asks_networks(

@@ -9,7 +9,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -109,8 +109,12 @@ class OwnWorkers(LocalCluster):
 class Engine:
     """The connection to the workers. open() makes it, also after close()."""
 
-    def __init__(self, settings: ExecutionSettings) -> None:
+    def __init__(
+        self, settings: ExecutionSettings, on_end: Callable[[], None] = lambda: None
+    ) -> None:
+        """on_end: called in another thread when a run ends."""
         self._settings = settings
+        self._on_end = on_end
         self._cluster: OwnWorkers | None = None
         self._client: Client | None = None
         self._scheduler_id = ""
@@ -288,6 +292,7 @@ class Engine:
             )
         except Exception as error:
             raise EngineLost("the scheduler takes no work") from error
+        future.add_done_callback(lambda _: self._on_end())
         return Ticket(future)
 
     def heartbeats(self) -> list[Heartbeat]:

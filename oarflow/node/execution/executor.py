@@ -56,7 +56,7 @@ class Executor(Worker):
         self._settings = settings
         self._root = settings.storage.root
         self._database = database
-        self._engine = engine or Engine(settings.execution)
+        self._engine = engine or Engine(settings.execution, self.wake)
         self._watch = leases.Watch(settings.execution.lease_seconds, clock)
         self._runs: dict[int, _ActiveRun] = {}
         self._owner = f"{socket.gethostname()[:100]}"

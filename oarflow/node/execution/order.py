@@ -10,11 +10,25 @@ STOP = "stop"
 
 
 @dataclass(frozen=True)
+class WarmOrder:
+    """The same run as an order to a warm process.
+
+    program: the command that starts the process, with the placeholder {python}. arguments: of the
+    order, with the placeholder {output}. studies: how many studies one process contours.
+    """
+
+    program: tuple[str, ...]
+    arguments: tuple[str, ...]
+    studies: int
+
+
+@dataclass(frozen=True)
 class RunOrder:
     """An order for one run of the application.
 
     token: names the run. workspace: its folder. command: with the placeholder {output}, since a
-    repeated run needs an output folder of its own. memory_bytes: None for no limit.
+    repeated run needs an output folder of its own. memory_bytes: None for no limit. warm: None
+    where the study gets a process of its own.
     """
 
     job_id: int
@@ -25,6 +39,7 @@ class RunOrder:
     time_limit_seconds: float
     memory_bytes: int | None
     heartbeat_seconds: float
+    warm: WarmOrder | None = None
 
 
 class End(StrEnum):

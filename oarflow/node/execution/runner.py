@@ -1,4 +1,4 @@
-"""Runs the application as a process group, within its limits."""
+"""Runs the application for one study, within its limits."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import psutil
 
 from oarflow.locations import ROOT
+from oarflow.node.execution import warm_application
 from oarflow.node.execution.order import STOP, End, RunOrder, RunOutcome
+from oarflow.warm.child import Child
 
 POLL_SECONDS = 0.2
+"""How often (s) limits are checked."""
+END_SECONDS = 0.02
+"""How often (s) is checked whether the application has ended."""
 GRACE_SECONDS = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
 LOG_NAME = "application.log"
 LOG_BYTES = 1 << 20
-LINE_BYTES = 1 << 16
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 INHERITED = (
     "PATH",
     "HOME",
@@ -44,23 +46,37 @@ INHERITED = (
 Report = Callable[[dict[str, Any]], None]
 
 
+class Application(Protocol):
+    """The application at work on one study."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def over(self) -> bool: ...
+
+    def kill(self, number: signal.Signals) -> None: ...
+
+    def finish(self) -> int:
+        """End what is left. Returns the exit status; negative: the signal that ended it."""
+
+
 def run(order: RunOrder, report: Report) -> RunOutcome:
     """Run the application to its end. report: called with its progress, as a heartbeat."""
     workspace = Path(order.workspace)
     output = workspace / f"out-{uuid.uuid4().hex[:12]}"
+    if (workspace / STOP).exists():
+        return RunOutcome(order.job_id, order.token, End.STOPPED, str(output))
     try:
         output.mkdir(parents=True)
-        process = _start(order, output)
+        with closing(_Output(workspace / LOG_NAME)) as spoken:
+            application = _start(order, output, spoken)
+            watch = _Watch(order, application, spoken, report)
+            try:
+                end = watch.until_over()
+            finally:
+                status = application.finish()
     except OSError:
         return RunOutcome(order.job_id, order.token, End.NOT_STARTED, str(output))
-    listener = _ProgressReader(process.stderr, workspace / LOG_NAME)
-    watch = _Watch(order, process, listener, report)
-    try:
-        end = watch.until_over()
-    finally:
-        _kill_group(process, signal.SIGKILL)
-        status = process.wait()
-        listener.join()
     if end is End.EXITED and status < 0:
         end = End.SIGNALLED
     return RunOutcome(
@@ -74,44 +90,50 @@ def run(order: RunOrder, report: Report) -> RunOutcome:
     )
 
 
-def _start(order: RunOrder, output: Path) -> subprocess.Popen[bytes]:
-    command = [part.replace("{output}", str(output)) for part in order.command]
+def _start(order: RunOrder, output: Path, spoken: _Output) -> Application:
+    """Start the application, in a warm process if the order has one. Raises OSError."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *command],
-        env=inherited | order.environment,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    if order.warm is not None:
+        return warm_application.begin(order, order.warm, inherited, output, spoken.take)
+    return _OwnProcess(order, inherited | order.environment, output, spoken)
 
 
-class _ProgressReader:
-    """Reads the application's standard error: keeps progress, and logs the rest up to a limit."""
+class _OwnProcess(Child):
+    """The application as a process for one study."""
 
-    def __init__(self, stream: IO[bytes] | None, log: Path) -> None:
-        assert stream is not None
-        self._stream = stream
-        self._log = log
+    def __init__(
+        self, order: RunOrder, environment: dict[str, str], output: Path, spoken: _Output
+    ) -> None:
+        command = [part.replace("{output}", str(output)) for part in order.command]
+        streams = (subprocess.DEVNULL, subprocess.DEVNULL, subprocess.PIPE)
+        super().__init__(command, environment, ROOT, streams, spoken.take)
+
+    def finish(self) -> int:
+        """End what is left of the process group."""
+        return self.close()
+
+
+class _Output:
+    """What the application writes: its progress, and other lines for the log up to a limit."""
+
+    def __init__(self, log: Path) -> None:
+        """Raises OSError."""
         self.progress: dict[str, Any] = {}
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self._log = log.open("wb")
+        self._left = LOG_BYTES
 
-    def join(self) -> None:
-        """Wait for the end, not forever: processes outside the group may hold the pipe open."""
-        self._thread.join(1.0)
+    def take(self, line: bytes) -> None:
+        """Keep a line."""
+        event = _event(line)
+        if event is not None:
+            self._follow(event)
+        elif self._left > 0 and line.strip():
+            with suppress(ValueError):  # a process outside the group writes after the end
+                self._left -= self._log.write(line[: self._left])
 
-    def _read(self) -> None:
-        left = LOG_BYTES
-        with self._log.open("wb") as log:
-            while line := self._stream.readline(LINE_BYTES):
-                event = _event(line)
-                if event is not None:
-                    self._follow(event)
-                elif left > 0:
-                    left -= log.write(line[:left])
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
 
     def _follow(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
@@ -143,35 +165,41 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 class _Watch:
-    """Watches the limits of a running process."""
+    """Watches the limits of an application at work."""
 
     def __init__(
         self,
         order: RunOrder,
-        process: subprocess.Popen[bytes],
-        listener: _ProgressReader,
+        application: Application,
+        spoken: _Output,
         report: Report,
     ) -> None:
-        self._order, self._process, self._listener = order, process, listener
+        self._order, self._application, self._spoken = order, application, spoken
         self._report = report
         self._stop = Path(order.workspace) / STOP
         self.started = time.monotonic()
         self.peak_bytes = 0
 
     def until_over(self) -> End:
-        """Wait for the end of the process, or end it at a limit. It is not reaped yet."""
+        """Wait for the end of the application, or end it at a limit."""
         reported, said = -self._order.heartbeat_seconds, {"": None}
-        while not _over(self._process.pid):
+        while not self._application.over():
             seconds = time.monotonic() - self.started
-            progress = self._listener.progress
+            progress = self._spoken.progress
             if seconds - reported >= self._order.heartbeat_seconds or progress != said:
                 self._report(progress)
                 reported, said = seconds, progress
             limit = self._exceeded(seconds)
             if limit is not None:
                 return limit
-            time.sleep(POLL_SECONDS)
+            self._wait()
         return End.EXITED
+
+    def _wait(self) -> None:
+        """Wait until the limits are due, or until the end of the application."""
+        due = time.monotonic() + POLL_SECONDS
+        while time.monotonic() < due and not self._application.over():
+            time.sleep(END_SECONDS)
 
     def _exceeded(self, seconds: float) -> End | None:
         if self._stop.exists():
@@ -180,31 +208,18 @@ class _Watch:
         if seconds > self._order.time_limit_seconds:
             self._terminate()
             return End.TIME_LIMIT
-        used = resident_bytes(self._process.pid)
+        used = resident_bytes(self._application.pid)
         self.peak_bytes = max(self.peak_bytes, used)
         if self._order.memory_bytes is not None and used > self._order.memory_bytes:
-            _kill_group(self._process, signal.SIGKILL)
+            self._application.kill(signal.SIGKILL)
             return End.MEMORY_LIMIT
         return None
 
     def _terminate(self) -> None:
-        _kill_group(self._process, signal.SIGTERM)
+        self._application.kill(signal.SIGTERM)
         until = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < until and not _over(self._process.pid):
+        while time.monotonic() < until and not self._application.over():
             time.sleep(POLL_SECONDS)
-
-
-def _over(pid: int) -> bool:
-    """Whether the process has ended. It is not reaped, so that its group ID stays reserved."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _kill_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return
 
 
 def resident_bytes(pid: int) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from oarflow.node.database.models import Instance
-from oarflow.node.execution.application import interpreter, is_own
-from oarflow.node.execution.order import STOP, RunOrder
+from oarflow.node.execution import application
+from oarflow.node.execution.order import STOP, RunOrder, WarmOrder
 from oarflow.node.files import snapshot
 from oarflow.node.settings import ExecutionSettings, NodeSettings
 from oarflow.templates.folder import NO_TEMPLATES
@@ -49,7 +49,7 @@ def template_options(
         for name, value in context.items():
             if value:
                 yield from ("--context", f"{name}={value}")
-    elif execution.config is not None and is_own(execution.command):
+    elif execution.config is not None and application.is_own(execution.command):
         yield from ("--templates", NO_TEMPLATES)
 
 
@@ -64,36 +64,49 @@ def order(
 ) -> RunOrder:
     """The order for a worker. context: for the rules of templates."""
     execution = settings.execution
+    options = tuple(template_options(execution, workspace, context))
     return RunOrder(
         job_id=job_id,
         token=token,
         workspace=str(workspace),
-        command=(
-            *command(execution, workspace / INPUT),
-            *template_options(execution, workspace, context),
-        ),
+        command=(*command(execution, workspace / INPUT), *options),
         environment=execution.environment | {"SOURCE_DATE_EPOCH": str(epoch)},
         time_limit_seconds=execution.time_limit_seconds,
         memory_bytes=execution.memory_limit_mb and execution.memory_limit_mb << 20,
         heartbeat_seconds=execution.heartbeat_seconds,
+        warm=_warm(execution, workspace / INPUT, options),
     )
+
+
+def _warm(execution: ExecutionSettings, images: Path, options: tuple[str, ...]) -> WarmOrder | None:
+    """The order to a warm process; None where every study gets a process of its own."""
+    arguments = application.warm_arguments(execution.command)
+    studies = execution.studies_per_process
+    if arguments is None or studies == 1:
+        return None
+    return WarmOrder(application.WARM, (*_filled(arguments, execution, images), *options), studies)
 
 
 def command(execution: ExecutionSettings, images: Path) -> tuple[str, ...]:
     """The command with all placeholders filled but {output}."""
+    return _filled(execution.command, execution, images)
+
+
+def _filled(given: tuple[str, ...], execution: ExecutionSettings, images: Path) -> tuple[str, ...]:
+    """Words of the command with all placeholders filled but {output}."""
     words = {
-        "{python}": interpreter(),
+        "{python}": application.interpreter(),
         "{input}": str(images),
         "{models}": str(execution.models.absolute()),
         "{config}": str(execution.config.absolute()) if execution.config else "",
     }
     parts = []
-    for part in execution.command:
+    for part in given:
         filled = part
         for word, value in words.items():
             filled = filled.replace(word, value)
         parts.append(filled)
-    if execution.config is not None and not any("{config}" in part for part in execution.command):
+    if execution.config is not None and not any("{config}" in part for part in given):
         parts += ["--config", words["{config}"]]
     return tuple(parts)
 

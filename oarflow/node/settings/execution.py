@@ -43,6 +43,10 @@ class ExecutionSettings(Section):
     HOME, LANG and its variables for threads and devices."""
     workers: int = Field(default=1, ge=1, le=64)
     """Worker processes of the node. Each contours one study at a time."""
+    studies_per_process: int = Field(default=50, ge=1)
+    """The most studies that one process of OARflow contours before a new process replaces it. The
+    process keeps the networks loaded and holds their memory while it waits. 1: each study gets a
+    process of its own, as it always does with a command of the site."""
     gpus: tuple[Device, ...] = ()
     """GPUs of this machine, as CUDA_VISIBLE_DEVICES names them. Each worker gets one."""
     scheduler: str | None = None

@@ -29,12 +29,11 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 VERBS = ("node", "data", "train", "evaluate", "commission")
 HEAVY = ("torch", "numpy", "sqlalchemy", "pydicom", "pydantic", "yaml", "scipy", "matplotlib")
 SCRIPTS = {
-    "oarflow/node/execution/launcher.py",
     "oarflow/evaluation/benchmarks/imported_tiles.py",
     "oarflow/evaluation/benchmarks/nnunet_tiles_peer.py",
     "oarflow/evaluation/benchmarks/rt_utils_peer.py",
 }
-"""Run by path or module: before the application, in another environment, and to measure memory."""
+"""Run by path or module: in another environment, or to measure memory."""
 
 
 def subparsers(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -1,10 +1,11 @@
 """An application that honours the command line, fast: what it does is asked for by a file.
 
-`fake_application.py -i IN -o OUT -m MODELS ...`. MODELS/behaviour.json, if there is one, says:
+`fake_application.py -i IN -o OUT -m MODELS ...`, or `fake_application.py --orders` for a process
+that takes such arguments as orders. MODELS/behaviour.json, if there is one, says:
 {"do": "write" | "fault" | "fault that is told" | "usage" | "refuse" | "hold" | "hang" | "eat" |
 "crash" | "forge", "seconds": 0.1, "times": how often, after which it writes}. Its output is a small
-file that depends on IN and SOURCE_DATE_EPOCH alone, as the application's does. It imports the
-standard library only, to be quick; that its result.json is valid, the node itself checks.
+file that depends on IN and SOURCE_DATE_EPOCH alone, as the application's does. It imports
+little, to be quick; that its result.json is valid, the node itself checks.
 """
 
 from __future__ import annotations
@@ -156,4 +157,9 @@ def say(**facts: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:] == ["--orders"]:
+        from oarflow.warm.serving import serve
+
+        serve(lambda order: (main(list(order.arguments)), True))
+    else:
+        sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -29,6 +30,7 @@ from sqlalchemy import select
 from oarflow.node.database import Database
 from oarflow.node.database.models import Instance, Job
 from oarflow.node.database.receiving import Origin, Standing
+from oarflow.node.execution import application
 from oarflow.node.execution.engine import EngineLost, Heartbeat
 from oarflow.node.execution.order import RunOrder, RunOutcome
 from oarflow.node.execution.runner import run
@@ -232,9 +234,32 @@ class Bench:
         """What the application does from now on."""
         (self.models / "behaviour.json").write_text(json.dumps(behaviour))
 
+    def processes(self) -> list[int]:
+        """The process ID of every run of the application, in their order."""
+        return process_ids(self.models)
+
     def runs(self) -> list[list[str]]:
         """The input of every run of the application, in their order."""
         return [json.loads(mark.read_text()) for mark in sorted(self.models.glob("run-*"))]
+
+
+def process_ids(models: Path) -> list[int]:
+    """The process ID of every run of the application, in their order."""
+    return [int(mark.name.rpartition("-")[2]) for mark in sorted(models.glob("run-*"))]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process works; one that has ended and is not reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def make_application_warm(replace: Callable[[object, str, object], None] = setattr) -> None:
+    """Let the fast application run in warm processes. replace: as `monkeypatch.setattr`."""
+    replace(application, "WARM", ("{python}", str(APPLICATION), "--orders"))
+    replace(application, "warm_arguments", lambda command: command[2:])
 
 
 @dataclass

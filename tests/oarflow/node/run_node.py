@@ -1,7 +1,8 @@
 """`oarflow node` as tests need it: without parts they do not use, and killed where they say.
 
 OARFLOW_TEST_KILL: a step at which the node kills itself with SIGKILL. OARFLOW_TEST_ENGINE=here:
-runs take place in a thread, without Dask.
+runs take place in a thread, without Dask. OARFLOW_TEST_WARM: the application runs in warm processes
+if it is not empty.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from oarflow.node.execution import executor, workspace
 from oarflow.node.files import sync_folder
 from oarflow.node.series import watcher
 from oarflow.node.storage import receiver, spool
-from tests.oarflow.node.node_bench import HereEngine, HereTicket
+from tests.oarflow.node.node_bench import HereEngine, HereTicket, make_application_warm
 
 
 class ThreadEngine(HereEngine):
@@ -88,6 +89,8 @@ if __name__ == "__main__":
     step = os.environ.get("OARFLOW_TEST_KILL")
     if step:
         STEPS[step]()
+    if os.environ.get("OARFLOW_TEST_WARM"):
+        make_application_warm()
     node.other_parts = lambda context: [Sender(context)]
     if os.environ.get("OARFLOW_TEST_ENGINE") == "here":
         vars(executor)["Engine"] = ThreadEngine

@@ -25,7 +25,9 @@ from oarflow.node.states import State
 from tests.oarflow.node.node_bench import (
     Bench,
     free_port,
+    is_alive,
     node_process,
+    process_ids,
     send_files,
     settings_at,
     wait_for,
@@ -104,19 +106,21 @@ class Site:
         assert not list(root.glob("incoming/*/.part-*"))
 
 
+@pytest.mark.parametrize("warm", ["", "warm"])
 @pytest.mark.parametrize("step", STEPS)
-def test_the_node_is_killed_at_every_step(tmp_path: Path, step: str) -> None:
+def test_the_node_is_killed_at_every_step(tmp_path: Path, step: str, warm: str) -> None:
     """The sender sends again what was not answered. Then all of it is there, once."""
     # A busy machine's pause before the sender comes again must not pass for the series' end.
     site = Site(tmp_path, series={"quiet_seconds": 4, "gap_seconds": 10})
     files = write_series(tmp_path / "ct", "a", range(12))
-    with site.process(OARFLOW_TEST_ENGINE="here", OARFLOW_TEST_KILL=step) as node:
+    here = {"OARFLOW_TEST_ENGINE": "here", "OARFLOW_TEST_WARM": warm}
+    with site.process(**here, OARFLOW_TEST_KILL=step) as node:
         site.up(node)
         statuses = send_files(site.port, files)
         assert node.wait(60) == -signal.SIGKILL
     unanswered = [file for file, status in zip(files, statuses, strict=True) if status != 0]
     assert set(statuses) <= {0, -1}
-    with site.process(OARFLOW_TEST_ENGINE="here") as node:
+    with site.process(**here) as node:
         site.up(node)
         if unanswered:
             assert set(send_files(site.port, unanswered)) == {0}
@@ -133,32 +137,47 @@ def test_the_node_is_killed_at_every_step(tmp_path: Path, step: str) -> None:
     assert "Secret" not in text
 
 
-def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("warm", ["", "warm"])
+def test_a_killed_worker_is_replaced(tmp_path: Path, warm: str) -> None:
     """Real worker processes: the one that runs the application is killed in the middle."""
     site = Site(tmp_path)
     (site.models / "behaviour.json").write_text('{"do": "write", "seconds": 60, "times": 1}')
-    with site.process() as node:
+    with site.process(OARFLOW_TEST_WARM=warm) as node:
         site.up(node)
         assert set(send_files(site.port, write_series(tmp_path / "ct", "a", range(12)))) == {0}
         wait_for(site.runs, 120, "the first run")
-        application = wait_for(lambda: _application(site), 30, "the application")
-        worker = application.parent()
+        (pid,) = process_ids(site.models)
+        worker = psutil.Process(pid).parent()
         assert worker is not None
         worker.kill()
-        wait_for(lambda: not application.is_running(), 30, "the application's end")
+        wait_for(lambda: not is_alive(pid), 30, "the application's end")
         wait_for(site.at_rest, 400, "the job's end")
         site.account()
         assert len(site.runs()) == 2
 
 
-def _application(site: Site) -> psutil.Process | None:
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if any("fake_application" in part for part in command) and any(
-            str(site.folder) in part for part in command
-        ):
-            return process
-    return None
+def test_a_killed_warm_process_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
+    """Three studies by real workers; the warm process is killed in the second one."""
+    site = Site(tmp_path)
+    behaviour = site.models / "behaviour.json"
+    with site.process(OARFLOW_TEST_WARM="warm") as node:
+        site.up(node)
+        for number, study in enumerate("abc"):
+            if study == "b":
+                behaviour.write_text('{"do": "write", "seconds": 60, "times": 2}')
+            assert set(send_files(site.port, write_series(tmp_path / study, study, range(12)))) == {
+                0
+            }
+            wait_for(lambda: len(site.runs()) > number, 120, "the run")  # noqa: B023
+            if study == "b":
+                os.kill(process_ids(site.models)[-1], signal.SIGKILL)
+            wait_for(lambda: len(site.jobs()) > number and site.at_rest(), 120, "the end")  # noqa: B023
+    pids = process_ids(site.models)
+    assert [pid == pids[0] for pid in pids] == [True, True, False, False]
+    assert pids[2] == pids[3]
+    assert [state for _, state, _ in site.jobs()] == [State.DELIVERED] * 3
+    outputs = [output for _, _, output in site.jobs()]
+    assert len(list(site.settings.storage.root.glob("jobs/*/*/out-*"))) == len(set(outputs)) == 3
 
 
 def test_a_scheduler_killed_and_started_empty_gets_the_job_again(

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from oarflow.errors import ConfigurationError
-from oarflow.run.outcome import require_room
+from oarflow.run.delivery import require_room
 
 
 def raised_anew(number: int) -> OSError:

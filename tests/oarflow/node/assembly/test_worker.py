@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,29 @@ class Stuck(Worker):
 
     def tick(self) -> None:
         self.go_on.wait(30)
+
+
+class Counting(Worker):
+    """A worker whose ticks are a minute apart."""
+
+    def __init__(self) -> None:
+        super().__init__(60)
+        self.ticks = 0
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+
+def test_a_woken_worker_begins_its_next_tick_and_stops_at_once() -> None:
+    worker = Counting()
+    worker.start()
+    wait_for(lambda: worker.ticks == 1, 10)
+    worker.wake()
+    wait_for(lambda: worker.ticks == 2, 10)
+    started = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - started < 10
+    assert worker.ticks == 2
 
 
 def test_a_tick_that_does_not_end_is_trouble_until_it_does() -> None:

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pydicom.uid import UID
 from sqlalchemy import select
@@ -23,7 +23,16 @@ from oarflow.node.execution.order import STOP, End, RunOrder, RunOutcome
 from oarflow.node.execution.results import conclude
 from oarflow.node.execution.runner import LOG_NAME, run
 from oarflow.node.states import State
-from tests.oarflow.node.node_bench import Bench, Clock, HereEngine, ct_slice, uid, wait_for
+from tests.oarflow.node.node_bench import (
+    Bench,
+    Clock,
+    HereEngine,
+    ct_slice,
+    is_alive,
+    make_application_warm,
+    uid,
+    wait_for,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -53,6 +62,15 @@ class Shop:
     @property
     def state(self) -> State:
         return self.bench.jobs()[0].state
+
+
+@pytest.fixture(autouse=True, params=["a process for each study", "warm"])
+def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the application runs in warm processes."""
+    is_warm: bool = request.param == "warm"
+    if is_warm:
+        make_application_warm(monkeypatch.setattr)
+    return is_warm
 
 
 @pytest.fixture
@@ -143,6 +161,28 @@ def test_a_fault_that_passes_is_got_over(shop: Shop) -> None:
     assert shop.state is State.SEGMENTED
 
 
+def test_studies_share_a_warm_process_up_to_its_number(tmp_path: Path, warm: bool) -> None:
+    """Also after a study that is refused; a fault is the process's last study."""
+    shop = Shop(tmp_path, execution={"studies_per_process": 2})
+    outcomes = []
+    for study, kind in zip("abcd", ("refuse", "write", "fault", "write"), strict=True):
+        shop.queue(study)
+        shop.bench.behave(do=kind)
+        shop.executor.tick()
+        shop.engine.run_last()
+        outcomes.append(shop.engine.submitted[-1][1].result)
+        with shop.bench.database.write() as session:
+            if kind == "fault":
+                jobs.cancel(session, jobs.load(session, 3), "somebody")
+        shop.executor.tick()
+    assert [one.exit_status for one in outcomes if one] == [3, 0, 1, 0]
+    pids = shop.bench.processes()
+    assert len(set(pids)) == (3 if warm else 4)
+    assert (pids[0] == pids[1]) is warm
+    logs = [Path(one.output).parent / LOG_NAME for one in outcomes if one]
+    assert logs[2].read_text() == "something is wrong\n"
+
+
 def test_one_study_s_crash_does_not_touch_another(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.queue("a")
@@ -159,26 +199,30 @@ def test_a_hanging_application_is_stopped_with_all_it_started(tmp_path: Path) ->
     """It ignores SIGTERM, and is killed."""
     bench = Bench(tmp_path)
     bench.behave(do="hang")
-    outcome = run(order_of(bench, tmp_path, time_limit_seconds=4.0), quietly)
+    order = order_of(bench, tmp_path, time_limit_seconds=4.0)
+    outcome = run(order, quietly)
     assert outcome.end is End.TIME_LIMIT
-    assert not [one for one in psutil.process_iter(["cmdline"]) if _of(one, tmp_path)]
+    assert not any(map(is_alive, bench.processes()))
+    bench.behave(do="write")
+    assert run(replace(order, time_limit_seconds=60), quietly).end is End.EXITED
     conclusion = conclude(outcome, uid("a", "series"))
     assert conclusion.state is State.FAILED
     assert not conclusion.again
     assert "time limit" in conclusion.reason
 
 
-def _of(process: psutil.Process, folder: Path) -> bool:
-    return any(str(folder) in part for part in process.info["cmdline"] or ())
-
-
 def test_an_application_that_eats_memory_is_killed(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.behave(do="eat")
-    outcome = run(order_of(bench, tmp_path, memory_bytes=400 << 20), quietly)
+    order = order_of(bench, tmp_path, memory_bytes=400 << 20)
+    outcome = run(order, quietly)
     assert outcome.end is End.MEMORY_LIMIT
     assert 400 << 20 < outcome.peak_bytes < 2 << 30
     assert "memory limit" in conclude(outcome, uid("a", "series")).reason
+    bench.behave(do="write")
+    after = run(order, quietly)
+    assert after.end is End.EXITED
+    assert after.peak_bytes < 400 << 20
 
 
 def test_a_run_is_stopped_by_a_file(tmp_path: Path) -> None:
@@ -191,7 +235,7 @@ def test_a_run_is_stopped_by_a_file(tmp_path: Path) -> None:
 
 def test_a_command_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    order = order_of(bench, tmp_path, command=("/nowhere/application", "{output}"))
+    order = order_of(bench, tmp_path, command=("/nowhere/application", "{output}"), warm=None)
     outcome = run(order, quietly)
     assert (outcome.end, outcome.exit_status) == (End.EXITED, 127)
     assert "No such file" in (Path(order.workspace) / LOG_NAME).read_text()
@@ -212,17 +256,19 @@ def test_the_application_dies_with_its_worker(tmp_path: Path) -> None:
     order = order_of(bench, tmp_path)
     program = (
         "import json, sys\n"
-        "from oarflow.node.execution.order import RunOrder\n"
+        "from oarflow.node.execution.order import RunOrder, WarmOrder\n"
         "from oarflow.node.execution.runner import run\n"
-        "run(RunOrder(**json.loads(sys.argv[1])), lambda _: None)\n"
+        "order = RunOrder(**json.loads(sys.argv[1]))\n"
+        "warm = order.warm and WarmOrder(**order.warm)\n"
+        "run(RunOrder(**{**order.__dict__, 'warm': warm}), lambda _: None)\n"
     )
-    text = json.dumps(order.__dict__)
+    text = json.dumps(asdict(order))
     worker = subprocess.Popen([sys.executable, "-c", program, text], cwd=Path.cwd())
     wait_for(bench.runs, what="the run")
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     wait_for(
-        lambda: not [one for one in psutil.process_iter(["cmdline"]) if _of(one, tmp_path)],
+        lambda: not any(map(is_alive, bench.processes())),
         what="the application's end",
     )
 
@@ -386,6 +432,7 @@ def test_the_application_sees_none_of_the_node_s_secrets(
         bench,
         tmp_path,
         command=("/bin/sh", "-c", "env > {output}/environment; exit 1"),
+        warm=None,
     )
     outcome = run(order, quietly)
     text = (Path(outcome.output) / "environment").read_text()

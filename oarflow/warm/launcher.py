@@ -1,7 +1,7 @@
-"""Run as a script between a worker and the application: `launcher.py PARENT COMMAND...`.
+"""Run as a script between a holder and its process: `launcher.py PARENT COMMAND...`.
 
-The kernel ends the application with its worker, and prefers to end the application rather than the
-node if memory runs out. The script imports nothing of OARflow, to start fast.
+The kernel ends the process with its holder, and prefers to end the process rather than the
+holder if memory runs out. The script imports nothing of OARflow, to start fast.
 """
 
 import ctypes
