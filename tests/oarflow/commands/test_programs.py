@@ -29,8 +29,8 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 VERBS = ("node", "data", "train", "evaluate", "commission")
 HEAVY = ("torch", "numpy", "sqlalchemy", "pydicom", "pydantic", "yaml", "scipy", "matplotlib")
 SCRIPTS = {
-    "oarflow/evaluation/benchmarks/imported_tiles.py",
-    "oarflow/evaluation/benchmarks/nnunet_tiles_peer.py",
+    "oarflow/evaluation/benchmarks/imported_run.py",
+    "oarflow/evaluation/benchmarks/nnunet_run_peer.py",
     "oarflow/evaluation/benchmarks/rt_utils_peer.py",
 }
 """Run by path or module: in another environment, or to measure memory."""

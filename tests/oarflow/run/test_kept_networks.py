@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from oarflow.errors import ConfigurationError
+from oarflow.networks.backend import TorchScriptNetwork
+from oarflow.networks.card import ModelCard
+from oarflow.networks.store import ModelStore
 from oarflow.run.kept_networks import KeptNetworks
 from oarflow.run.memory import peak_memory_mb, restart_peak
 from tests.app.workbench import Broken, write_models
@@ -20,12 +23,18 @@ def models(tmp_path: Path) -> Path:
     return write_models(tmp_path / "models")
 
 
+def network_of(store: ModelStore) -> TorchScriptNetwork:
+    card = store.card("Parotid_L")
+    assert isinstance(card, ModelCard)
+    return store.network(card)
+
+
 def test_a_network_is_loaded_once(models: Path) -> None:
     kept = KeptNetworks()
     first = kept.open(models, None, "cpu", None, {})
-    network = first.segmenter("Parotid_L")
+    network = network_of(first)
     assert kept.open(models, None, "cpu", None, {}) is first
-    assert first.segmenter("Parotid_L") is network
+    assert network_of(first) is network
     assert kept.open(
         models, frozenset(card.sha256 for card in first.cards.values()), "cpu", None, {}
     )
@@ -41,11 +50,11 @@ def test_an_imported_network_is_loaded_once(models: Path) -> None:
 
 def test_a_changed_network_is_loaded_anew(models: Path, tmp_path: Path) -> None:
     kept = KeptNetworks()
-    before = kept.open(models, None, "cpu", None, {}).segmenter("Parotid_L")
+    before = network_of(kept.open(models, None, "cpu", None, {}))
     write_models(tmp_path / "other", Parotid_L=Broken())
     for name in ("model.ts", "model.json"):
         (tmp_path / "other" / "Parotid_L" / name).replace(models / "Parotid_L" / name)
-    after = kept.open(models, None, "cpu", None, {}).segmenter("Parotid_L")
+    after = network_of(kept.open(models, None, "cpu", None, {}))
     assert after.card.sha256 != before.card.sha256
 
 
@@ -65,7 +74,7 @@ def test_threads_are_those_of_the_settings(models: Path) -> None:
     try:
         kept = KeptNetworks()
         kept.open(models, None, "cpu", None, {})
-        kept.open(models, None, "cpu", before + 1)
+        kept.open(models, None, "cpu", before + 1, {})
         assert torch.get_num_threads() == before + 1
         kept.open(models, None, "cpu", None, {})
         assert torch.get_num_threads() == before
