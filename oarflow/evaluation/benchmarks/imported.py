@@ -301,11 +301,11 @@ def page(found: list[TimedProgram], long: Measured, command: str, *, with_peer: 
         f"Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, "
         f"{_words(torch.get_num_threads(), 'thread')}.\n\n"
         f"Networks as nnU-Net plans them, with random weights, on a CT of {ct} voxels. Seconds are "
-        f"processor time, but for the column `wall`, which other programs lengthen. {timed} tiles "
-        f"were timed for each program, in {_words(turns, 'turn')}, and the median was scaled to "
-        "all tiles. Other steps (resampling, and contours or labels) were done in full. OARflow "
-        f"searches the box around the organs ({box} mm), nnunetv2 the whole CT. Neither mirrors."
-        "\n\n"
+        "processor time, but for the column `wall`, which other programs lengthen. Tiles timed of "
+        f"each program, after one that is not counted: {timed}, in {_words(turns, 'turn')}. Their "
+        "median was scaled to all tiles. Other steps (resampling, and contours or labels) were "
+        f"done in full. OARflow searches the box around the organs ({box} mm), nnunetv2 the whole "
+        "CT. Neither mirrors.\n\n"
         f"{markdown_table(columns, rows)}\n\n{_compared(found, with_peer=with_peer)}"
         f"{_longest_words(long, lengthy)}"
     )
@@ -322,7 +322,7 @@ def _compared(found: list[TimedProgram], *, with_peer: bool) -> str:
     rows = []
     peers = {one.size: one for one in found if one.program == NNUNET}
     for one in found:
-        if one.program != NNUNET:
+        if one.program != NNUNET and one.size in peers:
             peer = peers[one.size]
             faster = f"{peer.processor / one.processor:.1f}"
             rows.append(
