@@ -63,7 +63,7 @@ class Task:
     shifts: whether each network runs a second time on a shifted patch, to measure how stable its
     contour is. precedence: organs that keep the voxels shared with later ones. mr: which MR series
     the networks read. template: the template that the settings are from, None without one.
-    for_ct: gives the task under the template that fits the CT; None where there are no templates.
+    for_ct: returns the task with the template that fits the CT; None without templates.
     records: the networks that are commissioned at the site. rules: what the site decides about
     organs without a network. clip: whether organs are clipped to External.
     structures: made from contours, parents before children. second_opinions: by organ, networks
@@ -94,8 +94,8 @@ class Study:
 
     seconds: by stage. networks: cards of the networks and rules that ran, the first one first.
     segmentations: in the order of the task's organs, then of its structures. flags: of the whole
-    study. error: the error that ended the chain; the later steps are skipped. task: the task for
-    the CT that was read; None where it is the run's own.
+    study. error: the error that ended the chain; the later steps are skipped. task: the task with
+    the template that fits the CT; None if the run has no templates.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -111,12 +111,12 @@ class Study:
 
     @property
     def read(self) -> Intake:
-        """The intake, where the study was read."""
+        """The intake. The study must have been read."""
         assert self.intake is not None
         return self.intake
 
     def updated(self, segmentations: Iterable[Segmentation]) -> Study:
-        """The same with newer segmentations of some organs."""
+        """The study with newer segmentations of some organs."""
         newer = {segmentation.organ: segmentation for segmentation in segmentations}
         kept = tuple(newer.pop(old.organ, old) for old in self.segmentations)
         return replace(self, segmentations=(*kept, *newer.values()))

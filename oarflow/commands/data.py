@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report = menu("report", "describe a data set on one page")
     report.add_argument("data", type=Path, help="folder of patients in a known layout")
     report.add_argument("--workers", type=int, default=2, help="cases read at the same time")
-    about = "for the organs' other names (default: those installed)"
+    about = "models folder with the organs' other names (default: those installed)"
     add_models(report, about, names_only=True)
     add_output(report, "folder for the report", required=True)
 

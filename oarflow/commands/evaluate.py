@@ -126,7 +126,8 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
 def _add_dose(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--reference", type=Path, help="folder with one folder per case: contours, CT and RTDOSE")
-    add("--prediction", type=Path, help="the same names (default: OpenKBP's validation patients)")
+    about = "folder with the same subfolders (default: OpenKBP's validation patients)"
+    add("--prediction", type=Path, help=about)
     add("--data", type=Path, help="folder of pt_N.npz (default: validation in OARFLOW_DATA)")
     add("--doses", type=Path, help="folder of their doses (default: in OARFLOW_DATA)")
     add("--cache", type=Path, default=Path("out/evaluation"), help="contours of cases already run")
@@ -228,7 +229,8 @@ def _add_limits(menu: Menu) -> None:
         default=(),
         help="models folders of a cross-validation; the K-th was trained with --fold K/N",
     )
-    add("--page", type=Path, default=RESULTS / "calibration.md", help="page about the folds")
+    page = RESULTS / "calibration.md"
+    add("--page", type=Path, default=page, help=f"page of the results of --folds (default: {page})")
     add_models(calibrate)
     add_output(calibrate, "JSON file (default: oarflow/plausibility/limits.json)")
 
@@ -270,7 +272,7 @@ def _add_second_opinion(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("network", metavar="NETWORK", help="folder of an imported network in the models folder")
     add("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
-    about = "models folder of the first networks, which saw no tuning patient"
+    about = "models folder whose networks are compared with NETWORK; they saw no tuning patient"
     add("--unseen", type=Path, required=True, metavar="DIR", help=about)
     add("--made", action="store_true", help="only patients whose contours are in the cache")
     cache = Path("out/second-opinion")
@@ -289,7 +291,7 @@ def _add_benchmarks(menu: Menu) -> None:
         "--windows",
         type=int,
         default=2,
-        help="timed windows of the network that the benchmark compares with",
+        help="timed windows of the sliding-window network that is run for comparison",
     )
     add("--runs", type=int, default=1, help="runs of the application; the median is shown")
     add_models(stages)
@@ -350,12 +352,13 @@ def _add_other_benchmarks(menu: Menu) -> None:
     page = RESULTS / "benchmark-receiving.md"
     add_output(receiving, f"Markdown file (default: {page})", default=page)
 
-    batches = menu("benchmark-throughput", "measure the node's studies an hour, cold and warm")
+    about = "measure studies an hour, with and without warm processes"
+    batches = menu("benchmark-throughput", about)
     add = batches.add_argument
     add("--ct", type=Path, default=series, help=f"the CT that is copied (default: {series})")
     add("--studies", type=int, default=8, help="copies in each batch (default: 8)")
     add("--rounds", type=int, default=1, help="batches for each row (default: 1)")
-    add("--workers", type=int, nargs="+", default=(1, 2), help="workers, by row (default: 1 2)")
+    add("--workers", type=int, nargs="+", default=(1, 2), help="numbers of workers (default: 1 2)")
     add_models(batches)
     page = RESULTS / "benchmark-throughput.md"
     add_output(batches, f"Markdown file (default: {page})", default=page)

@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _compares(command("steps", about, data, some, device, output="Markdown file"), 2)
     about = "run a paper's own comparison"
     _add_experiment(command("experiment", about, data, device))
-    about = "write validation figures into cards, and pages of the cards"
+    about = "write validation figures into the cards, and a page for each card"
     cards = command("cards", about, models, output="folder of the pages")
     cards.add_argument("--scores", type=Path, help="scores.csv with the figures for the cards")
     cards.add_argument("--scored-on", default="", help="description of the scored data")

@@ -87,14 +87,16 @@ class Settings(_Section):
     """Organs to contour: a list of names or aliases. `all` means all that have a network or a rule,
     without `Skin`."""
     prefer: dict[str, str] = Field(default={}, exclude_if=lambda prefer: not prefer)
-    """The network that contours an organ, by organ, where several networks or a rule could. The
-    name is one that `oarflow models` lists, or the name of the network's folder. Without an entry,
-    the rule or the shipped network contours the organ ([how to](../how-to/two-networks.md))."""
+    """By organ, the network that contours it, for organs that have several networks, or a network
+    and a rule. The name is one that `oarflow models` lists, or the name of the network's folder.
+    Without an entry, the rule or the shipped network contours the organ ([how
+    to](../how-to/two-networks.md))."""
     second_opinion: dict[str, str | tuple[str, ...]] = Field(
         default={}, exclude_if=lambda asked: not asked
     )
     """By organ, the name of another network or a list of names. Each of them contours the organ,
-    too. A flag says where both contours differ. The contour of the other network is not written."""
+    too. The organ gets a flag if its contour and the other one differ. The contour of the other
+    network is not written."""
     series: dict[str, Any] = {
         "select": [],
         "min_slices": 10,

@@ -46,7 +46,7 @@ class ExecutionSettings(Section):
     studies_per_process: int = Field(default=50, ge=1)
     """The most studies that one process of OARflow contours before a new process replaces it. The
     process keeps the networks loaded and holds their memory while it waits. 1: each study gets a
-    process of its own, as it always does with a command of the site."""
+    process of its own. If `command` names another program, each study always gets one."""
     gpus: tuple[Device, ...] = ()
     """GPUs of this machine, as CUDA_VISIBLE_DEVICES names them. Each worker gets one."""
     scheduler: str | None = None
@@ -61,7 +61,7 @@ class ExecutionSettings(Section):
     memory_limit_mb: Megabytes | None = 8192
     """The most resident memory that all processes of one run may use together. null: no limit."""
     attempts: int = Field(default=3, ge=1)
-    """How often a job is run at most, if its runs fail."""
+    """The greatest number of runs of a job whose runs fail."""
     heartbeat_seconds: Seconds = 5
     """Pause between two reports (heartbeats) of a worker."""
     lease_seconds: Seconds = 60
