@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -16,11 +16,6 @@ MAX_BYTES = 4 * 2**20
 
 MAX_NESTING = 20
 """Deepest nesting of lists and keys. The settings need five levels."""
-
-if TYPE_CHECKING:
-    from yaml import SafeLoader as _Parser
-else:  # libyaml's parser is ten times as fast; PyYAML can be built without it
-    _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -62,7 +57,7 @@ def parse_yaml(text: str, *, as_written: bool = False) -> Any:
 def _check_structure(text: str) -> None:
     """Refuse aliases and deep nesting before anything is built. Raises yaml.YAMLError."""
     depth = 0
-    for event in yaml.parse(text, _Parser):
+    for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise _error("an alias (*) is not allowed: write the value out", event.start_mark)
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -75,7 +70,7 @@ def _error(problem: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
-class _Loader(_Parser):
+class _Loader(yaml.SafeLoader):
     """Refuses a key that occurs twice in its mapping."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

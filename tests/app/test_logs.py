@@ -188,7 +188,7 @@ class Unraisable:
     def __del__(self):
         raise ValueError("SECRET^PATIENT")
 
-def chatter(*_):
+def chatter(*_, **__):
     for name in ("pydicom", "highdicom.base", "py.warnings"):
         logging.getLogger(name).critical("SECRET^PATIENT %s", "19501231")
         logging.getLogger(name).debug("SECRET^PATIENT")
