@@ -21,7 +21,7 @@ from oarflow.networks.card import NETWORK_NAME, partner
 from oarflow.networks.imported.card import ImportedCard, OrganLabels, OrientationEvidence
 from oarflow.networks.imported.directions import DIRECTIONS, flips
 from oarflow.networks.imported.network import ImportedNetwork
-from oarflow.networks.imported.precision import has_bfloat16
+from oarflow.networks.precision import has_bfloat16
 from oarflow.segmentation.imported import ImportedOrgans
 
 LOGGER = logging.getLogger(__name__)

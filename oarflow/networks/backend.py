@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oarflow.errors import ConfigurationError
 from oarflow.networks.card import ModelCard
-from oarflow.networks.imported.precision import has_bfloat16
+from oarflow.networks.precision import has_bfloat16
 
 CPU_BATCH_PLACES = 60_000
 GPU_BATCH_PLACES = 6_000_000

@@ -13,7 +13,7 @@ from oarflow.derived.structures import DerivedStructure
 from oarflow.errors import ConfigurationError
 from oarflow.intake import Intake
 from oarflow.networks.cards import Card
-from oarflow.networks.imported.precision import has_bfloat16
+from oarflow.networks.precision import has_bfloat16
 from oarflow.networks.store import ModelStore
 from oarflow.organs import Catalogue, CatalogueError, load_catalogue
 from oarflow.pipeline import Progress, Task

@@ -19,8 +19,8 @@ from oarflow.networks.imported.card import ImportedCard, OrganLabels
 from oarflow.networks.imported.exact import LabelVoxels, exact_labels
 from oarflow.networks.imported.fast import BoxLogits, box_logits
 from oarflow.networks.imported.network import ImportedNetwork
-from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.networks.imported.voxel_map import voxel_map
+from oarflow.networks.precision import has_bfloat16
 from oarflow.segmentation.components import keep_largest
 from oarflow.segmentation.midline import middle_mm, on_side
 from oarflow.segmentation.pasting import cropped

@@ -25,8 +25,8 @@ import torch
 from oarflow.errors import Fault
 from oarflow.evaluation.benchmarks.imported_run import CONFIGURATION, Measured, Task, card_of
 from oarflow.importing.nnunet.plans import configured
-from oarflow.networks.imported.precision import has_bfloat16
 from oarflow.networks.imported.tiles import plan_tiles
+from oarflow.networks.precision import has_bfloat16
 from oarflow.tables import markdown_table
 from oarflow.types import Triple
 

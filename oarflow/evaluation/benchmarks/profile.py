@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from oarflow import api
-from oarflow.networks.imported.precision import has_bfloat16
+from oarflow.networks.precision import has_bfloat16
 from oarflow.tables import markdown_table
 
 KINDS: Mapping[str, tuple[str, ...]] = {

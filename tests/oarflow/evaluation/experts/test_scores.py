@@ -74,7 +74,7 @@ def test_figures_worked_out_by_hand(
     found = measure(data, [models_of(tmp_path / "models")], tmp_path / "cache")
     assert asked == [("models", ("pt_3",))]
     dice = {(one.organ, one.source): round(one.dice, 3) for one in found}
-    # The mandible has no network here; nobody drew the submandibular gland at the clinic, and the
+    # The mandible has no network here. The clinic's contours have no submandibular gland, and the
     # application did not find it. The second expert leaves out one column of six: 2 * 5 / (5 + 6).
     assert dice == {
         ("Parotid_R", OARFLOW): 1.0,
