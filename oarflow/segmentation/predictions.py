@@ -146,22 +146,20 @@ class Predictor:
             return one.dice(self._pasted(second.prediction, card, organ))
         patch = prediction.patch.of_planes(second.planes)
         first = Prediction(patch, prediction.values[:, second.planes])
-        one, other = (self._on_planes(look, card, organ) for look in (first, second.prediction))
+        one, other = (
+            self._pasted(look, card, organ, on_planes=True) for look in (first, second.prediction)
+        )
         return one.dice(other)
 
-    def _pasted(self, prediction: Prediction, card: ModelCard, organ: str) -> ProbabilityField:
+    def _pasted(
+        self, prediction: Prediction, card: ModelCard, organ: str, *, on_planes: bool = False
+    ) -> ProbabilityField:
+        """The field on the CT. on_planes: on the prediction's own planes, as if they followed each
+        other in the CT."""
         patch = prediction.patch
-        if patch.every_slice:
-            return self._on_planes(prediction, card, organ)
+        slices = patch.slices if on_planes or patch.every_slice else None
         values = prediction.values[card.output(organ)].astype(np.float32, copy=False)
-        field = paste_field(values, patch.grid, self.grid, None, card.threshold)
-        return field if patch.box is None else restricted_to(patch.box, self.grid, field)
-
-    def _on_planes(self, prediction: Prediction, card: ModelCard, organ: str) -> ProbabilityField:
-        """The field on the prediction's own planes, as if they followed each other in the CT."""
-        patch = prediction.patch
-        values = prediction.values[card.output(organ)].astype(np.float32, copy=False)
-        field = paste_field(values, patch.grid, self.grid, patch.slices, card.threshold)
+        field = paste_field(values, patch.grid, self.grid, slices, card.threshold)
         return field if patch.box is None else restricted_to(patch.box, self.grid, field)
 
 

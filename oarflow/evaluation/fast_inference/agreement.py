@@ -20,7 +20,7 @@ from oarflow.volume import Volume
 
 
 @dataclass(frozen=True)
-class Overlap:
+class DiceAndDistance:
     """Dice, mean surface distance in mm (nan where one is empty)."""
 
     dice: float
@@ -37,8 +37,8 @@ class FastAgreement:
     ct: str
     organ: str
     volume_cc: float
-    searched: Overlap
-    whole: Overlap
+    searched: DiceAndDistance
+    whole: DiceAndDistance
     outside: int
 
 
@@ -76,13 +76,13 @@ def fast_agreement(
     return found
 
 
-def overlap(ours: Mask, truth: Mask, spacing_zyx: tuple[float, float, float]) -> Overlap:
+def overlap(ours: Mask, truth: Mask, spacing_zyx: tuple[float, float, float]) -> DiceAndDistance:
     """Both masks compared. The empty margin around them, which changes nothing, is left out."""
     if not (ours.any() and truth.any()):
-        return Overlap(dice(ours, truth), math.nan)
+        return DiceAndDistance(dice(ours, truth), math.nan)
     box = _with_margin(bounding_box(ours | truth), ours.shape)
     distances = surface_distances(ours[box], truth[box], spacing_zyx)
-    return Overlap(dice(ours, truth), distances.mean())
+    return DiceAndDistance(dice(ours, truth), distances.mean())
 
 
 def _with_margin(box: Box, shape: tuple[int, ...]) -> Box:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from oarflow.evaluation.fast_inference.agreement import FastAgreement, Overlap
+from oarflow.evaluation.fast_inference.agreement import DiceAndDistance, FastAgreement
 from oarflow.importing.agreement import LEAST_CC, LEAST_DICE, MOST_MM
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.tables import markdown_table
@@ -55,6 +55,6 @@ def markdown(found: Sequence[FastAgreement], card: ImportedCard, command: str, d
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(overlap: Overlap) -> tuple[str, str]:
+def _cells(overlap: DiceAndDistance) -> tuple[str, str]:
     distance = "-" if math.isnan(overlap.mean_mm) else f"{overlap.mean_mm:.3f}"
     return f"{overlap.dice:.4f}", distance
