@@ -18,18 +18,14 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
-from pydicom import dcmread
-from pydicom.uid import generate_uid
-
 from oarflow.errors import ExitStatus, Fault
+from oarflow.evaluation.benchmarks.copies import copy_study
 from oarflow.result import FILE_NAME, read_document
 from oarflow.tables import markdown_table
 
 PR_SET_CHILD_SUBREAPER = 36
 WARM_STUDIES = 50
 """Studies of one warm process: the default of `studies_per_process`."""
-
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID")
 
 
 @dataclass(frozen=True)
@@ -74,25 +70,13 @@ def benchmark(
     with tempfile.TemporaryDirectory(prefix="oarflow-") as name:
         folder = Path(name)
         for number in range(studies):
-            _copy(ct, folder / "studies" / f"{number}", number)
+            copy_study(ct, folder / "studies" / f"{number}", number)
         for turn in range(rounds):
             for place, mode in enumerate(modes):
                 found.append(_round(mode, folder, f"{turn}-{place}", models, studies))
     if len({one.contours for one in found}) > 1:
         raise Fault("the contours of cold and warm runs differ")
     return _page(found, modes, studies, rounds, command)
-
-
-def _copy(ct: Path, folder: Path, number: int) -> None:
-    """A study with the same images and other UIDs."""
-    folder.mkdir(parents=True)
-    for place, path in enumerate(sorted(ct.rglob("*.dcm"))):
-        dataset = dcmread(path)
-        for keyword in _UIDS:
-            given = str(dataset[keyword].value)
-            setattr(dataset, keyword, generate_uid(entropy_srcs=[given, str(number)]))
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        dataset.save_as(folder / f"{place}.dcm")
 
 
 def _round(mode: Mode, folder: Path, name: str, models: Path, studies: int) -> Round:
