@@ -9,8 +9,10 @@ from oarflow.compare.scores import finite
 from oarflow.evaluation.application import ModelFile
 from oarflow.evaluation.chain.page import models_table
 from oarflow.evaluation.experts.scores import OARFLOW, SHARED_ORGANS, SOURCES, ExpertScore
+from oarflow.evaluation.limits.calibration import FAILED_DICE, GOOD_DICE
 from oarflow.evaluation.scoring.significance import holm, wilcoxon
-from oarflow.evaluation.scoring.statistics import p_value
+from oarflow.evaluation.scoring.statistics import p_value, share_with_interval
+from oarflow.flags.codes import FlagCode
 from oarflow.tables import markdown_table
 
 MEASURES = {
@@ -45,6 +47,8 @@ def markdown(
         *(f"## {heading}\n\n{_summary(heading, scores)}" for heading in MEASURES),
         _READING,
         *(_difference(scores, before) if before else ()),
+        "## Flags",
+        _flags(scores),
         "## Each patient",
         _patients(scores),
         "## Models",
@@ -106,6 +110,36 @@ def _difference(scores: Sequence[ExpertScore], before: Sequence[ExpertScore]) ->
     return ["## Difference from the earlier networks (Dice)", markdown_table(head, rows)]
 
 
+def _flags(scores: Sequence[ExpertScore]) -> str:
+    """How many good, middling and failed contours of OARflow have a flag, by organ."""
+    own = [score for score in scores if score.source == OARFLOW]
+    groups = [(organ, [one for one in own if one.organ == organ]) for organ in _organs(scores)]
+    rows = []
+    for name, group in (*groups, ("**all**", own)):
+        good = [one for one in group if one.dice > GOOD_DICE]
+        failed = [one for one in group if one.dice < FAILED_DICE]
+        between = [one for one in group if FAILED_DICE <= one.dice <= GOOD_DICE]
+        rows.append((name, *(_flagged(part) for part in (good, between, failed))))
+    head = (
+        "organ",
+        f"Dice over {GOOD_DICE:g}, flagged",
+        f"Dice {FAILED_DICE:g} to {GOOD_DICE:g}, flagged",
+        f"Dice under {FAILED_DICE:g}, flagged",
+    )
+    return f"{_FLAGS_READING}\n\n{markdown_table(head, rows)}"
+
+
+_FLAGS_READING = (
+    "Contours of OARflow with at least one flag, the study's flags included. "
+    f"{FlagCode.FIELD_OF_VIEW} does not count, because every CT that cuts an organ off has it. "
+    "Intervals are 95 % (Clopper and Pearson)."
+)
+
+
+def _flagged(group: Sequence[ExpertScore]) -> str:
+    return share_with_interval(sum(1 for one in group if one.flags), len(group))
+
+
 def _pairs(
     organ: str, scores: Sequence[ExpertScore], before: Sequence[ExpertScore]
 ) -> list[tuple[float, float]]:
@@ -128,6 +162,7 @@ def _patients(scores: Sequence[ExpertScore]) -> str:
         "at 3 mm",
         "volume (cc)",
         "expert's (cc)",
+        "flags",
     )
     rows = (
         (
@@ -140,6 +175,7 @@ def _patients(scores: Sequence[ExpertScore]) -> str:
             f"{one.surface_dice_3:.3f}",
             f"{one.volume_cc:.1f}",
             f"{one.reference_cc:.1f}",
+            ", ".join(one.flags),
         )
         for one in scores
     )

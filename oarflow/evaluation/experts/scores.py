@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from oarflow.datasets.experts import FIRST, SECOND, Experts
 from oarflow.evaluation.application import model_files
 from oarflow.evaluation.chain.run import contours_folder, evaluate
 from oarflow.evaluation.scoring.outcomes import read_masks
+from oarflow.flags.codes import FlagCode
 from oarflow.masks import volume_cc
 from oarflow.tables import write_csv
 from oarflow.types import Mask
@@ -36,7 +37,8 @@ class ExpertScore:
     """One contour of one organ of one patient against the first expert's. Lengths in mm.
 
     source: of SOURCES. hd95_mm: inf where nothing was contoured. surface_dice_2, surface_dice_3:
-    at tolerances of 2 and 3 mm.
+    at tolerances of 2 and 3 mm. flags: codes of OARflow's contour and of the study, but for
+    FIELD_OF_VIEW, which every CT that cuts an organ off has.
     """
 
     patient: str
@@ -48,6 +50,7 @@ class ExpertScore:
     surface_dice_3: float
     volume_cc: float
     reference_cc: float
+    flags: tuple[str, ...] = ()
 
 
 COLUMNS = tuple(field.name for field in fields(ExpertScore))
@@ -71,12 +74,14 @@ def measure(
     found: list[ExpertScore] = []
     for folder, patients in _groups(experts, models):
         cases = {one: experts.drawn_by(FIRST, one) for one in patients}
-        evaluate(cases, patients, folder, cache, config=config)
+        ran = evaluate(cases, patients, folder, cache, config=config)
+        flags = {one.case: {part.organ: part.flags for part in one.organs} for one in ran}
         contours = contours_folder(folder, cache, config=config)
         contoured = {organ for model in model_files(folder) for organ in model.organs}
         wanted = contoured & set(organs) if organs else contoured
         for case in cases.values():
-            found += _patient(experts, case, contours / f"{case.id}.dcm", wanted)
+            scores = _patient(experts, case, contours / f"{case.id}.dcm", wanted)
+            found += (_with_flags(one, flags[case.id]) for one in scores)
     order = {patient: k for k, patient in enumerate(experts.patients)}
     return tuple(sorted(found, key=lambda score: order[score.patient]))
 
@@ -114,6 +119,14 @@ def _patient(
             yield from _organ(case, organ, sources)
 
 
+def _with_flags(score: ExpertScore, flags: Mapping[str, Sequence[str]]) -> ExpertScore:
+    """The score with the flags of its organ, if it is one of OARflow's contours."""
+    if score.source != OARFLOW:
+        return score
+    own = (code for code in flags.get(score.organ, ()) if code != FlagCode.FIELD_OF_VIEW)
+    return replace(score, flags=tuple(own))
+
+
 def _organ(
     case: Case, organ: str, sources: Mapping[str, Mapping[str, Mask]]
 ) -> Iterator[ExpertScore]:
@@ -139,8 +152,13 @@ def _organ(
 
 def write_scores(path: Path, scores: Sequence[ExpertScore]) -> None:
     """One line per patient, organ and source; `inf` where nothing was contoured."""
-    rows = ([f"{v:.6g}" if isinstance(v, float) else v for v in astuple(one)] for one in scores)
-    write_csv(path, COLUMNS, rows)
+    write_csv(path, COLUMNS, ([_cell(value) for value in astuple(one)] for one in scores))
+
+
+def _cell(value: str | float | tuple[str, ...]) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def read_scores(path: Path) -> tuple[ExpertScore, ...]:
@@ -154,7 +172,8 @@ def read_scores(path: Path) -> tuple[ExpertScore, ...]:
                 row["patient"],
                 row["organ"],
                 row["source"],
-                *(float(row[name]) for name in COLUMNS[3:]),
+                *(float(row[name]) for name in COLUMNS[3:-1]),
+                flags=tuple(row["flags"].split()),
             )
             for row in rows
         )

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oarflow.compare.scores import Score
 from oarflow.datasets.experts import Experts
+from oarflow.evaluation.chain.run import CaseScores
 from oarflow.evaluation.experts import scores as measured
 from oarflow.evaluation.experts.page import markdown
 from oarflow.evaluation.experts.scores import (
@@ -22,11 +24,18 @@ from oarflow.evaluation.experts.scores import (
     read_scores,
     write_scores,
 )
+from oarflow.evaluation.scoring.outcomes import OrganOutcome
 from oarflow.geometry import Grid
 from oarflow.types import Mask
 from tests.oarflow.datasets.made_up_experts import BOX, write_experts
 
 DRAWN = {"Parotid-Rt": 1.0, "Submandibular-Lt": 1.0, "Mandible": 1.0}
+
+
+def flagged(patient: str) -> OrganOutcome:
+    """The right parotid, with a flag that counts and one that does not."""
+    score = Score(patient, "Parotid_R", *(1.0 for _ in range(12)))
+    return OrganOutcome(score, "uncertain", ("END_SHORT", "FIELD_OF_VIEW"), False)
 
 
 @pytest.fixture
@@ -41,6 +50,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
         cache.mkdir(parents=True, exist_ok=True)
         for one in ids:
             (cache / f"{one}.dcm").touch()
+        return [CaseScores(one, 0, None, 1.0, 1.0, (flagged(one),)) for one in ids]
 
     def read(path: Path, grid: Grid) -> dict[str, Mask]:
         mask = np.zeros(grid.shape, dtype=bool)
@@ -99,6 +109,11 @@ def test_figures_worked_out_by_hand(
     assert "| Glnd_Submand_L | 1 | 0.000 | - | 0.909 |" in page
     assert "| **mean of organs** | | 1.000 | 1.000 | 0.909 |" in page
     assert "| pt_3 | Glnd_Submand_L | OARflow | 0.000 | inf |" in page
+    flags = {(one.organ, one.source): one.flags for one in read}
+    assert flags.pop(("Parotid_R", OARFLOW)) == ("END_SHORT",)
+    assert set(flags.values()) == {()}
+    assert "| Parotid_R | 1 of 1 (100.0%; 2.5% to 100.0%) | none | none |" in page
+    assert "| Glnd_Submand_L | none | none | 0 of 1 (0.0%; 0.0% to 97.5%) |" in page
     assert "| Parotid_R | 1 | 1.000 | 1.000 | +0.000 | 0 | 1.000 |" in page
 
 
