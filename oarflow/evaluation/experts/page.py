@@ -63,7 +63,7 @@ _READING = (
     "OpenKBP and the experts have in common. For the clinic, it leaves out the organs that the "
     "clinic did not draw. An organ without a contour counts with Dice 0 and is left out of HD95. "
     "An organ that the CT cuts off is left out, except the cord, the canal, the brain and the "
-    "lungs, which are compared within the CT."
+    "lungs, which are compared on the slices that OpenKBP published."
 )
 
 

@@ -1,6 +1,7 @@
 """Scores of OARflow's, the clinic's and the second expert's contours against the first expert's.
 
-The first expert, an oncologist, is the reference. All contours lie on OpenKBP's voxels.
+The first expert, an oncologist, is the reference. All contours lie on OpenKBP's voxels. They are
+compared on the slices that OpenKBP published: the experts drew on the whole scan.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.experts import FIRST, SECOND, Experts
 from oarflow.evaluation.application import model_files
 from oarflow.evaluation.chain.run import contours_folder, evaluate
+from oarflow.evaluation.limits.predictions import published
 from oarflow.evaluation.scoring.outcomes import read_masks
 from oarflow.flags.codes import FlagCode
 from oarflow.masks import volume_cc
@@ -73,7 +75,7 @@ def measure(
     """
     found: list[ExpertScore] = []
     for folder, patients in _groups(experts, models):
-        cases = {one: experts.drawn_by(FIRST, one) for one in patients}
+        cases = {one: published(experts.drawn_by(FIRST, one)) for one in patients}
         ran = evaluate(cases, patients, folder, cache, config=config)
         flags = {one.case: {part.organ: part.flags for part in one.organs} for one in ran}
         contours = contours_folder(folder, cache, config=config)
@@ -107,8 +109,8 @@ def _patient(
     """Scores of those of the organs that the first expert drew."""
     ours = read_masks(rtstruct, case.grid) if rtstruct.is_file() else {}
     empty = np.zeros(case.ct.shape, dtype=np.bool_)
-    clinic = experts.clinical(case.id).masks
-    second = experts.drawn_by(SECOND, case.id).masks
+    clinic = published(experts.clinical(case.id)).masks
+    second = published(experts.drawn_by(SECOND, case.id)).masks
     for organ in case.masks:
         if organ in organs:
             sources: dict[str, Mapping[str, Mask]] = {

@@ -27,7 +27,7 @@ from oarflow.evaluation.experts.scores import (
 from oarflow.evaluation.scoring.outcomes import OrganOutcome
 from oarflow.geometry import Grid
 from oarflow.types import Mask
-from tests.oarflow.datasets.made_up_experts import BOX, write_experts
+from tests.oarflow.datasets.made_up_experts import BOX, CORD, SHAPE, write_experts
 
 DRAWN = {"Parotid-Rt": 1.0, "Submandibular-Lt": 1.0, "Mandible": 1.0}
 
@@ -53,9 +53,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
         return [CaseScores(one, 0, None, 1.0, 1.0, (flagged(one),)) for one in ids]
 
     def read(path: Path, grid: Grid) -> dict[str, Mask]:
-        mask = np.zeros(grid.shape, dtype=bool)
+        mask = np.zeros(SHAPE, dtype=bool)
         mask[BOX] = True
-        return {"Parotid_R": mask}
+        assert grid.shape[0] == len(mask[1:11])
+        return {"Parotid_R": mask[1:11]}
 
     monkeypatch.setattr(measured, "evaluate", evaluate)
     monkeypatch.setattr(measured, "contours_folder", lambda _, cache, config: cache)
@@ -64,7 +65,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def models_of(folder: Path) -> Path:
-    for organ in ("Parotid_R", "Glnd_Submand_L"):
+    for organ in ("Parotid_R", "Glnd_Submand_L", "SpinalCord"):
         (folder / organ).mkdir(parents=True)
         card = {
             "name": organ,
@@ -115,6 +116,20 @@ def test_figures_worked_out_by_hand(
     assert "| Parotid_R | 1 of 1 (100.0%; 2.5% to 100.0%) | none | none |" in page
     assert "| Glnd_Submand_L | none | none | 0 of 1 (0.0%; 0.0% to 97.5%) |" in page
     assert "| Parotid_R | 1 | 1.000 | 1.000 | +0.000 | 0 | 1.000 |" in page
+
+
+def test_the_cord_is_compared_on_the_published_slices(
+    tmp_path: Path, asked: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    data = Experts(write_experts(tmp_path, {"pt_3": {CORD: 0.5}}))
+    found = measure(data, [models_of(tmp_path / "models")], tmp_path / "cache")
+    assert [(one.organ, one.source) for one in found] == [
+        ("SpinalCord", OARFLOW),
+        ("SpinalCord", OBSERVER),
+    ]
+    # The cord has 6 x 6 voxels of 3 x 4 x 4 mm on all 12 slices. 10 slices were published.
+    assert [one.reference_cc for one in found] == pytest.approx([10 * 6 * 6 * 48 / 1000] * 2)
+    assert found[1].volume_cc == pytest.approx(10 * 6 * 5 * 48 / 1000)
 
 
 def test_each_fold_is_contoured_by_networks_that_did_not_see_it(
