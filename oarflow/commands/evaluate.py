@@ -203,6 +203,26 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "folder for page and key (default: out/blinded)", default=out)
 
 
+def _add_calibration_by_experts(menu: Menu) -> None:
+    experts = menu("calibrate-experts", "set the limits of networks that learned from experts")
+    add = experts.add_argument
+    add("--data", type=Path, help="experts' contours (default: experts/train in OARFLOW_DATA)")
+    add("--openkbp", type=Path, help="training patients (default: in OARFLOW_DATA)")
+    add("--cache", type=Path, default=CALIBRATION, help="contours of cases already run")
+    add(
+        "--folds",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="models folders of a cross-validation on the experts' patients; the K-th was trained "
+        "with --fold K/N",
+    )
+    page = RESULTS / "calibration-experts.md"
+    add("--page", type=Path, default=page, help=f"page of the results (default: {page})")
+    add_models(experts)
+    add_output(experts, "JSON file (default: oarflow/plausibility/limits.json)")
+
+
 def _add_limits(menu: Menu) -> None:
     """Commands that set and measure the limits of the input checks and of the flags."""
     priors = menu("priors", "measure volume, position and other properties of reference contours")
@@ -233,6 +253,8 @@ def _add_limits(menu: Menu) -> None:
     add("--page", type=Path, default=page, help=f"page of the results of --folds (default: {page})")
     add_models(calibrate)
     add_output(calibrate, "JSON file (default: oarflow/plausibility/limits.json)")
+
+    _add_calibration_by_experts(menu)
 
     test = menu("plausibility", "measure which errors the flags find")
     add = test.add_argument

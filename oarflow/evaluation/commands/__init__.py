@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "blind": review.blind,
     "priors": limits.priors,
     "calibrate": limits.calibrate,
+    "calibrate-experts": limits.calibrate_experts,
     "plausibility": limits.plausibility,
     "gate-limits": limits.gate,
     "second-opinion": second_opinion.second_opinion,

@@ -1,4 +1,4 @@
-"""What `oarflow evaluate priors`, `calibrate`, `plausibility` and `gate-limits` do."""
+"""What the commands of `oarflow evaluate` that set or measure limits do."""
 
 from __future__ import annotations
 
@@ -53,6 +53,29 @@ def calibrate(flags: argparse.Namespace) -> None:
         flags.page.write_text(out_of_fold.page(found, command, today()), encoding="utf-8")
     for family, limit in limits.families.items():
         LOGGER.info("%s: %g", family.value, limit)
+
+
+def calibrate_experts(flags: argparse.Namespace) -> None:
+    """Spreads of the organs whose networks learned from experts' contours."""
+    from oarflow.datasets.experts import Experts
+    from oarflow.evaluation.limits.expert_page import page
+    from oarflow.evaluation.limits.expert_spreads import calibrated
+    from oarflow.plausibility.limits import FILE, Measures, load_limits
+    from oarflow.priors import load_priors
+
+    found = calibrated(
+        Experts(flags.data or data_folder("experts", "train")),
+        flags.folds,
+        flags.openkbp or data_folder("openkbp", "train"),
+        flags.models,
+        cache=flags.cache,
+        measures=Measures(load_priors(), load_limits()),
+        catalogue=load_catalogue(),
+    )
+    (flags.output or FILE).write_text(found.limits.as_json(), encoding="utf-8")
+    text = page(found.judged, found.tuning, as_typed(flags.command_line), today())
+    flags.page.write_text(text, encoding="utf-8")
+    LOGGER.info("%s", text)
 
 
 def plausibility(flags: argparse.Namespace) -> None:

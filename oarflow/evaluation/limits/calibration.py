@@ -201,18 +201,22 @@ def _held_out(
                 yield worst(one, apart)
 
 
-def network_spreads(contours: Sequence[Known]) -> dict[str, dict[str, Spread]]:
+def network_spreads(
+    contours: Sequence[Known], *, every_sign: bool = False
+) -> dict[str, dict[str, Spread]]:
     """By organ and sign, of what the networks contoured and no reference shows to be wrong.
 
-    Signs that any contour has are left to the priors, but for organs that were
-    learned from derived labels: what clinics draw under their names is another thing.
+    Signs that any contour has are left to the priors, but for organs that were learned from
+    derived labels: what clinics draw under their names is another thing. every_sign: not for these
+    organs alone.
     """
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one in contours:
         if one.dice is not None and one.dice <= GOOD_DICE:
             continue
         for name, value in one.signs.items():
-            if SIGNS[name].family not in OF_CONTOURS or one.contour.derived:
+            own = every_sign or one.contour.derived
+            if own or SIGNS[name].family not in OF_CONTOURS:
                 values[one.contour.item.organ][name].append(value)
     return {
         organ: {

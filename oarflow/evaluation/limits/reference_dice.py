@@ -11,6 +11,7 @@ from oarflow.datasets.cases import Case
 from oarflow.datasets.derived.store import DerivedLabels, read_labels
 from oarflow.evaluation.limits.references import openkbp_split
 from oarflow.structures import Segmentation
+from oarflow.types import Mask
 
 KNOWN_SHARE = 0.9
 """Least share of a contour on the slices that a derived label covers. Below it there is no Dice:
@@ -24,6 +25,11 @@ def dice_with_reference(case: Case, item: Segmentation) -> float | None:
     drawn = case.masks[item.organ]
     if not drawn.any():
         return None
+    return dice_with_mask(drawn, item)
+
+
+def dice_with_mask(drawn: Mask, item: Segmentation) -> float:
+    """Dice with a mask (z, y, x) on the contour's own grid; 0 without a contour."""
     return 0.0 if item.field is None else dice(item.field.full_mask(drawn.shape), drawn)
 
 

@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]:
 
     def evaluate(
         cases: Mapping[str, object], ids: Sequence[str], models: Path, cache: Path, **_: object
-    ) -> None:
+    ) -> list[CaseScores]:
         seen.append((models.name, tuple(ids)))
         cache.mkdir(parents=True, exist_ok=True)
         for one in ids:
