@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +52,10 @@ class ExpertScore:
     surface_dice_3: float
     volume_cc: float
     reference_cc: float
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = field(default=(), kw_only=True)
 
 
-COLUMNS = tuple(field.name for field in fields(ExpertScore))
+COLUMNS = tuple(one.name for one in fields(ExpertScore))
 
 
 def measure(
@@ -169,13 +169,10 @@ def read_scores(path: Path) -> tuple[ExpertScore, ...]:
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != COLUMNS:
             raise ValueError(f"{path.name} is no table of experts: its columns differ")
-        return tuple(
-            ExpertScore(
-                row["patient"],
-                row["organ"],
-                row["source"],
-                *(float(row[name]) for name in COLUMNS[3:-1]),
-                flags=tuple(row["flags"].split()),
-            )
-            for row in rows
-        )
+        return tuple(map(_score, rows))
+
+
+def _score(row: Mapping[str, str]) -> ExpertScore:
+    figures = (float(row[name]) for name in COLUMNS[3:-1])
+    score = ExpertScore(row["patient"], row["organ"], row["source"], *figures)
+    return replace(score, flags=tuple(row["flags"].split()))
