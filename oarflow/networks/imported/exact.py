@@ -1,6 +1,6 @@
-"""Exact inference: the label that nnU-Net itself gives to every voxel.
+"""Exact inference: the label that nnU-Net or MONAI itself gives to every voxel.
 
-Same crop, splines, tiles, mirroring and half-precision sums. Logits return to the CT's grid class
+Same crop, resampling, tiles, mirroring and precision of sums. Logits return to the CT's grid class
 by class, so that all classes never exist at the CT's size.
 """
 
@@ -22,7 +22,7 @@ from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 from oarflow.networks.imported.preprocessing import ReadRegion, normalized, read_region
 from oarflow.networks.imported.resampling import resampled
 from oarflow.networks.imported.tiles import plan_tiles, spanned
-from oarflow.types import FloatVoxels, Triple
+from oarflow.types import FloatVoxels, Mask, Triple
 
 LabelVoxels = NDArray[np.uint8]
 """A label for each voxel, (z, y, x)."""
@@ -68,25 +68,29 @@ def network_input(hu: FloatVoxels, region: ReadRegion, card: ImportedCard) -> Fl
     """float32 input values of a whole CT. hu: in the network's axes."""
     values = np.ascontiguousarray(hu[region.box])
     grids = region.shape, region.spacing_mm, region.target_mm, card.image_resampling
-    if card.whole_hu:
+    if card.resampled == "whole hu":
         exact = resampled(values.astype(np.float64), *grids)
         return normalized(np.trunc(exact).astype(np.float32), card.normalization)
+    if card.resampled == "hu":
+        return normalized(resampled(values, *grids), card.normalization)
     return resampled(normalized(values, card.normalization), *grids)
 
 
-def painted(logits: NDArray[np.float16], region: ReadRegion, card: ImportedCard) -> LabelVoxels:
+def painted(
+    logits: NDArray[np.floating[Any]], region: ReadRegion, card: ImportedCard
+) -> LabelVoxels:
     """Labels of the region's voxels on the CT, one class after another."""
+    values = activated(logits, card)
 
     def at_full_size(head: int) -> NDArray[Any]:
         return resampled(
-            logits[head], region.size, region.target_mm, region.spacing_mm, card.logits_resampling
+            values[head], region.size, region.target_mm, region.spacing_mm, card.logits_resampling
         )
 
     labels = np.zeros(region.size, dtype=np.uint8)
     if card.regions is not None:
         for head, label in enumerate(card.regions):
-            probability = torch.sigmoid(torch.from_numpy(at_full_size(head)).float())
-            labels[(probability > REGION_LEVEL).numpy()] = label
+            labels[_on(at_full_size(head), card)] = label
         return labels
     best = at_full_size(0).copy()
     for head in range(1, card.heads):
@@ -95,6 +99,26 @@ def painted(logits: NDArray[np.float16], region: ReadRegion, card: ImportedCard)
         labels[wins] = head
         best[wins] = found[wins]
     return labels
+
+
+def _on(values: NDArray[Any], card: ImportedCard) -> Mask:
+    """Where a region is. At exactly `REGION_LEVEL`, MONAI's is and nnU-Net's is not."""
+    found = torch.from_numpy(values).float()
+    probability = found if card.activation == "sigmoid" else torch.sigmoid(found)
+    reached = probability >= REGION_LEVEL
+    if card.program == "nnU-Net":
+        reached &= probability != REGION_LEVEL
+    return np.asarray(reached.numpy())
+
+
+def activated(logits: NDArray[np.floating[Any]], card: ImportedCard) -> NDArray[np.floating[Any]]:
+    """The values (heads, 3 axes) that are resampled to the CT."""
+    if card.activation == "none":
+        return logits
+    single = torch.from_numpy(logits).float()
+    if card.activation == "softmax":
+        return np.asarray(torch.softmax(single, dim=0).numpy())
+    return np.asarray(torch.sigmoid(single).numpy())
 
 
 def largest_components(labels: LabelVoxels, rules: tuple[LargestComponent, ...]) -> LabelVoxels:

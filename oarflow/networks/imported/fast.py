@@ -26,7 +26,7 @@ ROOM = 2
 class BoxLogits:
     """Logits of a box of the network's voxels, by the CT's axes.
 
-    values: float16 (heads, z, y, x). box: of the network's voxels (`VoxelMap`).
+    values: floating-point (heads, z, y, x). box: of the network's voxels (`VoxelMap`).
     """
 
     values: torch.Tensor
@@ -35,7 +35,7 @@ class BoxLogits:
 
     @cached_property
     def best(self) -> torch.Tensor:
-        """float16 (z, y, x): the greatest logit of all heads."""
+        """(z, y, x): the greatest logit of all heads."""
         best = self.values[0].clone()
         for head in range(1, len(self.values)):
             torch.maximum(best, self.values[head], out=best)
@@ -58,7 +58,7 @@ class BoxLogits:
         return ct if all(side.stop > side.start for side in ct) else None
 
     def on_ct(self, head: int, ct: Box) -> FloatVoxels:
-        """float32 logits of one head at voxels of the CT, as nnU-Net interpolates them."""
+        """float32 logits of one head at voxels of the CT, interpolated at least linearly."""
         weights, (z, y, x) = self._interpolation(ct)
         return paste(self.values[head, z, y, x].float().numpy(), weights)
 
@@ -133,9 +133,10 @@ def box_input(values: FloatVoxels, card: ImportedCard, voxels: VoxelMap, box: Bo
     """
     rule = card.normalization
     matrices, read = voxels.read_rows(box)
-    if card.whole_hu:
-        return normalized(np.trunc(paste(values[read], matrices)), rule)
-    if rule.scheme in ("ct", "none"):
+    if card.resampled != "normalized":
+        hu = paste(values[read], matrices)
+        return normalized(np.trunc(hu) if card.resampled == "whole hu" else hu, rule)
+    if rule.scheme in ("ct", "linear", "none"):
         whole = values[voxels.inside]
         limits = normalized(np.array([whole.min(), whole.max()], dtype=np.float32), rule)
         part = normalized(values[read], rule)
