@@ -34,8 +34,9 @@ class ReadNetwork:
     """A network that was read and checked, before its labels have organs.
 
     name: of its folder, if the user gives none. orientation: of the training images. structures:
-    the labels by their names. licence: as its files state it. remarks: what the user should know.
-    convert: makes the content of model.ts and the card.
+    the labels by their names. convert: makes the content of model.ts and the card. licence: as its
+    files state it. remarks: what the user should know. stated_by: what states the orientation, if
+    not the user.
     """
 
     name: str
@@ -44,7 +45,7 @@ class ReadNetwork:
     convert: Callable[[Statement, Sequence[OrganLabels]], tuple[bytes, ImportedCard]]
     licence: str = UNKNOWN
     remarks: Sequence[str] = ()
-    stated_in: str = ""
+    stated_by: str = ""
 
 
 def import_nnunet(flags: argparse.Namespace) -> int:
@@ -77,7 +78,7 @@ def import_bundle(flags: argparse.Namespace) -> int:
         structures=found.structures,
         convert=partial(bundles.convert, found),
         licence=found.facts.licence or UNKNOWN,
-        stated_in="Orientationd of the bundle's configuration",
+        stated_by="the bundle's transform Orientationd",
     )
     return _import(flags, read)
 
@@ -104,9 +105,11 @@ def _import(flags: argparse.Namespace, read: ReadNetwork) -> int:
     try:
         card = with_proof(card, content, flags.probe)
     except NotImportedError as error:
-        if not read.stated_in:
+        if not read.stated_by:
             raise
-        raise NotImportedError(f"{error}. {read.stated_in} states the orientation") from None
+        raise NotImportedError(
+            f"{error}. Here, {read.stated_by} states the orientation instead of --orientation"
+        ) from None
     write_network(target, content, card)
     sys.stdout.write(import_summary(target, card, assignment, others, read.remarks))
     return ExitStatus.WRITTEN

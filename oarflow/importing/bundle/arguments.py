@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oarflow.importing.known import require
+from oarflow.importing.errors import NotImportedError
+from oarflow.importing.known import require, shown
 from oarflow.importing.numbers import number, part, whole
 
 Check = Callable[[str, Any], None]
@@ -57,7 +58,9 @@ def layer(place: str, value: Any) -> None:
     """The name of a normalization or activation, alone or with plain arguments."""
     named = value if isinstance(value, list) else [value, {}]
     if len(named) != 2:
-        require(place, None, ("a name, or a name with its arguments",), REMEDY)
+        raise NotImportedError(
+            f"{place} is {shown(value)} instead of a name, or a name with its arguments: {REMEDY}"
+        )
     require(place, str(named[0]).lower(), LAYERS, REMEDY)
     for key, inner in part(place, named[1], dict).items():
         require(place, key, LAYER_ARGUMENTS, REMEDY)

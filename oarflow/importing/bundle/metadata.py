@@ -12,7 +12,7 @@ from oarflow.importing.numbers import MOST_TEXT, part, text, whole
 
 MOST_HEADS = 256
 
-FORMAT = "network_data_format"
+FORMAT = "metadata.json: network_data_format"
 CHANNELS = f"{FORMAT}.outputs.channel_def"
 
 
@@ -51,7 +51,7 @@ class BundleFacts:
 
 def facts(document: Mapping[str, Any]) -> BundleFacts:
     """The facts of metadata.json. Raises NotImportedError."""
-    layout = part(FORMAT, document.get(FORMAT), dict)
+    layout = part(FORMAT, document.get("network_data_format"), dict)
     _check_input(part(f"{FORMAT}.inputs", layout.get("inputs"), dict))
     outputs = part(f"{FORMAT}.outputs", layout.get("outputs"), dict)
     if len(outputs) != 1:

@@ -24,10 +24,10 @@ class Postprocessing:
     """How the network's output becomes labels on the CT.
 
     output: the key of the prediction. image: the key of the image. activation: what is applied
-    before the values return to the CT's grid. activated: whether softmax or sigmoid was applied at
-    all. order: with which they return; None: not yet. kind: argmax of the channels, or a threshold
-    of 0.5; None: not yet. largest: labels of which only the largest component stays, together; an
-    empty tuple: each label alone.
+    before the values return to the CT's grid. activated: what is applied at all. order: of the
+    interpolation with which they return; None: not yet. kind: argmax of the channels, or a
+    threshold of 0.5; None: not yet. largest: groups of labels whose largest component alone stays;
+    an empty group: each label alone.
     """
 
     output: str

@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ import torch
 from oarflow.importing.bundle.operations import OPERATIONS
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.known import shown
-from oarflow.importing.torch_files import MOST_BYTES, MOST_ENTRIES
+from oarflow.importing.torch_files import MOST_ENTRIES
+
+MOST_BYTES = 2**30
+"""Greatest size of a file. The largest network of MONAI's model zoo has less than half of it."""
 
 MOST_SOURCE_BYTES = 16 * 2**20
 """Greatest size of an entry that is not a tensor, and of all compressed entries together."""
@@ -33,8 +37,8 @@ KEPT = re.compile(
 HOOKS = (b"__setstate__", b"__getstate__", b"__forward_hooks__", b"__forward_pre_hooks__")
 """Functions that run when a file is loaded, or around `forward`."""
 
-FOREIGN = b"torch.classes"
-"""Where classes written in C++ are named."""
+FOREIGN = re.compile(rb"torch\s*[.\n]\s*classes")
+"""How classes written in C++ are named: in a pickle, a line may end between the words."""
 
 EXPORT = "export the network again with torch.jit.trace, or give models/model.pt"
 
@@ -71,13 +75,13 @@ def repacked(path: Path) -> bytes:
     `forward`.
     """
     if path.stat().st_size > MOST_BYTES:
-        raise NotImportedError(f"{path.name} is larger than {MOST_BYTES // 2**30} GB: {EXPORT}")
+        raise NotImportedError(f"{path.name} is larger than {MOST_BYTES // 2**30} GiB: {EXPORT}")
     content = io.BytesIO()
     try:
         with zipfile.ZipFile(path) as archive, zipfile.ZipFile(content, "w") as copy:
             for name, entry in _entries(archive, path.name):
                 copy.writestr(f"archive/{name}", _checked(archive.read(entry), name, path.name))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
         raise NotImportedError(
             f"{path.name} is no archive of torch ({type(error).__name__}): {EXPORT}"
         ) from None
@@ -93,7 +97,8 @@ def _entries(archive: zipfile.ZipFile, file: str) -> Iterator[tuple[str, zipfile
     if len({root for root, _, _ in names}) != 1:
         raise NotImportedError(f"{file} is no archive of torch: {EXPORT}")
     packed = [entry for entry in entries if entry.compress_type != zipfile.ZIP_STORED]
-    if sum(entry.file_size for entry in packed) > MOST_SOURCE_BYTES:
+    every, larger = (sum(entry.file_size for entry in some) for some in (entries, packed))
+    if larger > MOST_SOURCE_BYTES or every > MOST_BYTES + MOST_SOURCE_BYTES:
         raise NotImportedError(f"{file} would unpack to more than torch writes: {EXPORT}")
     for (_, _, name), entry in zip(names, entries, strict=True):
         if not KEPT.fullmatch(name):
@@ -104,12 +109,12 @@ def _entries(archive: zipfile.ZipFile, file: str) -> Iterator[tuple[str, zipfile
 
 
 def _checked(content: bytes, name: str, file: str) -> bytes:
-    found = [word for word in HOOKS if name.endswith(".py") and word in content]
-    if name.endswith((".py", ".pkl")) and FOREIGN in content:
-        found.append(FOREIGN)
+    found = [word.decode() for word in HOOKS if name.endswith(".py") and word in content]
+    if name.endswith((".py", ".pkl")) and FOREIGN.search(content):
+        found.append("torch.classes")
     if found:
         raise NotImportedError(
-            f"{file} has {found[0].decode()}, code that runs outside of the network: {EXPORT}"
+            f"{file} has {found[0]}, code that runs outside of the network: {EXPORT}"
         )
     return content
 

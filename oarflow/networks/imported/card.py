@@ -163,7 +163,7 @@ class ImportedCard(Strict):
     patch: voxels of a tile; 1 along the first axis of a 2-D network. step: distance of tiles as a
         share of the patch. mirror_axes: along which exact inference mirrors the tiles.
     sliding_window: how MONAI places and weights tiles; None: as nnU-Net does.
-    activation: applied to the logits before exact inference resamples them to the CT.
+    activation: applied to the logits before they return to the CT's grid.
     heads: number of output channels. regions: the label that each channel paints, in order, where
         channels are regions and not labels.
     labels: the folder's names of the labels. contours: the organs and their labels.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from oarflow.geometry import Grid
+from oarflow.networks.imported.activation import REGION_LEVEL, activated
 from oarflow.networks.imported.card import ImportedCard, LargestComponent
 from oarflow.networks.imported.even import even_slices
 from oarflow.networks.imported.network import ImportedNetwork
@@ -26,9 +27,6 @@ from oarflow.types import FloatVoxels, Mask, Triple
 
 LabelVoxels = NDArray[np.uint8]
 """A label for each voxel, (z, y, x)."""
-
-REGION_LEVEL = 0.5
-"""Probability from which a voxel belongs to a region."""
 
 
 def exact_labels(
@@ -80,7 +78,7 @@ def painted(
     logits: NDArray[np.floating[Any]], region: ReadRegion, card: ImportedCard
 ) -> LabelVoxels:
     """Labels of the region's voxels on the CT, one class after another."""
-    values = activated(logits, card)
+    values = activated(torch.from_numpy(logits), card).numpy()
 
     def at_full_size(head: int) -> NDArray[Any]:
         return resampled(
@@ -103,22 +101,13 @@ def painted(
 
 def _on(values: NDArray[Any], card: ImportedCard) -> Mask:
     """Where a region is. At exactly `REGION_LEVEL`, MONAI's is and nnU-Net's is not."""
-    found = torch.from_numpy(values).float()
-    probability = found if card.activation == "sigmoid" else torch.sigmoid(found)
+    if card.activation == "sigmoid":
+        return np.asarray(values >= 0)
+    probability = torch.sigmoid(torch.from_numpy(values).float())
     reached = probability >= REGION_LEVEL
     if card.program == "nnU-Net":
         reached &= probability != REGION_LEVEL
     return np.asarray(reached.numpy())
-
-
-def activated(logits: NDArray[np.floating[Any]], card: ImportedCard) -> NDArray[np.floating[Any]]:
-    """The values (heads, 3 axes) that are resampled to the CT."""
-    if card.activation == "none":
-        return logits
-    single = torch.from_numpy(logits).float()
-    if card.activation == "softmax":
-        return np.asarray(torch.softmax(single, dim=0).numpy())
-    return np.asarray(torch.sigmoid(single).numpy())
 
 
 def largest_components(labels: LabelVoxels, rules: tuple[LargestComponent, ...]) -> LabelVoxels:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oarflow.networks.imported.activation import activated
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.imported.preprocessing import normalized
@@ -24,9 +25,10 @@ ROOM = 2
 
 @dataclass(frozen=True, eq=False)
 class BoxLogits:
-    """Logits of a box of the network's voxels, by the CT's axes.
+    """Logits of a box of the network's voxels, by the CT's axes, or their probabilities.
 
-    values: floating-point (heads, z, y, x). box: of the network's voxels (`VoxelMap`).
+    values: floating-point (heads, z, y, x), as `activated` gives them. box: of the network's voxels
+    (`VoxelMap`).
     """
 
     values: torch.Tensor
@@ -92,7 +94,7 @@ class BoxLogits:
 
 
 def box_logits(
-    values: FloatVoxels,
+    hu: FloatVoxels,
     network: ImportedNetwork,
     voxels: VoxelMap,
     box: Box,
@@ -102,15 +104,16 @@ def box_logits(
 ) -> BoxLogits:
     """Logits of a box of the network's voxels.
 
-    values: HU (z, y, x) of the whole CT. before_each: called before every tile.
+    hu: (z, y, x) of the whole CT. before_each: called before every tile.
     """
     card, axes = network.card, voxels.axes
     wanted = [box[axis] for axis in axes.order]
     plan = plan_tiles(voxels.region.shape, card, (wanted[0], wanted[1], wanted[2]))
-    data = plan_input(values, card, voxels, plan)
+    data = plan_input(hu, card, voxels, plan)
     logits = network.logits(data, plan, mirroring=False, bfloat16=bfloat16, before_each=before_each)
     order = [0, *(1 + axis for axis in _inverse(axes.order))]
-    return BoxLogits(torch.from_numpy(logits).permute(order), box, voxels)
+    values = activated(torch.from_numpy(logits), card)
+    return BoxLogits(values.permute(order), box, voxels)
 
 
 def plan_input(

@@ -87,7 +87,7 @@ def test_a_refused_orientation_says_where_it_is_stated(
 
     monkeypatch.setattr("oarflow.importing.commands.with_proof", refuse)
     assert imported(bundle, models) == 3
-    assert "Orientationd of the bundle's configuration states" in capsys.readouterr().err
+    assert "transform Orientationd states the orientation" in capsys.readouterr().err
 
 
 def test_only_networks_of_nnunet_are_verified(

@@ -215,7 +215,7 @@ def test_other_archives_are_no_torchscript(bundle: Path) -> None:
         archive.writestr("archive/version", b"3")
     refused(bundle, "cannot be loaded")
     with zipfile.ZipFile(place, "w") as archive:
-        archive.writestr("archive/data.pkl", b"__torch__.torch.classes.rnn.CellParamsBase")
+        archive.writestr("archive/data.pkl", b"c__torch__.torch\nclasses.rnn.CellParamsBase\n")
     refused(bundle, "has torch.classes")
 
 
