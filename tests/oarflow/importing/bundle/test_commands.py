@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from oarflow.commands import main
 from oarflow.importing.errors import NotImportedError
@@ -99,3 +100,25 @@ def test_only_networks_of_nnunet_are_verified(
     words = ["--case", str(tmp_path), "--python", "python"]
     assert main(["models", "verify", "small_heads", "-m", str(models), *words]) == 3
     assert "is a MONAI bundle: only networks of nnU-Net" in capsys.readouterr().err
+
+
+def test_yaml_says_the_same(models: Path, bundle: Path) -> None:
+    stated = bundle / "configs" / "inference.json"
+    (bundle / "configs" / "inference.yaml").write_text(yaml.safe_dump(configuration()))
+    assert imported(bundle, models, "--name", "both") == 3
+    stated.unlink()
+    assert imported(bundle, models, "--name", "yaml") == 0
+    card = read_any_card(models / "yaml" / "model.json")
+    assert isinstance(card, ImportedCard)
+    assert card.spacing_mm == (1.7, 1.3, 2.1)
+    assert "configs/inference.yaml" in card.source.files
+
+
+def test_weights_need_monai(
+    models: Path, bundle: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert imported(bundle, models) == 3
+    assert "monai is not installed: install OARflow with the extra [train], or use model.ts" in (
+        capsys.readouterr().err
+    )
