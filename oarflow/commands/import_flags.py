@@ -15,6 +15,13 @@ def add_forms(menu: Menu, add_models: Callable[[argparse.ArgumentParser], None])
     """One command for each form of network. add_models: adds -m."""
     nnunet = menu("nnunet", "import a result folder of nnU-Net v2")
     _add_nnunet(nnunet)
+    bundle = menu(
+        "bundle",
+        "import a MONAI bundle",
+        description="Import the network of a MONAI bundle. The bundle's configuration is read and"
+        " never executed.",
+    )
+    _add_bundle(bundle)
     totalsegmentator = menu(
         "totalsegmentator",
         "import a task of TotalSegmentator 2.18 by its recipe",
@@ -41,7 +48,7 @@ def add_forms(menu: Menu, add_models: Callable[[argparse.ArgumentParser], None])
         help="which weights, if there are several: their licences differ",
     )
     cads.set_defaults(licence_number=None)
-    for parser in (nnunet, totalsegmentator, cads):
+    for parser in (nnunet, bundle, totalsegmentator, cads):
         add_models(parser)
 
 
@@ -55,6 +62,32 @@ def _add_nnunet(parser: argparse.ArgumentParser) -> None:
         metavar="RAS",
         help="directions in which x, y and z of the training images grow: three of L R A P S I",
     )
+    add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
+    _add_statement(
+        parser,
+        "label every voxel as nnU-Net does, mirroring included, in the whole CT (default: contours"
+        " in the searched part, without mirroring, which takes a fraction of the time)",
+    )
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="the folder of configs and models")
+    add(
+        "--torchscript",
+        action="store_true",
+        help="use models/model.ts although there is models/model.pt",
+    )
+    _add_statement(
+        parser,
+        "label every voxel as MONAI does, in the whole CT (default: contours in the searched part,"
+        " which takes a fraction of the time)",
+    )
+
+
+def _add_statement(parser: argparse.ArgumentParser, exact: str) -> None:
+    """What the user states about a network. exact: help for --exact."""
+    add = parser.add_argument
     add(
         "--organs",
         type=Path,
@@ -65,8 +98,7 @@ def _add_nnunet(parser: argparse.ArgumentParser) -> None:
     add(
         "--exact",
         action="store_true",
-        help="label every voxel as nnU-Net does, mirroring included, in the whole CT (default:"
-        " contours in the searched part, without mirroring, which takes a fraction of the time)",
+        help=exact,
     )
     add(
         "--crop-organs",
@@ -83,9 +115,12 @@ def _add_nnunet(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="distance in mm around --crop-organs (default: 30)",
     )
-    add("--folds", nargs="+", default=(), metavar="K", help="folds to use (default: all)")
     add("--name", help="folder of the network in the models folder")
-    add("--licence", default="unknown", help="name of the network's licence")
+    add(
+        "--licence",
+        default="unknown",
+        help="name of the network's licence (default: as its files state it, or unknown)",
+    )
     add(
         "--commercial",
         choices=("yes", "no", "unknown"),

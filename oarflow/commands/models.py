@@ -141,10 +141,10 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _import(flags: argparse.Namespace) -> int:
-    if flags.form == "nnunet":
-        from oarflow.importing.commands import import_nnunet
+    if flags.form in ("nnunet", "bundle"):
+        from oarflow.importing.commands import import_bundle, import_nnunet
 
-        return import_nnunet(flags)
+        return import_nnunet(flags) if flags.form == "nnunet" else import_bundle(flags)
     from oarflow.importing.recipes.commands import import_by_recipe
 
     return import_by_recipe(flags)

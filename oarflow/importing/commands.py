@@ -1,29 +1,51 @@
-"""`oarflow models import`: a trained network becomes a network of a models folder."""
+"""`oarflow models import nnunet|bundle`: a trained network becomes one of a models folder."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from oarflow.errors import ExitStatus
+from oarflow.importing.bundle import convert as bundles
+from oarflow.importing.bundle.bundle import read_bundle
 from oarflow.importing.crop import crop_rule
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.export import write_network
-from oarflow.importing.nnunet.convert import Statement, convert
+from oarflow.importing.export import new_folder, write_network
+from oarflow.importing.nnunet import convert as nnunet
 from oarflow.importing.nnunet.folder import ResultFolder, read_folder
-from oarflow.importing.organ_map import Assignment, by_file, by_name
+from oarflow.importing.organ_map import by_file, by_name
 from oarflow.importing.orientation import with_proof
-from oarflow.networks.cards import Card, read_cards
-from oarflow.networks.imported.card import ImportedCard, InferenceMode
-from oarflow.networks.rule_card import RuleCard, read_rules
+from oarflow.importing.statement import Statement
+from oarflow.importing.summary import contoured_too, import_summary
+from oarflow.networks.cards import read_cards
+from oarflow.networks.imported.card import ImportedCard, OrganLabels
+from oarflow.networks.rule_card import read_rules
 from oarflow.organs import load_catalogue
-from oarflow.tables import text_table
 
-PREFER_WORDS = "`prefer` chooses the network of an organ, `second_opinion` compares two networks"
+UNKNOWN = "unknown"
 
-FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
+
+@dataclass(frozen=True, eq=False)
+class ReadNetwork:
+    """A network that was read and checked, before its labels have organs.
+
+    name: of its folder, if the user gives none. orientation: of the training images. structures:
+    the labels by their names. convert: makes the content of model.ts and the card. licence: as its
+    files state it. remarks: what the user should know. stated_by: what states the orientation, if
+    not the user.
+    """
+
+    name: str
+    orientation: str
+    structures: Mapping[str, Sequence[int]]
+    convert: Callable[[Statement, Sequence[OrganLabels]], tuple[bytes, ImportedCard]]
+    licence: str = UNKNOWN
+    remarks: Sequence[str] = ()
+    stated_by: str = ""
 
 
 def import_nnunet(flags: argparse.Namespace) -> int:
@@ -32,119 +54,71 @@ def import_nnunet(flags: argparse.Namespace) -> int:
     Raises NotImportedError, Refusal, ConfigurationError, OSError.
     """
     found = read_folder(flags.folder, flags.folds)
+    return _import(
+        flags,
+        ReadNetwork(
+            name=_nnunet_name(found),
+            orientation=flags.orientation,
+            structures=found.labels.values,
+            convert=partial(nnunet.convert, found),
+            remarks=found.remarks,
+        ),
+    )
+
+
+def import_bundle(flags: argparse.Namespace) -> int:
+    """Import a MONAI bundle. Returns the exit status.
+
+    Raises NotImportedError, Refusal, ConfigurationError, OSError.
+    """
+    found = read_bundle(flags.folder, torchscript=flags.torchscript)
+    read = ReadNetwork(
+        name=_folder_name(flags.folder.resolve().name),
+        orientation=found.before.orientation,
+        structures=found.structures,
+        convert=partial(bundles.convert, found),
+        licence=found.facts.licence or UNKNOWN,
+        stated_by="the bundle's transform Orientationd",
+    )
+    return _import(flags, read)
+
+
+def _import(flags: argparse.Namespace, read: ReadNetwork) -> int:
     catalogue = load_catalogue(flags.models)
-    structures = found.labels.values
     if flags.organs is None:
-        assignment = by_name(structures, catalogue)
+        assignment = by_name(read.structures, catalogue)
     else:
-        assignment = by_file(flags.organs, structures, catalogue)
-    name = flags.name or _name(found)
+        assignment = by_file(flags.organs, read.structures, catalogue)
+    name = flags.name or read.name
     target = new_folder(flags.models, name)
     cards = read_cards(flags.models)
-    others = _others(assignment, cards, read_rules(flags.models))
-    crop = crop_rule(flags.crop_organs, flags.crop_margin, catalogue, cards)
-    mode: InferenceMode = "exact" if flags.exact else "fast"
+    others = contoured_too(assignment, cards, read_rules(flags.models))
     statement = Statement(
-        name, flags.orientation, flags.licence, flags.commercial, crop=crop, mode=mode
+        name,
+        read.orientation,
+        licence=read.licence if flags.licence == UNKNOWN else flags.licence,
+        commercial=flags.commercial,
+        crop=crop_rule(flags.crop_organs, flags.crop_margin, catalogue, cards),
+        mode="exact" if flags.exact else "fast",
     )
-    content, card = convert(found, statement, assignment.contours)
-    card = with_proof(card, content, flags.probe)
+    content, card = read.convert(statement, assignment.contours)
+    try:
+        card = with_proof(card, content, flags.probe)
+    except NotImportedError as error:
+        if not read.stated_by:
+            raise
+        raise NotImportedError(
+            f"{error}. Here, {read.stated_by} states the orientation instead of --orientation"
+        ) from None
     write_network(target, content, card)
-    sys.stdout.write(import_summary(target, found, card, assignment, others))
+    sys.stdout.write(import_summary(target, card, assignment, others, read.remarks))
     return ExitStatus.WRITTEN
 
 
-def _name(found: ResultFolder) -> str:
+def _nnunet_name(found: ResultFolder) -> str:
     """Of the data set and the configuration, such as Dataset001_HeadNeck_3d_fullres."""
-    data_set = found.path.resolve().parent.name
-    return re.sub("[^A-Za-z0-9_-]+", "_", f"{data_set}_{found.configured.name}")[:60]
+    return _folder_name(f"{found.path.resolve().parent.name}_{found.configured.name}")
 
 
-def new_folder(models: Path, name: str) -> Path:
-    """The folder of a new network. Raises NotImportedError where the name cannot be used."""
-    if not re.fullmatch(FOLDER_NAME, name):
-        raise NotImportedError(
-            f"{name!r:.70} cannot be a folder's name: use letters, digits, _ and -"
-        )
-    if (models / name).exists():
-        raise NotImportedError(
-            f"{models / name} exists: remove it, or choose another name with --name"
-        )
-    return models / name
-
-
-def _others(
-    assignment: Assignment, cards: dict[str, Card], rules: dict[str, RuleCard]
-) -> dict[str, str]:
-    """By organ, a sentence on the rule or network that contours it, too, if there is one."""
-    found: dict[str, str] = {}
-    for organ in (contour.organ for contour in assignment.contours):
-        for name, card in {**cards, **rules}.items():
-            if organ not in card.organs or card.role not in ("segmenter", "rule"):
-                continue
-            if isinstance(card, ImportedCard):
-                found.setdefault(organ, f"{name} contours it, too: `prefer` must name one of both")
-            else:
-                found[organ] = f"not used: {name} contours it"
-    return found
-
-
-def import_summary(
-    target: Path,
-    found: ResultFolder,
-    card: ImportedCard,
-    assignment: Assignment,
-    others: dict[str, str],
-) -> str:
-    """What was imported, as a short table."""
-    rows = [
-        ("network", f"{card.name}, SHA-256 {card.sha256[:16]}..."),
-        ("from", card.source.origin),
-        ("architecture", f"{card.architecture}, {card.parameters:,} parameters"),
-        ("folds", ", ".join(card.folds)),
-        ("orientation", f"{card.orientation}, {card.orientation_proof}"),
-        *_evidence(card),
-        ("inference", _inference(card)),
-        ("licence", f"{card.source.licence}; commercial use: {card.source.commercial}"),
-        *((organ, _labels(card, organ, others)) for organ in card.organs),
-    ]
-    if others:
-        rows.append(("settings", PREFER_WORDS))
-    if assignment.unused:
-        rows.append(("without organ", ", ".join(assignment.unused)))
-    rows.extend(("note", remark) for remark in found.remarks)
-    rows.append(("written to", str(target)))
-    return text_table(("imported", target.name), rows) + "\n"
-
-
-def _inference(card: ImportedCard) -> str:
-    """How the network runs, and whether bfloat16 agreed with single precision."""
-    if card.mode == "exact":
-        return "exact: nnU-Net's labels of the whole CT"
-    if card.bfloat16_evidence is None:
-        return "fast, in single precision"
-    least = min((row["dice"] for row in card.bfloat16_evidence.figures.values()), default=0.0)
-    precision = "bfloat16" if card.bfloat16 else "single precision"
-    return f"fast, in {precision}: the least Dice of bfloat16 with single precision is {least:.4f}"
-
-
-def _evidence(card: ImportedCard) -> list[tuple[str, str]]:
-    """What proves the orientation, as rows of the table."""
-    found = card.orientation_evidence
-    if found is None:
-        return []
-    figures = ", ".join(
-        f"{organ} {dice:.2f}" for organ, dice in found.dice[card.orientation].items()
-    )
-    rows = [("compared on", found.ct), (f"Dice as {card.orientation}", figures)]
-    if len(found.agreeing) > 1:
-        rows.append(("agree, too", ", ".join(o for o in found.agreeing if o != card.orientation)))
-    return rows
-
-
-def _labels(card: ImportedCard, organ: str, others: dict[str, str]) -> str:
-    contour = card.contour(organ)
-    words = ", ".join(f"{label} {card.labels[label]}" for label in contour.labels)
-    side = f", {contour.side} part" if contour.side else ""
-    other = f"; {others[organ]}" if organ in others else ""
-    return f"label {words}{side}{other}"
+def _folder_name(words: str) -> str:
+    return re.sub("[^A-Za-z0-9_-]+", "_", words)[:60]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from oarflow.importing.errors import NotImportedError
 from oarflow.networks.card import CARD_NAME, NETWORK_NAME
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.imported.network import FOLD
+
+FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,59}"
 
 
 class _Folds(torch.nn.Module):
@@ -32,7 +36,8 @@ def torchscript(folds: Mapping[str, torch.nn.Module], patch: tuple[int, ...]) ->
     """The folds traced into one TorchScript file. patch: voxels of the network's input.
 
     One file has one SHA-256 to trust, verify and commission. The trace is the same for every
-    size of input: the networks have no branches.
+    size of input, because nnU-Net's networks have no branches; other networks read tiles of this
+    size only.
     """
     example = torch.zeros((1, 1, *patch))
     content = io.BytesIO()
@@ -45,6 +50,19 @@ def torchscript(folds: Mapping[str, torch.nn.Module], patch: tuple[int, ...]) ->
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def new_folder(models: Path, name: str) -> Path:
+    """The folder of a new network. Raises NotImportedError where the name cannot be used."""
+    if not re.fullmatch(FOLDER_NAME, name):
+        raise NotImportedError(
+            f"{name!r:.70} cannot be a folder's name: use letters, digits, _ and -"
+        )
+    if (models / name).exists():
+        raise NotImportedError(
+            f"{models / name} exists: remove it, or choose another name with --name"
+        )
+    return models / name
 
 
 def write_network(folder: Path, content: bytes, card: ImportedCard) -> None:

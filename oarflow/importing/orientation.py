@@ -1,8 +1,8 @@
 """Proves the stated orientation of a network on a CT that OARflow contours itself.
 
-Nothing in a result folder of nnU-Net says how the arrays of its training images lay. A wrong guess
-swaps left and right, and the contours look right. The network therefore reads the CT in all eight
-flips, without mirroring, and its organs are compared with OARflow's own.
+No file of nnU-Net says how the arrays of its training images lay, and what another program states
+can be wrong. Left and right are then swapped, and the contours look right. The network therefore
+reads the CT in all eight flips, without mirroring, and its organs are compared with OARflow's own.
 """
 
 from __future__ import annotations

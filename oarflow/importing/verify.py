@@ -12,6 +12,7 @@ from oarflow.compare.overlap import dice
 from oarflow.compare.surfaces import surface_distances
 from oarflow.importing.errors import NotVerifiedError
 from oarflow.importing.export import write_card
+from oarflow.importing.nnunet.convert import FORM
 from oarflow.importing.nnunet.other_program import OtherLabels, nnunet_labels
 from oarflow.importing.own_organs import OwnOrgans, localized
 from oarflow.networks.backend import choose_device
@@ -43,6 +44,11 @@ def verify(place: Path, card: ImportedCard, asked: Comparison) -> None:
     place: the network's folder. Raises NotVerifiedError, Refusal, ConfigurationError, OSError,
     ValueError where the CT's slices are unevenly spaced.
     """
+    if card.source.form != FORM:
+        raise NotVerifiedError(
+            f"{card.name} is a {card.source.form}: only networks of nnU-Net can be compared so;"
+            " compare the contours of both programs with `oarflow evaluate compare`"
+        )
     folder = asked.folder or (Path(card.source.folder) if card.source.folder else None)
     if folder is None:
         raise NotVerifiedError("the card names no result folder: name it with --folder")

@@ -15,6 +15,7 @@ from scipy import ndimage, special
 
 from oarflow.geometry import Grid
 from oarflow.masks import bounding_box
+from oarflow.networks.imported.activation import logit_margin
 from oarflow.networks.imported.card import ImportedCard, OrganLabels
 from oarflow.networks.imported.exact import LabelVoxels, exact_labels
 from oarflow.networks.imported.fast import BoxLogits, box_logits
@@ -140,7 +141,7 @@ class ImportedOrgans:
             margin = margin_of(labels, rivals, lambda head: logits.on_ct(head, ct))
         else:
             margin = region_margin(labels, self.card.regions, lambda head: logits.on_ct(head, ct))
-        values = special.expit(margin)
+        values = special.expit(logit_margin(margin, self.card))
         start = (ct[0].start, ct[1].start, ct[2].start)
         field = cropped(values, start, LEVEL)
         return replace(field, clipped=_clipped(field, logits))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from oarflow.importing.errors import NotImportedError
+from oarflow.importing.known import require, require_keys
 from oarflow.importing.nnunet import allowed
-from oarflow.importing.nnunet.numbers import number, part, sizes, whole
 from oarflow.importing.nnunet.unet import Architecture, Sizes
+from oarflow.importing.numbers import number, part, sizes, whole
 
 MOST_STAGES = 10
 MOST_FEATURES = 1024
@@ -32,11 +33,11 @@ def architecture_of(configuration: Mapping[str, Any], dimensions: int) -> Archit
         kwargs = part("arch_kwargs", stated.get("arch_kwargs"), dict)
         imported = part("_kw_requires_import", stated.get("_kw_requires_import", []), list)
         for key in imported:
-            allowed.require("_kw_requires_import", key, allowed.NAMED_PARTS, REMEDY)
+            require("_kw_requires_import", key, allowed.NAMED_PARTS, REMEDY)
     else:
         name = str(configuration.get("UNet_class_name"))
         kwargs = _of_old_plans(configuration, name, dimensions)
-    allowed.require("the network's class", name, allowed.ARCHITECTURES, REMEDY)
+    require("the network's class", name, allowed.ARCHITECTURES, REMEDY)
     return _architecture(name, kwargs, dimensions)
 
 
@@ -83,7 +84,7 @@ def _architecture(name: str, kwargs: Mapping[str, Any], dimensions: int) -> Arch
         "nonlin_first",
         "deep_supervision",
     ]
-    allowed.require_keys("arch_kwargs", kwargs, (*known, _BLOCKS[name]), REMEDY)
+    require_keys("arch_kwargs", kwargs, (*known, _BLOCKS[name]), REMEDY)
     _check_parts(kwargs, dimensions)
     stages = whole("n_stages", kwargs.get("n_stages"), 2, MOST_STAGES)
     norm = _keywords(kwargs, "norm_op_kwargs", ("eps", "affine"))
@@ -106,18 +107,18 @@ def _architecture(name: str, kwargs: Mapping[str, Any], dimensions: int) -> Arch
 def _check_parts(kwargs: Mapping[str, Any], dimensions: int) -> None:
     """Refuse every class but those that stand on the lists."""
     for key, table in (("conv_op", allowed.CONVOLUTIONS), ("norm_op", allowed.NORMALIZATIONS)):
-        name = allowed.require(key, kwargs.get(key), table, REMEDY)
+        name = require(key, kwargs.get(key), table, REMEDY)
         if table[name] != dimensions:
             raise NotImportedError(f"{key} is {name}, but the patch has {dimensions} dimensions")
-    allowed.require("nonlin", kwargs.get("nonlin"), allowed.ACTIVATIONS, REMEDY)
-    allowed.require("dropout_op", kwargs.get("dropout_op"), (None,), REMEDY)
-    allowed.require("nonlin_first", kwargs.get("nonlin_first", False), (False,), REMEDY)
+    require("nonlin", kwargs.get("nonlin"), allowed.ACTIVATIONS, REMEDY)
+    require("dropout_op", kwargs.get("dropout_op"), (None,), REMEDY)
+    require("nonlin_first", kwargs.get("nonlin_first", False), (False,), REMEDY)
 
 
 def _keywords(kwargs: Mapping[str, Any], key: str, known: tuple[str, ...]) -> dict[str, Any]:
     found = kwargs.get(key)
     values = {} if found is None else part(key, found, dict)
-    allowed.require_keys(key, values, known, REMEDY)
+    require_keys(key, values, known, REMEDY)
     return values
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +11,10 @@ import numpy as np
 import torch
 
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.nnunet.allowed import shown
-from oarflow.importing.nnunet.numbers import part, sizes, text
+from oarflow.importing.known import shown
 from oarflow.importing.nnunet.unet import Architecture, build
-
-MOST_BYTES = 4 * 2**30
-"""Greatest size of a checkpoint: the largest stock network has 0.4 GB of weights, three times with
-its optimizer."""
-
-MOST_ENTRIES = 20_000
-MOST_PICKLE_BYTES = 16 * 2**20
+from oarflow.importing.numbers import part, sizes, text
+from oarflow.importing.torch_files import read_torch_file
 
 RESAVE = "save the checkpoint again with nnU-Net 2.8, without objects of your own in it"
 
@@ -52,12 +44,7 @@ class Checkpoint:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """A checkpoint. Raises NotImportedError, OSError."""
-    _check_archive(path)
-    try:
-        with torch.serialization.safe_globals(_ALLOWED):
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
-        raise NotImportedError(f"{path.name} is refused: {_reason(path, error)}") from None
+    saved = read_torch_file(path, RESAVE, _ALLOWED)
     saved = part(path.name, saved, dict)
     weights = part("network_weights", saved.get("network_weights"), dict)
     arguments = part("init_args", saved.get("init_args"), dict)
@@ -90,41 +77,6 @@ def load_network(checkpoint: Checkpoint, architecture: Architecture, heads: int)
         raise NotImportedError("the checkpoint has weights that are not finite: train again")
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval()
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse what torch did not write, before it is unpacked."""
-    if path.stat().st_size > MOST_BYTES:
-        raise NotImportedError(f"{path.name} is larger than {MOST_BYTES // 2**30} GB")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except zipfile.BadZipFile:
-        raise NotImportedError(f"{path.name} is no archive of torch: {RESAVE}") from None
-    unpacked = sum(entry.file_size for entry in entries)
-    if len(entries) > MOST_ENTRIES or unpacked > path.stat().st_size:
-        raise NotImportedError(
-            f"{path.name} would unpack to {unpacked / 2**20:.0f} MiB in {len(entries)} entries,"
-            f" more than torch writes: {RESAVE}"
-        )
-    for entry in entries:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise NotImportedError(f"{path.name} has compressed entries: {RESAVE}")
-        if entry.filename.endswith(".pkl") and entry.file_size > MOST_PICKLE_BYTES:
-            raise NotImportedError(f"{path.name} holds an oversized list of objects: {RESAVE}")
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """What the file asks for beyond the list, without running it."""
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:
-        names = []
-    own = {"numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar"}
-    strange = sorted(set(names) - own)
-    if strange:
-        return f"it asks for {shown(', '.join(strange))}, which no network needs; {RESAVE}"
-    return f"it cannot be read ({type(error).__name__}); {RESAVE}"
 
 
 def _axes(value: Any) -> tuple[int, ...]:

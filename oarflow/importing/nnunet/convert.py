@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -11,34 +10,19 @@ from oarflow.importing.errors import NotImportedError
 from oarflow.importing.export import sha256, torchscript
 from oarflow.importing.nnunet.checkpoint import load_network
 from oarflow.importing.nnunet.folder import ResultFolder
-from oarflow.licences import Commercial
+from oarflow.importing.statement import Statement
 from oarflow.networks.imported.card import (
-    CropRule,
     ImportedCard,
-    InferenceMode,
     NetworkSource,
     OrganLabels,
 )
 from oarflow.networks.imported.directions import check_orientation
 from oarflow.settings_files import explain
 
+FORM = "nnU-Net v2"
+
 RAS_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 """Readers that turn every image to RAS."""
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What the user states about a network: nothing in the folder says it.
-
-    crop, mode: where and how it runs.
-    """
-
-    name: str
-    orientation: str
-    licence: str = "unknown"
-    commercial: Commercial = "unknown"
-    crop: CropRule = field(default_factory=CropRule)
-    mode: InferenceMode = "fast"
 
 
 def convert(
@@ -79,7 +63,7 @@ def convert(
             crop=statement.crop,
             mode=statement.mode,
             source=NetworkSource(
-                form="nnU-Net v2",
+                form=FORM,
                 origin=_origin(folder),
                 files=folder.files,
                 folder=str(folder.path.resolve()),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.nnunet.allowed import shown
-from oarflow.importing.nnunet.numbers import part, sizes, text, whole
+from oarflow.importing.known import shown
+from oarflow.importing.numbers import part, sizes, text, whole
 
 MOST_LABELS = 255
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from oarflow.importing.errors import NotImportedError
+from oarflow.importing.known import require, require_keys, shown
 from oarflow.importing.nnunet import allowed
 from oarflow.importing.nnunet.architecture import architecture_of
-from oarflow.importing.nnunet.numbers import number, part, sizes, text, whole
 from oarflow.importing.nnunet.unet import Architecture
+from oarflow.importing.numbers import number, part, sizes, text, whole
 from oarflow.networks.imported.card import IntensityNormalization, SplineOrder, SplineResampling
 
 MOST_INHERITANCE = 10
@@ -57,10 +58,8 @@ def configured(plans: Mapping[str, Any], name: str) -> Configured:
             " import 3d_fullres or 3d_lowres"
         )
     manager = plans.get("label_manager", "LabelManager")
-    allowed.require("label_manager", manager, ("LabelManager",), RETRAIN)
-    allowed.require(
-        "preprocessor_name", found.get("preprocessor_name"), ("DefaultPreprocessor",), RETRAIN
-    )
+    require("label_manager", manager, ("LabelManager",), RETRAIN)
+    require("preprocessor_name", found.get("preprocessor_name"), ("DefaultPreprocessor",), RETRAIN)
     patch = sizes("patch_size", found.get("patch_size"), most=512)
     if len(patch) not in (2, 3):
         raise NotImportedError(f"patch_size has {len(patch)} numbers instead of 2 or 3")
@@ -71,7 +70,7 @@ def configured(plans: Mapping[str, Any], name: str) -> Configured:
         name=name,
         plans=text("plans_name", plans.get("plans_name", "")),
         transpose=_transpose(plans),
-        reader=allowed.require(
+        reader=require(
             "image_reader_writer", plans.get("image_reader_writer"), allowed.READERS, RETRAIN
         ),
         normalization=_normalization(plans, found),
@@ -90,7 +89,7 @@ def _resolved(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     current: Any = name
     while current is not None:
         if current not in configurations or not isinstance(current, str):
-            raise NotImportedError(f"plans.json has no configuration {allowed.shown(current)}")
+            raise NotImportedError(f"plans.json has no configuration {shown(current)}")
         if len(chain) == MOST_INHERITANCE:
             raise NotImportedError(f"the configuration {name} inherits from itself")
         chain.append(part(f"configurations.{current}", configurations[current], dict))
@@ -116,7 +115,7 @@ def _normalization(plans: Mapping[str, Any], found: Mapping[str, Any]) -> Intens
         raise NotImportedError(
             f"the network reads {len(schemes)} channels; OARflow imports networks of one CT channel"
         )
-    scheme = SCHEMES[allowed.require("normalization_schemes", schemes[0], SCHEMES, RETRAIN)]
+    scheme = SCHEMES[require("normalization_schemes", schemes[0], SCHEMES, RETRAIN)]
     if found.get("use_mask_for_norm") not in (None, [False]) and scheme == "zscore":
         raise NotImportedError("use_mask_for_norm is set, which OARflow does not do: " + RETRAIN)
     if scheme != "ct":
@@ -135,13 +134,13 @@ def _normalization(plans: Mapping[str, Any], found: Mapping[str, Any]) -> Intens
 
 def _resampling(found: Mapping[str, Any], key: str) -> SplineResampling:
     known = ("resample_data_or_seg_to_shape",)
-    allowed.require(key, found.get(key), known, RETRAIN)
+    require(key, found.get(key), known, RETRAIN)
     kwargs = part(f"{key}_kwargs", found.get(f"{key}_kwargs"), dict)
     names = ("is_seg", "order", "order_z", "force_separate_z")
-    allowed.require_keys(f"{key}_kwargs", kwargs, names, RETRAIN)
-    allowed.require(f"{key}_kwargs.is_seg", kwargs.get("is_seg", False), (False,), RETRAIN)
+    require_keys(f"{key}_kwargs", kwargs, names, RETRAIN)
+    require(f"{key}_kwargs.is_seg", kwargs.get("is_seg", False), (False,), RETRAIN)
     force = kwargs.get("force_separate_z")
-    allowed.require(f"{key}_kwargs.force_separate_z", force, (None, False, True), RETRAIN)
+    require(f"{key}_kwargs.force_separate_z", force, (None, False, True), RETRAIN)
     return SplineResampling(
         order=cast(SplineOrder, whole(f"{key}_kwargs.order", kwargs.get("order", 3), 0, 5)),
         order_z=cast(SplineOrder, whole(f"{key}_kwargs.order_z", kwargs.get("order_z", 0), 0, 5)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oarflow.importing.nnunet import allowed
+from oarflow.importing.known import require, require_keys
 from oarflow.importing.nnunet.dataset import MOST_LABELS
-from oarflow.importing.nnunet.numbers import part, whole
+from oarflow.importing.numbers import part, whole
 from oarflow.networks.imported.card import LargestComponent
 
 LARGEST = "remove_all_but_largest_component_from_segmentation"
@@ -20,12 +20,12 @@ def largest_components(document: Mapping[str, Any]) -> tuple[LargestComponent, .
     arguments = part("postprocessing_kwargs", document.get("postprocessing_kwargs"), list)
     rules = []
     for name, kwargs in zip(functions, arguments, strict=False):
-        allowed.require("postprocessing_fns", name, (LARGEST,), REMEDY)
+        require("postprocessing_fns", name, (LARGEST,), REMEDY)
         given = part("postprocessing_kwargs", kwargs, dict)
-        allowed.require_keys(
+        require_keys(
             "postprocessing_kwargs", given, ("labels_or_regions", "background_label"), REMEDY
         )
-        allowed.require("background_label", given.get("background_label", 0), (0,), REMEDY)
+        require("background_label", given.get("background_label", 0), (0,), REMEDY)
         rules.append(LargestComponent(labels=tuple(_labels(given.get("labels_or_regions")))))
     return tuple(rules)
 

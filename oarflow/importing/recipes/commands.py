@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oarflow.errors import ExitStatus
-from oarflow.importing.commands import import_summary, new_folder
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.export import write_network
+from oarflow.importing.export import new_folder, write_network
 from oarflow.importing.organ_map import Assignment
 from oarflow.importing.recipes.converting import converted
 from oarflow.importing.recipes.recipe import ImportRecipe, chosen
 from oarflow.importing.recipes.weights import FoundWeights, find_weights
+from oarflow.importing.summary import import_summary
 from oarflow.networks.card import Role
 from oarflow.networks.cards import read_cards
 from oarflow.networks.imported.card import ImportedCard
@@ -88,7 +88,7 @@ def _imported(item: PlannedImport, catalogue: Catalogue, flags: argparse.Namespa
         for organ in _organs(assignment)
         if organ in own
     }
-    summary = import_summary(item.target, made.found, made.card, assignment, used)
+    summary = import_summary(item.target, made.card, assignment, used, made.found.remarks)
     if taken:
         summary += f"left out, because imported networks contour them: {', '.join(taken)}\n"
     return summary

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.nnunet.convert import Statement, convert
+from oarflow.importing.nnunet.convert import convert
 from oarflow.importing.nnunet.folder import ResultFolder, read_folder
 from oarflow.importing.organ_map import Assignment
 from oarflow.importing.orientation import with_proof
 from oarflow.importing.recipes.checks import check_folder
 from oarflow.importing.recipes.recipe import ImportRecipe, LicenceTerms
 from oarflow.importing.recipes.weights import FoundWeights
+from oarflow.importing.statement import Statement
 from oarflow.networks.imported.card import ImportedCard, SplineResampling
 from oarflow.organs import Catalogue
 
@@ -61,11 +62,11 @@ def _steps(recipe: ImportRecipe, card: ImportedCard, variant: str) -> dict[str, 
     """Fields of the card that keep the program's own steps, and say where the network is from."""
     program = recipe.program
     words = f"{program.title} {program.version}, {recipe.number} {recipe.task}"
-    image = SplineResampling(order=program.image_order, corners=True)
+    image = SplineResampling(order=program.image_order, align="corners")
     return {
         "image_resampling": image.model_dump(),
-        "logits_resampling": SplineResampling(order=0, corners=True).model_dump(),
-        "whole_hu": True,
+        "logits_resampling": SplineResampling(order=0, align="corners").model_dump(),
+        "resampled": "whole hu",
         "step": recipe.step,
         "mirror_axes": (),
         "crop": recipe.crop.model_dump(),

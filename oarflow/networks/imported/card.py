@@ -20,21 +20,27 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 SplineOrder = Literal[0, 1, 2, 3, 4, 5]
 
 InferenceMode = Literal["fast", "exact"]
+Alignment = Literal["edges", "corners", "first"]
+ResampledValues = Literal["normalized", "hu", "whole hu"]
 OrientationProof = Literal["proven", "sides undecided", "unproven"]
 
 MOST_PATCH_VOXELS = 512 * 512 * 64
 """Greatest number of voxels of a tile."""
+
+LEAST_WINDOW_STEP = 0.25
+"""Least distance of a sliding window's tiles, as a share of the patch."""
 
 
 class IntensityNormalization(Strict):
     """How HU become the network's input.
 
     ct: HU are limited to low and high; mean is subtracted; the rest is divided by std.
-    zscore: as ct, with the mean and standard deviation of the whole image, and no limits.
+    linear: as ct, without limits.
+    zscore: as linear, with the mean and standard deviation of the whole image.
     range: the image's least value becomes 0, its greatest 1. none: HU as they are.
     """
 
-    scheme: Literal["ct", "zscore", "range", "none"] = "ct"
+    scheme: Literal["ct", "linear", "zscore", "range", "none"] = "ct"
     low: float = 0.0
     high: float = 0.0
     mean: float = 0.0
@@ -46,14 +52,32 @@ class SplineResampling(Strict):
 
     order: of the spline. separate_z: whether the axis with the thickest slices is resampled alone,
     with order_z; None: if its spacing is more than three times the smallest one.
-    corners: whether the centres of the outermost voxels of both grids coincide, instead of their
-    edges; all axes are then resampled alike.
+    align: what coincides in both grids. edges: the edges of the outermost voxels. corners: the
+    centres of the outermost voxels. first: the centre of the first voxel; the network's voxels have
+    exactly its spacing, and values continue beyond the last voxel. Only with edges is an axis
+    resampled alone.
     """
 
     order: SplineOrder
     order_z: SplineOrder = 0
     separate_z: bool | None = None
-    corners: bool = False
+    align: Alignment = "edges"
+
+    @model_validator(mode="after")
+    def _linear_from_the_first_voxel(self) -> SplineResampling:
+        if self.align == "first" and self.order > 1:
+            raise ValueError("grids aligned at the first voxel are resampled by an order of 0 or 1")
+        return self
+
+
+class SlidingWindow(Strict):
+    """Tiles as MONAI's SlidingWindowInferer places them: at equal distances from the first voxel.
+
+    Logits are summed in single precision. weights: of a tile's voxels: all equal, or MONAI's
+    Gaussian, whose standard deviation is an eighth of the tile.
+    """
+
+    weights: Literal["constant", "gaussian"] = "constant"
 
 
 class LargestComponent(Strict):
@@ -134,15 +158,17 @@ class ImportedCard(Strict):
     transpose: the network's axes among the image's (z, y, x). The following fields are in the
         network's axes.
     spacing_mm: of the network's voxels; 0 along the first axis of a 2-D network: the CT's own.
-    whole_hu: whether HU are resampled, cut to whole numbers and then normalized; else the
-        normalized image is resampled.
+    resampled: the values that are resampled to the network's voxels: the normalized image; HU,
+        which are normalized afterwards; or HU that are then cut to whole numbers and normalized.
     patch: voxels of a tile; 1 along the first axis of a 2-D network. step: distance of tiles as a
         share of the patch. mirror_axes: along which exact inference mirrors the tiles.
+    sliding_window: how MONAI places and weights tiles; None: as nnU-Net does.
+    activation: applied to the logits before they return to the CT's grid.
     heads: number of output channels. regions: the label that each channel paints, in order, where
         channels are regions and not labels.
     labels: the folder's names of the labels. contours: the organs and their labels.
-    mode: fast: contours in the searched part, without mirroring; exact: nnU-Net's own labels of the
-        whole CT.
+    mode: fast: contours in the searched part, without mirroring; exact: the labels of nnU-Net or
+        MONAI in the whole CT.
     bfloat16: whether fast inference in bfloat16 was measured to give equal contours.
         bfloat16_evidence: that measurement.
     """
@@ -163,10 +189,12 @@ class ImportedCard(Strict):
     spacing_mm: tuple[Annotated[float, Field(ge=0)], Positive, Positive]
     image_resampling: SplineResampling
     logits_resampling: SplineResampling
-    whole_hu: bool = False
+    resampled: ResampledValues = "normalized"
     patch: tuple[Edge, Edge, Edge]
     step: float = Field(default=0.5, gt=0, le=1)
     mirror_axes: tuple[Axis, ...] = ()
+    sliding_window: SlidingWindow | None = None
+    activation: Literal["none", "softmax", "sigmoid"] = "none"
     heads: int = Field(ge=1, le=256)
     regions: tuple[Label, ...] | None = None
     labels: dict[Label, str]
@@ -193,10 +221,12 @@ class ImportedCard(Strict):
             raise ValueError("the patch is too large")
         if self.dimensions == 2 and 0 in self.mirror_axes:
             raise ValueError("a 2-D network does not mirror across its slices")
-        if self.image_resampling.corners != self.logits_resampling.corners:
+        if self.image_resampling.align != self.logits_resampling.align:
             raise ValueError("image and logits are resampled between the same grids")
-        if self.whole_hu and self.normalization.scheme != "ct":
-            raise ValueError("only the scheme ct normalizes whole HU")
+        if self.resampled != "normalized" and self.normalization.scheme in ("zscore", "range"):
+            raise ValueError("a scheme that measures the whole image normalizes before resampling")
+        if self.sliding_window is not None and self.step < LEAST_WINDOW_STEP:
+            raise ValueError("the tiles of a sliding window overlap too much")
         if self.regions is not None and len(self.regions) != self.heads:
             raise ValueError("each channel of a network of regions paints one label")
         if len(set(self.organs)) != len(self.organs):
@@ -219,6 +249,11 @@ class ImportedCard(Strict):
     def source_organ(self, organ: str) -> str | None:
         """The organ whose contour defines the network's region: none."""
         return None
+
+    @property
+    def program(self) -> str:
+        """The program whose labels exact inference gives."""
+        return "nnU-Net" if self.sliding_window is None else "MONAI"
 
     @property
     def role(self) -> Role:

@@ -1,6 +1,6 @@
-"""Exact inference: the label that nnU-Net itself gives to every voxel.
+"""Exact inference: the label that nnU-Net or MONAI itself gives to every voxel.
 
-Same crop, splines, tiles, mirroring and half-precision sums. Logits return to the CT's grid class
+Same crop, resampling, tiles, mirroring and precision of sums. Logits return to the CT's grid class
 by class, so that all classes never exist at the CT's size.
 """
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from oarflow.geometry import Grid
+from oarflow.networks.imported.activation import REGION_LEVEL, activated
 from oarflow.networks.imported.card import ImportedCard, LargestComponent
 from oarflow.networks.imported.even import even_slices
 from oarflow.networks.imported.network import ImportedNetwork
@@ -22,13 +23,10 @@ from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 from oarflow.networks.imported.preprocessing import ReadRegion, normalized, read_region
 from oarflow.networks.imported.resampling import resampled
 from oarflow.networks.imported.tiles import plan_tiles, spanned
-from oarflow.types import FloatVoxels, Triple
+from oarflow.types import FloatVoxels, Mask, Triple
 
 LabelVoxels = NDArray[np.uint8]
 """A label for each voxel, (z, y, x)."""
-
-REGION_LEVEL = 0.5
-"""Probability from which a voxel belongs to a region."""
 
 
 def exact_labels(
@@ -68,25 +66,29 @@ def network_input(hu: FloatVoxels, region: ReadRegion, card: ImportedCard) -> Fl
     """float32 input values of a whole CT. hu: in the network's axes."""
     values = np.ascontiguousarray(hu[region.box])
     grids = region.shape, region.spacing_mm, region.target_mm, card.image_resampling
-    if card.whole_hu:
+    if card.resampled == "whole hu":
         exact = resampled(values.astype(np.float64), *grids)
         return normalized(np.trunc(exact).astype(np.float32), card.normalization)
+    if card.resampled == "hu":
+        return normalized(resampled(values, *grids), card.normalization)
     return resampled(normalized(values, card.normalization), *grids)
 
 
-def painted(logits: NDArray[np.float16], region: ReadRegion, card: ImportedCard) -> LabelVoxels:
+def painted(
+    logits: NDArray[np.floating[Any]], region: ReadRegion, card: ImportedCard
+) -> LabelVoxels:
     """Labels of the region's voxels on the CT, one class after another."""
+    values = activated(torch.from_numpy(logits), card).numpy()
 
     def at_full_size(head: int) -> NDArray[Any]:
         return resampled(
-            logits[head], region.size, region.target_mm, region.spacing_mm, card.logits_resampling
+            values[head], region.size, region.target_mm, region.spacing_mm, card.logits_resampling
         )
 
     labels = np.zeros(region.size, dtype=np.uint8)
     if card.regions is not None:
         for head, label in enumerate(card.regions):
-            probability = torch.sigmoid(torch.from_numpy(at_full_size(head)).float())
-            labels[(probability > REGION_LEVEL).numpy()] = label
+            labels[_on(at_full_size(head), card)] = label
         return labels
     best = at_full_size(0).copy()
     for head in range(1, card.heads):
@@ -95,6 +97,17 @@ def painted(logits: NDArray[np.float16], region: ReadRegion, card: ImportedCard)
         labels[wins] = head
         best[wins] = found[wins]
     return labels
+
+
+def _on(values: NDArray[Any], card: ImportedCard) -> Mask:
+    """Where a region is. At exactly `REGION_LEVEL`, MONAI's is and nnU-Net's is not."""
+    if card.activation == "sigmoid":
+        return np.asarray(values >= 0)
+    probability = torch.sigmoid(torch.from_numpy(values).float())
+    reached = probability >= REGION_LEVEL
+    if card.program == "nnU-Net":
+        reached &= probability != REGION_LEVEL
+    return np.asarray(reached.numpy())
 
 
 def largest_components(labels: LabelVoxels, rules: tuple[LargestComponent, ...]) -> LabelVoxels:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oarflow.networks.imported.activation import activated
 from oarflow.networks.imported.card import ImportedCard
 from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.imported.preprocessing import normalized
@@ -24,9 +25,10 @@ ROOM = 2
 
 @dataclass(frozen=True, eq=False)
 class BoxLogits:
-    """Logits of a box of the network's voxels, by the CT's axes.
+    """Logits of a box of the network's voxels, by the CT's axes, or their probabilities.
 
-    values: float16 (heads, z, y, x). box: of the network's voxels (`VoxelMap`).
+    values: floating-point (heads, z, y, x), as `activated` gives them. box: of the network's voxels
+    (`VoxelMap`).
     """
 
     values: torch.Tensor
@@ -35,7 +37,7 @@ class BoxLogits:
 
     @cached_property
     def best(self) -> torch.Tensor:
-        """float16 (z, y, x): the greatest logit of all heads."""
+        """(z, y, x): the greatest logit of all heads."""
         best = self.values[0].clone()
         for head in range(1, len(self.values)):
             torch.maximum(best, self.values[head], out=best)
@@ -58,7 +60,7 @@ class BoxLogits:
         return ct if all(side.stop > side.start for side in ct) else None
 
     def on_ct(self, head: int, ct: Box) -> FloatVoxels:
-        """float32 logits of one head at voxels of the CT, as nnU-Net interpolates them."""
+        """float32 logits of one head at voxels of the CT, interpolated at least linearly."""
         weights, (z, y, x) = self._interpolation(ct)
         return paste(self.values[head, z, y, x].float().numpy(), weights)
 
@@ -92,7 +94,7 @@ class BoxLogits:
 
 
 def box_logits(
-    values: FloatVoxels,
+    hu: FloatVoxels,
     network: ImportedNetwork,
     voxels: VoxelMap,
     box: Box,
@@ -102,15 +104,16 @@ def box_logits(
 ) -> BoxLogits:
     """Logits of a box of the network's voxels.
 
-    values: HU (z, y, x) of the whole CT. before_each: called before every tile.
+    hu: (z, y, x) of the whole CT. before_each: called before every tile.
     """
     card, axes = network.card, voxels.axes
     wanted = [box[axis] for axis in axes.order]
     plan = plan_tiles(voxels.region.shape, card, (wanted[0], wanted[1], wanted[2]))
-    data = plan_input(values, card, voxels, plan)
+    data = plan_input(hu, card, voxels, plan)
     logits = network.logits(data, plan, mirroring=False, bfloat16=bfloat16, before_each=before_each)
     order = [0, *(1 + axis for axis in _inverse(axes.order))]
-    return BoxLogits(torch.from_numpy(logits).permute(order), box, voxels)
+    values = activated(torch.from_numpy(logits), card)
+    return BoxLogits(values.permute(order), box, voxels)
 
 
 def plan_input(
@@ -133,9 +136,10 @@ def box_input(values: FloatVoxels, card: ImportedCard, voxels: VoxelMap, box: Bo
     """
     rule = card.normalization
     matrices, read = voxels.read_rows(box)
-    if card.whole_hu:
-        return normalized(np.trunc(paste(values[read], matrices)), rule)
-    if rule.scheme in ("ct", "none"):
+    if card.resampled != "normalized":
+        hu = paste(values[read], matrices)
+        return normalized(np.trunc(hu) if card.resampled == "whole hu" else hu, rule)
+    if rule.scheme in ("ct", "linear", "none"):
         whole = values[voxels.inside]
         limits = normalized(np.array([whole.min(), whole.max()], dtype=np.float32), rule)
         part = normalized(values[read], rule)

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class ImportedNetwork:
         mirroring: bool,
         bfloat16: bool = False,
         before_each: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.float16]:
+    ) -> NDArray[np.floating[Any]]:
         """(heads, z, y, x) logits of the plan's part to keep, the mean over the folds.
 
         data: the input (z, y, x) of the plan's span, along the network's axes.
@@ -61,7 +61,7 @@ class ImportedNetwork:
             assert total is not None
             if len(self._folds) > 1:
                 total /= len(self._folds)
-        result: NDArray[np.float16] = total.numpy()
+        result: NDArray[np.floating[Any]] = total.numpy()
         return result
 
     def _runner(

@@ -9,18 +9,21 @@ from numpy.typing import NDArray
 
 from oarflow.networks.imported.card import ImportedCard, IntensityNormalization
 from oarflow.networks.imported.resampling import Shape
-from oarflow.types import Box, FloatVoxels, Triple
+from oarflow.types import Box, FloatVoxels, Triple, triple
 
 LEAST_STD = 1e-8
+
+SAME_SPACING_MM = 1e-3
+"""Greatest difference of spacings at which MONAI keeps an axis as it is."""
 
 
 @dataclass(frozen=True)
 class ReadRegion:
-    """The part of a CT that nnU-Net reads, in the network's axes.
+    """The part of a CT that the network's program reads, in the network's axes.
 
-    box: voxels of the CT without borders of exactly 0; all voxels where corners coincide, because
-    such borders are cut after resampling there. spacing_mm: of the CT. target_mm, shape: of the
-    network's voxels for the whole box.
+    box: voxels of the CT without borders of exactly 0 where edges coincide, as nnU-Net cuts them;
+    else all voxels. spacing_mm: of the CT. target_mm, shape: of the network's voxels for the whole
+    box.
     """
 
     box: Box
@@ -36,9 +39,11 @@ class ReadRegion:
 
 
 def read_region(values: NDArray[np.float32], spacing_mm: Triple, card: ImportedCard) -> ReadRegion:
-    """The part of a CT, in the network's axes, that nnU-Net reads."""
-    filled = not card.image_resampling.corners
-    box = _filled(values) if filled else _whole(values)
+    """The part of a CT, in the network's axes, that the network's program reads."""
+    align = card.image_resampling.align
+    if align == "first":
+        return _from_first_voxel(values.shape, spacing_mm, card.spacing_mm)
+    box = _filled(values) if align == "edges" else _whole(values.shape)
     target = (card.spacing_mm[0] or spacing_mm[0], card.spacing_mm[1], card.spacing_mm[2])
     z, y, x = (
         max(1, round(old / new * (side.stop - side.start)))
@@ -47,8 +52,21 @@ def read_region(values: NDArray[np.float32], spacing_mm: Triple, card: ImportedC
     return ReadRegion(box, spacing_mm, target, (z, y, x))
 
 
-def _whole(values: NDArray[np.float32]) -> Box:
-    z, y, x = (slice(0, size) for size in values.shape)
+def _from_first_voxel(shape: tuple[int, ...], spacing_mm: Triple, wanted_mm: Triple) -> ReadRegion:
+    """As many voxels as MONAI's Spacing makes."""
+    target = triple(
+        own if abs(own - wanted) <= SAME_SPACING_MM else wanted
+        for own, wanted in zip(spacing_mm, wanted_mm, strict=True)
+    )
+    z, y, x = (
+        round((size - 1) * own / new + 1)
+        for size, own, new in zip(shape, spacing_mm, target, strict=True)
+    )
+    return ReadRegion(_whole(shape), spacing_mm, target, (z, y, x))
+
+
+def _whole(shape: tuple[int, ...]) -> Box:
+    z, y, x = (slice(0, size) for size in shape)
     return z, y, x
 
 
@@ -66,8 +84,10 @@ def _filled(values: NDArray[np.float32]) -> Box:
 
 def normalized(values: FloatVoxels, rule: IntensityNormalization) -> FloatVoxels:
     """The network's input values of a whole image (3 axes) in HU, in single precision."""
-    if rule.scheme == "ct":
-        result = np.clip(values, np.float32(rule.low), np.float32(rule.high))
+    if rule.scheme in ("ct", "linear"):
+        result = np.array(values, dtype=np.float32)
+        if rule.scheme == "ct":
+            np.clip(result, np.float32(rule.low), np.float32(rule.high), out=result)
         result -= np.float32(rule.mean)
         result /= np.float32(max(rule.std, LEAST_STD))
         return result

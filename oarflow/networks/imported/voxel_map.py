@@ -1,6 +1,6 @@
 """A CT's voxels and a network's, related by one matrix for each axis and direction.
 
-The matrices do what nnU-Net's resampling does, for any part of either grid.
+The matrices do what the resampling of the network's program does, for any part of either grid.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oarflow.geometry import Grid
-from oarflow.networks.imported.card import ImportedCard, SplineResampling
+from oarflow.networks.imported.card import Alignment, ImportedCard, SplineResampling
 from oarflow.networks.imported.even import EvenSlices, even_slices
 from oarflow.networks.imported.orientation import AxisOrder, grid_orientation
 from oarflow.networks.imported.preprocessing import ReadRegion, read_region
@@ -31,7 +31,8 @@ class VoxelMap:
     """Matrices by the CT's axes (z, y, x). Network indices run in the network's direction.
 
     axes: the network's order of axes. into: (network, CT). back: (CT, network). centres_mm: of the
-    network's voxels, from the CT's voxel (0, 0, 0). inside: the CT's voxels that nnU-Net reads.
+    network's voxels, from the CT's voxel (0, 0, 0). inside: the CT's voxels that the
+    network's program reads.
     """
 
     axes: AxisOrder
@@ -103,7 +104,8 @@ def voxel_map(
             (region.box[place], region.shape[place]),
             lengths[axis],
             steps[axis],
-            corners=card.image_resampling.corners,
+            align=card.image_resampling.align,
+            ratio=region.target_mm[place] / region.spacing_mm[place],
             flipped=place in axes.flipped,
             even=even if axis == 0 else None,
         )
@@ -131,7 +133,8 @@ def _along(
     length: int,
     step_mm: float,
     *,
-    corners: bool,
+    align: Alignment,
+    ratio: float,
     flipped: bool,
     even: EvenSlices | None,
 ) -> tuple[Weights, Weights, FloatArray, slice]:
@@ -141,7 +144,7 @@ def _along(
     into, back = np.zeros((count, length)), np.zeros((length, count))
     into[:, box] = np.eye(size) if forward is None else forward
     back[box] = np.eye(size) if backward is None else backward
-    index = positions(size, count, corners=corners) + box.start
+    index = positions(size, count, align=align, ratio=ratio) + box.start
     inside = box
     if flipped:
         into, back, index = into[:, ::-1], back[::-1], length - 1 - index

@@ -78,7 +78,7 @@ def test_how_and_where_it_runs_are_stated(models: Path, tmp_path: Path, capsys: 
     mapped = organ_map(tmp_path, "labels: {1: Eye_L}\n")
     crop = ("--crop-organs", "Parotid_L", "left parotid", "--crop-margin", "55")
     assert imported(models, "--organs", mapped, "--exact", *crop) == 0
-    assert "exact: nnU-Net's labels of the whole CT" in capsys.readouterr().out
+    assert "exact: the labels of nnU-Net in the whole CT" in capsys.readouterr().out
     card = read_any_card(models / "small" / "model.json")
     assert isinstance(card, ImportedCard)
     assert card.mode == "exact"

@@ -13,10 +13,11 @@ from oarflow.commands import main
 from oarflow.importing.errors import NotImportedError
 from oarflow.importing.export import sha256, torchscript, write_network
 from oarflow.importing.nnunet.checkpoint import load_network
-from oarflow.importing.nnunet.convert import Statement, convert
+from oarflow.importing.nnunet.convert import convert
 from oarflow.importing.nnunet.folder import ResultFolder, read_folder
 from oarflow.importing.nnunet.other_program import nnunet_labels
 from oarflow.importing.orientation import with_proof
+from oarflow.importing.statement import Statement
 from oarflow.intake import read_volume
 from oarflow.networks.cards import read_any_card
 from oarflow.networks.imported.card import ImportedCard, OrganLabels

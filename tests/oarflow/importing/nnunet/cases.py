@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from oarflow.geometry import Grid
-from oarflow.importing.nnunet.convert import Statement, convert
+from oarflow.importing.nnunet.convert import convert
 from oarflow.importing.nnunet.folder import read_folder
+from oarflow.importing.statement import Statement
 from oarflow.networks.imported.card import OrganLabels
 from oarflow.networks.imported.network import ImportedNetwork
 from oarflow.networks.imported.orientation import grid_orientation

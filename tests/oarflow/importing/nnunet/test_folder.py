@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 
+from oarflow.importing import torch_files
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.nnunet import checkpoint as checkpoints
 from oarflow.importing.nnunet.checkpoint import load_network
 from oarflow.importing.nnunet.folder import read_folder
 from tests.oarflow.importing.nnunet.cases import SMALL, goldens
@@ -260,7 +260,7 @@ def test_oversized_archives_are_refused(folder: Path, monkeypatch: pytest.Monkey
     with pytest.raises(NotImportedError, match="no archive of torch"):
         read_folder(folder)
     file.write_bytes(content)
-    monkeypatch.setattr(checkpoints, "MOST_BYTES", len(content) - 1)
+    monkeypatch.setattr(torch_files, "MOST_BYTES", len(content) - 1)
     with pytest.raises(NotImportedError, match="larger than"):
         read_folder(folder)
 

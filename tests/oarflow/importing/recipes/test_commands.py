@@ -73,9 +73,9 @@ def test_every_recipe_imports_a_folder_of_its_form(
     assert card.spacing_mm == recipe.spacing_mm
     assert card.folds == (("all",) if recipe.key == "cads" else ("0",))
     image = card.image_resampling
-    assert (image.order, image.corners) == (3 if recipe.key == "cads" else 1, True)
-    assert card.logits_resampling == SplineResampling(order=0, corners=True)
-    assert (card.whole_hu, card.mirror_axes) == (True, ())
+    assert (image.order, image.align) == (3 if recipe.key == "cads" else 1, "corners")
+    assert card.logits_resampling == SplineResampling(order=0, align="corners")
+    assert (card.resampled, card.mirror_axes) == ("whole hu", ())
     assert card.step == (0.8 if 291 <= recipe.number <= 295 else 0.5)
     assert card.crop == recipe.crop
     expected = {"cads": ("CC BY-NC-SA 4.0", "no")}.get(recipe.key, ("Apache-2.0", "yes"))

@@ -27,9 +27,9 @@ STEPS: dict[str, Any] = {
     "spacing_mm": SPACING,
     "patch": (80, 76, 70),
     "normalization": IntensityNormalization(low=-2000, high=2000, mean=0.0, std=1.0),
-    "image_resampling": SplineResampling(order=1, corners=True),
-    "logits_resampling": SplineResampling(order=0, corners=True),
-    "whole_hu": True,
+    "image_resampling": SplineResampling(order=1, align="corners"),
+    "logits_resampling": SplineResampling(order=0, align="corners"),
+    "resampled": "whole hu",
 }
 
 
@@ -75,8 +75,8 @@ def test_exact_labels_are_those_of_totalsegmentators_steps(volume: Volume, tmp_p
 @pytest.mark.parametrize(
     "change",
     [
-        {"whole_hu": False},
-        {"image_resampling": SplineResampling(order=3, corners=True)},
+        {"resampled": "hu"},
+        {"image_resampling": SplineResampling(order=3, align="corners")},
         {
             "image_resampling": SplineResampling(order=1),
             "logits_resampling": SplineResampling(order=0),
@@ -104,5 +104,5 @@ def test_fast_inference_lies_on_the_same_grid(tmp_path: Path) -> None:
 def test_grids_and_schemes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="same grids"):
         network(tmp_path / "n", logits_resampling=SplineResampling(order=0))
-    with pytest.raises(ValidationError, match="whole HU"):
+    with pytest.raises(ValidationError, match="measures the whole image"):
         network(tmp_path / "n", normalization=IntensityNormalization(scheme="zscore"))

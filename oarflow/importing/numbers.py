@@ -6,7 +6,7 @@ import math
 from typing import Any, TypeVar
 
 from oarflow.importing.errors import NotImportedError
-from oarflow.importing.nnunet.allowed import shown
+from oarflow.importing.known import shown
 
 Kind = TypeVar("Kind")
 

@@ -1,0 +1,1 @@
+"""MONAI bundles as OARflow networks. Their configuration is interpreted and never executed."""
