@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-NETWORKS = "1.1"
+NETWORKS = "1.2"
 """The version of the newest network in models/. Each card has its own network's version."""
 
 BOTH = f"OARflow {__version__}, networks {NETWORKS}"

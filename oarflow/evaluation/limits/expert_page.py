@@ -27,10 +27,14 @@ def page(judged: Sequence[JudgedContour], tuning: int, command: str, date: str) 
 
 Made by `{command}` on {date}. The networks of a fold contoured the experts' patients that they did
 not learn from ({patients} patients). The networks in use contoured the tuning patients that no
-expert drew ({tuning} patients). The spreads of all measurements come from both groups. A contour of
-the first group is left out if its Dice with the first expert is {GOOD_DICE:g} or less, one of the
-second group if its Dice with the clinic is below {FAILED_DICE:g}. The limits of the families are
-those of [the other calibration](calibration.md).
+expert drew ({tuning} patients). The spreads of the measurements that only networks have come from
+both groups. The measurements that any contour has were also made on the clinics' contours: a
+contour gets a flag only if its value is unusual among the networks' contours and among the
+clinics'. The spreads of the CT's look are those of the clinics' contours alone.
+
+A contour of the first group is left out if its Dice with the first expert is {GOOD_DICE:g} or less,
+one of the second group if its Dice with the clinic is below {FAILED_DICE:g}. The limits of the
+families are those of [the other calibration](calibration.md).
 
 The networks in use began with networks that learned from the clinics' contours of the tuning
 patients. The spreads of the certainty may therefore be too narrow.

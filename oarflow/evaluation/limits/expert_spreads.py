@@ -1,12 +1,12 @@
 """Spreads of the organs whose networks learned from experts' contours, beside the other limits.
 
-Clinics draw these organs differently, so that the experts' networks are compared with contours of
-their own in every sign.
+Clinics draw these organs differently. The spread of a sign that any contour has therefore covers
+both the clinics' contours and the networks' own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,12 @@ from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import gather
 from oarflow.plausibility.limits import Limits, Measures
 from oarflow.plausibility.rules import judge_all
+from oarflow.plausibility.signs import OF_CONTOURS, SIGNS, Family
+from oarflow.priors import Spread
+
+WIDENED = frozenset(OF_CONTOURS) - {Family.IMAGE}
+"""Families whose spreads cover the clinics' contours and the networks'. The CT's look depends on no
+contour: its spreads stay those of the clinics' contours."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,9 @@ def calibrated(
     judged: list[JudgedContour] = []
     for patient in experts.patients:
         rest = [one for one in (*apart, *others) if one.case != patient]
-        judged += _judged([one for one in apart if one.case == patient], rest, measures)
-    limits = _with_spreads(measures.limits, [*apart, *others])
+        own = [one for one in apart if one.case == patient]
+        judged += _judged(own, with_spreads(measures, rest))
+    limits = with_spreads(measures, [*apart, *others]).limits
     files = {one.folder: one.sha256 for one in model_files(models) if organs & set(one.organs)}
     return ExpertCalibration(
         replace(limits, models={**limits.models, **files}),
@@ -89,8 +96,8 @@ def _of_experts(
         for patient in held_out(experts, number, len(folds)):
             case = published(experts.drawn_by(FIRST, patient))
             for one in _contoured(case, predictions, predictions.organs, catalogue):
-                drawn = case.masks.get(one.contour.item.organ)
-                dice = None if drawn is None else dice_with_mask(drawn, one.contour.item)
+                mask = case.masks.get(one.contour.item.organ)
+                dice = None if mask is None else dice_with_mask(mask, one.contour.item)
                 yield replace(one, dice=dice)
 
 
@@ -123,19 +130,39 @@ def _contoured(
             yield Known(case.id, contour, scene, None)
 
 
-def _with_spreads(limits: Limits, contours: Sequence[Known]) -> Limits:
-    return replace(
-        limits, networks={**limits.networks, **network_spreads(contours, every_sign=True)}
-    )
+def with_spreads(measures: Measures, contours: Sequence[Known]) -> Measures:
+    """The measures with the spreads of these contours. Spreads of other organs stay."""
+    own = network_spreads(contours)
+    every = network_spreads(contours, every_sign=True)
+    spreads = {
+        organ: {**_widened(organ, every[organ], measures), **own.get(organ, {})} for organ in every
+    }
+    limits = replace(measures.limits, networks={**measures.limits.networks, **spreads})
+    return replace(measures, limits=limits)
 
 
-def _judged(
-    own: Sequence[Known], rest: Sequence[Known], measures: Measures
-) -> Iterator[JudgedContour]:
+def _widened(organ: str, named: Mapping[str, Spread], measures: Measures) -> dict[str, Spread]:
+    """The spreads of the signs that any contour has, wide enough for the clinics' contours."""
+    found = {}
+    for name, spread in named.items():
+        family, drawn = SIGNS[name].family, measures.priors.sign(organ, name)
+        if family in WIDENED:
+            limit = measures.limits.families[family]
+            found[name] = wider(spread, drawn, limit) if drawn else spread
+    return found
+
+
+def wider(one: Spread, other: Spread, limit: float) -> Spread:
+    """A spread around `one`'s median that flags only what both flag. limit: in deviations."""
+    lowest = min(each.median - limit * each.low for each in (one, other))
+    highest = max(each.median + limit * each.high for each in (one, other))
+    return Spread(one.n, one.median, (one.median - lowest) / limit, (highest - one.median) / limit)
+
+
+def _judged(own: Sequence[Known], measures: Measures) -> Iterator[JudgedContour]:
     if not own:
         return
-    apart = replace(measures, limits=_with_spreads(measures.limits, rest))
-    findings = judge_all(own[0].scene, apart)
+    findings = judge_all(own[0].scene, measures)
     for one in own:
         organ = one.contour.item.organ
         if one.dice is not None:

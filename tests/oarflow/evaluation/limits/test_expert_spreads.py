@@ -15,7 +15,7 @@ from oarflow.evaluation.experts.scores import held_out
 from oarflow.evaluation.limits import expert_spreads
 from oarflow.evaluation.limits.calibration import Known
 from oarflow.evaluation.limits.expert_page import page
-from oarflow.evaluation.limits.expert_spreads import JudgedContour, calibrated
+from oarflow.evaluation.limits.expert_spreads import JudgedContour, calibrated, wider, with_spreads
 from oarflow.evaluation.limits.predictions import Predictions
 from oarflow.organs import Catalogue
 from oarflow.plausibility.evidence import gather
@@ -68,10 +68,11 @@ def test_patients_are_judged_by_networks_and_spreads_that_did_not_see_them(
 ) -> None:
     drawn = {"Parotid-Lt": 1.0}
     experts = Experts(write_experts(tmp_path, dict.fromkeys(PATIENTS, drawn)))
-    clinics = Spread(170, float(np.log(40.0)), 0.05, 0.05)
+    clinics = Spread(170, float(np.log(15.0)), 0.01, 0.01)
+    families = dict.fromkeys(Family, 1000.0) | {Family.VOLUME: 4.0}
     measures = Measures(
         Priors({"Parotid_L": {"volume": clinics}}, {}),
-        Limits({Family.VOLUME: 4.0}, {"Larynx": {"volume": clinics}}, {"Larynx": "0"}),
+        Limits(families, {"Larynx": {"volume": clinics}}, {"Larynx": "0"}),
     )
     folds = [tmp_path / "one", tmp_path / "two"]
     found = calibrated(
@@ -82,14 +83,34 @@ def test_patients_are_judged_by_networks_and_spreads_that_did_not_see_them(
         for number, folder in enumerate(folds, start=1)
         for patient in held_out(experts, number, 2)
     ]
-    # The clinics' parotid of 40 cc would flag all of them; a ball of 15 mm radius has 14 cc.
+    # A ball of 9 mm radius has 3 cc, the others 14 to 18 cc. The clinics' spread would flag most.
     flagged = {one.patient: one.flags for one in found.judged if one.flags}
     assert flagged == {"pt_12": ("VOLUME_LOW",)}
     spreads = found.limits.networks["Parotid_L"]
     assert spreads["volume"].n == len(PATIENTS)
     assert spreads["volume"].median == pytest.approx(np.log(14.9), abs=0.15)
     assert found.limits.networks["Larynx"] == {"volume": clinics}
-    assert found.limits.families == {Family.VOLUME: 4.0}
+    assert found.limits.families == families
+
+
+def test_a_flag_needs_a_value_that_is_unusual_among_both() -> None:
+    networks, clinics = Spread(40, 10.0, 1.0, 2.0), Spread(170, 16.0, 1.0, 3.0)
+    both = wider(networks, clinics, 4.0)
+    # Networks: 6 to 18. Clinics: 12 to 28.
+    assert both.score(6.0) == pytest.approx(-4.0)
+    assert both.score(10.0) == 0
+    assert both.score(28.0) == pytest.approx(4.0)
+
+
+def test_the_look_of_the_ct_is_that_of_the_clinics() -> None:
+    scene = gather(volume(), [ball("Parotid_L", PLACE, 15.0, localized=PLACE)], CATALOGUE)
+    contours = [Known(str(k), scene.contours["Parotid_L"], scene, 0.9) for k in range(3)]
+    look = Spread(170, 0.1, 0.01, 0.01)
+    families = dict.fromkeys(Family, 4.0)
+    today = Measures(Priors({"Parotid_L": {"bright": look}}, {}), Limits(families, {}, {}))
+    made = with_spreads(today, contours)
+    assert made.spread("Parotid_L", "bright") is look
+    assert {"volume", "centre_z"} <= set(made.limits.networks["Parotid_L"])
 
 
 def test_the_page_counts_good_and_failed_contours() -> None:
