@@ -76,7 +76,7 @@ def page(found: Measured, command: str, date: str) -> str:
 
 
 _WHO_SAW = f"""\
-- **First networks.** Networks 1.0, which did not learn from the tuning patients. Networks 1.1 did.
+- **First networks.** Networks 1.0, which did not learn from the tuning patients. Later ones did.
 - **Second network.** It learned from the training patients with contours of all its organs, and saw
   their CTs and contours. Figures of these patients are optimistic. It did not learn from the other
   patients.
@@ -204,14 +204,15 @@ def _failures(contours: Contours, limits: Mapping[str, float]) -> str:
 def _shipped(contours: Contours, limits: Mapping[str, float]) -> str:
     if not contours:
         return (
-            "Networks 1.1 were not measured. They learned from these patients, so that failures of "
-            "theirs cannot be counted on them."
+            "The shipped networks were not measured. They learned from these patients, so that "
+            "failures of theirs cannot be counted on them."
         )
     known = [one for one in contours if one.organ in limits]
     flagged = {one: one.mean_mm > limits[one.organ] for one in known}
     return (
-        f"Networks 1.1, which learned from these patients, contoured {_cases(contours)} of them. "
-        f"With the limits above, {_share([one for one in known if one.good], flagged)} of their "
-        "good contours are flagged. Failures found: "
+        "The shipped networks, which learned from these patients, contoured "
+        f"{_cases(contours)} of them. With the limits above, "
+        f"{_share([one for one in known if one.good], flagged)} of their good contours are "
+        "flagged. Failures found: "
         f"{_share([one for one in known if one.failed], flagged)}."
     )

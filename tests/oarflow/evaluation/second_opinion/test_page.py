@@ -95,7 +95,7 @@ def test_a_good_contour_is_compared_with_the_limit_of_other_patients() -> None:
     """The farthest one lies above the limit of the others, though not above that of all eleven."""
     text = made(*GOOD[:10], contour(40, 0.9, 6.0))
     assert row(text, "**all**")[3].startswith("1 of 11")
-    assert "Networks 1.1 were not measured." in text
+    assert "The shipped networks were not measured." in text
 
 
 def test_a_page_without_failures_says_so() -> None:
