@@ -206,8 +206,8 @@ def _add_blind(parser: argparse.ArgumentParser) -> None:
 def _add_calibration_by_experts(menu: Menu) -> None:
     experts = menu("calibrate-experts", "set the limits of networks that learned from experts")
     add = experts.add_argument
-    add("--data", type=Path, help="experts' contours (default: experts/train in OARFLOW_DATA)")
-    add("--openkbp", type=Path, help="training patients (default: in OARFLOW_DATA)")
+    add("--experts", type=Path, help="experts' contours (default: experts/train in OARFLOW_DATA)")
+    add("--data", type=Path, help="training patients (default: in OARFLOW_DATA)")
     add("--cache", type=Path, default=CALIBRATION, help="contours of cases already run")
     add(
         "--folds",

@@ -21,7 +21,7 @@ EXTRAS = {
     "evaluate": ("oarflow.datasets", "oarflow.evaluation"),
     "train": ("oarflow.training",),
 }
-ASKED_FOR = {"SimpleITK": "sitk", "skimage": "evaluate"}
+ASKED_FOR = {"SimpleITK": "sitk", "skimage": "evaluate", "monai": "train"}
 """What the core imports only for those who ask: it says which extra is missing."""
 DECODERS = {
     "pyjpegls",

@@ -64,9 +64,9 @@ def calibrate_experts(flags: argparse.Namespace) -> None:
     from oarflow.priors import load_priors
 
     found = calibrated(
-        Experts(flags.data or data_folder("experts", "train")),
+        Experts(flags.experts or data_folder("experts", "train")),
         flags.folds,
-        flags.openkbp or data_folder("openkbp", "train"),
+        flags.data or data_folder("openkbp", "train"),
         flags.models,
         cache=flags.cache,
         measures=Measures(load_priors(), load_limits()),

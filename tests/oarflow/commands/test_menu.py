@@ -154,4 +154,4 @@ def test_a_reader_that_goes_ends_no_verb(words: list[str]) -> None:
 def test_versions_of_program_and_networks(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out == "OARflow 0.1.0, networks 1.1\n"
+    assert capsys.readouterr().out == "OARflow 0.1.0, networks 1.2\n"
