@@ -237,7 +237,7 @@ def _contenders(size: NetworkSize, tiles: int, theirs: Path | None) -> list[Cont
         peer = Path(__file__).with_name("nnunet_run_peer.py")
         task = size.task(size.held, tiles, box_mm=None)
         scale = torch.Size(CT_SHAPE).numel() / torch.Size(size.held).numel()
-        found.append(Contender(NNUNET, (theirs, peer), task, size.tiles(CT_SHAPE), scale))
+        found.append(Contender(NNUNET, (theirs, "-P", peer), task, size.tiles(CT_SHAPE), scale))
     if has_bfloat16():
         task = size.task(CT_SHAPE, tiles, box_mm=BOX_MM, bfloat16=True)
         found.append(Contender(f"{OARFLOW}, bfloat16", _ours(), task))

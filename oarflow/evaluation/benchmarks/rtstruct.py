@@ -211,7 +211,16 @@ def benchmark(environments: Path = Path(".venvs")) -> list[Figures]:
         ours, theirs = folder / "ours.dcm", folder / "rt_utils.dcm"
         runs = [
             _run([sys.executable, "-c", OURS, folder, ours]),
-            _run([rt_utils_python(environments), peer, folder / "ct", folder / "fields", theirs]),
+            _run(
+                [
+                    rt_utils_python(environments),
+                    "-P",
+                    peer,
+                    folder / "ct",
+                    folder / "fields",
+                    theirs,
+                ]
+            ),
         ]
         return [
             judged("OARflow", ours, runs[0], bodies),

@@ -55,8 +55,8 @@ class JudgedContour:
     kind: "reference", "network", or the name of a simulated error; way: its variant. codes: of its
     flags and of those of its study. dice: with the reference (network) or with the original contour
     (simulated error); None without a reference. status: before the rules. doubt: why the reference
-    is suspicious, or "". derived: the network learned from derived labels, and `dice` is with such
-    a label.
+    is suspicious, or "". derived: the network learned from derived labels, or a rule made the
+    contour, and `dice` is with such a label.
     """
 
     case: str
@@ -123,7 +123,7 @@ class Judge:
         judged = judge_all(scene, self.measures)
         for item in made.segmentations:
             contour = scene.contours.get(item.organ)
-            derived = item.model is not None and item.model.derived_labels
+            derived = item.model is not None and (item.model.derived_labels or item.model.rule)
             agreed = dice_with_label(labels, item) if derived else dice_with_reference(case, item)
             why = "" if agreed is None or derived else said[item.organ]
             blank = JudgedContour(

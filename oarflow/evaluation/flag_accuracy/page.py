@@ -199,7 +199,8 @@ def _failures(verdicts: Sequence[JudgedContour]) -> str:
 
 def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     """The same figures of organs that no clinic drew, against labels that rules derived."""
-    organs = ", ".join(_organs(verdicts)) or "None of these networks"
+    contoured = dict.fromkeys(v.organ for v in verdicts if v.kind == NETWORK)
+    organs = ", ".join(contoured) or "None of these networks"
     judged = [v for v in verdicts if v.kind == NETWORK and v.dice is not None]
     if not judged:
         return (
@@ -218,8 +219,10 @@ def _learned_from_rules(verdicts: Sequence[JudgedContour]) -> str:
     ]
     rows.append(("**all**", len(judged), f"**{_share(good)}**"))
     lines = [
-        f"{organs}: compared with [derived labels](../explanation/derived-labels.md) of the same "
-        "patients, on the slices that these labels cover. The networks learned from such labels. "
+        f"{', '.join(_organs(verdicts))}: compared with [derived "
+        "labels](../explanation/derived-labels.md) of the same "
+        "patients, on the slices that these labels cover. The networks learned from such labels, "
+        "or a rule makes the contour. "
         "The values measure the flags, not the agreement with a clinic.",
         "",
         markdown_table(("organ", "labels", "networks' good contours flagged"), rows),
@@ -354,7 +357,9 @@ def _over(verdict: JudgedContour, limit: float) -> bool:
 
 
 def _organs(verdicts: Iterable[JudgedContour]) -> list[str]:
-    return list(dict.fromkeys(v.organ for v in verdicts if v.kind == NETWORK))
+    """Organs of which a contour was compared with a reference."""
+    compared = (v for v in verdicts if v.kind == NETWORK and v.dice is not None)
+    return list(dict.fromkeys(v.organ for v in compared))
 
 
 def _count(group: Sequence[JudgedContour]) -> str:
