@@ -357,7 +357,7 @@ def _over(verdict: JudgedContour, limit: float) -> bool:
 
 
 def _organs(verdicts: Iterable[JudgedContour]) -> list[str]:
-    """Organs of which a contour was compared with a reference."""
+    """Organs with a contour that was compared with a reference."""
     compared = (v for v in verdicts if v.kind == NETWORK and v.dice is not None)
     return list(dict.fromkeys(v.organ for v in compared))
 
