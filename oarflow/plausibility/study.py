@@ -45,9 +45,14 @@ def _most_organs(flags: Mapping[str, Sequence[Flag]]) -> Iterator[Flag]:
 
 
 def _image(scene: Scene, measures: Measures) -> Iterator[Flag]:
-    """One flag for each way in which the CT differs from the training CTs, at its worst organ."""
+    """One flag for each way in which the CT differs from the training CTs, at its worst organ.
+
+    A rule's contour is left out: the look was measured around networks' and drawn contours.
+    """
     found: dict[str, list[tuple[Exceeded, str]]] = {}
     for organ, contour in scene.contours.items():
+        if contour.ruled:
+            continue
         for one in exceeded(contour, scene, measures, (Family.IMAGE,)):
             found.setdefault(one.sign, []).append((one, organ))
     for sign, (code, figure, limit) in _OF_IMAGE.items():

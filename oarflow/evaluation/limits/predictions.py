@@ -78,8 +78,8 @@ class Predictions:
 
     @property
     def organs(self) -> tuple[str, ...]:
-        """Organs that the networks contour."""
-        return self._store.organs
+        """Organs that the networks and rules contour without a request."""
+        return self._store.organs_by_default
 
     def of(self, case: Case) -> Predicted:
         """What the networks say of a case, cropped to its published slices."""
@@ -90,7 +90,11 @@ class Predictions:
             LOGGER.info("%s predicted", case.id)
         localizations, segmentations = _read(stored)
         models = self._store.identities
-        named = tuple(replace(item, model=models[item.organ]) for item in segmentations)
+        named = tuple(
+            replace(item, model=models[item.organ])
+            for item in segmentations
+            if item.organ in self.organs
+        )
         return Predicted(volume, localizations, named)
 
     def _predict(self, volume: Volume, target: Path) -> None:

@@ -211,6 +211,14 @@ def test_metal_concerns_the_study_and_makes_no_organ_suspicious() -> None:
     } == set()
 
 
+def test_the_look_around_a_rules_contour_says_nothing() -> None:
+    """Looks were measured around contours of networks and of people."""
+    rule = ModelIdentity("m", "1", "0", rule=True)
+    ruled = [replace(item, model=rule) for item in with_left()]
+    assert of_study(with_left(), hu=3000.0).study
+    assert of_study(ruled, hu=3000.0).study == ()
+
+
 def test_a_network_that_says_otherwise_of_a_moved_patch() -> None:
     left, *others = with_left()
     assert left.field is not None
