@@ -12,7 +12,7 @@ REGION_LEVEL = 0.5
 """Probability from which a voxel belongs to a region."""
 
 MOST_CERTAIN = 1 - 1e-6
-"""Greatest difference of two probabilities whose logits are told apart."""
+"""Largest difference between probabilities before the logit. It keeps the logit finite."""
 
 
 def activated(logits: torch.Tensor, card: ImportedCard) -> torch.Tensor:
