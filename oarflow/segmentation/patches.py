@@ -62,12 +62,13 @@ def localized_patch(
 ) -> Patch:
     """One patch around all present localizations, with at least the card's extent.
 
+    It ends the card's margin beyond organs that the localizer saw. A place predicted from
+    neighbours holds the whole organ, and gets no margin.
     grown_mm: added to its in-plane extent (2-D) or to all extents (3-D).
     """
     boxes = [localized_box(grid, item) for item in localizations]
-    first = min(item.slices[0] for item in localizations if item.slices)
-    last = max(item.slices[1] for item in localizations if item.slices)
-    ends = (grid.offsets_mm[first] - card.margin_mm, grid.offsets_mm[last] + card.margin_mm)
+    lows, highs = zip(*(_ends_mm(grid, item, card) for item in localizations), strict=True)
+    ends = (min(lows), max(highs))
     axes = []
     for axis in range(3):
         low, high = min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes)
@@ -75,6 +76,14 @@ def localized_patch(
         extent = max(card.patch_mm[axis], needed) + grown_mm
         axes.append(_axis(card, axis, (low + high) / 2, extent))
     return _patch(grid, card, axes, ends)
+
+
+def _ends_mm(grid: Grid, item: Localization, card: ModelCard) -> tuple[float, float]:
+    """Heights between which a network looks for a localized organ."""
+    assert item.slices is not None
+    margin = 0.0 if item.by_neighbours else card.margin_mm
+    first, last = (float(grid.offsets_mm[number]) for number in item.slices)
+    return first - margin, last + margin
 
 
 def organ_patch(grid: Grid, field: ProbabilityField, card: ModelCard) -> Patch:

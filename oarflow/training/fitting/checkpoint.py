@@ -64,3 +64,15 @@ def load_weights(module: nn.Module, weights: dict[str, Any], configuration: Conf
             f"the checkpoint holds another network than {configuration.name} as it is configured:"
             " give the configuration, with the same --set, that it was fitted with",
         ) from error
+
+
+def repeated_outputs(weights: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """The weights of a network of one organ, repeated for each organ of a network of several."""
+    shapes = {name: value.shape for name, value in module.state_dict().items()}
+
+    def fitted(name: str, value: Any) -> Any:
+        wanted = shapes.get(name, value.shape)
+        one = value.ndim > 0 and len(value) == 1 and value.shape[1:] == wanted[1:]
+        return value.expand(wanted).clone() if one else value
+
+    return {name: fitted(name, value) for name, value in weights.items()}

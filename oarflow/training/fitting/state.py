@@ -20,6 +20,7 @@ from oarflow.training.fitting.checkpoint import (
     averaged_weights,
     load_weights,
     read_checkpoint,
+    repeated_outputs,
 )
 from oarflow.training.fitting.curves import log_validation
 from oarflow.training.fitting.record import TrainingOrigin, TrainingRecord
@@ -66,9 +67,11 @@ class TrainingState:
     def begin(self, folder: Path) -> None:
         """Take the averaged weights of another training's checkpoint.
 
-        Raises ConfigurationError where they are of another architecture.
+        If that network has one organ, all organs of this one begin with it. Raises
+        ConfigurationError if the weights are of another architecture.
         """
         weights = averaged_weights(read_checkpoint(folder, self._device))
+        weights = repeated_outputs(weights, self.network)
         load_weights(self.network, weights, self._configuration)
         load_weights(self.average.module, weights, self._configuration)
 

@@ -1,4 +1,4 @@
-"""Planes of one organ for its 2-D network."""
+"""Planes for a 2-D network that reads a patch around its organs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from oarflow.networks.sampling import centred_axis
@@ -20,7 +21,6 @@ from oarflow.training.configuration import Configuration
 from oarflow.training.data.batches import SampleBatch
 from oarflow.training.data.cases import TrainingCase
 from oarflow.training.data.resampling import (
-    LABELLED,
     Pose,
     known_where,
     partly_labelled,
@@ -30,20 +30,28 @@ from oarflow.training.data.resampling import (
 )
 from oarflow.training.data.windowing import scale_window
 
+Axes = tuple[NDArray[np.float64], ...]
+
 SHARE_BEYOND = 0.25
-"""Share of an organ's samples drawn beyond its ends."""
+"""Share of the samples drawn beyond the organs' ends."""
 
 
 class PlaneSampler:
-    """Planes of one organ for its 2-D network: jittered centres, planes beyond both ends."""
+    """Planes of a network's organs: jittered centres, planes beyond both ends.
+
+    The patches of several organs are centred between those that the patient has contours of.
+    """
 
     def __init__(self, cases: Sequence[TrainingCase], configuration: Configuration) -> None:
-        self._organ = configuration.organs[0]
-        self._cases = [case for case in cases if self._organ in case.masks]
+        self._organs = configuration.organs
+        self._cases = [case for case in cases if any(organ in case.masks for organ in self._organs)]
         if not self._cases:
-            raise ValueError(f"no training case has {self._organ}")
-        self._centres = [case.centroid_mm(self._organ) for case in self._cases]
-        self._ranges = [case.range_mm(self._organ) for case in self._cases]
+            raise ValueError(f"no training case has {', '.join(self._organs)}")
+        self._centres = [
+            np.mean([case.centroid_mm(organ) for organ in self._labelled(case)], axis=0)
+            for case in self._cases
+        ]
+        self._ranges = [self._range(case) for case in self._cases]
         self._configuration = configuration
         self._partly = partly_labelled(self._cases)
         _, height, width = configuration.patch_voxels
@@ -66,15 +74,32 @@ class PlaneSampler:
         planes = sample_ct(case, pose, (self._z, self._y, self._x))
         axes = (np.zeros(1), self._y, self._x)
         ignored = sample_ignored(case, pose, axes, partly=self._partly)[:, 0]
-        masks = torch.cat((sample_mask(case, self._organ, pose, axes), ignored))
+        labels = [self._mask(case, organ, pose, axes) for organ in self._organs]
+        masks = torch.cat((*labels, ignored))
         if not plain:
             if random.random() < SHARE_CROPPED:
                 planes, masks = crop_field(planes, masks, random)
             if random.random() < SHARE_LOST_PLANES:
                 planes = lost_planes(planes, random)
             planes = change_image(planes, random)
-        known = known_where(LABELLED, masks[1:])
-        return scale_window(planes, self._configuration.window), masks[:1], known
+        count = len(self._organs)
+        labelled = torch.tensor([organ in case.masks for organ in self._organs])
+        known = known_where(labelled, masks[count:])
+        return scale_window(planes, self._configuration.window), masks[:count], known
+
+    def _labelled(self, case: TrainingCase) -> list[str]:
+        return [organ for organ in self._organs if organ in case.masks]
+
+    def _range(self, case: TrainingCase) -> tuple[float, float]:
+        """The lowest and highest mm of the labelled organs."""
+        lows, highs = zip(*map(case.range_mm, self._labelled(case)), strict=True)
+        return min(lows), max(highs)
+
+    def _mask(self, case: TrainingCase, organ: str, pose: Pose, axes: Axes) -> Tensor:
+        """(1, y, x) share of the organ; zeros where the patient has no contour of it."""
+        if organ not in case.masks:
+            return torch.zeros(1, len(self._y), len(self._x))
+        return sample_mask(case, organ, pose, axes)
 
     def _plane(self, ends: tuple[float, float], random: np.random.Generator) -> float:
         low, high = ends

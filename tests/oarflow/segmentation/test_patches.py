@@ -12,8 +12,9 @@ from oarflow.geometry import Grid
 from oarflow.networks.card import Role
 from oarflow.networks.store import ModelStore
 from oarflow.segmentation.localizer import localize
-from oarflow.segmentation.patches import SLICE_STEP_MM, volume_patch
+from oarflow.segmentation.patches import SLICE_STEP_MM, localized_patch, volume_patch
 from oarflow.segmentation.segmenter import Segmenter
+from oarflow.structures import Localization
 from tests.oarflow.chain import save_model, save_models, sphere_volume
 
 
@@ -71,3 +72,18 @@ def test_skipped_slices_are_contoured_as_their_neighbours_demand(tmp_path: Path)
     assert with_second_look.steadiness is not None
     assert with_second_look.steadiness > 0.9
     assert np.array_equal(replace(with_second_look, steadiness=None).values, field.values)
+
+
+def test_a_place_from_neighbours_gets_no_margin(tmp_path: Path) -> None:
+    """The predicted place holds the whole organ; the localizer's ends are only near the organ's."""
+    card = save_model(
+        tmp_path / "net", Role.SEGMENTER, ("Parotid_L",), (0.0, 2.0, 2.0), (0.0, 64.0, 64.0)
+    )
+    card = card.model_copy(update={"margin_mm": 12.0})
+    grid = sphere_volume({}, 1.0, spacing=(2.0, 2.0, 2.0), shape=(60, 64, 64)).grid
+    seen = Localization("Parotid_L", True, 1.0, (64.0, 64.0, 60.0), (20.0, 20.0, 20.0), (25, 35))
+    placed = replace(seen, by_neighbours=True)
+    for found, (low, high) in ((seen, (38.0, 82.0)), (placed, (50.0, 70.0))):
+        heights_mm = localized_patch(grid, [found], card).grid.z_mm
+        assert abs(heights_mm.min() - low) <= SLICE_STEP_MM
+        assert abs(heights_mm.max() - high) <= SLICE_STEP_MM

@@ -61,3 +61,13 @@ def test_the_tuned_networks_are_those_of_the_base(organ: str) -> None:
         key for key in type(base).model_fields if getattr(base, key) != getattr(tuned, key)
     }
     assert differing <= {"steps", "learning_rate", "precision"}
+
+
+def test_a_pair_begins_with_one_organ(tmp_path: Path) -> None:
+    one = small(steps=4)
+    train(sampler_for(CASES, one), one, tmp_path / "one")
+    pair = small(steps=1, organs=["Parotid_L", "Parotid_R"], learning_rate=0.0, weight_decay=0.0)
+    outcome = train(sampler_for(CASES, pair), pair, tmp_path / "pair", begin=tmp_path / "one")
+    output = outcome.network.eval()(torch.randn(2, 3, 16, 16))
+    assert output.shape == (2, 2, 16, 16)
+    assert torch.allclose(output[:, 0], output[:, 1])

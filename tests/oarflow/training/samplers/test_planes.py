@@ -1,0 +1,46 @@
+"""Planes for a network of one organ or of a pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from oarflow.training.samplers.planes import PlaneSampler
+from tests.oarflow.training.patients import patient, small
+
+PAIR = small(
+    organs=["Parotid_L", "Parotid_R"],
+    patch_mm=[0, 192, 192],
+    batch=8,
+    augmentation="none",
+    jitter_mm=[0, 0, 0],
+)
+
+
+def test_each_organ_of_a_pair_has_its_own_output() -> None:
+    batch = PlaneSampler([patient(1)], PAIR).draw(np.random.default_rng(0))
+    assert batch.targets.shape == (8, 2, 48, 48)
+    middle = batch.inputs[:, 1]
+    for number, brighter in enumerate((True, False)):
+        inside = batch.targets[:, number] > 0.99
+        assert inside.any()
+        assert bool((middle[inside] > 0.3).all()) is brighter
+        assert bool((middle[inside] < -0.3).all()) is not brighter
+    # x grows to the left: the left organ lies in the right half of a patch between the two.
+    columns = torch.arange(48.0)
+    left, right = (float((batch.targets[:, n].sum(dim=(0, 1)) * columns).sum()) for n in (0, 1))
+    total = batch.targets.sum(dim=(0, 2, 3))
+    assert left / float(total[0]) > 24 > right / float(total[1])
+
+
+def test_an_organ_without_a_label_is_unknown() -> None:
+    sampler = PlaneSampler([patient(2, organs=("Parotid_R",))], PAIR)
+    batch = sampler.draw(np.random.default_rng(0))
+    assert batch.known.tolist() == [[False, True]] * 8
+    assert float(batch.targets[:, 0].sum()) == 0 < float(batch.targets[:, 1].sum())
+
+
+def test_patients_without_any_of_the_organs_are_refused() -> None:
+    with pytest.raises(ValueError, match="no training case has Parotid_L, Parotid_R"):
+        PlaneSampler([patient(1, organs=())], PAIR)
