@@ -137,7 +137,7 @@ def _masked(hu: FloatVoxels) -> bool:
 def measure(hu: FloatVoxels, filled: NDArray[np.intp], steps_mm: FloatArray) -> Continuity:
     """Compare neighbouring filled slices where both have values. steps_mm: distances between."""
     stride = tuple(max(1, side // COMPARED_SIDE) for side in hu.shape[1:])
-    sample = hu[filled][:, :: stride[0], :: stride[1]]
+    sample = hu[:, :: stride[0], :: stride[1]][filled]
     known = sample > AIR_HU
     values = np.clip(sample, *COMPARED_HU)
     least = COMPARED_FRACTION * values[0].size

@@ -7,6 +7,7 @@ positions, and gives positions outside the volume the fill value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,10 +90,11 @@ def read(
     outside: the value outside the image.
     """
     ranges = [_used(matrix) for matrix in weights]
-    values = image[ranges[0], ranges[1], ranges[2]].astype(np.float32) - np.float32(outside)
-    return _product(values, [w[:, r] for w, r in zip(weights, ranges, strict=True)]) + np.float32(
-        outside
-    )
+    used = [matrix[:, columns] for matrix, columns in zip(weights, ranges, strict=True)]
+    z, y, x = (matrix.sum(axis=1) for matrix in used)
+    inside: Weights = z[:, None, None] * y[:, None] * x
+    values = _product(image[ranges[0], ranges[1], ranges[2]], used)
+    return values + np.float32(outside) * (1 - inside)
 
 
 def paste_weights(network_mm: FloatArray, targets_mm: FloatArray) -> Weights:
@@ -112,7 +114,7 @@ def _used(matrix: Weights) -> slice:
     return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 1)
 
 
-def _product(values: NDArray[np.float32], weights: list[Weights | None]) -> NDArray[np.float32]:
+def _product(values: NDArray[np.float32], weights: Sequence[Weights | None]) -> NDArray[np.float32]:
     """Apply one matrix per axis, first the one that reduces the size most."""
     order = sorted(
         (axis for axis in range(3) if weights[axis] is not None),
@@ -121,5 +123,15 @@ def _product(values: NDArray[np.float32], weights: list[Weights | None]) -> NDAr
     for axis in order:
         matrix = weights[axis]
         assert matrix is not None
-        values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(values)
+        values = _along(values, matrix, axis)
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _along(values: NDArray[np.float32], matrix: Weights, axis: int) -> NDArray[np.float32]:
+    """One matrix along one axis. No axis is moved: that would copy the whole volume."""
+    if axis == 2:
+        return np.asarray(values @ matrix.T)
+    if axis == 1:
+        return np.asarray(matrix @ values)
+    z, y, x = values.shape
+    return np.asarray((matrix @ values.reshape(z, y * x)).reshape(len(matrix), y, x))

@@ -18,6 +18,9 @@ NEGLIGIBLE = 0.02
 LESSER_COMPONENT = 0.2
 """Components smaller than this share of the largest one are removed as stray."""
 
+STRAY_REACH = 2
+"""Voxels so near a stray component, below the threshold, are removed with it."""
+
 
 def paste_field(
     values: NDArray[np.float32],
@@ -57,7 +60,11 @@ def without_strays(
 
     Voxels below the threshold belong to the component that they surround.
     """
-    labels, count = ndimage.label(values >= threshold, np.ones((3, 3, 3)))
+    inside = values >= threshold
+    if not inside.any():
+        return values
+    box = bounding_box(inside, (STRAY_REACH,) * 3)
+    labels, count = ndimage.label(inside[box], np.ones((3, 3, 3)))
     if count < 2:
         return values
     sizes = np.bincount(labels.ravel())
@@ -65,9 +72,11 @@ def without_strays(
     stray = np.flatnonzero((sizes < share * sizes.max()) & (sizes > 0))
     if len(stray) == 0:
         return values
-    reach = ndimage.binary_dilation(np.isin(labels, stray), iterations=2)
+    reach = ndimage.binary_dilation(np.isin(labels, stray), iterations=STRAY_REACH)
     kept = (labels > 0) & ~np.isin(labels, stray)
-    return np.where(reach & ~ndimage.binary_dilation(kept), np.float32(0), values)
+    cleaned = values.copy()
+    cleaned[box][reach & ~ndimage.binary_dilation(kept)] = 0
+    return cleaned
 
 
 def cropped(

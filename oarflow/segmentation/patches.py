@@ -110,14 +110,14 @@ def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Bo
     return z, y, x
 
 
-def volume_patch(grid: Grid, card: ModelCard, lowest_mm: float = 0.0) -> Patch:
-    """The whole volume; of a 2-D network, the slices from a height on, from the first slice."""
-    ends = [(float(grid.axis_mm(axis)[0]), float(grid.axis_mm(axis)[-1])) for axis in range(3)]
+def volume_patch(grid: Grid, card: ModelCard, bounds: Bounds | None = None) -> Patch:
+    """The whole volume, or the part within bounds."""
+    ends = bounds or [(float(mm[0]), float(mm[-1])) for mm in map(grid.axis_mm, range(3))]
     axes = [
         _axis(card, axis, (low + high) / 2, high - low + step + card.spacing_mm[axis])
         for axis, ((low, high), step) in enumerate(zip(ends, grid.spacing_zyx, strict=True))
     ]
-    return _patch(grid, card, axes, (lowest_mm, ends[0][1]))
+    return _patch(grid, card, axes, ends[0])
 
 
 def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:

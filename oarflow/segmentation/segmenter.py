@@ -19,12 +19,12 @@ from oarflow.networks.preprocessing import Images
 from oarflow.networks.rule_card import RuleCard
 from oarflow.networks.store import ModelStore
 from oarflow.rules.rule import DEFAULT_OPTIONS, RuleInput, RuleOptions
-from oarflow.segmentation.heights import lowest_mm
 from oarflow.segmentation.imported import ImportedOrgans
 from oarflow.segmentation.mr import NO_MR, RegisteredMr
 from oarflow.segmentation.patches import Patch, organ_patch, volume_patch
 from oarflow.segmentation.predictions import BeforeBatch, Prediction, Predictor
 from oarflow.segmentation.ruled import Ruled
+from oarflow.segmentation.whole_slices import bounds_mm
 from oarflow.structures import Localization, ProbabilityField, Segmentation, Status
 from oarflow.volume import Volume
 
@@ -215,12 +215,12 @@ class Segmenter:
         return [item for item in found if item.present]
 
     def _patch(self, organ: str, card: ModelCard) -> Patch:
-        """The whole volume, or the box of the organ from which the network starts."""
+        """Where the organs can lie, or the box of the organ from which the network starts."""
         source = card.source_organ(organ)
         if source is None:
             asked = (name for name in card.organs if self._store.rule(name) is None)
-            lowest = lowest_mm(asked, self._localizations, self._grid)
-            return volume_patch(self._grid, card, lowest)
+            bounds = bounds_mm(asked, self._localizations, self._grid)
+            return volume_patch(self._grid, card, bounds)
         found = self.segment(source)
         if found.field is None:
             status = Status.ABSENT if found.status is Status.ABSENT else Status.FAILED
