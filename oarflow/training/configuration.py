@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from oarflow.networks.card import Role, Window
+from oarflow.networks.card import Role, Window, partner
 from oarflow.organs import load_catalogue
 from oarflow.settings_files import explain
 from oarflow.yaml_files import YamlError, parse_yaml, read_yaml
@@ -49,6 +49,8 @@ class Configuration(BaseModel):
         better Dice.
     sampling: what a batch is made of; empty is by role (training.samplers).
     augmentation: clinic (training.augmentation), deformation (elastic and grid), or none.
+    mirror: of a network of a left organ and its right partner, in this order: half of the samples
+        are mirrored, and the organs exchanged.
     mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
     average: decay of the running mean of the weights, which is what is exported.
     validate_every: steps between validations on the tuning patients, 0 for none.
@@ -102,6 +104,7 @@ class Configuration(BaseModel):
     weight_decay: float = 1e-4
     sampling: Literal["", "labelled_slices", "whole_slices"] = ""
     augmentation: Literal["clinic", "deformation", "none"] = "clinic"
+    mirror: bool = False
     mixup: Literal["none", "plain", "weighted"] = "none"
     average: float = 0.998
     validate_every: int = Field(default=0, ge=0)
@@ -126,6 +129,12 @@ class Configuration(BaseModel):
             raise ValueError("a union needs organs of the network as parts, and another name")
         if self.unions and (self.activation != "sigmoid" or "side" in self.images):
             raise ValueError("unions need `activation: sigmoid` and no image `side`")
+        return self
+
+    @model_validator(mode="after")
+    def _mirrors_a_pair(self) -> Configuration:
+        if self.mirror and (len(self.organs) != 2 or partner(self.organs[0]) != self.organs[1]):
+            raise ValueError("mirror needs two organs, the left one and its right partner")
         return self
 
     @property

@@ -35,6 +35,9 @@ Axes = tuple[NDArray[np.float64], ...]
 SHARE_BEYOND = 0.25
 """Share of the samples drawn beyond the organs' ends."""
 
+SHARE_MIRRORED = 0.5
+"""Share of mirrored samples, if the configuration mirrors."""
+
 
 class PlaneSampler:
     """Planes of a network's organs: jittered centres, planes beyond both ends.
@@ -82,10 +85,13 @@ class PlaneSampler:
             if random.random() < SHARE_LOST_PLANES:
                 planes = lost_planes(planes, random)
             planes = change_image(planes, random)
-        count = len(self._organs)
+        targets, ignored = masks[: len(labels)], masks[len(labels) :]
         labelled = torch.tensor([organ in case.masks for organ in self._organs])
-        known = known_where(labelled, masks[count:])
-        return scale_window(planes, self._configuration.window), masks[:count], known
+        if self._configuration.mirror and not plain and random.random() < SHARE_MIRRORED:
+            planes, targets, ignored = planes.flip(-1), targets.flip(0, -1), ignored.flip(-1)
+            labelled = labelled.flip(0)
+        known = known_where(labelled, ignored)
+        return scale_window(planes, self._configuration.window), targets, known
 
     def _labelled(self, case: TrainingCase) -> list[str]:
         return [organ for organ in self._organs if organ in case.masks]

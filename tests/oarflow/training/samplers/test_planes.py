@@ -44,3 +44,24 @@ def test_an_organ_without_a_label_is_unknown() -> None:
 def test_patients_without_any_of_the_organs_are_refused() -> None:
     with pytest.raises(ValueError, match="no training case has Parotid_L, Parotid_R"):
         PlaneSampler([patient(1, organs=())], PAIR)
+
+
+def test_a_mirrored_sample_exchanges_the_organs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The left organ is the bright one: mirrored, the right organ's output holds it."""
+    monkeypatch.setattr("oarflow.training.samplers.planes.SHARE_MIRRORED", 1.0)
+    mirrored = PAIR.model_copy(update={"mirror": True, "augmentation": "clinic"})
+    batch = PlaneSampler([patient(1)], mirrored).draw(np.random.default_rng(0))
+    middle = batch.inputs[:, 1]
+    bright, dark = (middle[batch.targets[:, number] > 0.99].mean() for number in (1, 0))
+    assert float(bright) > 0.3 > -0.3 > float(dark)
+    columns = torch.arange(48.0)
+    left = batch.targets[:, 0]
+    assert float((left.sum(dim=(0, 1)) * columns).sum() / left.sum()) > 24
+    one = PlaneSampler([patient(2, organs=("Parotid_R",))], mirrored)
+    assert one.draw(np.random.default_rng(0)).known.tolist() == [[True, False]] * 8
+
+
+@pytest.mark.parametrize("organs", [["Parotid_L"], ["Parotid_R", "Brainstem"]])
+def test_only_a_pair_can_be_mirrored(organs: list[str]) -> None:
+    with pytest.raises(ValueError, match="mirror needs two organs"):
+        small(organs=organs, mirror=True)
