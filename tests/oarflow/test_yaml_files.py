@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from oarflow.datasets.derived.corrections import Corrections
 from oarflow.datasets.split import Split, wrong_references
@@ -140,3 +141,26 @@ def test_no_other_loader_is_used() -> None:
         if "yaml.safe_load" in (text := path.read_text()) or "yaml.load" in text
     }
     assert using == {"oarflow/yaml_files.py"}
+
+
+def shipped_texts() -> list[Path]:
+    root = Path(__file__).resolve().parents[2]
+    return sorted(
+        path
+        for folder in ("models", "oarflow", "app.yaml", "deploy")
+        for path in (
+            [root / folder] if folder.endswith(".yaml") else (root / folder).rglob("*.yaml")
+        )
+    )
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
+@pytest.mark.parametrize("path", shipped_texts(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("as_written", [False, True])
+def test_libyaml_reads_what_pyyaml_reads(
+    path: Path, as_written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    fast = parse_yaml(text, as_written=as_written)
+    monkeypatch.setattr("oarflow.yaml_files._FAST", None)
+    assert parse_yaml(text, as_written=as_written) == fast
