@@ -145,13 +145,8 @@ def test_no_other_loader_is_used() -> None:
 
 def shipped_texts() -> list[Path]:
     root = Path(__file__).resolve().parents[2]
-    return sorted(
-        path
-        for folder in ("models", "oarflow", "app.yaml", "deploy")
-        for path in (
-            [root / folder] if folder.endswith(".yaml") else (root / folder).rglob("*.yaml")
-        )
-    )
+    folders = (root / name for name in ("models", "oarflow"))
+    return [root / "app.yaml", *(path for one in folders for path in sorted(one.rglob("*.yaml")))]
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
