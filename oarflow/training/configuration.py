@@ -43,6 +43,8 @@ class Configuration(BaseModel):
     architecture: a name of training.architectures. widths, blocks, backbone, decoder_widths,
         dropouts, residual_units, normalize: its own measures.
     activation: sigmoid (each organ alone) or softmax (all organs and the background).
+    threshold: probability from which a voxel is the organ's (model card). Training does not use it:
+        `export` takes it as configured now.
     steps, or epochs: an epoch is as many samples as the training patients have slices.
     losses: names of training.optimization.losses with their weights.
     schedule: how the learning rate falls; plateau halves it after `patience` validations without a
@@ -93,6 +95,7 @@ class Configuration(BaseModel):
     residual_units: int = 2
     normalize: bool = False
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    threshold: float = Field(default=0.5, gt=0, lt=1)
     steps: int = Field(default=0, ge=0)
     epochs: int | None = Field(default=None, gt=0)
     batch: int = Field(gt=0)

@@ -76,8 +76,11 @@ def export_fitted(
 def _as_trained(
     record: TrainingRecord, given: Configuration, keys: Collection[str]
 ) -> Configuration:
-    """The checkpoint's configuration. Raises ConfigurationError where a set key differs."""
-    trained = record.configuration
+    """The checkpoint's configuration, with the threshold of today's.
+
+    Raises ConfigurationError where a set key differs.
+    """
+    trained = record.configuration.model_copy(update={"threshold": given.threshold})
     differing = [
         key for key in type(given).model_fields if getattr(given, key) != getattr(trained, key)
     ]

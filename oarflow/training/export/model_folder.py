@@ -94,6 +94,7 @@ def export(
         margin_mm=configuration.beyond_mm,
         multiple=configuration.multiple,
         activation=configuration.activation,
+        threshold=configuration.threshold,
         least_cc=configuration.least_cc,
         sha256=hashlib.sha256(file).hexdigest(),
         architecture=describe(configuration),

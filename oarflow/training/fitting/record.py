@@ -118,9 +118,10 @@ class TrainingRecord:
 
 
 def different_keys(first: Configuration, second: Configuration) -> list[str]:
-    """Keys whose values differ. Epochs do not count: they are turned into steps."""
-    keys = type(first).model_fields
-    return [key for key in keys if key != "epochs" and getattr(first, key) != getattr(second, key)]
+    """Keys whose values differ. Epochs are turned into steps, and no training reads the threshold:
+    neither counts."""
+    keys = [key for key in type(first).model_fields if key not in ("epochs", "threshold")]
+    return [key for key in keys if getattr(first, key) != getattr(second, key)]
 
 
 def program_commit(root: Path = ROOT) -> str:

@@ -182,3 +182,10 @@ def test_the_commit_says_where_the_program_was_changed(tmp_path: Path) -> None:
     assert len(clean) == 40
     (tmp_path / "oarflow" / "a.py").write_text("2")
     assert program_commit(tmp_path) == f"{clean}+changes"
+
+
+def test_the_threshold_is_chosen_after_the_training(fitted: Path, tmp_path: Path) -> None:
+    assert export(fitted, tmp_path / "models", "--set", "threshold=0.3") == 0
+    card = card_of(tmp_path / "models")
+    assert card.threshold == 0.3
+    assert card.training.configuration["threshold"] == 0.3
