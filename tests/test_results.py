@@ -52,7 +52,7 @@ def first_rows(page: str) -> dict[str, list[str]]:
 def test_the_readme_has_the_figures_of_the_experts_page() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     found = read_scores(RESULTS / "experts.csv")
-    for organ in SHARED_ORGANS:
+    for organ in (*SHARED_ORGANS, "SpinalCanal", "Glnd_Submand_L", "Glnd_Submand_R"):
         own = [one for one in found if one.organ == organ]
         dice = [[one.dice for one in own if one.source == source] for source in SOURCES]
         cells = [f"{fmean(values):.3f}" if values else "-" for values in dice]

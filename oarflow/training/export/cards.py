@@ -13,11 +13,15 @@ from oarflow.networks.card_page import card_page
 from oarflow.networks.cards import read_cards
 from oarflow.networks.rule_card import read_rules
 
+OWN = "OARflow"
+"""The source of OARflow's own contours in a table that compares several."""
+
 
 def record_validation(scores: Path, models: Path, data: str) -> None:
     """Put mean, median, spread and least Dice, HD95 and n of scores.csv into the cards.
 
-    scores: columns case, organ, dice, hd95_mm at least, as `oarflow evaluate chain` writes them.
+    scores: columns organ, dice, hd95_mm at least, as `oarflow evaluate chain` writes them. In a
+    table of `oarflow evaluate experts`, only the rows with the source OARflow count.
     The localizer's card is left as it is. Organs that a rule contours are left out: their scores
     are not the network's.
     """
@@ -26,6 +30,8 @@ def record_validation(scores: Path, models: Path, data: str) -> None:
     distance: dict[str, list[float]] = defaultdict(list)
     with scores.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            if row.get("source", OWN) != OWN:
+                continue
             dice[row["organ"]].append(float(row["dice"]))
             if row["hd95_mm"] not in ("", "nan", "inf"):
                 distance[row["organ"]].append(float(row["hd95_mm"]))

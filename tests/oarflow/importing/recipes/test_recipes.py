@@ -127,15 +127,15 @@ def test_labels_and_names_are_those_of_the_table(recipe: ImportRecipe, shared_da
 
 
 def test_organs_without_a_network_of_oarflows_own(catalogue: Catalogue) -> None:
-    """Of the 43 organs of the papers without a shipped network or a rule for all CTs."""
+    """Of the 41 organs of the papers without a shipped network or a rule for all CTs."""
     models = Path(__file__).resolve().parents[4] / "models"
     own = {organ for card in read_cards(models).values() for organ in card.organs}
     named = {organ.name for organ in catalogue if organ.sources} - own - {"Skin"}
     open_tasks = {o for r in TOTALSEGMENTATOR if r.licence is None for o in r.organs}
     cads = {organ for recipe in read_recipes("cads").values() for organ in recipe.organs}
-    assert len(named & open_tasks) == 12  # and both A_Carotid, as unions of two networks' organs
-    assert len(named & cads) == 27
-    assert len(named & (open_tasks | cads)) == 32
+    assert len(named & open_tasks) == 10  # and both A_Carotid, as unions of two networks' organs
+    assert len(named & cads) == 25
+    assert len(named & (open_tasks | cads)) == 30
     assert {"A_Carotid_Com_L", "A_Carotid_Int_L"} <= open_tasks
 
 

@@ -31,3 +31,18 @@ def test_validation_figures_reach_card_and_page(tmp_path: Path) -> None:
     write_pages(models, tmp_path / "pages")
     page = (tmp_path / "pages" / "Parotid_L.md").read_text()
     assert "| Parotid_L | 3 | 0.700 | 0.700 | 0.200 | 0.500 | 5.000 |" in page
+
+
+def test_a_table_of_several_sources_gives_oarflows_own_figures(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    fit_and_export(small(steps=1), tmp_path / "work", models)
+    scores = tmp_path / "experts.csv"
+    scores.write_text(
+        "patient,organ,source,dice,hd95_mm\n"
+        "a,Parotid_L,OARflow,0.5,4\na,Parotid_L,clinic,0.1,9\na,Parotid_L,second expert,0.9,1\n"
+    )
+    record_validation(scores, models, "one made-up patient")
+    validation = ModelStore.open(models, device="cpu").card("Parotid_L").validation
+    assert validation is not None
+    assert validation.n == {"Parotid_L": 1}
+    assert validation.figures["Parotid_L"]["dice_mean"] == 0.5
