@@ -183,7 +183,7 @@ def _legend(figure: Figure, regions: Sequence[DrawnRegion]) -> None:
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(7, len(handles)),
+        ncols=min(5, len(handles)),
         frameon=False,
         labelcolor="white",
     )
