@@ -51,8 +51,8 @@ class Configuration(BaseModel):
         better Dice.
     sampling: what a batch is made of; empty is by role (training.samplers).
     augmentation: clinic (training.augmentation), deformation (elastic and grid), or none.
-    mirror: of a network of a left organ and its right partner, in this order: half of the samples
-        are mirrored, and the organs exchanged.
+    mirror: of a 2-D network of a left organ and its right partner, in this order: half of the
+        samples are mirrored, and the organs exchanged.
     mixup: two samples laid over each other (RESU, section 4.2.4); weighted draws rare organs more.
     average: decay of the running mean of the weights, which is what is exported.
     validate_every: steps between validations on the tuning patients, 0 for none.
@@ -138,6 +138,8 @@ class Configuration(BaseModel):
     def _mirrors_a_pair(self) -> Configuration:
         if self.mirror and (len(self.organs) != 2 or partner(self.organs[0]) != self.organs[1]):
             raise ValueError("mirror needs two organs, the left one and its right partner")
+        if self.mirror and (self.dimensions == 3 or self.region != "patch" or self.sampling):
+            raise ValueError("mirror needs `dimensions: 2`, `region: patch` and no `sampling`")
         return self
 
     @property

@@ -65,3 +65,9 @@ def test_a_mirrored_sample_exchanges_the_organs(monkeypatch: pytest.MonkeyPatch)
 def test_only_a_pair_can_be_mirrored(organs: list[str]) -> None:
     with pytest.raises(ValueError, match="mirror needs two organs"):
         small(organs=organs, mirror=True)
+
+
+@pytest.mark.parametrize("change", [{"region": "slice"}, {"sampling": "labelled_slices"}])
+def test_only_patches_are_mirrored(change: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="mirror needs `dimensions: 2`"):
+        small(organs=["Parotid_L", "Parotid_R"], mirror=True, **change)
