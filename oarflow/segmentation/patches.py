@@ -112,12 +112,18 @@ def contour_box(grid: Grid, field: ProbabilityField, grow_mm: float = 0.0) -> Bo
 
 def volume_patch(grid: Grid, card: ModelCard, bounds: Bounds | None = None) -> Patch:
     """The whole volume, or the part within bounds."""
-    ends = bounds or [(float(mm[0]), float(mm[-1])) for mm in map(grid.axis_mm, range(3))]
+    ends = bounds or whole_ct(grid)
     axes = [
         _axis(card, axis, (low + high) / 2, high - low + step + card.spacing_mm[axis])
         for axis, ((low, high), step) in enumerate(zip(ends, grid.spacing_zyx, strict=True))
     ]
     return _patch(grid, card, axes, ends[0])
+
+
+def whole_ct(grid: Grid) -> Bounds:
+    """From the CT's first voxel centre to its last."""
+    z, y, x = ((float(mm[0]), float(mm[-1])) for mm in map(grid.axis_mm, range(3)))
+    return z, y, x
 
 
 def restricted_to(box: Bounds, grid: Grid, field: ProbabilityField) -> ProbabilityField:

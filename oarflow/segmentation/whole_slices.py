@@ -9,7 +9,7 @@ import numpy as np
 
 from oarflow.geometry import Grid
 from oarflow.priors import load_priors
-from oarflow.segmentation.patches import Bounds
+from oarflow.segmentation.patches import Bounds, whole_ct
 from oarflow.structures import Localization
 from oarflow.types import triple
 
@@ -39,7 +39,7 @@ def bounds_mm(
 
     Only neighbours that the localizer itself saw count.
     """
-    boxes = [_bounds(organ, localizations, grid) for organ in organs] or [_whole(grid)]
+    boxes = [_bounds(organ, localizations, grid) for organ in organs] or [whole_ct(grid)]
     z, y, x = (
         (min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes))
         for axis in range(3)
@@ -48,7 +48,7 @@ def bounds_mm(
 
 
 def _bounds(organ: str, localizations: Mapping[str, Localization], grid: Grid) -> Bounds:
-    z, y, x = whole = _whole(grid)
+    z, y, x = whole = whole_ct(grid)
     neighbour = NEIGHBOURS.get(organ)
     found = localizations.get(neighbour.organ) if neighbour else None
     if neighbour is None or found is None or not found.present or found.by_neighbours:
@@ -70,9 +70,4 @@ def _bounds(organ: str, localizations: Mapping[str, Localization], grid: Grid) -
         )
         for axis in (1, 2)
     )
-    return z, y, x
-
-
-def _whole(grid: Grid) -> Bounds:
-    z, y, x = ((float(mm[0]), float(mm[-1])) for mm in (grid.axis_mm(axis) for axis in range(3)))
     return z, y, x
